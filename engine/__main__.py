@@ -1,0 +1,47 @@
+"""The ``engine`` command. Whatever goes wrong in here, the exit code is 3, never a verdict's."""
+
+import sys
+
+COULD_NOT_DECIDE = 3
+
+
+def main() -> None:
+    """Run the command line and exit. DESIGN section 3, exit codes."""
+    code = COULD_NOT_DECIDE
+    try:
+        from engine.cli import run
+
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except SystemExit as stop:
+        code = stop.code if type(stop.code) is int else COULD_NOT_DECIDE
+    except KeyboardInterrupt:
+        code = COULD_NOT_DECIDE
+        _say("engine: interrupted; what was printed is recorded")
+    except BaseException as error:  # noqa: BLE001  (a crash must never look like a verdict)
+        code = COULD_NOT_DECIDE
+        _say(f"engine: could not decide: {type(error).__name__}: {error}")
+    _leave(code)
+
+
+def _say(text: str) -> None:
+    import contextlib
+
+    with contextlib.suppress(BaseException):  # nobody is listening; the code still tells
+        print(text, file=sys.stderr, flush=True)
+
+
+def _leave(code: int) -> None:
+    """Exit with ``code``; a stream that cannot be flushed turns it into 3."""
+    import os
+
+    try:
+        sys.stdout.flush()
+    except BaseException:  # noqa: BLE001
+        code = COULD_NOT_DECIDE
+        os._exit(code)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

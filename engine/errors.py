@@ -1,0 +1,152 @@
+"""Every error the engine raises on purpose, as one tree.
+
+GovernanceError                  exit code
+├── UsageError              2    the call itself: a flag, a name, a path
+├── ConfigError             2    engine.toml, a profile, a catalogue or a waiver is wrong
+├── DocumentError           2    an evidence document was refused; says where
+├── KeyFileError            2    a key is missing, unreadable, or readable by others
+├── PolicyError             3    OPA could not decide, or its answer was not whole
+│   └── PolicyBuildError    2    Rego sources could not be compiled; OPA's own words inside
+├── LedgerError             3    the ledger refused a read or a write; nothing was recorded
+│   ├── LedgerBusyError     3    another process held the ledger's lock for too long
+│   └── CommitError         3    a commit failed: it may or may not be recorded
+├── NotRecordedError        2    no such decision, entry or blob in the ledger
+└── VerificationError       4    not genuine: a signature, proof, chain, head or replay
+    └── RollbackError       4    the ledger is missing, smaller or other than its signed head
+
+A *denied* decision is a result, never an error. ``engine.cli`` alone turns an error into
+text and an exit code; every message says what is wrong and, after a newline, what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class GovernanceError(Exception):
+    """Base of every error the engine raises on purpose.
+
+    Args:
+        message: What is wrong, in one clause that names the thing.
+        hint: What to do about it; ``""`` where nothing sensible can be said.
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message}\n{hint}" if hint else message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(GovernanceError):
+    """The call itself is wrong: a flag, a name or a path."""
+
+    exit_code = 2
+
+
+class ConfigError(GovernanceError):
+    """Configuration or policy data is wrong; names the file and the key."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a document.
+
+    Attributes:
+        file: Name as the caller gave it; ``-`` is standard input.
+        line: Counted from 1; 0 when unknown.
+        column: Counted from 1, in characters; 0 when unknown.
+        pointer: RFC 6901 JSON pointer; ``""`` is the whole document.
+    """
+
+    file: str
+    line: int = 0
+    column: int = 0
+    pointer: str = ""
+
+    def __str__(self) -> str:
+        place = self.file
+        if self.line:
+            place += f":{self.line}:{self.column}"
+        return f"{place}: {self.pointer}" if self.pointer else place
+
+
+class DocumentError(GovernanceError):
+    """An evidence document was refused.
+
+    Args:
+        position: Where.
+        reason: What is wrong there, in one clause.
+        hint: What to do; the nearest known name where a name is wrong.
+    """
+
+    exit_code = 2
+
+    def __init__(self, position: Position, reason: str, hint: str = "") -> None:
+        super().__init__(f"{position}: {reason}", hint)
+        self.position = position
+        self.reason = reason
+
+
+class KeyFileError(GovernanceError):
+    """A key is missing, unreadable, not Ed25519, or readable by others."""
+
+    exit_code = 2
+
+
+class PolicyError(GovernanceError):
+    """OPA could not decide, or its answer was not whole. Nothing is promoted."""
+
+
+class PolicyBuildError(PolicyError):
+    """Rego sources could not be compiled; the message carries OPA's own words."""
+
+    exit_code = 2
+
+
+class LedgerError(GovernanceError):
+    """The ledger refused a read or a write; nothing was recorded."""
+
+
+class LedgerBusyError(LedgerError):
+    """Another process held the ledger's lock for longer than the caller would wait."""
+
+
+class CommitError(LedgerError):
+    """A commit failed half-way: its entries may or may not be recorded.
+
+    The process appends no more to this ledger. Opening it again tells which: look the
+    decision ids up.
+    """
+
+
+class NotRecordedError(GovernanceError):
+    """The ledger holds no such decision, entry or blob."""
+
+    exit_code = 2
+
+
+class VerificationError(GovernanceError):
+    """Not genuine: a signature, a proof, the chain or a replay does not hold."""
+
+    exit_code = 4
+
+
+class RollbackError(VerificationError):
+    """The ledger is missing, smaller or other than the head that was signed for it."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return ``did you mean …?`` for the nearest of ``known``, or the whole list if it is short."""
+    import difflib
+
+    names = sorted(known)
+    if near := difflib.get_close_matches(name, names, n=1, cutoff=0.6):
+        return f"did you mean {near[0]!r}?"
+    if len(names) <= 12:
+        return f"known: {', '.join(names)}" if names else ""
+    return ""

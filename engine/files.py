@@ -1,0 +1,37 @@
+"""Writing a file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from engine.errors import UsageError
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path``: durable when this returns, and never seen half-written.
+
+    Raises:
+        UsageError: It cannot be written there; what was there before is still there.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(
+            f"{path}: {reason}", "name a file in a folder that can be written"
+        ) from None

@@ -1,0 +1,111 @@
+"""The nouns of the domain. Frozen, typed, and free of I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Any
+"""What ``json.loads`` gives: dict, list, str, int, float, bool or None."""
+
+DECISION_TYPE = "urn:governance-engine:decision:v1"
+DECISION_FAILED_TYPE = "urn:governance-engine:decision-failed:v1"
+DECISION_IMPORTED_TYPE = "urn:governance-engine:decision-imported:v1"
+LEDGER_CREATED_TYPE = "urn:governance-engine:ledger-created:v1"
+
+
+class Verdict(StrEnum):
+    """What a gate says. The first four are release gates', the last two access gates'."""
+
+    PROMOTE = "PROMOTE"
+    HOLD = "HOLD"
+    BLOCK = "BLOCK"
+    ROLLBACK = "ROLLBACK"
+    ALLOW = "ALLOW"
+    DENY = "DENY"
+
+
+class Status(StrEnum):
+    """What one comparison said. Only ``PASS`` and ``EXEMPT`` let a release through."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    STALE = "stale"
+    INSUFFICIENT = "insufficient"
+    EXEMPT = "exempt"
+    OFF = "off"
+
+
+class Severity(StrEnum):
+    """What a failing check does: stop the release, be shown, or nothing (not asked)."""
+
+    BLOCK = "block"
+    WARN = "warn"
+    OFF = "off"
+
+
+class Stage(StrEnum):
+    """Where the subject is in its life when the gate is asked."""
+
+    CANDIDATE = "candidate"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is decided on.
+
+    Attributes:
+        name: Name of the release, such as ``scoring-model``.
+        version: Version as its owners write it; None when not given.
+        sha256: Digest of the artifact, 64 lowercase hex digits; None when not given.
+    """
+
+    name: str
+    version: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One verdict and the record it left.
+
+    Attributes:
+        decision_id: UUIDv7.
+        decided_at: RFC 3339, UTC, whole seconds; the ``now`` that the policies saw.
+        valid_until: RFC 3339; from then on the verdict must not be acted on.
+        gate: Policy package that was asked, such as ``promotion``.
+        profile: Name of the table of limits.
+        stage: ``candidate`` or ``production``.
+        verdict: OPA's own word.
+        reason: One sentence on what decided.
+        subject: What was decided on.
+        checks: The statement's checks as JSON objects, sorted by id, passes too.
+        obligations: What must be done besides, ``{"id", "check"}``, sorted.
+        waivers: Every waiver that names this subject, or names none, and what it did.
+        relaxations: Every option that weakened this run, by name, sorted.
+        recorded: Whether the decision is durable in a ledger; False on a dry run.
+        index: Ledger index, counted from 0; None when not recorded.
+        checkpoint: Signed note that covers the entry; None when not recorded.
+        statement: The exact in-toto Statement bytes; what was signed if recorded.
+    """
+
+    decision_id: str
+    decided_at: str
+    valid_until: str
+    gate: str
+    profile: str
+    stage: str
+    verdict: Verdict
+    reason: str
+    subject: Subject
+    checks: tuple[Json, ...]
+    obligations: tuple[Json, ...]
+    waivers: tuple[Json, ...]
+    relaxations: tuple[str, ...]
+    recorded: bool
+    index: int | None
+    checkpoint: str | None
+    statement: bytes

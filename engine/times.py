@@ -1,0 +1,39 @@
+"""Instants: RFC 3339 text in, whole seconds and RFC 3339 text out. Reads no clock."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_RFC3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})", re.ASCII
+)
+
+
+def is_time(text: str) -> bool:
+    """Whether ``text`` is written as RFC 3339 asks; the date may still not exist."""
+    return _RFC3339.fullmatch(text) is not None
+
+
+def parse_time(text: str) -> datetime:
+    """Return the instant that ``text`` names, to the microsecond.
+
+    Raises:
+        ValueError: Not RFC 3339 with a time zone, or no such date.
+
+    Source: RFC 3339 section 5.6, with capital T and Z.
+    """
+    if not is_time(text):
+        raise ValueError(f"{text!r} is not an RFC 3339 time such as 2026-01-31T12:00:00Z")
+    return datetime.fromisoformat(text)
+
+
+def age_s(now: datetime, then: datetime) -> int:
+    """Return whole seconds from ``then`` to ``now``, rounded down; negative in the future."""
+    difference = now - then
+    return difference.days * 86_400 + difference.seconds
+
+
+def write_time(instant: datetime) -> str:
+    """Return ``instant`` as RFC 3339 in UTC, whole seconds."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
