@@ -1,0 +1,84 @@
+# METADATA
+# title: Ethics
+# description: |
+#   Whether the people a model decides about are treated with calibrated, even-handed and consented
+#   use of their data.
+# custom:
+#   includes:
+#     - ethics
+package ethics
+
+import data.lib.check
+import data.lib.gate
+
+# METADATA
+# title: Calibration error
+# description: Expected calibration error is at most the profile's limit.
+# custom:
+#   check: ethics.ece
+#   invariant: INV-ETHICS-1
+#   why: A miscalibrated model's probabilities cannot be acted on.
+#   fix: Recalibrate on fresh outcomes, or collect more labelled ones.
+checks contains check.at_most("ethics.ece")
+
+# METADATA
+# title: Bias ratio
+# description: |
+#   The ratio of error rates between the worst and the best served group is at most the profile's
+#   limit.
+# custom:
+#   check: ethics.rho_bias
+#   invariant: INV-ETHICS-2
+#   why: A group that the model errs on more often carries a cost that nobody chose for it.
+#   fix: |
+#     Compare error rates by group; reweight, add data for the worst served group, or set thresholds
+#     per group.
+checks contains check.at_most("ethics.rho_bias")
+
+# METADATA
+# title: Fairness score
+# description: The fairness score is at least the profile's limit.
+# custom:
+#   check: ethics.fairness
+#   invariant: INV-ETHICS-2
+#   why: Below it, outcomes depend on the group more than the organisation has agreed to stand for.
+#   fix: Look at selection rates by group and retrain with a fairness constraint.
+checks contains check.at_least("ethics.fairness")
+
+# METADATA
+# title: Consent
+# description: |
+#   Every record used in training and evaluation is covered by consent or another lawful basis.
+# custom:
+#   check: ethics.consent
+#   invariant: INV-ETHICS-3
+#   why: Data without a lawful basis taints the model; it cannot be taken out again.
+#   fix: Remove the records without a basis and train again.
+checks contains check.equals("ethics.consent")
+
+# METADATA
+# title: Ethics attestation
+# description: |
+#   A trusted reviewer has signed off this very artifact, and the sign-off is still in force.
+# custom:
+#   check: ethics.attestation
+#   kind: attestation
+#   invariant: INV-ETHICS-4
+#   why: Some harms are seen by people only, not by a metric.
+#   fix: Ask an attestor of the trust list to review this artifact's digest.
+checks contains check.attested("ethics.attestation", "ethics")
+
+# METADATA
+# title: Ethics decision
+# description: The verdict on ethics alone, and every check behind it.
+# entrypoint: true
+# custom:
+#   gate:
+#     rule: release/v1
+#     requires_digest: false
+decision := gate.release(checks, set())
+
+# METADATA
+# title: Why ethics does not let the subject through
+# description: Derived from the decision, for tools that read a set named deny.
+deny contains denial if some denial in gate.denials(decision)

