@@ -1,0 +1,178 @@
+"""What the METADATA of Rego sources says about gates and checks, out of ``opa inspect``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from engine.errors import PolicyBuildError, suggest
+from engine.model import Json
+from engine.policy.catalogue import METRIC_ID
+from engine.policy.manifest import KINDS, RULES, CheckInfo, GateInfo
+
+_CHECK_TEXTS = ("invariant", "why", "fix")
+_CHECK_KEYS = ("check", "metric", "kind", "unless", *_CHECK_TEXTS, "code")
+_GATE_KEYS = ("rule", "requires_digest")
+
+
+@dataclass(frozen=True, slots=True)
+class _Annotation:
+    """One METADATA block: what it says, about which rule, and where it stands."""
+
+    says: Json
+    package: str
+    rule: str
+    place: str
+
+    @property
+    def custom(self) -> Json:
+        return self.says.get("custom", {})
+
+    def wrong(self, reason: str, hint: str = "") -> PolicyBuildError:
+        return PolicyBuildError(f"{self.place}: METADATA: {reason}", hint)
+
+    def text(self, key: str, among: Json = None) -> str:
+        value = (self.says if among is None else among).get(key)
+        if not isinstance(value, str) or not value.strip():
+            raise self.wrong(f"no {key!r}", f"add a line `# {key}: …`")
+        return value.strip()
+
+    def check_keys(self, given: Json, known: Iterable[str]) -> None:
+        for key in given:
+            if key not in set(known):
+                raise self.wrong(f"key {key!r} is not known here", suggest(key, known))
+
+
+@dataclass(slots=True)
+class _Domain:
+    """What is known about one Rego package."""
+
+    about: _Annotation | None = None
+    decision: _Annotation | None = None
+    checks: list[CheckInfo] = field(default_factory=list)
+
+
+def gates_and_checks(
+    inspected: Json, shown: Callable[[str], str]
+) -> tuple[dict[str, GateInfo], dict[str, CheckInfo]]:
+    """Return gates and checks by name from what ``opa inspect -a -f json`` prints.
+
+    Args:
+        inspected: OPA's words.
+        shown: Turns a path as OPA prints it into one that a person would look for.
+
+    Raises:
+        PolicyBuildError: METADATA is missing something or contradicts itself; says file and
+            line.
+    """
+    domains: dict[str, _Domain] = {}
+    checks: dict[str, CheckInfo] = {}
+    for entry in inspected.get("annotations", []):
+        annotation = _annotation(entry, shown)
+        domain = domains.setdefault(annotation.package, _Domain())
+        if entry["annotations"].get("scope") == "package":
+            domain.about = annotation if "title" in annotation.says else domain.about
+        elif annotation.rule == "decision" and annotation.says.get("entrypoint"):
+            domain.decision = annotation
+        elif annotation.rule == "checks" or "check" in annotation.custom:
+            check = _check(annotation)
+            if check.id in checks:
+                raise annotation.wrong(f"check {check.id!r} is described twice")
+            checks[check.id] = check
+            domain.checks.append(check)
+    gates = {
+        package: _gate(package, domain, domains)
+        for package, domain in sorted(domains.items())
+        if domain.decision
+    }
+    if not gates:
+        raise PolicyBuildError(
+            "no gate in these policies",
+            "a gate is a package whose rule `decision` has METADATA with `entrypoint: true`",
+        )
+    asked = {check_id for gate in gates.values() for check_id in gate.checks}
+    if orphans := sorted(checks.keys() - asked):
+        raise PolicyBuildError(
+            f"no gate asks for {', '.join(orphans)}", "include their domain in a gate"
+        )
+    return gates, checks
+
+
+def _annotation(entry: Json, shown: Callable[[str], str]) -> _Annotation:
+    path = [str(part["value"]) for part in entry["path"][1:]]
+    says, location = entry["annotations"], entry["location"]
+    package_scope = says.get("scope") == "package"
+    return _Annotation(
+        says=says,
+        package=".".join(path if package_scope else path[:-1]),
+        rule="" if package_scope else path[-1],
+        place=f"{shown(location['file'])}:{location['row']}",
+    )
+
+
+def _check(annotation: _Annotation) -> CheckInfo:
+    custom = annotation.custom
+    annotation.check_keys(custom, _CHECK_KEYS)
+    check_id = _metric_id(annotation, "check", annotation.text("check", custom))
+    kind = custom.get("kind", "limit")
+    if kind not in KINDS:
+        raise annotation.wrong(f"kind {kind!r} is none of {', '.join(KINDS)}")
+    unless = custom.get("unless")
+    return CheckInfo(
+        id=check_id,
+        title=annotation.text("title"),
+        description=annotation.text("description"),
+        metric=_metric_id(annotation, "metric", custom.get("metric", check_id)),
+        kind=kind,
+        unless=None if unless is None else _metric_id(annotation, "unless", unless),
+        **{key: annotation.text(key, custom) for key in _CHECK_TEXTS},
+        code=annotation.text("code", custom) if "code" in custom else None,
+    )
+
+
+def _metric_id(annotation: _Annotation, key: str, value: Json) -> str:
+    import re
+
+    if not isinstance(value, str) or not re.fullmatch(METRIC_ID, value):
+        raise annotation.wrong(f"{key} {value!r} is no id", "write it as <domain>.<name>")
+    return value
+
+
+def _gate(package: str, domain: _Domain, domains: Mapping[str, _Domain]) -> GateInfo:
+    decision, about = domain.decision, domain.about
+    assert decision is not None  # noqa: S101  (only packages with one are gates)
+    if about is None:
+        raise decision.wrong("the gate's package has no METADATA with a title")
+    says = decision.custom.get("gate")
+    if not isinstance(says, dict):
+        raise decision.wrong("no `custom: {gate: {rule: …, requires_digest: …}}`")
+    decision.check_keys(says, _GATE_KEYS)
+    if says.get("rule") not in RULES:
+        raise decision.wrong(f"rule {says.get('rule')!r} is none of {', '.join(RULES)}")
+    if not isinstance(says.get("requires_digest"), bool):
+        raise decision.wrong("`requires_digest` must be true or false")
+    includes = _includes(about, domains)
+    checks = [check for name in {package, *includes} for check in domains[name].checks]
+    if not checks:
+        raise decision.wrong("the gate has no check", "annotate `checks`, or include a domain")
+    return GateInfo(
+        name=package,
+        entrypoint=f"{package.replace('.', '/')}/decision",
+        title=about.text("title"),
+        description=about.text("description"),
+        rule=says["rule"],
+        requires_digest=says["requires_digest"],
+        checks=tuple(sorted(check.id for check in checks)),
+        includes=tuple(includes),
+    )
+
+
+def _includes(about: _Annotation, domains: Mapping[str, _Domain]) -> list[str]:
+    includes = about.custom.get("includes", [])
+    if not isinstance(includes, list) or not all(isinstance(name, str) for name in includes):
+        raise about.wrong("`includes` must be a list of domains")
+    known = [name for name, domain in domains.items() if domain.checks]
+    for name in includes:
+        if name not in known:
+            raise about.wrong(f"no domain {name!r} with checks", suggest(name, known))
+    return sorted(set(includes))

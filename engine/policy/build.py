@@ -1,0 +1,268 @@
+"""Compiling policies: Rego and data in, a policy bundle out, the same bytes on every machine.
+
+OPA parses, checks and compiles; its words reach the author with the author's own paths.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.errors import ConfigError, PolicyBuildError, PolicyError, UsageError
+from engine.policy import data, sources
+from engine.policy.annotations import gates_and_checks
+from engine.policy.bundle import DATA_JSON, MANIFEST, SERVER_ARCHIVE, SOURCES, WASM, PolicyBundle
+from engine.policy.manifest import GateInfo, Manifest, encode
+from engine.policy.sources import CAPABILITIES, Sources
+
+OPA_VERSION = "1.22.0"
+"""The OPA that the shipped policy is compiled with; ``tools/go.mod`` pins the same."""
+
+_TIME_LIMIT_S = 120
+_TOTAL_PROBES = (b"{}", b"null", b'{"metrics":{"":0},"profile":0,"waivers":[0]}')
+
+
+def build(directory: Path, out: Path, opa: Path, *, keep_sources: bool = True) -> PolicyBundle:
+    """Compile the policies in ``directory`` and write the bundle to ``out``.
+
+    Writes ``manifest.json``, ``data.json``, ``policy.wasm``, ``policy-rego.tar.gz`` (what an
+    OPA server loads) and, with ``keep_sources``, the sources to ``policies/``. Nothing is
+    written when anything is wrong.
+
+    Args:
+        directory: A whole policy folder.
+        out: Made if need be; files of these names are replaced.
+        opa: OPA's binary.
+        keep_sources: Whether ``out`` should hold all that the bundle's archive needs.
+
+    Raises:
+        UsageError, ConfigError, PolicyBuildError: As :func:`compile_policies`.
+    """
+    files = sources.read_sources(directory)
+    bundle = compile_policies(files, opa)
+    write(bundle, out, keep_sources=keep_sources)
+    return bundle
+
+
+def write(bundle: PolicyBundle, out: Path, *, keep_sources: bool) -> None:
+    """Write the files of ``bundle`` into the folder ``out``; see :func:`build`."""
+    files = {
+        DATA_JSON: bundle.data_bytes,
+        WASM: bundle.wasm,
+        SERVER_ARCHIVE: bundle.server_archive(),
+    }
+    if keep_sources:
+        for path in bundle.source_digests:
+            files[f"policies/{path}"] = bundle.file(f"{SOURCES}{path}")
+    try:
+        if keep_sources:
+            shutil.rmtree(out / "policies", ignore_errors=True)
+        # The manifest last: a folder without one is not taken for a bundle.
+        for name, content in (*files.items(), (MANIFEST, bundle.manifest)):
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (out / name).write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {(error.strerror or str(error)).lower()}") from None
+
+
+def compile_policies(files: Sources, opa: Path) -> PolicyBundle:
+    """Return the bundle of a whole set of policy files, in memory.
+
+    Raises:
+        ConfigError: Data is wrong; says file, line and key.
+        PolicyBuildError: OPA refuses the Rego, in its own words; METADATA is not whole; the
+            module needs built-ins of its host; or a gate's answer to an empty input is not
+            whole.
+    """
+    sources.check_paths(files)
+    if CAPABILITIES not in files:
+        raise ConfigError(
+            f"{CAPABILITIES} is missing",
+            "it lists the built-ins that OPA and its Wasm answer alike; copy the shipped one",
+        )
+    with _workspace(files) as folder:
+        run = _Opa(opa, folder, files)
+        version = run.version()
+        run("check", "--strict", "--capabilities", "../capabilities.json", ".")
+        inspected = json.loads(run("inspect", "--annotations", "--format", "json", "."))
+        gates, checks = gates_and_checks(inspected, run.shown)
+        module = _compiled(run, gates.values())
+    data_json = data.resolve(files, checks)
+    digests = sources.hashes(files)
+    manifest = Manifest(
+        opa_version=version,
+        revision=sources.revision(digests.items()),
+        capabilities_sha256=digests[CAPABILITIES],
+        sources=digests,
+        files={WASM: sources.sha256(module), DATA_JSON: sources.sha256(data_json)},
+        gates=gates,
+        checks=checks,
+    )
+    kept = {f"{SOURCES}{path}": source.content for path, source in files.items()}
+    contents = {WASM: module, DATA_JSON: data_json, **kept}
+    bundle = PolicyBundle(encode(manifest), contents.__getitem__)
+    _check_answers(bundle)
+    return bundle
+
+
+def _compiled(run: _Opa, gates: Iterable[GateInfo]) -> bytes:
+    """The Wasm module; unoptimised, as OPA's optimiser makes Wasm several times slower."""
+    entrypoints = [part for gate in gates for part in ("--entrypoint", gate.entrypoint)]
+    run(
+        *("build", "--target", "wasm", "--capabilities", "../capabilities.json"),
+        *(*entrypoints, "--output", "../bundle.tar.gz", "."),
+    )
+    archive = (run.folder.parent / "bundle.tar.gz").read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as bundle:
+        member = bundle.extractfile("/policy.wasm")
+        if member is None:
+            raise PolicyBuildError("OPA's bundle holds no policy.wasm")
+        return member.read()
+
+
+def _check_answers(bundle: PolicyBundle) -> None:
+    """Ask every gate about nothing: METADATA and rules must name the same checks."""
+    from engine.policy.wasm import WasmEvaluator
+
+    evaluator = WasmEvaluator(bundle, cache=None)
+    try:
+        for gate in bundle.gates():
+            for probe in _TOTAL_PROBES:
+                evaluator.evaluate(gate.name, probe)
+    except PolicyError as error:
+        raise PolicyBuildError(
+            error.message,
+            "a gate must answer any input with every check that its METADATA lists",
+        ) from None
+    finally:
+        evaluator.close()
+
+
+@contextmanager
+def _workspace(files: Sources) -> Iterator[Path]:
+    """A folder with the Rego alone. Paths inside it are what OPA prints and embeds."""
+    with tempfile.TemporaryDirectory(prefix="engine-policy-") as root:
+        folder = Path(root, "policies")
+        folder.mkdir()
+        Path(root, "capabilities.json").write_bytes(files[CAPABILITIES].content)
+        for path, source in files.items():
+            if path.endswith(".rego"):
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(source.content)
+        yield folder
+
+
+class _Opa:
+    """OPA's command line in a workspace; whatever it refuses is a PolicyBuildError."""
+
+    def __init__(self, binary: Path, folder: Path, files: Sources) -> None:
+        self.folder = folder
+        self._binary = binary
+        self._files = files
+
+    def __call__(self, *arguments: str) -> str:
+        done = _run(self._binary, arguments, self.folder)
+        if done.returncode != 0:
+            words = self._in_the_authors_paths(done.stderr.strip() or done.stdout.strip())
+            raise PolicyBuildError(f"opa {arguments[0]}: {words}", _hint(words))
+        return done.stdout
+
+    def version(self) -> str:
+        return opa_version(self._binary)
+
+    def shown(self, path: str) -> str:
+        relative = path.removeprefix("./").removeprefix("/")
+        return self._files[relative].shown if relative in self._files else path
+
+    def _in_the_authors_paths(self, words: str) -> str:
+        return re.sub(
+            r"(?m)(?<![\w./-])(?:\./)?([\w./-]+\.rego)(?=:\d)",
+            lambda match: self.shown(match[1]),
+            words,
+        )
+
+
+def _hint(words: str) -> str:
+    if "undefined function" in words:
+        return (
+            f"{CAPABILITIES} lists the built-ins a policy may use: the ones that OPA and its "
+            "Wasm answer alike. Compute everything else in Python, before the policy is asked"
+        )
+    return ""
+
+
+def _run(binary: Path, arguments: Iterable[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    # No environment: OPA takes flags from OPA_* variables.
+    try:
+        return subprocess.run(
+            [binary.absolute(), *arguments],
+            cwd=folder,
+            env={},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIME_LIMIT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as error:
+        raise PolicyBuildError(f"{binary}: could not run OPA: {error}", GET_OPA) from None
+
+
+GET_OPA = (
+    f"OPA {OPA_VERSION} is looked for in ENGINE_OPA, on PATH, and as .tools/opa in this folder "
+    "and its parents; `make opa` in a clone builds it"
+)
+
+
+def opa_version(binary: Path) -> str:
+    """Return the version that ``binary`` says it is.
+
+    Raises:
+        PolicyBuildError: It cannot be run, or is not OPA.
+    """
+    done = _run(binary, ("version",), Path("/"))
+    match = re.match(r"Version: (\S+)\n", done.stdout)
+    if done.returncode != 0 or match is None:
+        raise PolicyBuildError(f"{binary}: is not OPA", GET_OPA)
+    return match[1]
+
+
+def find_opa(environ: Mapping[str, str], start: Path) -> Path:
+    """Return OPA's binary: ``ENGINE_OPA``, else the pinned version on PATH or in ``.tools``.
+
+    Args:
+        environ: The environment; ``ENGINE_OPA`` and ``PATH`` are read.
+        start: Folder from which ``.tools/opa`` is looked for upwards.
+
+    Raises:
+        UsageError: ``ENGINE_OPA`` names no program, or none was found; names all places.
+    """
+    if named := environ.get("ENGINE_OPA"):
+        path = Path(named)
+        if not path.is_file() or not os.access(path, os.X_OK):
+            raise UsageError(f"ENGINE_OPA={named}: no such program", "give the path of OPA")
+        return path
+    candidates = [
+        Path(folder, "opa") for folder in environ.get("PATH", "").split(os.pathsep) if folder
+    ]
+    candidates += [parent / ".tools" / "opa" for parent in (start, *start.parents)]
+    passed_over: list[str] = []
+    for path in candidates:
+        if path.is_file() and os.access(path, os.X_OK):
+            try:
+                version = opa_version(path)
+            except PolicyBuildError:
+                version = "no OPA"
+            if version == OPA_VERSION:
+                return path
+            passed_over.append(f"{path} is {version}")
+    raise UsageError(f"no OPA {OPA_VERSION} found", "\n".join((*passed_over, GET_OPA)))

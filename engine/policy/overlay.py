@@ -1,0 +1,74 @@
+"""A folder of policy files laid over the shipped policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from engine.errors import PolicyBuildError
+from engine.policy import data, manifest, sources
+from engine.policy.bundle import (
+    DATA_JSON,
+    MANIFEST,
+    SOURCES,
+    WASM,
+    PolicyBundle,
+    opened,
+    shipped_bundle,
+    shipped_folder,
+)
+from engine.policy.sources import Source, Sources
+
+
+def load(directory: Path, opa: Path | Callable[[], Path] | None) -> PolicyBundle:
+    """Return the bundle of ``directory``; see :func:`engine.policy.bundle.load_policies`."""
+    if (directory / MANIFEST).is_file():
+        return opened(directory, directory / "policies")
+    shipped = shipped_bundle()
+    files = merged(shipped, sources.read_sources(directory))
+    if sources.revision(sources.hashes(files).items()) == shipped.revision:
+        return with_data(shipped, files)
+    if opa is None:
+        from engine.policy.build import GET_OPA
+
+        raise PolicyBuildError(
+            f"{directory}: the Rego differs from the shipped policy and has to be compiled",
+            f"give a folder that `engine policy build` wrote, or OPA: {GET_OPA}",
+        )
+    from engine.policy.build import compile_policies
+
+    return compile_policies(files, opa if isinstance(opa, Path) else opa())
+
+
+def merged(shipped: PolicyBundle, given: Sources) -> dict[str, Source]:
+    """Return the shipped policy's files with ``given`` laid over them, sorted by path."""
+    folder = shipped_folder("policies")
+    kept = {
+        path: Source(str(folder / path), shipped.file(f"{SOURCES}{path}"))
+        for path in shipped.source_digests
+        if path not in given
+    }
+    return dict(sorted({**kept, **given}.items()))
+
+
+def with_data(compiled: PolicyBundle, files: Sources) -> PolicyBundle:
+    """Return the bundle of ``files``, whose Rego is that of ``compiled``. Needs no OPA.
+
+    Raises:
+        ConfigError: Data is wrong; says file, line and key.
+    """
+    sources.check_paths(files)
+    data_json = data.resolve(files, {check.id: check for check in compiled.checks()})
+    changed = replace(
+        manifest.decode(compiled.manifest),
+        sources=sources.hashes(files),
+        files={WASM: compiled.wasm_digest, DATA_JSON: sources.sha256(data_json)},
+    )
+
+    def read(name: str) -> bytes:
+        if name == WASM:
+            return compiled.wasm
+        return data_json if name == DATA_JSON else files[name.removeprefix(SOURCES)].content
+
+    return PolicyBundle(manifest.encode(changed), read)

@@ -1,0 +1,148 @@
+"""The files that make up a policy: which of a folder's files count, and what they hash to.
+
+Rego decides together with the capabilities it was checked against; ``data.yaml`` files say
+the numbers. Tests, mutants and prose lie beside them and are no part of the policy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from engine.errors import ConfigError, UsageError
+
+CAPABILITIES = "capabilities.json"
+DATA = "data.yaml"
+MAX_FILE_BYTES = 1024 * 1024
+MAX_FILES = 1000
+MAX_PATH = 90
+
+_PATH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_DATA_LIKE = (".json", ".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of a policy.
+
+    Attributes:
+        shown: Path as a person would look for it; used in errors only.
+        content: The bytes.
+    """
+
+    shown: str
+    content: bytes = field(repr=False)
+
+
+Sources: TypeAlias = Mapping[str, Source]
+"""Files by their path below the policy folder, with ``/``."""
+
+
+def is_source(path: str) -> bool:
+    """Whether the file ``path`` of a policy folder is part of the policy."""
+    if path.endswith(".rego"):
+        return not path.endswith("_test.rego")
+    return path == CAPABILITIES or path.rpartition("/")[2] == DATA
+
+
+def is_path(path: str) -> bool:
+    """Whether ``path`` is relative, plain ASCII, without ``..``, and fits an archive."""
+    return len(path) <= MAX_PATH and _PATH.fullmatch(path) is not None
+
+
+def read_sources(directory: Path) -> dict[str, Source]:
+    """Return the policy's files below ``directory``, sorted by path.
+
+    Raises:
+        UsageError: No such folder, or nothing of a policy in it.
+        ConfigError: A file is unreadable or too large, its path cannot be kept in an
+            archive, or it looks like data under a name that no policy reads.
+    """
+    if not directory.is_dir():
+        raise UsageError(f"{directory}: no such folder", "give the folder that holds the policies")
+    found = {path: _read(directory / path) for path in sorted(_paths(directory))}
+    if not found:
+        raise UsageError(
+            f"{directory}: no policy in this folder",
+            f"a policy is made of *.rego and <topic>/{DATA} files, laid out as in policies/",
+        )
+    if len(found) > MAX_FILES:
+        raise ConfigError(
+            f"{directory}: {len(found)} policy files", f"at most {MAX_FILES} are read"
+        )
+    return found
+
+
+def _paths(directory: Path) -> Iterator[str]:
+    for root, folders, files in os.walk(directory, onerror=_unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            path = (Path(root) / name).relative_to(directory).as_posix()
+            if is_source(path) and not name.startswith("."):
+                yield path
+            elif name.endswith(_DATA_LIKE) and not name.startswith("."):
+                raise ConfigError(
+                    f"{Path(root) / name}: not a file that a policy reads",
+                    f"data lies in <topic>/{DATA}, such as limits/default/{DATA}",
+                )
+
+
+def _read(path: Path) -> Source:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    if len(content) > MAX_FILE_BYTES:
+        raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES:,} bytes", "split the file")
+    return Source(str(path), content)
+
+
+def _unreadable(error: OSError) -> None:
+    raise ConfigError(
+        f"{error.filename}: {(error.strerror or 'unreadable').lower()}",
+        "every folder below the policies must be readable, or a part of them is missed",
+    )
+
+
+def check_paths(sources: Sources) -> None:
+    """Refuse paths that cannot be kept in an archive on every system.
+
+    Raises:
+        ConfigError: Names the first such file.
+    """
+    for path, source in sources.items():
+        if not is_path(path):
+            raise ConfigError(
+                f"{source.shown}: this path cannot be kept in a policy archive",
+                f"use letters, digits, '_', '-' and '.', at most {MAX_PATH} characters",
+            )
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of ``content``, 64 lowercase hex digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def hashes(sources: Sources) -> dict[str, str]:
+    """Return the SHA-256 of every file, by path, sorted."""
+    return {path: sha256(sources[path].content) for path in sorted(sources)}
+
+
+def revision(digests: Iterable[tuple[str, str]]) -> str:
+    """Return R: what decides whether a compiled module fits a set of sources.
+
+    Args:
+        digests: (path, SHA-256) of the sources. Only Rego and the capabilities count: data
+            is loaded beside the module.
+
+    Returns:
+        SHA-256 over the sorted lines ``<sha256>  <path>``, as ``sha256sum`` prints them.
+    """
+    counted = ((path, digest) for path, digest in digests if not path.endswith(DATA))
+    lines = sorted(f"{digest}  {path}\n" for path, digest in counted)
+    return sha256("".join(lines).encode())

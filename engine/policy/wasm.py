@@ -1,0 +1,315 @@
+"""The embedded evaluator: OPA's Wasm compilation of the policy, run by wasmtime in process.
+
+Raw JSON bytes in, raw JSON bytes out, one ``opa_eval`` per document; the instance and its
+heap are reused, so memory stays flat over many documents. Only wasmtime's public API.
+
+Source: OPA's documentation, "WebAssembly", section "ABI".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import PolicyError
+from engine.model import Json
+from engine.policy.answer import canonical_answer
+from engine.policy.module_cache import ModuleCache
+
+if TYPE_CHECKING:
+    import wasmtime
+
+    from engine.policy.bundle import PolicyBundle
+
+PAGE_BYTES = 65_536
+TIME_LIMIT_S = 5.0
+MEMORY_LIMIT_BYTES = 64 * 1024 * 1024
+
+_FORMAT_JSON = 0
+_TICKS = 20
+_ALIGNMENT = 16
+_SMALLEST_PAGES = 2
+_KNOWS_SINGLE_PASS = "50."
+_OUT_OF_MEMORY = ("opa_malloc: failed", "failed to grow memory")
+
+
+class WasmEvaluator:
+    """Evaluates gates of one policy bundle in this process.
+
+    Not thread-safe: one per thread, or per process. It may be made before a fork and used
+    after it.
+
+    Args:
+        bundle: The policy.
+        cache: The user's own cache folder for compiled modules; None keeps nothing. What
+            makes a folder trustworthy: :mod:`engine.policy.module_cache`.
+        time_limit_s: Longest that one evaluation may take; kept to within a twentieth.
+        memory_limit_bytes: Most memory that policy, data and document may take together, in
+            whole pages of 64 KiB.
+        few: Whether only a few documents will follow. Then code that is compiled in half the
+            time and runs at half the speed is quicker; used when no compiled module is kept.
+    """
+
+    kind = "wasm"
+
+    def __init__(
+        self,
+        bundle: PolicyBundle,
+        *,
+        cache: Path | None,
+        time_limit_s: float = TIME_LIMIT_S,
+        memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
+        few: bool = False,
+    ) -> None:
+        self.opa_version = bundle.opa_version
+        self._bundle = bundle
+        self._cache = None if cache is None else ModuleCache(cache)
+        self._time_limit_s = time_limit_s
+        self._memory_pages = memory_limit_bytes // PAGE_BYTES
+        self._few = few
+        self._compiled: tuple[wasmtime.Engine, wasmtime.Module] | None = None
+        self._instance: _Instance | None = None
+        self._ticker: _Ticker | None = None
+
+    def evaluate(self, gate: str, document: bytes) -> bytes:
+        """Return the gate's decision on ``document`` as canonical JSON.
+
+        Args:
+            gate: Name of a gate of the bundle.
+            document: JSON that was parsed strictly before: OPA reads malformed JSON as an
+                undefined input and answers as if nothing had been given.
+
+        Raises:
+            UsageError: No such gate.
+            PolicyError: Undefined, not whole, aborted, over the time or the memory limit; or
+                the module cannot be run at all.
+        """
+        info = self._bundle.gate(gate)
+        answer = self._run(info.entrypoint, document)
+        if len(answer) != 1:
+            raise PolicyError(f"gate {gate!r} is undefined for this input", "a gate must be total")
+        return canonical_answer(answer[0]["result"], info)
+
+    def close(self) -> None:
+        """Free the instance and stop the clock that watches it. It may be used again."""
+        self._instance = None
+        if self._ticker is not None:
+            self._ticker.stop()
+            self._ticker = None
+
+    def _run(self, entrypoint: str, document: bytes) -> Json:
+        """OPA's answer. Any escape leaves no instance behind: it may be inconsistent."""
+        import wasmtime
+
+        instance, self._instance = self._instance, None
+        try:
+            if instance is None:
+                instance = self._instantiate()
+            answer = json.loads(instance.evaluate(entrypoint, document))
+        except wasmtime.Trap as trap:
+            raise self._worded(trap) from None
+        except (wasmtime.WasmtimeError, _Aborted, IndexError, ValueError) as error:
+            words = str(error).splitlines()[0]
+            if words.startswith(_OUT_OF_MEMORY):
+                words = f"needs more than {self._memory_pages * PAGE_BYTES:,} bytes of memory"
+            raise PolicyError(f"policy.wasm: {words}") from None
+        self._instance = instance
+        return answer
+
+    def _worded(self, trap: wasmtime.Trap) -> PolicyError:
+        import wasmtime
+
+        if trap.trap_code is wasmtime.TrapCode.INTERRUPT:
+            return PolicyError(
+                f"the policy ran longer than {self._time_limit_s:g} s",
+                "is the document unusually large, or does a rule enumerate too much?",
+            )
+        return PolicyError(f"policy.wasm: {trap.message.splitlines()[0]}")
+
+    def _instantiate(self) -> _Instance:
+        engine, module = self._compiled = self._compiled or self._compile()
+        if self._ticker is None:
+            self._ticker = _Ticker(engine, self._time_limit_s / _TICKS)
+            weakref.finalize(self, self._ticker.stop)
+        return _Instance(engine, module, self._bundle.data_bytes, self._memory_pages, self._ticker)
+
+    def _compile(self) -> tuple[wasmtime.Engine, wasmtime.Module]:
+        import wasmtime
+
+        engine = _engine(quick=self._few and self._cache is None)
+        name = f"{self._bundle.wasm_digest}.{_wasmtime_version()}.epoch"
+        if self._cache is not None and (kept := self._cache.load(name)) is not None:
+            try:
+                return engine, wasmtime.Module.deserialize(engine, kept)
+            except wasmtime.WasmtimeError:
+                pass  # another processor or another build of wasmtime: compile again
+        try:
+            module = wasmtime.Module(engine, self._bundle.wasm)
+        except wasmtime.WasmtimeError as error:
+            raise PolicyError(f"policy.wasm: {str(error).splitlines()[0]}") from None
+        if self._cache is not None:
+            self._cache.keep(name, bytes(module.serialize()))
+        return engine, module
+
+
+def _engine(*, quick: bool) -> wasmtime.Engine:
+    """An engine whose code can be cut off; ``quick`` compiles faster and runs slower."""
+    import wasmtime
+
+    config = wasmtime.Config()
+    config.epoch_interruption = True
+    if quick:
+        config.cranelift_opt_level = "none"
+        # An unknown flag ends the process, so it is given only where it was tried.
+        if _wasmtime_version().startswith(_KNOWS_SINGLE_PASS):
+            config.cranelift_flag_set("regalloc_algorithm", "single_pass")
+    return wasmtime.Engine(config)
+
+
+def _wasmtime_version() -> str:
+    """Version of the installed package; cheaper than asking ``importlib.metadata``."""
+    import wasmtime
+
+    installed = Path(wasmtime.__file__).parents[1].glob("wasmtime-*.dist-info")
+    return "-".join(sorted(path.name.split("-")[1].removesuffix(".dist") for path in installed))
+
+
+class _Aborted(Exception):  # noqa: N818  (what the module said; turned into a PolicyError)
+    """The policy called ``opa_abort``, or asked for a built-in that only a host could give."""
+
+
+class _Ticker:
+    """Advances an engine's epoch from a daemon thread, so that an evaluation can be cut off."""
+
+    def __init__(self, engine: wasmtime.Engine, interval_s: float) -> None:
+        self._engine = engine
+        self._interval_s = interval_s
+        self._stopped = threading.Event()
+        self._process = 0
+
+    def arm(self, store: wasmtime.Store) -> None:
+        """Let ``store`` run for the whole time limit from now on."""
+        if self._process != os.getpid():  # threads do not survive a fork
+            self._process = os.getpid()
+            threading.Thread(target=self._tick, name="policy-time-limit", daemon=True).start()
+        store.set_epoch_deadline(_TICKS + 1)
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _tick(self) -> None:
+        while not self._stopped.wait(self._interval_s):
+            self._engine.increment_epoch()
+
+
+class _Instance:
+    """One instance of the module with the policy's data in it."""
+
+    def __init__(
+        self,
+        engine: wasmtime.Engine,
+        module: wasmtime.Module,
+        data: bytes,
+        most_pages: int,
+        ticker: _Ticker,
+    ) -> None:
+        import wasmtime
+
+        self._ticker = ticker
+        self._store = store = wasmtime.Store(engine)
+        store.set_limits(memory_size=most_pages * PAGE_BYTES)
+        limits = wasmtime.Limits(_SMALLEST_PAGES, most_pages)
+        self._memory = wasmtime.Memory(store, wasmtime.MemoryType(limits))
+        ticker.arm(store)
+        exports = self._linked(engine, module).exports(store)
+        self._functions: dict[str, Any] = {name: exports[name] for name in _EXPORTS}
+        if builtins := self._dumped(self._call("builtins")):
+            raise _Aborted(f"needs built-ins of its host: {', '.join(sorted(builtins))}")
+        self._entrypoints = self._dumped(self._call("entrypoints"))
+        address = self._call("opa_malloc", len(data))
+        self._memory.write(store, data, address)
+        self._data = self._call("opa_json_parse", address, len(data))
+        if self._data == 0:
+            raise _Aborted("data.json is no JSON")
+        self._heap = _aligned(self._call("opa_heap_ptr_get"))
+
+    def evaluate(self, entrypoint: str, document: bytes) -> bytes:
+        """Return ``[{"result": …}]``; ``[]`` when the entrypoint is undefined."""
+        if entrypoint not in self._entrypoints:
+            raise _Aborted(f"has no entrypoint {entrypoint!r}")
+        end = _aligned(self._heap + len(document))
+        self._reserve(end + PAGE_BYTES)
+        self._memory.write(self._store, document, self._heap)
+        self._ticker.arm(self._store)
+        answer = self._call(
+            *("opa_eval", 0, self._entrypoints[entrypoint], self._data),
+            *(self._heap, len(document), end, _FORMAT_JSON),
+        )
+        return self._text(answer)
+
+    def _linked(self, engine: wasmtime.Engine, module: wasmtime.Module) -> wasmtime.Instance:
+        import wasmtime
+
+        i32 = wasmtime.ValType.i32()
+        linker = wasmtime.Linker(engine)
+        linker.define(self._store, "env", "memory", self._memory)
+
+        def provide(name: str, parameters: int, results: int, function: Any) -> None:
+            signature = wasmtime.FuncType([i32] * parameters, [i32] * results)
+            linker.define(self._store, "env", name, wasmtime.Func(self._store, signature, function))
+
+        provide("opa_abort", 1, 0, self._abort)
+        provide("opa_println", 1, 0, _nothing)
+        for arity in range(5):
+            provide(f"opa_builtin{arity}", arity + 2, 1, _no_builtin)
+        return linker.instantiate(self._store, module)
+
+    def _abort(self, address: int) -> None:
+        raise _Aborted(self._text(address).decode(errors="replace"))
+
+    def _call(self, name: str, *arguments: int) -> int:
+        result: int = self._functions[name](self._store, *arguments)
+        return result
+
+    def _dumped(self, address: int) -> dict[str, int]:
+        value: dict[str, int] = json.loads(self._text(self._call("opa_json_dump", address)))
+        return value
+
+    def _reserve(self, end: int) -> None:
+        missing = end - self._memory.data_len(self._store)
+        if missing > 0:
+            self._memory.grow(self._store, -(-missing // PAGE_BYTES))
+
+    def _text(self, address: int) -> bytes:
+        """The NUL-terminated bytes at ``address``."""
+        size = 4096
+        while True:
+            chunk = bytes(self._memory.read(self._store, address, address + size))
+            end = chunk.find(0)
+            if end >= 0:
+                return chunk[:end]
+            if len(chunk) < size:
+                raise _Aborted("text without an end")
+            size *= 4
+
+
+_EXPORTS = (
+    *("builtins", "entrypoints", "opa_eval", "opa_heap_ptr_get"),
+    *("opa_json_dump", "opa_json_parse", "opa_malloc"),
+)
+
+
+def _aligned(address: int) -> int:
+    return (address + _ALIGNMENT - 1) & -_ALIGNMENT
+
+
+def _nothing(_address: int) -> None:
+    """``print`` in a policy goes nowhere: the answer is all that a policy says."""
+
+
+def _no_builtin(number: int, *_: int) -> int:
+    raise _Aborted(f"built-in {number} needs the host")

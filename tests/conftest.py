@@ -1,0 +1,16 @@
+"""What several folders of tests share: the pinned OPA."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.policy.build import find_opa
+
+
+@pytest.fixture(scope="session")
+def opa() -> Path:
+    """OPA's binary. Where there is none the test fails: it is not skipped."""
+    return find_opa(os.environ, Path(__file__).parent)

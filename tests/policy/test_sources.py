@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ConfigError, UsageError
+from engine.policy import sources
+from engine.policy.sources import Source
+
+from .toys import toy, written
+
+
+def test_a_policy_is_its_rego_its_data_and_its_capabilities(tmp_path: Path) -> None:
+    written(toy(), tmp_path)
+    for name in ("promotion/promotion_test.rego", "mutants.toml", "README.md", ".hidden.yaml"):
+        (tmp_path / name).write_text("beside the policy")
+
+    found = sources.read_sources(tmp_path)
+
+    assert list(found) == sorted(toy())
+    assert found["waivers/data.yaml"].shown == str(tmp_path / "waivers" / "data.yaml")
+
+
+@pytest.mark.parametrize("name", ["limits/default.yaml", "limits/default/data.yml", "extra.json"])
+def test_data_under_a_name_that_no_policy_reads_is_an_error(tmp_path: Path, name: str) -> None:
+    written(toy({name: "{}"}), tmp_path)
+
+    with pytest.raises(ConfigError, match="not a file that a policy reads") as caught:
+        sources.read_sources(tmp_path)
+    assert str(tmp_path / name) in caught.value.message
+
+
+def test_a_folder_without_a_policy_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no policy in this folder"):
+        sources.read_sources(tmp_path)
+    with pytest.raises(UsageError, match="no such folder"):
+        sources.read_sources(tmp_path / "missing")
+
+
+def test_a_file_that_is_too_large_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.rego").write_bytes(b"#" * (sources.MAX_FILE_BYTES + 1))
+
+    with pytest.raises(ConfigError, match="larger than"):
+        sources.read_sources(tmp_path)
+
+
+def test_a_link_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.rego").symlink_to(tmp_path / "missing")
+
+    with pytest.raises(ConfigError, match="no such file"):
+        sources.read_sources(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["../a.rego", "/a.rego", "a b.rego", "ä.rego", "a" * 90 + ".rego"])
+def test_a_path_that_no_archive_can_keep_is_an_error(path: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be kept"):
+        sources.check_paths({path: Source(path, b"")})
+
+
+def test_the_revision_is_what_sha256sum_would_say(tmp_path: Path) -> None:
+    folder = written(toy(), tmp_path)
+    counted = sorted(path for path in toy() if not path.endswith("data.yaml"))
+    lines = subprocess.run(
+        ["sha256sum", *counted], cwd=folder, capture_output=True, check=True, text=True
+    ).stdout.splitlines(keepends=True)
+
+    revision = sources.revision(sources.hashes(toy()).items())
+
+    assert revision == sources.sha256("".join(sorted(lines)).encode())
+
+
+def test_data_does_not_change_the_revision_but_rego_does() -> None:
+    def revision(path: str) -> str:
+        changed = toy({path: toy()[path].content.decode() + "\n"})
+        return sources.revision(sources.hashes(changed).items())
+
+    shipped = sources.revision(sources.hashes(toy()).items())
+
+    assert revision("limits/loose/data.yaml") == shipped
+    assert revision("promotion/promotion.rego") != shipped
+    assert revision("capabilities.json") != shipped
