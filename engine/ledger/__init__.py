@@ -1,0 +1,16 @@
+"""The append-only record of decisions: entries, blobs beside them, checkpoints over them."""
+
+from engine.ledger.contract import Appended, Blob, Draft, Ledger, LedgerReport, Place, Signer
+from engine.ledger.stores import STORES, open_ledger
+
+__all__ = [
+    "STORES",
+    "Appended",
+    "Blob",
+    "Draft",
+    "Ledger",
+    "LedgerReport",
+    "Place",
+    "Signer",
+    "open_ledger",
+]

@@ -1,0 +1,174 @@
+"""Drafts become rows: attempts, chain and tree, worked out before anything is written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from engine.envelope import MAX_BYTES
+from engine.errors import LedgerError
+from engine.ledger.contract import SHARED_KINDS, Draft, Place
+from engine.ledger.store import MAX_ATTACHMENTS, DecisionRow, EntryRow, Reader, Rows, node_position
+from engine.merkle import GENESIS_CHAIN, Frontier, chain_hash, leaf_hash
+
+
+@dataclass(slots=True)
+class Edge:
+    """Where a ledger ends: all that the next entry's hashes depend on."""
+
+    frontier: Frontier = field(default_factory=Frontier)
+    chain: bytes = GENESIS_CHAIN
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return self.frontier.size
+
+    def copy(self) -> Edge:
+        """Return an independent copy."""
+        return Edge(self.frontier.copy(), self.chain)
+
+
+@dataclass(slots=True)
+class _Said:
+    """What earlier drafts of a transaction have added to the index."""
+
+    ids: dict[str, int] = field(default_factory=dict)
+    last: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+
+
+class Batch:
+    """The rows of one transaction, and the edge that the ledger has after it.
+
+    Args:
+        view: The ledger inside the transaction.
+        edge: Its edge; copied.
+        ledger_id: For the entries' :class:`Place`.
+        stored: ``(kind, digest)`` of shared blobs known to be there already.
+    """
+
+    def __init__(
+        self,
+        view: Reader,
+        edge: Edge,
+        ledger_id: str,
+        stored: Collection[tuple[str, str]] = frozenset(),
+    ) -> None:
+        self.rows = Rows()
+        self.edge = edge.copy()
+        self._first, self._chain = edge.size, edge.chain
+        self._view = view
+        self._ledger_id = ledger_id
+        self._stored = stored
+        self._said = _Said()
+
+    def add(self, drafts: Sequence[Draft]) -> list[tuple[int, bool]]:
+        """Build ``drafts`` and add their rows, all of them or none.
+
+        Returns:
+            ``(index, existing)`` per draft; see :class:`Appended`.
+
+        Raises:
+            LedgerError: An entry or its blobs cannot be stored.
+            Exception: What a ``build`` raised.
+        """
+        places: list[tuple[int, bool]] = []
+        built: list[_Built] = []
+        said = _Said()
+        for draft in drafts:
+            index = self._recorded(draft.decision_id, said)
+            if index is not None:
+                places.append((index, True))
+                continue
+            index = self.edge.size + len(built)
+            place = self._placed(draft, said)
+            built.append(_built(draft, place))
+            places.append((index, False))
+            if draft.decision_id is not None:
+                said.ids[draft.decision_id] = index
+                if draft.subject_key is not None and draft.gate is not None:
+                    said.last[draft.subject_key, draft.gate] = (place.attempt, draft.decision_id)
+        for each in built:  # nothing below can fail
+            self._add_rows(each)
+        self._said.ids.update(said.ids)
+        self._said.last.update(said.last)
+        return places
+
+    def entry(self, index: int) -> tuple[EntryRow, bytes]:
+        """Return an entry of this batch, and the chain hash before it."""
+        at = index - self._first
+        return self.rows.entries[at], self.rows.entries[at - 1].chain if at else self._chain
+
+    def __contains__(self, index: int) -> bool:
+        return index >= self._first
+
+    def _recorded(self, decision_id: str | None, said: _Said) -> int | None:
+        if decision_id is None:
+            return None
+        for ids in (said.ids, self._said.ids):
+            if decision_id in ids:
+                return ids[decision_id]
+        return self._view.index_of(decision_id)
+
+    def _placed(self, draft: Draft, said: _Said) -> Place:
+        last: tuple[int, str] | None = None
+        if draft.subject_key is not None and draft.gate is not None:
+            key = (draft.subject_key, draft.gate)
+            last = said.last.get(key) or self._said.last.get(key) or self._view.last_decision(*key)
+        attempt, previous = last or (0, None)
+        return Place(self._ledger_id, attempt + 1, previous)
+
+    def _add_rows(self, built: _Built) -> None:
+        index, leaf = self.edge.size, leaf_hash(built.entry)
+        chain = self.edge.chain = chain_hash(self.edge.chain, leaf)
+        rows, draft = self.rows, built.draft
+        rows.entries.append(EntryRow(index, leaf, chain, built.entry))
+        for level, number, digest in self.edge.frontier.append(leaf):
+            rows.nodes.append((node_position(level, number), digest))
+        if draft.decision_id is not None:
+            rows.decisions.append(
+                DecisionRow(index, draft.decision_id, draft.subject_key, draft.gate, built.attempt)
+            )
+        if built.own:
+            rows.attachments.append((index, built.own))
+        for key, body in built.shared.items():
+            if key not in self._stored:
+                rows.shared.setdefault(key, body)
+
+
+class _Built(NamedTuple):
+    """An entry and its documents, ready to be stored."""
+
+    draft: Draft
+    attempt: int
+    entry: bytes
+    own: list[tuple[str, str, bytes]]
+    shared: dict[tuple[str, str], bytes]
+
+
+def _built(draft: Draft, place: Place) -> _Built:
+    entry = draft.build(place)
+    name = draft.decision_id or "an event"
+    if not isinstance(entry, bytes) or not 0 < len(entry) <= MAX_BYTES:
+        raise LedgerError(
+            f"{name} cannot be recorded: an entry has 1 to {MAX_BYTES:,} bytes, not {len(entry):,}",
+            "documents belong into blobs beside the entry, which has only their digests",
+        )
+    own: list[tuple[str, str, bytes]] = []
+    shared: dict[tuple[str, str], bytes] = {}
+    for blob in draft.blobs:
+        if blob.kind in SHARED_KINDS and blob.digest is not None:
+            shared[blob.kind, blob.digest] = blob.body
+            continue
+        digest = hashlib.sha256(blob.body).hexdigest()
+        if blob.digest not in (None, digest):
+            raise LedgerError(f"the {blob.kind} of {name} is not what its digest says")
+        if blob.kind in SHARED_KINDS:
+            shared[blob.kind, digest] = blob.body
+        else:
+            own.append((blob.kind, digest, blob.body))
+    if len(own) > MAX_ATTACHMENTS:
+        raise LedgerError(f"{name} has {len(own)} documents; {MAX_ATTACHMENTS} are kept")
+    return _Built(draft, place.attempt, entry, own, shared)

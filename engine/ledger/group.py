@@ -1,0 +1,81 @@
+"""Group commit: threads that append at the same time share one transaction and one fsync."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from engine.errors import LedgerError
+from engine.ledger.contract import Appended, Draft
+
+
+class Unit:
+    """Drafts that are recorded together or not at all, and what became of them.
+
+    Attributes:
+        drafts: The drafts.
+        outcome: Where they are; None while that is open, or when there is an error.
+        error: Why they are not recorded, or may not be.
+        shared: The error is not of these drafts but of the whole commit.
+    """
+
+    __slots__ = ("drafts", "error", "outcome", "shared")
+
+    def __init__(self, drafts: Sequence[Draft]) -> None:
+        self.drafts = drafts
+        self.outcome: list[Appended] | None = None
+        self.error: Exception | None = None
+        self.shared = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether somebody has dealt with it."""
+        return self.outcome is not None or self.error is not None
+
+    def result(self) -> list[Appended]:
+        """Return the outcome, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        if self.outcome is None:
+            raise LedgerError("an append was never dealt with; nothing was recorded")
+        return self.outcome
+
+
+class Group:
+    """Lets one thread at a time commit whatever all threads have waiting.
+
+    Args:
+        commit: Settles every unit it is given. What it raises settles the others: a plain
+            exception as itself, an interrupt as a LedgerError (the interrupt itself goes to
+            the thread that it hit).
+    """
+
+    def __init__(self, commit: Callable[[list[Unit]], None]) -> None:
+        self._commit = commit
+        self._waiting: list[Unit] = []
+        self._adding = threading.Lock()
+        self._turn = threading.Lock()
+
+    def run(self, units: Sequence[Unit]) -> None:
+        """Return when every unit is settled, by this thread or by another."""
+        with self._adding:
+            self._waiting.extend(units)
+        with self._turn:
+            if all(unit.settled for unit in units):
+                return
+            with self._adding:
+                taken, self._waiting = self._waiting, []
+            try:
+                self._commit(taken)
+            except Exception as error:  # noqa: BLE001  it belongs to whoever waits for a unit
+                settle(taken, error)
+            except BaseException:
+                settle(taken, LedgerError("the append was interrupted; nothing was recorded"))
+                raise
+
+
+def settle(units: Sequence[Unit], error: Exception) -> None:
+    """Give every unit that is still open the error that stopped all of them."""
+    for unit in units:
+        if not unit.settled:
+            unit.error, unit.shared = error, True

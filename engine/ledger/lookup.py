@@ -1,0 +1,99 @@
+"""Finding what is recorded, and saying helpfully that it is not."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import takewhile
+
+from engine.errors import NotRecordedError, VerificationError
+from engine.ledger.contract import Appended, Blob
+from engine.ledger.history import chain_before
+from engine.ledger.store import EntryRow, Reader
+
+_SHORTEST_START = 8
+_NAMED = 3
+
+
+def find(reader: Reader, decision_id: str) -> int:
+    """Return the index of a decision, by its id or by its unique start of 8 or more.
+
+    Raises:
+        NotRecordedError: No such decision, or several; names the nearest.
+    """
+    wanted = decision_id.strip()
+    index = reader.index_of(wanted)
+    if index is not None:
+        return index
+    starting = reader.ids_from(wanted, _NAMED + 1)
+    matching = [row for row in starting if row[0].startswith(wanted)]
+    if len(wanted) >= _SHORTEST_START and len(matching) == 1:
+        return matching[0][1]
+    if len(wanted) >= _SHORTEST_START and matching:
+        named = ", ".join(each for each, _ in matching[:_NAMED])
+        more = " and more" if len(matching) > _NAMED else ""
+        raise NotRecordedError(
+            f"{wanted!r} is the start of several decisions: {named}{more}",
+            "give more of the id",
+        )
+    around = [each for each, _ in starting[:1] + reader.ids_before(wanted, 1)]
+    nearest = max(around, key=lambda each: _alike(each, wanted), default=None)
+    raise NotRecordedError(
+        f"no decision {wanted!r} is recorded",
+        f"the nearest is {nearest}" if nearest else "the ledger holds no decision at all",
+    )
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two ids begin with in common."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def require_entry(reader: Reader, index: int) -> EntryRow:
+    """Return an entry.
+
+    Raises:
+        NotRecordedError: It is not there.
+    """
+    rows = reader.entries(index, index + 1) if index >= 0 else []
+    if not rows:
+        size, _ = reader.tip()
+        raise NotRecordedError(
+            f"there is no entry {index}", f"the ledger holds entries 0 to {size - 1}"
+        )
+    return rows[0]
+
+
+def read_appended(reader: Reader, index: int) -> Appended:
+    """Return an entry with its chain hashes and the smallest checkpoint that covers it.
+
+    Raises:
+        NotRecordedError: No such entry, or no checkpoint covers it yet.
+    """
+    row = require_entry(reader, index)
+    covering = reader.checkpoints(index, 1)
+    if not covering:
+        raise NotRecordedError(
+            f"no checkpoint covers entry {index} yet: its writer was stopped before it could sign",
+            "open the ledger once with its key: engine ledger checkpoint",
+        )
+    size, note = covering[0]
+    return Appended(index, row.body, chain_before(reader, index), row.chain, note, size)
+
+
+def read_attachments(reader: Reader, index: int) -> tuple[Blob, ...]:
+    """Return the documents of an entry that are not shared and not erased.
+
+    Raises:
+        NotRecordedError: No such entry.
+        VerificationError: One is not what its digest says.
+    """
+    blobs = reader.attachments(index)
+    if not blobs:
+        require_entry(reader, index)
+    for blob in blobs:
+        if hashlib.sha256(blob.body).hexdigest() != blob.digest:
+            raise VerificationError(
+                f"the {blob.kind} kept for entry {index} is not what its digest says",
+                "it was changed or damaged: restore the ledger from a copy",
+            )
+    return tuple(blobs)

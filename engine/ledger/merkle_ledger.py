@@ -1,0 +1,305 @@
+"""A ledger over any store: one writer at a time, durable first, signed after."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+from engine.checkpoint import Checkpoint, origin_of, sign
+from engine.errors import CommitError, GovernanceError, LedgerError, NotRecordedError
+from engine.ledger.batch import Batch, Edge
+from engine.ledger.contract import Appended, Blob, Draft, LedgerReport, Signer
+from engine.ledger.group import Group, Unit, settle
+from engine.ledger.heads import Head, Heads
+from engine.ledger.history import chain_before, require_head, require_prefix
+from engine.ledger.lookup import find, read_appended, read_attachments, require_entry
+from engine.ledger.store import EntryRow, Reader, Store
+from engine.merkle import Frontier, consistency_proof, inclusion_proof, root
+
+_ROWS_IN_MEMORY = 128
+
+_Found: TypeAlias = tuple[EntryRow, bytes, bool]
+"""An entry, the chain hash before it, and whether it was there before."""
+
+
+class MerkleLedger:
+    """Implements :class:`engine.ledger.contract.Ledger`; made by ``open_ledger``."""
+
+    def __init__(
+        self, store: Store, ledger_id: str, signer: Signer | None, heads: Heads | None
+    ) -> None:
+        self.id = ledger_id
+        self._store = store
+        self._reader = store.reader()
+        self._signer = signer
+        self._heads = heads
+        self._group = Group(self._commit)
+        self._edge = Edge()
+        self._head: Head | None = None
+        self._shared: set[tuple[str, str]] = set()
+        self._refused = ""
+        self._process = os.getpid()
+
+    @property
+    def url(self) -> str:
+        """Address that opens this ledger again."""
+        return self._store.url
+
+    # -- writing -----------------------------------------------------------------------
+
+    def append(self, drafts: Sequence[Draft]) -> list[Appended]:
+        """See :meth:`engine.ledger.contract.Ledger.append`."""
+        self._require_writable()
+        if not drafts:
+            return []
+        unit = Unit(drafts)
+        self._group.run([unit])
+        return unit.result()
+
+    def append_each(self, drafts: Sequence[Draft]) -> list[Appended | Exception]:
+        """See :meth:`engine.ledger.contract.Ledger.append_each`."""
+        self._require_writable()
+        units = [Unit([draft]) for draft in drafts]
+        self._group.run(units)
+        answers: list[Appended | Exception] = []
+        for unit in units:
+            if unit.error is not None and not unit.shared:
+                answers.append(unit.error)
+            else:
+                answers.extend(unit.result())
+        return answers
+
+    def create(self, entry: Draft) -> None:
+        """Record entry 0, in the transaction that ``store.create`` began, and the first head."""
+        batch = Batch(self._reader, self._edge, self.id)
+        batch.add([entry])
+        self._store.add(batch.rows)
+        self._record(batch)
+
+    def catch_up(self) -> None:
+        """Sign a checkpoint over entries whose writer was stopped before it could sign."""
+        with self._store.exclusive():
+            batch, _ = self._plan([])
+            self._record(batch)
+
+    def _require_writable(self) -> None:
+        if self._signer is None:
+            raise LedgerError(
+                f"{self.url} was opened without a key, for reading",
+                "recording needs the private key: ENGINE_KEY or ENGINE_KEY_FILE",
+            )
+        if self._refused:
+            raise LedgerError(
+                f"{self.url} takes no more entries from this process: {self._refused}",
+                "open it again, and look the decisions up: engine ledger show ID",
+            )
+        if os.getpid() != self._process:
+            raise LedgerError(
+                f"{self.url} was opened before this process was forked",
+                "open the ledger in the process that writes it",
+            )
+
+    def _commit(self, units: list[Unit]) -> None:
+        self._require_writable()  # the thread before us may have failed
+        with self._store.exclusive():
+            batch, found = self._plan(units)
+            try:
+                note = self._record(batch)
+                for unit, rows in found:
+                    unit.outcome = [self._appended(note, *row) for row in rows]
+            except CommitError as error:
+                settle(units, error)
+                raise
+            self._store.tidy()
+
+    def _plan(self, units: list[Unit]) -> tuple[Batch, list[tuple[Unit, list[_Found]]]]:
+        """Begin a transaction and add what each unit asks for; a failing unit adds nothing."""
+        found = []
+        try:
+            view = self._store.begin()
+            self._reload(view)
+            batch = Batch(view, self._edge, self.id, self._shared)
+            for unit in units:
+                try:
+                    places = batch.add(unit.drafts)
+                    found.append((unit, [_locate(batch, view, *place) for place in places]))
+                except Exception as error:  # noqa: BLE001  belongs to this unit alone
+                    unit.error = error
+            if batch.rows.entries:
+                self._store.add(batch.rows)
+        except BaseException:
+            self._store.rollback()
+            raise
+        return batch, found
+
+    def _record(self, batch: Batch) -> str:
+        """Commit; then, and only then, sign what is durable now and keep the head.
+
+        Returns:
+            The note that covers every entry.
+
+        Raises:
+            CommitError: From here on nothing else: the entries may be there.
+        """
+        what = "the commit failed; its entries may or may not be recorded"
+        try:
+            if batch.rows.entries:
+                self._store.commit()
+                what = "the entries are recorded, but their checkpoint is not"
+                self._edge = batch.edge
+                self._shared.update(batch.rows.shared)
+            else:
+                self._store.rollback()
+                what = "the checkpoint could not be kept"
+                last = self._reader.last_checkpoint()
+                if last is not None and last[0] == self._edge.size:
+                    return last[1]
+            return self._sign_checkpoint()
+        except BaseException as error:  # an interrupt too: what it interrupted may be durable
+            said = error.message if isinstance(error, GovernanceError) else str(error)
+            self._refused = f"{what}: {said or type(error).__name__}"
+            self._store.rollback()
+            raise CommitError(
+                f"{self.url}: {self._refused}",
+                "look the decision up before asking again: engine ledger show ID",
+            ) from error
+
+    def _sign_checkpoint(self) -> str:
+        if self._signer is None:
+            raise LedgerError("a checkpoint cannot be signed without a key")
+        checkpoint = self._known()
+        note = sign(checkpoint, self._signer.sign, self._signer.public_key)
+        self._store.keep_checkpoint(checkpoint.size, note)
+        if self._heads is not None:
+            address = self._store.address(self._heads.folder)
+            self._head = self._heads.keep(self.id, address, note, checkpoint)
+        return note
+
+    def _reload(self, view: Reader) -> None:
+        """Take in what other processes have appended, if it continues what we know."""
+        size, chain = view.tip()
+        if (size, chain) != (self._edge.size, self._edge.chain):
+            require_prefix(view, size, self._known(), "what this process has read", self.url)
+            self._edge = Edge(Frontier.load(size, view.node), chain)
+        if self._heads is not None:
+            head = self._heads.of(self.id)
+            if head is not None and head != self._head:
+                require_head(view, size, head, self.url)
+                self._head = head
+
+    def _known(self) -> Checkpoint:
+        edge = self._edge
+        return Checkpoint(origin_of(self.id), edge.size, edge.frontier.root(), edge.chain)
+
+    def _appended(self, note: str, row: EntryRow, previous: bytes, existing: bool) -> Appended:
+        return Appended(
+            row.leaf_index, row.body, previous, row.chain, note, self._edge.size, existing
+        )
+
+    # -- reading -----------------------------------------------------------------------
+
+    def size(self) -> int:
+        """Return the number of entries."""
+        return self._reader.tip()[0]
+
+    def entry(self, index: int) -> bytes:
+        """Return the envelope bytes of entry ``index``; NotRecordedError when not there."""
+        return require_entry(self._reader, index).body
+
+    def entries(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """Yield ``(index, envelope bytes)`` in order, a bounded number in memory at a time."""
+        end = self.size() if stop is None else min(stop, self.size())
+        for at in range(start, end, _ROWS_IN_MEMORY):
+            rows = self._reader.entries(at, min(at + _ROWS_IN_MEMORY, end))
+            yield from ((row.leaf_index, row.body) for row in rows)
+
+    def find(self, decision_id: str) -> int:
+        """See :meth:`engine.ledger.contract.Ledger.find`."""
+        return find(self._reader, decision_id)
+
+    def appended(self, index: int) -> Appended:
+        """See :meth:`engine.ledger.contract.Ledger.appended`."""
+        return read_appended(self._reader, index)
+
+    def root(self, size: int) -> bytes:
+        """Return the root over the first ``size`` entries."""
+        self._require_size(size)
+        return root(size, self._reader.node)
+
+    def proof(self, index: int, size: int) -> list[bytes]:
+        """Return the inclusion proof of entry ``index`` in the tree of ``size`` entries."""
+        self._require_size(size)
+        if not 0 <= index < size:
+            raise NotRecordedError(f"entry {index} is not among the first {size} entries")
+        return inclusion_proof(index, size, self._reader.node)
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        """Return the proof that the tree of ``old`` entries begins the tree of ``new``."""
+        self._require_size(new)
+        if not 0 <= old <= new:
+            raise NotRecordedError(f"a tree of {old} entries does not begin one of {new}")
+        return consistency_proof(old, new, self._reader.node)
+
+    def _require_size(self, size: int) -> None:
+        there = self.size()
+        if not 0 <= size <= there:
+            raise NotRecordedError(f"{self.url} holds {there} entries, not {size}")
+
+    def blob(self, kind: str, digest: str) -> bytes:
+        """See :meth:`engine.ledger.contract.Ledger.blob`."""
+        body = self._reader.shared_blob(kind, digest)
+        if body is None:
+            raise NotRecordedError(
+                f"{self.url} holds no {kind} with digest {digest}",
+                "inputs and salts belong to one entry each: look there",
+            )
+        return body
+
+    def attachments(self, index: int) -> tuple[Blob, ...]:
+        """See :meth:`engine.ledger.contract.Ledger.attachments`."""
+        return read_attachments(self._reader, index)
+
+    def last_checkpoint(self) -> str:
+        """Return the newest signed note; NotRecordedError when none is stored yet."""
+        last = self._reader.last_checkpoint()
+        if last is None:
+            raise NotRecordedError(
+                f"{self.url} has no checkpoint yet", "open it once with its key to sign one"
+            )
+        return last[1]
+
+    def checkpoint_covering(self, index: int) -> str:
+        """See :meth:`engine.ledger.contract.Ledger.checkpoint_covering`."""
+        return read_appended(self._reader, index).checkpoint
+
+    def verify(
+        self,
+        *,
+        since: str | None = None,
+        signatures: bool = False,
+        public_keys: Sequence[bytes] = (),
+    ) -> LedgerReport:
+        """See :meth:`engine.ledger.contract.Ledger.verify`."""
+        from engine.ledger.audit import audit
+
+        head = self._heads.of(self.id) if self._heads is not None else None
+        return audit(
+            self._reader,
+            ledger_id=self.id,
+            url=self.url,
+            head=head,
+            since=since,
+            signatures=signatures,
+            public_keys=public_keys,
+        )
+
+    def close(self) -> None:
+        """Give up the store. Closing twice is closing once."""
+        self._store.close()
+
+
+def _locate(batch: Batch, view: Reader, index: int, existing: bool) -> _Found:
+    if index in batch:
+        return *batch.entry(index), existing
+    return require_entry(view, index), chain_before(view, index), existing

@@ -1,0 +1,208 @@
+"""A ledger's rows, read from SQLite."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from engine.errors import LedgerBusyError, LedgerError, VerificationError
+from engine.ledger.contract import Blob
+from engine.ledger.store import MAX_ATTACHMENTS, DecisionRow, EntryRow, node_position
+from engine.merkle import GENESIS_CHAIN
+
+_VERIFY = "find out what is left of it: engine ledger verify"
+_WORDS = {
+    sqlite3.SQLITE_FULL: (
+        "the disk is full",
+        "make room; what was not recorded can be asked again",
+    ),
+    sqlite3.SQLITE_READONLY: ("it cannot be written", "a writer needs the file and its folder"),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "check the path and its permissions"),
+    sqlite3.SQLITE_IOERR: ("the disk failed", "look at the system's log before going on"),
+}
+
+
+_NOT_GENUINE = {
+    sqlite3.SQLITE_CORRUPT: ("the file is damaged", f"restore the newest copy, or {_VERIFY}"),
+    sqlite3.SQLITE_NOTADB: ("the file is not a database", "name the ledger's own file"),
+}
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code; 0 when the error is not SQLite's own."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def explained(error: sqlite3.Error, place: str, doing: str) -> LedgerError | VerificationError:
+    """Return the error that tells a person what SQLite says."""
+    primary = primary_code(error)
+    if primary in _NOT_GENUINE:
+        words, hint = _NOT_GENUINE[primary]
+        return VerificationError(f"{place}: {doing}: {words} ({error})", hint)
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return LedgerBusyError(
+            f"{place}: {doing}: another program holds the database itself ({error})",
+            "close whatever else has the file open, such as a database browser",
+        )
+    if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
+        return LedgerError(f"{place}: {doing}: the ledger is closed", "open it again")
+    words, hint = _WORDS.get(primary, ("SQLite refused", _VERIFY))
+    return LedgerError(f"{place}: {doing}: {words} ({error})", hint)
+
+
+def subject_hash(subject_key: str, gate: str) -> int:
+    """Return the 64-bit key under which decisions on a subject by a gate are found.
+
+    Two pairs may share one; rows found by it are held against the pair itself.
+    """
+    digest = hashlib.sha256(f"{gate}\0{subject_key}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+class SqliteReader:
+    """Implements :class:`engine.ledger.store.Reader` on one connection.
+
+    Args:
+        connection: Used by one thread at a time.
+        place: Name of the file, for messages.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, place: str) -> None:
+        self._connection = connection
+        self._place = place
+        self._using = threading.Lock()
+
+    def _all(self, query: str, *values: int | str) -> list[Any]:
+        try:
+            with self._using:
+                return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise explained(error, self._place, "reading") from error
+
+    def _one(self, query: str, *values: int | str) -> Any:
+        rows = self._all(query, *values)
+        return rows[0] if rows else None
+
+    def ledger_id(self) -> str:
+        """Return the id that the store was created with."""
+        row = self._one("SELECT id FROM ledger")
+        if row is None:
+            raise LedgerError(f"{self._place}: has no id", _VERIFY)
+        return str(row[0])
+
+    def tip(self) -> tuple[int, bytes]:
+        """Return the number of entries and the chain hash after the last of them."""
+        row = self._one("SELECT leaf_index, chain FROM entry ORDER BY leaf_index DESC LIMIT 1")
+        return (row[0] + 1, row[1]) if row else (0, GENESIS_CHAIN)
+
+    def entries(self, start: int, stop: int) -> list[EntryRow]:
+        """Return the entries from ``start`` up to, not including, ``stop``, in order."""
+        rows = self._all(
+            "SELECT leaf_index, leaf, chain, body FROM entry "
+            "WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index",
+            start,
+            stop,
+        )
+        return list(map(EntryRow._make, rows))
+
+    def chain(self, index: int) -> bytes | None:
+        """Return the chain hash after entry ``index``; None when it is not there."""
+        row = self._one("SELECT chain FROM entry WHERE leaf_index = ?", index)
+        return row[0] if row else None
+
+    def node(self, level: int, index: int) -> bytes:
+        """Return the hash of a complete subtree."""
+        if level == 0:
+            row = self._one("SELECT leaf FROM entry WHERE leaf_index = ?", index)
+        else:
+            row = self._one("SELECT hash FROM node WHERE position = ?", node_position(level, index))
+        if row is None:
+            raise LedgerError(f"{self._place}: tree node {level}/{index} is missing", _VERIFY)
+        return bytes(row[0])
+
+    def nodes(self, start: int, stop: int) -> list[bytes]:
+        """Return the node hashes at positions from ``start`` up to ``stop``, in order."""
+        rows = self._all(
+            "SELECT hash FROM node WHERE position >= ? AND position < ? ORDER BY position",
+            start,
+            stop,
+        )
+        return [row[0] for row in rows]
+
+    def index_of(self, decision_id: str) -> int | None:
+        """Return the index of the decision with exactly this id."""
+        row = self._one("SELECT leaf_index FROM decision WHERE decision_id = ?", decision_id)
+        return row[0] if row else None
+
+    def ids_from(self, text: str, most: int) -> list[tuple[str, int]]:
+        """Return the first ``(id, index)`` that sort at or after ``text``."""
+        return self._all(
+            "SELECT decision_id, leaf_index FROM decision WHERE decision_id >= ? "
+            "ORDER BY decision_id LIMIT ?",
+            text,
+            most,
+        )
+
+    def ids_before(self, text: str, most: int) -> list[tuple[str, int]]:
+        """Return the last ``(id, index)`` that sort before ``text``, nearest first."""
+        return self._all(
+            "SELECT decision_id, leaf_index FROM decision WHERE decision_id < ? "
+            "ORDER BY decision_id DESC LIMIT ?",
+            text,
+            most,
+        )
+
+    def decisions(self, start: int, stop: int) -> list[DecisionRow]:
+        """Return the index rows of the entries from ``start`` up to ``stop``."""
+        rows = self._all(
+            "SELECT leaf_index, decision_id, subject_key, gate, attempt FROM decision "
+            "WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index",
+            start,
+            stop,
+        )
+        return list(map(DecisionRow._make, rows))
+
+    def last_decision(
+        self, subject_key: str, gate: str, before: int | None = None
+    ) -> tuple[int, str] | None:
+        """Return ``(attempt, decision id)`` of the last one on a subject by a gate."""
+        row = self._one(
+            "SELECT d.attempt, d.decision_id "
+            "FROM subject s CROSS JOIN decision d ON d.leaf_index = s.leaf_index "
+            "WHERE s.key = ? AND s.leaf_index < ? AND d.subject_key = ? AND d.gate = ? "
+            "ORDER BY s.leaf_index DESC LIMIT 1",
+            subject_hash(subject_key, gate),
+            (1 << 62) if before is None else before,
+            subject_key,
+            gate,
+        )
+        return (row[0], row[1]) if row else None
+
+    def checkpoints(self, after: int, most: int) -> list[tuple[int, str]]:
+        """Return the first ``(size, note)`` with a size greater than ``after``."""
+        return self._all(
+            "SELECT size, note FROM checkpoint WHERE size > ? ORDER BY size LIMIT ?", after, most
+        )
+
+    def last_checkpoint(self) -> tuple[int, str] | None:
+        """Return the newest ``(size, note)``."""
+        row = self._one("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1")
+        return (row[0], row[1]) if row else None
+
+    def shared_blob(self, kind: str, digest: str) -> bytes | None:
+        """Return a shared document."""
+        row = self._one("SELECT body FROM shared_blob WHERE kind = ? AND digest = ?", kind, digest)
+        return row[0] if row else None
+
+    def attachments(self, index: int) -> list[Blob]:
+        """Return the documents of one entry, each with its digest."""
+        rows: Sequence[tuple[str, bytes, str]] = self._all(
+            "SELECT kind, body, digest FROM attachment WHERE place >= ? AND place < ? "
+            "ORDER BY place",
+            index * MAX_ATTACHMENTS,
+            (index + 1) * MAX_ATTACHMENTS,
+        )
+        return [Blob(*row) for row in rows]

@@ -1,0 +1,119 @@
+"""The tables of a ledger in SQLite, and the triggers that keep its past as it is.
+
+The triggers turn a bug of ours into an error instead of a rewritten past. They do not stop
+somebody who owns the file: signed checkpoints do.
+
+Every table grows at its right edge, so that an append costs the same at any size. Only
+``subject`` does not: it has 16 bytes per decision, keyed by a short hash.
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x676F7665
+"""``gove`` in the file's header: this is a ledger of this engine."""
+
+FORMAT = 1
+"""Version of the tables; the header's ``user_version``."""
+
+PAGE_SIZE = 8192
+
+_TABLES = """
+CREATE TABLE ledger (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    id TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE entry (                      -- hashes before the body: read without its pages
+    leaf_index INTEGER PRIMARY KEY CHECK (leaf_index >= 0),
+    leaf BLOB NOT NULL CHECK (length(leaf) = 32),
+    chain BLOB NOT NULL CHECK (length(chain) = 32),
+    body BLOB NOT NULL CHECK (length(body) BETWEEN 1 AND 65535)
+) STRICT;
+
+CREATE TABLE node (                       -- complete subtrees in the order of completion
+    position INTEGER PRIMARY KEY CHECK (position >= 0),
+    hash BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+
+CREATE TABLE checkpoint (
+    size INTEGER PRIMARY KEY CHECK (size > 0),
+    note TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE decision (                   -- index over the entries, nothing of its own
+    leaf_index INTEGER PRIMARY KEY,
+    decision_id TEXT NOT NULL UNIQUE,
+    subject_key TEXT,
+    gate TEXT,
+    attempt INTEGER NOT NULL CHECK (attempt > 0)
+) STRICT;
+
+CREATE TABLE subject (                    -- finds the last decision on a subject by a gate
+    key INTEGER NOT NULL,
+    leaf_index INTEGER NOT NULL,
+    PRIMARY KEY (key, leaf_index)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE attachment (                 -- may be deleted: erasure
+    place INTEGER PRIMARY KEY,            -- leaf_index * 16 + number
+    kind TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE shared_blob (
+    kind TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (kind, digest)
+) STRICT;
+"""
+
+_NEXT = {"entry": "leaf_index", "node": "position"}
+_RISING = {"checkpoint": "size", "decision": "leaf_index", "attachment": "place"}
+_KEPT = ("ledger", "entry", "node", "checkpoint", "decision", "subject", "shared_blob")
+
+
+def statements() -> list[str]:
+    """Return the statements that make an empty ledger, to run in one transaction."""
+    tables = [each for each in _TABLES.split(";\n") if each.strip()]
+    return [
+        *tables,
+        *(_refuse_insert(table, f"IS NOT {_last(table, key)} + 1") for table, key in _NEXT.items()),
+        *(_refuse_insert(table, f"<= {_last(table, key)}") for table, key in _RISING.items()),
+        _trigger("one_id", "INSERT", "decision", "decision ids are unique", _SAME_ID),
+        _trigger("one", "INSERT", "ledger", "a ledger has one id", _HAS_ID),
+        "CREATE TRIGGER shared_blob_once BEFORE INSERT ON shared_blob "
+        f"WHEN {_SAME_BLOB} BEGIN SELECT RAISE(IGNORE); END",
+        *(_trigger("kept", "DELETE", table, "a ledger is append-only") for table in _KEPT),
+        *(
+            _trigger("fixed", "UPDATE", table, "a ledger is append-only")
+            for table in (*_KEPT, "attachment")
+        ),
+        f"PRAGMA application_id = {APPLICATION_ID}",
+        f"PRAGMA user_version = {FORMAT}",
+    ]
+
+
+_HAS_ID = "EXISTS (SELECT 1 FROM ledger)"
+_SAME_BLOB = "EXISTS (SELECT 1 FROM shared_blob WHERE kind = NEW.kind AND digest = NEW.digest)"
+_SAME_ID = "EXISTS (SELECT 1 FROM decision WHERE decision_id = NEW.decision_id)"
+
+
+def _last(table: str, key: str) -> str:
+    return f"(SELECT ifnull(max({key}), -1) FROM {table})"  # noqa: S608  names from above only
+
+
+def _refuse_insert(table: str, condition: str) -> str:
+    """Refuse a row that is not after every other one, which REPLACE would need to be."""
+    key = {**_NEXT, **_RISING}[table]
+    return _trigger(
+        "order", "INSERT", table, "rows are appended in order", f"NEW.{key} {condition}"
+    )
+
+
+def _trigger(name: str, event: str, table: str, reason: str, condition: str = "1") -> str:
+    return (
+        f"CREATE TRIGGER {table}_{name} BEFORE {event} ON {table} WHEN {condition} "
+        f"BEGIN SELECT RAISE(ABORT, '{reason}'); END"
+    )

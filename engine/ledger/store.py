@@ -1,0 +1,186 @@
+"""What a database must do to hold a ledger: rows in, rows out, one exclusive writer.
+
+Everything else (order, chain, tree, attempts, checkpoints, heads, verification) is done
+once for all databases, above this line.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from engine.ledger.contract import Blob
+
+MAX_ATTACHMENTS = 16
+"""Most documents that one entry may have beside it, not counting shared ones."""
+
+
+class EntryRow(NamedTuple):
+    """One entry: the hashes are 32 bytes each, ``chain`` is the chain hash after it."""
+
+    leaf_index: int
+    leaf: bytes
+    chain: bytes
+    body: bytes
+
+
+class DecisionRow(NamedTuple):
+    """What the index says of the entry at ``index``."""
+
+    leaf_index: int
+    decision_id: str
+    subject_key: str | None
+    gate: str | None
+    attempt: int
+
+
+@dataclass(slots=True)
+class Rows:
+    """What one transaction adds.
+
+    Attributes:
+        entries: In order, without gaps, from the current size on.
+        nodes: ``(position, hash)`` of the subtrees they complete; see :func:`node_position`.
+        decisions: In order of index.
+        attachments: ``(index, [(kind, digest, body)])`` for entries that have any.
+        shared: Bodies by kind and digest, each kept once; some may be there already.
+    """
+
+    entries: list[EntryRow] = field(default_factory=list)
+    nodes: list[tuple[int, bytes]] = field(default_factory=list)
+    decisions: list[DecisionRow] = field(default_factory=list)
+    attachments: list[tuple[int, list[tuple[str, str, bytes]]]] = field(default_factory=list)
+    shared: dict[tuple[str, str], bytes] = field(default_factory=dict)
+
+
+def node_count(size: int) -> int:
+    """Return how many subtrees of two leaves or more are complete in a tree of ``size``."""
+    return size - size.bit_count()
+
+
+def node_position(level: int, index: int) -> int:
+    """Return when a subtree completes, counted from 0, so that nodes are appended too.
+
+    The leaf that completes it completes its own subtrees below it just before.
+    """
+    return node_count(((index + 1) << level) - 1) + level - 1
+
+
+class Reader(Protocol):
+    """A view of the rows.
+
+    All of it raises LedgerError when the store cannot be read, VerificationError when what
+    is there is damaged.
+    """
+
+    def ledger_id(self) -> str:
+        """Return the id that the store was created with."""
+
+    def tip(self) -> tuple[int, bytes]:
+        """Return the number of entries and the chain hash after the last of them."""
+
+    def entries(self, start: int, stop: int) -> list[EntryRow]:
+        """Return the entries from ``start`` up to, not including, ``stop``, in order."""
+
+    def chain(self, index: int) -> bytes | None:
+        """Return the chain hash after entry ``index``; None when it is not there."""
+
+    def node(self, level: int, index: int) -> bytes:
+        """Return the hash of a complete subtree, as ``engine.merkle.Node``."""
+
+    def nodes(self, start: int, stop: int) -> list[bytes]:
+        """Return the node hashes at positions from ``start`` up to ``stop``, in order."""
+
+    def index_of(self, decision_id: str) -> int | None:
+        """Return the index of the decision with exactly this id."""
+
+    def ids_from(self, text: str, most: int) -> list[tuple[str, int]]:
+        """Return the first ``(id, index)`` that sort at or after ``text``."""
+
+    def ids_before(self, text: str, most: int) -> list[tuple[str, int]]:
+        """Return the last ``(id, index)`` that sort before ``text``, nearest first."""
+
+    def decisions(self, start: int, stop: int) -> list[DecisionRow]:
+        """Return the index rows of the entries from ``start`` up to ``stop``."""
+
+    def last_decision(
+        self, subject_key: str, gate: str, before: int | None = None
+    ) -> tuple[int, str] | None:
+        """Return ``(attempt, decision id)`` of the last one on a subject by a gate.
+
+        Args:
+            subject_key: The subject.
+            gate: The gate.
+            before: Look only at entries before this index.
+        """
+
+    def checkpoints(self, after: int, most: int) -> list[tuple[int, str]]:
+        """Return the first ``(size, note)`` with a size greater than ``after``."""
+
+    def last_checkpoint(self) -> tuple[int, str] | None:
+        """Return the newest ``(size, note)``."""
+
+    def shared_blob(self, kind: str, digest: str) -> bytes | None:
+        """Return a shared document."""
+
+    def attachments(self, index: int) -> list[Blob]:
+        """Return the documents of one entry, each with its digest."""
+
+
+class Store(Protocol):
+    """One database. Writing happens inside :meth:`exclusive` only."""
+
+    @property
+    def url(self) -> str:
+        """Address that opens it again."""
+
+    def address(self, base: Path) -> str:
+        """Return its name in a head that is kept in the folder ``base``."""
+
+    def connect(self) -> bool:
+        """Open it; False when no ledger is there yet.
+
+        Raises:
+            VerificationError: What is there is no ledger, or a damaged one.
+            LedgerError: It cannot be opened.
+        """
+
+    def reader(self) -> Reader:
+        """Return a view of what is committed; safe to use from several threads."""
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Keep every other writer and checkpointer out, in this process and others.
+
+        Raises:
+            LedgerBusyError: Another one kept us out for too long.
+        """
+
+    def create(self, ledger_id: str) -> None:
+        """Make the tables and begin the transaction that will hold entry 0."""
+
+    def begin(self) -> Reader:
+        """Begin a transaction and return the view from inside it.
+
+        Raises:
+            RollbackError: The database is not the one that was opened any more.
+        """
+
+    def add(self, rows: Rows) -> None:
+        """Add rows to the transaction."""
+
+    def commit(self) -> None:
+        """Make the transaction durable. Any error leaves open whether it is."""
+
+    def rollback(self) -> None:
+        """Forget the transaction, if there is one; never raises."""
+
+    def keep_checkpoint(self, size: int, note: str) -> None:
+        """Store a signed note, durably, in a transaction of its own."""
+
+    def tidy(self) -> None:
+        """Do what housekeeping is due after a commit; never raises."""
+
+    def close(self) -> None:
+        """Close it; closing twice is closing once."""

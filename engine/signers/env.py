@@ -1,0 +1,28 @@
+"""A private key that a CI system hands over in an environment variable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.errors import KeyFileError
+from engine.signers.ed25519 import Ed25519Signer, from_pem
+
+VARIABLE = "ENGINE_KEY"
+
+
+def open_environment(environment: Mapping[str, str], variable: str = VARIABLE) -> Ed25519Signer:
+    r"""Return the signer whose private key, in PEM, is the value of ``variable``.
+
+    Secret stores that hold one line keep line breaks as the two characters ``\n``; both
+    spellings are read.
+
+    Raises:
+        KeyFileError: Not set, empty, or not an unencrypted PKCS #8 PEM of an Ed25519 key.
+    """
+    text = environment.get(variable, "")
+    if not text.strip():
+        raise KeyFileError(
+            f"${variable} is not set", f"put the private key into the CI secret {variable}"
+        )
+    unescaped = text.strip().replace("\\r", "").replace("\\n", "\n")
+    return from_pem(unescaped.encode(errors="replace"), f"${variable}")

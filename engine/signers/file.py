@@ -1,0 +1,120 @@
+"""A private key in a file that only its owner can read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from engine.errors import KeyFileError
+from engine.keys import public_pem
+from engine.signers.ed25519 import Ed25519Signer, from_pem
+
+MAX_BYTES = 16_384
+
+
+def open_file(path: Path) -> Ed25519Signer:
+    """Return the signer whose private key is in ``path``.
+
+    A symbolic link is followed; what is checked is the file that was opened.
+
+    Raises:
+        KeyFileError: Missing, not a plain file, readable by group or others, or not an
+            unencrypted PKCS #8 PEM of an Ed25519 key.
+    """
+    try:  # O_NONBLOCK: a FIFO in its place is refused, not waited for
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise KeyFileError(
+            f"{path}: the private key cannot be opened: {error.strerror}",
+            "make one with: engine keys init",
+        ) from None
+    with os.fdopen(descriptor, "rb") as file:
+        _require_private(path, os.fstat(descriptor))
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise KeyFileError(f"{path}: too long for a private key", "is it the right file?")
+    return from_pem(data, str(path))
+
+
+def _require_private(path: Path, facts: os.stat_result) -> None:
+    if not stat.S_ISREG(facts.st_mode):
+        raise KeyFileError(f"{path}: not a plain file", "name the file that holds the private key")
+    if facts.st_mode & 0o077:
+        mode = stat.S_IMODE(facts.st_mode)
+        raise KeyFileError(
+            f"{path}: others can read this private key (mode {mode:04o})",
+            f"treat it as stolen if others could log in here; else: chmod 600 {path}",
+        )
+
+
+def public_path(path: Path) -> Path:
+    """Return where the public key of the private key ``path`` lies: ``key.pub.pem``."""
+    return path.with_name(f"{path.stem}.pub.pem")
+
+
+def generate(path: Path) -> Ed25519Signer:
+    """Make a key pair: the private key at ``path`` (0600), the public one beside it.
+
+    The private file appears whole or not at all, and no file is ever replaced.
+
+    Raises:
+        KeyFileError: There is something at ``path`` or beside it, or it cannot be written.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
+
+    public = public_path(path)
+    for taken in (path, public):
+        if os.path.lexists(taken):
+            raise _taken(taken)
+    private = Ed25519PrivateKey.generate()
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    signer = Ed25519Signer(private)
+    _write_new(path, pem, 0o600)
+    _write_new(public, public_pem(signer.public_key), 0o644)
+    return signer
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    """Write a file that was not there: first under another name, then linked into place."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            os.link(draft, path)
+        finally:
+            with suppress(OSError):
+                draft.unlink()
+        _sync_folder(path.parent)
+    except FileExistsError:
+        raise _taken(path) from None
+    except OSError as error:
+        raise KeyFileError(
+            f"{path}: the key cannot be written: {error.strerror}",
+            "name a file in a folder that exists and that you may write to",
+        ) from None
+
+
+def _taken(path: Path) -> KeyFileError:
+    return KeyFileError(
+        f"{path}: exists, and a key is never replaced",
+        "use that key, or name another file; a lost key makes its ledger unextendable",
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

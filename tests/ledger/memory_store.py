@@ -1,0 +1,164 @@
+"""A store in memory, with everything a store must do but durability.
+
+It shows that the ledger's logic needs nothing of SQLite, and can fail at the one moment
+that a real disk is hard to fail at: in the commit, before or after it has taken effect.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+
+from engine.errors import LedgerError
+from engine.ledger.contract import Blob
+from engine.ledger.store import DecisionRow, EntryRow, Rows, node_position
+from engine.merkle import GENESIS_CHAIN
+
+
+class MemoryReader:
+    """Implements :class:`engine.ledger.store.Reader` over :class:`Rows`."""
+
+    def __init__(self, ledger_id: str) -> None:
+        self._id = ledger_id
+        self.rows = Rows()
+        self.notes: dict[int, str] = {}
+
+    def ledger_id(self) -> str:
+        return self._id
+
+    def tip(self) -> tuple[int, bytes]:
+        entries = self.rows.entries
+        return len(entries), entries[-1].chain if entries else GENESIS_CHAIN
+
+    def entries(self, start: int, stop: int) -> list[EntryRow]:
+        return self.rows.entries[start:stop]
+
+    def chain(self, index: int) -> bytes | None:
+        found = self.rows.entries[index : index + 1]
+        return found[0].chain if found else None
+
+    def node(self, level: int, index: int) -> bytes:
+        if level == 0:
+            return self.rows.entries[index].leaf
+        return dict(self.rows.nodes)[node_position(level, index)]
+
+    def nodes(self, start: int, stop: int) -> list[bytes]:
+        return [digest for position, digest in self.rows.nodes if start <= position < stop]
+
+    def index_of(self, decision_id: str) -> int | None:
+        return dict(self._ids()).get(decision_id)
+
+    def ids_from(self, text: str, most: int) -> list[tuple[str, int]]:
+        return [pair for pair in self._ids() if pair[0] >= text][:most]
+
+    def ids_before(self, text: str, most: int) -> list[tuple[str, int]]:
+        return [pair for pair in reversed(self._ids()) if pair[0] < text][:most]
+
+    def _ids(self) -> list[tuple[str, int]]:
+        return sorted((row.decision_id, row.leaf_index) for row in self.rows.decisions)
+
+    def decisions(self, start: int, stop: int) -> list[DecisionRow]:
+        return [row for row in self.rows.decisions if start <= row.leaf_index < stop]
+
+    def last_decision(
+        self, subject_key: str, gate: str, before: int | None = None
+    ) -> tuple[int, str] | None:
+        found = [
+            (row.attempt, row.decision_id)
+            for row in self.rows.decisions
+            if (row.subject_key, row.gate) == (subject_key, gate)
+            and (before is None or row.leaf_index < before)
+        ]
+        return found[-1] if found else None
+
+    def checkpoints(self, after: int, most: int) -> list[tuple[int, str]]:
+        return sorted(pair for pair in self.notes.items() if pair[0] > after)[:most]
+
+    def last_checkpoint(self) -> tuple[int, str] | None:
+        return max(self.notes.items(), default=None)
+
+    def shared_blob(self, kind: str, digest: str) -> bytes | None:
+        return self.rows.shared.get((kind, digest))
+
+    def attachments(self, index: int) -> list[Blob]:
+        documents = dict(self.rows.attachments).get(index, [])
+        return [Blob(kind, body, digest) for kind, digest, body in documents]
+
+
+class MemoryStore:
+    """Implements :class:`engine.ledger.store.Store`.
+
+    Attributes:
+        fail_commit: ``before`` or ``after`` the next commit takes effect; empty for never.
+        fail_checkpoint: Whether the next checkpoint cannot be kept.
+        commits: How many transactions took effect.
+        tidied: How often housekeeping was asked for.
+    """
+
+    url = "memory:"
+
+    def __init__(self) -> None:
+        self._committed = MemoryReader("")
+        self._pending: Rows | None = None
+        self._lock = threading.Lock()
+        self.fail_commit = ""
+        self.fail_checkpoint = False
+        self.commits = 0
+        self.tidied = 0
+
+    def address(self, base: Path) -> str:
+        return f"{base.name}/memory"
+
+    def connect(self) -> bool:
+        return bool(self._committed.rows.entries)
+
+    def reader(self) -> MemoryReader:
+        return self._committed
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        with self._lock:
+            yield
+
+    def create(self, ledger_id: str) -> None:
+        self._committed = MemoryReader(ledger_id)
+        self._pending = Rows()
+
+    def begin(self) -> MemoryReader:
+        self._pending = Rows()
+        return deepcopy(self._committed)
+
+    def add(self, rows: Rows) -> None:
+        self._pending = rows
+
+    def commit(self) -> None:
+        if self.fail_commit == "before":
+            raise LedgerError("the disk failed")
+        added, self._pending = self._pending or Rows(), None
+        rows = self._committed.rows
+        rows.entries += added.entries
+        rows.nodes += added.nodes
+        rows.decisions += added.decisions
+        rows.attachments += added.attachments
+        rows.shared.update(added.shared)
+        self.commits += 1
+        if self.fail_commit == "after":
+            raise LedgerError("the disk failed")
+
+    def rollback(self) -> None:
+        self._pending = None
+
+    def keep_checkpoint(self, size: int, note: str) -> None:
+        if self.fail_checkpoint:
+            raise LedgerError("the disk is full")
+        assert size not in self._committed.notes, "two checkpoints of one size"
+        self._committed.notes[size] = note
+
+    def tidy(self) -> None:
+        self.tidied += 1
+
+    def close(self) -> None:
+        self._pending = None

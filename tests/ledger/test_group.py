@@ -1,0 +1,85 @@
+"""Threads that append at the same time share one commit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from engine.errors import LedgerError
+from engine.ledger.group import Group, Unit
+
+
+class Announced(list[Unit]):
+    """Units that say when they have been handed over."""
+
+    def __init__(self, unit: Unit, handed_over: threading.Semaphore) -> None:
+        super().__init__([unit])
+        self._handed_over: threading.Semaphore | None = handed_over
+
+    def __iter__(self) -> Iterator[Unit]:
+        if self._handed_over is not None:
+            self._handed_over.release()
+        self._handed_over = None  # it is read again later, and says nothing then
+        return super().__iter__()
+
+
+def test_whoever_waits_is_committed_together() -> None:
+    handed_over = threading.Semaphore(0)
+    commits: list[int] = []
+
+    def commit(units: list[Unit]) -> None:
+        if not commits:  # the first holds on until five others wait behind it
+            for _ in range(6):
+                handed_over.acquire()
+        commits.append(len(units))
+        for unit in units:
+            unit.outcome = []
+
+    group = Group(commit)
+    units = [Unit([]) for _ in range(6)]
+    threads = [
+        threading.Thread(target=group.run, args=(Announced(unit, handed_over),)) for unit in units
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(commits) == 6
+    assert len(commits) == 2, "the first alone, and then all that waited"
+    assert all(unit.settled for unit in units)
+
+
+def test_an_error_of_the_commit_settles_everybody() -> None:
+    def commit(units: list[Unit]) -> None:
+        units[0].outcome = []
+        raise LedgerError("no lock")
+
+    units = [Unit([]), Unit([]), Unit([])]
+    Group(commit).run(units)
+
+    assert units[0].result() == []
+    for unit in units[1:]:
+        assert unit.shared
+        with pytest.raises(LedgerError, match="no lock"):
+            unit.result()
+
+
+def test_an_interrupt_hits_one_thread_and_is_an_error_to_the_others() -> None:
+    def commit(units: list[Unit]) -> None:
+        raise KeyboardInterrupt
+
+    units = [Unit([]), Unit([])]
+    with pytest.raises(KeyboardInterrupt):
+        Group(commit).run(units)
+
+    for unit in units:
+        with pytest.raises(LedgerError, match="interrupted; nothing was recorded"):
+            unit.result()
+
+
+def test_a_unit_that_nobody_dealt_with_is_no_success() -> None:
+    with pytest.raises(LedgerError, match="never dealt with"):
+        Unit([]).result()
