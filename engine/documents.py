@@ -94,7 +94,7 @@ def read_bytes(name: str, *, stdin: BinaryIO, max_bytes: int = MAX_BYTES) -> byt
         if name == STANDARD_INPUT:
             data = stdin.read(max_bytes + 1)
         else:
-            with open(name, "rb", opener=_open_file) as file:  # noqa: PTH123
+            with open(name, "rb", opener=_open_file) as file:
                 data = file.read(max_bytes + 1)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

@@ -1,0 +1,85 @@
+# The commands of this repository. `make demo` and `make test` set up what they need, without root.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+UV := .tools/uv/bin/uv
+BIN := .venv/bin
+OPA := .tools/opa
+
+.PHONY: help setup demo test lint types layers rego mutants bundle unit test-system soak bench lock clean
+
+help: ## Show the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- set-up ---------------------------------------------------------------------------------
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …" >&2; exit 2; }
+	@echo "setting up .venv …"
+	@$(PYTHON) -m venv .tools/uv
+	@.tools/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/synced: pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --quiet --frozen --python $(PYTHON)
+	@touch $@
+
+setup: .venv/synced ## Make .venv with the locked dependencies.
+
+$(OPA): tools/go.mod tools/go.sum tools/fetch_opa.py | .venv/synced
+	@$(BIN)/python tools/fetch_opa.py
+	@touch $@
+
+lock: | $(UV) ## Resolve the dependencies anew.
+	@$(UV) lock
+
+# --- the main job ---------------------------------------------------------------------------
+
+demo: .venv/synced ## Decide the four examples, export one proof, verify it. No OPA needed.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
+
+# --- the core suite -------------------------------------------------------------------------
+
+test: lint types layers rego bundle mutants unit ## The core suite; builds OPA once.
+
+lint: .venv/synced
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/synced
+	$(BIN)/mypy
+
+layers: .venv/synced
+	$(BIN)/lint-imports
+
+rego: $(OPA)
+	$(OPA) fmt --fail --list policies
+	$(BIN)/python tools/check_schema.py --check
+	$(OPA) check --strict --capabilities policies/capabilities.json -s schemas/opa policies
+	$(OPA) test --capabilities policies/capabilities.json --coverage --threshold 100 --fail-on-empty policies > /dev/null
+	@echo "policies: every line covered"
+
+bundle: $(OPA) ## Compile the policies into engine/_data and compare with what is committed.
+	$(BIN)/python tools/build_bundle.py --check
+
+mutants: $(OPA) ## Mutate the policies; a mutant that no test notices fails.
+	$(BIN)/python tools/mutants.py
+
+unit: $(OPA)
+	$(BIN)/pytest -q -m "not system and not soak"
+
+test-system: $(OPA) ## What needs strace and the like; fails where they are absent.
+	$(BIN)/pytest -q -m system
+
+soak: $(OPA) ## The long runs.
+	$(BIN)/pytest -q -m soak
+
+bench: $(OPA) ## Side by side against opa exec and conftest; prints ratios.
+	$(BIN)/python -m bench
+
+clean: ## Remove what was built; keys and ledgers stay.
+	rm -rf .venv .tools build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

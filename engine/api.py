@@ -1,0 +1,131 @@
+"""The engine as a library: the same decision and the same proof as the command line's.
+
+>>> from engine import decide, verify
+>>> decision = decide({"subject": …, "observed_at": …, "metrics": …}, ledger="ledger.db", key=pem)
+>>> verify(proof_bytes, [public_pem]).verdict
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.model import Decision, Json
+
+if TYPE_CHECKING:
+    from engine.verify import Expectations, Verified
+
+
+def decide(
+    document: Json,
+    *,
+    gate: str = "promotion",
+    profile: str = "default",
+    stage: str = "candidate",
+    ledger: str | Path | None = None,
+    key: bytes | None = None,
+    policies: Path | None = None,
+    export: Path | None = None,
+    now: datetime | None = None,
+) -> Decision:
+    """Ask a gate about one metrics document, and record the verdict.
+
+    Args:
+        document: What a metrics file says: subject, observed_at, metrics.
+        gate: Policy package.
+        profile: Table of limits.
+        stage: ``candidate`` or ``production``.
+        ledger: SQLite file, created when it is not there; None decides without recording,
+            and the decision says so.
+        key: Private key, PEM; required with ``ledger``.
+        policies: Folder laid over the shipped policies.
+        export: Also write the proof bundle to this file.
+        now: The decision's instant; None is now.
+
+    Returns:
+        The decision. It is durable when this returns, unless ``ledger`` is None.
+
+    Raises:
+        GovernanceError: See :mod:`engine.errors`; nothing is ever promoted by an error.
+    """
+    from engine.decide import judge, record, unrecorded, uuid7
+    from engine.documents import parse
+    from engine.errors import UsageError
+    from engine.evidence import Question, gather
+    from engine.policy.bundle import load_policies, shipped_folder
+    from engine.policy.wasm import WasmEvaluator
+
+    if (ledger is None) != (key is None):
+        raise UsageError("a ledger needs a key, and a key a ledger", "give both, or neither")
+    if export is not None and ledger is None:
+        raise UsageError("what is not recorded has no proof", "give a ledger and a key")
+    bundle = load_policies(policies, opa=None)
+    moment = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+    question = Question(gate, profile, stage, moment)
+    schema = json.loads((shipped_folder("schemas") / "metrics.schema.json").read_bytes())
+    # Through text and back, so that a document from Python is read as strictly as a file.
+    asked = gather([parse("document", json.dumps(document).encode())], question, bundle, schema)
+    evaluator = WasmEvaluator(bundle, cache=None)
+    try:
+        judgement = judge(
+            asked,
+            question,
+            bundle,
+            evaluator,
+            decision_id=uuid7(time.time_ns() // 1_000_000, os.urandom),
+            salt=os.urandom(32),
+        )
+    finally:
+        evaluator.close()
+    if ledger is None or key is None:
+        return unrecorded(judgement)
+    from engine.files import write_whole
+    from engine.ledger import open_ledger
+    from engine.signers.ed25519 import from_pem
+    from engine.times import write_time
+
+    signer = from_pem(key, "key")
+    opened = open_ledger(
+        str(ledger),
+        signer=signer,
+        heads=Path(ledger).parent / "heads",
+        create=True,
+        created_at=write_time(moment),
+    )
+    try:
+        (decision,) = record([judgement], opened, signer, bundle)
+        if export is not None:
+            from engine.export import export as exported
+
+            write_whole(export, exported(opened, decision.decision_id).encode())
+    finally:
+        opened.close()
+    return decision
+
+
+def verify(
+    proof: bytes, public_keys: Sequence[bytes], expect: Expectations | None = None
+) -> Verified:
+    """Verify a proof bundle offline.
+
+    Args:
+        proof: The file's bytes.
+        public_keys: PEM (SubjectPublicKeyInfo), each of them trusted.
+        expect: What is wanted of the record; None wants nothing.
+
+    Returns:
+        What the record says, with the expectations it does not meet.
+
+    Raises:
+        VerificationError: Not genuine.
+    """
+    from engine.keys import load_public_pem
+    from engine.verify import Expectations as Nothing
+    from engine.verify import verify as verified
+
+    return verified(proof, [load_public_pem(pem) for pem in public_keys], expect or Nothing())

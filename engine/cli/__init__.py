@@ -1,0 +1,88 @@
+"""The command line: one verb per module, imported when it is called.
+
+Only this layer reads argv, the environment, the clock and the standard streams.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Verb(NamedTuple):
+    """A verb: the module that runs it and what it does, in one clause."""
+
+    module: str
+    summary: str
+
+
+VERBS = {
+    "decide": Verb("engine.cli.decide", "ask a gate about evidence, record the verdict"),
+    "example": Verb("engine.cli.example", "print a fresh example document"),
+    "explain": Verb("engine.cli.explain", "say what a check or a recorded decision means"),
+    "verify": Verb("engine.cli.verify", "check an exported proof offline"),
+    "export": Verb("engine.cli.export", "write a decision's proof to a file"),
+    "replay": Verb("engine.cli.replay", "decide recorded decisions again and compare"),
+    "ledger": Verb("engine.cli.ledger", "verify, list, show, checkpoint or import entries"),
+    "keys": Verb("engine.cli.keys", "make or list signing keys"),
+    "policy": Verb("engine.cli.policy", "build or list policies"),
+    "init": Verb("engine.cli.init", "set up a folder: configuration, profile, key, ledger"),
+    "config": Verb("engine.cli.config", "show every setting and where it came from"),
+}
+
+EXIT_CODES = """\
+exit codes
+  0  PROMOTE or ALLOW; verified, and every expectation met
+  1  BLOCK or DENY; verified, but an expectation is not met
+  2  usage, configuration or input invalid; nothing was decided
+  3  could not decide; also any crash of the engine
+  4  not genuine: signature, proof, chain, replay, or a ledger that went backwards
+  5  HOLD; or a dry run that would have been 0
+  6  ROLLBACK"""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0 if argv else 2
+    if argv[0] in ("-V", "--version"):
+        print(f"engine {_version()}")
+        return 0
+    name = argv[0]
+    from engine.errors import GovernanceError, suggest
+
+    if name not in VERBS:
+        hint = suggest(name, VERBS) or "`engine --help` lists the verbs"
+        print(f"engine: {name!r} is not a verb\n  {hint}", file=sys.stderr)
+        return 2
+    from engine.cli.shell import call
+
+    try:
+        return call(name, VERBS[name].module, argv[1:])
+    except GovernanceError as error:
+        print(worded(error), file=sys.stderr)
+        return error.exit_code
+
+
+def worded(error: Exception) -> str:
+    first, *rest = str(error).split("\n")
+    return "\n".join([f"engine: {first}", *(f"  {line}" for line in rest)])
+
+
+def _overview() -> str:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {name:<{width}}  {verb.summary}" for name, verb in VERBS.items())
+    return (
+        "usage: engine VERB …   (`engine VERB --help` tells the rest)\n\n"
+        "A release gate that proves its verdicts.\n\n"
+        f"verbs\n{verbs}\n\n{EXIT_CODES}\n\n"
+        "example\n  engine example promote | engine decide -"
+    )
+
+
+def _version() -> str:
+    from engine import __version__
+
+    return __version__

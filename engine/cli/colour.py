@@ -1,0 +1,33 @@
+"""Colour for people at a terminal; the words are the same without."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+_STYLES = (
+    (r"^(PROMOTE|ALLOW)\b|^GENUINE RECORD OF (PROMOTE|ALLOW)\b", "bold green"),
+    (r"^(BLOCK|ROLLBACK|DENY)\b|^GENUINE RECORD OF (BLOCK|ROLLBACK|DENY)\b", "bold red"),
+    (r"^HOLD\b|^GENUINE RECORD OF HOLD\b|NOT RECORDED|NOT AS REQUIRED", "bold yellow"),
+    (r"^  FAIL\b.*$", "red"),
+    (r"^  warn\b.*$", "yellow"),
+    (r"^  (UNKNOWN|STALE|TOO FEW)\b.*$", "yellow"),
+    (r"^  (pass|exempt)\b", "green"),
+    (r"^  waived\b", "magenta"),
+    (r"^  (off|checkpoint|recorded)\b.*$|^    .*$", "dim"),
+    (r"^          (passes when|fix:).*$", "bold"),
+)
+
+
+def write(text: str, stream: TextIO) -> None:
+    """Write ``text`` to ``stream``; in colour when it is a terminal and NO_COLOR is unset."""
+    if not stream.isatty():
+        stream.write(text)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    coloured = Text(text.removesuffix("\n"))
+    for pattern, style in _STYLES:
+        coloured.highlight_regex(f"(?m){pattern}", style)
+    console = Console(file=stream, highlight=False, markup=False, soft_wrap=True)
+    console.print(coloured)

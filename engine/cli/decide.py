@@ -1,0 +1,360 @@
+"""``engine decide``: ask a gate about evidence and record the verdict."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli import workspace
+from engine.cli.colour import write
+from engine.cli.shell import Shell
+from engine.cli.texts import off_reasons, texts_of
+from engine.config import Config
+from engine.documents import Document, expand, read
+from engine.errors import DocumentError, GovernanceError, PolicyError, UsageError
+from engine.evidence import Input, Question, gather
+from engine.model import Decision, Json, Verdict
+from engine.strict import MAX_BYTES
+
+if TYPE_CHECKING:
+    from engine.decide import Judgement
+    from engine.ledger import Ledger
+    from engine.policy import Evaluator
+    from engine.policy.bundle import PolicyBundle
+    from engine.report import Format, Report
+    from engine.signers import Signer
+
+DESCRIPTION = (
+    "Ask a gate about evidence. Each metrics file is one decision: signed, appended to the\n"
+    "ledger, durable, and only then printed. A folder is all its *.json, *.yaml and *.yml."
+)
+EXAMPLE = "  engine decide metrics.json --artifact dist/model.tar.gz --export proof.json"
+
+BATCH = 256
+BATCH_S = 0.05
+CODES = {
+    Verdict.PROMOTE: 0,
+    Verdict.ALLOW: 0,
+    Verdict.BLOCK: 1,
+    Verdict.DENY: 1,
+    Verdict.HOLD: 5,
+    Verdict.ROLLBACK: 6,
+}
+WORST_FIRST = (3, 2, 6, 1, 5, 0)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags. DESIGN section 6."""
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="metrics file, folder, or -")
+    workspace.question_arguments(parser)
+    workspace.policy_arguments(parser)
+    workspace.ledger_arguments(parser)
+    parser.add_argument("--artifact", metavar="PATH", help="compute the subject's digest from it")
+    parser.add_argument("--combine", action="store_true", help="the files are about one subject")
+    parser.add_argument("--opa", dest="opa_url", metavar="URL", help="OPA server to ask")
+    parser.add_argument("--max-bytes", type=_bytes, metavar="N", help="largest metrics file")
+    parser.add_argument("--format", default=None, metavar="F", help="text, json or jsonl (text)")
+    parser.add_argument(
+        "--output", action="append", default=[], metavar="F=PATH", help="also write format F"
+    )
+    parser.add_argument("--export", metavar="FILE", help="write the proof (a folder for several)")
+    parser.add_argument("--explain", action="store_true", help="say why and what to do, for all")
+    parser.add_argument("--dry-run", action="store_true", help="record nothing; never exits 0")
+    parser.add_argument("--now", metavar="T", type=_instant, help="decide as of T; a dry run")
+    parser.add_argument("--emit-input", metavar="DIR", help="write what OPA sees, one file each")
+
+
+def _bytes(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 2**30:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes from 1 to 2^30")
+    return int(text)
+
+
+def _instant(text: str) -> datetime:
+    from engine.times import parse_time
+
+    try:
+        return parse_time(text).astimezone(UTC).replace(microsecond=0)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Decide, record, print; return the worst exit code of all decisions."""
+    config = workspace.settings(args, shell)
+    bundle = workspace.open_policies(config, shell)
+    _no_contradiction(args, config)
+    question = Question(
+        gate=bundle.gate(config.text("gate")).name,
+        profile=config.text("profile"),
+        stage=config.text("stage"),
+        now=args.now or shell.now(),
+        relaxations=_relaxations(config, bundle),
+    )
+    bundle.profile(question.profile)
+    with ExitStack() as stack:
+        evaluator = stack.enter_context(workspace.open_evaluator(bundle, config, shell))
+        recorder = None
+        if not (args.dry_run or args.now):
+            recorder = stack.enter_context(workspace.open_ledger_to_write(config, shell))
+        printer = stack.enter_context(_Printer(args, shell, bundle))
+        call = _Call(args, shell, config, bundle, question, evaluator, recorder, printer)
+        return call.run()
+
+
+def _no_contradiction(args: argparse.Namespace, config: Config) -> None:
+    if config.text("ledger") == workspace.RUN_LEDGER and not args.export and not args.dry_run:
+        raise UsageError(
+            "a run: ledger lives in its proof, and no proof was asked for", "add --export FILE"
+        )
+    if args.export and (args.dry_run or args.now):
+        raise UsageError("a dry run has no proof to export", "leave out --dry-run or --export")
+    if args.artifact and len(args.paths) > 1 and not args.combine:
+        raise UsageError("one artifact, several metrics files", "decide them one by one")
+
+
+def _relaxations(config: Config, bundle: PolicyBundle) -> tuple[str, ...]:
+    """Every option of this call that weakens it. INV-RELAX-1."""
+    from engine.policy.bundle import shipped_bundle
+
+    named = []
+    if config.text("ledger") == workspace.RUN_LEDGER:
+        named.append("ephemeral_ledger")
+    if config.number("max_bytes") > MAX_BYTES:
+        named.append("input_limit_raised")
+    if config.values["policies"].by_caller and bundle.digest != shipped_bundle().digest:
+        named.append("policies_overridden")
+    return tuple(named)
+
+
+@dataclass
+class _Call:
+    """One call of ``engine decide``: files in, batches through the ledger, lines out."""
+
+    args: argparse.Namespace
+    shell: Shell
+    config: Config
+    bundle: PolicyBundle
+    question: Question
+    evaluator: Evaluator
+    recorder: tuple[Ledger, Signer] | None
+    printer: _Printer
+    codes: set[int] = field(default_factory=set)
+    waiting: list[Judgement] = field(default_factory=list)
+    since: float = 0.0
+
+    def run(self) -> int:
+        schema = _metrics_schema()
+        artifact = digest_of(self.args.artifact) if self.args.artifact else None
+        several = self.args.combine or len(self.args.paths) > 1 or Path(self.args.paths[0]).is_dir()
+        self.printer.start(several=several and not self.args.combine)
+        for names in self._groups():
+            try:
+                documents = [self._read(name) for name in names]
+                asked = gather(
+                    documents, self.question, self.bundle, schema, artifact_sha256=artifact
+                )
+                self._judge(asked)
+            except (DocumentError, PolicyError) as error:
+                self._failed(names, error)
+        self._flush()
+        return next(code for code in WORST_FIRST if code in self.codes)
+
+    def _groups(self) -> Iterator[list[str]]:
+        files = expand(self.args.paths)
+        if self.args.combine:
+            yield list(files)
+        else:
+            for name in files:
+                yield [name]
+
+    def _read(self, name: str) -> Document:
+        return read(name, stdin=self.shell.stdin, max_bytes=self.config.number("max_bytes"))
+
+    def _judge(self, asked: Input) -> None:
+        from engine.decide import judge, uuid7
+
+        if self.args.emit_input:
+            _emit(Path(self.args.emit_input), asked)
+        judgement = judge(
+            asked,
+            self.question,
+            self.bundle,
+            self.evaluator,
+            decision_id=uuid7(self.shell.milliseconds(), self.shell.random),
+            salt=self.shell.random(32),
+        )
+        if not self.waiting:
+            self.since = self.shell.elapsed_s()
+        self.waiting.append(judgement)
+        if len(self.waiting) >= BATCH or self.shell.elapsed_s() - self.since > BATCH_S:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Record what waits, then say it: never the other way round. INV-LEDGER-1."""
+        from engine.decide import record, unrecorded
+
+        judgements, self.waiting = self.waiting, []
+        if not judgements:
+            return
+        if self.recorder is None:
+            decisions = [unrecorded(judgement) for judgement in judgements]
+        else:
+            ledger, signer = self.recorder
+            decisions = record(judgements, ledger, signer, self.bundle)
+            if self.args.export:
+                _export(decisions, ledger, Path(self.args.export), several=self.printer.several)
+        for judgement, decision in zip(judgements, decisions, strict=True):
+            self.codes.add(_code(decision))
+            self.printer.add(decision, judgement.input.name)
+
+    def _failed(self, names: Sequence[str], error: GovernanceError) -> None:
+        """Say what is wrong with one input and go on; leave a record where that works."""
+        from engine.decide import record_failure
+
+        self._flush()
+        self.codes.add(error.exit_code)
+        self.shell.say("engine: " + str(error).replace("\n", "\n  "))
+        if self.recorder is not None:
+            try:
+                record_failure(
+                    error, names, self.question, *self.recorder, attempt_id=self._new_id()
+                )
+            except GovernanceError as second:
+                self.shell.say(f"engine: the failure is not recorded: {second.message}")
+
+    def _new_id(self) -> str:
+        from engine.decide import uuid7
+
+        return uuid7(self.shell.milliseconds(), self.shell.random)
+
+
+def _code(decision: Decision) -> int:
+    code = CODES[decision.verdict]
+    return 5 if code == 0 and not decision.recorded else code
+
+
+def _metrics_schema() -> Json:
+    from engine.policy.bundle import shipped_folder
+
+    return json.loads((shipped_folder("schemas") / "metrics.schema.json").read_bytes())
+
+
+def digest_of(path: str) -> str:
+    """SHA-256 of the artifact, read in pieces."""
+    import hashlib
+
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(
+            f"--artifact {path}: {(error.strerror or str(error)).lower()}",
+            "give the one file that would be promoted",
+        ) from None
+
+
+def _emit(folder: Path, asked: Input) -> None:
+    """Write what OPA sees, under the evidence file's own name."""
+    name = "stdin" if asked.name == "-" else asked.name.lstrip("/").replace("/", "_")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name.rpartition('.')[0] or name}.json").write_bytes(asked.encoded)
+    except OSError as error:
+        raise UsageError(
+            f"--emit-input {folder}: {(error.strerror or str(error)).lower()}"
+        ) from None
+
+
+def _export(decisions: Sequence[Decision], ledger: Ledger, target: Path, *, several: bool) -> None:
+    from engine.export import export
+    from engine.files import write_whole
+
+    for decision in decisions:
+        file = target / f"{decision.decision_id}.proof.json" if several else target
+        write_whole(file, export(ledger, decision.decision_id).encode())
+
+
+class _Printer:
+    """Writes decisions in every format that was asked for, as they become durable."""
+
+    def __init__(self, args: argparse.Namespace, shell: Shell, bundle: PolicyBundle) -> None:
+        from engine.report import format_named
+
+        self._args = args
+        self._shell = shell
+        self._bundle = bundle
+        self._count: dict[str, int] = {}
+        self._last: Decision | None = None
+        self.several = False
+        main = args.format or "text"
+        self._sinks: list[tuple[Format, Path | None]] = [(format_named(main), None)]
+        for output in args.output:
+            name, separator, path = output.partition("=")
+            if not separator or not path:
+                raise UsageError(f"--output {output!r} is not F=PATH", "such as json=decision.json")
+            self._sinks.append((format_named(name), Path(path)))
+        self._written: dict[Path, list[str]] = {path: [] for _, path in self._sinks if path}
+
+    def __enter__(self) -> _Printer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.several:
+            for form, path in self._sinks:
+                self._write(form.tail(empty=not self._count), path)
+            if self._last is not None:
+                self._summarise(self._last)
+        for path, pieces in self._written.items():
+            _write_output(path, "".join(pieces))
+        self._shell.stdout.flush()
+
+    def start(self, *, several: bool) -> None:
+        """Begin; ``several`` decisions are framed and summarised."""
+        self.several = several
+        if several:
+            for form, path in self._sinks:
+                self._write(form.head(), path)
+
+    def add(self, decision: Decision, file: str) -> None:
+        """Write one decision that may be told."""
+        report = self._report(decision, file)
+        explain, width = self._args.explain, self._shell.width
+        for form, path in self._sinks:
+            if self.several:
+                text = form.item(report, first=not self._count, explain=explain, width=width)
+            else:
+                text = form.one(report, explain=explain, width=width)
+            self._write(text, path)
+        self._count[decision.verdict] = self._count.get(decision.verdict, 0) + 1
+        self._last = decision
+
+    def _report(self, decision: Decision, file: str) -> Report:
+        from engine.report import Report
+
+        reasons = off_reasons(self._bundle, decision.profile)
+        return Report(decision, texts_of(self._bundle), reasons, file)
+
+    def _write(self, text: str, path: Path | None) -> None:
+        if path is None:
+            write(text, self._shell.stdout)
+        else:
+            self._written[path].append(text)
+
+    def _summarise(self, last: Decision) -> None:
+        told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(self._count.items()))
+        self._shell.say(f"engine: {sum(self._count.values())} decided: {told}")
+        if last.checkpoint:
+            self._shell.say(f"checkpoint:\n{last.checkpoint}")
+
+
+def _write_output(path: Path, text: str) -> None:
+    from engine.files import write_whole
+
+    write_whole(path, text.encode())

@@ -1,0 +1,102 @@
+"""``engine explain``: a recorded decision, or a check, in words; offline."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import textwrap
+
+from engine.cli import workspace
+from engine.cli.colour import write
+from engine.cli.shell import Shell
+from engine.cli.texts import off_reasons, texts_of
+from engine.errors import UsageError, suggest
+from engine.margins import written
+from engine.policy.bundle import PolicyBundle
+
+DESCRIPTION = (
+    "Say what a check means and what each profile demands of it; or, of a recorded decision,\n"
+    "what was observed, what was allowed, by how much, and what would make it pass."
+)
+EXAMPLE = "  engine explain ethics.ece"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    parser.add_argument("what", metavar="DECISION|CHECK", help="decision id, or check id")
+    workspace.policy_arguments(parser)
+    workspace.ledger_arguments(parser)
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Explain; nothing is decided or recorded."""
+    config = workspace.settings(args, shell)
+    bundle = workspace.open_policies(config, shell)
+    known = [check.id for check in bundle.checks()]
+    if args.what in known:
+        print(_check(args.what, bundle, shell.width), end="", file=shell.stdout)
+        return 0
+    if not re.fullmatch(r"[0-9a-f-]{8,36}", args.what):
+        raise UsageError(
+            f"{args.what!r} is neither a check nor a decision id",
+            suggest(args.what, known) or "`engine policy list` names every check",
+        )
+    return _decision(args, shell)
+
+
+def _check(name: str, bundle: PolicyBundle, width: int) -> str:
+    info = bundle.check(name)
+    unit = bundle.catalogue().get(info.metric, {}).get("unit", "")
+    lines = [f"{name}: {info.title}"]
+    for label, text in (
+        ("demands", info.description),
+        ("why", info.why),
+        ("fix", info.fix),
+        ("metric", f"{info.metric} ({unit})" if unit else info.metric),
+        ("promise", f"{info.invariant} in spec/invariants.md"),
+        ("gates", ", ".join(gate.name for gate in bundle.gates() if name in gate.checks)),
+    ):
+        body = textwrap.wrap(text, max(width, 60) - 12) or [""]
+        lines.append(f"  {label:<9} {body[0]}")
+        lines += [f"  {'':<9} {line}" for line in body[1:]]
+    lines.append("  limits")
+    for profile, table in sorted(bundle.data["limits"].items()):
+        row = table["checks"].get(name, {})
+        lines.append(f"    {profile:<14} {_row(row)}")
+    return "\n".join(lines) + "\n"
+
+
+def _row(row: dict[str, object]) -> str:
+    if row.get("severity") == "off":
+        return f"off: {row.get('reason')}"
+    facts = [str(row.get("severity", "block")), f"limit {written(row.get('limit'))}"]
+    facts += [
+        f"{label} {row[key]}"
+        for key, label in (
+            ("max_age_s", "at most this old, s:"),
+            ("min_n", "n at least"),
+            ("compare", "compares the"),
+            ("in_production", "in production:"),
+        )
+        if key in row
+    ]
+    if row.get("unwaivable"):
+        facts.append("cannot be waived")
+    return ", ".join(facts)
+
+
+def _decision(args: argparse.Namespace, shell: Shell) -> int:
+    from engine.export import decision_at
+    from engine.replay import recorded_decisions
+    from engine.report import Report, format_named
+
+    config = workspace.settings(args, shell)
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        decision = decision_at(ledger, args.what)
+        recorded = next(recorded_decisions(ledger, args.what))
+    # Its own policy has the words: another one may mean something else by the same id.
+    bundle = PolicyBundle.from_archive(recorded.policy)
+    report = Report(decision, texts_of(bundle), off_reasons(bundle, decision.profile), "-")
+    text = format_named("text").one(report, explain=True, width=shell.width)
+    write(text, shell.stdout)
+    return 0

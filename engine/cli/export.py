@@ -1,0 +1,36 @@
+"""``engine export``: one decision's proof as one file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from engine.cli import workspace
+from engine.cli.shell import Shell
+
+DESCRIPTION = (
+    "Write the proof of one recorded decision: the signed entry, its place in the ledger, the\n"
+    "input and the policy. `engine verify` checks it anywhere, with one public key."
+)
+EXAMPLE = "  engine export 0193f2a0 -o proof.json"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    parser.add_argument("decision", metavar="DECISION", help="id, or its first 8 characters")
+    parser.add_argument("-o", "--out", required=True, metavar="FILE", help="file to write")
+    parser.add_argument("--no-policy", action="store_true", help="leave the policy bundle out")
+    workspace.ledger_arguments(parser)
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Export, whole or not at all."""
+    from engine.export import export
+    from engine.files import write_whole
+
+    config = workspace.settings(args, shell)
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        bundle = export(ledger, args.decision, with_policy=not args.no_policy)
+    write_whole(Path(args.out), bundle.encode())
+    print(args.out, file=shell.stdout)
+    return 0

@@ -1,0 +1,57 @@
+"""``engine keys``: make the key that signs, or say which it is."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from engine.cli import workspace
+from engine.cli.shell import Shell
+from engine.errors import KeyFileError, UsageError
+
+DESCRIPTION = "Make a signing key, or list the one in use. The private key is never printed."
+EXAMPLE = "  engine keys init && cat .engine/keys/engine.pub.pem"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    parser.add_argument("action", choices=["init", "list"], help="what to do")
+    parser.add_argument("--key-file", metavar="PEM", help="file of the private key")
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Make or list."""
+    return _init(args, shell) if args.action == "init" else _list(args, shell)
+
+
+def _init(args: argparse.Namespace, shell: Shell) -> int:
+    from engine.signers.file import generate
+
+    config = workspace.settings(args, shell)
+    path = workspace.key_path(config)
+    if path.exists():
+        raise UsageError(f"{path}: there is a key already", "a key is never written over")
+    if config.path("key_file") is None:
+        workspace.ensure_workspace(config, shell, asked=True)
+    else:
+        generate(path)
+    print(_public_file(path), file=shell.stdout)
+    return 0
+
+
+def _list(args: argparse.Namespace, shell: Shell) -> int:
+    from engine.keys import public_pem
+
+    config = workspace.settings(args, shell)
+    origin = "$ENGINE_KEY" if shell.environ.get("ENGINE_KEY") else workspace.key_path(config)
+    try:
+        signer = workspace.open_signer(config, shell)
+    except KeyFileError as error:
+        raise KeyFileError(error.message, error.hint or "make one: engine keys init") from None
+    print(f"{signer.key_id}  {origin}", file=shell.stdout)
+    print(public_pem(signer.public_key).decode(), end="", file=shell.stdout)
+    return 0
+
+
+def _public_file(private: Path) -> Path:
+    return private.with_name(private.name.removesuffix(".pem") + ".pub.pem")

@@ -1,0 +1,185 @@
+"""``engine ledger``: verify it, read it, and bring runs' decisions into it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli import workspace
+from engine.cli.shell import Shell
+from engine.errors import UsageError
+from engine.model import Json
+
+if TYPE_CHECKING:
+    from engine.config import Config
+    from engine.ledger import Ledger
+
+DESCRIPTION = "Verify the ledger, list and show its entries, print its checkpoint, import proofs."
+EXAMPLE = "  engine ledger verify --signatures --since last-week.checkpoint"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare one sub-command per action."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    verify = actions.add_parser("verify", help="recompute every hash, proof and checkpoint")
+    verify.add_argument("--since", metavar="CHECKPOINT", help="file with a checkpoint kept before")
+    verify.add_argument("--signatures", action="store_true", help="each entry's signature too")
+    verify.add_argument("--key", action="append", metavar="PUB", help="public key (the own one)")
+    log = actions.add_parser("log", help="one line per entry, newest first")
+    log.add_argument("--limit", type=int, default=20, metavar="N", help="0 is all (20)")
+    log.add_argument("--format", choices=["text", "jsonl"], default="text")
+    show = actions.add_parser("show", help="one entry: its signed statement")
+    show.add_argument("entry", metavar="DECISION|INDEX")
+    actions.add_parser("checkpoint", help="print the newest signed checkpoint")
+    bring = actions.add_parser("import", help="append decisions of other ledgers, by their proofs")
+    bring.add_argument("files", nargs="+", metavar="FILE")
+    bring.add_argument(
+        "--key", action="append", metavar="PUB", help="key of the runs (the own one)"
+    )
+    for each in (verify, log, show, bring, actions.choices["checkpoint"]):
+        workspace.ledger_arguments(each)
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Do what ``args`` ask."""
+    config = workspace.settings(args, shell)
+    actions = {
+        "verify": _verify,
+        "log": _log,
+        "show": _show,
+        "checkpoint": _checkpoint,
+        "import": _import,
+    }
+    return actions[args.action](args, config, shell)
+
+
+def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    since = _note(args.since, shell) if args.since else None
+    keys = _keys(args, config, shell)
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        report = ledger.verify(since=since, signatures=args.signatures, public_keys=keys)
+    signed = f", {report.signatures} signatures" if args.signatures else ""
+    begun = f" since entry {report.since}" if report.since else ""
+    print(
+        f"ledger {report.ledger_id}: {report.size} entries hold{begun}{signed}", file=shell.stdout
+    )
+    print(f"  root {report.root.hex()}", file=shell.stdout)
+    print(f"  {report.decisions} decisions, {report.checkpoints} checkpoints", file=shell.stdout)
+    if not keys:
+        print(
+            "  checkpoint signatures were not checked: no key here; pass --key", file=shell.stdout
+        )
+    if not report.head:
+        print("  no signed head is kept here: keep checkpoints, pass --since", file=shell.stdout)
+    if report.uncovered:
+        print(f"  {report.uncovered} entries wait for the next checkpoint", file=shell.stdout)
+    return 0
+
+
+def _note(source: str, shell: Shell) -> str:
+    """A checkpoint as a file holds it, or as a CI log shows it: indented."""
+    if source == "-":
+        text = shell.stdin.read(65_536).decode(errors="replace")
+    else:
+        try:
+            text = Path(source).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"--since {source}: {error}", "give a file with a checkpoint"
+            ) from None
+    lines = [line.rstrip() for line in textwrap.dedent(text).strip("\n").split("\n")]
+    return "\n".join(lines) + "\n"
+
+
+def _keys(args: argparse.Namespace, config: Config, shell: Shell) -> list[bytes]:
+    """The keys given, or the public half of the own one if there is one."""
+    from engine.cli.verify import read_key
+    from engine.errors import KeyFileError
+
+    if args.key:
+        return [read_key(path) for path in args.key]
+    try:
+        return [workspace.open_signer(config, shell).public_key]
+    except KeyFileError:
+        public = workspace.key_path(config).with_suffix(".pub.pem")
+        return [read_key(str(public))] if public.exists() else []
+
+
+def _log(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        for index, statement in _newest(ledger, args.limit):
+            row = _row(index, statement)
+            if args.format == "jsonl":
+                print(json.dumps(row, ensure_ascii=False), file=shell.stdout)
+            else:
+                told = (row["at"] or "-", row["kind"], row["verdict"] or "", row["id"] or "")
+                columns = "{:<20}  {:<18} {:<9} {:<36}".format(*told)
+                print(f"{index:>6}  {columns}  {row['subject']}", file=shell.stdout)
+    return 0
+
+
+def _newest(ledger: Ledger, limit: int) -> Iterator[tuple[int, Json]]:
+    stop = ledger.size()
+    start = max(0, stop - limit) if limit > 0 else 0
+    while stop > start:
+        first = max(start, stop - 256)
+        for index, entry in reversed(list(ledger.entries(first, stop))):
+            yield index, _statement(entry)
+        stop = first
+
+
+def _statement(entry: bytes) -> Json:
+    from engine.envelope import open_envelope
+    from engine.statement import parse_statement
+
+    return parse_statement(open_envelope(entry).payload)
+
+
+def _row(index: int, statement: Json) -> dict[str, Json]:
+    said = statement["predicate"]
+    at = next((said[k] for k in said if k.endswith("_at") and k != "valid_until"), None)
+    return {
+        "index": index,
+        "at": at,
+        "kind": statement["predicateType"].split(":")[2],
+        "verdict": said.get("verdict"),
+        "id": said.get("decision_id") or said.get("attempt_id"),
+        "subject": statement["subject"][0]["name"],
+    }
+
+
+def _show(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        index = int(args.entry) if args.entry.isdigit() and len(args.entry) < 8 else None
+        if index is None:
+            index = ledger.find(args.entry)
+        entry = ledger.entry(index)
+    print(json.dumps(_statement(entry), indent=2, ensure_ascii=False), file=shell.stdout)
+    return 0
+
+
+def _checkpoint(_args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        print(ledger.last_checkpoint(), end="", file=shell.stdout)
+    return 0
+
+
+def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    from engine.documents import read_bytes
+    from engine.export import import_proof
+    from engine.proof import MAX_BYTES
+    from engine.times import write_time
+
+    now = write_time(shell.now())
+    keys = [*_keys(args, config, shell)]
+    with workspace.open_ledger_to_write(config, shell) as (ledger, signer):
+        for name in args.files:
+            data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
+            decision_id, is_new = import_proof(data, ledger, signer, keys, now)
+            told = "imported" if is_new else "was here already"
+            print(f"{decision_id}  {told}  {name}", file=shell.stdout)
+    return 0

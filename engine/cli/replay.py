@@ -1,0 +1,175 @@
+"""``engine replay``: decide recorded decisions again and compare."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli import workspace
+from engine.cli.shell import Shell
+from engine.errors import PolicyError, UsageError, VerificationError
+
+if TYPE_CHECKING:
+    from engine.policy import Evaluator
+    from engine.policy.bundle import PolicyBundle
+
+DESCRIPTION = (
+    "Decide recorded decisions again, by the policy each was decided by: every signed byte must\n"
+    "come out the same. With --policies, list the past decisions that other policies would flip.\n"
+    "With --bundle, replay the policy inside a proof, in a process with limits."
+)
+EXAMPLE = "  engine replay --policies ./policies --fail-on-flip"
+
+CPU_S = 60
+MEMORY_BYTES = 2 * 1024**3
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags. DESIGN section 6."""
+    parser.add_argument("decision", nargs="?", metavar="DECISION", help="id; all when left out")
+    workspace.policy_arguments(parser)
+    parser.add_argument("--fail-on-flip", action="store_true", help="exit 1 when a verdict flips")
+    parser.add_argument("--bundle", metavar="FILE", help="proof bundle to replay")
+    parser.add_argument("--policy-digest", metavar="D", help="with --bundle: policy it must be")
+    parser.add_argument(
+        "--key", action="append", metavar="PUB", help="with --bundle: verify its signer too"
+    )
+    parser.add_argument("--confined", action="store_true", help=argparse.SUPPRESS)
+    workspace.ledger_arguments(parser)
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Replay; exit 4 when anything replays differently."""
+    if args.bundle:
+        if not args.policy_digest:
+            raise UsageError(
+                "a proof brings its own policy", "say which one it must be: --policy-digest D"
+            )
+        if args.bundle == "-":
+            raise UsageError("a proof to replay is a file", "write it to one first")
+        if not args.confined:
+            return _in_a_limited_process(args, shell)
+        _confine()
+        return _replay_bundle(args, shell)
+    config = workspace.settings(args, shell)
+    if args.policies:
+        return _list_flips(args, shell)
+    from engine.replay import Replayer, recorded_decisions
+
+    count = 0
+    with (
+        workspace.open_ledger_to_read(config, shell) as ledger,
+        Replayer(_opener(shell)) as replayer,
+    ):
+        for recorded in recorded_decisions(ledger, args.decision):
+            replayer.again(recorded)
+            count += 1
+    print(f"{count} decisions replayed, byte for byte the same", file=shell.stdout)
+    return 0
+
+
+def _opener(shell: Shell) -> Callable[[PolicyBundle], Evaluator]:
+    from engine.policy.wasm import WasmEvaluator
+
+    cache = workspace.module_cache(shell)
+    return lambda bundle: WasmEvaluator(bundle, cache=cache)
+
+
+def _list_flips(args: argparse.Namespace, shell: Shell) -> int:
+    from engine.replay import flip, recorded_decisions
+
+    config = workspace.settings(argparse.Namespace(**{**vars(args), "policies": None}), shell)
+    bundle = workspace.policies_in(Path(args.policies), shell)
+    evaluator = _opener(shell)(bundle)
+    changes: Counter[str] = Counter()
+    total = 0
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        for recorded in recorded_decisions(ledger, args.decision):
+            total += 1
+            flipped = flip(recorded, bundle, evaluator)
+            if flipped is None:
+                continue
+            changes[f"{flipped.recorded} -> {flipped.now}"] += 1
+            print(
+                f"{flipped.recorded:<8} -> {flipped.now:<8}  entry {flipped.index:<6} "
+                f"{flipped.decision_id}  {flipped.subject}: {', '.join(flipped.because)}",
+                file=shell.stdout,
+            )
+    evaluator.close()
+    told = ", ".join(f"{count} {change}" for change, count in sorted(changes.items())) or "none"
+    print(f"{total} decisions, flipped by policy {bundle.digest[:16]}: {told}", file=shell.stdout)
+    return 1 if changes and args.fail_on_flip else 0
+
+
+def _replay_bundle(args: argparse.Namespace, shell: Shell) -> int:
+    from engine.cli.verify import read_key
+    from engine.documents import read_bytes
+    from engine.policy.wasm import WasmEvaluator
+    from engine.proof import MAX_BYTES, parse
+    from engine.replay import Replayer, recorded_in
+    from engine.verify import verify
+
+    data = read_bytes(args.bundle, stdin=shell.stdin, max_bytes=MAX_BYTES)
+    if args.key:
+        verify(data, [read_key(path) for path in args.key])
+    recorded = recorded_in(parse(data))
+    digest = recorded.statement["predicate"]["policy"]["digest"]["sha256"]
+    if digest != args.policy_digest.removeprefix("sha256:"):
+        raise VerificationError(
+            f"the proof was decided by policy {digest}, not {args.policy_digest}",
+            "expect the digest that `engine policy list` prints for the policies you trust",
+        )
+    with Replayer(lambda bundle: WasmEvaluator(bundle, cache=None)) as replayer:
+        replayer.again(recorded)
+    signed = "signed by a key given" if args.key else "its signature was not checked (no --key)"
+    told = f"1 decision replayed, byte for byte the same: {recorded.decision_id}, {signed}"
+    print(told, file=shell.stdout)
+    return 0
+
+
+def _in_a_limited_process(args: argparse.Namespace, shell: Shell) -> int:
+    """Replay in a process of its own; a policy inside a proof is a stranger.
+
+    Raises:
+        PolicyError: The process was stopped by a limit.
+    """
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "engine",
+        "replay",
+        "--confined",
+        "--bundle",
+        args.bundle,
+    ]
+    command += ["--policy-digest", args.policy_digest]
+    command += [part for path in args.key or () for part in ("--key", path)]
+    hint = f"the attached policy used more than {CPU_S} s or {MEMORY_BYTES:,} bytes"
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=2 * CPU_S, check=False,
+            cwd=shell.here, env=dict(shell.environ), stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise PolicyError("replaying took too long", hint) from None
+    if done.returncode < 0:
+        raise PolicyError(f"replaying was stopped by signal {-done.returncode}", hint)
+    shell.stdout.write(done.stdout)
+    shell.stderr.write(done.stderr)
+    return done.returncode
+
+
+def _confine() -> None:
+    """Give up what a replay does not need: processor time, memory, writing files."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

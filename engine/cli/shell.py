@@ -1,0 +1,89 @@
+"""What a verb may know of the world it runs in, and how a verb is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol, TextIO, cast
+
+
+@dataclass(frozen=True)
+class Shell:
+    """The process around a verb: environment, folder, streams, clock and chance."""
+
+    environ: Mapping[str, str]
+    here: Path
+    stdin: BinaryIO
+    stdout: TextIO
+    stderr: TextIO
+
+    def now(self) -> datetime:
+        """Return the time in UTC, whole seconds. Asked once per command."""
+        return datetime.now(UTC).replace(microsecond=0)
+
+    def milliseconds(self) -> int:
+        """Return Unix time in milliseconds, for ids."""
+        return time.time_ns() // 1_000_000
+
+    def elapsed_s(self) -> float:
+        """Return seconds on a clock that only goes forward."""
+        return time.monotonic()
+
+    def random(self, size: int) -> bytes:
+        """Return ``size`` bytes nobody can guess."""
+        return os.urandom(size)
+
+    def say(self, text: str) -> None:
+        """Narrate on standard error; standard output is for results."""
+        print(text, file=self.stderr, flush=True)
+
+    @property
+    def in_ci(self) -> bool:
+        """Whether a CI system says that this is one of its jobs."""
+        return self.environ.get("CI", "") not in ("", "0", "false")
+
+    @property
+    def width(self) -> int:
+        """Return the columns of the terminal; 100 when there is none."""
+        import shutil
+
+        return shutil.get_terminal_size((100, 24)).columns if self.stdout.isatty() else 100
+
+
+class VerbModule(Protocol):
+    """What a module in ``engine.cli`` that is a verb has."""
+
+    DESCRIPTION: str
+    EXAMPLE: str
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, args: argparse.Namespace, shell: Shell) -> int: ...
+
+
+def call(name: str, module: str, argv: Sequence[str]) -> int:
+    """Run the verb ``name`` of ``module`` and return its exit code."""
+    verb = cast(VerbModule, importlib.import_module(module))
+    args = parser_of(name, verb).parse_args(argv)
+    shell = Shell(os.environ, Path.cwd(), sys.stdin.buffer, sys.stdout, sys.stderr)
+    return verb.run(args, shell)
+
+
+def parser_of(name: str, verb: VerbModule) -> argparse.ArgumentParser:
+    """Return the argument parser of one verb."""
+    parser = argparse.ArgumentParser(
+        prog=f"engine {name}",
+        description=verb.DESCRIPTION,
+        epilog=f"example:\n{verb.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    verb.arguments(parser)
+    return parser

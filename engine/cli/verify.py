@@ -1,0 +1,179 @@
+"""``engine verify``: check an exported proof with one public key, offline."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli.colour import write
+from engine.cli.shell import Shell
+from engine.errors import KeyFileError, UsageError
+from engine.evidence import subject_document
+from engine.model import Json, Verdict
+
+if TYPE_CHECKING:
+    from engine.verify import Expectations, Verified
+
+DESCRIPTION = (
+    "Check exported proofs offline: who signed, what was decided about which artifact, in\n"
+    "which ledger. Needs the file and a public key. Exit 0 when genuine and as expected,\n"
+    "1 when genuine but not as expected, 4 when not genuine."
+)
+EXAMPLE = (
+    "  engine verify proof.json --key release.pub.pem --require PROMOTE --artifact model.tar.gz"
+)
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags. DESIGN section 4."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="proof bundle, or -")
+    parser.add_argument(
+        "--key", action="append", required=True, metavar="PUB", help="public key, PEM (repeatable)"
+    )
+    parser.add_argument(
+        "--require", choices=list(Verdict), metavar="VERDICT", help="such as PROMOTE"
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--artifact", metavar="PATH", help="the artifact that was decided on")
+    what.add_argument("--digest", type=_digest, metavar="sha256:HEX", help="its digest")
+    parser.add_argument("--gate", metavar="G")
+    parser.add_argument("--profile", metavar="P")
+    parser.add_argument("--stage", metavar="S")
+    parser.add_argument("--policy-digest", type=_digest, metavar="D", help="digest of the policies")
+    parser.add_argument("--max-age", type=duration, metavar="DUR", help="such as 90s, 15m, 12h, 7d")
+    parser.add_argument("--no-relaxations", action="store_true", help="nothing weakened the run")
+    parser.add_argument("--format", choices=["text", "json"], default="text")
+
+
+def _digest(text: str) -> str:
+    digest = text.removeprefix("sha256:")
+    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise argparse.ArgumentTypeError(f"{text!r} is not sha256: and 64 lowercase hex digits")
+    return digest
+
+
+def duration(text: str) -> int:
+    """Return the seconds that ``text`` such as ``12h`` means."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90s, 15m, 12h or 7d")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def read_key(path: str) -> bytes:
+    """Return the 32 raw bytes of the public key in the PEM file ``path``."""
+    from engine.keys import load_public_pem
+
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"--key {path}: {(error.strerror or str(error)).lower()}",
+            "give the signer's public key, such as .engine/keys/engine.pub.pem",
+        ) from None
+    try:
+        return load_public_pem(data)
+    except KeyFileError as error:
+        raise KeyFileError(f"--key {path}: {error.message}", error.hint) from None
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Verify every file; the worst outcome is the exit code."""
+    from engine.documents import read_bytes
+    from engine.errors import DocumentError, VerificationError
+    from engine.proof import MAX_BYTES
+    from engine.verify import verify
+
+    keys = [read_key(path) for path in args.key]
+    expected = _expectations(args, shell)
+    worst = 0
+    for name in args.files:
+        try:
+            data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
+            verified = verify(data, keys, expected)
+        except (VerificationError, DocumentError) as error:
+            shell.say(f"engine: {name}: {error.message}".replace(f"{name}: {name}", name))
+            if error.hint:
+                shell.say(f"  {error.hint}")
+            worst = max(worst, error.exit_code, key=_badness)
+            continue
+        _tell(name, verified, args.format, shell)
+        worst = max(worst, 1 if verified.failed_expectations else 0, key=_badness)
+    return worst
+
+
+def _badness(code: int) -> int:
+    return (0, 1, 2, 4).index(code)
+
+
+def _expectations(args: argparse.Namespace, shell: Shell) -> Expectations:
+    from engine.cli.decide import digest_of
+    from engine.verify import Expectations
+
+    digest = digest_of(args.artifact) if args.artifact else args.digest
+    return Expectations(
+        require=Verdict(args.require) if args.require else None,
+        digest=digest,
+        gate=args.gate,
+        profile=args.profile,
+        stage=args.stage,
+        policy_digest=args.policy_digest,
+        max_age_s=args.max_age,
+        now=shell.now(),
+        no_relaxations=args.no_relaxations,
+    )
+
+
+def _tell(name: str, verified: Verified, form: str, shell: Shell) -> None:
+    """Say what the record is, and which wishes it does not meet."""
+    if form == "json":
+        import json
+
+        print(json.dumps(_document(name, verified), ensure_ascii=False), file=shell.stdout)
+        return
+    met = not verified.failed_expectations
+    asked = "nothing was required of it" if verified.nothing_required else "as required"
+    if not met:
+        asked = "NOT AS REQUIRED"
+    subject = verified.subject
+    about = f"{subject.name} {subject.version or ''}".strip()
+    artifact = f"sha256:{subject.sha256}" if subject.sha256 else "no artifact was named"
+    lines = [
+        f"GENUINE RECORD OF {verified.verdict}; {asked}",
+        *(f"  {wish}" for wish in verified.failed_expectations),
+        f"  subject   {about}, {artifact}",
+        f"  reason    {verified.reason}",
+        f"  decided   {verified.decided_at}, valid until {verified.valid_until}",
+        f"  asked     gate {verified.gate}, profile {verified.profile}, stage {verified.stage}",
+        f"  policy    {verified.policy_digest}",
+        f"  ledger    {verified.checkpoint.origin}, entry {verified.index} of "
+        f"{verified.checkpoint.size}",
+        f"  relaxed   {', '.join(verified.relaxations) or 'by nothing'}",
+    ]
+    write("\n".join(lines) + "\n", shell.stdout)
+
+
+def _document(name: str, verified: Verified) -> Json:
+    return {
+        "file": name,
+        "genuine": True,
+        "verdict": verified.verdict,
+        "failed_expectations": list(verified.failed_expectations),
+        "nothing_required": verified.nothing_required,
+        "decision_id": verified.decision_id,
+        "decided_at": verified.decided_at,
+        "valid_until": verified.valid_until,
+        "gate": verified.gate,
+        "profile": verified.profile,
+        "stage": verified.stage,
+        "subject": subject_document(verified.subject),
+        "policy_digest": verified.policy_digest,
+        "relaxations": list(verified.relaxations),
+        "ledger_id": verified.ledger_id,
+        "index": verified.index,
+        "size": verified.checkpoint.size,
+    }

@@ -1,0 +1,231 @@
+"""Opens what verbs work with: settings, policies, evaluator, key and ledger."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli.shell import Shell
+from engine.config import Config, load
+from engine.errors import KeyFileError, UsageError
+from engine.policy import Evaluator
+from engine.policy.bundle import PolicyBundle
+from engine.times import write_time
+
+if TYPE_CHECKING:
+    from engine.ledger import Ledger
+    from engine.signers import Signer
+
+RUN_LEDGER = "run:"
+_ASKED_FLAGS = ("gate", "profile", "stage")
+
+
+def question_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say what is asked."""
+    parser.add_argument("--gate", metavar="G", help="policy package that is asked (promotion)")
+    parser.add_argument("--profile", metavar="P", help="table of limits (default)")
+    parser.add_argument("--stage", metavar="S", help="candidate or production (candidate)")
+
+
+def policy_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that names other policies."""
+    parser.add_argument(
+        "--policies", metavar="DIR", help="folder laid over the shipped policies, file by file"
+    )
+
+
+def ledger_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that name key and ledger."""
+    parser.add_argument(
+        "--ledger", metavar="URL", help="ledger file (.engine/ledger.db), or run: for one per run"
+    )
+    parser.add_argument("--key-file", metavar="PEM", help="private key, mode 0600")
+    parser.add_argument(
+        "--lock-timeout", dest="lock_timeout_s", type=_seconds, metavar="S",
+        help="seconds to wait for another writer (30)",
+    )  # fmt: skip
+
+
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds")
+    return int(text)
+
+
+def settings(args: argparse.Namespace, shell: Shell) -> Config:
+    """Return the settings that ``args`` and the world around it give."""
+    return load(vars(args), shell.environ, shell.here)
+
+
+def open_policies(config: Config, shell: Shell) -> PolicyBundle:
+    """Return the shipped policies, or them with the configured folder laid over."""
+    from engine.policy.bundle import shipped_bundle
+
+    folder = config.path("policies")
+    return shipped_bundle() if folder is None else policies_in(folder, shell)
+
+
+def policies_in(folder: Path, shell: Shell) -> PolicyBundle:
+    """Return the shipped policies with ``folder`` laid over; Rego in it needs OPA."""
+    from engine.policy.build import find_opa
+    from engine.policy.bundle import load_policies
+
+    try:
+        opa = find_opa(shell.environ, shell.here)
+    except UsageError:
+        opa = None
+    return load_policies(folder, opa=opa)
+
+
+@contextmanager
+def open_evaluator(bundle: PolicyBundle, config: Config, shell: Shell) -> Iterator[Evaluator]:
+    """Yield OPA: embedded, or a server whose every answer is compared with the embedded one."""
+    from engine.policy.wasm import WasmEvaluator
+
+    embedded = WasmEvaluator(bundle, cache=module_cache(shell))
+    evaluator: Evaluator = embedded
+    try:
+        if url := config.values["opa_url"].value:
+            from engine.policy.server import CheckedEvaluator, ServerEvaluator
+
+            evaluator = CheckedEvaluator(ServerEvaluator(str(url), bundle), embedded)
+        yield evaluator
+    finally:
+        evaluator.close()
+
+
+def module_cache(shell: Shell) -> Path | None:
+    """Where compiled policies are kept; nowhere in CI, where others may write to the disk."""
+    if shell.in_ci:
+        return None
+    base = shell.environ.get("XDG_CACHE_HOME") or ""
+    home = shell.environ.get("HOME") or ""
+    if Path(base).is_absolute():
+        return Path(base) / "governance-engine"
+    return Path(home) / ".cache" / "governance-engine" if Path(home).is_absolute() else None
+
+
+def ledger_url(config: Config) -> str:
+    """Return where the ledger is, configured or not."""
+    return str(config.values["ledger"].value or config.folder / "ledger.db")
+
+
+def key_path(config: Config) -> Path:
+    """Return the file of the private key, configured or not."""
+    return config.path("key_file") or config.folder / "keys" / "engine.pem"
+
+
+def heads_folder(config: Config, shell: Shell) -> Path:
+    """Return the folder of the last signed heads: beside the key where the key is a file of ours.
+
+    A key from the environment or a read-only place has no folder to write to; then the heads
+    are in the user's state folder.
+    """
+    if not shell.environ.get("ENGINE_KEY") and config.path("key_file") is None:
+        return config.folder / "heads"
+    state = Path(shell.environ.get("XDG_STATE_HOME") or "")
+    if not state.is_absolute():
+        state = Path(shell.environ.get("HOME") or str(config.folder)) / ".local" / "state"
+    return state / "governance-engine" / "heads"
+
+
+def open_signer(config: Config, shell: Shell) -> Signer:
+    """Return the key that signs: ``ENGINE_KEY``, a configured file, or the folder's own.
+
+    Raises:
+        KeyFileError: There is none, or it is not fit to sign with.
+    """
+    from engine.signers import open_signer as opened
+
+    reference = "env:ENGINE_KEY" if shell.environ.get("ENGINE_KEY") else f"file:{key_path(config)}"
+    return opened(reference, shell.environ)
+
+
+def ensure_workspace(config: Config, shell: Shell, *, asked: bool = False) -> None:
+    """Create key and folder where there are neither; only on first use, and never unasked in CI.
+
+    Raises:
+        KeyFileError: There is no key, and creating one here would not be first use.
+    """
+    from engine.signers.file import generate
+
+    path = key_path(config)
+    if shell.environ.get("ENGINE_KEY") or path.exists():
+        return
+    url = ledger_url(config)
+    ledger_exists = url != RUN_LEDGER and Path(url.removeprefix("sqlite:///")).exists()
+    configured = config.path("key_file") is not None
+    if configured or ledger_exists or (shell.in_ci and not asked):
+        why = (
+            f"the ledger {url} has no key here"
+            if ledger_exists
+            else "in CI no key is made up on the fly"
+            if shell.in_ci and not configured
+            else "the configured key is not there"
+        )
+        raise KeyFileError(
+            f"{path}: no such key, and {why}",
+            "give the key in ENGINE_KEY (PEM) or ENGINE_KEY_FILE (a path, mode 0600), "
+            "or make one: engine keys init",
+        )
+    _make_folder(config.folder)
+    generate(path)
+    shell.say(f"engine: made a signing key in {path.parent}; keep it, and publish its public half")
+
+
+def _make_folder(folder: Path) -> None:
+    """Make ``folder`` for our eyes only, ignored by git."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "keys").mkdir(mode=0o700, exist_ok=True)
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise KeyFileError(
+            f"{folder}: {reason}", "run where a folder can be made, or set ENGINE_LEDGER and a key"
+        ) from None
+
+
+@contextmanager
+def open_ledger_to_write(config: Config, shell: Shell) -> Iterator[tuple[Ledger, Signer]]:
+    """Yield the ledger and the key that signs for it; both are made on first use."""
+    from engine.ledger import open_ledger
+
+    ensure_workspace(config, shell)
+    signer = open_signer(config, shell)
+    ledger = open_ledger(
+        ledger_url(config),
+        signer=signer,
+        heads=heads_folder(config, shell),
+        lock_timeout_s=float(config.number("lock_timeout_s")),
+        create=True,
+        created_at=write_time(shell.now()),
+        random=shell.random,
+    )
+    try:
+        yield ledger, signer
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def open_ledger_to_read(config: Config, shell: Shell) -> Iterator[Ledger]:
+    """Yield the ledger, read-only; no key is needed."""
+    from engine.ledger import open_ledger
+
+    url = ledger_url(config)
+    if url == RUN_LEDGER:
+        raise UsageError("a run: ledger is gone with its run", "read its proof: engine verify FILE")
+    ledger = open_ledger(
+        url,
+        signer=None,
+        heads=heads_folder(config, shell),
+        lock_timeout_s=float(config.number("lock_timeout_s")),
+    )
+    try:
+        yield ledger
+    finally:
+        ledger.close()

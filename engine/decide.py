@@ -1,0 +1,377 @@
+"""One Input becomes one recorded Decision.
+
+The policies say the verdict; this module checks that their answer is whole and that the
+verdict follows from the checks, writes the statement, and hands it to the ledger. It knows
+no gate, no metric and no limit by name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+from engine import canonical
+from engine.envelope import seal
+from engine.errors import GovernanceError, PolicyError
+from engine.evidence import Input, Question
+from engine.inputs import salted_digest
+from engine.ledger import Appended, Blob, Draft, Ledger, Place
+from engine.model import (
+    DECISION_FAILED_TYPE,
+    DECISION_TYPE,
+    Decision,
+    Json,
+    Severity,
+    Status,
+    Verdict,
+)
+from engine.policy import Evaluator
+from engine.policy.bundle import PolicyBundle
+from engine.signers import Signer
+from engine.statement import statement
+from engine.times import write_time
+from engine.verdict import recompute_status, recompute_verdict
+
+_OF_ROW = ("max_age_s", "min_n", "compare", "in_production")
+_OF_METRIC = ("n", "ci", "baseline", "observed_at", "age_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict that nobody has seen yet: whole and checked, not recorded.
+
+    Attributes:
+        input: What was judged.
+        question: What was asked.
+        decision_id: UUIDv7.
+        salt: 32 random bytes; with them the input's digest says nothing about the input.
+        verdict: OPA's own word.
+        predicate: Everything the statement says but its place in the ledger.
+    """
+
+    input: Input
+    question: Question
+    decision_id: str
+    salt: bytes
+    verdict: Verdict
+    predicate: dict[str, Json]
+
+
+def judge(
+    asked: Input,
+    question: Question,
+    bundle: PolicyBundle,
+    evaluator: Evaluator,
+    *,
+    decision_id: str,
+    salt: bytes,
+) -> Judgement:
+    """Ask the gate about one Input.
+
+    Raises:
+        PolicyError: The gate could not decide: no answer, one that is not exactly the checks
+            that the gate declares, or a status or verdict that does not follow from them.
+    """
+    answer = json.loads(evaluator.evaluate(question.gate, asked.encoded))
+    profile = bundle.profile(question.profile)
+    static = _static(bundle, question.gate, question.profile)
+    metrics = asked.document["metrics"]
+    checks = [_joined(check, static[check["id"]], metrics) for check in answer["checks"]]
+    _no_false_status(checks, metrics)
+    verdict = _verified_verdict(answer["verdict"], checks, question, bundle)
+    digest = salted_digest(salt, asked.encoded)
+    gate = bundle.gate(question.gate)
+    valid_until = question.now + timedelta(seconds=profile["decision_ttl_s"])
+    waivers = {waiver.get("id"): waiver for waiver in bundle.waivers()}
+    tolerated = profile["relaxations_allowed"]
+    predicate = {
+        "decision_id": decision_id,
+        "decided_at": asked.document["decided_at"],
+        "valid_until": write_time(valid_until),
+        "gate": question.gate,
+        "profile": {
+            "name": question.profile,
+            "digest": {"sha256": _profile_digest(bundle, question.profile)},
+        },
+        "stage": question.stage,
+        "verdict": verdict,
+        "verdict_rule": gate.rule,
+        "reason": reason(verdict, checks, question.relaxations, tolerated),
+        "checks": checks,
+        "obligations": answer["obligations"],
+        "waivers": [_waiver(use, waivers.get(use["id"], {})) for use in answer["waivers"]],
+        "relaxations": [
+            {"name": name, "tolerated": name in tolerated} for name in question.relaxations
+        ],
+        "input": {"digest": {"sha256": digest}},
+        "policy": {"digest": {"sha256": bundle.digest}, "revision": bundle.revision},
+        "evaluator": {"kind": evaluator.kind, "opa_version": evaluator.opa_version},
+        "attestations": asked.document["attestations"],
+    }
+    return Judgement(asked, question, decision_id, salt, verdict, predicate)
+
+
+@lru_cache(maxsize=64)
+def _profile_digest(bundle: PolicyBundle, profile: str) -> str:
+    return bundle.profile_digest(profile)
+
+
+@lru_cache(maxsize=4)
+def _archive(bundle: PolicyBundle) -> bytes:
+    return bundle.archive()
+
+
+@lru_cache(maxsize=64)
+def _static(bundle: PolicyBundle, gate: str, profile: str) -> dict[str, dict[str, Json]]:
+    """By check id, what a statement's check says that no evidence changes."""
+    rows, catalogue = bundle.profile(profile)["checks"], bundle.catalogue()
+    static = {}
+    for name in bundle.gate(gate).checks:
+        info, row = bundle.check(name), rows.get(name, {})
+        members: dict[str, Any] = {"metric": info.metric, "kind": info.kind}
+        if info.unless:
+            members["unless"] = info.unless
+        if unit := catalogue.get(info.metric, {}).get("unit"):
+            members["unit"] = unit
+        members |= {key: row[key] for key in _OF_ROW if key in row}
+        static[name] = members
+    return static
+
+
+def _joined(check: Json, static: dict[str, Json], metrics: Json) -> dict[str, Json]:
+    joined: dict[str, Json] = {**static, **check}
+    metric = metrics.get(static["metric"])
+    if metric is not None:
+        for key in _OF_METRIC:
+            if key in metric:
+                joined[key] = metric[key]
+        joined["metric_status"] = metric["status"]
+    return joined
+
+
+def _no_false_status(checks: Sequence[Json], metrics: Json) -> None:
+    """Refuse an answer whose statuses are not what was compared. INV-GATE-2."""
+    for check in checks:
+        if check["status"] != (status := recompute_status(check, metrics)):
+            raise PolicyError(
+                f"check {check['id']!r} was answered {check['status']!r}, "
+                f"and what it compared says {status!r}",
+                _DISAGREE,
+            )
+
+
+def _verified_verdict(
+    word: Json, checks: Sequence[Json], question: Question, bundle: PolicyBundle
+) -> Verdict:
+    """OPA's verdict, once Python's own reading of the same checks agrees. INV-GATE-2."""
+    rule = bundle.gate(question.gate).rule
+    tolerated = bundle.profile(question.profile)["relaxations_allowed"]
+    expected = recompute_verdict(rule, checks, question.stage, question.relaxations, tolerated)
+    if expected is None or word != expected:
+        raise PolicyError(
+            f"gate {question.gate!r} answered {word!r}, and its checks say {expected!r} by {rule}",
+            _DISAGREE,
+        )
+    return expected
+
+
+_DISAGREE = "the policy bundle and the engine disagree; rebuild it: engine policy build"
+
+
+def _waiver(use: Json, waiver: Json) -> dict[str, Json]:
+    told = {key: waiver[key] for key in ("reason", "approvers", "expires_at") if key in waiver}
+    return {**use, **told}
+
+
+def reason(
+    verdict: Verdict, checks: Sequence[Json], relaxations: Sequence[str], tolerated: Sequence[str]
+) -> str:
+    """Return one sentence on what decided."""
+    asked = [check for check in checks if check["severity"] == Severity.BLOCK]
+    failed = [c["id"] for c in asked if c["status"] == Status.FAIL and c["waived_by"] is None]
+    if failed:
+        return f"{len(failed)} of {len(asked)} blocking checks failed: {_listed(failed)}"
+    passing = (Status.PASS, Status.EXEMPT)
+    lacking = [
+        f"{c['id']} ({c['status']})"
+        for c in asked
+        if c["status"] not in passing and c["waived_by"] is None
+    ]
+    if lacking:
+        return f"not enough evidence on {len(lacking)} of {len(asked)} blocking checks: " + _listed(
+            lacking
+        )
+    if refused := [name for name in relaxations if name not in tolerated]:
+        return f"the profile does not tolerate: {_listed(refused)}"
+    if verdict in (Verdict.PROMOTE, Verdict.ALLOW):
+        waived = sum(check["waived_by"] is not None for check in asked)
+        return f"{len(asked)} blocking checks passed" + (f", {waived} by waiver" if waived else "")
+    return "no blocking check passed: nothing was evaluated"
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def record(
+    judgements: Sequence[Judgement], ledger: Ledger, signer: Signer, bundle: PolicyBundle
+) -> list[Decision]:
+    """Sign and append; every decision is durable when this returns, in the order given.
+
+    Raises:
+        LedgerError: Nothing was recorded.
+        CommitError: What was appended may or may not be recorded.
+    """
+    appended = ledger.append([_draft(judgement, signer, bundle) for judgement in judgements])
+    return [
+        _decision(judgement, place) for judgement, place in zip(judgements, appended, strict=True)
+    ]
+
+
+def unrecorded(judgement: Judgement) -> Decision:
+    """Return the decision of a dry run: it says that it is not recorded."""
+    return _told(judgement, _statement(judgement, Place("dry-run", 1, None)), None)
+
+
+def _draft(judgement: Judgement, signer: Signer, bundle: PolicyBundle) -> Draft:
+    def build(place: Place) -> bytes:
+        return seal(_statement(judgement, place), signer.sign, signer.key_id)
+
+    return Draft(
+        decision_id=judgement.decision_id,
+        subject_key=subject_key(judgement.input.document["subject"]),
+        gate=judgement.question.gate,
+        build=build,
+        blobs=(
+            Blob("input", judgement.input.encoded),
+            Blob("salt", judgement.salt),
+            Blob("policy", _archive(bundle), bundle.digest),
+        ),
+    )
+
+
+def subject_key(subject: Json) -> str:
+    """Return the digest under which decisions on the same subject find each other."""
+    import hashlib
+
+    return hashlib.sha256(canonical.encode(subject)).hexdigest()
+
+
+def _statement(judgement: Judgement, place: Place) -> bytes:
+    predicate = {
+        **judgement.predicate,
+        "ledger": {"id": place.ledger_id},
+        "attempt": place.attempt,
+        "previous": place.previous,
+    }
+    return statement([_subject(judgement)], DECISION_TYPE, predicate)
+
+
+def _subject(judgement: Judgement) -> dict[str, Json]:
+    subject = judgement.input.subject
+    annotations: dict[str, Json] = {}
+    if subject.version is not None:
+        annotations["version"] = subject.version
+    digest = subject.sha256
+    if digest is None:
+        annotations["digest_of"] = "input"
+        digest = judgement.predicate["input"]["digest"]["sha256"]
+    described: dict[str, Json] = {"name": subject.name, "digest": {"sha256": digest}}
+    return {**described, "annotations": annotations} if annotations else described
+
+
+def _decision(judgement: Judgement, place: Appended) -> Decision:
+    from engine.envelope import open_envelope
+
+    return _told(judgement, open_envelope(place.entry).payload, place)
+
+
+def _told(judgement: Judgement, signed: bytes, place: Appended | None) -> Decision:
+    said = judgement.predicate
+    return Decision(
+        decision_id=judgement.decision_id,
+        decided_at=said["decided_at"],
+        valid_until=said["valid_until"],
+        gate=said["gate"],
+        profile=said["profile"]["name"],
+        stage=said["stage"],
+        verdict=judgement.verdict,
+        reason=said["reason"],
+        subject=judgement.input.subject,
+        checks=tuple(said["checks"]),
+        obligations=tuple(said["obligations"]),
+        waivers=tuple(said["waivers"]),
+        relaxations=judgement.question.relaxations,
+        recorded=place is not None,
+        index=place.index if place else None,
+        checkpoint=place.checkpoint if place else None,
+        statement=signed,
+    )
+
+
+def uuid7(milliseconds: int, random: Callable[[int], bytes]) -> str:
+    """Return a UUIDv7. RFC 9562 section 5.7.
+
+    Args:
+        milliseconds: Unix time.
+        random: Gives that many random bytes.
+    """
+    tail = int.from_bytes(random(10), "big")
+    value = (milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | (tail >> 68) << 64
+    value |= 0b10 << 62 | tail & (2**62 - 1)
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def record_failure(
+    error: GovernanceError,
+    names: Sequence[str],
+    question: Question,
+    ledger: Ledger,
+    signer: Signer,
+    *,
+    attempt_id: str,
+) -> None:
+    """Append ``decision-failed:v1``: that a decision was asked for and could not be made.
+
+    Args:
+        error: Why.
+        names: The files that were to be decided on, as the caller named them.
+        question: What was asked.
+        ledger: Where to.
+        signer: The key that signs.
+        attempt_id: UUIDv7.
+
+    Raises:
+        LedgerError: It could not be recorded either.
+    """
+    import hashlib
+
+    name = ", ".join(names)[:1024]
+    predicate = {
+        "attempt_id": attempt_id,
+        "failed_at": write_time(question.now),
+        "gate": question.gate,
+        "profile": question.profile,
+        "stage": question.stage,
+        "exit_code": error.exit_code,
+        "error": {"type": type(error).__name__, "message": error.message[:2048]},
+        "relaxations": list(question.relaxations),
+    }
+    # What was asked about could not be read, so the statement is about the asking.
+    subject = {
+        "name": name,
+        "digest": {"sha256": hashlib.sha256(canonical.encode(predicate)).hexdigest()},
+        "annotations": {"digest_of": "predicate"},
+    }
+
+    def build(place: Place) -> bytes:
+        said = {**predicate, "ledger": {"id": place.ledger_id}}
+        return seal(statement([subject], DECISION_FAILED_TYPE, said), signer.sign, signer.key_id)
+
+    ledger.append([Draft(attempt_id, None, None, build)])

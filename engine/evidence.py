@@ -1,0 +1,184 @@
+"""Documents, waivers and attestations become the one Input that a gate is asked about."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from engine import canonical
+from engine.documents import Document
+from engine.errors import UsageError
+from engine.metrics_file import Refused, expand, read_subject
+from engine.model import Json, Stage, Subject
+from engine.policy.bundle import PolicyBundle
+from engine.positions import escape
+from engine.times import parse_time, write_time
+
+CLAIMS = ("gate", "profile", "stage")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the caller asks; the evidence has no say in it.
+
+    Attributes:
+        gate: Policy package.
+        profile: Table of limits.
+        stage: ``candidate`` or ``production``.
+        now: The decision's instant, whole seconds, UTC.
+        relaxations: Options that weaken this run, by name, sorted.
+    """
+
+    gate: str
+    profile: str
+    stage: str
+    now: datetime
+    relaxations: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.stage not in list(Stage):
+            raise UsageError(f"stage {self.stage!r} is not known", "known: candidate, production")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What OPA sees of one release.
+
+    Attributes:
+        name: File the evidence came from; ``-`` is standard input.
+        document: The Input document, see ``schemas/input.schema.json``.
+        encoded: Its JCS form: what is evaluated, digested and kept.
+        subject: What is decided on.
+    """
+
+    name: str
+    document: Json
+    encoded: bytes
+    subject: Subject
+
+
+def gather(
+    documents: Sequence[Document],
+    question: Question,
+    bundle: PolicyBundle,
+    schema: Json,
+    *,
+    artifact_sha256: str | None = None,
+) -> Input:
+    """Return the Input that ``documents``, of one subject, make together.
+
+    Args:
+        documents: One, or several whose metrics are merged.
+        question: Gate, profile, stage and instant, named by the caller.
+        bundle: Catalogue, gates and waivers.
+        schema: ``metrics.schema.json``.
+        artifact_sha256: Digest computed from the artifact itself, if it was given.
+
+    Raises:
+        DocumentError: A document is refused, differs from the caller's question, or two of
+            them disagree.
+    """
+    gate = bundle.gate(question.gate)
+    catalogue = bundle.catalogue()
+    metrics: dict[str, Json] = {}
+    subject: Subject | None = None
+    for document in documents:
+        try:
+            given = expand(document.value, catalogue, question.now, schema)
+        except Refused as refused:
+            raise document.refused(refused.pointer, refused.reason, refused.hint) from None
+        _no_other_claim(document, question)
+        subject = _one_subject(document, subject, artifact_sha256)
+        for name in given.keys() & metrics.keys():
+            pointer = f"/metrics/{escape(name)}"
+            raise document.refused(pointer, f"metric {name!r} is in another file too", "keep one")
+        metrics |= given
+    if subject is None:
+        raise UsageError("no metrics file was given")
+    if gate.requires_digest and subject.sha256 is None:
+        raise documents[0].refused(
+            "/subject",
+            f"gate {gate.name!r} promotes an artifact, and the subject has no digest",
+            "give the artifact with --artifact PATH, or add "
+            '"digest": {"sha256": "<64 hex digits>"} to the subject',
+        )
+    return assemble(documents[0].name, subject, metrics, question, bundle)
+
+
+def assemble(
+    name: str,
+    subject: Subject,
+    metrics: dict[str, Json],
+    question: Question,
+    bundle: PolicyBundle,
+) -> Input:
+    """Return the Input for metrics in long form; what :func:`gather` and replay both end in."""
+    document = {
+        "gate": question.gate,
+        "profile": question.profile,
+        "stage": question.stage,
+        "decided_at": write_time(question.now),
+        "subject": subject_document(subject),
+        "metrics": metrics,
+        "waivers": [_aged(waiver, question.now) for waiver in bundle.waivers()],
+        "relaxations": list(question.relaxations),
+        "attestations": [],
+    }
+    return Input(name, document, canonical.encode(document), subject)
+
+
+def subject_document(subject: Subject) -> dict[str, Json]:
+    """Return ``subject`` as the Input and the metrics file write it."""
+    document: dict[str, Json] = {"name": subject.name}
+    if subject.version is not None:
+        document["version"] = subject.version
+    if subject.sha256 is not None:
+        document["digest"] = {"sha256": subject.sha256}
+    return document
+
+
+def _aged(waiver: Json, now: datetime) -> Json:
+    """``waiver`` with the seconds it still has; none left from the instant it expires on."""
+    aged: dict[str, Any] = {**waiver}
+    aged.pop("remaining_s", None)
+    try:
+        left = parse_time(str(waiver.get("expires_at"))) - now
+    except ValueError:
+        return aged
+    aged["remaining_s"] = math.ceil(left.total_seconds())
+    return aged
+
+
+def _no_other_claim(document: Document, question: Question) -> None:
+    for claim in CLAIMS:
+        claimed, asked = document.value.get(claim), getattr(question, claim)
+        if claimed is not None and claimed != asked:
+            raise document.refused(
+                f"/{claim}",
+                f"the evidence says {claim} {claimed!r}, the caller asks {asked!r}",
+                f"the caller names the {claim}: pass --{claim} {claimed}, or remove the line",
+            )
+
+
+def _one_subject(
+    document: Document, before: Subject | None, artifact_sha256: str | None
+) -> Subject:
+    subject = read_subject(document.value)
+    if artifact_sha256 is not None:
+        if subject.sha256 not in (None, artifact_sha256):
+            raise document.refused(
+                "/subject/digest/sha256",
+                f"the evidence is about {subject.sha256}, the artifact is {artifact_sha256}",
+                "gather the evidence again for this artifact",
+            )
+        subject = Subject(subject.name, subject.version, artifact_sha256)
+    if before is not None and subject != before:
+        raise document.refused(
+            "/subject",
+            f"another subject: {subject.name!r}, the file before says {before.name!r}",
+            "--combine merges files of one subject: same name, version and digest",
+        )
+    return subject

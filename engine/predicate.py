@@ -1,0 +1,113 @@
+"""The decision predicate, read: every member there, of its type, and no unknown one.
+
+A member that this version does not know could be a relaxation, so it is refused rather than
+passed over. What the members say about each other is :mod:`engine.verify`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from engine.inputs import read_time
+from engine.model import Json, Severity, Stage, Status, Verdict
+from engine.wire import read_hex, read_integer, read_list, read_object, read_text, refuse
+
+_REQUIRED = (
+    *("decision_id", "decided_at", "valid_until", "gate", "profile", "stage", "verdict"),
+    *("verdict_rule", "reason", "checks", "obligations", "waivers", "relaxations", "input"),
+    *("policy", "evaluator", "attestations", "ledger", "attempt", "previous"),
+)
+_CHECK = (
+    *("id", "status", "severity", "operator", "observed", "limit", "waived_by"),
+    *("metric", "kind"),
+)
+_CHECK_OPTIONAL = (
+    *("unless", "unit", "n", "ci", "baseline", "observed_at", "age_s", "metric_status"),
+    *("max_age_s", "min_n", "compare", "in_production"),
+)
+_OPERATORS = ("<=", "<", ">=", ">", "==", "quiet")
+_KINDS = ("limit", "evidence", "baseline", "series", "attestation")
+_WAIVER_STATUSES = ("applied", "unused", "expired", "unscoped", "unwaivable")
+
+
+def require_shape(predicate: Mapping[str, Json]) -> None:
+    """Verify that ``predicate`` has the shape of a decision.
+
+    Raises:
+        VerificationError: A member is missing, unknown, or of another type; checks are not
+            there, not in order, or there twice.
+
+    Source: spec/predicate-v1.md sections 3 and 4.
+    """
+    read_object(predicate, "the decision", _REQUIRED)
+    for name in ("decision_id", "gate", "stage", "verdict", "verdict_rule", "reason"):
+        read_text(predicate[name], name)
+    _require_word(predicate["verdict"], Verdict, "verdict")
+    _require_word(predicate["stage"], Stage, "stage")
+    if read_time(predicate["valid_until"], "valid_until") < read_time(
+        predicate["decided_at"], "decided_at"
+    ):
+        refuse("the decision was valid until before it was made")
+    profile = read_object(predicate["profile"], "the profile", ("name", "digest"))
+    read_text(profile["name"], "the profile's name")
+    _require_digest(profile["digest"], "the profile's digest")
+    _require_digest(read_object(predicate["input"], "the input", ("digest",))["digest"], "input")
+    policy = read_object(predicate["policy"], "the policy", ("digest", "revision"))
+    _require_digest(policy["digest"], "the policy's digest")
+    read_text(policy["revision"], "the policy's revision")
+    _require_rest(predicate)
+    _require_checks(read_list(predicate["checks"], "the checks"))
+
+
+def _require_rest(predicate: Mapping[str, Json]) -> None:
+    evaluator = read_object(predicate["evaluator"], "the evaluator", ("kind", "opa_version"))
+    _require_word(evaluator["kind"], ("wasm", "server"), "evaluator kind")
+    read_text(evaluator["opa_version"], "the OPA version")
+    read_text(read_object(predicate["ledger"], "the ledger", ("id",))["id"], "the ledger's id")
+    read_integer(predicate["attempt"], "the attempt", 1)
+    if predicate["previous"] is not None:
+        read_text(predicate["previous"], "the previous decision")
+    read_list(predicate["attestations"], "the attestations")
+    for each in read_list(predicate["obligations"], "the obligations"):
+        obligation = read_object(each, "an obligation", ("id", "check"))
+        read_text(obligation["id"], "an obligation's id")
+        read_text(obligation["check"], "an obligation's check")
+    for each in read_list(predicate["waivers"], "the waivers"):
+        read_object(
+            each, "a waiver", ("id", "check", "status"), ("reason", "approvers", "expires_at")
+        )
+        _require_word(each["status"], _WAIVER_STATUSES, "status of a waiver")
+    names = []
+    for each in read_list(predicate["relaxations"], "the relaxations"):
+        relaxation = read_object(each, "a relaxation", ("name", "tolerated"))
+        names.append(read_text(relaxation["name"], "a relaxation's name"))
+        if not isinstance(relaxation["tolerated"], bool):
+            refuse("a relaxation does not say whether it is tolerated")
+    if names != sorted(set(names)):
+        refuse("the relaxations are not sorted, or one is there twice")
+
+
+def _require_checks(checks: Sequence[Json]) -> None:
+    for each in checks:
+        check = read_object(each, "a check", _CHECK, _CHECK_OPTIONAL)
+        where = f"check {read_text(check['id'], 'id of a check')!r}"
+        _require_word(check["status"], Status, f"status of {where}")
+        _require_word(check["severity"], Severity, f"severity of {where}")
+        _require_word(check["operator"], _OPERATORS, f"operator of {where}")
+        _require_word(check["kind"], _KINDS, f"kind of {where}")
+        read_text(check["metric"], f"metric of {where}")
+        for key in ("waived_by", "unless"):
+            if check.get(key) is not None:
+                read_text(check[key], f"{key} of {where}")
+    ids = [check["id"] for check in checks]
+    if not ids or ids != sorted(set(ids)):
+        refuse("there are no checks, they are not sorted by id, or one is there twice")
+
+
+def _require_digest(value: Json, what: str) -> None:
+    read_hex(read_object(value, what, ("sha256",))["sha256"], what)
+
+
+def _require_word(value: Json, known: Iterable[str], what: str) -> None:
+    if not isinstance(value, str) or value not in list(known):
+        refuse(f"{what} {value!r} is not known")

@@ -1,0 +1,118 @@
+"""Decisions as text. One format per module: values in, text out; nothing is read or written."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from engine.errors import UsageError, suggest
+from engine.model import Decision, Json
+
+FORMATS = {
+    "text": "engine.report.text",
+    "json": "engine.report.json",
+    "jsonl": "engine.report.jsonl",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A decision with the texts that its policy bundle has for it.
+
+    Attributes:
+        decision: What was decided.
+        texts: By check id: ``title``, ``why``, ``fix``, ``code``.
+        reasons: By check id, why the profile turned it off.
+        file: File the evidence came from; ``-`` is standard input.
+        dry_run: Whether recording was not asked for.
+    """
+
+    decision: Decision
+    texts: Mapping[str, Mapping[str, str]]
+    reasons: Mapping[str, str]
+    file: str
+    dry_run: bool = False
+
+
+class Format(Protocol):
+    """One way to write decisions.
+
+    ``head`` and ``tail`` frame several decisions; ``one`` is whole by itself.
+    """
+
+    def one(self, report: Report, *, explain: bool, width: int) -> str: ...
+
+    def head(self) -> str: ...
+
+    def item(self, report: Report, *, first: bool, explain: bool, width: int) -> str: ...
+
+    def tail(self, *, empty: bool) -> str: ...
+
+
+def format_named(name: str) -> Format:
+    """Return the format ``name``.
+
+    Raises:
+        UsageError: No such format.
+    """
+    if name not in FORMATS:
+        raise UsageError(f"format {name!r} is not known", suggest(name, FORMATS))
+    return cast(Format, importlib.import_module(FORMATS[name]))
+
+
+def check_document(check: Json, report: Report) -> dict[str, Json]:
+    """Return one check as ``--format json`` writes it."""
+    from engine.margins import counterfactual, margin
+
+    texts = report.texts.get(check["id"], {})
+    distance = margin(check)
+    return {
+        "id": check["id"],
+        "status": check["status"],
+        "severity": check["severity"],
+        "operator": check["operator"],
+        "observed": check["observed"],
+        "limit": check["limit"],
+        "unit": check.get("unit"),
+        "margin": None if distance is None else _number(distance),
+        "n": check.get("n"),
+        "age_s": check.get("age_s"),
+        "title": texts.get("title", ""),
+        "why": texts.get("why", ""),
+        "fix": texts.get("fix", ""),
+        "code": texts.get("code"),
+        "passes_when": counterfactual(check),
+        "off_because": report.reasons.get(check["id"]) if check["status"] == "off" else None,
+        "waived_by": check["waived_by"],
+    }
+
+
+def _number(text: str) -> int | float:
+    return float(text) if "." in text or "E" in text else int(text)
+
+
+def decision_document(report: Report) -> dict[str, Json]:
+    """Return one decision as ``--format json`` writes it."""
+    from engine.evidence import subject_document
+
+    decision = report.decision
+    return {
+        "decision_id": decision.decision_id,
+        "decided_at": decision.decided_at,
+        "valid_until": decision.valid_until,
+        "gate": decision.gate,
+        "profile": decision.profile,
+        "stage": decision.stage,
+        "verdict": decision.verdict,
+        "reason": decision.reason,
+        "recorded": decision.recorded,
+        "index": decision.index,
+        "checkpoint": decision.checkpoint,
+        "subject": subject_document(decision.subject),
+        "checks": [check_document(check, report) for check in decision.checks],
+        "obligations": list(decision.obligations),
+        "waivers": list(decision.waivers),
+        "relaxations": list(decision.relaxations),
+    }

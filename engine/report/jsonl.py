@@ -1,0 +1,28 @@
+"""``--format jsonl``: one object per line, with the file it is about."""
+
+from __future__ import annotations
+
+import json
+
+from engine.report import Report, decision_document
+
+
+def one(report: Report, *, explain: bool, width: int) -> str:  # noqa: ARG001
+    """Return one line."""
+    document = {"file": report.file, **decision_document(report)}
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def head() -> str:
+    """Nothing stands before the lines."""
+    return ""
+
+
+def item(report: Report, *, first: bool, explain: bool, width: int) -> str:  # noqa: ARG001
+    """Return one line."""
+    return one(report, explain=explain, width=width)
+
+
+def tail(*, empty: bool) -> str:  # noqa: ARG001
+    """Nothing stands behind the lines."""
+    return ""

@@ -1,0 +1,144 @@
+"""``--format text``: for people. Plain lines; ``engine.cli`` colours them on a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+
+from engine.margins import counterfactual, margin, written
+from engine.model import Decision, Json, Severity, Status
+from engine.report import Report
+
+_MARKS = {
+    Status.PASS: "pass",
+    Status.EXEMPT: "exempt",
+    Status.FAIL: "FAIL",
+    Status.UNKNOWN: "UNKNOWN",
+    Status.STALE: "STALE",
+    Status.INSUFFICIENT: "TOO FEW",
+}
+_QUIET = (Status.PASS, Status.EXEMPT, Status.OFF)
+
+
+def one(report: Report, *, explain: bool, width: int) -> str:
+    """Return a decision with every check, passes too."""
+    decision = report.decision
+    lines = [*_headline(decision), ""]
+    asked = [check for check in decision.checks if check["status"] != Status.OFF]
+    names = max((len(check["id"]) for check in asked), default=0)
+    compared = {check["id"]: _compared(check) for check in asked}
+    column = min(max(map(len, compared.values()), default=0), 44)
+    for check in asked:
+        facts = _facts(check)
+        line = f"  {_mark(check):<7} {check['id']:<{names}}  {compared[check['id']]:<{column}}  "
+        line += facts
+        lines.append(line.rstrip())
+        if explain or check["status"] not in _QUIET:
+            lines += _explained(check, report, width)
+    lines += _besides(report)
+    return "\n".join(lines) + "\n"
+
+
+def head() -> str:
+    """Nothing stands before the lines."""
+    return ""
+
+
+def item(report: Report, *, first: bool, explain: bool, width: int) -> str:
+    """Return one line for one of several decisions, or all of it when asked to explain."""
+    if explain:
+        return f"{'' if first else chr(10)}{report.file}\n{one(report, explain=True, width=width)}"
+    decision = report.decision
+    entry = f"entry {decision.index}" if decision.recorded else "not recorded"
+    return f"{decision.verdict:<8}  {report.file}  {entry}  {decision.reason}\n"
+
+
+def tail(*, empty: bool) -> str:  # noqa: ARG001
+    """Nothing stands behind the lines; the summary is narration."""
+    return ""
+
+
+def _headline(decision: Decision) -> list[str]:
+    subject = decision.subject
+    name = f"{subject.name} {subject.version}" if subject.version else subject.name
+    artifact = f"sha256:{subject.sha256}" if subject.sha256 else "none was named"
+    return [
+        f"{decision.verdict}  {name}",
+        f"  {decision.reason}",
+        f"  asked of gate {decision.gate}, profile {decision.profile}, stage {decision.stage}",
+        f"  artifact {artifact}",
+    ]
+
+
+def _mark(check: Json) -> str:
+    if check["waived_by"] is not None:
+        return "waived"
+    if check["severity"] == Severity.WARN and check["status"] not in _QUIET:
+        return "warn"
+    return _MARKS[Status(check["status"])]
+
+
+def _compared(check: Json) -> str:
+    unit = f" {check['unit']}" if check.get("unit") and check["unit"] not in ("1", "none") else ""
+    return f"{written(check['observed'])} {check['operator']} {written(check['limit'])}{unit}"
+
+
+def _facts(check: Json) -> str:
+    facts = []
+    if (distance := margin(check)) is not None:
+        facts.append(f"margin {distance}")
+    if check.get("n") is not None:
+        facts.append(f"n {check['n']:,}")
+    if check["status"] == Status.STALE:
+        facts.append(f"{check['age_s']:,} s old")
+    if check["severity"] == Severity.WARN:
+        facts.append("warning only")
+    if check["waived_by"] is not None:
+        facts.append(f"by waiver {check['waived_by']}")
+    return ", ".join(facts)
+
+
+def _explained(check: Json, report: Report, width: int) -> list[str]:
+    texts = report.texts.get(check["id"], {})
+    title = f"{texts['title']}: {texts['why']}" if texts else ""
+    said = [title, counterfactual(check) or ""]
+    if check["status"] not in _QUIET and texts.get("fix"):
+        said.append(f"fix: {texts['fix']}")
+    indent = " " * 10
+    return [
+        line
+        for text in said
+        if text
+        for line in textwrap.wrap(
+            text, max(width, 60), initial_indent=indent, subsequent_indent=indent + "  "
+        )
+    ]
+
+
+def _besides(report: Report) -> list[str]:
+    decision = report.decision
+    lines = [""]
+    off = [check["id"] for check in decision.checks if check["status"] == Status.OFF]
+    because: dict[str, list[str]] = {}
+    for name in off:
+        because.setdefault(report.reasons.get(name, ""), []).append(name)
+    lines += [f"  off ({why}): {', '.join(names)}" for why, names in because.items()]
+    lines += [f"  must be done: {task['id']} ({task['check']})" for task in decision.obligations]
+    lines += [
+        f"  waiver {use['id']} {use['status']}"
+        + (f" for {use['check']}" if use.get("check") else "")
+        + (f", until {use['expires_at']}" if use.get("expires_at") else "")
+        + (f": {use['reason']}" if use.get("reason") else "")
+        for use in decision.waivers
+    ]
+    if decision.relaxations:
+        lines.append(f"  relaxed by: {', '.join(decision.relaxations)}")
+    if decision.recorded:
+        lines.append(
+            f"  recorded as {decision.decision_id}, entry {decision.index}; "
+            f"valid until {decision.valid_until}"
+        )
+        lines.append("  checkpoint:")
+        lines += [f"    {line}".rstrip() for line in (decision.checkpoint or "").splitlines()]
+    else:
+        lines.append("  NOT RECORDED: a dry run; nobody may act on it")
+    return lines

@@ -1,0 +1,71 @@
+"""in-toto statements v1: what is spoken of, what kind of claim is made, and the claim.
+
+Source: in-toto attestation framework, Statement v1 and ResourceDescriptor v1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine import canonical
+from engine.model import Json
+from engine.wire import read_hex, read_json, read_list, read_object, read_text, refuse
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+MAX_BYTES = 65_535
+
+
+def statement(
+    subject: Sequence[Mapping[str, Json]], predicate_type: str, predicate: Mapping[str, Json]
+) -> bytes:
+    """Return the bytes of a statement, in RFC 8785 form.
+
+    Args:
+        subject: At least one ``{"name", "digest": {"sha256"}, "annotations"?}``.
+        predicate_type: URI of the kind of claim.
+        predicate: The claim.
+
+    Raises:
+        ValueError: Something in it is not JSON.
+    """
+    return canonical.encode(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": [dict(each) for each in subject],
+            "predicateType": predicate_type,
+            "predicate": dict(predicate),
+        }
+    )
+
+
+def parse_statement(data: bytes) -> dict[str, Json]:
+    """Return the statement in ``data``.
+
+    Promises the shape that :func:`statement` writes: every subject has a name and a SHA-256
+    digest, the predicate is an object. What the predicate says is not looked at.
+
+    Raises:
+        VerificationError: Longer than 65,535 bytes, not strict JSON, or not that shape.
+    """
+    value = read_json(data, "the statement", max_bytes=MAX_BYTES)
+    value = read_object(value, "the statement", ("_type", "subject", "predicateType", "predicate"))
+    if value["_type"] != STATEMENT_TYPE:
+        refuse(f"the statement is not of type {STATEMENT_TYPE}")
+    read_text(value["predicateType"], "the statement's predicateType")
+    if not isinstance(value["predicate"], dict):
+        refuse("the statement's predicate is not an object")
+    subjects = read_list(value["subject"], "the statement's subject")
+    if not subjects:
+        refuse("the statement has no subject")
+    for each in subjects:
+        _require_subject(each)
+    return value
+
+
+def _require_subject(value: Json) -> None:
+    members = read_object(value, "a subject", ("name", "digest"), ("annotations",))
+    read_text(members["name"], "a subject's name")
+    digest = read_object(members["digest"], "a subject's digest", ("sha256",))
+    read_hex(digest["sha256"], "a subject's digest")
+    if not isinstance(members.get("annotations", {}), dict):
+        refuse("a subject's annotations are not an object")

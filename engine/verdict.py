@@ -1,0 +1,222 @@
+"""What a recorded comparison says, and which verdict follows: the policies' rules, again.
+
+The verdict of record is OPA's. These functions read the same rules off the checks of a
+statement, so that the engine refuses an answer that does not follow from itself, and a
+verifier needs no policy engine. Plain comparisons of JSON values: int and float compare
+exactly in Python, and a boolean is never a number.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import pairwise
+from typing import Any
+
+from engine.model import Json, Severity, Stage, Status, Verdict
+
+RELEASE_RULE = "release/v1"
+ACCESS_RULE = "access/v1"
+
+OLDEST_FUTURE_S = -300
+"""Clocks of two machines may differ by this much before a time is in the future."""
+
+_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+    "<=": operator.le,
+    "<": operator.lt,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
+_NO_METRICS: Mapping[str, Json] = {}
+_RELEASING = (Status.PASS, Status.EXEMPT)
+
+
+def recompute_status(
+    check: Mapping[str, Json], metrics: Mapping[str, Json] = _NO_METRICS
+) -> Status:
+    """Return the status that follows from what ``check`` compared. Total.
+
+    Args:
+        check: A check as a statement holds it.
+        metrics: The Input's metrics; only a check with ``unless`` looks there, and without
+            them it is never exempt.
+
+    Source: spec/predicate-v1.md section 5.
+    """
+    get = check.get
+    if get("severity") == "off":
+        return Status.OFF
+    kind = get("kind", "limit")
+    if kind == "attestation":
+        return Status.PASS if get("observed") is get("limit") is True else Status.UNKNOWN
+    if "unless" in check and _exempts(check, metrics):
+        return Status.EXEMPT
+    if get("metric_status") == "insufficient_data":
+        return Status.INSUFFICIENT
+    if get("metric_status") != "ok" or not _is_current(get("age_s")):
+        return Status.UNKNOWN
+    outcome = _outcome(kind, check) if _is_number(get("max_age_s")) else Status.UNKNOWN
+    return outcome if outcome is Status.UNKNOWN else _if_usable(outcome, check)
+
+
+def _if_usable(outcome: Status, check: Mapping[str, Json]) -> Status:
+    """``outcome``, unless the evidence behind it is too old or too little."""
+    if check["age_s"] > check["max_age_s"]:
+        return Status.STALE
+    return outcome if _is_enough(check.get("n", 0), check.get("min_n")) else Status.INSUFFICIENT
+
+
+def _is_number(value: Json) -> bool:
+    kind = type(value)
+    return kind is int or kind is float
+
+
+def _is_current(age_s: Json) -> bool:
+    return _is_number(age_s) and age_s >= OLDEST_FUTURE_S
+
+
+def _is_enough(n: Json, min_n: Json) -> bool:
+    return _is_number(n) and (min_n is None or (_is_number(min_n) and bool(n >= min_n)))
+
+
+def _exempts(check: Mapping[str, Json], metrics: Mapping[str, Json]) -> bool:
+    """Whether the metric that switches a check off is true, ok, and fresh enough."""
+    name = check["unless"]
+    switch = metrics.get(name) if isinstance(name, str) else None
+    if not isinstance(switch, dict) or switch.get("value") is not True:
+        return False
+    if switch.get("status") != "ok" or not _is_current(switch.get("age_s")):
+        return False
+    max_age_s = check.get("max_age_s")
+    return _is_number(max_age_s) and bool(switch["age_s"] <= max_age_s)
+
+
+def _outcome(kind: Json, check: Mapping[str, Json]) -> Status:
+    """What the comparison says, age and sample size left aside."""
+    sign = check.get("operator")
+    if kind == "series":
+        return _series(check.get("observed"), check.get("limit"), sign)
+    if kind not in ("limit", "evidence", "baseline") or not isinstance(sign, str):
+        return Status.UNKNOWN
+    outcome = _equality(check) if sign == "==" else _order(sign, check)
+    if kind == "evidence" and outcome is Status.FAIL:
+        return Status.INSUFFICIENT
+    return outcome
+
+
+def _equality(check: Mapping[str, Json]) -> Status:
+    """Numbers, booleans and texts equal their own kind only."""
+    observed, limit = check.get("observed"), check.get("limit")
+    if _is_number(limit):
+        comparable = _is_number(observed)
+    else:
+        comparable = type(limit) in (bool, str) and type(observed) is type(limit)
+    if not comparable:
+        return Status.UNKNOWN
+    return Status.PASS if observed == limit else Status.FAIL
+
+
+def _order(sign: str, check: Mapping[str, Json]) -> Status:
+    observed, limit = check.get("observed"), check.get("limit")
+    holds = _ORDER.get(sign)
+    if holds is None or not _is_number(observed) or not _is_number(limit):
+        return Status.UNKNOWN
+    compare = check.get("compare", "value")
+    if compare == "value":
+        return Status.PASS if holds(observed, limit) else Status.FAIL
+    return _interval(sign, check.get("ci"), limit) if compare == "ci" else Status.UNKNOWN
+
+
+def _interval(sign: str, ci: Json, limit: Json) -> Status:
+    """The whole interval within the limit passes, the whole past it fails."""
+    if not isinstance(ci, list) or len(ci) != 2 or not all(map(_is_number, ci)) or ci[0] > ci[1]:
+        return Status.INSUFFICIENT
+    holds = _ORDER[sign]
+    best, worst = ci if sign in ("<=", "<") else ci[::-1]
+    if holds(worst, limit):
+        return Status.PASS
+    return Status.INSUFFICIENT if holds(best, limit) else Status.FAIL
+
+
+def _series(values: Json, limit: Json, sign: Json) -> Status:
+    """Two values in a row at the limit or past it trip; two in a row below it clear."""
+    if sign != "quiet" or not isinstance(values, list) or not _is_number(limit):
+        return Status.UNKNOWN
+    if not all(map(_is_number, values)):
+        return Status.UNKNOWN
+    if len(values) < 2:
+        return Status.INSUFFICIENT
+    tripped = False
+    for before, after in pairwise(values):
+        if before >= limit and after >= limit:
+            tripped = True
+        elif before < limit and after < limit:
+            tripped = False
+    return Status.FAIL if tripped else Status.PASS
+
+
+def recompute_verdict(
+    rule: str,
+    checks: Iterable[Mapping[str, Json]],
+    stage: str,
+    relaxations: Iterable[str],
+    tolerated: Collection[str],
+) -> Verdict | None:
+    """Return the verdict that follows from ``checks``; None when ``rule`` is not known.
+
+    Args:
+        rule: ``release/v1`` or ``access/v1``.
+        checks: Checks of a statement; ``severity``, ``status``, ``waived_by`` and
+            ``in_production`` are read.
+        stage: Stage the gate was asked about.
+        relaxations: Names of the options that weakened the run.
+        tolerated: Names of those that the profile allows.
+
+    Source: spec/predicate-v1.md section 6.
+    """
+    blocking = [
+        check for check in checks if check.get("severity") not in (Severity.WARN, Severity.OFF)
+    ]
+    intolerable = any(name not in tolerated for name in relaxations)
+    if rule == RELEASE_RULE:
+        return _release(blocking, stage, intolerable)
+    if rule == ACCESS_RULE:
+        return _access(blocking, intolerable)
+    return None
+
+
+def _release(blocking: list[Mapping[str, Json]], stage: str, intolerable: bool) -> Verdict:
+    passes = lacks = fails = False
+    for check in blocking:
+        status = check.get("status")
+        if status == Status.PASS:
+            passes = True
+        if status in _RELEASING or _is_waived(check):
+            continue
+        if status != Status.FAIL:
+            lacks = True
+        elif stage == Stage.PRODUCTION and check.get("in_production") == "rollback":
+            return Verdict.ROLLBACK
+        else:
+            fails = True
+    if fails:
+        return Verdict.BLOCK
+    if lacks or intolerable or not passes or stage not in (Stage.CANDIDATE, Stage.PRODUCTION):
+        return Verdict.HOLD
+    return Verdict.PROMOTE
+
+
+def _access(blocking: list[Mapping[str, Json]], intolerable: bool) -> Verdict:
+    passes = False
+    for check in blocking:
+        status = check.get("status")
+        if status == Status.PASS:
+            passes = True
+        elif status != Status.EXEMPT and not _is_waived(check):
+            return Verdict.DENY
+    return Verdict.ALLOW if passes and not intolerable else Verdict.DENY
+
+
+def _is_waived(check: Mapping[str, Json]) -> bool:
+    """A waiver covers a failure; missing evidence cannot be waived."""
+    return check.get("waived_by") is not None and check.get("status") == Status.FAIL

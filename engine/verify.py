@@ -1,0 +1,235 @@
+"""Whether one proof bundle is a genuine record, offline, from its bytes and a public key.
+
+A state machine over bytes: each step takes what the step before has shown, and cites the
+clause of ``spec/predicate-v1.md`` that it enforces. It reads no file, no clock and no
+network, and never evaluates a policy; ``engine replay`` does that. Audit this module, the
+modules it imports, and nothing else.
+
+    bytes -> parsed -> placed in a signed ledger -> signed by a key -> a decision
+          -> tied to its input -> follows from its checks -> tied to its policy -> expected
+
+A record that is not genuine raises. One that is genuine but not what the caller wanted does
+not: the wishes that were not met are listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine import attached, checkpoint, merkle, proof
+from engine.attached import AttachedPolicy, require_policy
+from engine.checkpoint import Checkpoint, origin_of
+from engine.consequence import require_consequence, tied_to_input
+from engine.envelope import verify_envelope
+from engine.expectations import Expectations, subject_of, unmet_wishes
+from engine.inputs import read_time
+from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Json, Subject, Verdict
+from engine.predicate import require_shape
+from engine.proof import ProofBundle
+from engine.statement import parse_statement
+from engine.wire import read_base64, read_integer, read_object, read_text, refuse
+
+__all__ = ["Expectations", "Verified", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A genuine record of one decision.
+
+    Attributes:
+        verdict: What the gate said.
+        decision_id: UUIDv7.
+        decided_at: RFC 3339.
+        valid_until: RFC 3339; from then on the verdict must not be acted on.
+        gate: Gate that was asked.
+        profile: Table of limits.
+        stage: Stage that was asked about.
+        reason: One sentence on what decided.
+        subject: What was decided on; without ``sha256`` no artifact was named.
+        checks: The statement's checks.
+        relaxations: Names of the options that weakened the run.
+        ledger_id: Ledger that decided.
+        index: Position of the entry in the ledger of ``checkpoint``.
+        checkpoint: Signed state of the ledger that holds the entry. It is another ledger
+            than ``ledger_id`` when the decision was imported.
+        policy_digest: SHA-256 of the policy manifest.
+        predicate: Everything that was signed about the decision.
+        input: The Input's bytes.
+        policy: The policy in the proof; None when it was left out.
+        failed_expectations: What was wanted and is not so, one sentence each.
+        nothing_required: Whether nothing was wanted.
+    """
+
+    verdict: Verdict
+    decision_id: str
+    decided_at: str
+    valid_until: str
+    gate: str
+    profile: str
+    stage: str
+    reason: str
+    subject: Subject
+    checks: tuple[Json, ...]
+    relaxations: tuple[str, ...]
+    ledger_id: str
+    index: int
+    checkpoint: Checkpoint
+    policy_digest: str
+    predicate: Mapping[str, Json]
+    input: bytes
+    policy: AttachedPolicy | None
+    failed_expectations: tuple[str, ...]
+    nothing_required: bool
+
+
+_NOTHING = Expectations()
+_IMPORT = ("decision_id", "envelope", "imported_at", "ledger", "origin")
+
+
+def verify(
+    bundle: bytes, public_keys: Sequence[bytes], expect: Expectations = _NOTHING
+) -> Verified:
+    """Verify one proof bundle.
+
+    Args:
+        bundle: The file's bytes, as ``engine export`` wrote them.
+        public_keys: Raw Ed25519 keys, each of them trusted; one must have signed the record
+            and one the checkpoint.
+        expect: What the caller wants besides.
+
+    Returns:
+        What the record says, with the wishes it does not meet.
+
+    Raises:
+        VerificationError: Not genuine; says which link does not hold.
+
+    Source: spec/predicate-v1.md section 13.
+    """
+    parts = proof.parse(bundle)
+    place = _placed(parts, public_keys)
+    statement, ledger_id = _signed(parts.entry, public_keys, place)
+    predicate = statement["predicate"]
+    if ledger_id != predicate["ledger"]["id"]:
+        refuse("the record is of another ledger than the checkpoint")
+    document, document_bytes = tied_to_input(statement, parts.attachments)
+    require_consequence(predicate, document)
+    return Verified(
+        **_said(statement),
+        index=parts.index,
+        checkpoint=place,
+        input=document_bytes,
+        policy=_tied_to_policy(predicate, parts.attachments),
+        failed_expectations=tuple(unmet_wishes(statement, expect)),
+        nothing_required=expect.nothing,
+    )
+
+
+def _placed(parts: ProofBundle, public_keys: Sequence[bytes]) -> Checkpoint:
+    """Section 10: the entry is where the bundle says, in the tree that a key signed."""
+    signed = checkpoint.verify(parts.checkpoint, public_keys)
+    if parts.size != signed.size:
+        refuse(f"the bundle is about {parts.size} entries, its checkpoint about {signed.size}")
+    leaf = merkle.leaf_hash(parts.entry)
+    merkle.verify_inclusion(leaf, parts.index, parts.size, parts.path, signed.root)
+    if merkle.chain_hash(parts.previous_hash, leaf) != parts.current_hash:
+        refuse("current_hash does not follow from previous_hash and the entry")
+    following = parts.following_leaves
+    if parts.ledger is not None:
+        following = _whole_ledger(parts, signed)
+    if len(following) != parts.size - parts.index - 1:
+        refuse(f"{len(following)} leaves follow, where the checkpoint has another number")
+    chain = parts.current_hash
+    for each in following:
+        chain = merkle.chain_hash(chain, each)
+    if chain != signed.chain:
+        refuse("the chain hashes do not lead to the one that the checkpoint signs")
+    return signed
+
+
+def _whole_ledger(parts: ProofBundle, signed: Checkpoint) -> tuple[bytes, ...]:
+    """Section 10.4: the entries of a ledger of one run are all of it, in order."""
+    entries = parts.ledger or ()
+    if parts.following_leaves:
+        refuse("following_leaves is there beside the whole ledger")
+    leaves = [merkle.leaf_hash(entry) for entry in entries]
+    frontier = merkle.Frontier()
+    for leaf in leaves:
+        frontier.append(leaf)
+    if frontier.size != signed.size or frontier.root() != signed.root:
+        refuse("the ledger in the bundle is not the one that the checkpoint signs")
+    return tuple(leaves[parts.index + 1 :])
+
+
+def _signed(
+    entry: bytes, public_keys: Sequence[bytes], place: Checkpoint
+) -> tuple[dict[str, Json], str]:
+    """Section 2: a decision that a key signed, and the id of the ledger it must name."""
+    statement = parse_statement(verify_envelope(entry, public_keys).payload)
+    origin = place.origin
+    if statement["predicateType"] == DECISION_IMPORTED_TYPE:
+        statement, origin = _imported(statement["predicate"], public_keys, place)
+    if statement["predicateType"] != DECISION_TYPE:
+        refuse(
+            f"the entry is a {statement['predicateType']}, not a decision",
+            "export a decision: engine ledger log lists them",
+        )
+    require_shape(statement["predicate"])
+    ledger_id = origin.removeprefix(origin_of(""))
+    if origin != origin_of(ledger_id):
+        refuse(f"the checkpoint's origin {origin!r} is not a ledger of this engine")
+    return statement, ledger_id
+
+
+def _imported(
+    predicate: Mapping[str, Json], public_keys: Sequence[bytes], place: Checkpoint
+) -> tuple[dict[str, Json], str]:
+    """Section 12.3: the decision inside, signed too, and the ledger that it came from."""
+    read_object(predicate, "the import", _IMPORT)
+    read_time(predicate["imported_at"], "imported_at")
+    into = read_object(predicate["ledger"], "the import's ledger", ("id",))["id"]
+    if place.origin != origin_of(read_text(into, "the id of the import's ledger")):
+        refuse("the import is of another ledger than the checkpoint")
+    source = read_object(predicate["origin"], "the origin", ("checkpoint", "index", "size"))
+    signed = checkpoint.verify(read_text(source["checkpoint"], "its checkpoint"), public_keys)
+    index = read_integer(source["index"], "the origin's index")
+    if source["size"] != signed.size or index >= signed.size:
+        refuse("the import's origin does not fit its checkpoint")
+    inner = verify_envelope(read_base64(predicate["envelope"], "the import"), public_keys)
+    statement = parse_statement(inner.payload)
+    if statement["predicate"].get("decision_id") != predicate["decision_id"]:
+        refuse("the import holds another decision than it names")
+    return statement, signed.origin
+
+
+def _tied_to_policy(
+    predicate: Mapping[str, Json], attachments: Mapping[str, bytes]
+) -> AttachedPolicy | None:
+    """Section 9: a policy that is attached is the one that was signed, and says the same."""
+    if "policy" not in attachments:
+        return None
+    policy = attached.parse(attachments["policy"])
+    require_policy(predicate, policy)
+    return policy
+
+
+def _said(statement: Mapping[str, Json]) -> dict[str, Any]:
+    """What the statement itself says, by the names of :class:`Verified`."""
+    said = statement["predicate"]
+    return {
+        "verdict": Verdict(said["verdict"]),
+        "decision_id": said["decision_id"],
+        "decided_at": said["decided_at"],
+        "valid_until": said["valid_until"],
+        "gate": said["gate"],
+        "profile": said["profile"]["name"],
+        "stage": said["stage"],
+        "reason": said["reason"],
+        "subject": subject_of(statement),
+        "checks": tuple(said["checks"]),
+        "relaxations": tuple(each["name"] for each in said["relaxations"]),
+        "ledger_id": said["ledger"]["id"],
+        "policy_digest": said["policy"]["digest"]["sha256"],
+        "predicate": said,
+    }

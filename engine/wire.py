@@ -1,0 +1,203 @@
+"""Signed documents as bytes: JSON, base64 and hex, each read in one form only.
+
+What a verifier reads comes from strangers. Every function here gives a value or a
+:class:`~engine.errors.VerificationError`, never another exception, and never guesses.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import re
+from collections.abc import Collection
+from typing import NoReturn
+
+from engine.errors import VerificationError
+from engine.model import Json
+
+MAX_DEPTH = 32
+MAX_ITEMS = 1 << 21
+"""Commas, brackets and braces in one document: bounds the memory that parsing takes."""
+MAX_INTEGER = 2**53 - 1
+
+_HINT = "the file was changed or damaged: ask for a fresh export"
+_LOWER_HEX = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
+
+
+def refuse(reason: str, hint: str = _HINT) -> NoReturn:
+    """Raise the one error of the verifier."""
+    raise VerificationError(reason, hint)
+
+
+class _NotStrictError(ValueError):
+    """JSON that two readers might understand differently."""
+
+
+def _pairs(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _NotStrictError("an object has the same key twice")
+    return members
+
+
+def _integer(text: str) -> int:
+    if len(text) > 17 or abs(number := int(text)) > MAX_INTEGER:
+        raise _NotStrictError(f"integer {text[:24]} is beyond 2^53")
+    return number
+
+
+def _real(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise _NotStrictError(f"number {text[:24]} is beyond a double")
+    return number
+
+
+def _constant(text: str) -> NoReturn:
+    raise _NotStrictError(f"{text} is not JSON")
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_int=_integer, parse_float=_real, parse_constant=_constant
+)
+
+
+def read_json(data: bytes, what: str, *, max_bytes: int) -> Json:
+    """Return the JSON value in ``data``.
+
+    Args:
+        data: UTF-8 text without a byte order mark.
+        what: Name of the document for the message, such as ``the envelope``.
+        max_bytes: Longest text that is read.
+
+    Raises:
+        VerificationError: Too long, not JSON, a key twice, NaN or an infinity, an integer
+            beyond 2^53, half a surrogate pair, text after the end, nested over 32 levels.
+
+    Source: RFC 8259; RFC 7493 (I-JSON) for what is refused.
+    """
+    if len(data) > max_bytes:
+        refuse(f"{what} has {len(data):,} bytes; at most {max_bytes:,} are read")
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > MAX_ITEMS:
+        refuse(f"{what} has more than {MAX_ITEMS:,} items")
+    try:
+        text = data.decode()
+        value = _decoder.decode(text)
+        if "\\ud" in text or "\\uD" in text:  # may be half a pair, which is no text at all
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        refuse(f"{what} is not strict JSON: {_cause(error)}")
+    if _deeper_than(value, MAX_DEPTH):
+        refuse(f"{what} nests deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return f"it nests deeper than {MAX_DEPTH} levels"
+    if isinstance(error, UnicodeError):
+        return "it is not UTF-8 text"
+    return str(error)
+
+
+def _deeper_than(value: Json, depth: int) -> bool:
+    level = [value]
+    for _ in range(depth + 1):
+        containers = [item for item in level if isinstance(item, (dict, list))]
+        if not containers:
+            return False
+        level = [
+            child
+            for item in containers
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+    return True
+
+
+def read_base64(text: Json, what: str) -> bytes:
+    """Return the bytes that ``text`` encodes in the only way they can be encoded.
+
+    Raises:
+        VerificationError: Not a string, another alphabet, wrong or missing padding,
+            white space, or bits after the end that are not zero.
+
+    Source: RFC 4648 section 4; section 3.5 for canonical encoding.
+    """
+    if not isinstance(text, str):
+        refuse(f"{what} is not a string")
+    try:
+        data = binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        refuse(f"{what} is not base64")
+    if binascii.b2a_base64(data, newline=False) != text.encode("ascii"):
+        refuse(f"{what} is not canonical base64")
+    return data
+
+
+def write_base64(data: bytes) -> str:
+    """Return ``data`` in base64, RFC 4648 section 4, without line breaks."""
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
+
+
+def read_hex(text: Json, what: str, size: int = 32) -> bytes:
+    """Return the ``size`` bytes that ``text`` writes as lowercase hex digits.
+
+    Raises:
+        VerificationError: Not a string, another length, or another character.
+    """
+    if not isinstance(text, str) or len(text) != 2 * size or not _LOWER_HEX.fullmatch(text):
+        refuse(f"{what} is not {2 * size} lowercase hex digits")
+    return bytes.fromhex(text)
+
+
+def read_object(
+    value: Json, what: str, required: Collection[str], optional: Collection[str] = ()
+) -> dict[str, Json]:
+    """Return ``value`` if it is an object with the required members and no unknown one.
+
+    Raises:
+        VerificationError: Not an object, a member is missing, or one is not known.
+    """
+    if not isinstance(value, dict):
+        refuse(f"{what} is not an object")
+    for key in required:
+        if key not in value:
+            refuse(f"{what} lacks {key!r}")
+    if len(value) > len(required):
+        for key in value:
+            if key not in required and key not in optional:
+                refuse(f"{what} has the unknown member {key!r}")
+    return value
+
+
+def read_text(value: Json, what: str) -> str:
+    """Return ``value`` if it is a string that is not empty.
+
+    Raises:
+        VerificationError: It is not.
+    """
+    if not isinstance(value, str) or not value:
+        refuse(f"{what} is not a text")
+    return value
+
+
+def read_integer(value: Json, what: str, minimum: int = 0) -> int:
+    """Return ``value`` if it is an integer of at least ``minimum``; a boolean is none.
+
+    Raises:
+        VerificationError: It is not.
+    """
+    if type(value) is not int or value < minimum:
+        refuse(f"{what} is not an integer of at least {minimum}")
+    return value
+
+
+def read_list(value: Json, what: str) -> list[Json]:
+    """Return ``value`` if it is an array.
+
+    Raises:
+        VerificationError: It is not.
+    """
+    if not isinstance(value, list):
+        refuse(f"{what} is not an array")
+    return value

@@ -1,0 +1,82 @@
+"""Runs the command line in this process, as a person would: argv, environment, folder, streams."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from engine.cli import run
+from engine.model import Json
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Json:
+        """Standard output as one JSON document."""
+        return json.loads(self.out)
+
+
+Engine = Callable[..., Answer]
+"""``engine("decide", "m.json", stdin=b"…", CI="true")``."""
+
+
+@pytest.fixture(scope="session")
+def module_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keeps the compiled policy, so that it is compiled once for all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def engine(tmp_path: Path, module_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """Run ``engine`` in an empty folder with an empty home."""
+    home = tmp_path / "home"
+    work = tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    monkeypatch.chdir(work)
+
+    def call(*argv: str, stdin: bytes = b"", **environ: str) -> Answer:
+        out, err = io.StringIO(), io.StringIO()
+        everything = {
+            "HOME": str(home),
+            "XDG_CACHE_HOME": str(module_cache),
+            "PATH": "/usr/bin:/bin",
+            **environ,
+        }
+        with monkeypatch.context() as patch:
+            patch.setattr("os.environ", everything)
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", err)
+            try:
+                code = run(argv)
+            except SystemExit as stop:
+                code = int(stop.code or 0)
+        return Answer(code, out.getvalue(), err.getvalue())
+
+    return call
+
+
+@pytest.fixture
+def example(engine: Engine) -> Callable[[str], Json]:
+    """Return a fresh example document by name."""
+
+    def fresh(name: str) -> Json:
+        return engine("example", name).json
+
+    return fresh

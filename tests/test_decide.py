@@ -1,0 +1,97 @@
+"""The engine holds the policies' answer against itself before anybody sees it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from engine import canonical
+from engine.decide import judge, uuid7
+from engine.documents import parse
+from engine.errors import PolicyError, UsageError
+from engine.evidence import Input, Question, gather
+from engine.model import Json, Verdict
+from engine.policy.bundle import shipped_bundle
+from engine.policy.wasm import WasmEvaluator
+from engine.times import write_time
+
+ROOT = Path(__file__).parents[1]
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+SCHEMA = json.loads((ROOT / "schemas" / "metrics.schema.json").read_bytes())
+BUNDLE = shipped_bundle()
+QUESTION = Question("promotion", "default", "candidate", NOW)
+
+
+class Tampering:
+    """An evaluator whose answers are OPA's, changed on their way."""
+
+    kind = "wasm"
+    opa_version = BUNDLE.opa_version
+
+    def __init__(self, path: tuple[str | int, ...], value: Json) -> None:
+        self._honest = WasmEvaluator(BUNDLE, cache=None)
+        self._path = path
+        self._value = value
+
+    def evaluate(self, gate: str, document: bytes) -> bytes:
+        answer = json.loads(self._honest.evaluate(gate, document))
+        place = answer
+        for step in self._path[:-1]:
+            place = place[step]
+        place[self._path[-1]] = self._value
+        return canonical.encode(answer)
+
+    def close(self) -> None:
+        self._honest.close()
+
+
+def asked(name: str) -> Input:
+    document = json.loads((ROOT / "examples" / f"{name}.json").read_text())
+    text = json.dumps({**document, "observed_at": write_time(NOW)}).encode()
+    return gather([parse("example", text)], QUESTION, BUNDLE, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("example", "path", "value", "reason"),
+    [
+        ("block", ("verdict",), "PROMOTE", "its checks say .*BLOCK"),
+        ("hold", ("verdict",), "PROMOTE", "its checks say .*HOLD"),
+        ("promote", ("verdict",), "BLOCK", "its checks say .*PROMOTE"),
+        ("block", ("checks", 6, "status"), "pass", "was answered 'pass'"),
+        ("block", ("checks", 6, "severity"), "off", "was answered 'fail'"),
+        ("promote", ("checks", 12, "observed"), 0.5, "was answered 'pass'"),
+        ("promote", ("checks", 12, "limit"), 0.001, "was answered 'pass'"),
+        ("promote", ("checks", 12, "limit"), None, "was answered 'pass'"),
+    ],
+)
+def test_an_answer_that_does_not_follow_from_itself_is_no_verdict(
+    example: str, path: tuple[str | int, ...], value: Json, reason: str
+) -> None:
+    """INV-GATE-2: statuses and verdict are recomputed from what was compared."""
+    evaluator = Tampering(path, value)
+    with pytest.raises(PolicyError, match=reason) as refused:
+        judge(asked(example), QUESTION, BUNDLE, evaluator, decision_id="d", salt=bytes(32))
+    evaluator.close()
+    assert refused.value.exit_code == 3
+
+
+def test_an_honest_answer_is_the_verdict() -> None:
+    evaluator = WasmEvaluator(BUNDLE, cache=None)
+    for example, verdict in (("promote", "PROMOTE"), ("hold", "HOLD"), ("block", "BLOCK")):
+        judged = judge(asked(example), QUESTION, BUNDLE, evaluator, decision_id="d", salt=bytes(32))
+        assert judged.verdict is Verdict(verdict)
+    evaluator.close()
+
+
+def test_an_unknown_stage_is_no_question() -> None:
+    with pytest.raises(UsageError, match="stage 'prod' is not known"):
+        Question("promotion", "default", "prod", NOW)
+
+
+def test_an_id_is_a_uuid_of_version_7_in_the_order_of_time() -> None:
+    first, second = (uuid7(ms, lambda size: b"\xff" * size) for ms in (1_700_000_000_000, 2**47))
+    assert first == "018bcfe5-6800-7fff-bfff-ffffffffffff"
+    assert first < second

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from engine import predicate
+from engine.envelope import open_envelope
+from engine.errors import VerificationError
+from engine.model import DECISION_TYPE, Json
+from engine.predicate import require_shape
+from tests.simulator import Case, Key, Ledger, Policy, metric
+
+SCHEMA: dict[str, Any] = json.loads(
+    (Path(__file__).parents[1] / "schemas/decision.schema.json").read_text()
+)
+VALIDATOR = Draft202012Validator(SCHEMA)
+WAIVER: dict[str, Json] = {
+    "id": "W-1",
+    "check": "ethics.ece",
+    "subject": {"name": "scoring-model"},
+    "reason": "known",
+    "expires_at": "2026-12-01T00:00:00Z",
+}
+RELAXED = ("ephemeral_ledger", "policies_overridden")
+
+
+def statement_of(case: Case, policy: Policy) -> dict[str, Any]:
+    ledger = Ledger(Key("release"))
+    index = ledger.decide(case, policy)
+    statement: dict[str, Any] = json.loads(open_envelope(ledger.entries[index]).payload)
+    return statement
+
+
+FULL = statement_of(
+    Case(
+        metrics={"ethics.ece": metric(0.031, n=24_000, ci=[0.03, 0.04], baseline=0.1)},
+        relaxations=RELAXED,
+    ),
+    Policy(waivers=[WAIVER]),
+)
+PREDICATE: dict[str, Any] = FULL["predicate"] | {
+    "obligations": [{"id": "slow_mode", "check": "ethics.ece"}]
+}
+
+
+def changed(path: str, value: Json) -> dict[str, Any]:
+    """The predicate with one member changed; a change to ... leaves it out."""
+    copy: dict[str, Any] = json.loads(json.dumps(PREDICATE))
+    *parents, last = path.split("/")
+    place: Any = copy
+    for parent in parents:
+        place = place[int(parent) if isinstance(place, list) else parent]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return copy
+
+
+def valid(candidate: dict[str, Any]) -> bool:
+    return bool(VALIDATOR.is_valid(FULL | {"predicate": candidate}))
+
+
+def accepted(candidate: dict[str, Any]) -> bool:
+    try:
+        require_shape(candidate)
+    except VerificationError:
+        return False
+    return True
+
+
+def test_the_schema_is_a_schema_and_statements_match_it() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    VALIDATOR.validate(FULL)
+    VALIDATOR.validate(statement_of(Case(), Policy()))
+    VALIDATOR.validate(statement_of(Case(subject={"name": "a"}, metrics={}), Policy()))
+    assert FULL["predicateType"] == DECISION_TYPE
+
+
+def test_the_schema_and_the_parser_know_the_same_members() -> None:
+    known = SCHEMA["$defs"]
+    assert set(known["predicate"]["properties"]) == set(predicate._REQUIRED)
+    assert set(known["predicate"]["required"]) == set(predicate._REQUIRED)
+    assert set(known["check"]["required"]) == set(predicate._CHECK)
+    assert set(known["check"]["properties"]) == {*predicate._CHECK, *predicate._CHECK_OPTIONAL}
+
+
+def test_a_decision_has_the_shape_of_one() -> None:
+    require_shape(PREDICATE)
+
+
+@pytest.mark.parametrize("name", sorted(PREDICATE))
+def test_every_member_is_needed_and_of_its_type(name: str) -> None:
+    others: list[Json] = [..., 7, {"a": 1}, [[]]]
+    own = {"attempt": 7, "attestations": [[]]}.get(name)
+    for value in others:
+        if value != own:
+            assert not accepted(changed(name, value)), value
+            assert not valid(changed(name, value)), value
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("more", 1),
+        ("verdict", "PASS"),
+        ("verdict", "promote"),
+        ("stage", "staging"),
+        ("gate", ""),
+        ("profile/name", None),
+        ("profile/more", 1),
+        ("profile/digest/sha256", "00"),
+        ("input/digest/sha512", "00" * 64),
+        ("policy/revision", ...),
+        ("evaluator/kind", "guess"),
+        ("evaluator/opa_version", None),
+        ("ledger/id", ""),
+        ("attempt", 0),
+        ("attempt", True),
+        ("previous", ""),
+        ("checks", []),
+        ("checks/0/status", "passed"),
+        ("checks/0/severity", "fatal"),
+        ("checks/0/operator", "="),
+        ("checks/0/kind", "magic"),
+        ("checks/0/metric", ""),
+        ("checks/0/waived_by", ""),
+        ("checks/0/waived_by", 1),
+        ("checks/0/limit", ...),
+        ("checks/0/unless", 1),
+        ("checks/0/more", 1),
+        ("obligations/0/id", None),
+        ("obligations/0/more", 1),
+        ("waivers/0/status", "fine"),
+        ("waivers/0/check", ...),
+        ("waivers/0/more", 1),
+        ("relaxations/0/tolerated", 1),
+        ("relaxations/0/name", ""),
+        ("relaxations/0/more", 1),
+    ],
+)
+def test_what_the_schema_refuses_is_refused(path: str, value: Json) -> None:
+    candidate = changed(path, value)
+
+    assert not valid(candidate)
+    assert not accepted(candidate)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("checks", PREDICATE["checks"][::-1]),
+        ("checks", [PREDICATE["checks"][0]] * 2),
+        ("relaxations", PREDICATE["relaxations"][::-1]),
+        ("relaxations", [PREDICATE["relaxations"][0]] * 2),
+        ("decided_at", "2026-11-31T00:00:00Z"),
+        ("valid_until", "2026-11-20T12:00:04Z"),
+    ],
+)
+def test_order_and_calendar_are_checked_beyond_the_schema(path: str, value: Json) -> None:
+    assert not accepted(changed(path, value))
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(sorted(PREDICATE)), ANY_JSON)
+@settings(max_examples=200)
+def test_what_is_accepted_matches_the_schema(name: str, value: Json) -> None:
+    candidate = PREDICATE | {name: value}
+    if accepted(candidate):
+        known_rule = name == "verdict_rule" and isinstance(value, str)
+        assert valid(candidate) or known_rule

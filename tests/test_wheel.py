@@ -1,0 +1,60 @@
+"""The built wheel, in an empty environment: no clone, no OPA, no Go."""
+
+from __future__ import annotations
+
+import subprocess
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+UV = ROOT / ".tools" / "uv" / "bin" / "uv"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    assert UV.exists(), "make setup installs uv"
+    out = tmp_path_factory.mktemp("dist")
+    subprocess.run([UV, "build", "--quiet", "--wheel", "--out-dir", out], cwd=ROOT, check=True)
+    (built,) = out.glob("*.whl")
+    return built
+
+
+def test_the_wheel_decides_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
+    environment = tmp_path / "venv"
+    venv.create(environment)
+    requirements = tmp_path / "requirements.txt"
+    export = [UV, "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
+    subprocess.run([*export, "--output-file", requirements], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    python = environment / "bin" / "python"
+    install = [UV, "pip", "install", "--quiet", "--python", python]
+    subprocess.run([*install, "--require-hashes", "-r", requirements], check=True)
+    subprocess.run([*install, "--no-deps", wheel], check=True)
+    folder = tmp_path / "empty"
+    folder.mkdir()
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", "engine init && engine example promote | engine decide -"],
+        cwd=folder,
+        env={"PATH": f"{environment / 'bin'}:/usr/bin:/bin", "HOME": str(folder), "CI": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "\nPROMOTE  scoring-model 2.4.1\n" in done.stdout
+
+
+def test_the_wheel_carries_what_deciding_needs(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert names >= {
+        "engine/_data/manifest.json",
+        "engine/_data/policy.wasm",
+        "engine/_data/data.json",
+        "engine/_data/policies/promotion/promotion.rego",
+        "engine/_data/schemas/metrics.schema.json",
+        "engine/_data/examples/promote.json",
+    }
