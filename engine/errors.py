@@ -10,6 +10,7 @@ GovernanceError                  exit code
 ├── LedgerError             3    the ledger refused a read or a write; nothing was recorded
 │   ├── LedgerBusyError     3    another process held the ledger's lock for too long
 │   └── CommitError         3    a commit failed: it may or may not be recorded
+├── OutputError             3    a file could not be written; what was recorded stays so
 ├── NotRecordedError        2    no such decision, entry or blob in the ledger
 └── VerificationError       4    not genuine: a signature, proof, chain, head or replay
     └── RollbackError       4    the ledger is missing, smaller or other than its signed head
@@ -122,6 +123,10 @@ class CommitError(LedgerError):
     The process appends no more to this ledger. Opening it again tells which: look the
     decision ids up.
     """
+
+
+class OutputError(GovernanceError):
+    """A file that was asked for could not be written; what was recorded stays recorded."""
 
 
 class NotRecordedError(GovernanceError):

@@ -1,8 +1,9 @@
-"""Make sure that the pinned OPA is there, and print its path: on PATH, or built into .tools.
+"""Make sure that ``.tools/opa`` is the pinned OPA, and print its path.
 
+It is a link to the one on PATH if that is the pinned version, else it is built, once.
 ``tools/go.mod`` pins OPA, ``tools/go.sum`` everything that goes into it. Go is taken from
-PATH, or installed from ``tools/go-requirements.txt`` (hashes inside) where there is none. A
-second run finds what the first one built. Narration goes to stderr.
+PATH, or installed from ``tools/go-requirements.txt`` (hashes inside) where there is none.
+Narration goes to stderr.
 """
 
 from __future__ import annotations
@@ -40,23 +41,25 @@ def main() -> int:
 
 
 def fetch(tools: Path, environ: Mapping[str, str]) -> Path:
-    """Return the path of the pinned OPA, built into ``tools`` if it is nowhere yet.
+    """Return the path of the pinned OPA in ``tools``, put there if need be.
 
     Raises:
         FetchError: Neither found nor built.
     """
     wanted = pinned_version(GO_MOD.read_text())
-    built = tools / "opa"
-    on_path = shutil.which("opa", path=environ.get("PATH", ""))
-    for candidate in (built, on_path):
-        if candidate and Path(candidate).is_file() and version(Path(candidate)) == wanted:
-            return Path(candidate)
+    opa = tools / "opa"
+    if version(opa) == wanted:
+        return opa
     tools.mkdir(exist_ok=True)
-    go = find_go(tools, environ)
-    build(go, built, wanted, environ)
-    if (found := version(built)) != wanted:
+    on_path = shutil.which("opa", path=environ.get("PATH", ""))
+    if on_path and version(Path(on_path)) == wanted:
+        opa.unlink(missing_ok=True)
+        opa.symlink_to(Path(on_path).absolute())
+        return opa
+    build(find_go(tools, environ), opa, wanted, environ)
+    if (found := version(opa)) != wanted:
         raise FetchError(f"built OPA {found or 'that does not run'} where {wanted} is pinned")
-    return built
+    return opa
 
 
 def pinned_version(go_mod: str) -> str:

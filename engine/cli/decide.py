@@ -153,7 +153,10 @@ class _Call:
         schema = _metrics_schema()
         artifact = digest_of(self.args.artifact) if self.args.artifact else None
         several = self.args.combine or len(self.args.paths) > 1 or Path(self.args.paths[0]).is_dir()
-        self.printer.start(several=several and not self.args.combine)
+        several = several and not self.args.combine
+        if self.args.export:
+            _require_export(Path(self.args.export), several=several)
+        self.printer.start(several=several)
         for names in self._groups():
             try:
                 documents = [self._read(name) for name in names]
@@ -272,6 +275,17 @@ def _emit(folder: Path, asked: Input) -> None:
         ) from None
 
 
+def _require_export(target: Path, *, several: bool) -> None:
+    from engine.files import require_writable
+
+    if several and not target.is_dir():
+        raise UsageError(
+            f"--export {target}: is no folder, and several decisions have several proofs",
+            "name a folder that exists",
+        )
+    require_writable(target / "proof.json" if several else target)
+
+
 def _export(decisions: Sequence[Decision], ledger: Ledger, target: Path, *, several: bool) -> None:
     from engine.export import export
     from engine.files import write_whole
@@ -285,6 +299,7 @@ class _Printer:
     """Writes decisions in every format that was asked for, as they become durable."""
 
     def __init__(self, args: argparse.Namespace, shell: Shell, bundle: PolicyBundle) -> None:
+        from engine.files import require_writable
         from engine.report import format_named
 
         self._args = args
@@ -299,6 +314,7 @@ class _Printer:
             name, separator, path = output.partition("=")
             if not separator or not path:
                 raise UsageError(f"--output {output!r} is not F=PATH", "such as json=decision.json")
+            require_writable(Path(path))
             self._sinks.append((format_named(name), Path(path)))
         self._written: dict[Path, list[str]] = {path: [] for _, path in self._sinks if path}
 

@@ -26,8 +26,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Export, whole or not at all."""
     from engine.export import export
-    from engine.files import write_whole
+    from engine.files import require_writable, write_whole
 
+    require_writable(Path(args.out))
     config = workspace.settings(args, shell)
     with workspace.open_ledger_to_read(config, shell) as ledger:
         bundle = export(ledger, args.decision, with_policy=not args.no_policy)

@@ -87,7 +87,9 @@ class Heads:
             LedgerError: It cannot be made or written, or others can write to it.
         """
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self.folder.is_dir():
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                sync_folder(self.folder.parent)
             mode = self.folder.stat().st_mode
         except OSError as error:
             raise LedgerError(

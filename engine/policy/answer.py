@@ -57,7 +57,7 @@ def canonical_answer(result: Json, gate: GateInfo) -> bytes:
                 "waivers": sorted(waivers, key=_order),
             }
         )
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _wrong(gate, f"has no canonical form: {error}") from None
 
 

@@ -252,7 +252,7 @@ def opened(folder: Path, sources: Path) -> PolicyBundle:
 
     try:
         return PolicyBundle((folder / MANIFEST).read_bytes(), read)
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise PolicyError(f"{folder / MANIFEST}: no policy manifest: {error}", _REBUILD) from None
 
 

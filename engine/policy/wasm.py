@@ -34,6 +34,7 @@ _TICKS = 20
 _ALIGNMENT = 16
 _SMALLEST_PAGES = 2
 _KNOWS_SINGLE_PASS = "50."
+_TABLE_LIMITS = {"tables": 1, "table_elements": 10_000}
 _OUT_OF_MEMORY = ("opa_malloc: failed", "failed to grow memory")
 
 
@@ -112,8 +113,8 @@ class WasmEvaluator:
             answer = json.loads(instance.evaluate(entrypoint, document))
         except wasmtime.Trap as trap:
             raise self._worded(trap) from None
-        except (wasmtime.WasmtimeError, _Aborted, IndexError, ValueError) as error:
-            words = str(error).splitlines()[0]
+        except (wasmtime.WasmtimeError, _Aborted, LookupError, ValueError, RecursionError) as error:
+            words = (str(error) or type(error).__name__).splitlines()[0]
             if words.startswith(_OUT_OF_MEMORY):
                 words = f"needs more than {self._memory_pages * PAGE_BYTES:,} bytes of memory"
             raise PolicyError(f"policy.wasm: {words}") from None
@@ -221,7 +222,10 @@ class _Instance:
 
         self._ticker = ticker
         self._store = store = wasmtime.Store(engine)
-        store.set_limits(memory_size=most_pages * PAGE_BYTES)
+        # The memory that is handed in does not count: a module brings none of its own.
+        store.set_limits(
+            memory_size=most_pages * PAGE_BYTES, memories=0, instances=1, **_TABLE_LIMITS
+        )
         limits = wasmtime.Limits(_SMALLEST_PAGES, most_pages)
         self._memory = wasmtime.Memory(store, wasmtime.MemoryType(limits))
         ticker.arm(store)

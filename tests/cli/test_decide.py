@@ -183,6 +183,29 @@ def test_several_formats_at_once(engine: Engine) -> None:
     assert json.loads(Path("d.jsonl").read_text())["file"] == "-"
 
 
+@pytest.mark.parametrize("flags", [("--output", "json=absent/d.json"), ("--export", "absent/p")])
+def test_what_cannot_be_written_is_found_before_anything_is_decided(
+    engine: Engine, flags: tuple[str, str]
+) -> None:
+    engine("init")
+    answer = engine("decide", "-", *flags, stdin=engine("example", "promote").out.encode())
+    assert (answer.code, answer.out) == (2, "")
+    assert "its folder does not exist" in answer.err
+    assert engine("ledger", "log").out.count("decision") == 0
+
+
+def test_several_proofs_go_into_a_folder(engine: Engine) -> None:
+    for folder in ("in", "out"):
+        Path(folder).mkdir()
+    for name in ("promote", "hold"):
+        Path(f"in/{name}.json").write_text(engine("example", name).out)
+    assert engine("decide", "in", "--export", "p.json").code == 2
+    assert engine("decide", "in", "--export", "out").code == 5
+    proofs = sorted(str(path) for path in Path("out").iterdir())
+    assert len(proofs) == 2
+    assert engine("verify", *proofs, "--key", ".engine/keys/engine.pub.pem").code == 0
+
+
 def test_combined_files_are_one_decision(engine: Engine, example: Example) -> None:
     document = example("promote")
     names = list(document["metrics"])

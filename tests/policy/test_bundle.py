@@ -194,7 +194,7 @@ def folder(opa: Path, tmp_path: Path) -> Path:
 
 
 def test_a_file_that_is_not_what_the_manifest_names_is_not_used(folder: Path) -> None:
-    """INV-POLICY: neither a changed module nor changed limits decide."""
+    """INV-POLICY-1: neither a changed module nor changed limits decide."""
     (folder / "data.json").write_bytes(
         (folder / "data.json").read_bytes().replace(b"0.01", b"0.99")
     )

@@ -72,7 +72,7 @@ def test_an_ancestor_is_inherited_through_its_heirs() -> None:
 
 
 def test_words_and_dates_are_texts() -> None:
-    """INV-INPUT: YAML's yes, off and dates are what a JSON reader would make of them."""
+    """INV-INPUT-1: YAML's yes, off and dates are what a JSON reader would make of them."""
     off = "toy.ece: {severity: off, reason: yes}"
     table = resolved({LOOSE: f"extends: default\nchecks:\n  {off}\n"})["limits"]["loose"]
 

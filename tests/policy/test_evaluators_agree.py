@@ -1,4 +1,4 @@
-"""INV-EVAL: whoever evaluates, the answer is the same, byte for byte.
+"""INV-EVAL-1: whoever evaluates, the answer is the same, byte for byte.
 
 Three implementations are asked: OPA's Wasm in process, an OPA server, and ``opa eval``.
 """

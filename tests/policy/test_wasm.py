@@ -31,6 +31,10 @@ def verdict(evaluator: WasmEvaluator, ece: object, **more: object) -> Any:
     return json.loads(evaluator.evaluate("promotion", document(ece, **more)))["verdict"]
 
 
+def evaluate(bundle: PolicyBundle) -> bytes:
+    return WasmEvaluator(bundle, cache=None).evaluate("promotion", b"{}")
+
+
 def bundle_with(bundle: PolicyBundle, **files: bytes) -> PolicyBundle:
     """``bundle`` with another module or other data, and a manifest that names them."""
     manifest = json.loads(bundle.manifest)
@@ -69,6 +73,7 @@ def test_an_unknown_gate_is_an_error_that_names_the_nearest(bundle: PolicyBundle
 
 
 def test_a_policy_that_never_ends_is_cut_off_and_the_next_answer_is_right(opa: Path) -> None:
+    """INV-EVAL-3: no document keeps the engine busy for ever, or takes all its memory."""
     evaluator = WasmEvaluator(compile_policies(toy_that(LOOP), opa), cache=None, time_limit_s=0.2)
 
     with pytest.raises(PolicyError, match=r"ran longer than 0\.2 s"):
@@ -144,13 +149,11 @@ def test_the_time_limit_holds_in_a_forked_process(opa: Path) -> None:
 
 
 def test_a_module_that_needs_its_host_is_refused_at_load(bundle: PolicyBundle) -> None:
-    """INV-EVAL: whoever built it, a module that could only fail when called is not run."""
+    """INV-EVAL-2: whoever built it, a module that could only fail when called is not run."""
     wasm = wasmtime.wat2wasm(_HOSTED)
 
     with pytest.raises(PolicyError, match=r"needs built-ins of its host: time\.now_ns"):
-        WasmEvaluator(bundle_with(bundle, wasm=bytes(wasm)), cache=None).evaluate(
-            "promotion", b"{}"
-        )
+        evaluate(bundle_with(bundle, wasm=bytes(wasm)))
 
 
 _HOSTED = """
@@ -167,15 +170,33 @@ _HOSTED = """
 """
 
 
+def test_a_module_with_a_memory_of_its_own_is_refused(bundle: PolicyBundle) -> None:
+    """Else the memory limit would be for the memory that it does not use."""
+    own = _HOSTED.replace("(data", "(memory $own 1) (data (memory 0)", 1)
+
+    with pytest.raises(PolicyError, match=r"policy\.wasm: .*memor"):
+        evaluate(bundle_with(bundle, wasm=bytes(wasmtime.wat2wasm(own))))
+
+
+def test_a_module_whose_start_never_ends_is_cut_off(bundle: PolicyBundle) -> None:
+    endless = _HOSTED.replace("(data", "(func $s (loop br 0)) (start $s) (data", 1)
+    wasm = bytes(wasmtime.wat2wasm(endless))
+
+    evaluator = WasmEvaluator(bundle_with(bundle, wasm=wasm), cache=None, time_limit_s=0.2)
+
+    with pytest.raises(PolicyError, match="ran longer"):
+        evaluator.evaluate("promotion", b"{}")
+
+
 @pytest.mark.parametrize("wasm", [b"", b"\0asm", b"not wasm at all"])
 def test_a_module_that_is_none_is_refused(bundle: PolicyBundle, wasm: bytes) -> None:
     with pytest.raises(PolicyError, match=r"policy\.wasm: "):
-        WasmEvaluator(bundle_with(bundle, wasm=wasm), cache=None).evaluate("promotion", b"{}")
+        evaluate(bundle_with(bundle, wasm=wasm))
 
 
 def test_data_that_is_no_json_is_refused(bundle: PolicyBundle) -> None:
     with pytest.raises(PolicyError, match=r"data\.json is no JSON"):
-        WasmEvaluator(bundle_with(bundle, data=b"{"), cache=None).evaluate("promotion", b"{}")
+        evaluate(bundle_with(bundle, data=b"{"))
 
 
 def test_a_bundle_whose_module_is_another_gates_is_refused(opa: Path, bundle: PolicyBundle) -> None:
@@ -183,7 +204,7 @@ def test_a_bundle_whose_module_is_another_gates_is_refused(opa: Path, bundle: Po
     other = compile_policies(renamed, opa)
 
     with pytest.raises(PolicyError, match="has no entrypoint 'promotion/decision'"):
-        WasmEvaluator(bundle_with(bundle, wasm=other.wasm), cache=None).evaluate("promotion", b"{}")
+        evaluate(bundle_with(bundle, wasm=other.wasm))
 
 
 def test_an_answer_without_all_checks_is_refused(opa: Path, bundle: PolicyBundle) -> None:
@@ -194,7 +215,7 @@ def test_an_answer_without_all_checks_is_refused(opa: Path, bundle: PolicyBundle
     other = compile_policies(toy({**_ONE_ROW, "promotion/promotion.rego": shorter}), opa)
 
     with pytest.raises(PolicyError, match=r"is incomplete: toy\.owner missing"):
-        WasmEvaluator(bundle_with(bundle, wasm=other.wasm), cache=None).evaluate("promotion", b"{}")
+        evaluate(bundle_with(bundle, wasm=other.wasm))
 
 
 _ONE_ROW: dict[str, str | None] = {
