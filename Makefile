@@ -32,7 +32,7 @@ setup: .venv/synced ## Make .venv with the locked dependencies.
 
 $(OPA): tools/go.mod tools/go.sum tools/fetch_opa.py | .venv/synced
 	@$(BIN)/python tools/fetch_opa.py
-	@touch $@
+	@touch -h $@
 
 lock: | $(UV) ## Resolve the dependencies anew.
 	@$(UV) lock

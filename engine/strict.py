@@ -109,9 +109,11 @@ def _real(text: str) -> int | float:
             raise _Irregular("beyond a double")
         if Decimal(text) != Decimal(repr(number)):
             raise _Irregular("inexact")
-    if number.is_integer() and abs(number) <= MAX_INTEGER:
-        return int(number)
-    return number
+    if not number.is_integer():
+        return number
+    if abs(number) > MAX_INTEGER:  # its canonical form would be an integer that is refused
+        raise _Irregular("integer beyond 2^53")
+    return int(number)
 
 
 def _constant(text: str) -> NoReturn:

@@ -94,7 +94,7 @@ def test_another_policy_is_refused() -> None:
     ],
 )
 def test_a_record_says_of_its_policy_what_the_policy_says(edit: Edit, reason: str) -> None:
-    """INV-PROOF-6: nobody signs limits that the policy does not have."""
+    """INV-PROOF-1: nobody signs limits that the policy does not have."""
 
     def edit_and_conclude(predicate: dict[str, Any]) -> None:
         edit(predicate)
@@ -123,7 +123,7 @@ def test_a_relaxation_is_tolerated_by_the_profile_only() -> None:
 
 
 def test_an_unwaivable_check_is_not_waived() -> None:
-    """INV-WAIVER-4."""
+    """INV-WAIVER-1."""
     waiver = {
         "id": "W-1",
         "check": "m",

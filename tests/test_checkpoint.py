@@ -107,7 +107,7 @@ def test_another_key_is_refused() -> None:
 
 
 def test_the_key_signs_under_the_name_of_the_origin_only() -> None:
-    """INV-LEDGER-6: a signature made for one ledger says nothing about another."""
+    """INV-PROOF-1: a signature made for one ledger says nothing about another."""
     text, _, _ = NOTE.partition("\n\n")
     renamed = NOTE.replace("— governance-engine/3f1c", "— governance-engine/other")
     assert renamed != NOTE
@@ -175,6 +175,8 @@ ROOT = base64.b64encode(STATE.root).decode()
         pytest.param(TEXT.replace("chain ", "chian "), id="no chain line"),
         pytest.param(TEXT.replace("chain ", "chain  "), id="chain with two spaces"),
         pytest.param(TEXT.replace(STATE.chain.hex(), STATE.chain.hex().upper()), id="uppercase"),
+        pytest.param(TEXT.replace("chain ", ""), id="chain hash alone"),
+        pytest.param(TEXT.replace("3f1c", "3f\x011c"), id="control character"),
         pytest.param(TEXT.rpartition("chain")[0], id="without chain"),
         pytest.param(TEXT + "more\n", id="another extension line"),
         pytest.param(TEXT + "\nmore\n", id="empty line in the text"),
@@ -184,6 +186,19 @@ ROOT = base64.b64encode(STATE.root).decode()
 def test_a_signed_text_that_is_no_checkpoint_is_refused(text: str) -> None:
     with pytest.raises(VerificationError):
         checkpoint.verify(_signed(text), [KEY.public])
+
+
+@pytest.mark.parametrize("text", [TEXT[:-1], "\n" + TEXT.split("\n", 1)[1], "a\n1\n\n", ""])
+def test_a_text_without_its_lines_is_refused(text: str) -> None:
+    with pytest.raises(VerificationError, match="a line each for origin, size and root"):
+        checkpoint.parse_text(text)
+
+
+@pytest.mark.parametrize("name", ["a+b", "a\u2003b", ""])
+def test_a_signature_by_no_possible_name_is_refused(name: str) -> None:
+    witness = base64.b64encode(b"abcd" + bytes(64)).decode()
+    with pytest.raises(VerificationError, match="malformed"):
+        checkpoint.verify(NOTE + f"— {name} {witness}\n", [KEY.public])
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_an_unchanged_record_is_genuine() -> None:
 
 
 def test_an_observed_value_that_is_not_in_the_input_is_refused() -> None:
-    """INV-PROOF-3: the failing value is shown as a passing one, with all that follows."""
+    """INV-PROOF-1: the failing value is shown as a passing one, with all that follows."""
 
     def flatter(predicate: Predicate) -> None:
         ece(predicate).update(observed=0.006, status="pass")
@@ -77,7 +77,7 @@ def test_an_observed_value_that_is_not_in_the_input_is_refused() -> None:
 
 
 def test_a_status_that_does_not_follow_is_refused() -> None:
-    """INV-PROOF-5."""
+    """INV-GATE-2."""
 
     def overlook(predicate: Predicate) -> None:
         ece(predicate)["status"] = "pass"
@@ -93,7 +93,7 @@ def test_a_worse_status_does_not_follow_either(status: str) -> None:
 
 @pytest.mark.parametrize("verdict", ["PROMOTE", "HOLD", "ROLLBACK", "ALLOW", "DENY"])
 def test_a_verdict_that_does_not_follow_is_refused(verdict: str) -> None:
-    """INV-PROOF-5."""
+    """INV-GATE-2."""
     record = prove(lambda predicate: predicate.update(verdict=verdict), FAILING)
     refuse(record, f"the record says {verdict}; its checks say BLOCK")
 
@@ -267,7 +267,7 @@ def test_a_waiver_that_does_not_cover_is_refused(change: dict[str, Json]) -> Non
     ids=["stale", "unknown", "insufficient", "pass"],
 )
 def test_only_a_failure_is_waived(given: dict[str, Json]) -> None:
-    """INV-WAIVER-2: missing evidence cannot be waived."""
+    """INV-WAIVER-1: missing evidence cannot be waived."""
 
     def waive(predicate: Predicate) -> None:
         ece(predicate)["waived_by"] = "W-1"
@@ -301,7 +301,7 @@ def test_listed_waivers_say_what_the_inputs_say(change: dict[str, Json]) -> None
 
 @pytest.mark.parametrize("status", ["unused", "expired", "unwaivable"])
 def test_a_waiver_that_waived_is_listed_as_applied(status: str) -> None:
-    """INV-WAIVER-3: what was waived stays visible."""
+    """INV-WAIVER-1: what was waived stays visible."""
 
     def relabel(predicate: Predicate) -> None:
         predicate["waivers"][0]["status"] = status

@@ -75,6 +75,28 @@ def test_an_envelope_is_one_line_of_json_in_one_form() -> None:
     assert json.dumps(json.loads(SEALED), separators=(",", ":")).encode() == SEALED
 
 
+def _respelt(payload: bytes, old: str, new: str) -> bytes:
+    """A genuine envelope whose payload text has ``new`` for ``old``."""
+    document = json.loads(seal(payload, KEY.sign, KEY.key_id))
+    assert old in document["payload"]
+    document["payload"] = document["payload"].replace(old, new)
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize(
+    ("payload", "old", "new"), [(b"\xfb\xef\xbe", "+", "-"), (b"\xff\xff\xff", "/", "_")]
+)
+def test_either_alphabet_is_read(payload: bytes, old: str, new: str) -> None:
+    assert verify_envelope(_respelt(payload, old, new), [KEY.public]).payload == payload
+
+
+@pytest.mark.parametrize(("old", "new"), [("+", "-"), ("/", "_")])
+def test_a_mixture_of_alphabets_is_refused(old: str, new: str) -> None:
+    payload = b"\xfb\xef\xbe\xff\xff\xff"
+    with pytest.raises(VerificationError, match="mixes two base64 alphabets"):
+        verify_envelope(_respelt(payload, old, new), [KEY.public])
+
+
 def test_the_key_id_is_a_hint_and_never_trusted() -> None:
     """INV-PROOF-1: naming a key is not being signed by it."""
     other = Key("somebody else")

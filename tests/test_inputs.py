@@ -201,7 +201,7 @@ def test_a_check_that_says_what_the_input_says_is_accepted() -> None:
     ids=str,
 )
 def test_a_check_that_says_otherwise_is_refused(change: dict[str, Json]) -> None:
-    """INV-PROOF-3: no value is shown that was not given."""
+    """INV-PROOF-1: no value is shown that was not given."""
     with pytest.raises(VerificationError, match=r"check 'ethics\.ece'"):
         require_observed(check(**change), read())
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,6 +81,12 @@ def _other_curve() -> bytes:
     return bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
 
 
+def _x25519() -> bytes:
+    """As long as an Ed25519 key, and of another algorithm."""
+    public = X25519PublicKey.from_public_bytes(KEY.public)
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -94,6 +101,7 @@ def _other_curve() -> bytes:
         public_pem(KEY.public).replace(b"=", b"", 1),
         b" " * 5000 + public_pem(KEY.public),
         _other_curve(),
+        _x25519(),
     ],
 )
 def test_what_is_not_one_ed25519_key_is_refused(data: bytes) -> None:

@@ -109,7 +109,7 @@ def test_every_entry_is_provable(size: int, data: st.DataObject) -> None:
 
 @given(SIZES, st.data())
 def test_a_proof_fits_no_other_leaf_place_or_size(size: int, data: st.DataObject) -> None:
-    """INV-LEDGER-3: what a proof shows, it shows of one entry at one place only."""
+    """INV-LEDGER-2: what a proof shows, it shows of one entry at one place only."""
     leaves = leaves_of(size)
     root = root_by_definition(leaves)
     index = data.draw(st.integers(0, size - 1))
@@ -131,7 +131,7 @@ def test_a_proof_fits_no_other_leaf_place_or_size(size: int, data: st.DataObject
 
 @given(SIZES, SIZES)
 def test_any_two_sizes_are_consistent(one: int, other: int) -> None:
-    """INV-LEDGER-4: a later tree is shown to begin with an earlier one."""
+    """INV-LEDGER-3: a later tree is shown to begin with an earlier one."""
     old, new = sorted((one, other))
     leaves = leaves_of(new)
     path = merkle.consistency_proof(old, new, node_of(leaves))
@@ -219,7 +219,7 @@ def test_short_and_long_proofs_are_refused() -> None:
 
 @given(st.integers(1, 10**12), st.data())
 def test_proofs_ask_for_few_nodes(size: int, data: st.DataObject) -> None:
-    """INV-LEDGER-5: a proof costs O(log n), so a large ledger answers as fast as a small one."""
+    """A proof costs O(log n), so a large ledger answers as fast as a small one."""
 
     def made_up(level: int, index: int) -> bytes:
         return hashlib.sha256(b"%d %d" % (level, index)).digest()
@@ -261,6 +261,18 @@ def test_a_copied_frontier_lets_an_aborted_append_be_forgotten() -> None:
         twin.append(LEAVES[3])
         assert (twin.size, twin.root()) == (4, ROOTS[3])
     assert (frontier.size, frontier.root()) == (3, ROOTS[2])
+
+
+def test_short_and_long_consistency_proofs_are_refused() -> None:
+    path = merkle.consistency_proof(3, 8, node_of(LEAVES))
+    old_root, new_root = ROOTS[2], ROOTS[7]
+
+    with pytest.raises(VerificationError, match="too short"):
+        merkle.verify_consistency(3, 8, old_root, new_root, path[:-1])
+    with pytest.raises(VerificationError, match="too long"):
+        merkle.verify_consistency(3, 8, old_root, new_root, [*path, new_root])
+    with pytest.raises(VerificationError, match="empty"):
+        merkle.verify_consistency(3, 8, old_root, new_root, [])
 
 
 def test_the_chain_is_a_plain_hash_chain() -> None:

@@ -14,9 +14,19 @@ from engine.strict import Unreadable, read_json, read_yaml
 from tests.test_canonical import VALUES
 
 
+def _holds_more_than_2_to_53(value: Json) -> bool:
+    """Whole numbers there are refused: not every program reads them exactly."""
+    if isinstance(value, dict | list):
+        return any(
+            map(_holds_more_than_2_to_53, value.values() if isinstance(value, dict) else value)
+        )
+    return isinstance(value, float) and value.is_integer() and abs(value) >= 2**53
+
+
 @settings(max_examples=200)
 @given(VALUES)
 def test_every_json_value_is_read_as_it_was_written(value: Json) -> None:
+    assume(not _holds_more_than_2_to_53(value))
     assert read_json(json.dumps(value, ensure_ascii=False).encode()) == value
 
 
@@ -26,6 +36,7 @@ def test_json_is_yaml_too(value: Json) -> None:
     # But for what YAML does not count as printable, and surrogate pairs in escapes.
     text = json.dumps(value, ensure_ascii=False)
     assume(all(character.isprintable() for character in text))
+    assume(not _holds_more_than_2_to_53(value))
     assert read_yaml(text.encode())[0] == value
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from engine import checkpoint, merkle
 from engine.checkpoint import Checkpoint, origin_of
 from engine.envelope import open_envelope, seal
 from engine.errors import VerificationError
+from engine.keys import load_public_pem
 from engine.model import DECISION_FAILED_TYPE, Json, Subject, Verdict
 from engine.proof import ProofBundle
 from engine.verify import Expectations, verify
@@ -110,7 +112,7 @@ def test_access_gates_have_records_too() -> None:
     assert verify(ledger.prove(denied).encode(), [KEY.public]).verdict is Verdict.DENY
 
 
-# Forgeries by somebody without the key. INV-PROOF-2.
+# Forgeries by somebody without the key. INV-PROOF-1.
 
 
 def test_another_key_is_refused() -> None:
@@ -245,7 +247,7 @@ def test_a_checkpoint_of_something_else_is_refused() -> None:
     assert origin_of("a") == "governance-engine/a"
 
 
-# Imported decisions. INV-IMPORT-1.
+# Imported decisions. INV-PROOF-1.
 
 
 def test_an_imported_decision_is_the_decision_of_its_own_ledger() -> None:
@@ -342,7 +344,7 @@ def survives(data: bytes) -> bool:
 
 @pytest.mark.parametrize("mask", [0x01, 0x04, 0x20])
 def test_no_changed_byte_that_alters_the_document_verifies(mask: int) -> None:
-    """INV-PROOF-4, for every byte of one bundle."""
+    """INV-PROOF-1, for every byte of one bundle."""
     for at, byte in enumerate(SMALL):
         data = SMALL[:at] + bytes([byte ^ mask]) + SMALL[at + 1 :]
         assert not (survives(data) and altered(SMALL, data)), at
@@ -351,7 +353,7 @@ def test_no_changed_byte_that_alters_the_document_verifies(mask: int) -> None:
 @given(st.integers(0, len(DATA)), st.binary(max_size=1), st.integers(0, 1))
 @settings(max_examples=600)
 def test_no_byte_changed_put_in_or_left_out_verifies(at: int, byte: bytes, skipped: int) -> None:
-    """INV-PROOF-4, for a bundle with its policy."""
+    """INV-PROOF-1, for a bundle with its policy."""
     data = DATA[:at] + byte + DATA[at + skipped :]
     assert not (survives(data) and altered(DATA, data))
 
@@ -388,6 +390,7 @@ def mutate(document: Json, data: st.DataObject) -> Json:
 @given(st.data())
 @settings(max_examples=300)
 def test_a_mutated_bundle_is_refused_and_raises_nothing_else(data: st.DataObject) -> None:
+    """INV-PROOF-2."""
     original = json.loads(DATA)
     mutated = json.dumps(mutate(original, data)).encode()
     assert not (survives(mutated) and altered(DATA, mutated))
@@ -396,7 +399,7 @@ def test_a_mutated_bundle_is_refused_and_raises_nothing_else(data: st.DataObject
 @given(st.data())
 @settings(max_examples=300)
 def test_any_statement_a_key_signs_is_refused_or_verified(data: st.DataObject) -> None:
-    """The signer may write what it likes: no exception but VerificationError comes out."""
+    """INV-PROOF-2: whatever the signer writes, only a VerificationError comes out."""
     payload = json.loads(open_envelope(BUNDLE.entry).payload)
     ledger = Ledger(KEY)
     mutated = json.dumps(mutate(payload, data)).encode()
@@ -422,6 +425,7 @@ def test_any_input_that_is_signed_is_refused_or_verified(data: st.DataObject) ->
 
 @given(st.binary(max_size=300))
 def test_arbitrary_bytes_are_refused_and_raise_nothing_else(data: bytes) -> None:
+    """INV-PROOF-2."""
     refuse(data)
     refuse(b'{"mediaType":' + data + b"}")
 
@@ -471,3 +475,28 @@ def test_the_verifier_only_loads_the_pure_core() -> None:
         *("engine.proof", "engine.statement", "engine.times", "engine.verdict", "engine.verify"),
         "engine.wire",
     }
+
+
+def test_a_record_of_version_1_stays_genuine() -> None:
+    """The file is never written again: whoever keeps one must be able to verify it."""
+    data = Path(__file__).parent / "data"
+    record, public = (data / "proof-v1.json").read_bytes(), (data / "proof-v1.pub.pem").read_bytes()
+
+    verified = verify(record, [load_public_pem(public)])
+
+    assert verified.verdict is Verdict.PROMOTE
+    assert {check["id"]: check["status"] for check in verified.checks} == {
+        "data.schema_drift": "pass",
+        "ethics.consent": "pass",
+        "ethics.ece": "pass",
+        "market.burn_rate_4h": "fail",
+        "market.twap_divergence_percent": "exempt",
+        "model.caos_baseline": "pass",
+        "privacy.scanned": "pass",
+        "slo.cdc_lag_p95_s": "fail",
+        "slo.inp_p75_ms": "off",
+    }
+    assert [check["waived_by"] for check in verified.checks if check["waived_by"]] == ["W-7"]
+    assert verified.relaxations == ("ephemeral_ledger",)
+    assert (verified.index, verified.checkpoint.size) == (1, 3)
+    assert verified.policy is not None

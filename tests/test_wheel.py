@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-UV = ROOT / ".tools" / "uv" / "bin" / "uv"
+UV = str(ROOT / ".tools" / "uv" / "bin" / "uv")
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    assert UV.exists(), "make setup installs uv"
+    assert Path(UV).exists(), "make setup installs uv"
     out = tmp_path_factory.mktemp("dist")
-    subprocess.run([UV, "build", "--quiet", "--wheel", "--out-dir", out], cwd=ROOT, check=True)
+    subprocess.run([UV, "build", "--quiet", "--wheel", "--out-dir", str(out)], cwd=ROOT, check=True)
     (built,) = out.glob("*.whl")
     return built
 
@@ -27,11 +27,13 @@ def test_the_wheel_decides_in_an_empty_folder(wheel: Path, tmp_path: Path) -> No
     venv.create(environment)
     requirements = tmp_path / "requirements.txt"
     export = [UV, "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
-    subprocess.run([*export, "--output-file", requirements], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*export, "--output-file", str(requirements)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+    )
     python = environment / "bin" / "python"
-    install = [UV, "pip", "install", "--quiet", "--python", python]
-    subprocess.run([*install, "--require-hashes", "-r", requirements], check=True)
-    subprocess.run([*install, "--no-deps", wheel], check=True)
+    install = [UV, "pip", "install", "--quiet", "--python", str(python)]
+    subprocess.run([*install, "--require-hashes", "-r", str(requirements)], check=True)
+    subprocess.run([*install, "--no-deps", str(wheel)], check=True)
     folder = tmp_path / "empty"
     folder.mkdir()
 

@@ -76,6 +76,19 @@ def test_json_that_two_readers_might_read_differently_is_refused(text: str | byt
         read(text)
 
 
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        *((b"\xff", "not UTF-8 text"), (b'"\\ud800"', "not UTF-8 text")),
+        *((b'{"a":1,"a":1}', "the same key twice"), (b"[NaN]", "NaN is not JSON")),
+        *((b"{", "Expecting"), (b"[" * 9999, "nests deeper than 32"), (b"1e999", "a double")),
+    ],
+)
+def test_the_reason_says_what_is_wrong(data: bytes, reason: str) -> None:
+    with pytest.raises(VerificationError, match=f"it .*{reason}"):
+        read(data)
+
+
 def test_32_levels_are_read() -> None:
     assert read("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH) is not None
 

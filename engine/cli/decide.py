@@ -99,7 +99,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     )
     bundle.profile(question.profile)
     with ExitStack() as stack:
-        evaluator = stack.enter_context(workspace.open_evaluator(bundle, config, shell))
+        few = not any(Path(path).is_dir() for path in args.paths) and len(args.paths) < 8
+        evaluator = stack.enter_context(workspace.open_evaluator(bundle, config, shell, few=few))
         recorder = None
         if not (args.dry_run or args.now):
             recorder = stack.enter_context(workspace.open_ledger_to_write(config, shell))

@@ -73,25 +73,34 @@ def policies_in(folder: Path, shell: Shell) -> PolicyBundle:
     from engine.policy.build import find_opa
     from engine.policy.bundle import load_policies
 
-    try:
-        opa = find_opa(shell.environ, shell.here)
-    except UsageError:
-        opa = None
-    return load_policies(folder, opa=opa)
+    return load_policies(folder, opa=lambda: find_opa(shell.environ, shell.here))
 
 
 @contextmanager
-def open_evaluator(bundle: PolicyBundle, config: Config, shell: Shell) -> Iterator[Evaluator]:
-    """Yield OPA: embedded, or a server whose every answer is compared with the embedded one."""
-    from engine.policy.wasm import WasmEvaluator
+def open_evaluator(
+    bundle: PolicyBundle, config: Config, shell: Shell, *, few: bool = False
+) -> Iterator[Evaluator]:
+    """Yield OPA: embedded, or a server whose every answer is compared with the embedded one.
 
-    embedded = WasmEvaluator(bundle, cache=module_cache(shell))
-    evaluator: Evaluator = embedded
+    Args:
+        bundle: The policies.
+        config: Says whether a server is asked.
+        shell: Has the server's token in ``ENGINE_OPA_TOKEN``, its CA in ``ENGINE_OPA_CA_FILE``.
+        few: Whether only a few documents will follow, so that starting fast counts most.
+    """
+    from engine.policy import EVALUATORS, EvaluatorOptions
+
+    url = str(config.values["opa_url"].value or "")
+    authority = shell.environ.get("ENGINE_OPA_CA_FILE")
+    options = EvaluatorOptions(
+        cache=module_cache(shell),
+        few=few,
+        url=url,
+        token=shell.environ.get("ENGINE_OPA_TOKEN"),
+        ca_file=Path(authority) if authority else None,
+    )
+    evaluator = EVALUATORS["server" if url else "wasm"](bundle, options)
     try:
-        if url := config.values["opa_url"].value:
-            from engine.policy.server import CheckedEvaluator, ServerEvaluator
-
-            evaluator = CheckedEvaluator(ServerEvaluator(str(url), bundle), embedded)
         yield evaluator
     finally:
         evaluator.close()

@@ -34,6 +34,7 @@ class MerkleLedger:
         self._reader = store.reader()
         self._signer = signer
         self._heads = heads
+        self._address = store.address(heads.folder) if heads is not None else ""
         self._group = Group(self._commit)
         self._edge = Edge()
         self._head: Head | None = None
@@ -172,8 +173,7 @@ class MerkleLedger:
         note = sign(checkpoint, self._signer.sign, self._signer.public_key)
         self._store.keep_checkpoint(checkpoint.size, note)
         if self._heads is not None:
-            address = self._store.address(self._heads.folder)
-            self._head = self._heads.keep(self.id, address, note, checkpoint)
+            self._head = self._heads.keep(self.id, self._address, note, checkpoint)
         return note
 
     def _reload(self, view: Reader) -> None:

@@ -62,6 +62,15 @@ def subject_hash(subject_key: str, gate: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
+_LAST_DECISION = tuple(
+    f"SELECT d.attempt, d.decision_id "  # noqa: S608  names from below only
+    f"FROM {table} s CROSS JOIN decision d ON d.leaf_index = s.leaf_index "
+    "WHERE s.key = ? AND s.leaf_index < ? AND d.subject_key = ? AND d.gate = ? "
+    "ORDER BY s.leaf_index DESC LIMIT 1"
+    for table in ("subject_recent", "subject")
+)
+
+
 class SqliteReader:
     """Implements :class:`engine.ledger.store.Reader` on one connection.
 
@@ -169,17 +178,12 @@ class SqliteReader:
         self, subject_key: str, gate: str, before: int | None = None
     ) -> tuple[int, str] | None:
         """Return ``(attempt, decision id)`` of the last one on a subject by a gate."""
-        row = self._one(
-            "SELECT d.attempt, d.decision_id "
-            "FROM subject s CROSS JOIN decision d ON d.leaf_index = s.leaf_index "
-            "WHERE s.key = ? AND s.leaf_index < ? AND d.subject_key = ? AND d.gate = ? "
-            "ORDER BY s.leaf_index DESC LIMIT 1",
-            subject_hash(subject_key, gate),
-            (1 << 62) if before is None else before,
-            subject_key,
-            gate,
-        )
-        return (row[0], row[1]) if row else None
+        key = subject_hash(subject_key, gate)
+        end = (1 << 62) if before is None else before
+        for query in _LAST_DECISION:
+            if row := self._one(query, key, end, subject_key, gate):
+                return row[0], row[1]
+        return None
 
     def checkpoints(self, after: int, most: int) -> list[tuple[int, str]]:
         """Return the first ``(size, note)`` with a size greater than ``after``."""

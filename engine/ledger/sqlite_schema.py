@@ -3,8 +3,9 @@
 The triggers turn a bug of ours into an error instead of a rewritten past. They do not stop
 somebody who owns the file: signed checkpoints do.
 
-Every table grows at its right edge, so that an append costs the same at any size. Only
-``subject`` does not: it has 16 bytes per decision, keyed by a short hash.
+Every table grows at its right edge, so that an append costs the same at any size. Only the
+order of subjects is no order of time: new ones gather in ``subject_recent``, which is small,
+and go over into ``subject`` many at once, in its order.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ FORMAT = 1
 """Version of the tables; the header's ``user_version``."""
 
 PAGE_SIZE = 8192
+
+ENTRIES_PER_MERGE = 16_384
+"""How many entries' subjects gather before they go over into the large index.
+
+At a million entries this writes about half a page per append; without it, a whole one.
+"""
 
 _TABLES = """
 CREATE TABLE ledger (
@@ -49,6 +56,12 @@ CREATE TABLE decision (                   -- index over the entries, nothing of 
 ) STRICT;
 
 CREATE TABLE subject (                    -- finds the last decision on a subject by a gate
+    key INTEGER NOT NULL,
+    leaf_index INTEGER NOT NULL,
+    PRIMARY KEY (key, leaf_index)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE subject_recent (             -- the same, since the last multiple of ENTRIES_PER_MERGE
     key INTEGER NOT NULL,
     leaf_index INTEGER NOT NULL,
     PRIMARY KEY (key, leaf_index)

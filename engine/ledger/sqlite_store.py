@@ -21,7 +21,7 @@ from engine.ledger.heads import sync_folder
 from engine.ledger.locking import FileLock
 from engine.ledger.sqlite_file import connect, copy_ledger, holds_ledger, needs_copy
 from engine.ledger.sqlite_reader import SqliteReader, explained, subject_hash
-from engine.ledger.sqlite_schema import PAGE_SIZE, statements
+from engine.ledger.sqlite_schema import ENTRIES_PER_MERGE, PAGE_SIZE, statements
 from engine.ledger.store import MAX_ATTACHMENTS, Rows
 from engine.ledger.wal import FRAMES_BEFORE_CHECKPOINT, live_frames
 
@@ -61,6 +61,7 @@ class SqliteStore:
     ) -> None:
         self.url = url
         self._path = path.resolve()  # one lock, whichever name it is reached by
+        self._log = self._path.with_name(self._path.name + "-wal")
         self._writable = writable
         self._lock = FileLock(self._path.with_name(self._path.name + ".lock"), lock_timeout_s)
         self._held = _Held(self._lock)
@@ -155,7 +156,10 @@ class SqliteStore:
             writer.executemany("INSERT INTO entry VALUES (?, ?, ?, ?)", rows.entries)
             writer.executemany("INSERT INTO node VALUES (?, ?)", rows.nodes)
             writer.executemany("INSERT INTO decision VALUES (?, ?, ?, ?, ?)", rows.decisions)
-            writer.executemany("INSERT INTO subject VALUES (?, ?)", _subjects(rows))
+            writer.executemany("INSERT INTO subject_recent VALUES (?, ?)", _subjects(rows))
+            if _merge_is_due(rows):
+                writer.execute("INSERT INTO subject SELECT * FROM subject_recent ORDER BY 1, 2")
+                writer.execute("DELETE FROM subject_recent")
             writer.executemany("INSERT INTO attachment VALUES (?, ?, ?, ?)", _attachments(rows))
             writer.executemany(
                 "INSERT INTO shared_blob VALUES (?, ?, ?)",  # a trigger passes over those there
@@ -184,9 +188,10 @@ class SqliteStore:
 
         A copy that fails changes nothing: the log keeps its frames for the next attempt.
         """
-        log = self._path.with_name(self._path.name + "-wal")
         with suppress(OSError, sqlite3.Error):
-            salts, frames = live_frames(log, self._page_size)
+            if self._log.stat().st_size < FRAMES_BEFORE_CHECKPOINT * self._page_size:
+                return
+            salts, frames = live_frames(self._log, self._page_size)
             if salts != self._copied[0]:
                 self._copied = (salts, 0)
             if frames - self._copied[1] >= FRAMES_BEFORE_CHECKPOINT:
@@ -242,6 +247,11 @@ def _subjects(rows: Rows) -> list[tuple[int, int]]:
         for row in rows.decisions
         if row.subject_key is not None and row.gate is not None
     ]
+
+
+def _merge_is_due(rows: Rows) -> bool:
+    first, last = rows.entries[0].leaf_index, rows.entries[-1].leaf_index
+    return first // ENTRIES_PER_MERGE < (last + 1) // ENTRIES_PER_MERGE
 
 
 def _attachments(rows: Rows) -> Iterable[tuple[Any, ...]]:

@@ -35,6 +35,8 @@ _ALIGNMENT = 16
 _SMALLEST_PAGES = 2
 _KNOWS_SINGLE_PASS = "50."
 _TABLE_LIMITS = {"tables": 1, "table_elements": 10_000}
+_NONSENSE = (LookupError, ValueError, TypeError, ArithmeticError, RecursionError)
+"""What the answers of a module that is not OPA's could lead to."""
 _OUT_OF_MEMORY = ("opa_malloc: failed", "failed to grow memory")
 
 
@@ -90,10 +92,10 @@ class WasmEvaluator:
                 the module cannot be run at all.
         """
         info = self._bundle.gate(gate)
-        answer = self._run(info.entrypoint, document)
-        if len(answer) != 1:
-            raise PolicyError(f"gate {gate!r} is undefined for this input", "a gate must be total")
-        return canonical_answer(answer[0]["result"], info)
+        match self._run(info.entrypoint, document):
+            case [{"result": result}]:
+                return canonical_answer(result, info)
+        raise PolicyError(f"gate {gate!r} is undefined for this input", "a gate must be total")
 
     def close(self) -> None:
         """Free the instance and stop the clock that watches it. It may be used again."""
@@ -113,7 +115,7 @@ class WasmEvaluator:
             answer = json.loads(instance.evaluate(entrypoint, document))
         except wasmtime.Trap as trap:
             raise self._worded(trap) from None
-        except (wasmtime.WasmtimeError, _Aborted, LookupError, ValueError, RecursionError) as error:
+        except (wasmtime.WasmtimeError, _Aborted, *_NONSENSE) as error:
             words = (str(error) or type(error).__name__).splitlines()[0]
             if words.startswith(_OUT_OF_MEMORY):
                 words = f"needs more than {self._memory_pages * PAGE_BYTES:,} bytes of memory"

@@ -25,14 +25,16 @@ def open_file(path: Path) -> Ed25519Signer:
     """
     try:  # O_NONBLOCK: a FIFO in its place is refused, not waited for
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            _require_private(path, os.fstat(descriptor))
+            data = os.read(descriptor, MAX_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise KeyFileError(
-            f"{path}: the private key cannot be opened: {error.strerror}",
+            f"{path}: the private key cannot be read: {error.strerror}",
             "make one with: engine keys init",
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
-        _require_private(path, os.fstat(descriptor))
-        data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise KeyFileError(f"{path}: too long for a private key", "is it the right file?")
     return from_pem(data, str(path))

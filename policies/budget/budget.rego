@@ -92,7 +92,7 @@ checks contains check.below("budget.usd_hard", "budget.usd_ratio")
 #   gate:
 #     rule: release/v1
 #     requires_digest: false
-decision := gate.release(checks, set())
+decision := gate.release([checks], set())
 
 # METADATA
 # title: Why budget does not let the subject through

@@ -57,7 +57,7 @@ checks contains check.equals("data.schema_compatible")
 #   gate:
 #     rule: release/v1
 #     requires_digest: false
-decision := gate.release(checks, set())
+decision := gate.release([checks], set())
 
 # METADATA
 # title: Why data does not let the subject through

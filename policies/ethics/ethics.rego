@@ -76,7 +76,7 @@ checks contains check.attested("ethics.attestation", "ethics")
 #   gate:
 #     rule: release/v1
 #     requires_digest: false
-decision := gate.release(checks, set())
+decision := gate.release([checks], set())
 
 # METADATA
 # title: Why ethics does not let the subject through

@@ -75,7 +75,7 @@ obligations contains {"id": id, "check": _divergence.id} if {
 #   gate:
 #     rule: release/v1
 #     requires_digest: false
-decision := gate.release(checks, obligations)
+decision := gate.release([checks], obligations)
 
 # METADATA
 # title: Why market does not let the subject through

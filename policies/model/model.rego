@@ -73,7 +73,7 @@ checks contains check.at_least_baseline("model.caos_plus_baseline", "model.caos_
 #   gate:
 #     rule: release/v1
 #     requires_digest: false
-decision := gate.release(checks, set())
+decision := gate.release([checks], set())
 
 # METADATA
 # title: Why model does not let the subject through

@@ -49,7 +49,7 @@ checks contains check.evidence(check.equals("privacy.truncated"))
 #   gate:
 #     rule: release/v1
 #     requires_digest: false
-decision := gate.release(checks, set())
+decision := gate.release([checks], set())
 
 # METADATA
 # title: Why privacy does not let the subject through

@@ -23,7 +23,7 @@ import data.privacy
 import data.security
 import data.slo
 
-_domains := {
+_domains := [
 	budget.checks,
 	data_domain.checks,
 	ethics.checks,
@@ -32,7 +32,7 @@ _domains := {
 	privacy.checks,
 	security.checks,
 	slo.checks,
-}
+]
 
 # METADATA
 # title: Promotion decision
@@ -42,7 +42,7 @@ _domains := {
 #   gate:
 #     rule: release/v1
 #     requires_digest: true
-decision := gate.release(union(_domains), market.obligations)
+decision := gate.release(_domains, market.obligations)
 
 # METADATA
 # title: Why promotion does not let the subject through

@@ -29,7 +29,7 @@ checks contains check.equals("security.critical_findings")
 #   gate:
 #     rule: release/v1
 #     requires_digest: false
-decision := gate.release(checks, set())
+decision := gate.release([checks], set())
 
 # METADATA
 # title: Why security does not let the subject through

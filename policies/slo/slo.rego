@@ -109,7 +109,7 @@ checks contains check.at_most("slo.burn_rate")
 #   gate:
 #     rule: release/v1
 #     requires_digest: false
-decision := gate.release(checks, set())
+decision := gate.release([checks], set())
 
 # METADATA
 # title: Why slo does not let the subject through

@@ -26,6 +26,18 @@ def appender(folder: Path, first: int, count: int, **options: int) -> subprocess
     )
 
 
+def killed(writer: subprocess.Popen[str], lines: int, spins: int = 0) -> str:
+    """Kill a writer somewhere after so many lines; return all that it said before."""
+    assert writer.stdout is not None
+    assert writer.stderr is not None
+    said = "".join(writer.stdout.readline() for _ in range(lines))
+    for _ in range(spins):  # somewhere into the next append
+        pass
+    writer.kill()
+    with writer:
+        return said + writer.stdout.read()
+
+
 def acknowledged(lines: str) -> dict[str, int]:
     """Index by decision id; a line that was cut off by a kill was not acknowledged."""
     pairs = [line.split() for line in lines.splitlines(keepends=True) if line.endswith("\n")]
@@ -69,14 +81,9 @@ def kill_and_look(folder: Path, times: int, seed: int) -> None:
     for round_number in range(1, times + 1):
         options = {"batch": chance.choice([1, 3, 16]), "padding": chance.choice([0, 9000, 40_000])}
         writer = appender(folder, 100_000 * round_number, 50_000, **options)
-        assert writer.stdout is not None
-        lines = "".join(writer.stdout.readline() for _ in range(chance.randint(1, 60)))
-        for _ in range(chance.randint(0, 20_000)):  # somewhere into the next append
-            pass
-        writer.send_signal(signal.SIGKILL)
-        rest, _ = writer.communicate()
+        said = killed(writer, chance.randint(1, 60), chance.randint(0, 20_000))
         assert writer.returncode == -signal.SIGKILL
-        new = acknowledged(lines + rest)
+        new = acknowledged(said)
         promised |= new
         require_recorded(folder, new, signatures=False)
     require_recorded(folder, promised)
@@ -99,10 +106,7 @@ def test_writers_killed_while_others_write_leave_one_history(tmp_path: Path) -> 
     writers = [appender(tmp_path, 100_000 * number, 400, padding=9000) for number in range(1, 5)]
     promised: dict[str, int] = {}
     for writer in writers[:2]:
-        assert writer.stdout is not None
-        lines = "".join(writer.stdout.readline() for _ in range(20))
-        writer.kill()
-        promised |= acknowledged(lines + writer.communicate()[0])
+        promised |= acknowledged(killed(writer, 20))
     for writer in writers[2:]:
         lines, errors = writer.communicate()
         assert (writer.returncode, errors) == (0, "")

@@ -65,15 +65,10 @@ def three(opa: Path) -> Iterator[Three]:
         evaluators.server.close()
 
 
-@settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
-@given(GATES, st.lists(DOCUMENTS, min_size=1, max_size=16))
-def test_wasm_server_and_opa_eval_give_the_same_bytes(
-    three: Three, gate: str, documents: list[Json]
-) -> None:
+BATCHES = st.lists(DOCUMENTS, min_size=1, max_size=16)
+
+
+def check_agreement(three: Three, gate: str, documents: list[Json]) -> None:
     encoded = [canonical.encode(document) for document in documents]
 
     answers = [three.wasm.evaluate(gate, document) for document in encoded]
@@ -83,16 +78,27 @@ def test_wasm_server_and_opa_eval_give_the_same_bytes(
     assert three.by_eval(gate, documents) == answers
 
 
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(GATES, BATCHES)
+def test_wasm_server_and_opa_eval_give_the_same_bytes(
+    three: Three, gate: str, documents: list[Json]
+) -> None:
+    check_agreement(three, gate, documents)
+
+
+@pytest.mark.soak
+@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(GATES, BATCHES)
+def test_they_do_so_for_a_long_time(three: Three, gate: str, documents: list[Json]) -> None:
+    check_agreement(three, gate, documents)
+
+
 @pytest.mark.parametrize("gate", [gate.name for gate in BUNDLE.gates()])
 def test_every_gate_is_asked_once_at_least(three: Three, gate: str) -> None:
     """The property draws gates; this one leaves none out."""
-    documents: list[Json] = [{}, {"profile": "default", "stage": "production", "metrics": {}}]
-    encoded = [canonical.encode(document) for document in documents]
+    empty = {"profile": "default", "stage": "production", "metrics": {}}
 
-    answers = [three.wasm.evaluate(gate, document) for document in encoded]
-
-    assert [three.server.evaluate(gate, document) for document in encoded] == answers
-    assert three.by_eval(gate, documents) == answers
+    check_agreement(three, gate, [{}, empty])
 
 
 def test_the_generated_inputs_reach_every_verdict_and_status() -> None:

@@ -10,6 +10,7 @@ import pytest
 import wasmtime
 
 from engine.errors import PolicyError, UsageError
+from engine.policy import EVALUATORS, EvaluatorOptions
 from engine.policy.build import compile_policies
 from engine.policy.bundle import PolicyBundle
 from engine.policy.sources import sha256
@@ -56,6 +57,14 @@ def test_the_answer_is_canonical_and_sorted(bundle: PolicyBundle) -> None:
         b'"observed":null,"operator":"==","severity":"block","status":"unknown",'
         b'"waived_by":null}],"obligations":[],"verdict":"BLOCK","waivers":[]}'
     )
+
+
+def test_the_table_gives_it_by_its_word(bundle: PolicyBundle) -> None:
+    evaluator = EVALUATORS["wasm"](bundle, EvaluatorOptions(few=True))
+
+    assert (evaluator.kind, evaluator.opa_version) == ("wasm", bundle.opa_version)
+    assert json.loads(evaluator.evaluate("promotion", document(0.5)))["verdict"] == "BLOCK"
+    evaluator.close()
 
 
 def test_one_instance_answers_many_documents_alike(bundle: PolicyBundle) -> None:
@@ -148,44 +157,91 @@ def test_the_time_limit_holds_in_a_forked_process(opa: Path) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 42
 
 
+_ENTRYPOINTS = '{"promotion/decision": 0}'
+
+
+def module(
+    bundle: PolicyBundle,
+    *,
+    builtins: str = "{}",
+    entrypoints: str = _ENTRYPOINTS,
+    answer: str = "[]",
+    more: str = "",
+) -> PolicyBundle:
+    """``bundle`` with a module by nobody, which says what is given when it is asked."""
+    texts = [text.replace('"', '\\"') for text in (builtins, entrypoints, answer)]
+    data = [f'(data (i32.const {1024 * n}) "{text}\\00")' for n, text in enumerate(texts, 1)]
+    wasm = wasmtime.wat2wasm(
+        f"""
+        (module
+          (import "env" "memory" (memory 2))
+          {more}
+          {" ".join(data)}
+          (func (export "builtins") (result i32) i32.const 1024)
+          (func (export "entrypoints") (result i32) i32.const 2048)
+          (func (export "opa_json_dump") (param i32) (result i32) local.get 0)
+          (func (export "opa_json_parse") (param i32 i32) (result i32) local.get 0)
+          (func (export "opa_malloc") (param i32) (result i32) i32.const 8192)
+          (func (export "opa_heap_ptr_get") (result i32) i32.const 65536)
+          (func (export "opa_eval") (param i32 i32 i32 i32 i32 i32 i32) (result i32)
+            i32.const 3072))
+        """
+    )
+    return bundle_with(bundle, wasm=bytes(wasm))
+
+
 def test_a_module_that_needs_its_host_is_refused_at_load(bundle: PolicyBundle) -> None:
     """INV-EVAL-2: whoever built it, a module that could only fail when called is not run."""
-    wasm = wasmtime.wat2wasm(_HOSTED)
-
     with pytest.raises(PolicyError, match=r"needs built-ins of its host: time\.now_ns"):
-        evaluate(bundle_with(bundle, wasm=bytes(wasm)))
+        evaluate(module(bundle, builtins='{"time.now_ns": 0}'))
 
 
-_HOSTED = """
-(module
-  (import "env" "memory" (memory 2))
-  (data (i32.const 1024) "{\\"time.now_ns\\": 0}\\00")
-  (func (export "builtins") (result i32) i32.const 1024)
-  (func (export "entrypoints") (result i32) i32.const 1024)
-  (func (export "opa_json_dump") (param i32) (result i32) local.get 0)
-  (func (export "opa_json_parse") (param i32 i32) (result i32) local.get 0)
-  (func (export "opa_malloc") (param i32) (result i32) i32.const 4096)
-  (func (export "opa_heap_ptr_get") (result i32) i32.const 8192)
-  (func (export "opa_eval") (param i32 i32 i32 i32 i32 i32 i32) (result i32) i32.const 1024))
-"""
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"builtins": "["}, "Expecting value"),
+        ({"builtins": "1"}, "not iterable"),
+        ({"entrypoints": "1"}, "not iterable"),
+        ({"entrypoints": "{}"}, "has no entrypoint"),
+        ({"entrypoints": '["promotion/decision"]'}, "indices must be integers"),
+        ({"entrypoints": '{"promotion/decision": "x"}'}, "x"),
+        ({"entrypoints": '{"promotion/decision": 1e30}'}, "1e"),
+        ({"answer": "[]"}, "is undefined"),
+        ({"answer": "{}"}, "is undefined"),
+        ({"answer": "1"}, "is undefined"),
+        ({"answer": "["}, "Expecting value"),
+        ({"answer": "[{}]"}, "is undefined"),
+        ({"answer": '[{"result": 1}, {"result": 1}]'}, "is undefined"),
+        ({"answer": '[{"result": 1}]'}, "is no object"),
+        ({"answer": "[" * 900}, "Expecting value"),
+    ],
+)
+def test_a_module_that_answers_nonsense_is_refused(
+    bundle: PolicyBundle, given: dict[str, str], reason: str
+) -> None:
+    """A proof brings its own module: not every module is OPA's."""
+    with pytest.raises(PolicyError, match=reason):
+        evaluate(module(bundle, **given))
 
 
 def test_a_module_with_a_memory_of_its_own_is_refused(bundle: PolicyBundle) -> None:
     """Else the memory limit would be for the memory that it does not use."""
-    own = _HOSTED.replace("(data", "(memory $own 1) (data (memory 0)", 1)
-
     with pytest.raises(PolicyError, match=r"policy\.wasm: .*memor"):
-        evaluate(bundle_with(bundle, wasm=bytes(wasmtime.wat2wasm(own))))
+        evaluate(module(bundle, more="(memory $own 1)"))
 
 
 def test_a_module_whose_start_never_ends_is_cut_off(bundle: PolicyBundle) -> None:
-    endless = _HOSTED.replace("(data", "(func $s (loop br 0)) (start $s) (data", 1)
-    wasm = bytes(wasmtime.wat2wasm(endless))
-
-    evaluator = WasmEvaluator(bundle_with(bundle, wasm=wasm), cache=None, time_limit_s=0.2)
+    endless = module(bundle, more="(func $s (loop br 0)) (start $s)")
 
     with pytest.raises(PolicyError, match="ran longer"):
-        evaluator.evaluate("promotion", b"{}")
+        WasmEvaluator(endless, cache=None, time_limit_s=0.2).evaluate("promotion", b"{}")
+
+
+def test_an_import_that_opa_does_not_know_is_refused(bundle: PolicyBundle) -> None:
+    renamed = module(bundle).wasm.replace(b"memory", b"meMory", 1)
+
+    with pytest.raises(PolicyError, match=r"policy\.wasm: .*meMory"):
+        evaluate(bundle_with(bundle, wasm=renamed))
 
 
 @pytest.mark.parametrize("wasm", [b"", b"\0asm", b"not wasm at all"])

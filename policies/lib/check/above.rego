@@ -13,14 +13,21 @@ above(id) := {
 } if {
 	row := _rows[id]
 	metric := input.metrics[id]
-	severity := _sound(
-		metric.status, metric.age_s, row.max_age_s, object.get(metric, "n", 0),
-		object.get(row, "min_n", null), object.get(row, "severity", "block"),
-	)
+	metric.status == "ok"
+	age_s := metric.age_s
+	max_age_s := row.max_age_s
+	is_number(max_age_s)
+	age_s <= max_age_s
+	age_s >= _oldest_future_s
+	n := object.get(metric, "n", 0)
+	is_number(n)
+	n >= object.get(row, "min_n", null)
+	severity := row.severity
+	severity != "off"
 	object.get(row, "compare", "value") == "value"
-	value := metric.value
 	limit := row.limit
-	is_number(value)
+	value := metric.value
 	is_number(limit)
+	is_number(value)
 	value > limit
 } else := _result(id, id, ">")

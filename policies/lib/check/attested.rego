@@ -7,7 +7,7 @@ package lib.check
 attested(id, kind) := {
 	"id": id,
 	"status": _attested_status(row, observed),
-	"severity": _severity(object.get(row, "severity", "block")),
+	"severity": row.severity,
 	"operator": "==",
 	"observed": observed,
 	"limit": object.get(row, "limit", null),

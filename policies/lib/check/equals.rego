@@ -13,12 +13,19 @@ equals(id) := {
 } if {
 	row := _rows[id]
 	metric := input.metrics[id]
-	severity := _sound(
-		metric.status, metric.age_s, row.max_age_s, object.get(metric, "n", 0),
-		object.get(row, "min_n", null), object.get(row, "severity", "block"),
-	)
-	value := metric.value
+	metric.status == "ok"
+	age_s := metric.age_s
+	max_age_s := row.max_age_s
+	is_number(max_age_s)
+	age_s <= max_age_s
+	age_s >= _oldest_future_s
+	n := object.get(metric, "n", 0)
+	is_number(n)
+	n >= object.get(row, "min_n", null)
+	severity := row.severity
+	severity != "off"
 	limit := row.limit
+	value := metric.value
 	type_name(limit) in {"boolean", "number", "string"}
 	value == limit
 } else := _result(id, id, "==")

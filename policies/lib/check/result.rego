@@ -9,7 +9,7 @@ _result(id, metric_id, operator) := _judged(id, row, metric, operator, object.ge
 _judged(id, row, metric, operator, limit) := {
 	"id": id,
 	"status": _status(row, metric, operator, limit),
-	"severity": _severity(object.get(row, "severity", "block")),
+	"severity": row.severity,
 	"operator": operator,
 	"observed": object.get(metric, "value", null),
 	"limit": limit,
@@ -39,10 +39,11 @@ _weighed(row, metric, outcome) := "unknown" if {
 } else := "stale" if {
 	metric.age_s > row.max_age_s
 } else := "insufficient" if {
-	not _enough(object.get(metric, "n", 0), object.get(row, "min_n", null))
+	not _enough(row, metric)
 } else := outcome
 
-_enough(n, min_n) if {
+_enough(row, metric) if {
+	n := object.get(metric, "n", 0)
 	is_number(n)
-	n >= min_n
+	n >= object.get(row, "min_n", null)
 }

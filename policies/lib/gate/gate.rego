@@ -10,29 +10,37 @@ import data.lib.waiver
 # METADATA
 # description: |
 #   The answer of a release gate by rule release/v1 - PROMOTE, HOLD, BLOCK or ROLLBACK, with
-#   every check behind it, what must be done besides, and what became of the waivers.
-release(checks, obligations) := _answer(_release(marked), marked, obligations) if {
-	marked := waiver.mark(checks)
+#   every check of the `domains` (sets of checks) behind it, what must be done besides, and
+#   what became of the waivers.
+release(domains, obligations) := _answer(_release(checks), checks, obligations) if {
+	checks := waiver.mark(_by_id(domains))
 }
 
 # METADATA
 # description: The answer of an access gate by rule access/v1 - ALLOW or DENY; doubt is DENY.
-access(checks, obligations) := _answer(_access(marked), marked, obligations) if {
-	marked := waiver.mark(checks)
+access(domains, obligations) := _answer(_access(checks), checks, obligations) if {
+	checks := waiver.mark(_by_id(domains))
+}
+
+# By id, because OPA's Wasm sorts and hashes texts many times faster than whole checks.
+_by_id(domains) := {check.id: check |
+	some checks in domains
+	some check in checks
 }
 
 _answer(verdict, checks, obligations) := {
 	"verdict": verdict,
-	"checks": sort(checks),
+	"checks": [checks[id] | some id in sort([id | some id, _ in checks])],
 	"obligations": sort(obligations),
 	"waivers": waiver.report(checks),
 }
 
 # Statuses that count: those of checks that block and are not waived.
-_statuses(checks) := {check.status |
+_statuses(checks) := {status |
 	some check in checks
 	check.severity == "block"
 	check.waived_by == null
+	status := check.status
 }
 
 # Nothing that counts failed or is in doubt, and something passed.

@@ -3,6 +3,7 @@ package lib.gate
 _release(checks) := _release_verdict(checks, _statuses(checks))
 
 _release_verdict(checks, statuses) := "ROLLBACK" if {
+	input.stage == "production"
 	_rolls_back(checks)
 } else := "BLOCK" if {
 	"fail" in statuses
@@ -12,9 +13,8 @@ _release_verdict(checks, statuses) := "ROLLBACK" if {
 	input.stage in {"candidate", "production"}
 } else := "HOLD"
 
-# A check failed whose profile says that production must not keep running like this.
+# Whether a check failed of which the profile says that production must not go on like this.
 _rolls_back(checks) if {
-	input.stage == "production"
 	some check in checks
 	check.status == "fail"
 	check.severity == "block"

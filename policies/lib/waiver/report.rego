@@ -2,10 +2,10 @@ package lib.waiver
 
 # METADATA
 # description: |
-#   What became of each waiver that names the subject and one of these marked checks, and of
-#   each that names no check or no subject, wherever it was meant to apply; sorted.
+#   What became of each waiver that names the subject and one of these marked checks (by id), and
+#   of each that names no check or no subject, wherever it was meant to apply; sorted.
 report(checks) := sort({entry |
-	some waiver in input.waivers
+	some waiver in _waivers
 	_concerns(waiver, checks)
 	entry := {
 		"id": _written(waiver, "id"),
@@ -16,8 +16,7 @@ report(checks) := sort({entry |
 
 _concerns(waiver, checks) if {
 	_names_subject(waiver)
-	some check in checks
-	check.id == waiver.check
+	checks[waiver.check]
 } else if {
 	not _scoped(waiver)
 }
@@ -29,9 +28,7 @@ _status(waiver, checks) := "unscoped" if {
 } else := "unwaivable" if {
 	not _waivable(waiver)
 } else := "applied" if {
-	some check in checks
-	check.id == waiver.check
-	check.waived_by == waiver.id
+	checks[waiver.check].waived_by == waiver.id
 } else := "unused"
 
 _written(waiver, key) := object.get(waiver, key, null) if {

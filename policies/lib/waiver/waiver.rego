@@ -7,27 +7,26 @@
 package lib.waiver
 
 # METADATA
-# description: The checks, with `waived_by` set on each failing one that a waiver covers.
-mark(checks) := (checks - _covered(checks)) | {marked |
-	some check in _covered(checks)
-	marked := object.union(check, {"waived_by": min(_in_force[check.id])})
-}
-
-_covered(checks) := {check |
-	some id, _ in _in_force
-	some check in checks
-	check.id == id
-	check.status == "fail"
-}
+# description: |
+#   The `checks` (by id), with `waived_by` set on each failing one that a waiver covers.
+mark(checks) := object.union(checks, {id: marked |
+	some id, waivers in _in_force
+	checks[id].status == "fail"
+	marked := object.union(checks[id], {"waived_by": min(waivers)})
+})
 
 # Ids of the waivers that may be used, by the check that they name.
 _in_force[waiver.check] contains waiver.id if {
-	some waiver in input.waivers
+	some waiver in _waivers
 	_scoped(waiver)
 	_names_subject(waiver)
 	_unexpired(waiver)
 	_waivable(waiver)
 }
+
+_waivers := input.waivers if {
+	is_array(input.waivers)
+} else := []
 
 _scoped(waiver) if {
 	is_string(waiver.id)

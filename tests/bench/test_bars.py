@@ -1,0 +1,38 @@
+"""Bars are looked up by who runs against whom on how much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench import plans
+from bench.bars import BARS, Bar, bar_for
+from bench.scene import Scene
+
+TABLE = (Bar("ours", "theirs", 1.0, files=2_000), Bar("ours", "theirs", 8.0), Bar("a", "b", None))
+
+
+@pytest.mark.parametrize(
+    ("pair", "files", "expected"),
+    [
+        (("ours", "theirs"), 2_000, 1.0),
+        (("ours", "theirs"), None, 8.0),
+        (("ours", "theirs"), 200, None),
+        (("theirs", "ours"), 2_000, None),
+        (("a", "b"), None, None),
+    ],
+)
+def test_a_bar_counts_for_its_pair_and_its_size_only(
+    pair: tuple[str, str], files: int | None, expected: float | None
+) -> None:
+    assert bar_for(*pair, files, TABLE) == expected
+
+
+def test_every_bar_is_about_a_pair_that_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "m.json").write_text("{}")
+    scene = Scene(tmp_path, Path("conftest"), Path("opa"), names=frozenset({"m.json"}))
+    contests = (plan(scene) for plan in (plans.batch, plans.cold, plans.start))
+    measured = {(pair, contest.files is not None) for contest in contests for pair in contest.pairs}
+    assert {((bar.ours, bar.theirs), bar.files is not None) for bar in BARS} == measured
