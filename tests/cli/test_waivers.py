@@ -1,0 +1,113 @@
+"""Waivers live in policy data: scoped, reasoned, expiring, and always visible."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.model import Json
+from engine.times import write_time
+from tests.cli.conftest import Answer, Engine
+
+SOON = write_time(datetime.now(UTC) + timedelta(days=7))
+PAST = "2026-01-01T00:00:00Z"
+
+
+def waiver(**changes: Json) -> Json:
+    return {
+        "id": "W-1",
+        "check": "data.contract_break",
+        "subject": {"name": "scoring-model"},
+        "reason": "consumers migrated, removal announced",
+        "approvers": ["release manager"],
+        "expires_at": SOON,
+        **changes,
+    }
+
+
+@pytest.fixture
+def decide_with(engine: Engine) -> Engine:
+    """Decide an example whose only failing check is the contract break."""
+    document = engine("example", "promote").json
+    document["metrics"]["data.contract_break"] = True
+
+    def call(*waivers: Json) -> Answer:
+        folder = Path("own/waivers")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "data.yaml").write_text(json.dumps({"waivers": list(waivers)}))
+        return engine(
+            "decide", "-", "--policies", "own", "--format", "json",
+            stdin=json.dumps(document).encode(),
+        )  # fmt: skip
+
+    return call
+
+
+def test_a_waived_finding_promotes_and_stays_visible(decide_with: Engine, engine: Engine) -> None:
+    """INV-WAIVER-3: the finding is still there, with the waiver that covers it."""
+    answer = decide_with(waiver())
+    assert (answer.code, answer.json["verdict"]) == (0, "PROMOTE")
+    found = next(each for each in answer.json["checks"] if each["id"] == "data.contract_break")
+    assert (found["status"], found["waived_by"]) == ("fail", "W-1")
+    (used,) = answer.json["waivers"]
+    assert (used["status"], used["reason"]) == ("applied", "consumers migrated, removal announced")
+    assert answer.json["reason"] == "29 blocking checks passed, 1 by waiver"
+    told = engine("explain", answer.json["decision_id"])
+    assert "waived  data.contract_break" in told.out
+    assert "waiver W-1 applied for data.contract_break, until " in told.out
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"expires_at": PAST}, "expired"),
+        ({"check": "data.schema_drift"}, "unused"),
+        ({"check": "privacy.pii_findings"}, "unwaivable"),
+        ({"subject": {}}, "unscoped"),
+        ({"subject": None}, "unscoped"),
+        ({"check": None}, "unscoped"),
+    ],
+)
+def test_a_waiver_that_does_not_cover_is_reported(
+    decide_with: Engine, changes: dict[str, Json], status: str
+) -> None:
+    """INV-WAIVER-1, INV-WAIVER-4: outside its scope, its time and its check it does nothing."""
+    answer = decide_with(waiver(**changes))
+    assert (answer.code, answer.json["verdict"]) == (1, "BLOCK")
+    assert [use["status"] for use in answer.json["waivers"]] == [status]
+
+
+def test_a_waiver_for_another_subject_is_no_news(decide_with: Engine) -> None:
+    answer = decide_with(waiver(subject={"name": "other"}), waiver(id="W-2", subject={
+        "name": "scoring-model", "version": "9.9"}))  # fmt: skip
+    assert (answer.code, answer.json["waivers"]) == (1, [])
+
+
+def test_missing_evidence_cannot_be_waived(engine: Engine, decide_with: Engine) -> None:
+    """INV-WAIVER-2: a waiver accepts a finding; nothing was found here."""
+    decide_with(waiver())
+    document = engine("example", "promote").json
+    del document["metrics"]["data.contract_break"]
+    answer = engine(
+        "decide", "-", "--policies", "own", "--format", "json", stdin=json.dumps(document).encode()
+    )
+    assert (answer.code, answer.json["verdict"]) == (5, "HOLD")
+    assert [use["status"] for use in answer.json["waivers"]] == ["unused"]
+
+
+def test_a_waiver_whose_end_cannot_be_read_is_an_error(decide_with: Engine) -> None:
+    answer = decide_with(waiver(expires_at="next week"))
+    assert answer.code == 2
+    assert "own/waivers/data.yaml:1" in answer.err
+
+
+def test_waivers_are_covered_by_the_policy_digest(engine: Engine, decide_with: Engine) -> None:
+    shown = [
+        engine("ledger", "show", decide_with(each).json["decision_id"]).json["predicate"]["policy"]
+        for each in (waiver(), waiver(reason="another"))
+    ]
+    assert shown[0]["digest"] != shown[1]["digest"]
+    assert shown[0]["revision"] == shown[1]["revision"]
