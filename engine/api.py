@@ -57,7 +57,8 @@ def decide(
     from engine.documents import parse
     from engine.errors import UsageError
     from engine.evidence import Question, gather
-    from engine.policy.bundle import load_policies, shipped_folder
+    from engine.policy.bundle import shipped_folder
+    from engine.policy.overlay import load_policies
     from engine.policy.wasm import WasmEvaluator
 
     if (ledger is None) != (key is None):

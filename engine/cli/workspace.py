@@ -71,7 +71,7 @@ def open_policies(config: Config, shell: Shell) -> PolicyBundle:
 def policies_in(folder: Path, shell: Shell) -> PolicyBundle:
     """Return the shipped policies with ``folder`` laid over; Rego in it needs OPA."""
     from engine.policy.build import find_opa
-    from engine.policy.bundle import load_policies
+    from engine.policy.overlay import load_policies
 
     return load_policies(folder, opa=lambda: find_opa(shell.environ, shell.here))
 

@@ -22,7 +22,6 @@ __all__ = [
     "CheckInfo",
     "GateInfo",
     "PolicyBundle",
-    "load_policies",
     "opened",
     "shipped_bundle",
     "shipped_folder",
@@ -263,25 +262,3 @@ def shipped_bundle() -> PolicyBundle:
         PolicyError: The installation is broken.
     """
     return opened(_PACKAGE / "_data", shipped_folder("policies"))
-
-
-def load_policies(directory: Path | None, *, opa: Path | Callable[[], Path] | None) -> PolicyBundle:
-    """Return the shipped policy with the files of ``directory`` laid over it.
-
-    A file replaces the shipped one of the same path, or is added. Changed data needs no OPA;
-    changed Rego is compiled. A folder that ``engine policy build`` wrote is taken as it is.
-
-    Args:
-        directory: Laid out as ``policies/``; None gives the shipped policy.
-        opa: OPA's binary, or what finds it once changed Rego needs it; None when there is none.
-
-    Raises:
-        UsageError: No such folder, or no policy in it.
-        ConfigError: Data is wrong; says file, line and key.
-        PolicyBuildError: Rego does not compile, or would have to be and there is no OPA.
-    """
-    if directory is None:
-        return shipped_bundle()
-    from engine.policy import overlay
-
-    return overlay.load(directory, opa)

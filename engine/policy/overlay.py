@@ -21,8 +21,23 @@ from engine.policy.bundle import (
 from engine.policy.sources import Source, Sources
 
 
-def load(directory: Path, opa: Path | Callable[[], Path] | None) -> PolicyBundle:
-    """Return the bundle of ``directory``; see :func:`engine.policy.bundle.load_policies`."""
+def load_policies(directory: Path | None, *, opa: Path | Callable[[], Path] | None) -> PolicyBundle:
+    """Return the shipped policy with the files of ``directory`` laid over it.
+
+    A file replaces the shipped one of the same path, or is added. Changed data needs no OPA;
+    changed Rego is compiled. A folder that ``engine policy build`` wrote is taken as it is.
+
+    Args:
+        directory: Laid out as ``policies/``; None gives the shipped policy.
+        opa: OPA's binary, or what finds it once changed Rego needs it; None when there is none.
+
+    Raises:
+        UsageError: No such folder, or no policy in it.
+        ConfigError: Data is wrong; says file, line and key.
+        PolicyBuildError: Rego does not compile, or would have to be and there is no OPA.
+    """
+    if directory is None:
+        return shipped_bundle()
     if (directory / MANIFEST).is_file():
         return opened(directory, directory / "policies")
     shipped = shipped_bundle()

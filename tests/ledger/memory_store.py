@@ -13,9 +13,13 @@ from copy import deepcopy
 from pathlib import Path
 
 from engine.errors import LedgerError
-from engine.ledger.contract import Blob
+from engine.ledger.contract import Blob, Draft
+from engine.ledger.created import created_entry
+from engine.ledger.merkle_ledger import MerkleLedger
 from engine.ledger.store import DecisionRow, EntryRow, Rows, node_position
 from engine.merkle import GENESIS_CHAIN
+from engine.signers.ed25519 import Ed25519Signer
+from tests.ledger.scribe import CREATED_AT, KEY
 
 
 class MemoryReader:
@@ -162,3 +166,13 @@ class MemoryStore:
 
     def close(self) -> None:
         self._pending = None
+
+
+def begun(store: MemoryStore, signer: Ed25519Signer = KEY) -> MerkleLedger:
+    """A ledger over a store in memory, with entry 0 in it."""
+    ledger_id = "5e" * 16
+    store.create(ledger_id)
+    ledger = MerkleLedger(store, ledger_id, signer, None)
+    entry = created_entry(ledger_id, CREATED_AT, signer)
+    ledger.create(Draft(None, None, None, lambda _place: entry))
+    return ledger

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import LedgerBusyError, LedgerError, RollbackError, VerificationError
-from engine.ledger.sqlite_reader import SqliteReader, explained, subject_hash
+from engine.errors import LedgerError, RollbackError
 from engine.ledger.sqlite_store import SqliteStore
 from engine.ledger.store import DecisionRow, EntryRow, Rows
 from tests.ledger.scribe import KEY, decision, open_at, predicate
@@ -146,60 +145,6 @@ def test_attempts_are_counted_on_while_subjects_go_over_into_the_large_index(
     assert said == [1 + number // 3 for number in range(30)]
     assert sum(counts) == 30
     assert counts[0] >= 20
-
-
-def test_a_subject_and_a_gate_are_not_one_text() -> None:
-    assert subject_hash("a", "b") != subject_hash("b", "a")
-    assert -(1 << 63) <= subject_hash("a", "b") < 1 << 63
-
-
-# -- SQLite's errors, made by SQLite ---------------------------------------------------------
-
-
-def test_a_full_disk_is_called_one(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as connection:
-        connection.execute("CREATE TABLE t (body BLOB)")
-        connection.execute("PRAGMA max_page_count = 3")
-        with pytest.raises(sqlite3.Error) as caught:
-            connection.execute("INSERT INTO t VALUES (zeroblob(99999))")
-
-    said = explained(caught.value, "a.db", "writing")
-    assert type(said) is LedgerError
-    assert "a.db: writing: the disk is full" in said.message
-
-
-def test_a_database_that_another_program_holds_is_busy(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
-        holder.execute("CREATE TABLE t (body BLOB)")
-        holder.execute("BEGIN EXCLUSIVE")
-        refused = pytest.raises(sqlite3.Error)
-        with closing(sqlite3.connect(path, timeout=0)) as other, refused as caught:
-            other.execute("SELECT * FROM t")
-
-    assert isinstance(explained(caught.value, "a.db", "reading"), LedgerBusyError)
-
-
-def test_a_damaged_page_is_not_genuine(tmp_path: Path) -> None:
-    with closing(open_at(tmp_path)) as ledger:
-        ledger.append([decision(number, padding=20_000) for number in range(1, 30)])
-    path = tmp_path / "ledger.db"
-    content = bytearray(path.read_bytes())
-    for page in range(20, len(content) // 8192):
-        content[page * 8192 : page * 8192 + 100] = b"\xff" * 100
-    path.write_bytes(content)
-
-    with pytest.raises(VerificationError), closing(open_at(tmp_path, signer=None)) as ledger:
-        ledger.verify()
-
-
-def test_what_sqlite_cannot_say_in_a_code_is_still_an_error_of_ours() -> None:
-    with closing(sqlite3.connect(":memory:")) as connection:
-        reader = SqliteReader(connection, "memory")
-        with pytest.raises(LedgerError, match="memory: reading: SQLite refused"):
-            reader.tip()
-    with pytest.raises(LedgerError, match="the ledger is closed"):
-        reader.tip()
 
 
 def test_a_transaction_that_breaks_the_order_adds_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from engine.errors import ConfigError, PolicyBuildError, PolicyError, UsageError
 from engine.policy.build import build
-from engine.policy.bundle import PolicyBundle, load_policies, shipped_bundle
+from engine.policy.bundle import PolicyBundle, shipped_bundle
+from engine.policy.overlay import load_policies
 from engine.policy.wasm import WasmEvaluator
 
 from .toys import ROOT

@@ -1,0 +1,43 @@
+"""A private key in an environment variable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+)
+
+from engine.errors import KeyFileError
+from engine.signers.env import open_environment
+from tests.signers.pem import PRIVATE, pem
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda text: text,
+        lambda text: text.strip(),
+        lambda text: text.replace("\n", "\\n"),
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("\n", "\\r\\n"),
+        lambda text: f"\n  {text}\n\n",
+    ],
+)
+def test_a_key_in_the_environment_may_be_on_one_line(spell: Callable[[str], str]) -> None:
+    signer = open_environment({"ENGINE_KEY": spell(pem().decode())})
+
+    assert signer.public_key == PRIVATE.public_key().public_bytes_raw()
+
+
+@pytest.mark.parametrize("environment", [{}, {"ENGINE_KEY": ""}, {"ENGINE_KEY": " \n"}])
+def test_a_variable_that_is_not_set_is_named(environment: dict[str, str]) -> None:
+    with pytest.raises(KeyFileError, match=r"\$ENGINE_KEY is not set"):
+        open_environment(environment)
+
+
+def test_a_variable_that_holds_no_key_is_named() -> None:
+    for value in ("garbage", "\udcff", pem(how=BestAvailableEncryption(b"password")).decode()):
+        with pytest.raises(KeyFileError, match=r"^\$CI_KEY: "):
+            open_environment({"CI_KEY": value}, "CI_KEY")
