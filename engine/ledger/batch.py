@@ -102,7 +102,7 @@ class Batch:
         return self.rows.entries[at], self.rows.entries[at - 1].chain if at else self._chain
 
     def __contains__(self, index: int) -> bool:
-        return index >= self._first
+        return self._first <= index < self.edge.size
 
     def _recorded(self, decision_id: str | None, said: _Said) -> int | None:
         if decision_id is None:

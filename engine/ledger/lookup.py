@@ -20,7 +20,7 @@ def find(reader: Reader, decision_id: str) -> int:
     Raises:
         NotRecordedError: No such decision, or several; names the nearest.
     """
-    wanted = decision_id.strip()
+    wanted = decision_id.strip().lower()
     index = reader.index_of(wanted)
     if index is not None:
         return index

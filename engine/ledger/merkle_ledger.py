@@ -124,9 +124,10 @@ class MerkleLedger:
             for unit in units:
                 try:
                     places = batch.add(unit.drafts)
-                    found.append((unit, [_locate(batch, view, *place) for place in places]))
                 except Exception as error:  # noqa: BLE001  belongs to this unit alone
                     unit.error = error
+                else:  # its rows are in the batch: what fails from here on fails all
+                    found.append((unit, [_locate(batch, view, *place) for place in places]))
             if batch.rows.entries:
                 self._store.add(batch.rows)
         except BaseException:

@@ -12,6 +12,7 @@ from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import (
     KEY,
     decision,
+    decision_id,
     key,
 )
 
@@ -93,3 +94,18 @@ def test_an_interrupt_in_a_build_records_nothing_and_the_ledger_goes_on() -> Non
 
     assert ledger.size() == 1
     assert ledger.append([decision(2)])[0].index == 1
+
+
+def test_a_record_that_cannot_be_read_back_stops_the_whole_commit() -> None:
+    """Its rows are in the transaction by then: to go on would record what was refused."""
+    store = MemoryStore()
+    ledger = begun(store)
+    ledger.append([decision(1)])
+    lost = store.reader().rows.decisions
+    lost.append(lost[0]._replace(decision_id=decision_id(7), leaf_index=9))
+
+    with pytest.raises(NotRecordedError, match="there is no entry 9"):
+        ledger.append_each([decision(2), decision(7)])
+
+    assert ledger.size() == 2
+    assert ledger.append([decision(3)])[0].index == 2

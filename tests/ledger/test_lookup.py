@@ -28,7 +28,7 @@ def reader() -> MemoryReader:
 
 @pytest.mark.parametrize(
     ("wanted", "index"),
-    [(IDS[0], 1), (f" {IDS[3]}\n", 4), (IDS[2][:11], 3), ("019b0000", 4), (IDS[1][:-1] + "2", 2)],
+    [(IDS[0], 1), (f" {IDS[3]}\n", 4), (IDS[2][:11], 3), ("019b0000", 4), (IDS[1].upper(), 2)],
 )
 def test_an_id_or_its_unique_start_is_found(reader: MemoryReader, wanted: str, index: int) -> None:
     assert find(reader, wanted) == index
