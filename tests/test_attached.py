@@ -137,6 +137,31 @@ def test_an_unwaivable_check_is_not_waived() -> None:
 
     assert verify(prove(policy=waivable, case=failing), [KEY.public]).verdict == "PROMOTE"
     refuse(prove(policy=strict, case=failing), "says that it cannot be")
+    fine = Case(metrics={"m": metric(0), "p": metric(0)})
+    assert verify(prove(policy=strict, case=fine), [KEY.public]).verdict == "PROMOTE"
+
+
+def test_the_rule_is_the_gates() -> None:
+    def judge_otherwise(predicate: dict[str, Any]) -> None:
+        predicate.update(verdict_rule="access/v1", verdict="ALLOW")
+
+    refuse(prove(judge_otherwise), "decides by another rule")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"relaxations_allowed": value} for value in ("ephemeral_ledger", None, {"a": 1})),
+        *({"decision_ttl_s": value} for value in (None, "86400", True, -1, 2**40)),
+    ],
+    ids=str,
+)
+def test_a_profile_says_what_it_allows_and_for_how_long(change: dict[str, Json]) -> None:
+    class Odd(Policy):
+        def profile(self) -> dict[str, Json]:
+            return super().profile() | change
+
+    refuse(prove(policy=Odd(checks=POLICY.checks)), "what it allows and for how long")
 
 
 def test_a_check_without_a_row_blocks_and_is_unknown() -> None:

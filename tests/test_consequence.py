@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from engine.errors import VerificationError
-from engine.model import Json
+from engine.model import Json, Subject
 from engine.verify import verify
-from tests.simulator import Case, Key, Ledger, Policy, limit, metric
+from tests.simulator import ARTIFACT, Case, Key, Ledger, Policy, limit, metric
 
 KEY = Key("release")
 POLICY = Policy()
@@ -196,6 +196,13 @@ def test_without_an_artifact_the_subject_is_the_input() -> None:
         "another subject",
     )
     refuse(prove(case=case, edit_statement=_subject({"annotations": None})), "another subject")
+
+
+def test_a_subject_may_have_no_version() -> None:
+    subject: dict[str, Json] = {"name": "scoring-model", "digest": {"sha256": ARTIFACT}}
+    record = prove(case=Case(subject=subject))
+
+    assert verify(record, [KEY.public]).subject == Subject("scoring-model", None, ARTIFACT)
 
 
 def test_the_age_of_a_switch_follows_from_its_times_too() -> None:

@@ -76,7 +76,7 @@ def test_another_shape_is_refused(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(b"[]", id="no object"),
+        *(pytest.param(data, id=f"{data!r}") for data in (b"[]", b"5", b"null", b'"gate"')),
         pytest.param(canonical.encode(document()) + b"\n", id="line break after it"),
         pytest.param(canonical.encode(document()).replace(b":512", b":512.0"), id="512.0"),
         pytest.param(canonical.encode(document()).replace(b":512", b":5.12e2"), id="5.12e2"),
@@ -126,6 +126,7 @@ def test_a_waiver_covers_its_check_and_its_subject_until_it_expires(
     [
         {"remaining_s": 100, "expires_at": "2026-11-01T00:00:00Z"},
         {"remaining_s": 100, "expires_at": "soon"},
+        {"remaining_s": 0, "expires_at": "2026-12-01T00:00:00Z"},
         {"remaining_s": 100},
         {"remaining_s": True, "expires_at": "2026-12-01T00:00:00Z"},
         {"remaining_s": "100", "expires_at": "2026-12-01T00:00:00Z"},
@@ -206,6 +207,21 @@ def test_a_check_that_says_otherwise_is_refused(change: dict[str, Json]) -> None
         require_observed(check(**change), read())
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"n": 1}, "n"),
+        ({"n": ...}, "n"),
+        ({"baseline": 1}, "baseline"),
+        ({"n": 1, "ci": 1}, "ci, n"),
+    ],
+    ids=str,
+)
+def test_what_is_said_otherwise_is_named(change: dict[str, Json], named: str) -> None:
+    with pytest.raises(VerificationError, match=f"says {named} otherwise than the input"):
+        require_observed(check(**change), read())
+
+
 def test_true_is_not_one() -> None:
     with pytest.raises(VerificationError, match="observed 1"):
         require_observed(check("ethics.consent", observed=1), read())
@@ -237,6 +253,10 @@ def test_an_attested_check_needs_an_attestation() -> None:
 
     require_observed(stated | {"observed": True}, read(attestations=[ATTESTATION]))
     require_observed(stated | {"observed": None}, read())
+    require_observed(stated | {"observed": None}, read(attestations=[ATTESTATION]))
+    for observed in (False, 1):
+        with pytest.raises(VerificationError, match="observed"):
+            require_observed(stated | {"observed": observed}, read(attestations=[ATTESTATION]))
     for observed in (True, False, 1):
         with pytest.raises(VerificationError, match="observed"):
             require_observed(stated | {"observed": observed}, read())
@@ -260,6 +280,13 @@ def test_an_age_is_the_time_between_observation_and_decision(change: dict[str, J
 
     with pytest.raises(VerificationError, match="metric 'm'"):
         require_ages(read(metrics=metrics | {"m": metric(1) | {"age_s": 0} | change}))
+
+
+@pytest.mark.parametrize("missing", ["age_s", "observed_at"])
+def test_one_of_the_two_times_is_not_enough(missing: str) -> None:
+    half = {key: value for key, value in metric(1).items() if key != missing}
+    with pytest.raises(VerificationError, match="metric 'm'"):
+        require_ages(read(metrics={"m": half}))
 
 
 def test_fractions_of_a_second_count_downwards() -> None:
@@ -289,6 +316,7 @@ def test_numbers_are_the_same_when_they_are_equal(one: float, other: float) -> N
     ("one", "other"),
     [
         *((True, 1), (0, False), (None, False), ("1", 1), ([], {}), ([1], [1, 1])),
+        *(([1], [True]), ([[0]], [[False]])),
         *(({"a": 1}, {"b": 1}), ({"a": 1}, {"a": True}), ({}, {"a": None})),
     ],
 )

@@ -203,6 +203,16 @@ def test_the_input_of_another_decision_is_refused() -> None:
     refuse(replace(BUNDLE, attachments={**BUNDLE.attachments, "input": other["input"]}), "input")
 
 
+def test_an_input_that_differs_where_no_check_looks_is_refused() -> None:
+    given = BUNDLE.attachments
+    other = given["input"].replace(b"never evaluated", b"read by nobody!")
+    assert len(other) == len(given["input"])
+    assert other != given["input"]
+    for change in ({"input": other}, {"salt": bytes(32)}):
+        forged = replace(BUNDLE, attachments={**given, **change})
+        refuse(forged, "not the one that the record was made from")
+
+
 def test_a_salt_cannot_take_bytes_from_the_input() -> None:
     salt, document = BUNDLE.attachments["salt"], BUNDLE.attachments["input"]
     moved = {"salt": salt + document[:1], "input": document[1:]}

@@ -29,13 +29,13 @@ results := [result |
 
 releases := [verdict |
 	some case in data.answers
-	verdict := gate.release(_set_of(case.checks), set()).verdict with input as case.input
+	verdict := gate.release({_set_of(case.checks)}, set()).verdict with input as case.input
 		with data.limits as case.limits
 ]
 
 accesses := [verdict |
 	some case in data.answers
-	verdict := gate.access(_set_of(case.checks), set()).verdict with input as case.input
+	verdict := gate.access({_set_of(case.checks)}, set()).verdict with input as case.input
 		with data.limits as case.limits
 ]
 
