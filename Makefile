@@ -59,7 +59,7 @@ layers: .venv/synced
 rego: $(OPA)
 	$(OPA) fmt --fail --list policies
 	$(BIN)/python tools/check_schema.py --check
-	$(OPA) check --strict --capabilities policies/capabilities.json -s schemas/opa policies
+	$(OPA) check --strict --capabilities policies/capabilities.json -s schemas/opa-input.schema.json policies
 	$(OPA) test --capabilities policies/capabilities.json --coverage --threshold 100 --fail-on-empty policies > /dev/null
 	@echo "policies: every line covered"
 

@@ -17,7 +17,6 @@ _encode = json.JSONEncoder(
 ).encode
 
 _DIGITS_AS_ZERO = bytes(0x30 if 0x30 <= byte <= 0x39 else byte for byte in range(256))
-_MAYBE_EXPONENT = re.compile(rb"e[+-][0-9]")
 # Where a number can begin in compact JSON; text that looks so too only costs time.
 _EXPONENT = re.compile(rb"(?:\A|[:,\[])-?[0-9.]+e[+-][0-9]")
 _LONG = re.compile(rb"(?:\A|[:,\[])-?[0-9]{16}")
@@ -28,7 +27,7 @@ def _may_differ(text: bytes) -> bool:
     """Whether ``text`` holds anything that JCS might write otherwise; may be true in vain."""
     if b".0," in text or b".0}" in text or b".0]" in text or text.endswith(b".0"):
         return True
-    if _MAYBE_EXPONENT.search(text) and _EXPONENT.search(text):
+    if (b"e-" in text or b"e+" in text) and _EXPONENT.search(text):
         return True
     if b"0000000000000000" in text.translate(_DIGITS_AS_ZERO) and _LONG.search(text):
         return True  # 16 digits may pass 2^53

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 from engine.model import Json, Status
 
@@ -31,22 +32,22 @@ def margin(check: Json) -> str | None:
 
     Negative past the limit; None where there is no distance (text, booleans, no value).
     """
-    distance = _distance(check)
-    return None if distance is None else _plain(distance)
-
-
-def _distance(check: Json) -> Decimal | None:
     observed, limit = check["observed"], check["limit"]
     if not (_is_number(observed) and _is_number(limit)):
         return None
-    observed, limit = Decimal(repr(observed)), Decimal(repr(limit))
-    match check["operator"]:
+    return _distance(check["operator"], observed, limit)
+
+
+@lru_cache(maxsize=4096)
+def _distance(operator: str, observed: float, limit: float) -> str | None:
+    room = Decimal(repr(limit)) - Decimal(repr(observed))
+    match operator:
         case "<=" | "<":
-            return limit - observed
+            return _plain(room)
         case ">=" | ">":
-            return observed - limit
+            return _plain(-room)
         case "==":
-            return -abs(observed - limit)
+            return _plain(-abs(room))
     return None
 
 

@@ -190,7 +190,7 @@ ANY_JSON = st.recursive(
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys((*FRESH, "n", "min_n", "ci"), ANY_JSON)))
 def test_any_check_has_a_status(change: dict[str, Json]) -> None:
-    """INV-GATE-1: whatever the evidence is, there is a status, and a pass has a reason."""
+    """INV-EVIDENCE-1: whatever the evidence is, there is a status, and a pass has a reason."""
     check = FRESH | change
     found = recompute_status(check, {"m": check})
 

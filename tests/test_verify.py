@@ -257,7 +257,7 @@ def test_a_checkpoint_of_something_else_is_refused() -> None:
     assert origin_of("a") == "governance-engine/a"
 
 
-# Imported decisions. INV-PROOF-1.
+# Imported decisions. INV-IMPORT-1.
 
 
 def test_an_imported_decision_is_the_decision_of_its_own_ledger() -> None:

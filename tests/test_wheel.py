@@ -27,9 +27,8 @@ def test_the_wheel_decides_in_an_empty_folder(wheel: Path, tmp_path: Path) -> No
     venv.create(environment)
     requirements = tmp_path / "requirements.txt"
     export = [UV, "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
-    subprocess.run(
-        [*export, "--output-file", str(requirements)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
-    )
+    locked = [*export, "--output-file", str(requirements)]
+    subprocess.run(locked, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     python = environment / "bin" / "python"
     install = [UV, "pip", "install", "--quiet", "--python", str(python)]
     subprocess.run([*install, "--require-hashes", "-r", str(requirements)], check=True)

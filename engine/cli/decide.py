@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -35,7 +36,7 @@ DESCRIPTION = (
 EXAMPLE = "  engine decide metrics.json --artifact dist/model.tar.gz --export proof.json"
 
 BATCH = 256
-BATCH_S = 0.05
+BATCH_S = 0.25
 CODES = {
     Verdict.PROMOTE: 0,
     Verdict.ALLOW: 0,
@@ -149,6 +150,9 @@ class _Call:
     since: float = 0.0
 
     def run(self) -> int:
+        # Decisions hold no cycles; looking for some in every batch took a tenth of the time.
+        gc.freeze()
+        gc.set_threshold(100_000)
         schema = _metrics_schema()
         artifact = digest_of(self.args.artifact) if self.args.artifact else None
         several = self.args.combine or len(self.args.paths) > 1 or Path(self.args.paths[0]).is_dir()

@@ -229,7 +229,7 @@ def test_the_smallest_checkpoint_that_covers_an_entry_is_given(ledger: Ledger) -
     )
 )
 def test_any_history_verifies(batches: list[list[tuple[int, str]]]) -> None:
-    """INV-LEDGER: whatever was appended in whatever batches, all that is stored follows."""
+    """INV-LEDGER-4: whatever was appended in whatever batches, all that is stored follows."""
     ledger = begun(MemoryStore())
     expected: dict[str, list[str]] = {}
     for batch in batches:

@@ -58,7 +58,7 @@ def require_recorded(
 
 
 def test_eight_processes_leave_no_gap_and_no_fork(tmp_path: Path) -> None:
-    """INV-LEDGER: 8 x 500 appends at once are 4,000 entries of one history."""
+    """INV-LEDGER-4: 8 x 500 appends at once are 4,000 entries of one history."""
     writers = [appender(tmp_path, 10_000 * number, 500, batch=4) for number in range(1, 9)]
     promised: dict[str, int] = {}
     for writer in writers:

@@ -11,7 +11,7 @@ from engine.merkle import Frontier
 
 @given(st.integers(0, 600))
 def test_nodes_are_numbered_in_the_order_in_which_they_complete(size: int) -> None:
-    """INV-LEDGER: the position of a node never depends on how far the tree has grown."""
+    """INV-LEDGER-5: the position of a node never depends on how far the tree has grown."""
     frontier = Frontier()
     positions = [
         node_position(level, index)

@@ -55,7 +55,7 @@ def is_acknowledgement(call: Call) -> bool:
 
 
 def test_every_acknowledgement_follows_the_sync_of_its_data(recording: Recording) -> None:
-    """INV-LEDGER: after a write to the log nothing is said until the log was synced."""
+    """INV-LEDGER-1: after a write to the log nothing is said until the log was synced."""
     log = str(recording.folder / "ledger.db-wal")
     unsynced = written = answers = 0
     for call in recording.calls:
@@ -108,7 +108,7 @@ def require_found_again(files: dict[Path, bytes], promised: dict[str, int], fold
 def test_what_was_synced_holds_all_that_was_acknowledged(
     recording: Recording, tmp_path: Path
 ) -> None:
-    """INV-LEDGER: a power cut loses nothing that was said, and leaves a ledger that verifies."""
+    """INV-LEDGER-1: a power cut loses nothing that was said, and leaves a ledger that verifies."""
     promised: dict[str, int] = {}
     moments = 0
     for disk, promised in crashes(recording):

@@ -20,18 +20,19 @@ at_least_baseline(id, metric_id) := {
 	max_age_s := row.max_age_s
 	is_number(max_age_s)
 	age_s <= max_age_s
-	age_s >= _oldest_future_s
+	age_s >= -300
 	n := object.get(metric, "n", 0)
 	is_number(n)
 	n >= object.get(row, "min_n", null)
-	severity := row.severity
-	severity != "off"
+	severity := {"block": "block", "warn": "warn"}[row.severity]
 	object.get(row, "compare", "value") == "value"
 	limit := metric.baseline
 	value := metric.value
 	is_number(limit)
 	is_number(value)
 	value >= limit
-} else := _judged(id, _row(id), metric, ">=", object.get(metric, "baseline", null)) if {
-	metric := _metric(metric_id)
-}
+} else := _result(id, metric_id, ">=", _baseline(metric_id))
+
+_baseline(metric_id) := baseline if {
+	baseline := input.metrics[metric_id].baseline
+} else := null

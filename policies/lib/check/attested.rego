@@ -6,22 +6,21 @@ package lib.check
 #   is decided on. There is nothing between present and absent, and absent is "unknown".
 attested(id, kind) := {
 	"id": id,
-	"status": _attested_status(row, observed),
-	"severity": row.severity,
+	"status": _attested_status(id, observed),
+	"severity": _severity(id),
 	"operator": "==",
 	"observed": observed,
-	"limit": object.get(row, "limit", null),
+	"limit": _limit(id),
 	"waived_by": null,
 } if {
-	row := _row(id)
 	observed := _attested(kind)
 }
 
-_attested_status(row, observed) := "off" if {
-	row.severity == "off"
+_attested_status(id, observed) := "off" if {
+	_severity(id) == "off"
 } else := "pass" if {
 	observed == true
-	row.limit == true
+	_limit(id) == true
 } else := "unknown"
 
 _attested(kind) if {

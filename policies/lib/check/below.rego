@@ -20,16 +20,15 @@ below(id, metric_id) := {
 	max_age_s := row.max_age_s
 	is_number(max_age_s)
 	age_s <= max_age_s
-	age_s >= _oldest_future_s
+	age_s >= -300
 	n := object.get(metric, "n", 0)
 	is_number(n)
 	n >= object.get(row, "min_n", null)
-	severity := row.severity
-	severity != "off"
+	severity := {"block": "block", "warn": "warn"}[row.severity]
 	object.get(row, "compare", "value") == "value"
 	limit := row.limit
 	value := metric.value
 	is_number(limit)
 	is_number(value)
 	value < limit
-} else := _result(id, metric_id, "<")
+} else := _result(id, metric_id, "<", _limit(id))

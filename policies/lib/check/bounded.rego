@@ -10,6 +10,7 @@ _bounded(operator, ci, limit) := outcome if {
 	outcome := _placed(operator, low, high, limit)
 } else := "insufficient"
 
+# Where an interval lies; undefined where the limit is inside it.
 _placed("<=", low, high, limit) := "pass" if {
 	high <= limit
 } else := "fail" if {
@@ -33,3 +34,5 @@ _placed(">", low, high, limit) := "pass" if {
 } else := "fail" if {
 	high <= limit
 }
+
+_placed("==", low, _, limit) := "pass" if low == limit

@@ -18,14 +18,13 @@ equals(id) := {
 	max_age_s := row.max_age_s
 	is_number(max_age_s)
 	age_s <= max_age_s
-	age_s >= _oldest_future_s
+	age_s >= -300
 	n := object.get(metric, "n", 0)
 	is_number(n)
 	n >= object.get(row, "min_n", null)
-	severity := row.severity
-	severity != "off"
+	severity := {"block": "block", "warn": "warn"}[row.severity]
 	limit := row.limit
 	value := metric.value
 	type_name(limit) in {"boolean", "number", "string"}
 	value == limit
-} else := _result(id, id, "==")
+} else := _result(id, id, "==", _limit(id))

@@ -4,7 +4,7 @@ package lib.check
 # description: |
 #   Passes while the series `id` (numbers, oldest first) is quiet. Two values in a row at
 #   or above the limit trip it, two in a row below clear it; in between it stays as it was.
-quiet(id) := _result(id, id, "quiet")
+quiet(id) := _result(id, id, "quiet", _limit(id))
 
 _watched(values, limit) := "unknown" if {
 	not _series(values, limit)

@@ -6,9 +6,11 @@ package lib.check
 #   of the profile. A check that is off stays off.
 unless(switch_id, result) := object.union(result, {"status": "exempt"}) if {
 	result.status != "off"
-	switch := _metric(switch_id)
+	switch := input.metrics[switch_id]
 	switch.value == true
-	row := _row(result.id)
-	_dated(row, switch)
-	switch.age_s <= row.max_age_s
+	switch.status == "ok"
+	max_age_s := _rows[result.id].max_age_s
+	is_number(max_age_s)
+	switch.age_s <= max_age_s
+	switch.age_s >= -300
 } else := result

@@ -31,6 +31,6 @@ _status(waiver, checks) := "unscoped" if {
 	checks[waiver.check].waived_by == waiver.id
 } else := "unused"
 
-_written(waiver, key) := object.get(waiver, key, null) if {
-	is_object(waiver)
+_written(waiver, key) := value if {
+	value := waiver[key]
 } else := null

@@ -24,9 +24,7 @@ _in_force[waiver.check] contains waiver.id if {
 	_waivable(waiver)
 }
 
-_waivers := input.waivers if {
-	is_array(input.waivers)
-} else := []
+_waivers := input.waivers if is_array(input.waivers)
 
 _scoped(waiver) if {
 	is_string(waiver.id)

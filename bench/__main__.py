@@ -1,0 +1,112 @@
+"""``python -m bench``: all contests, one table, exit code 1 when a bar is missed."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench import corpus, plans, report
+from bench.contests import Result, hold
+from bench.errors import BenchError
+from bench.fetch_conftest import version as conftest_version
+from bench.scene import BUNDLE, ROOT, Scene, set_up
+from tools.fetch_opa import version as opa_version
+
+OUT = Path(__file__).with_name("out")
+FILES, ROUNDS = 2_000, 5
+QUICK_FILES, QUICK_ROUNDS = 200, 2
+SMALL = 20
+"""Files of the scene where only one of them is decided."""
+SHORT_PER_LONG = 3
+"""Rounds of a contest of milliseconds, for each round of one of seconds."""
+
+
+def main(argv: Sequence[str]) -> int:
+    args = _parser().parse_args(argv)
+    sizes = args.files or [QUICK_FILES if args.quick else FILES]
+    rounds = args.rounds or (QUICK_ROUNDS if args.quick else ROUNDS)
+    scratch = OUT / f"scratch-{os.getpid()}"
+    scratch.mkdir(parents=True)
+    facts = _facts(rounds)
+    try:
+        scene = set_up(scratch, os.environ)
+        facts |= {"opa": opa_version(scene.opa), "conftest": conftest_version(scene.conftest)}
+        results = _contests(scene, args.only, sizes, rounds)
+    except BenchError as error:
+        say(f"bench: {error}")
+        return 1
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    facts["load_after"] = _load()
+    print(report.table(results, facts))
+    file = OUT / f"{facts['started_at'].replace(':', '')}.json"
+    file.write_text(json.dumps(report.document(results, facts), indent=2) + "\n")
+    say(f"bench: {file.relative_to(ROOT)}")
+    missed = [row for result in results for row in result.rows if row.is_missed]
+    return 1 if missed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help=f"{QUICK_FILES} files, {QUICK_ROUNDS} rounds"
+    )
+    parser.add_argument(
+        "--files", type=_count, nargs="+", metavar="N", help=f"how many, or several sizes ({FILES})"
+    )
+    parser.add_argument("--rounds", type=_count, metavar="N", help=f"how many count ({ROUNDS})")
+    parser.add_argument("--only", choices=("start", "cold", "batch"), help="one contest")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)
+
+
+def _contests(scene: Scene, only: str | None, sizes: Sequence[int], rounds: int) -> list[Result]:
+    many = rounds * SHORT_PER_LONG
+    asked = [("start", plans.start, SMALL, many), ("cold", plans.cold, SMALL, many)]
+    asked += [("batch", plans.batch, size, rounds) for size in sizes]
+    results: list[Result] = []
+    for name, plan, files, count in asked:
+        if only in (None, name):
+            scene, result = hold(scene, plan, files=files, rounds=count, say=say)
+            results.append(result)
+    return results
+
+
+def _facts(rounds: int) -> dict[str, Any]:
+    return {
+        "started_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "seed": corpus.SEED,
+        "rounds": rounds,
+        "bundle_sha256": hashlib.sha256(BUNDLE.read_bytes()).hexdigest(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+        "load_before": _load(),
+    }
+
+
+def _load() -> list[float]:
+    return [round(load, 2) for load in os.getloadavg()]
+
+
+def say(words: str) -> None:
+    """Narrate on standard error."""
+    print(words, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,40 @@
+"""What must be reached: one row per bar, and nothing about it anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A ratio that the engine must not exceed.
+
+    Attributes:
+        ours: Name of the contender that is ours.
+        theirs: Name of the one it is measured by.
+        at_most: Largest ratio of medians that passes; None where nothing is demanded yet.
+        files: Number of files the bar is about; None where every run measures the same.
+    """
+
+    ours: str
+    theirs: str
+    at_most: float | None
+    files: int | None = None
+
+
+BARS = (
+    Bar("engine decide DIR", "opa exec DIR", 1.0, files=2_000),
+    Bar("engine decide DIR", "conftest test DIR", 0.7, files=2_000),
+    Bar("engine decide FILE", "conftest test FILE", 8.0),
+    Bar("engine decide FILE, CI", "conftest test FILE", 8.0),
+    Bar("engine --version", "python -c pass", None),
+)
+
+
+def bar_for(ours: str, theirs: str, files: int | None, bars: Sequence[Bar] = BARS) -> float | None:
+    """Return the bar of a measurement; None where there is none, or one for another size."""
+    for bar in bars:
+        if (bar.ours, bar.theirs, bar.files) == (ours, theirs, files):
+            return bar.at_most
+    return None

@@ -1,0 +1,88 @@
+"""The contests: which commands do the same work. A new one is a function here."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+from bench.contests import Contender, Contest
+from bench.outcomes import of_conftest, of_engine, of_opa
+from bench.scene import BUNDLE, ENGINE, PREFIX, Scene
+
+_VERDICTS = (0, 1, 5, 6)
+_DENIED = (0, 1)
+
+
+def batch(scene: Scene) -> Contest:
+    """Many files. Ours validates, decides, signs, commits and prints; theirs evaluate."""
+    engine = Contender(
+        "engine decide DIR",
+        (ENGINE, "decide", "metrics", "--format", "jsonl"),
+        scene.environ,
+        codes=_VERDICTS,
+        read=of_engine,
+    )
+    opa = Contender(
+        "opa exec DIR",
+        (scene.opa, "exec", "--bundle", BUNDLE, "--decision", "promotion/decision", "inputs"),
+        scene.environ,
+        cwd=scene.home,
+        read=partial(of_opa, prefix=PREFIX),
+    )
+    conftest = _conftest(scene, "conftest test DIR", "inputs")
+    return Contest(
+        f"{len(scene.names):,} files",
+        (engine, opa, conftest),
+        ((engine.name, opa.name), (engine.name, conftest.name)),
+        expected=scene.names,
+        files=len(scene.names),
+    )
+
+
+def cold(scene: Scene) -> Contest:
+    """One file, as the gate step of a pipeline runs it: the whole process, from nothing."""
+    name = scene.one_name()
+    warmed = Contender(
+        "engine decide FILE",
+        (ENGINE, "decide", f"metrics/{name}", "--format", "jsonl"),
+        scene.environ,
+        codes=_VERDICTS,
+        read=of_engine,
+    )
+    in_ci = Contender(
+        "engine decide FILE, CI",
+        warmed.command,
+        scene.environ_ci,
+        codes=_VERDICTS,
+        read=of_engine,
+    )
+    conftest = _conftest(scene, "conftest test FILE", f"inputs/{PREFIX}{name}")
+    return Contest(
+        "one cold file",
+        (warmed, in_ci, conftest),
+        ((warmed.name, conftest.name), (in_ci.name, conftest.name)),
+        expected=frozenset((name,)),
+    )
+
+
+def start(scene: Scene) -> Contest:
+    """Nothing at all: what Python costs, and what we add to it."""
+    engine = Contender("engine --version", (ENGINE, "--version"), scene.environ, cwd=scene.home)
+    python = Contender(
+        "python -c pass", (sys.executable, "-c", "pass"), scene.environ, cwd=scene.home
+    )
+    return Contest("start", (engine, python), ((engine.name, python.name),))
+
+
+def _conftest(scene: Scene, name: str, path: str) -> Contender:
+    return Contender(
+        name,
+        (
+            *(scene.conftest, "test", "--namespace", "promotion", "--output", "json"),
+            *("--policy", "policy", "--data", "data", path),
+        ),
+        scene.environ,
+        cwd=scene.home,
+        codes=_DENIED,
+        read=partial(of_conftest, prefix=PREFIX),
+    )
