@@ -33,14 +33,17 @@ def _say(text: str) -> None:
 
 def _leave(code: int) -> None:
     """Exit with ``code``; a stream that cannot be flushed turns it into 3."""
+    import contextlib
     import os
 
     try:
         sys.stdout.flush()
     except BaseException:  # noqa: BLE001
         code = COULD_NOT_DECIDE
-        os._exit(code)
-    sys.exit(code)
+    # Everything is flushed and closed; taking the interpreter apart costs more than a decision.
+    with contextlib.suppress(BaseException):
+        sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -27,9 +27,10 @@ def _may_differ(text: bytes) -> bool:
     """Whether ``text`` holds anything that JCS might write otherwise; may be true in vain."""
     if b".0," in text or b".0}" in text or b".0]" in text or text.endswith(b".0"):
         return True
-    if (b"e-" in text or b"e+" in text) and _EXPONENT.search(text):
+    zeros = text.translate(_DIGITS_AS_ZERO)
+    if (b"0e-0" in zeros or b"0e+0" in zeros) and _EXPONENT.search(text):
         return True
-    if b"0000000000000000" in text.translate(_DIGITS_AS_ZERO) and _LONG.search(text):
+    if b"0000000000000000" in zeros and _LONG.search(text):
         return True  # 16 digits may pass 2^53
     return not text.isascii() and _BEYOND_BASIC_PLANE.search(text) is not None
 

@@ -7,7 +7,6 @@ no gate, no metric and no limit by name.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from engine import canonical
-from engine.envelope import seal
+from engine.envelope import open_envelope, seal
 from engine.errors import GovernanceError, PolicyError
 from engine.evidence import Input, Question
 from engine.inputs import salted_digest
@@ -76,7 +75,7 @@ def judge(
         PolicyError: The gate could not decide: no answer, one that is not exactly the checks
             that the gate declares, or a status or verdict that does not follow from them.
     """
-    answer = json.loads(evaluator.evaluate(question.gate, asked.encoded))
+    answer = evaluator.answer(question.gate, asked.encoded)
     profile = bundle.profile(question.profile)
     static = _static(bundle, question.gate, question.profile)
     metrics = asked.document["metrics"]
@@ -227,9 +226,12 @@ def record(
         LedgerError: Nothing was recorded.
         CommitError: What was appended may or may not be recorded.
     """
-    appended = ledger.append([_draft(judgement, signer, bundle) for judgement in judgements])
+    signed: dict[str, bytes] = {}
+    drafts = [_draft(judgement, signer, bundle, signed) for judgement in judgements]
+    places = ledger.append(drafts)
     return [
-        _decision(judgement, place) for judgement, place in zip(judgements, appended, strict=True)
+        _told(judgement, _signed(judgement, place, signed), place)
+        for judgement, place in zip(judgements, places, strict=True)
     ]
 
 
@@ -238,9 +240,14 @@ def unrecorded(judgement: Judgement) -> Decision:
     return _told(judgement, _statement(judgement, Place("dry-run", 1, None)), None)
 
 
-def _draft(judgement: Judgement, signer: Signer, bundle: PolicyBundle) -> Draft:
+def _draft(
+    judgement: Judgement, signer: Signer, bundle: PolicyBundle, signed: dict[str, bytes]
+) -> Draft:
+    """The entry to be; building it leaves the statement's bytes in ``signed``."""
+
     def build(place: Place) -> bytes:
-        return seal(_statement(judgement, place), signer.sign, signer.key_id)
+        payload = signed[judgement.decision_id] = _statement(judgement, place)
+        return seal(payload, signer.sign, signer.key_id)
 
     return Draft(
         decision_id=judgement.decision_id,
@@ -285,10 +292,11 @@ def _subject(judgement: Judgement) -> dict[str, Json]:
     return {**described, "annotations": annotations} if annotations else described
 
 
-def _decision(judgement: Judgement, place: Appended) -> Decision:
-    from engine.envelope import open_envelope
-
-    return _told(judgement, open_envelope(place.entry).payload, place)
+def _signed(judgement: Judgement, place: Appended, signed: dict[str, bytes]) -> bytes:
+    """The statement's bytes as they are in the ledger."""
+    if place.existing:
+        return open_envelope(place.entry).payload
+    return signed[judgement.decision_id]
 
 
 def _told(judgement: Judgement, signed: bytes, place: Appended | None) -> Decision:

@@ -36,13 +36,16 @@ class Tampering:
         self._path = path
         self._value = value
 
-    def evaluate(self, gate: str, document: bytes) -> bytes:
-        answer = json.loads(self._honest.evaluate(gate, document))
-        place = answer
+    def answer(self, gate: str, document: bytes) -> dict[str, Json]:
+        answer = self._honest.answer(gate, document)
+        place: Json = answer
         for step in self._path[:-1]:
             place = place[step]
         place[self._path[-1]] = self._value
-        return canonical.encode(answer)
+        return answer
+
+    def evaluate(self, gate: str, document: bytes) -> bytes:
+        return canonical.encode(self.answer(gate, document))
 
     def close(self) -> None:
         self._honest.close()

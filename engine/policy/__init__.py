@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from engine.model import Json
+
 if TYPE_CHECKING:
     from engine.policy.bundle import PolicyBundle
 
@@ -44,6 +46,10 @@ class Evaluator(Protocol):
             UsageError: The bundle has no such gate.
             PolicyError: There is no whole answer, for whatever reason. Nothing is decided.
         """
+        ...
+
+    def answer(self, gate: str, document: bytes) -> dict[str, Json]:
+        """Return what :meth:`evaluate` encodes, for a caller who compares nothing."""
         ...
 
     def close(self) -> None:

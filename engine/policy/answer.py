@@ -23,14 +23,26 @@ _HINT = "nothing is decided on an answer that is not whole; see `<gate>/decision
 
 
 def canonical_answer(result: Json, gate: GateInfo) -> bytes:
-    """Return a gate's decision object as canonical JSON, whoever evaluated it.
+    """Return :func:`whole_answer` as canonical JSON: what two evaluators are compared by.
+
+    Raises:
+        PolicyError: Not whole, or without a canonical form.
+    """
+    try:
+        return canonical.encode(whole_answer(result, gate))
+    except (ValueError, RecursionError) as error:
+        raise _wrong(gate, f"has no canonical form: {error}") from None
+
+
+def whole_answer(result: Json, gate: GateInfo) -> dict[str, Json]:
+    """Return a gate's decision object once it is whole, whoever evaluated it.
 
     Args:
         result: What OPA says ``<gate>/decision`` is.
         gate: The gate that was asked.
 
     Returns:
-        RFC 8785 bytes; checks sorted by id, obligations and waivers by id and check.
+        The object; checks sorted by id, obligations and waivers by id and check.
 
     Raises:
         PolicyError: Another shape, or the ids of the checks are not exactly the gate's
@@ -48,17 +60,12 @@ def canonical_answer(result: Json, gate: GateInfo) -> bytes:
     ):
         _demand(gate, what, entries, is_whole)
     _demand_complete(gate, [check["id"] for check in checks])
-    try:
-        return canonical.encode(
-            {
-                "verdict": result["verdict"],
-                "checks": sorted(checks, key=itemgetter("id")),
-                "obligations": sorted(obligations, key=_order),
-                "waivers": sorted(waivers, key=_order),
-            }
-        )
-    except (ValueError, RecursionError) as error:
-        raise _wrong(gate, f"has no canonical form: {error}") from None
+    return {
+        "verdict": result["verdict"],
+        "checks": sorted(checks, key=itemgetter("id")),
+        "obligations": sorted(obligations, key=_order),
+        "waivers": sorted(waivers, key=_order),
+    }
 
 
 def _wrong(gate: GateInfo, reason: str) -> PolicyError:

@@ -15,9 +15,10 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine import canonical
 from engine.errors import PolicyError
 from engine.model import Json
-from engine.policy.answer import canonical_answer
+from engine.policy.answer import whole_answer
 from engine.policy.module_cache import ModuleCache
 
 if TYPE_CHECKING:
@@ -79,7 +80,11 @@ class WasmEvaluator:
         self._ticker: _Ticker | None = None
 
     def evaluate(self, gate: str, document: bytes) -> bytes:
-        """Return the gate's decision on ``document`` as canonical JSON.
+        """Return :meth:`answer` as canonical JSON."""
+        return canonical.encode(self.answer(gate, document))
+
+    def answer(self, gate: str, document: bytes) -> dict[str, Json]:
+        """Return the gate's decision on ``document``.
 
         Args:
             gate: Name of a gate of the bundle.
@@ -94,7 +99,7 @@ class WasmEvaluator:
         info = self._bundle.gate(gate)
         match self._run(info.entrypoint, document):
             case [{"result": result}]:
-                return canonical_answer(result, info)
+                return whole_answer(result, info)
         raise PolicyError(f"gate {gate!r} is undefined for this input", "a gate must be total")
 
     def close(self) -> None:

@@ -422,12 +422,16 @@ class Saying:
     kind = "saying"
     opa_version = "1"
 
-    def __init__(self, answer: bytes) -> None:
-        self.answer = answer
+    def __init__(self, said: bytes) -> None:
+        self._said = said
         self.closed = False
 
-    def evaluate(self, _gate: str, _document: bytes) -> bytes:
-        return self.answer
+    def evaluate(self, gate: str, document: bytes) -> bytes:  # noqa: ARG002
+        return self._said
+
+    def answer(self, gate: str, document: bytes) -> dict[str, Json]:
+        answer: dict[str, Json] = json.loads(self.evaluate(gate, document))
+        return answer
 
     def close(self) -> None:
         self.closed = True
