@@ -46,8 +46,8 @@ STAGES = (
     Stage("assemble the Input", ("engine.evidence:gather",)),
     Stage("encode the Input", ("engine.evidence:canonical.encode",)),
     Stage("evaluate (OPA's Wasm)", ("engine.policy.wasm:_Instance.evaluate",)),
-    Stage("parse the answer", ("engine.policy.wasm:json.loads", "engine.decide:json.loads")),
-    Stage("check and order the answer", ("engine.policy.wasm:canonical_answer",)),
+    Stage("parse the answer", ("engine.policy.wasm:json.loads",)),
+    Stage("check and order the answer", ("engine.policy.wasm:whole_answer",)),
     Stage("join checks, write predicate", ("engine.decide:judge",)),
     Stage(
         "recompute status and verdict",

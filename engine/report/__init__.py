@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol, cast
 
 from engine.errors import UsageError, suggest
+from engine.margins import counterfactual, margin
 from engine.model import Decision, Json
 
 FORMATS = {
@@ -64,32 +66,36 @@ def format_named(name: str) -> Format:
 
 def check_document(check: Json, report: Report) -> dict[str, Json]:
     """Return one check as ``--format json`` writes it."""
-    from engine.margins import counterfactual, margin
-
-    texts = report.texts.get(check["id"], {})
-    distance = margin(check)
+    name, status = check["id"], check["status"]
+    texts = report.texts.get(name, _NO_TEXTS)
     return {
-        "id": check["id"],
-        "status": check["status"],
+        "id": name,
+        "status": status,
         "severity": check["severity"],
         "operator": check["operator"],
         "observed": check["observed"],
         "limit": check["limit"],
         "unit": check.get("unit"),
-        "margin": None if distance is None else _number(distance),
+        "margin": _number(margin(check)),
         "n": check.get("n"),
         "age_s": check.get("age_s"),
-        "title": texts.get("title", ""),
-        "why": texts.get("why", ""),
-        "fix": texts.get("fix", ""),
+        "title": texts["title"],
+        "why": texts["why"],
+        "fix": texts["fix"],
         "code": texts.get("code"),
-        "passes_when": counterfactual(check),
-        "off_because": report.reasons.get(check["id"]) if check["status"] == "off" else None,
+        "passes_when": None if status == "pass" else counterfactual(check),
+        "off_because": report.reasons.get(name) if status == "off" else None,
         "waived_by": check["waived_by"],
     }
 
 
-def _number(text: str) -> int | float:
+_NO_TEXTS: Mapping[str, str] = {"title": "", "why": "", "fix": ""}
+
+
+@lru_cache(maxsize=4096)
+def _number(text: str | None) -> int | float | None:
+    if text is None:
+        return None
     return float(text) if "." in text or "E" in text else int(text)
 
 

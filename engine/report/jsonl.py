@@ -6,11 +6,13 @@ import json
 
 from engine.report import Report, decision_document
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 def one(report: Report, *, explain: bool, width: int) -> str:  # noqa: ARG001
     """Return one line."""
     document = {"file": report.file, **decision_document(report)}
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return _encode(document) + "\n"
 
 
 def head() -> str:
