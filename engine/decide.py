@@ -382,4 +382,4 @@ def record_failure(
         said = {**predicate, "ledger": {"id": place.ledger_id}}
         return seal(statement([subject], DECISION_FAILED_TYPE, said), signer.sign, signer.key_id)
 
-    ledger.append([Draft(attempt_id, None, None, build)])
+    ledger.append([Draft(None, None, None, build)])

@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from engine.cli import workspace
 from engine.cli.printer import Printer
 from engine.cli.shell import Shell
+from engine.cli.workers import Workers, worth
 from engine.config import Config
 from engine.documents import Document, expand, read
 from engine.errors import DocumentError, GovernanceError, PolicyError, UsageError
@@ -66,12 +67,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", action="store_true", help="say why and what to do, for all")
     parser.add_argument("--dry-run", action="store_true", help="record nothing; never exits 0")
     parser.add_argument("--now", metavar="T", type=_instant, help="decide as of T; a dry run")
+    parser.add_argument("--jobs", type=_jobs, metavar="N", help="processes that judge")
     parser.add_argument("--emit-input", metavar="DIR", help="write what OPA sees, one file each")
 
 
 def _bytes(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 2**30:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes from 1 to 2^30")
+    return int(text)
+
+
+def _jobs(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 64")
     return int(text)
 
 
@@ -97,15 +105,39 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         relaxations=_relaxations(config, bundle),
     )
     bundle.profile(question.profile)
+    groups = list(_groups(args))
+    jobs = 1 if "-" in args.paths else args.jobs or worth(len(groups))
+    artifact = digest_of(args.artifact) if args.artifact else None
+    judge = _Judge(args, shell, config, bundle, question, artifact, few=len(groups) < 8)
+    several = len(groups) > 1 or (not args.combine and Path(args.paths[0]).is_dir())
+    if args.export:
+        _require_export(Path(args.export), several=several)
+    # Decisions hold no cycles; looking for some in every batch took a tenth of the time.
+    gc.freeze()
+    gc.set_threshold(100_000)
     with ExitStack() as stack:
-        few = not any(Path(path).is_dir() for path in args.paths) and len(args.paths) < 8
-        evaluator = stack.enter_context(workspace.open_evaluator(bundle, config, shell, few=few))
+        if jobs > 1:
+            judged = stack.enter_context(Workers(jobs, judge.open)).judged(groups)
+        else:
+            judge.open()
+            stack.callback(judge.close)
+            judged = ((names, judge(names)) for names in groups)
         recorder = None
         if not (args.dry_run or args.now):
             recorder = stack.enter_context(workspace.open_ledger_to_write(config, shell))
         printer = stack.enter_context(Printer(args, shell, bundle))
-        call = _Call(args, shell, config, bundle, question, evaluator, recorder, printer)
-        return call.run()
+        printer.start(several=several)
+        return _Call(args, shell, bundle, question, recorder, printer).run(judged)
+
+
+def _groups(args: argparse.Namespace) -> Iterator[list[str]]:
+    """The files of each decision."""
+    files = expand(args.paths)
+    if args.combine:
+        yield list(files)
+    else:
+        for name in files:
+            yield [name]
 
 
 def _no_contradiction(args: argparse.Namespace, config: Config) -> None:
@@ -134,58 +166,52 @@ def _relaxations(config: Config, bundle: PolicyBundle) -> tuple[str, ...]:
 
 
 @dataclass
-class _Call:
-    """One call of ``engine decide``: files in, batches through the ledger, lines out."""
+class _Judge:
+    """Files in, a verdict that nobody has seen yet out; or the error that stood against it."""
 
     args: argparse.Namespace
     shell: Shell
     config: Config
     bundle: PolicyBundle
     question: Question
-    evaluator: Evaluator
-    recorder: tuple[Ledger, Signer] | None
-    printer: Printer
-    codes: set[int] = field(default_factory=set)
-    waiting: list[Judgement] = field(default_factory=list)
-    since: float = 0.0
+    artifact_sha256: str | None
+    few: bool
+    schema: Json = None
+    evaluator: Evaluator | None = None
 
-    def run(self) -> int:
-        # Decisions hold no cycles; looking for some in every batch took a tenth of the time.
-        gc.freeze()
-        gc.set_threshold(100_000)
-        schema = _metrics_schema()
-        artifact = digest_of(self.args.artifact) if self.args.artifact else None
-        several = self.args.combine or len(self.args.paths) > 1 or Path(self.args.paths[0]).is_dir()
-        several = several and not self.args.combine
-        if self.args.export:
-            _require_export(Path(self.args.export), several=several)
-        self.printer.start(several=several)
-        for names in self._groups():
-            try:
-                documents = [self._read(name) for name in names]
-                asked = gather(
-                    documents, self.question, self.bundle, schema, artifact_sha256=artifact
-                )
-                self._judge(asked)
-            except (DocumentError, PolicyError) as error:
-                self._failed(names, error)
-        self._flush()
-        return next(code for code in WORST_FIRST if code in self.codes)
+    def open(self) -> _Judge:
+        """Get what judging needs; in a worker process, after the fork."""
+        self.schema = _metrics_schema()
+        self.evaluator = workspace.open_evaluator(
+            self.bundle, self.config, self.shell, few=self.few
+        )
+        return self
 
-    def _groups(self) -> Iterator[list[str]]:
-        files = expand(self.args.paths)
-        if self.args.combine:
-            yield list(files)
-        else:
-            for name in files:
-                yield [name]
+    def close(self) -> None:
+        if self.evaluator is not None:
+            self.evaluator.close()
+
+    def __call__(self, names: list[str]) -> Judgement | GovernanceError:
+        try:
+            return self._judged([self._read(name) for name in names])
+        except (DocumentError, PolicyError) as error:
+            return error
 
     def _read(self, name: str) -> Document:
         return read(name, stdin=self.shell.stdin, max_bytes=self.config.number("max_bytes"))
 
-    def _judge(self, asked: Input) -> None:
+    def _judged(self, documents: Sequence[Document]) -> Judgement:
         from engine.decide import judge, uuid7
 
+        if self.evaluator is None:
+            raise PolicyError("nobody to ask: the evaluator was not opened")
+        asked = gather(
+            documents,
+            self.question,
+            self.bundle,
+            self.schema,
+            artifact_sha256=self.artifact_sha256,
+        )
         if self.args.emit_input:
             _emit(Path(self.args.emit_input), asked)
         judgement = judge(
@@ -196,6 +222,36 @@ class _Call:
             decision_id=uuid7(self.shell.milliseconds(), self.shell.random),
             salt=self.shell.random(32),
         )
+        # What crosses from a worker is what recording needs; the encoded Input has the rest.
+        light = replace(asked, document={"subject": asked.document["subject"]})
+        return replace(judgement, input=light)
+
+
+@dataclass
+class _Call:
+    """One call of ``engine decide``: judgements through the ledger in batches, lines out."""
+
+    args: argparse.Namespace
+    shell: Shell
+    bundle: PolicyBundle
+    question: Question
+    recorder: tuple[Ledger, Signer] | None
+    printer: Printer
+    codes: set[int] = field(default_factory=set)
+    waiting: list[Judgement] = field(default_factory=list)
+    since: float = 0.0
+
+    def run(self, judged: Iterable[tuple[list[str], object]]) -> int:
+        """Record and print what was judged; return the worst code."""
+        for names, outcome in judged:
+            if isinstance(outcome, GovernanceError):
+                self._failed(names, outcome)
+            else:
+                self._take(cast("Judgement", outcome))
+        self._flush()
+        return next(code for code in WORST_FIRST if code in self.codes)
+
+    def _take(self, judgement: Judgement) -> None:
         if not self.waiting:
             self.since = self.shell.elapsed_s()
         self.waiting.append(judgement)

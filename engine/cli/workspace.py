@@ -76,11 +76,10 @@ def policies_in(folder: Path, shell: Shell) -> PolicyBundle:
     return load_policies(folder, opa=lambda: find_opa(shell.environ, shell.here))
 
 
-@contextmanager
 def open_evaluator(
     bundle: PolicyBundle, config: Config, shell: Shell, *, few: bool = False
-) -> Iterator[Evaluator]:
-    """Yield OPA: embedded, or a server whose every answer is compared with the embedded one.
+) -> Evaluator:
+    """Return OPA, for the caller to close: embedded, or a server held against the embedded one.
 
     Args:
         bundle: The policies.
@@ -99,11 +98,7 @@ def open_evaluator(
         token=shell.environ.get("ENGINE_OPA_TOKEN"),
         ca_file=Path(authority) if authority else None,
     )
-    evaluator = EVALUATORS["server" if url else "wasm"](bundle, options)
-    try:
-        yield evaluator
-    finally:
-        evaluator.close()
+    return EVALUATORS["server" if url else "wasm"](bundle, options)
 
 
 def module_cache(shell: Shell) -> Path | None:

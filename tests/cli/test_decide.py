@@ -145,6 +145,7 @@ def test_a_bad_document_is_refused_with_its_place_and_leaves_a_record(
     assert (answer.code, answer.out) == (2, "")
     assert words in answer.err
     assert "decision-failed" in engine("ledger", "log").out
+    assert engine("ledger", "verify", "--signatures").code == 0
 
 
 def test_one_bad_file_does_not_lose_the_others(engine: Engine) -> None:

@@ -1,0 +1,114 @@
+"""Judging in several processes: the order of the files is kept, and only the parent records.
+
+Workers read, validate and ask the policy; they never see the ledger or the key.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from types import TracebackType
+from typing import TypeVar
+
+from engine.errors import PolicyError
+
+Result = TypeVar("Result")
+Judge = Callable[[list[str]], Result]
+"""Files of one decision in, what became of them out."""
+
+CHUNK = 32
+AHEAD = 4
+"""Chunks per worker that may wait, so that memory does not grow with the number of files."""
+WORTH_IT = 400
+"""From so many files on, a second process saves more than it costs to start."""
+
+_open_judge: Callable[[], Judge[object]] | None = None
+_judge: Judge[object] | None = None
+
+
+def worth(files: int) -> int:
+    """Return how many processes to use for ``files`` files when nobody says."""
+    if files < WORTH_IT or "fork" not in multiprocessing.get_all_start_methods():
+        return 1
+    return min(2, os.cpu_count() or 1)
+
+
+class Workers:
+    """Processes that judge. Start them before any thread: they are forks of this process.
+
+    Args:
+        count: How many.
+        open_judge: Called once in each worker; returns what judges.
+    """
+
+    def __init__(self, count: int, open_judge: Callable[[], Judge[object]]) -> None:
+        global _open_judge  # noqa: PLW0603  (a fork inherits it; nothing has to be pickled)
+        _open_judge = open_judge
+        self._count = count
+        self._pool = ProcessPoolExecutor(
+            count, mp_context=multiprocessing.get_context("fork"), initializer=_begin
+        )
+        self._pool.submit(int).result()
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def judged(self, groups: Iterable[list[str]]) -> Iterator[tuple[list[str], object]]:
+        """Yield each group of files with what became of it, in order.
+
+        Raises:
+            PolicyError: A worker was lost, and with it what it was judging.
+        """
+        chunks = _chunks(groups)
+        waiting: deque[Future[list[tuple[list[str], object]]]] = deque()
+        try:
+            for chunk in chunks:
+                waiting.append(self._pool.submit(_work, chunk))
+                if len(waiting) >= AHEAD * self._count:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        except BrokenProcessPool:
+            raise PolicyError(
+                "a worker process was lost while it judged",
+                "was it killed, or out of memory? what was printed is recorded",
+            ) from None
+
+
+def _chunks(groups: Iterable[list[str]]) -> Iterator[Sequence[list[str]]]:
+    rest = iter(groups)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
+
+
+def _begin() -> None:
+    """Make a fresh fork a worker: it leaves interrupts to the parent and does not outlive it."""
+    import ctypes
+
+    global _judge  # noqa: PLW0603
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(ctypes.CDLL(None), "prctl"):
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    if _open_judge is not None:
+        _judge = _open_judge()
+
+
+def _work(chunk: Sequence[list[str]]) -> list[tuple[list[str], object]]:
+    if _judge is None:
+        raise PolicyError("a worker process was not set up")
+    return [(names, _judge(names)) for names in chunk]

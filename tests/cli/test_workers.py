@@ -1,0 +1,85 @@
+"""Several processes judge, one records: the same decisions in the same order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from engine.cli.workers import CHUNK, WORTH_IT, Workers, worth
+from engine.errors import DocumentError, PolicyError, Position
+from tests.cli.conftest import Engine
+
+
+def _echo() -> object:
+    return lambda names: (os.getpid(), names)
+
+
+def _refuse() -> object:
+    return lambda names: DocumentError(Position(names[0], 3, 4, "/a"), "is wrong", "mend it")
+
+
+def _die() -> object:
+    return lambda _names: os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_the_order_of_the_files_is_kept() -> None:
+    groups = [[str(number)] for number in range(20 * CHUNK + 7)]
+    with Workers(2, _echo) as workers:  # type: ignore[arg-type]
+        judged = list(workers.judged(groups))
+    assert [names for names, _ in judged] == groups
+    pids = {outcome[0] for _, outcome in judged}  # type: ignore[index]
+    assert os.getpid() not in pids
+
+
+def test_an_error_crosses_whole() -> None:
+    with Workers(1, _refuse) as workers:  # type: ignore[arg-type]
+        ((_, error),) = workers.judged([["m.json"]])
+    assert isinstance(error, DocumentError)
+    assert (str(error), error.exit_code, error.position.line) == (
+        "m.json:3:4: /a: is wrong\nmend it",
+        2,
+        3,
+    )
+
+
+def test_a_worker_that_dies_is_an_error_and_no_verdict() -> None:
+    """INV-EVAL-3: what was being judged is lost, and says so."""
+    with Workers(2, _die) as workers, pytest.raises(PolicyError, match="worker process was lost"):  # type: ignore[arg-type]
+        list(workers.judged([["m.json"]]))
+
+
+def test_few_files_are_judged_in_this_process() -> None:
+    assert worth(WORTH_IT - 1) == 1
+    assert worth(WORTH_IT) in (1, 2)
+
+
+def test_jobs_change_nothing_but_the_time(engine: Engine) -> None:
+    Path("in").mkdir()
+    for number in range(40):
+        for name in ("promote", "hold", "block"):
+            document = engine("example", name).json
+            document["subject"]["name"] = f"{name}-{number}"
+            Path(f"in/{number:03}-{name}.json").write_text(json.dumps(document))
+    Path("in/100-bad.json").write_text("{")
+
+    answers = [engine("decide", "in", "--jobs", jobs, "--format", "jsonl") for jobs in ("1", "2")]
+
+    told = [
+        [
+            (line["file"], line["verdict"], line["checks"])
+            for line in map(json.loads, a.out.splitlines())
+        ]
+        for a in answers
+    ]
+    for row in told:
+        for _, _, checks in row:
+            for check in checks:
+                check.pop("age_s", None)
+    assert told[0] == told[1]
+    assert [answer.code for answer in answers] == [2, 2]
+    assert all("in/100-bad.json:1:2" in answer.err for answer in answers)
+    assert engine("ledger", "verify", "--signatures").code == 0
