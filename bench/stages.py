@@ -191,7 +191,7 @@ def main(argv: Sequence[str]) -> int:
 def _decide(folder: str) -> None:
     from engine.cli import run
 
-    if run(["decide", folder, "--format", "jsonl"]) not in (0, 1, 5, 6):
+    if run(["decide", folder, "--jobs", "1", "--format", "jsonl"]) not in (0, 1, 5, 6):
         sys.exit("bench: not everything was decided")
 
 

@@ -67,7 +67,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", action="store_true", help="say why and what to do, for all")
     parser.add_argument("--dry-run", action="store_true", help="record nothing; never exits 0")
     parser.add_argument("--now", metavar="T", type=_instant, help="decide as of T; a dry run")
-    parser.add_argument("--jobs", type=_jobs, metavar="N", help="processes that judge")
+    parser.add_argument(
+        "--jobs", type=_jobs, metavar="N", help="processes that judge (2 from 400 files on)"
+    )
     parser.add_argument("--emit-input", metavar="DIR", help="write what OPA sees, one file each")
 
 

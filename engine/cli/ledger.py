@@ -40,7 +40,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     bring.add_argument(
         "--key", action="append", metavar="PUB", help="key of the runs (the own one)"
     )
-    for each in (verify, log, show, bring, actions.choices["checkpoint"]):
+    tables = actions.add_parser("tables", help="decisions and checks as a SQLite file for SQL")
+    tables.add_argument("out", metavar="FILE", help="a new file")
+    for each in actions.choices.values():
         workspace.ledger_arguments(each)
 
 
@@ -53,6 +55,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         "show": _show,
         "checkpoint": _checkpoint,
         "import": _import,
+        "tables": _tables,
     }
     return actions[args.action](args, config, shell)
 
@@ -165,6 +168,20 @@ def _show(args: argparse.Namespace, config: Config, shell: Shell) -> int:
 def _checkpoint(_args: argparse.Namespace, config: Config, shell: Shell) -> int:
     with workspace.open_ledger_to_read(config, shell) as ledger:
         print(ledger.last_checkpoint(), end="", file=shell.stdout)
+    return 0
+
+
+def _tables(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    from engine.cli.tables import write_tables
+    from engine.files import require_writable
+
+    target = Path(args.out)
+    require_writable(target)
+    if target.exists():
+        raise UsageError(f"{target}: there is a file already", "name a new one")
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        count = write_tables(ledger, target)
+    print(f"{count} decisions in {target}: tables decision and check", file=shell.stdout)
     return 0
 
 

@@ -210,6 +210,22 @@ def test_the_log_and_an_entry_are_readable(engine: Engine, decided: Answer) -> N
     assert shown["predicate"]["verdict"] == "PROMOTE"
 
 
+def test_decisions_become_tables_for_sql(engine: Engine, decided: Answer) -> None:
+    answer = engine("ledger", "tables", "decisions.db")
+    assert (answer.code, answer.out) == (
+        0,
+        "4 decisions in decisions.db: tables decision and check\n",
+    )
+    database = sqlite3.connect("decisions.db")
+    rows = database.execute(
+        'SELECT verdict, count(*) FROM decision JOIN "check" USING (entry)'
+        " WHERE status = 'fail' AND severity = 'block' GROUP BY entry ORDER BY entry"
+    ).fetchall()
+    database.close()
+    assert rows == [("BLOCK", 3), ("ROLLBACK", 3)]
+    assert engine("ledger", "tables", "decisions.db").code == 2
+
+
 def test_the_private_key_is_never_told(engine: Engine, decided: Answer) -> None:
     secret = "".join(Path(".engine/keys/engine.pem").read_text().splitlines()[1:-1])
     said = [engine("keys", "list"), engine("config", "show"), engine("ledger", "log")]
