@@ -24,7 +24,9 @@ VERBS = {
     "verify": Verb("engine.cli.verify", "check an exported proof offline"),
     "export": Verb("engine.cli.export", "write a decision's proof to a file"),
     "replay": Verb("engine.cli.replay", "decide recorded decisions again and compare"),
-    "ledger": Verb("engine.cli.ledger", "verify, list, show, checkpoint, import entries; tables for SQL"),
+    "ledger": Verb(
+        "engine.cli.ledger", "verify, list, show, checkpoint, import entries; tables for SQL"
+    ),
     "keys": Verb("engine.cli.keys", "make or list signing keys"),
     "policy": Verb("engine.cli.policy", "build or list policies"),
     "init": Verb("engine.cli.init", "set up a folder: configuration, profile, key, ledger"),

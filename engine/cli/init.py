@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     shell.say(f"engine: wrote {FILE_NAME}")
     config = workspace.settings(argparse.Namespace(), shell)
     workspace.ensure_workspace(config, shell, asked=True)
-    with workspace.open_ledger_to_write(config, shell) as (ledger, _signer):
+    with workspace.open_ledger_to_write(config, shell, asked=True) as (ledger, _signer):
         shell.say(f"engine: ledger {ledger.id} at {workspace.ledger_url(config)}")
     following = args.metrics or "- < metrics.json"
     if not args.metrics:

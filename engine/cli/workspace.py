@@ -158,6 +158,8 @@ def ensure_workspace(config: Config, shell: Shell, *, asked: bool = False) -> No
 
     path = key_path(config)
     if shell.environ.get("ENGINE_KEY") or path.exists():
+        if config.values["ledger"].value is None and (asked or not shell.in_ci):
+            _make_folder(config.folder)
         return
     url = ledger_url(config)
     ledger_exists = url != RUN_LEDGER and Path(url.removeprefix("sqlite:///")).exists()
@@ -194,18 +196,24 @@ def _make_folder(folder: Path) -> None:
 
 
 @contextmanager
-def open_ledger_to_write(config: Config, shell: Shell) -> Iterator[tuple[Ledger, Signer]]:
-    """Yield the ledger and the key that signs for it; both are made on first use."""
+def open_ledger_to_write(
+    config: Config, shell: Shell, *, asked: bool = False
+) -> Iterator[tuple[Ledger, Signer]]:
+    """Yield the ledger and the key that signs for it; both are made on first use.
+
+    In CI a ledger is made only when ``asked`` for: one that is not there is more likely a
+    volume that was not mounted.
+    """
     from engine.ledger import open_ledger
 
-    ensure_workspace(config, shell)
+    ensure_workspace(config, shell, asked=asked)
     signer = open_signer(config, shell)
     ledger = open_ledger(
         ledger_url(config),
         signer=signer,
         heads=heads_folder(config, shell),
         lock_timeout_s=float(config.number("lock_timeout_s")),
-        create=True,
+        create=asked or not shell.in_ci or ledger_url(config) == RUN_LEDGER,
         created_at=write_time(shell.now()),
         random=shell.random,
     )

@@ -110,7 +110,11 @@ def open_ledger(
             return _opened(store, signer, kept)
         _refuse_missing(store, kept)
         if signer is None or not (create or scheme == "run"):
-            raise UsageError(f"there is no ledger at {url}", "make one with: engine keys init")
+            raise UsageError(
+                f"there is no ledger at {url}",
+                "is its volume mounted? make one with `engine init`; "
+                "on a disk that is thrown away use --ledger run: with --export FILE",
+            )
         return _created(store, signer, kept, created_at, random)
     except BaseException:
         store.close()

@@ -263,6 +263,23 @@ def test_in_ci_no_key_is_made_up(engine: Engine) -> None:
     assert not Path(".engine").exists()
 
 
+def test_in_ci_no_ledger_is_made_up_either(engine: Engine) -> None:
+    """A ledger that is not there is more likely a volume that was not mounted."""
+    engine("keys", "init", "--key-file", "key.pem")
+    pem = Path("key.pem").read_text()
+    document = engine("example", "promote").out.encode()
+
+    in_ci = engine("decide", "-", stdin=document, ENGINE_KEY=pem, CI="true")
+    assert in_ci.code == 2
+    assert "run:" in in_ci.err
+    assert not Path(".engine").exists()
+
+    at_a_desk = engine("decide", "-", stdin=document, ENGINE_KEY=pem)
+    assert at_a_desk.code == 0
+    again = engine("decide", "-", stdin=document, ENGINE_KEY=pem, CI="true")
+    assert again.code == 0
+
+
 def test_a_run_ledger_lives_in_its_proof_and_is_imported_once(engine: Engine) -> None:
     document = engine("example", "promote").out.encode()
     engine("init")
