@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from engine import canonical
@@ -31,7 +32,7 @@ from engine.model import (
 from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle
 from engine.signers import Signer
-from engine.statement import statement
+from engine.statement import statement, statement_around
 from engine.times import write_time
 from engine.verdict import recompute_status, recompute_verdict
 
@@ -50,6 +51,7 @@ class Judgement:
         salt: 32 random bytes; with them the input's digest says nothing about the input.
         verdict: OPA's own word.
         predicate: Everything the statement says but its place in the ledger.
+        encoded: The same in RFC 8785 form, cut where its place in the ledger goes.
     """
 
     input: Input
@@ -58,6 +60,7 @@ class Judgement:
     salt: bytes
     verdict: Verdict
     predicate: dict[str, Json]
+    encoded: tuple[bytes, ...]
 
 
 def judge(
@@ -111,7 +114,19 @@ def judge(
         "evaluator": {"kind": evaluator.kind, "opa_version": evaluator.opa_version},
         "attestations": asked.document["attestations"],
     }
-    return Judgement(asked, question, decision_id, salt, verdict, predicate)
+    return Judgement(asked, question, decision_id, salt, verdict, predicate, _cut(predicate))
+
+
+_PLACE = ("attempt", "ledger", "previous")
+"""Members of the predicate that only the ledger knows, sorted."""
+
+
+def _cut(predicate: dict[str, Json]) -> tuple[bytes, ...]:
+    """The members of ``predicate`` before, between and behind those of its place, encoded."""
+    return tuple(
+        canonical.encode({key: predicate[key] for key in predicate if low < key < high})[1:-1]
+        for low, high in pairwise(("", *_PLACE, "~"))
+    )
 
 
 @lru_cache(maxsize=64)
@@ -270,13 +285,16 @@ def subject_key(subject: Json) -> str:
 
 
 def _statement(judgement: Judgement, place: Place) -> bytes:
-    predicate = {
-        **judgement.predicate,
-        "ledger": {"id": place.ledger_id},
+    known = {
         "attempt": place.attempt,
+        "ledger": {"id": place.ledger_id},
         "previous": place.previous,
     }
-    return statement([_subject(judgement)], DECISION_TYPE, predicate)
+    members = [judgement.encoded[0]]
+    for name, behind in zip(_PLACE, judgement.encoded[1:], strict=True):
+        members += [canonical.encode({name: known[name]})[1:-1], behind]
+    predicate = b"{" + b",".join(filter(None, members)) + b"}"
+    return statement_around([_subject(judgement)], DECISION_TYPE, predicate)
 
 
 def _subject(judgement: Judgement) -> dict[str, Json]:

@@ -28,13 +28,23 @@ def statement(
     Raises:
         ValueError: Something in it is not JSON.
     """
-    return canonical.encode(
-        {
-            "_type": STATEMENT_TYPE,
-            "subject": [dict(each) for each in subject],
-            "predicateType": predicate_type,
-            "predicate": dict(predicate),
-        }
+    return statement_around(subject, predicate_type, canonical.encode(dict(predicate)))
+
+
+def statement_around(
+    subject: Sequence[Mapping[str, Json]], predicate_type: str, predicate: bytes
+) -> bytes:
+    """Return the bytes of a statement whose predicate is in RFC 8785 form already.
+
+    Its members are written in their order: ``_type``, predicate, predicateType, subject.
+    """
+    kind = canonical.encode(predicate_type)
+    about = canonical.encode([dict(each) for each in subject])
+    return b'{"_type":"%b","predicate":%b,"predicateType":%b,"subject":%b}' % (
+        STATEMENT_TYPE.encode(),
+        predicate,
+        kind,
+        about,
     )
 
 

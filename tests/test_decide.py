@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine import canonical
-from engine.decide import judge, uuid7
+from engine.decide import judge, unrecorded, uuid7
 from engine.documents import parse
 from engine.errors import PolicyError, UsageError
 from engine.evidence import Input, Question, gather
@@ -87,6 +87,21 @@ def test_an_honest_answer_is_the_verdict() -> None:
         judged = judge(asked(example), QUESTION, BUNDLE, evaluator, decision_id="d", salt=bytes(32))
         assert judged.verdict is Verdict(verdict)
     evaluator.close()
+
+
+def test_a_statement_that_was_put_together_is_canonical() -> None:
+    """INV-RECORD-1: encoded in pieces, the bytes are those of the whole."""
+    evaluator = WasmEvaluator(BUNDLE, cache=None)
+    judged = judge(asked("block"), QUESTION, BUNDLE, evaluator, decision_id="d", salt=bytes(32))
+    evaluator.close()
+    signed = unrecorded(judged).statement
+    said = json.loads(signed)
+    assert canonical.encode(said) == signed
+    assert said["predicate"] == json.loads(json.dumps(judged.predicate)) | {
+        "ledger": {"id": "dry-run"},
+        "attempt": 1,
+        "previous": None,
+    }
 
 
 def test_an_unknown_stage_is_no_question() -> None:
