@@ -49,7 +49,7 @@ class Input:
 
     Attributes:
         name: File the evidence came from; ``-`` is standard input.
-        document: The Input document, see ``schemas/input.schema.json``.
+        document: The Input document, see ``schemas/opa-input.schema.json``.
         encoded: Its JCS form: what is evaluated, digested and kept.
         subject: What is decided on.
     """
