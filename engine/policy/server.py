@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -216,7 +217,8 @@ def _address(url: str) -> SplitResult:
 def _worded(error: Exception) -> str:
     """The error in one line, with OPA's own words where the server sent some."""
     response = getattr(error, "response", None)
-    reason = f"{type(error).__name__}: {error}"
+    cause = re.search(r"\[Errno -?[0-9]+\] ([^'\")]+)", str(error))
+    reason = f"{type(error).__name__}: {cause[1] if cause else error}"
     try:
         body = response.text if response is not None else ""
     except Exception:  # noqa: BLE001  (a body that cannot be read adds no words)
