@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -34,7 +35,7 @@ _judge: Judge[object] | None = None
 
 def worth(files: int) -> int:
     """Return how many processes to use for ``files`` files when nobody says."""
-    if files < WORTH_IT or "fork" not in multiprocessing.get_all_start_methods():
+    if files < WORTH_IT or sys.platform != "linux":  # elsewhere a fork may not outlive its threads
         return 1
     return min(2, os.cpu_count() or 1)
 
