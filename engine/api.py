@@ -57,7 +57,7 @@ def decide(
     from engine.documents import parse
     from engine.errors import UsageError
     from engine.evidence import Question, gather
-    from engine.policy.bundle import shipped_folder
+    from engine.policy.bundle import shipped_schema
     from engine.policy.overlay import load_policies
     from engine.policy.wasm import WasmEvaluator
 
@@ -68,7 +68,7 @@ def decide(
     bundle = load_policies(policies, opa=None)
     moment = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
     question = Question(gate, profile, stage, moment)
-    schema = json.loads((shipped_folder("schemas") / "metrics.schema.json").read_bytes())
+    schema = shipped_schema("metrics.schema.json")
     # Through text and back, so that a document from Python is read as strictly as a file.
     asked = gather([parse("document", json.dumps(document).encode())], question, bundle, schema)
     evaluator = WasmEvaluator(bundle, cache=None)

@@ -27,6 +27,7 @@ from engine.model import (
     Json,
     Severity,
     Status,
+    Subject,
     Verdict,
 )
 from engine.policy import Evaluator
@@ -318,24 +319,39 @@ def _signed(judgement: Judgement, place: Appended, signed: dict[str, bytes]) -> 
 
 
 def _told(judgement: Judgement, signed: bytes, place: Appended | None) -> Decision:
-    said = judgement.predicate
+    index, checkpoint = (place.index, place.checkpoint) if place else (None, None)
+    return told(judgement.predicate, judgement.input.subject, signed, index, checkpoint)
+
+
+def told(
+    said: Json, subject: Subject, signed: bytes, index: int | None, checkpoint: str | None
+) -> Decision:
+    """Return a decision as callers see it.
+
+    Args:
+        said: Predicate of the statement.
+        subject: What was decided on.
+        signed: The statement's bytes.
+        index: Ledger index; None when it is not recorded.
+        checkpoint: Signed note that covers it; None when it is not recorded.
+    """
     return Decision(
-        decision_id=judgement.decision_id,
+        decision_id=said["decision_id"],
         decided_at=said["decided_at"],
         valid_until=said["valid_until"],
         gate=said["gate"],
         profile=said["profile"]["name"],
         stage=said["stage"],
-        verdict=judgement.verdict,
+        verdict=Verdict(said["verdict"]),
         reason=said["reason"],
-        subject=judgement.input.subject,
+        subject=subject,
         checks=tuple(said["checks"]),
         obligations=tuple(said["obligations"]),
         waivers=tuple(said["waivers"]),
-        relaxations=judgement.question.relaxations,
-        recorded=place is not None,
-        index=place.index if place else None,
-        checkpoint=place.checkpoint if place else None,
+        relaxations=tuple(relaxation["name"] for relaxation in said["relaxations"]),
+        recorded=index is not None,
+        index=index,
+        checkpoint=checkpoint,
         statement=signed,
     )
 

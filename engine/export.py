@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.checkpoint import parse as parse_note
+from engine.decide import told
 from engine.envelope import open_envelope, seal
 from engine.errors import NotRecordedError, VerificationError
+from engine.expectations import subject_of
 from engine.ledger import Blob, Draft, Ledger, Place
 from engine.merkle import leaf_hash
-from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Decision, Json, Subject, Verdict
+from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Decision, Json
 from engine.proof import ProofBundle
 from engine.proof import parse as parse_proof
 from engine.signers import Signer
@@ -176,25 +178,10 @@ def decision_at(ledger: Ledger, decision_id: str) -> Decision:
     if not is_decision(entry):
         raise NotRecordedError(f"{decision_id} is not a decision", "see: engine ledger show")
     carried = decision_of(entry)
-    said, about = carried.statement["predicate"], carried.statement["subject"][0]
-    annotations = about.get("annotations", {})
-    digest = None if "digest_of" in annotations else about["digest"]["sha256"]
-    return Decision(
-        decision_id=said["decision_id"],
-        decided_at=said["decided_at"],
-        valid_until=said["valid_until"],
-        gate=said["gate"],
-        profile=said["profile"]["name"],
-        stage=said["stage"],
-        verdict=Verdict(said["verdict"]),
-        reason=said["reason"],
-        subject=Subject(about["name"], annotations.get("version"), digest),
-        checks=tuple(said["checks"]),
-        obligations=tuple(said["obligations"]),
-        waivers=tuple(said["waivers"]),
-        relaxations=tuple(relaxation["name"] for relaxation in said["relaxations"]),
-        recorded=True,
-        index=index,
-        checkpoint=ledger.checkpoint_covering(index),
-        statement=carried.payload,
+    return told(
+        carried.statement["predicate"],
+        subject_of(carried.statement),
+        carried.payload,
+        index,
+        ledger.checkpoint_covering(index),
     )

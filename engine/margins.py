@@ -7,8 +7,6 @@ from functools import lru_cache
 
 from engine.model import Json, Status
 
-_WORDS = {"<=": "at most", "<": "below", ">=": "at least", ">": "above", "==": "exactly"}
-
 
 def written(value: Json) -> str:
     """Return ``value`` as JSON writes it, without quotes around text; ``missing`` for null."""
@@ -100,12 +98,6 @@ def _when_insufficient(check: Json, metric: str) -> str:
         interval = written(check.get("ci"))
         return f"passes when the whole interval of {metric} is within the limit; now {interval}"
     return f"passes when {_wanted(check)}; now {written(check['observed'])}"
-
-
-def in_words(check: Json) -> str:
-    """Return the comparison in words, such as ``0.006, at most 0.01``."""
-    limit = written(check["limit"])
-    return f"{written(check['observed'])}, {_WORDS.get(check['operator'], 'quiet at')} {limit}"
 
 
 def _is_number(value: Json) -> bool:

@@ -42,7 +42,7 @@ class Refused(Exception):  # noqa: N818  (an outcome of reading, turned into a D
 
 
 def read_subject(document: Json) -> Subject:
-    """Return the subject of a document that :func:`expand` accepts."""
+    """Return the subject of a document that :func:`expand` accepts, or of an Input."""
     subject = document["subject"]
     return Subject(subject["name"], subject.get("version"), subject.get("digest", {}).get("sha256"))
 

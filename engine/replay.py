@@ -12,7 +12,8 @@ from engine.evidence import Input, Question, assemble
 from engine.export import decision_of, is_decision
 from engine.inputs import parse as parse_input
 from engine.ledger import Ledger
-from engine.model import Json, Subject
+from engine.metrics_file import read_subject
+from engine.model import Json
 from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle
 from engine.proof import ProofBundle
@@ -224,7 +225,6 @@ def _judged_by(recorded: Recorded, bundle: PolicyBundle, evaluator: Evaluator) -
 
 def _asked(recorded: Recorded) -> tuple[Input, Question]:
     document = parse_input(recorded.encoded_input)
-    subject = document.subject
     question = Question(
         gate=document.gate,
         profile=document.profile,
@@ -233,15 +233,12 @@ def _asked(recorded: Recorded) -> tuple[Input, Question]:
         relaxations=document.relaxations,
     )
     whole = {
-        "subject": subject,
+        "subject": document.subject,
         "metrics": document.metrics,
         "decided_at": document.decided_at,
         "attestations": list(document.attestations),
     }
-    about = Subject(
-        subject["name"], subject.get("version"), subject.get("digest", {}).get("sha256")
-    )
-    return Input(recorded.decision_id, whole, recorded.encoded_input, about), question
+    return Input(recorded.decision_id, whole, recorded.encoded_input, read_subject(whole)), question
 
 
 def _first_difference(recorded: Json, replayed: Json) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -96,6 +95,7 @@ def _instant(text: str) -> datetime:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Decide, record, print; return the worst exit code of all decisions."""
+    args.dry_run = args.dry_run or args.now is not None
     config = workspace.settings(args, shell)
     bundle = workspace.open_policies(config, shell)
     _no_contradiction(args, config)
@@ -125,7 +125,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             stack.callback(judge.close)
             judged = ((names, judge(names)) for names in groups)
         recorder = None
-        if not (args.dry_run or args.now):
+        if not args.dry_run:
             recorder = stack.enter_context(workspace.open_ledger_to_write(config, shell))
         printer = stack.enter_context(Printer(args, shell, bundle))
         printer.start(several=several)
@@ -147,7 +147,7 @@ def _no_contradiction(args: argparse.Namespace, config: Config) -> None:
         raise UsageError(
             "a run: ledger lives in its proof, and no proof was asked for", "add --export FILE"
         )
-    if args.export and (args.dry_run or args.now):
+    if args.export and args.dry_run:
         raise UsageError("a dry run has no proof to export", "leave out --dry-run or --export")
     if args.artifact and len(args.paths) > 1 and not args.combine:
         raise UsageError("one artifact, several metrics files", "decide them one by one")
@@ -183,7 +183,9 @@ class _Judge:
 
     def open(self) -> _Judge:
         """Get what judging needs; in a worker process, after the fork."""
-        self.schema = _metrics_schema()
+        from engine.policy.bundle import shipped_schema
+
+        self.schema = shipped_schema("metrics.schema.json")
         self.evaluator = workspace.open_evaluator(
             self.bundle, self.config, self.shell, few=self.few
         )
@@ -302,12 +304,6 @@ class _Call:
 def _code(decision: Decision) -> int:
     code = CODES[decision.verdict]
     return 5 if code == 0 and not decision.recorded else code
-
-
-def _metrics_schema() -> Json:
-    from engine.policy.bundle import shipped_folder
-
-    return json.loads((shipped_folder("schemas") / "metrics.schema.json").read_bytes())
 
 
 def digest_of(path: str) -> str:

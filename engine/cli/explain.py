@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import textwrap
 
@@ -87,15 +88,15 @@ def _row(row: dict[str, object]) -> str:
 
 def _decision(args: argparse.Namespace, shell: Shell) -> int:
     from engine.export import decision_at
-    from engine.replay import recorded_decisions
     from engine.report import Report, format_named
 
     config = workspace.settings(args, shell)
     with workspace.open_ledger_to_read(config, shell) as ledger:
         decision = decision_at(ledger, args.what)
-        recorded = next(recorded_decisions(ledger, args.what))
+        said = json.loads(decision.statement)["predicate"]
+        archive = ledger.blob("policy", said["policy"]["digest"]["sha256"])
     # Its own policy has the words: another one may mean something else by the same id.
-    bundle = PolicyBundle.from_archive(recorded.policy)
+    bundle = PolicyBundle.from_archive(archive)
     report = Report(decision, texts_of(bundle), off_reasons(bundle, decision.profile), "-")
     text = format_named("text").one(report, explain=True, width=shell.width)
     write(text, shell.stdout)

@@ -14,7 +14,7 @@ from engine.documents import read
 from engine.errors import UsageError
 from engine.files import write_whole
 from engine.model import Json
-from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_folder
+from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_schema
 from engine.times import write_time
 
 DESCRIPTION = (
@@ -63,7 +63,7 @@ def _write_profile(args: argparse.Namespace, bundle: PolicyBundle, shell: Shell)
     from engine.metrics_file import Refused, expand
 
     document = read(args.metrics, stdin=shell.stdin)
-    schema = json.loads((shipped_folder("schemas") / "metrics.schema.json").read_bytes())
+    schema = shipped_schema("metrics.schema.json")
     try:
         given = expand(document.value, bundle.catalogue(), shell.now(), schema)
     except Refused as refused:

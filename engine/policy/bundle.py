@@ -25,6 +25,7 @@ __all__ = [
     "opened",
     "shipped_bundle",
     "shipped_folder",
+    "shipped_schema",
 ]
 
 MANIFEST = "manifest.json"
@@ -204,7 +205,7 @@ def _check_manifest(manifest: Json) -> None:
     """Refuse what :func:`engine.policy.manifest.decode` could stumble over, or read otherwise."""
     from engine.schema import first_mismatch
 
-    schema = json.loads((shipped_folder("schemas") / "policy-manifest.schema.json").read_bytes())
+    schema = shipped_schema("policy-manifest.schema.json")
     if mismatch := first_mismatch(schema, manifest):
         raise VerificationError(f"policy archive: manifest{mismatch.pointer}: {mismatch.reason}")
     if not all(map(is_path, manifest["sources"])):
@@ -235,6 +236,11 @@ def shipped_folder(name: str) -> Path:
     """
     inside = _PACKAGE / "_data" / name
     return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+def shipped_schema(name: str) -> Json:
+    """Return a JSON Schema that ships with the engine, such as ``metrics.schema.json``."""
+    return json.loads((shipped_folder("schemas") / name).read_bytes())
 
 
 def opened(folder: Path, sources: Path) -> PolicyBundle:
