@@ -10,29 +10,72 @@ from pathlib import Path
 from engine.errors import OutputError, UsageError
 
 
+class WholeFile:
+    """A file that is written in pieces and never seen half-written: it appears with ``keep``.
+
+    Args:
+        path: Where it appears; what was there before stays until then, or for good.
+
+    Raises:
+        OutputError: It cannot be written there; any method may find out.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            self._file = self._temporary.open("xb")
+        except OSError as error:
+            raise self._refused(error) from None
+
+    def write(self, content: bytes) -> None:
+        """Add ``content``; nothing once the file was dropped."""
+        if self._file.closed:
+            return
+        try:
+            self._file.write(content)
+        except OSError as error:
+            self.drop()
+            raise self._refused(error) from None
+
+    def keep(self) -> None:
+        """Let the file appear: durable when this returns; nothing once it was dropped."""
+        if self._file.closed:
+            return
+        try:
+            with self._file as file:
+                file.flush()
+                os.fsync(file.fileno())
+            self._temporary.replace(self._path)
+            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            self.drop()
+            raise self._refused(error) from None
+
+    def drop(self) -> None:
+        """Leave nothing behind."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._temporary.unlink()
+
+    def _refused(self, error: OSError) -> OutputError:
+        return OutputError(f"{self._path}: {(error.strerror or str(error)).lower()}", _WRITABLE)
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path``: durable when this returns, and never seen half-written.
 
     Raises:
         OutputError: It cannot be written there; what was there before is still there.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        reason = (error.strerror or str(error)).lower()
-        raise OutputError(f"{path}: {reason}", _WRITABLE) from None
+    file = WholeFile(path)
+    file.write(content)
+    file.keep()
 
 
 def require_writable(path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _STYLES = (
     (r"^(PROMOTE|ALLOW)\b|^GENUINE RECORD OF (PROMOTE|ALLOW)\b", "bold green"),
@@ -24,10 +27,16 @@ def write(text: str, stream: TextIO) -> None:
         stream.write(text)
         return
     from rich.console import Console
+
+    console = Console(file=stream, highlight=False, markup=False, soft_wrap=True)
+    console.print(coloured(text))
+
+
+def coloured(text: str) -> Text:
+    """Return ``text``, which ends in a line break, with the styles of its words."""
     from rich.text import Text
 
-    coloured = Text(text.removesuffix("\n"))
+    painted = Text(text.removesuffix("\n"))
     for pattern, style in _STYLES:
-        coloured.highlight_regex(f"(?m){pattern}", style)
-    console = Console(file=stream, highlight=False, markup=False, soft_wrap=True)
-    console.print(coloured)
+        painted.highlight_regex(f"(?m){pattern}", style)
+    return painted

@@ -12,14 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from engine.cli import workspace
+from engine.cli.interrupts import Interrupts
 from engine.cli.printer import Printer
+from engine.cli.progress import Screen
 from engine.cli.shell import Shell
+from engine.cli.summary import Summary, standing_against
+from engine.cli.texts import off_reasons, texts_of
 from engine.cli.workers import Workers, worth
 from engine.config import Config
 from engine.documents import Document, expand, read
 from engine.errors import DocumentError, GovernanceError, PolicyError, UsageError
 from engine.evidence import Input, Question, gather
 from engine.model import Decision, Json, Verdict
+from engine.positions import escape
+from engine.report import Location, Report
 from engine.strict import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -110,8 +116,12 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     groups = list(_groups(args))
     jobs = 1 if "-" in args.paths else args.jobs or worth(len(groups))
     artifact = digest_of(args.artifact) if args.artifact else None
-    judge = _Judge(args, shell, config, bundle, question, artifact, few=len(groups) < 8)
     several = len(groups) > 1 or (not args.combine and Path(args.paths[0]).is_dir())
+    screen = Screen(shell, len(groups), several=several)
+    printer = Printer(args, screen, shell, several=several)
+    judge = _Judge(
+        args, shell, config, bundle, question, artifact, printer.locates, few=len(groups) < 8
+    )
     if args.export:
         _require_export(Path(args.export), several=several)
     # Decisions hold no cycles; looking for some in every batch took a tenth of the time.
@@ -127,9 +137,28 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         recorder = None
         if not args.dry_run:
             recorder = stack.enter_context(workspace.open_ledger_to_write(config, shell))
-        printer = stack.enter_context(Printer(args, shell, bundle))
-        printer.start(several=several)
-        return _Call(args, shell, bundle, question, recorder, printer).run(judged)
+        stack.enter_context(screen)
+        stack.enter_context(printer)
+        stop = stack.enter_context(Interrupts(patient=several))
+        call = _Call(args, shell, bundle, question, recorder, printer, screen, several)
+        code = call.run(_until(stop, judged))
+        if several:
+            call.summarise()
+        if stop.asked:
+            left = len(groups) - call.summary.done
+            screen.say(f"engine: stopped; {left:,} of {len(groups):,} inputs were not decided")
+            return 3
+        return code
+
+
+def _until(
+    stop: Interrupts, judged: Iterator[tuple[list[str], object]]
+) -> Iterator[tuple[list[str], object]]:
+    """What is judged, until somebody asks to stop."""
+    for outcome in judged:
+        if stop.asked:
+            return
+        yield outcome
 
 
 def _groups(args: argparse.Namespace) -> Iterator[list[str]]:
@@ -167,6 +196,14 @@ def _relaxations(config: Config, bundle: PolicyBundle) -> tuple[str, ...]:
     return tuple(named)
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A verdict, and where its evidence stands."""
+
+    judgement: Judgement
+    locations: dict[str, Location]
+
+
 @dataclass
 class _Judge:
     """Files in, a verdict that nobody has seen yet out; or the error that stood against it."""
@@ -177,6 +214,7 @@ class _Judge:
     bundle: PolicyBundle
     question: Question
     artifact_sha256: str | None
+    locates: bool
     few: bool
     schema: Json = None
     evaluator: Evaluator | None = None
@@ -195,11 +233,21 @@ class _Judge:
         if self.evaluator is not None:
             self.evaluator.close()
 
-    def __call__(self, names: list[str]) -> Judgement | GovernanceError:
+    def __call__(self, names: list[str]) -> _Judged | GovernanceError:
         try:
-            return self._judged([self._read(name) for name in names])
+            documents = [self._read(name) for name in names]
+            return _Judged(self._judged(documents), self._located(documents))
         except (DocumentError, PolicyError) as error:
             return error
+
+    def _located(self, documents: Sequence[Document]) -> dict[str, Location]:
+        """Where each metric stands, for the formats that say it."""
+        places: dict[str, Location] = {}
+        for document in documents if self.locates else ():
+            for name in document.value["metrics"]:
+                at = document.position(f"/metrics/{escape(name)}")
+                places[name] = Location(at.file, at.line, at.column)
+        return places
 
     def _read(self, name: str) -> Document:
         return read(name, stdin=self.shell.stdin, max_bytes=self.config.number("max_bytes"))
@@ -241,8 +289,12 @@ class _Call:
     question: Question
     recorder: tuple[Ledger, Signer] | None
     printer: Printer
+    screen: Screen
+    several: bool
+    summary: Summary = field(default_factory=Summary)
+    checkpoint: str | None = None
     codes: set[int] = field(default_factory=set)
-    waiting: list[Judgement] = field(default_factory=list)
+    waiting: list[_Judged] = field(default_factory=list)
     since: float = 0.0
 
     def run(self, judged: Iterable[tuple[list[str], object]]) -> int:
@@ -251,14 +303,22 @@ class _Call:
             if isinstance(outcome, GovernanceError):
                 self._failed(names, outcome)
             else:
-                self._take(cast("Judgement", outcome))
+                self._take(cast(_Judged, outcome))
         self._flush()
-        return next(code for code in WORST_FIRST if code in self.codes)
+        return next((code for code in WORST_FIRST if code in self.codes), 3)
 
-    def _take(self, judgement: Judgement) -> None:
+    def summarise(self) -> None:
+        """Say what became of all inputs, and the checkpoint that covers them."""
+        self.shell.stdout.flush()
+        head, *table = self.summary.lines()
+        self.screen.say("\n".join([f"engine: {head}", *table]))
+        if self.checkpoint:
+            self.screen.say(f"checkpoint:\n{self.checkpoint}")
+
+    def _take(self, judged: _Judged) -> None:
         if not self.waiting:
             self.since = self.shell.elapsed_s()
-        self.waiting.append(judgement)
+        self.waiting.append(judged)
         if len(self.waiting) >= BATCH or self.shell.elapsed_s() - self.since > BATCH_S:
             self._flush()
 
@@ -266,19 +326,25 @@ class _Call:
         """Record what waits, then say it: never the other way round. INV-LEDGER-1."""
         from engine.decide import record, unrecorded
 
-        judgements, self.waiting = self.waiting, []
-        if not judgements:
+        waiting, self.waiting = self.waiting, []
+        if not waiting:
             return
+        judgements = [judged.judgement for judged in waiting]
         if self.recorder is None:
             decisions = [unrecorded(judgement) for judgement in judgements]
         else:
             ledger, signer = self.recorder
             decisions = record(judgements, ledger, signer, self.bundle)
             if self.args.export:
-                _export(decisions, ledger, Path(self.args.export), several=self.printer.several)
-        for judgement, decision in zip(judgements, decisions, strict=True):
+                _export(decisions, ledger, Path(self.args.export), several=self.several)
+        texts, reasons = texts_of(self.bundle), off_reasons(self.bundle, self.question.profile)
+        for judged, decision in zip(waiting, decisions, strict=True):
             self.codes.add(_code(decision))
-            self.printer.add(decision, judgement.input.name)
+            name = judged.judgement.input.name
+            self.printer.add(Report(decision, texts, reasons, name, judged.locations))
+            self.summary.add(decision.verdict, standing_against(decision.checks))
+            self.checkpoint = decision.checkpoint
+        self.screen.advance(len(waiting))
 
     def _failed(self, names: Sequence[str], error: GovernanceError) -> None:
         """Say what is wrong with one input and go on; leave a record where that works."""
@@ -286,14 +352,17 @@ class _Call:
 
         self._flush()
         self.codes.add(error.exit_code)
-        self.shell.say("engine: " + str(error).replace("\n", "\n  "))
+        self.screen.say("engine: " + str(error).replace("\n", "\n  "))
+        self.summary.failed(error)
+        self.screen.advance(1)
+        self.printer.failed(", ".join(names), error)
         if self.recorder is not None:
             try:
                 record_failure(
                     error, names, self.question, *self.recorder, attempt_id=self._new_id()
                 )
             except GovernanceError as second:
-                self.shell.say(f"engine: the failure is not recorded: {second.message}")
+                self.screen.say(f"engine: the failure is not recorded: {second.message}")
 
     def _new_id(self) -> str:
         from engine.decide import uuid7

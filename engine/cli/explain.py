@@ -88,7 +88,7 @@ def _row(row: dict[str, object]) -> str:
 
 def _decision(args: argparse.Namespace, shell: Shell) -> int:
     from engine.export import decision_at
-    from engine.report import Report, format_named
+    from engine.report import Manner, Report, format_named
 
     config = workspace.settings(args, shell)
     with workspace.open_ledger_to_read(config, shell) as ledger:
@@ -98,6 +98,7 @@ def _decision(args: argparse.Namespace, shell: Shell) -> int:
     # Its own policy has the words: another one may mean something else by the same id.
     bundle = PolicyBundle.from_archive(archive)
     report = Report(decision, texts_of(bundle), off_reasons(bundle, decision.profile), "-")
-    text = format_named("text").one(report, explain=True, width=shell.width)
+    manner = Manner(explain=True, width=shell.width)
+    text = format_named("text").writer(manner).item(report)
     write(text, shell.stdout)
     return 0

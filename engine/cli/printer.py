@@ -3,83 +3,83 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine.cli.colour import write
+from engine.cli.progress import Screen
 from engine.cli.shell import Shell
-from engine.cli.texts import off_reasons, texts_of
-from engine.errors import UsageError
-from engine.files import require_writable, write_whole
-from engine.model import Decision
-from engine.policy.bundle import PolicyBundle
-from engine.report import Format, Report, format_named
+from engine.errors import GovernanceError, UsageError
+from engine.files import WholeFile, require_writable
+from engine.report import Manner, Report, Writer, format_named
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+Put = Callable[[str], None]
 
 
 class Printer:
-    """Writes decisions in every format that was asked for, as they become durable."""
+    """Writes decisions in every format that was asked for, as they become durable.
 
-    def __init__(self, args: argparse.Namespace, shell: Shell, bundle: PolicyBundle) -> None:
-        self._args = args
-        self._shell = shell
-        self._bundle = bundle
-        self._count: dict[str, int] = {}
-        self._last: Decision | None = None
-        self.several = False
-        main = args.format or "text"
-        self._sinks: list[tuple[Format, Path | None]] = [(format_named(main), None)]
+    Files appear whole when the printer is left, even by an error: what they hold is recorded.
+    """
+
+    def __init__(
+        self, args: argparse.Namespace, screen: Screen, shell: Shell, *, several: bool
+    ) -> None:
+        manner = Manner(several=several, explain=args.explain, width=shell.width)
+        self._screen = screen
+        self._stdout = shell.stdout
+        self._formats = [format_named(args.format or "text")]
+        self._paths: list[Path] = []
         for output in args.output:
             name, separator, path = output.partition("=")
             if not separator or not path:
                 raise UsageError(f"--output {output!r} is not F=PATH", "such as json=decision.json")
+            if Path(path) in self._paths:
+                raise UsageError(f"--output {output!r}: that file is named twice", "name another")
+            self._formats.append(format_named(name))
             require_writable(Path(path))
-            self._sinks.append((format_named(name), Path(path)))
-        self._written: dict[Path, list[str]] = {path: [] for _, path in self._sinks if path}
+            self._paths.append(Path(path))
+        self._writers = [form.writer(manner) for form in self._formats]
+        self._sinks: list[tuple[Writer, Put]] = []
+        self._files = ExitStack()
+
+    @property
+    def locates(self) -> bool:
+        """Whether a format says where each metric stands."""
+        return any(form.LOCATES for form in self._formats)
 
     def __enter__(self) -> Printer:
+        main, *others = self._writers
+        self._sinks.append((main, self._screen.write))
+        for writer, path in zip(others, self._paths, strict=True):
+            file = WholeFile(path)
+            self._files.callback(file.keep)
+            self._sinks.append((writer, lambda text, file=file: file.write(text.encode())))  # type: ignore[misc]
+        for writer, put in self._sinks:
+            put(writer.head())
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self.several:
-            for form, path in self._sinks:
-                self._write(form.tail(empty=not self._count), path)
-            if self._last is not None:
-                self._summarise(self._last)
-        for path, pieces in self._written.items():
-            write_whole(path, "".join(pieces).encode())
-        self._shell.stdout.flush()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._files:
+            for writer, put in self._sinks:
+                put(writer.tail())
+        self._stdout.flush()
 
-    def start(self, *, several: bool) -> None:
-        """Begin; ``several`` decisions are framed and summarised."""
-        self.several = several
-        if several:
-            for form, path in self._sinks:
-                self._write(form.head(), path)
-
-    def add(self, decision: Decision, file: str) -> None:
+    def add(self, report: Report) -> None:
         """Write one decision that may be told."""
-        report = self._report(decision, file)
-        explain, width = self._args.explain, self._shell.width
-        for form, path in self._sinks:
-            if self.several:
-                text = form.item(report, first=not self._count, explain=explain, width=width)
-            else:
-                text = form.one(report, explain=explain, width=width)
-            self._write(text, path)
-        self._count[decision.verdict] = self._count.get(decision.verdict, 0) + 1
-        self._last = decision
+        for writer, put in self._sinks:
+            put(writer.item(report))
 
-    def _report(self, decision: Decision, file: str) -> Report:
-        reasons = off_reasons(self._bundle, decision.profile)
-        return Report(decision, texts_of(self._bundle), reasons, file)
-
-    def _write(self, text: str, path: Path | None) -> None:
-        if path is None:
-            write(text, self._shell.stdout)
-        else:
-            self._written[path].append(text)
-
-    def _summarise(self, last: Decision) -> None:
-        told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(self._count.items()))
-        self._shell.say(f"engine: {sum(self._count.values())} decided: {told}")
-        if last.checkpoint:
-            self._shell.say(f"checkpoint:\n{last.checkpoint}")
+    def failed(self, file: str, error: GovernanceError) -> None:
+        """Write that one input could not be decided on, where the format has words for it."""
+        for writer, put in self._sinks:
+            put(writer.failed(file, error))

@@ -101,7 +101,8 @@ def _begin() -> None:
     import ctypes
 
     global _judge  # noqa: PLW0603
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     if hasattr(ctypes.CDLL(None), "prctl"):
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)

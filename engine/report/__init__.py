@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol, cast
 
-from engine.errors import UsageError, suggest
+from engine.errors import GovernanceError, UsageError, suggest
 from engine.margins import counterfactual, margin
 from engine.model import Decision, Json
 
@@ -20,6 +20,15 @@ FORMATS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Location:
+    """Where a metric stands: file as the caller named it, line and column from 1."""
+
+    file: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A decision with the texts that its policy bundle has for it.
 
@@ -28,29 +37,63 @@ class Report:
         texts: By check id: ``title``, ``why``, ``fix``, ``code``.
         reasons: By check id, why the profile turned it off.
         file: File the evidence came from; ``-`` is standard input.
-        dry_run: Whether recording was not asked for.
+        locations: By metric id, where it was given; empty unless the format ``LOCATES``.
     """
 
     decision: Decision
     texts: Mapping[str, Mapping[str, str]]
     reasons: Mapping[str, str]
     file: str
-    dry_run: bool = False
+    locations: Mapping[str, Location] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the decisions of one call are to be written.
+
+    Attributes:
+        several: Whether there may be more than one, so that they are framed.
+        explain: Whether to say why and what to do, for passing checks too.
+        width: Columns that text is wrapped to.
+    """
+
+    several: bool = False
+    explain: bool = False
+    width: int = 100
+
+
+class Writer(Protocol):
+    """Writes the decisions of one call in one format, in this order: head, items, tail.
+
+    It may count, and keeps nothing else of what it wrote: a call may have a million decisions.
+    """
+
+    def head(self) -> str:
+        """What stands before the first decision."""
+        ...
+
+    def item(self, report: Report) -> str:
+        """One decision."""
+        ...
+
+    def failed(self, file: str, error: GovernanceError) -> str:
+        """One input that could not be decided on; most formats leave it to standard error."""
+        ...
+
+    def tail(self) -> str:
+        """What stands behind the last one."""
+        ...
 
 
 class Format(Protocol):
-    """One way to write decisions.
+    """A module of this package that is one format."""
 
-    ``head`` and ``tail`` frame several decisions; ``one`` is whole by itself.
-    """
+    LOCATES: bool
+    """Whether it says where each metric stands; finding that takes time."""
 
-    def one(self, report: Report, *, explain: bool, width: int) -> str: ...
-
-    def head(self) -> str: ...
-
-    def item(self, report: Report, *, first: bool, explain: bool, width: int) -> str: ...
-
-    def tail(self, *, empty: bool) -> str: ...
+    def writer(self, manner: Manner) -> Writer:
+        """Return a new writer."""
+        ...
 
 
 def format_named(name: str) -> Format:

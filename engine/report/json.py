@@ -4,25 +4,44 @@ from __future__ import annotations
 
 import json
 
-from engine.report import Report, decision_document
+from engine.errors import GovernanceError
+from engine.report import Manner, Report, Writer, decision_document
+
+LOCATES = False
 
 
-def one(report: Report, *, explain: bool, width: int) -> str:  # noqa: ARG001
-    """Return one decision, indented."""
-    return json.dumps(decision_document(report), indent=2, ensure_ascii=False) + "\n"
+def writer(manner: Manner) -> Writer:
+    """Return a new writer."""
+    return JsonWriter(manner)
 
 
-def head() -> str:
-    """Open the array."""
-    return "["
+class JsonWriter:
+    """Writes indented JSON; of several, each says which file it is about."""
+
+    def __init__(self, manner: Manner) -> None:
+        self._several = manner.several
+        self._empty = True
+
+    def head(self) -> str:
+        """Open the array."""
+        return "[" if self._several else ""
+
+    def item(self, report: Report) -> str:
+        """Return one object."""
+        document = decision_document(report)
+        if not self._several:
+            return _encoded(document) + "\n"
+        comma, self._empty = "" if self._empty else ",", False
+        return f"{comma}\n{_encoded({'file': report.file, **document})}"
+
+    def failed(self, file: str, error: GovernanceError) -> str:  # noqa: ARG002
+        """Nothing: standard error says it."""
+        return ""
+
+    def tail(self) -> str:
+        """Close the array."""
+        return ("]\n" if self._empty else "\n]\n") if self._several else ""
 
 
-def item(report: Report, *, first: bool, explain: bool, width: int) -> str:  # noqa: ARG001
-    """Return one member of the array, with the file it is about."""
-    document = {"file": report.file, **decision_document(report)}
-    return ("" if first else ",") + "\n" + json.dumps(document, indent=2, ensure_ascii=False)
-
-
-def tail(*, empty: bool) -> str:
-    """Close the array."""
-    return "]\n" if empty else "\n]\n"
+def _encoded(document: object) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False)

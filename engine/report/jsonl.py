@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import json
 
-from engine.report import Report, decision_document
+from engine.errors import GovernanceError
+from engine.report import Manner, Report, Writer, decision_document
+
+LOCATES = False
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def one(report: Report, *, explain: bool, width: int) -> str:  # noqa: ARG001
-    """Return one line."""
-    document = {"file": report.file, **decision_document(report)}
-    return _encode(document) + "\n"
+def writer(manner: Manner) -> Writer:  # noqa: ARG001
+    """Return a new writer."""
+    return LinesWriter()
 
 
-def head() -> str:
-    """Nothing stands before the lines."""
-    return ""
+class LinesWriter:
+    """Writes one line per decision; nothing stands before or behind."""
 
+    def head(self) -> str:
+        """Nothing."""
+        return ""
 
-def item(report: Report, *, first: bool, explain: bool, width: int) -> str:  # noqa: ARG001
-    """Return one line."""
-    return one(report, explain=explain, width=width)
+    def item(self, report: Report) -> str:
+        """Return one line."""
+        return _encode({"file": report.file, **decision_document(report)}) + "\n"
 
+    def failed(self, file: str, error: GovernanceError) -> str:  # noqa: ARG002
+        """Nothing: standard error says it."""
+        return ""
 
-def tail(*, empty: bool) -> str:  # noqa: ARG001
-    """Nothing stands behind the lines."""
-    return ""
+    def tail(self) -> str:
+        """Nothing."""
+        return ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
+from engine.errors import GovernanceError
 from engine.margins import counterfactual, margin, written
 from engine.model import Decision, Json, Severity, Status
-from engine.report import Report
+from engine.report import Manner, Report, Writer
 
 _MARKS = {
     Status.PASS: "pass",
@@ -19,8 +20,47 @@ _MARKS = {
 _QUIET = (Status.PASS, Status.EXEMPT, Status.OFF)
 
 
-def one(report: Report, *, explain: bool, width: int) -> str:
-    """Return a decision with every check, passes too."""
+LOCATES = False
+
+
+def writer(manner: Manner) -> Writer:
+    """Return a new writer."""
+    return TextWriter(manner)
+
+
+class TextWriter:
+    """Writes one decision with every check; of several, one line each unless asked to explain."""
+
+    def __init__(self, manner: Manner) -> None:
+        self._manner = manner
+        self._first = True
+
+    def head(self) -> str:
+        """Nothing."""
+        return ""
+
+    def item(self, report: Report) -> str:
+        """Return one line, or all of it."""
+        if not self._manner.several:
+            return _whole(report, self._manner)
+        if self._manner.explain:
+            gap, self._first = "" if self._first else "\n", False
+            return f"{gap}{report.file}\n{_whole(report, self._manner)}"
+        decision = report.decision
+        entry = f"entry {decision.index}" if decision.recorded else "not recorded"
+        return f"{decision.verdict:<8}  {report.file}  {entry}  {decision.reason}\n"
+
+    def failed(self, file: str, error: GovernanceError) -> str:  # noqa: ARG002
+        """Nothing: standard error says it."""
+        return ""
+
+    def tail(self) -> str:
+        """Nothing; the summary is narration."""
+        return ""
+
+
+def _whole(report: Report, manner: Manner) -> str:
+    """A decision with every check, passes too."""
     decision = report.decision
     lines = [*_headline(decision), ""]
     asked = [check for check in decision.checks if check["status"] != Status.OFF]
@@ -32,29 +72,10 @@ def one(report: Report, *, explain: bool, width: int) -> str:
         line = f"  {_mark(check):<7} {check['id']:<{names}}  {compared[check['id']]:<{column}}  "
         line += facts
         lines.append(line.rstrip())
-        if explain or check["status"] not in _QUIET:
-            lines += _explained(check, report, width)
+        if manner.explain or check["status"] not in _QUIET:
+            lines += _explained(check, report, manner.width)
     lines += _besides(report)
     return "\n".join(lines) + "\n"
-
-
-def head() -> str:
-    """Nothing stands before the lines."""
-    return ""
-
-
-def item(report: Report, *, first: bool, explain: bool, width: int) -> str:
-    """Return one line for one of several decisions, or all of it when asked to explain."""
-    if explain:
-        return f"{'' if first else chr(10)}{report.file}\n{one(report, explain=True, width=width)}"
-    decision = report.decision
-    entry = f"entry {decision.index}" if decision.recorded else "not recorded"
-    return f"{decision.verdict:<8}  {report.file}  {entry}  {decision.reason}\n"
-
-
-def tail(*, empty: bool) -> str:  # noqa: ARG001
-    """Nothing stands behind the lines; the summary is narration."""
-    return ""
 
 
 def _headline(decision: Decision) -> list[str]:

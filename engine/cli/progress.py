@@ -1,0 +1,81 @@
+"""A bar for people at a terminal while many inputs are decided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.cli.colour import coloured, write
+from engine.cli.shell import Shell
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.progress import Progress, TaskID
+
+
+class Screen:
+    """Standard output with, on a terminal and when several inputs are decided, a bar below it.
+
+    Args:
+        shell: Has the streams; a bar is shown where standard error is a terminal.
+        total: Inputs that will be decided.
+        several: Whether a bar is worth it.
+    """
+
+    def __init__(self, shell: Shell, total: int, *, several: bool) -> None:
+        self._shell = shell
+        self._total = total
+        self._shown = several and shell.stderr.isatty()
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Screen:
+        if self._shown:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+            # One console for bar and lines, so that neither writes over the other.
+            stream = self._shell.stdout if self._shell.stdout.isatty() else self._shell.stderr
+            console = Console(file=stream, highlight=False, markup=False, soft_wrap=True)
+            self._bar = Progress(
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=console,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._task = self._bar.add_task("deciding", total=self._total)
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def write(self, text: str) -> None:
+        """Write a result to standard output."""
+        if self._bar is not None and self._shell.stdout.isatty():
+            if text:
+                self._bar.console.print(coloured(text))
+        elif text:
+            write(text, self._shell.stdout)
+
+    def say(self, text: str) -> None:
+        """Narrate."""
+        if self._bar is not None:
+            self._bar.console.print(text)
+        else:
+            self._shell.say(text)
+
+    def advance(self, count: int) -> None:
+        """Say that ``count`` more inputs are done."""
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task, count)
