@@ -44,9 +44,9 @@ STAGES = (
     Stage("parse strictly", ("engine.documents:parse",)),
     Stage("validate and expand", ("engine.evidence:expand",)),
     Stage("assemble the Input", ("engine.evidence:gather",)),
-    Stage("encode the Input", ("engine.evidence:canonical.encode",)),
+    Stage("encode the Input", ("engine.evidence:canonical.encode_read",)),
     Stage("evaluate (OPA's Wasm)", ("engine.policy.wasm:_Instance.evaluate",)),
-    Stage("parse the answer", ("engine.policy.wasm:json.loads",)),
+    Stage("parse the answer", ("orjson:loads",)),
     Stage("check and order the answer", ("engine.policy.wasm:whole_answer",)),
     Stage("join checks, write predicate", ("engine.decide:judge",)),
     Stage(
@@ -54,8 +54,8 @@ STAGES = (
         ("engine.decide:_no_false_status", "engine.decide:_verified_verdict"),
     ),
     Stage("digests", ("engine.decide:salted_digest", "engine.decide:subject_key")),
-    Stage("statement", ("engine.decide:_statement",)),
-    Stage("seal", ("engine.decide:seal",)),
+    Stage("statement", ("engine.decide:unplaced", "engine.recording:statement_at")),
+    Stage("seal", ("engine.recording:seal",)),
     Stage("sign (Ed25519)", ("engine.signers.ed25519:Ed25519Signer.sign",)),
     Stage(
         "ledger: look up id and subject",
@@ -74,8 +74,8 @@ STAGES = (
     Stage("ledger: keep the head (fsync)", ("engine.ledger.heads:Heads.keep",)),
     Stage("ledger: copy the log back", ("engine.ledger.sqlite_store:SqliteStore.tidy",)),
     Stage("ledger: the rest", ("engine.ledger.merkle_ledger:MerkleLedger.append",)),
-    Stage("build the Decision", ("engine.decide:record",)),
-    Stage("format and print", ("engine.cli.printer:Printer.add",)),
+    Stage("format", ("engine.cli.judging:Judge._judged",)),
+    Stage("print", ("engine.cli.batches:Batches._tell",)),
 )
 
 

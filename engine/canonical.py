@@ -19,6 +19,8 @@ _encode = json.JSONEncoder(
 _DIGITS_AS_ZERO = bytes(0x30 if 0x30 <= byte <= 0x39 else byte for byte in range(256))
 _BEYOND_BASIC_PLANE = re.compile(rb"[\xee-\xf4]")
 _BEFORE_NUMBER = b":,["
+_SUSPICIOUS = (b"0e-0", b"0e+0", b"0e0", b"0000000000000000")
+"""An exponent; or 16 digits, which may pass 2^53. Other digits read as zeros."""
 
 
 def _may_differ(text: bytes) -> bool:
@@ -26,8 +28,8 @@ def _may_differ(text: bytes) -> bool:
     if b".0," in text or b".0}" in text or b".0]" in text or text.endswith(b".0"):
         return True
     zeros = text.translate(_DIGITS_AS_ZERO)
-    if any(_in_number(zeros, part) for part in (b"0e-0", b"0e+0", b"0000000000000000")):
-        return True  # an exponent; or 16 digits, which may pass 2^53
+    if any(_in_number(zeros, part) for part in _SUSPICIOUS):
+        return True
     return not text.isascii() and _BEYOND_BASIC_PLANE.search(text) is not None
 
 
@@ -55,8 +57,41 @@ def encode(value: Json) -> bytes:
         text = _encode(value).encode()
     except TypeError as error:
         raise ValueError(str(error)) from error
-    if not _may_differ(text):
-        return text
+    return _by_the_book(value) if _may_differ(text) else text
+
+
+def encode_read(value: Json, *, usual: bool = False) -> bytes:
+    """Return :func:`encode` of a value that a strict reader gave, several times faster.
+
+    Args:
+        value: Whoever calls answers for there being no NaN and no infinity in it: they would
+            become null.
+        usual: Whether the caller knows that every number of it :func:`is_usual` and that
+            every key is ASCII. Looking for others takes three times as long as encoding.
+
+    Raises:
+        ValueError: A lone surrogate, or an integer of 2^53 or more in magnitude.
+    """
+    import orjson
+
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    return text if usual or not _may_differ(text) else _by_the_book(value)
+
+
+def is_usual(value: Json) -> bool:
+    """Whether ``value`` is no list or object, and no number that encoders write differently."""
+    kind = type(value)
+    if kind is float:
+        return (1e-4 <= value < 1e15 or -1e15 < value <= -1e-4) and not value.is_integer()
+    if kind is int:
+        return -(2**53) < value < 2**53  # type: ignore[no-any-return]
+    return kind is str or kind is bool or value is None
+
+
+def _by_the_book(value: Json) -> bytes:
     import rfc8785
 
     return rfc8785.dumps(value)

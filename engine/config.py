@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +149,8 @@ def _whole_number(text: str, origin: str) -> int:
 
 
 def _read(file: Path) -> dict[str, str | int]:
+    import tomllib
+
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:

@@ -11,29 +11,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from itertools import pairwise
-from typing import Any
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 from engine import canonical
-from engine.envelope import open_envelope, seal
-from engine.errors import GovernanceError, PolicyError
+from engine.canonical import is_usual
+from engine.errors import PolicyError
 from engine.evidence import Input, Question
 from engine.inputs import salted_digest
-from engine.ledger import Appended, Blob, Draft, Ledger, Place
-from engine.model import (
-    DECISION_FAILED_TYPE,
-    DECISION_TYPE,
-    Decision,
-    Json,
-    Severity,
-    Status,
-    Subject,
-    Verdict,
-)
+from engine.ledger import Ledger
+from engine.model import Decision, Json, Severity, Status, Verdict
 from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle
+from engine.recording import Unplaced, append, told_recorded, told_unrecorded, unplaced
 from engine.signers import Signer
-from engine.statement import statement, statement_around
 from engine.times import write_time
 from engine.verdict import recompute_status, recompute_verdict
 
@@ -52,7 +43,7 @@ class Judgement:
         salt: 32 random bytes; with them the input's digest says nothing about the input.
         verdict: OPA's own word.
         predicate: Everything the statement says but its place in the ledger.
-        encoded: The same in RFC 8785 form, cut where its place in the ledger goes.
+        record: What recording it takes.
     """
 
     input: Input
@@ -61,7 +52,7 @@ class Judgement:
     salt: bytes
     verdict: Verdict
     predicate: dict[str, Json]
-    encoded: tuple[bytes, ...]
+    record: Unplaced
 
 
 def judge(
@@ -83,7 +74,7 @@ def judge(
     profile = bundle.profile(question.profile)
     static = _static(bundle, question.gate, question.profile)
     metrics = asked.document["metrics"]
-    checks = [_joined(check, static[check["id"]], metrics) for check in answer["checks"]]
+    checks = [_joined(check, static.members[check["id"]], metrics) for check in answer["checks"]]
     _no_false_status(checks, metrics)
     verdict = _verified_verdict(answer["verdict"], checks, question, bundle)
     digest = salted_digest(salt, asked.encoded)
@@ -115,19 +106,22 @@ def judge(
         "evaluator": {"kind": evaluator.kind, "opa_version": evaluator.opa_version},
         "attestations": asked.document["attestations"],
     }
-    return Judgement(asked, question, decision_id, salt, verdict, predicate, _cut(predicate))
+    key = subject_key(asked.document["subject"])
+    usual = asked.usual and not predicate["waivers"] and _is_usual(checks, static)
+    record = unplaced(predicate, asked.subject, key, asked.encoded, salt, usual=usual)
+    return Judgement(asked, question, decision_id, salt, verdict, predicate, record)
 
 
-_PLACE = ("attempt", "ledger", "previous")
-"""Members of the predicate that only the ledger knows, sorted."""
-
-
-def _cut(predicate: dict[str, Json]) -> tuple[bytes, ...]:
-    """The members of ``predicate`` before, between and behind those of its place, encoded."""
-    return tuple(
-        canonical.encode({key: predicate[key] for key in predicate if low < key < high})[1:-1]
-        for low, high in pairwise(("", *_PLACE, "~"))
+def _is_usual(checks: Sequence[Json], static: _Static) -> bool:
+    """Whether no number in ``checks`` needs a second look when they are encoded."""
+    return static.usual and all(
+        is_usual(check["observed"]) and is_usual(check["limit"]) for check in checks
     )
+
+
+def subject_key(subject: Json) -> str:
+    """Return the digest under which decisions on the same subject find each other."""
+    return sha256(canonical.encode_read(subject)).hexdigest()
 
 
 @lru_cache(maxsize=64)
@@ -135,14 +129,20 @@ def _profile_digest(bundle: PolicyBundle, profile: str) -> str:
     return bundle.profile_digest(profile)
 
 
-@lru_cache(maxsize=4)
-def _archive(bundle: PolicyBundle) -> bytes:
-    return bundle.archive()
+class _Static(NamedTuple):
+    """What the checks of a statement say that no evidence changes.
+
+    Attributes:
+        members: By check id.
+        usual: Whether every value in them :func:`engine.canonical.is_usual`.
+    """
+
+    members: dict[str, dict[str, Json]]
+    usual: bool
 
 
 @lru_cache(maxsize=64)
-def _static(bundle: PolicyBundle, gate: str, profile: str) -> dict[str, dict[str, Json]]:
-    """By check id, what a statement's check says that no evidence changes."""
+def _static(bundle: PolicyBundle, gate: str, profile: str) -> _Static:
     rows, catalogue = bundle.profile(profile)["checks"], bundle.catalogue()
     static = {}
     for name in bundle.gate(gate).checks:
@@ -154,7 +154,8 @@ def _static(bundle: PolicyBundle, gate: str, profile: str) -> dict[str, dict[str
             members["unit"] = unit
         members |= {key: row[key] for key in _OF_ROW if key in row}
         static[name] = members
-    return static
+    usual = all(is_usual(value) for members in static.values() for value in members.values())
+    return _Static(static, usual)
 
 
 def _joined(check: Json, static: dict[str, Json], metrics: Json) -> dict[str, Json]:
@@ -242,118 +243,16 @@ def record(
         LedgerError: Nothing was recorded.
         CommitError: What was appended may or may not be recorded.
     """
-    signed: dict[str, bytes] = {}
-    drafts = [_draft(judgement, signer, bundle, signed) for judgement in judgements]
-    places = ledger.append(drafts)
+    places = append([judgement.record for judgement in judgements], ledger, signer, bundle)
     return [
-        _told(judgement, _signed(judgement, place, signed), place)
+        told_recorded(judgement.predicate, judgement.input.subject, place)
         for judgement, place in zip(judgements, places, strict=True)
     ]
 
 
 def unrecorded(judgement: Judgement) -> Decision:
     """Return the decision of a dry run: it says that it is not recorded."""
-    return _told(judgement, _statement(judgement, Place("dry-run", 1, None)), None)
-
-
-def _draft(
-    judgement: Judgement, signer: Signer, bundle: PolicyBundle, signed: dict[str, bytes]
-) -> Draft:
-    """The entry to be; building it leaves the statement's bytes in ``signed``."""
-
-    def build(place: Place) -> bytes:
-        payload = signed[judgement.decision_id] = _statement(judgement, place)
-        return seal(payload, signer.sign, signer.key_id)
-
-    return Draft(
-        decision_id=judgement.decision_id,
-        subject_key=subject_key(judgement.input.document["subject"]),
-        gate=judgement.question.gate,
-        build=build,
-        blobs=(
-            Blob("input", judgement.input.encoded),
-            Blob("salt", judgement.salt),
-            Blob("policy", _archive(bundle), bundle.digest),
-        ),
-    )
-
-
-def subject_key(subject: Json) -> str:
-    """Return the digest under which decisions on the same subject find each other."""
-    import hashlib
-
-    return hashlib.sha256(canonical.encode(subject)).hexdigest()
-
-
-def _statement(judgement: Judgement, place: Place) -> bytes:
-    known = {
-        "attempt": place.attempt,
-        "ledger": {"id": place.ledger_id},
-        "previous": place.previous,
-    }
-    members = [judgement.encoded[0]]
-    for name, behind in zip(_PLACE, judgement.encoded[1:], strict=True):
-        members += [canonical.encode({name: known[name]})[1:-1], behind]
-    predicate = b"{" + b",".join(filter(None, members)) + b"}"
-    return statement_around([_subject(judgement)], DECISION_TYPE, predicate)
-
-
-def _subject(judgement: Judgement) -> dict[str, Json]:
-    subject = judgement.input.subject
-    annotations: dict[str, Json] = {}
-    if subject.version is not None:
-        annotations["version"] = subject.version
-    digest = subject.sha256
-    if digest is None:
-        annotations["digest_of"] = "input"
-        digest = judgement.predicate["input"]["digest"]["sha256"]
-    described: dict[str, Json] = {"name": subject.name, "digest": {"sha256": digest}}
-    return {**described, "annotations": annotations} if annotations else described
-
-
-def _signed(judgement: Judgement, place: Appended, signed: dict[str, bytes]) -> bytes:
-    """The statement's bytes as they are in the ledger."""
-    if place.existing:
-        return open_envelope(place.entry).payload
-    return signed[judgement.decision_id]
-
-
-def _told(judgement: Judgement, signed: bytes, place: Appended | None) -> Decision:
-    index, checkpoint = (place.index, place.checkpoint) if place else (None, None)
-    return told(judgement.predicate, judgement.input.subject, signed, index, checkpoint)
-
-
-def told(
-    said: Json, subject: Subject, signed: bytes, index: int | None, checkpoint: str | None
-) -> Decision:
-    """Return a decision as callers see it.
-
-    Args:
-        said: Predicate of the statement.
-        subject: What was decided on.
-        signed: The statement's bytes.
-        index: Ledger index; None when it is not recorded.
-        checkpoint: Signed note that covers it; None when it is not recorded.
-    """
-    return Decision(
-        decision_id=said["decision_id"],
-        decided_at=said["decided_at"],
-        valid_until=said["valid_until"],
-        gate=said["gate"],
-        profile=said["profile"]["name"],
-        stage=said["stage"],
-        verdict=Verdict(said["verdict"]),
-        reason=said["reason"],
-        subject=subject,
-        checks=tuple(said["checks"]),
-        obligations=tuple(said["obligations"]),
-        waivers=tuple(said["waivers"]),
-        relaxations=tuple(relaxation["name"] for relaxation in said["relaxations"]),
-        recorded=index is not None,
-        index=index,
-        checkpoint=checkpoint,
-        statement=signed,
-    )
+    return told_unrecorded(judgement.predicate, judgement.input.subject, judgement.record)
 
 
 def uuid7(milliseconds: int, random: Callable[[int], bytes]) -> str:
@@ -368,52 +267,3 @@ def uuid7(milliseconds: int, random: Callable[[int], bytes]) -> str:
     value |= 0b10 << 62 | tail & (2**62 - 1)
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-def record_failure(
-    error: GovernanceError,
-    names: Sequence[str],
-    question: Question,
-    ledger: Ledger,
-    signer: Signer,
-    *,
-    attempt_id: str,
-) -> None:
-    """Append ``decision-failed:v1``: that a decision was asked for and could not be made.
-
-    Args:
-        error: Why.
-        names: The files that were to be decided on, as the caller named them.
-        question: What was asked.
-        ledger: Where to.
-        signer: The key that signs.
-        attempt_id: UUIDv7.
-
-    Raises:
-        LedgerError: It could not be recorded either.
-    """
-    import hashlib
-
-    name = ", ".join(names)[:1024]
-    predicate = {
-        "attempt_id": attempt_id,
-        "failed_at": write_time(question.now),
-        "gate": question.gate,
-        "profile": question.profile,
-        "stage": question.stage,
-        "exit_code": error.exit_code,
-        "error": {"type": type(error).__name__, "message": error.message[:2048]},
-        "relaxations": list(question.relaxations),
-    }
-    # What was asked about could not be read, so the statement is about the asking.
-    subject = {
-        "name": name,
-        "digest": {"sha256": hashlib.sha256(canonical.encode(predicate)).hexdigest()},
-        "annotations": {"digest_of": "predicate"},
-    }
-
-    def build(place: Place) -> bytes:
-        said = {**predicate, "ledger": {"id": place.ledger_id}}
-        return seal(statement([subject], DECISION_FAILED_TYPE, said), signer.sign, signer.key_id)
-
-    ledger.append([Draft(None, None, None, build)])

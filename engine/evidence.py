@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from engine import canonical
+from engine.canonical import is_usual
 from engine.documents import Document
 from engine.errors import UsageError
 from engine.metrics_file import Refused, expand, read_subject
@@ -52,12 +53,15 @@ class Input:
         document: The Input document, see ``schemas/opa-input.schema.json``.
         encoded: Its JCS form: what is evaluated, digested and kept.
         subject: What is decided on.
+        usual: Whether every number in it :func:`engine.canonical.is_usual`, and it has no
+            waiver; False if nobody looked.
     """
 
     name: str
     document: Json
     encoded: bytes
     subject: Subject
+    usual: bool = False
 
 
 def gather(
@@ -127,7 +131,18 @@ def assemble(
         "relaxations": list(question.relaxations),
         "attestations": [],
     }
-    return Input(name, document, canonical.encode(document), subject)
+    usual = not document["waivers"] and all(map(_is_usual, metrics.values()))
+    encoded = canonical.encode_read(document, usual=usual)
+    return Input(name, document, encoded, subject, usual)
+
+
+def _is_usual(metric: dict[str, Json]) -> bool:
+    return (
+        is_usual(metric["value"])
+        and is_usual(metric.get("baseline"))
+        and is_usual(metric.get("n"))
+        and ("ci" not in metric or all(map(is_usual, metric["ci"])))
+    )
 
 
 def subject_document(subject: Subject) -> dict[str, Json]:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.checkpoint import parse as parse_note
-from engine.decide import told
 from engine.envelope import open_envelope, seal
 from engine.errors import NotRecordedError, VerificationError
 from engine.expectations import subject_of
@@ -16,6 +15,7 @@ from engine.merkle import leaf_hash
 from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Decision, Json
 from engine.proof import ProofBundle
 from engine.proof import parse as parse_proof
+from engine.recording import told
 from engine.signers import Signer
 from engine.statement import parse_statement, statement
 from engine.verify import Expectations, verify

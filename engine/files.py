@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +20,8 @@ class WholeFile:
     """
 
     def __init__(self, path: Path) -> None:
+        import secrets
+
         self._path = path
         self._temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:

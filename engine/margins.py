@@ -36,6 +36,25 @@ def margin(check: Json) -> str | None:
     return _distance(check["operator"], observed, limit)
 
 
+def margin_number(check: Json) -> int | float | None:
+    """Return :func:`margin` as a number: the double nearest to the exact distance."""
+    observed, limit = check["observed"], check["limit"]
+    if type(observed) is int and type(limit) is int:
+        room = limit - observed
+        match check["operator"]:
+            case "<=" | "<":
+                return room
+            case ">=" | ">":
+                return -room
+            case "==":
+                return -abs(room)
+        return None
+    text = margin(check)
+    if text is None:
+        return None
+    return float(text) if "." in text or "E" in text else int(text)
+
+
 @lru_cache(maxsize=4096)
 def _distance(operator: str, observed: float, limit: float) -> str | None:
     room = Decimal(repr(limit)) - Decimal(repr(observed))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from engine.errors import suggest
@@ -120,9 +121,14 @@ def is_regular(document: Json) -> bool:
         and all(isinstance(claim, str) for claim in claims)
         and isinstance(metrics, dict)
         and 1 <= len(metrics) <= 2000
-        and all(_ID.fullmatch(name) and len(name) <= 128 for name in metrics)
+        and all(map(_is_id, metrics))
         and all(_is_metric(given) for given in metrics.values())
     )
+
+
+@lru_cache(maxsize=4096)
+def _is_id(name: str) -> bool:
+    return len(name) <= 128 and _ID.fullmatch(name) is not None
 
 
 def _is_subject(subject: Json) -> bool:

@@ -30,6 +30,32 @@ def test_bytes_are_those_of_the_reference_implementation(value: Json) -> None:
     assert canonical.encode(value) == rfc8785.dumps(value)
 
 
+@settings(max_examples=400)
+@given(VALUES)
+def test_the_fast_encoder_gives_the_same_bytes(value: Json) -> None:
+    assert canonical.encode_read(value) == rfc8785.dumps(value)
+
+
+@settings(max_examples=1000)
+@given(st.floats(allow_nan=False) | st.integers(-(2**60), 2**60) | st.floats(-1e-3, 1e-3))
+def test_a_usual_number_is_written_by_every_encoder_alike(number: float) -> None:
+    if canonical.is_usual(number):
+        assert canonical.encode_read([number], usual=True) == rfc8785.dumps([number])
+
+
+@pytest.mark.parametrize(
+    "value", [1e-5, 1e15, 1.0, -0.0, 0.0, 2**53, float("inf"), float("nan"), [], {}, [0.5]]
+)
+def test_what_encoders_may_write_otherwise_is_not_usual(value: Json) -> None:
+    assert not canonical.is_usual(value)
+
+
+@pytest.mark.parametrize("value", [2**53, [-(2**60)], "\ud800", {"a": b""}])
+def test_the_fast_encoder_refuses_what_is_not_json(value: Json) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        canonical.encode_read(value)
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
 
 
 class Interrupts:
@@ -20,7 +21,12 @@ class Interrupts:
         self.asked = False
 
     def __enter__(self) -> Interrupts:
-        if self._patient and threading.current_thread() is threading.main_thread():
+        if not self._patient:
+            return self
+        import signal
+        import threading
+
+        if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._ask)
         return self
@@ -32,6 +38,8 @@ class Interrupts:
         trace: TracebackType | None,
     ) -> None:
         for number, handler in self._before.items():
+            import signal
+
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002

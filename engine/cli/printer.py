@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from engine.cli.progress import Screen
 from engine.cli.shell import Shell
 from engine.errors import GovernanceError, UsageError
 from engine.files import WholeFile, require_writable
-from engine.report import Manner, Report, Writer, format_named
+from engine.report import Draft, Drafting, Manner, Report, Writer, format_named
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -73,6 +73,21 @@ class Printer:
             for writer, put in self._sinks:
                 put(writer.tail())
         self._stdout.flush()
+
+    def drafts(self, report: Report) -> list[Draft] | None:
+        """Return every format's text but for the place in the ledger; None if one cannot."""
+        drafts = []
+        for writer in self._writers:
+            draft = cast(Drafting, writer).draft(report) if hasattr(writer, "draft") else None
+            if draft is None:
+                return None
+            drafts.append(draft)
+        return drafts
+
+    def add_drafted(self, drafts: Sequence[Draft], index: int | None, note: str | None) -> None:
+        """Write one decision that may be told; ``note`` is the checkpoint that covers it."""
+        for (writer, put), draft in zip(self._sinks, drafts, strict=True):
+            put(cast(Drafting, writer).placed(draft, index, note))
 
     def add(self, report: Report) -> None:
         """Write one decision that may be told."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO, cast
 
@@ -71,18 +72,28 @@ class VerbModule(Protocol):
 def call(name: str, module: str, argv: Sequence[str]) -> int:
     """Run the verb ``name`` of ``module`` and return its exit code."""
     verb = cast(VerbModule, importlib.import_module(module))
-    args = parser_of(name, verb).parse_args(argv)
+    helps = "-h" in argv or "--help" in argv
+    args = parser_of(name, verb, width=None if helps else _USAGE_WIDTH).parse_args(argv)
     shell = Shell(os.environ, Path.cwd(), sys.stdin.buffer, sys.stdout, sys.stderr)
     return verb.run(args, shell)
 
 
-def parser_of(name: str, verb: VerbModule) -> argparse.ArgumentParser:
-    """Return the argument parser of one verb."""
+_USAGE_WIDTH = 100
+
+
+def parser_of(name: str, verb: VerbModule, *, width: int | None = None) -> argparse.ArgumentParser:
+    """Return the argument parser of one verb.
+
+    Args:
+        name: The verb.
+        verb: Its module.
+        width: Columns of the help; None asks the terminal, once for each argument.
+    """
     parser = argparse.ArgumentParser(
         prog=f"engine {name}",
         description=verb.DESCRIPTION,
         epilog=f"example:\n{verb.EXAMPLE}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=width),
         allow_abbrev=False,
     )
     verb.arguments(parser)

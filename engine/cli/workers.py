@@ -5,19 +5,19 @@ Workers read, validate and ask the policy; they never see the ledger or the key.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.errors import PolicyError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from types import TracebackType
 
 Result = TypeVar("Result")
 Judge = Callable[[list[str]], Result]
@@ -49,6 +49,9 @@ class Workers:
     """
 
     def __init__(self, count: int, open_judge: Callable[[], Judge[object]]) -> None:
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
         global _open_judge  # noqa: PLW0603  (a fork inherits it; nothing has to be pickled)
         _open_judge = open_judge
         self._count = count
@@ -74,6 +77,8 @@ class Workers:
         Raises:
             PolicyError: A worker was lost, and with it what it was judging.
         """
+        from concurrent.futures.process import BrokenProcessPool
+
         chunks = _chunks(groups)
         waiting: deque[Future[list[tuple[list[str], object]]]] = deque()
         try:

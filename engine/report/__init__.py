@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Protocol, cast
+from typing import Protocol, TypeAlias, cast
 
 from engine.errors import GovernanceError, UsageError, suggest
-from engine.margins import counterfactual, margin
+from engine.margins import counterfactual, margin_number
 from engine.model import Decision, Json
 
 FORMATS = {
@@ -85,6 +84,26 @@ class Writer(Protocol):
         ...
 
 
+class Drafting(Writer, Protocol):
+    """A writer that can say nearly everything before the decision is recorded.
+
+    Then the text is made where the decision was judged, and the process that records adds
+    only what the ledger knows.
+    """
+
+    def draft(self, report: Report) -> Draft | None:
+        """Return the text around what the ledger knows; None if that does not do this time."""
+        ...
+
+    def placed(self, draft: Draft, index: int | None, checkpoint: str | None) -> str:
+        """Return what ``item`` returns for the decision at ``index``; None is a dry run."""
+        ...
+
+
+Draft: TypeAlias = tuple[str, str]
+"""Text before and behind what only the ledger knows."""
+
+
 class Format(Protocol):
     """A module of this package that is one format."""
 
@@ -111,6 +130,7 @@ def check_document(check: Json, report: Report) -> dict[str, Json]:
     """Return one check as ``--format json`` writes it."""
     name, status = check["id"], check["status"]
     texts = report.texts.get(name, _NO_TEXTS)
+    get = check.get
     return {
         "id": name,
         "status": status,
@@ -118,10 +138,10 @@ def check_document(check: Json, report: Report) -> dict[str, Json]:
         "operator": check["operator"],
         "observed": check["observed"],
         "limit": check["limit"],
-        "unit": check.get("unit"),
-        "margin": _number(margin(check)),
-        "n": check.get("n"),
-        "age_s": check.get("age_s"),
+        "unit": get("unit"),
+        "margin": margin_number(check),
+        "n": get("n"),
+        "age_s": get("age_s"),
         "title": texts["title"],
         "why": texts["why"],
         "fix": texts["fix"],
@@ -135,17 +155,20 @@ def check_document(check: Json, report: Report) -> dict[str, Json]:
 _NO_TEXTS: Mapping[str, str] = {"title": "", "why": "", "fix": ""}
 
 
-@lru_cache(maxsize=4096)
-def _number(text: str | None) -> int | float | None:
-    if text is None:
-        return None
-    return float(text) if "." in text or "E" in text else int(text)
-
-
 def decision_document(report: Report) -> dict[str, Json]:
     """Return one decision as ``--format json`` writes it."""
-    from engine.evidence import subject_document
+    decision = report.decision
+    return {
+        **before_place(report),
+        "recorded": decision.recorded,
+        "index": decision.index,
+        "checkpoint": decision.checkpoint,
+        **behind_place(report),
+    }
 
+
+def before_place(report: Report) -> dict[str, Json]:
+    """Return the members that stand before what only the ledger knows."""
     decision = report.decision
     return {
         "decision_id": decision.decision_id,
@@ -156,9 +179,15 @@ def decision_document(report: Report) -> dict[str, Json]:
         "stage": decision.stage,
         "verdict": decision.verdict,
         "reason": decision.reason,
-        "recorded": decision.recorded,
-        "index": decision.index,
-        "checkpoint": decision.checkpoint,
+    }
+
+
+def behind_place(report: Report) -> dict[str, Json]:
+    """Return the members that stand behind it."""
+    from engine.evidence import subject_document
+
+    decision = report.decision
+    return {
         "subject": subject_document(decision.subject),
         "checks": [check_document(check, report) for check in decision.checks],
         "obligations": list(decision.obligations),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 from engine.errors import GovernanceError
-from engine.report import Manner, Report, Writer, decision_document
+from engine.model import Json
+from engine.report import Draft, Manner, Report, Writer, before_place, behind_place
 
 LOCATES = False
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def writer(manner: Manner) -> Writer:  # noqa: ARG001
@@ -26,7 +26,17 @@ class LinesWriter:
 
     def item(self, report: Report) -> str:
         """Return one line."""
-        return _encode({"file": report.file, **decision_document(report)}) + "\n"
+        decision = report.decision
+        return self.placed(self.draft(report), decision.index, decision.checkpoint)
+
+    def draft(self, report: Report) -> Draft:
+        """Return the line but for its place in the ledger."""
+        before = {"file": report.file, **before_place(report)}
+        return _encoded(before)[:-1] + ",", "," + _encoded(behind_place(report))[1:] + "\n"
+
+    def placed(self, draft: Draft, index: int | None, checkpoint: str | None) -> str:
+        """Return the line."""
+        return _place(index, checkpoint).join(draft)
 
     def failed(self, file: str, error: GovernanceError) -> str:  # noqa: ARG002
         """Nothing: standard error says it."""
@@ -35,3 +45,20 @@ class LinesWriter:
     def tail(self) -> str:
         """Nothing."""
         return ""
+
+
+def _encoded(document: Json) -> str:
+    import orjson
+
+    return orjson.dumps(document).decode()
+
+
+def _place(index: int | None, checkpoint: str | None) -> str:
+    if index is None:
+        return '"recorded":false,"index":null,"checkpoint":null'
+    return f'"recorded":true,"index":{index},"checkpoint":{_quoted(checkpoint)}'
+
+
+@lru_cache(maxsize=4)
+def _quoted(text: str | None) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -7,7 +7,7 @@ import textwrap
 from engine.errors import GovernanceError
 from engine.margins import counterfactual, margin, written
 from engine.model import Decision, Json, Severity, Status
-from engine.report import Manner, Report, Writer
+from engine.report import Draft, Manner, Report, Writer
 
 _MARKS = {
     Status.PASS: "pass",
@@ -47,8 +47,16 @@ class TextWriter:
             gap, self._first = "" if self._first else "\n", False
             return f"{gap}{report.file}\n{_whole(report, self._manner)}"
         decision = report.decision
-        entry = f"entry {decision.index}" if decision.recorded else "not recorded"
-        return f"{decision.verdict:<8}  {report.file}  {entry}  {decision.reason}\n"
+        return self.placed(_line(report), decision.index, decision.checkpoint)
+
+    def draft(self, report: Report) -> Draft | None:
+        """Return the line but for its entry; None where it is more than a line."""
+        lines = self._manner.several and not self._manner.explain
+        return _line(report) if lines else None
+
+    def placed(self, draft: Draft, index: int | None, checkpoint: str | None) -> str:  # noqa: ARG002
+        """Return the line."""
+        return ("not recorded" if index is None else f"entry {index}").join(draft)
 
     def failed(self, file: str, error: GovernanceError) -> str:  # noqa: ARG002
         """Nothing: standard error says it."""
@@ -57,6 +65,11 @@ class TextWriter:
     def tail(self) -> str:
         """Nothing; the summary is narration."""
         return ""
+
+
+def _line(report: Report) -> Draft:
+    decision = report.decision
+    return f"{decision.verdict:<8}  {report.file}  ", f"  {decision.reason}\n"
 
 
 def _whole(report: Report, manner: Manner) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import re
 from typing import TYPE_CHECKING, NoReturn
 
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _PEM = re.compile(rb"\s*-----BEGIN PRIVATE KEY-----[A-Za-z0-9+/=\s]+-----END PRIVATE KEY-----\s*")
+_USUAL = re.compile(
+    rb"-----BEGIN PRIVATE KEY-----\n([A-Za-z0-9+/]{64})\n-----END PRIVATE KEY-----\n?"
+)
+_PREFIX = bytes.fromhex("302e020100300506032b657004220420")
+"""PKCS #8 around the 32 bytes of an Ed25519 key without attributes, RFC 8410 section 7."""
 _MAKE_ONE = "make one with: engine keys init"
 
 
@@ -54,6 +60,10 @@ def from_pem(data: bytes, origin: str) -> Ed25519Signer:
     Source: RFC 5958, RFC 7468 section 10, RFC 8410 section 7.
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    if (seed := _usual_seed(data)) is not None:
+        return Ed25519Signer(Ed25519PrivateKey.from_private_bytes(seed))
+    # Reads what else is a private key, to say what is wrong with it; slow to import.
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     if reason := _unreadable(data):
@@ -67,6 +77,15 @@ def from_pem(data: bytes, origin: str) -> Ed25519Signer:
     if not isinstance(private, Ed25519PrivateKey):
         raise KeyFileError(f"{origin}: the private key is not an Ed25519 key", _MAKE_ONE)
     return Ed25519Signer(private)
+
+
+def _usual_seed(data: bytes) -> bytes | None:
+    """The 32 bytes of a key in the form that every tool writes; None if it is in another."""
+    block = _USUAL.fullmatch(data)
+    if block is None:
+        return None
+    der = binascii.a2b_base64(block.group(1))
+    return der.removeprefix(_PREFIX) if len(der) == 48 and der.startswith(_PREFIX) else None
 
 
 def _unreadable(data: bytes) -> str:
