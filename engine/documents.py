@@ -94,8 +94,7 @@ def read_bytes(name: str, *, stdin: BinaryIO, max_bytes: int = MAX_BYTES) -> byt
         if name == STANDARD_INPUT:
             data = stdin.read(max_bytes + 1)
         else:
-            with open(name, "rb", opener=_open_file) as file:
-                data = file.read(max_bytes + 1)
+            data = _read_file(name, max_bytes + 1)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DocumentError(Position(name), reason, "give the path of a metrics file") from None
@@ -108,17 +107,26 @@ def read_bytes(name: str, *, stdin: BinaryIO, max_bytes: int = MAX_BYTES) -> byt
     return data
 
 
-def _open_file(name: str, flags: int) -> int:
-    """Open a file or a pipe, and nothing else that has a name."""
+def _read_file(name: str, most: int) -> bytes:
+    """Up to ``most`` bytes of a file or a pipe, and of nothing else that has a name."""
     # Non-blocking, so that opening a pipe nobody writes to does not hang.
-    descriptor = os.open(name, flags | os.O_NONBLOCK)
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode) or stat.S_ISFIFO(mode):
-        os.set_blocking(descriptor, True)
-        return descriptor
-    os.close(descriptor)
-    what = "is a folder" if stat.S_ISDIR(mode) else "is not a regular file"
-    raise OSError(errno.EINVAL, what, name)
+    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode):
+            expected = found.st_size
+        elif stat.S_ISFIFO(found.st_mode):
+            os.set_blocking(descriptor, True)
+            expected = most
+        else:
+            what = "is a folder" if stat.S_ISDIR(found.st_mode) else "is not a regular file"
+            raise OSError(errno.EINVAL, what, name)
+        data = os.read(descriptor, min(expected + 1, most))
+        while len(data) < most and (more := os.read(descriptor, most - len(data))):
+            data += more
+        return data
+    finally:
+        os.close(descriptor)
 
 
 def expand(paths: Iterable[str]) -> Iterator[str]:

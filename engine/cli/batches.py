@@ -102,6 +102,7 @@ class Batches:
                 self._export([judged.record.decision_id for judged in waiting], self.export_to)
         for judged, place in zip(waiting, places, strict=True):
             self._tell(judged, place)
+        self.shell.stdout.flush()
         self.screen.advance(len(waiting))
 
     def _tell(self, judged: Judged, place: Appended | None) -> None:
