@@ -23,9 +23,11 @@ from tools.fetch_opa import version as opa_version
 
 OUT = Path(__file__).with_name("out")
 FILES, ROUNDS = 2_000, 5
+MANY, MANY_ROUNDS = 20_000, 3
 QUICK_FILES, QUICK_ROUNDS = 200, 2
 SMALL = 20
 """Files of the scene where only one of them is decided."""
+CONTESTS = ("start", "cold", "batch", "many", "memory")
 SHORT_PER_LONG = 3
 """Rounds of a contest of milliseconds, for each round of one of seconds."""
 
@@ -64,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         "--files", type=_count, nargs="+", metavar="N", help=f"how many, or several sizes ({FILES})"
     )
     parser.add_argument("--rounds", type=_count, metavar="N", help=f"how many count ({ROUNDS})")
-    parser.add_argument("--only", choices=("start", "cold", "batch"), help="one contest")
+    parser.add_argument("--only", choices=CONTESTS, help="one contest")
     return parser
 
 
@@ -78,6 +80,9 @@ def _contests(scene: Scene, only: str | None, sizes: Sequence[int], rounds: int)
     many = rounds * SHORT_PER_LONG
     asked = [("start", plans.start, SMALL, many), ("cold", plans.cold, SMALL, many)]
     asked += [("batch", plans.batch, size, rounds) for size in sizes]
+    if sizes == [FILES] or only in ("many", "memory"):
+        asked += [("many", plans.many, MANY, min(rounds, MANY_ROUNDS))]
+        asked += [("memory", plans.memory, MANY, 1)]
     results: list[Result] = []
     for name, plan, files, count in asked:
         if only in (None, name):

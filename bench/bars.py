@@ -24,11 +24,13 @@ class Bar:
 
 
 BARS = (
-    Bar("engine decide DIR", "opa exec DIR", 1.0, files=2_000),
-    Bar("engine decide DIR", "conftest test DIR", 0.7, files=2_000),
-    Bar("engine decide FILE", "conftest test FILE", 8.0),
-    Bar("engine decide FILE, CI", "conftest test FILE", 8.0),
-    Bar("engine --version", "python -c pass", None),
+    Bar("engine decide DIR", "opa exec DIR", 0.5, files=2_000),
+    Bar("engine decide DIR", "conftest test DIR", 0.35, files=2_000),
+    Bar("engine decide DIR", "opa exec DIR", 0.4, files=20_000),
+    Bar("engine decide DIR", "engine decide DIR, 2,000 files", 1.2, files=20_000),
+    Bar("engine decide FILE", "conftest test FILE", 3.5),
+    Bar("engine decide FILE, CI", "conftest test FILE", None),
+    Bar("engine --version", "python -c pass", 2.0),
 )
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from bench.bars import bar_for
 from bench.outcomes import Outcomes, require_same
@@ -49,6 +50,7 @@ class Contest:
         pairs: Whom to compare: ours, theirs.
         expected: Names of the metrics files that each of them decides on.
         files: Number of files that the bars are about; None where that is not the point.
+        measure: What the bars are about: ``wall`` time or ``peak`` memory.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Contest:
     pairs: tuple[tuple[str, str], ...]
     expected: frozenset[str] = frozenset()
     files: int | None = None
+    measure: Literal["wall", "peak"] = "wall"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ class Row:
         ours: Contender that is ours.
         theirs: Contender that it is measured by.
         files: How many files were decided; None where that is not the point.
-        wall: Ratio of wall times: what the bar is about.
+        measure: What the bar is about: ``wall`` time or ``peak`` memory.
+        measured: Ratio of that.
         cpu: Ratio of processor times, which a busy machine disturbs less.
         at_most: The bar; None where there is none.
     """
@@ -74,14 +78,15 @@ class Row:
     ours: str
     theirs: str
     files: int | None
-    wall: Ratio
+    measure: Literal["wall", "peak"]
+    measured: Ratio
     cpu: Ratio
     at_most: float | None
 
     @property
     def is_missed(self) -> bool:
         """Whether there is a bar and it was not reached."""
-        return self.at_most is not None and self.wall.of_medians > self.at_most
+        return self.at_most is not None and self.measured.of_medians > self.at_most
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,7 @@ def hold(
         if number:
             for contender in contest.contenders:
                 runs.setdefault(contender.name, []).append(done[contender.name])
-    rows = tuple(_row(runs, ours, theirs, contest.files) for ours, theirs in contest.pairs)
+    rows = tuple(_row(contest, runs, *pair) for pair in contest.pairs)
     return scene, Result(contest.name, rows, runs, mix)
 
 
@@ -165,8 +170,16 @@ def _agreed(contest: Contest, done: Mapping[str, Run]) -> Mapping[str, int]:
     return Counter(outcome.verdict for outcome in next(iter(answers.values())).values())
 
 
-def _row(runs: Mapping[str, Sequence[Run]], ours: str, theirs: str, files: int | None) -> Row:
+def _row(contest: Contest, runs: Mapping[str, Sequence[Run]], ours: str, theirs: str) -> Row:
     one, other = runs[ours], runs[theirs]
-    wall = ratio([run.wall_s for run in one], [run.wall_s for run in other])
+    figure = _FIGURES[contest.measure]
+    measured = ratio([figure(run) for run in one], [figure(run) for run in other])
     cpu = ratio([run.cpu_s for run in one], [run.cpu_s for run in other])
-    return Row(ours, theirs, files, wall, cpu, bar_for(ours, theirs, files))
+    at_most = bar_for(ours, theirs, contest.files)
+    return Row(ours, theirs, contest.files, contest.measure, measured, cpu, at_most)
+
+
+_FIGURES: Mapping[str, Callable[[Run], float]] = {
+    "wall": lambda run: run.wall_s,
+    "peak": lambda run: run.peak_bytes,
+}

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 
 from bench.contests import Contender, Contest
 from bench.outcomes import of_conftest, of_engine, of_opa
 from bench.scene import BUNDLE, ENGINE, PREFIX, Scene
 
+FEW = 2_000
+"""Files that the memory for many is measured by."""
 _VERDICTS = (0, 1, 5, 6)
 _DENIED = (0, 1)
 
 
 def batch(scene: Scene) -> Contest:
     """Many files. Ours validates, decides, signs, commits and prints; theirs evaluate."""
-    engine = Contender(
-        "engine decide DIR",
-        (ENGINE, "decide", "metrics", "--format", "jsonl"),
-        scene.environ,
-        codes=_VERDICTS,
-        read=of_engine,
-    )
-    opa = Contender(
-        "opa exec DIR",
-        (scene.opa, "exec", "--bundle", BUNDLE, "--decision", "promotion/decision", "inputs"),
-        scene.environ,
-        cwd=scene.home,
-        read=partial(of_opa, prefix=PREFIX),
-    )
+    engine, opa = _engine(scene), _opa(scene)
     conftest = _conftest(scene, "conftest test DIR", "inputs")
     return Contest(
         f"{len(scene.names):,} files",
@@ -36,6 +26,56 @@ def batch(scene: Scene) -> Contest:
         ((engine.name, opa.name), (engine.name, conftest.name)),
         expected=scene.names,
         files=len(scene.names),
+    )
+
+
+def many(scene: Scene) -> Contest:
+    """So many files that starting does not count; conftest would take as long as OPA again."""
+    engine, opa = _engine(scene), _opa(scene)
+    return Contest(
+        f"{len(scene.names):,} files",
+        (engine, opa),
+        ((engine.name, opa.name),),
+        expected=scene.names,
+        files=len(scene.names),
+    )
+
+
+def memory(scene: Scene) -> Contest:
+    """Many files and a few of them: the largest process of either."""
+    everything = replace(_engine(scene), read=None)
+    few = scene.part("few", FEW)
+    part = replace(
+        everything,
+        name=f"engine decide DIR, {FEW:,} files",
+        command=(ENGINE, "decide", few, "--format", "jsonl"),
+    )
+    return Contest(
+        f"memory, {len(scene.names):,} files",
+        (everything, part),
+        ((everything.name, part.name),),
+        files=len(scene.names),
+        measure="peak",
+    )
+
+
+def _engine(scene: Scene) -> Contender:
+    return Contender(
+        "engine decide DIR",
+        (ENGINE, "decide", "metrics", "--format", "jsonl"),
+        scene.environ,
+        codes=_VERDICTS,
+        read=of_engine,
+    )
+
+
+def _opa(scene: Scene) -> Contender:
+    return Contender(
+        "opa exec DIR",
+        (scene.opa, "exec", "--bundle", BUNDLE, "--decision", "promotion/decision", "inputs"),
+        scene.environ,
+        cwd=scene.home,
+        read=partial(of_opa, prefix=PREFIX),
     )
 
 

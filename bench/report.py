@@ -43,13 +43,15 @@ def table(results: Sequence[Result], facts: Mapping[str, Any]) -> str:
 
 def _ratio_line(row: Row) -> str:
     size = f", {row.files:,} files" if row.files is not None else ""
-    wall = f"{row.wall.of_medians:6.2f}  ({row.wall.least:.2f} … {row.wall.most:.2f})"
+    ratio = row.measured
+    figure = f"{ratio.of_medians:6.2f}  ({ratio.least:.2f} … {ratio.most:.2f})"
     if row.at_most is None:
         bar = "no bar"
     else:
         bar = f"bar {row.at_most:g}  {'FAIL' if row.is_missed else 'PASS'}"
-    name = f"{row.ours} ÷ {row.theirs}{size}"
-    return f"  {name:<56} {wall:<24} CPU {row.cpu.of_medians:5.2f}   {bar}"
+    about = ", peak memory" if row.measure == "peak" else ""
+    name = f"{row.ours} ÷ {row.theirs}{size}{about}"
+    return f"  {name:<56} {figure:<24} CPU {row.cpu.of_medians:5.2f}   {bar}"
 
 
 def _absolute_line(name: str, runs: Sequence[Run]) -> str:

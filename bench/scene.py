@@ -81,6 +81,15 @@ class Scene:
         self._engine(["init"], folder)
         return folder
 
+    def part(self, name: str, count: int) -> Path:
+        """Return a folder below ``home`` with the first ``count`` of the metrics files."""
+        folder = self.home / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for each in sorted(self.names)[:count]:
+            (folder / each).hardlink_to(self.home / "metrics" / each)
+        return folder
+
     def one_name(self) -> str:
         """Return the largest metrics file: most metrics, its checks have something to do."""
         return max(self.names, key=lambda name: (self.home / "metrics" / name).stat().st_size)

@@ -33,6 +33,7 @@ def test_every_bar_is_about_a_pair_that_is_measured(tmp_path: Path) -> None:
     (tmp_path / "metrics").mkdir()
     (tmp_path / "metrics" / "m.json").write_text("{}")
     scene = Scene(tmp_path, Path("conftest"), Path("opa"), names=frozenset({"m.json"}))
-    contests = (plan(scene) for plan in (plans.batch, plans.cold, plans.start))
+    everyone = (plans.batch, plans.many, plans.memory, plans.cold, plans.start)
+    contests = (plan(scene) for plan in everyone)
     measured = {(pair, contest.files is not None) for contest in contests for pair in contest.pairs}
     assert {((bar.ours, bar.theirs), bar.files is not None) for bar in BARS} == measured

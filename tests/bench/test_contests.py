@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from bench import plans
 from bench.contests import Contender, Contest, Result, hold
 from bench.errors import BenchError
 from bench.outcomes import of_engine
-from bench.plans import batch
+from bench.plans import batch, memory
 from bench.scene import Scene
 
 FILES = 6
@@ -83,7 +85,7 @@ def test_a_ratio_is_about_runs_of_the_same_rounds(held: Held) -> None:
     (row,) = held.result.rows
     ours, theirs = held.result.runs[row.ours], held.result.runs[row.theirs]
     pairs = sorted(one.wall_s / other.wall_s for one, other in zip(ours, theirs, strict=True))
-    assert [row.wall.least, row.wall.most] == pairs
+    assert [row.measured.least, row.measured.most] == pairs
     assert (row.files, row.at_most, row.is_missed) == (FILES, None, False)
 
 
@@ -121,3 +123,27 @@ def test_nothing_is_left_out_of_what_ours_does(scene: Scene) -> None:
     ours, *theirs = commands(batch(scene).contenders)
     assert not {"--dry-run", "--now", "run:"} & set(ours.split())
     assert all(command.endswith(" inputs") for command in theirs)
+
+
+def test_memory_is_compared_for_all_files_and_for_the_first_of_them(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plans, "FEW", 2)
+    everything, part = memory(scene).contenders
+    few = Path(part.command[2])
+    assert [path.name for path in sorted(few.iterdir())] == sorted(scene.names)[:2]
+    assert everything.command[2] == "metrics"
+    assert everything.command[3:] == part.command[3:]
+
+
+def test_the_figure_that_is_compared_is_the_one_the_contest_is_about(scene: Scene) -> None:
+    _, result = hold(
+        scene,
+        lambda scene: replace(against("lines", scene), measure="peak"),
+        files=FILES,
+        rounds=1,
+        say=lambda _words: None,
+    )
+    (row,) = result.rows
+    ours, theirs = (result.runs[name][0].peak_bytes for name in (row.ours, row.theirs))
+    assert row.measured.of_medians == ours / theirs

@@ -21,7 +21,7 @@ FACTS = {
 
 def result(reached: float, at_most: float | None) -> Result:
     wall, cpu = Ratio(reached, reached - 0.1, reached + 0.1), Ratio(0.5, 0.5, 0.5)
-    row = Row("ours", "theirs", 2_000, wall, cpu, at_most)
+    row = Row("ours", "theirs", 2_000, "wall", wall, cpu, at_most)
     runs = {"ours": [Run(2.0, 1.0, 1 << 25, b"")], "theirs": [Run(4.0, 3.0, 1 << 26, b"")]}
     return Result("2,000 files", (row,), runs, {"PROMOTE": 1_500, "HOLD": 500})
 
