@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from engine.model import Json, Status
 
@@ -39,33 +41,32 @@ def margin(check: Json) -> str | None:
 def margin_number(check: Json) -> int | float | None:
     """Return :func:`margin` as a number: the double nearest to the exact distance."""
     observed, limit = check["observed"], check["limit"]
+    side = _SIDES.get(check["operator"])
+    if side is None:
+        return None
     if type(observed) is int and type(limit) is int:
-        room = limit - observed
-        match check["operator"]:
-            case "<=" | "<":
-                return room
-            case ">=" | ">":
-                return -room
-            case "==":
-                return -abs(room)
+        return int(side(limit - observed))
+    if not (_is_number(observed) and _is_number(limit)):
         return None
-    text = margin(check)
-    if text is None:
-        return None
-    return float(text) if "." in text or "E" in text else int(text)
+    room = side(Decimal(repr(limit)) - Decimal(repr(observed)))
+    number = float(room)
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+_SIDES: Mapping[str, Callable[[Any], Any]] = {
+    "<=": lambda room: room,
+    "<": lambda room: room,
+    ">=": lambda room: -room,
+    ">": lambda room: -room,
+    "==": lambda room: -abs(room),
+}
+"""Which way from the limit there is room, by operator."""
 
 
 @lru_cache(maxsize=4096)
 def _distance(operator: str, observed: float, limit: float) -> str | None:
-    room = Decimal(repr(limit)) - Decimal(repr(observed))
-    match operator:
-        case "<=" | "<":
-            return _plain(room)
-        case ">=" | ">":
-            return _plain(-room)
-        case "==":
-            return _plain(-abs(room))
-    return None
+    side = _SIDES.get(operator)
+    return None if side is None else _plain(side(Decimal(repr(limit)) - Decimal(repr(observed))))
 
 
 def counterfactual(check: Json) -> str | None:

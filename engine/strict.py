@@ -83,7 +83,7 @@ def read_json(data: bytes) -> Json:
     except (ValueError, RecursionError):
         value = None
     else:
-        if _shallow(value, MAX_DEPTH):
+        if _is_shallow(value, MAX_DEPTH) and _is_text(text, value):
             return value
     _places, flaw = json_places(text, max_depth=MAX_DEPTH)
     raise Unreadable(flaw or _first_inexact(text), text)
@@ -125,22 +125,25 @@ _decoder = json.JSONDecoder(
 )
 
 
-def _shallow(value: Json, depth: int) -> bool:
-    """Whether ``value`` nests at most ``depth`` levels, and holds no half surrogate pair."""
-    if isinstance(value, dict):
-        return depth > 0 and all(
-            _is_text(key) and _shallow(member, depth - 1) for key, member in value.items()
-        )
-    if isinstance(value, list):
-        return depth > 0 and all(_shallow(item, depth - 1) for item in value)
-    return not isinstance(value, str) or _is_text(value)
+def _is_shallow(value: Json, depth: int) -> bool:
+    """Whether ``value`` nests at most ``depth`` levels."""
+    level = [value]
+    for _ in range(depth + 1):
+        level = [item for item in level if isinstance(item, dict | list)]
+        if not level:
+            return True
+        level = [
+            inner for item in level for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+    return False
 
 
-def _is_text(string: str) -> bool:
-    if string.isascii():
-        return True
+def _is_text(text: str, value: Json) -> bool:
+    """Whether no text in ``value``, which ``text`` says, holds half a surrogate pair."""
+    if "\\u" not in text:
+        return True  # only an escape can write one: text that was decoded has none
     try:
-        string.encode()
+        json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return False
     return True

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.margins import counterfactual, margin, written
+from engine.margins import counterfactual, margin, margin_number, written
 from engine.model import Json
 
 
@@ -76,3 +78,21 @@ def test_values_are_written_as_people_read_them() -> None:
         "pass",
         "10000000000000000",
     ]
+
+
+NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.sampled_from(["<=", "<", ">=", ">", "==", "quiet"]), NUMBERS, NUMBERS)
+def test_the_number_is_the_double_nearest_to_the_text(
+    operator: str, observed: float, limit: float
+) -> None:
+    compared = check(operator=operator, observed=observed, limit=limit)
+    text = margin(compared)
+    number = margin_number(compared)
+    assert number == (None if text is None else float(text))
+
+
+@pytest.mark.parametrize("observed", [None, True, "0.1", [0.1]])
+def test_what_is_no_number_has_no_distance(observed: Json) -> None:
+    assert margin_number(check(observed=observed)) is None
