@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})", re.ASCII
@@ -34,6 +35,7 @@ def age_s(now: datetime, then: datetime) -> int:
     return difference.days * 86_400 + difference.seconds
 
 
+@lru_cache(maxsize=64)
 def write_time(instant: datetime) -> str:
     """Return ``instant`` as RFC 3339 in UTC, whole seconds."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

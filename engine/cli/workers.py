@@ -58,7 +58,7 @@ class Workers:
         self._pool = ProcessPoolExecutor(
             count, mp_context=multiprocessing.get_context("fork"), initializer=_begin
         )
-        self._pool.submit(int).result()
+        self._pool.submit(int)  # forks all of them, here and now; they set up while we go on
 
     def __enter__(self) -> Workers:
         return self
