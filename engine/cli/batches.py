@@ -14,7 +14,8 @@ from engine.cli.shell import Shell
 from engine.cli.summary import Summary
 from engine.errors import GovernanceError
 from engine.evidence import Question
-from engine.model import Verdict
+from engine.model import Decision, Verdict
+from engine.report import Inclusion
 
 if TYPE_CHECKING:
     from engine.ledger import Appended, Ledger
@@ -116,7 +117,15 @@ class Batches:
         elif judged.untold is not None:
             untold = judged.untold.decision
             told = replace(untold, recorded=place is not None, index=index, checkpoint=note)
-            self.printer.add(replace(judged.untold, decision=told))
+            self.printer.add(replace(judged.untold, decision=told, proof=self._proof(told)))
+
+    def _proof(self, decision: Decision) -> Inclusion | None:
+        """Where the record stands in the ledger's tree, for the formats that show it."""
+        if self.recorder is None or not self.printer.proves:
+            return None
+        from engine.cli.inclusion import inclusion_of
+
+        return inclusion_of(decision, self.recorder[0])
 
     def _failed(self, names: Sequence[str], error: GovernanceError) -> None:
         """Say what is wrong with one input and go on; leave a record where that works."""

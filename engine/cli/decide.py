@@ -22,6 +22,7 @@ from engine.config import Config
 from engine.documents import expand
 from engine.errors import UsageError
 from engine.evidence import Question
+from engine.report import FORMATS
 from engine.strict import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--combine", action="store_true", help="the files are about one subject")
     parser.add_argument("--opa", dest="opa_url", metavar="URL", help="OPA server to ask")
     parser.add_argument("--max-bytes", type=_bytes, metavar="N", help="largest metrics file")
-    parser.add_argument("--format", default=None, metavar="F", help="text, json or jsonl (text)")
+    parser.add_argument("--format", default=None, metavar="F", help=f"{', '.join(FORMATS)} (text)")
     parser.add_argument(
         "--output", action="append", default=[], metavar="F=PATH", help="also write format F"
     )
@@ -128,7 +129,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         if stop.asked:
             left = len(groups) - batches.summary.done
             screen.say(f"engine: stopped; {left:,} of {len(groups):,} inputs were not decided")
-            return 3
+            code = 3
+        printer.ends_with(code)
         return code
 
 

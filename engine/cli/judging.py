@@ -142,6 +142,8 @@ class Judge:
             for name in document.value["metrics"]:
                 at = document.position(f"/metrics/{escape(name)}")
                 places[name] = Location(at.file, at.line, at.column)
+            at = document.position("/metrics")
+            places.setdefault("", Location(at.file, at.line, at.column))
         return places
 
 

@@ -17,6 +17,8 @@ from engine.report import Draft, Drafting, Manner, Report, Writer, format_named
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from engine.cli.github_files import GithubFiles
+
 Put = Callable[[str], None]
 
 
@@ -29,10 +31,11 @@ class Printer:
     def __init__(
         self, args: argparse.Namespace, screen: Screen, shell: Shell, *, several: bool
     ) -> None:
-        manner = Manner(several=several, explain=args.explain, width=shell.width)
+        manner = Manner(several, args.explain, shell.width, str(shell.here))
         self._screen = screen
         self._stdout = shell.stdout
-        self._formats = [format_named(args.format or "text")]
+        names = [args.format or "text"]
+        self._formats = [format_named(names[0])]
         self._paths: list[Path] = []
         for output in args.output:
             name, separator, path = output.partition("=")
@@ -41,16 +44,32 @@ class Printer:
             if Path(path) in self._paths:
                 raise UsageError(f"--output {output!r}: that file is named twice", "name another")
             self._formats.append(format_named(name))
+            names.append(name)
             require_writable(Path(path))
             self._paths.append(Path(path))
         self._writers = [form.writer(manner) for form in self._formats]
         self._sinks: list[tuple[Writer, Put]] = []
         self._files = ExitStack()
+        self._code: int | None = None
+        self._github: GithubFiles | None = None
+        if "github" in names:
+            from engine.cli.github_files import GithubFiles
+
+            self._github = GithubFiles(manner, shell)
 
     @property
     def locates(self) -> bool:
         """Whether a format says where each metric stands."""
         return any(form.LOCATES for form in self._formats)
+
+    @property
+    def proves(self) -> bool:
+        """Whether a format shows the way from the record to the ledger's root."""
+        return any(form.PROVES for form in self._formats)
+
+    def ends_with(self, code: int) -> None:
+        """Take the exit code of the call, for what tells it to others."""
+        self._code = code
 
     def __enter__(self) -> Printer:
         main, *others = self._writers
@@ -73,6 +92,9 @@ class Printer:
             for writer, put in self._sinks:
                 put(writer.tail())
         self._stdout.flush()
+        if self._github is not None:
+            failed = error.exit_code if isinstance(error, GovernanceError) else 3
+            self._github.write(failed if error or self._code is None else self._code)
 
     def drafts(self, report: Report) -> list[Draft] | None:
         """Return every format's text but for the place in the ledger; None if one cannot."""
@@ -93,8 +115,12 @@ class Printer:
         """Write one decision that may be told."""
         for writer, put in self._sinks:
             put(writer.item(report))
+        if self._github is not None:
+            self._github.add(report)
 
     def failed(self, file: str, error: GovernanceError) -> None:
         """Write that one input could not be decided on, where the format has words for it."""
         for writer, put in self._sinks:
             put(writer.failed(file, error))
+        if self._github is not None:
+            self._github.failed(file, error)

@@ -15,6 +15,11 @@ FORMATS = {
     "text": "engine.report.text",
     "json": "engine.report.json",
     "jsonl": "engine.report.jsonl",
+    "markdown": "engine.report.markdown",
+    "github": "engine.report.github",
+    "sarif": "engine.report.sarif",
+    "junit": "engine.report.junit",
+    "html": "engine.report.html",
 }
 
 
@@ -28,6 +33,23 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
+class Inclusion:
+    """Where an entry stands in the ledger's tree. RFC 9162 section 2.1.3.
+
+    Attributes:
+        leaf: Hash of the entry, 32 bytes.
+        index: Position, counted from 0.
+        size: Size of the tree that the checkpoint signs.
+        path: Hashes that lead from the leaf to the root, leaf first, 32 bytes each.
+    """
+
+    leaf: bytes
+    index: int
+    size: int
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A decision with the texts that its policy bundle has for it.
 
@@ -36,7 +58,9 @@ class Report:
         texts: By check id: ``title``, ``why``, ``fix``, ``code``.
         reasons: By check id, why the profile turned it off.
         file: File the evidence came from; ``-`` is standard input.
-        locations: By metric id, where it was given; empty unless the format ``LOCATES``.
+        locations: By metric id, where it was given, and under ``""`` where the metrics are;
+            empty unless the format ``LOCATES``.
+        proof: Where the record stands in the ledger's tree; None unless the format ``PROVES``.
     """
 
     decision: Decision
@@ -44,6 +68,7 @@ class Report:
     reasons: Mapping[str, str]
     file: str
     locations: Mapping[str, Location] = field(default_factory=dict)
+    proof: Inclusion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +79,13 @@ class Manner:
         several: Whether there may be more than one, so that they are framed.
         explain: Whether to say why and what to do, for passing checks too.
         width: Columns that text is wrapped to.
+        folder: Where the engine was called; files below it are named relative to it.
     """
 
     several: bool = False
     explain: bool = False
     width: int = 100
+    folder: str = ""
 
 
 class Writer(Protocol):
@@ -109,6 +136,9 @@ class Format(Protocol):
 
     LOCATES: bool
     """Whether it says where each metric stands; finding that takes time."""
+
+    PROVES: bool
+    """Whether it shows the way from the record to the ledger's root; that takes time too."""
 
     def writer(self, manner: Manner) -> Writer:
         """Return a new writer."""

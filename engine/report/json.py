@@ -7,7 +7,8 @@ import json
 from engine.errors import GovernanceError
 from engine.report import Manner, Report, Writer, decision_document
 
-LOCATES = False
+LOCATES = True
+PROVES = False
 
 
 def writer(manner: Manner) -> Writer:

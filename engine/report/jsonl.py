@@ -10,6 +10,7 @@ from engine.model import Json
 from engine.report import Draft, Manner, Report, Writer, before_place, behind_place
 
 LOCATES = False
+PROVES = False
 
 
 def writer(manner: Manner) -> Writer:  # noqa: ARG001

@@ -21,6 +21,7 @@ _QUIET = (Status.PASS, Status.EXEMPT, Status.OFF)
 
 
 LOCATES = False
+PROVES = False
 
 
 def writer(manner: Manner) -> Writer:

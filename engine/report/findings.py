@@ -1,0 +1,190 @@
+"""A decision's checks by what they did to it, and the words that several formats have for them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+
+from engine.errors import DocumentError, GovernanceError
+from engine.margins import counterfactual, margin, written
+from engine.model import Decision, Json, Severity, Status, Verdict
+from engine.report import Location, Report
+
+STANDARD_INPUT = "-"
+RELEASING = (Verdict.PROMOTE, Verdict.ALLOW)
+
+_WORDS: dict[str, str] = {
+    Status.PASS: "passed",
+    Status.EXEMPT: "exempt",
+    Status.FAIL: "failed",
+    Status.UNKNOWN: "unknown",
+    Status.STALE: "stale",
+    Status.INSUFFICIENT: "too little evidence",
+    Status.OFF: "off",
+}
+
+# Line and paragraph separators, controls, and marks that turn the direction of what follows.
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_BREAKS = re.compile("[ \t\r\n]+")
+
+
+class Standing(StrEnum):
+    """What one check did to the verdict."""
+
+    AGAINST = "stands against it"
+    WARNS = "warns"
+    WAIVED = "waived"
+    PASSED = "passed"
+    OFF = "off"
+
+
+def standing(check: Json) -> Standing:
+    """Return what ``check`` did; a status that is not known stands against."""
+    if check["status"] == Status.OFF:
+        return Standing.OFF
+    if check["waived_by"] is not None:
+        return Standing.WAIVED
+    if check["status"] in (Status.PASS, Status.EXEMPT):
+        return Standing.PASSED
+    return Standing.WARNS if check["severity"] == Severity.WARN else Standing.AGAINST
+
+
+def by_standing(checks: Iterable[Json]) -> dict[Standing, list[Json]]:
+    """Return the checks of each standing, in their order."""
+    groups: dict[Standing, list[Json]] = {each: [] for each in Standing}
+    for check in checks:
+        groups[standing(check)].append(check)
+    return groups
+
+
+def holds_without_finding(decision: Decision) -> bool:
+    """Whether the verdict lets nothing through though no blocking check stands against it.
+
+    A relaxation that the profile does not tolerate is such a case, and every dry run.
+    """
+    released = decision.verdict in RELEASING and decision.recorded
+    return not released and not any(
+        standing(check) is Standing.AGAINST for check in decision.checks
+    )
+
+
+def why_not_released(decision: Decision) -> str:
+    """Return why nobody may act on a verdict that :func:`holds_without_finding`."""
+    if decision.verdict in RELEASING:
+        return f"{decision.verdict}, but not recorded: a dry run; nobody may act on it"
+    return f"{decision.verdict}: {decision.reason}"
+
+
+def plain(text: str) -> str:
+    """Return ``text`` on one line, with nothing in it that is not seen."""
+    return _INVISIBLE.sub("\ufffd", _BREAKS.sub(" ", text)).strip()
+
+
+def title_of(check: Json, report: Report) -> str:
+    """Return the check's title; its id where the policy has none."""
+    return report.texts.get(check["id"], {}).get("title") or check["id"]
+
+
+def said_of(check: Json, report: Report, key: str) -> str:
+    """Return ``why`` or ``fix`` of a check; ``""`` where the policy has none."""
+    return report.texts.get(check["id"], {}).get(key, "")
+
+
+def word_of(check: Json) -> str:
+    """Return the check's status in a word or three."""
+    status: str = check["status"]
+    return _WORDS.get(status, status)
+
+
+def limit_of(check: Json) -> str:
+    """Return operator, limit and unit, such as ``<= 0.01 ratio``."""
+    unit = check.get("unit")
+    counted = f" {unit}" if unit and unit not in ("1", "none") else ""
+    return f"{check['operator']} {written(check['limit'])}{counted}"
+
+
+def facts_of(check: Json) -> str:
+    """Return margin, sample size and age, as far as they say something."""
+    facts = []
+    if (distance := margin(check)) is not None:
+        facts.append(f"margin {distance}")
+    if check.get("n") is not None:
+        facts.append(f"n {check['n']:,}")
+    if check["status"] == Status.STALE and check.get("age_s") is not None:
+        facts.append(f"{check['age_s']:,} s old")
+    return ", ".join(facts)
+
+
+def message_of(check: Json, report: Report) -> str:
+    """Return all there is to say about a check that did not pass, as sentences."""
+    facts = facts_of(check)
+    told = [
+        f"{title_of(check, report)}: {word_of(check)}; observed {written(check['observed'])}, "
+        f"limit {limit_of(check)}" + (f" ({facts})" if facts else ""),
+        said_of(check, report, "why"),
+        _capital(counterfactual(check) or ""),
+        f"Fix: {said_of(check, report, 'fix')}" if said_of(check, report, "fix") else "",
+    ]
+    return " ".join(_ended(plain(each)) for each in told if each)
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
+def place_of(check: Json, report: Report) -> Location | None:
+    """Return where the check's metric stands; where the metrics are if it is missing.
+
+    None where nobody looked.
+    """
+    found = report.locations.get(check["metric"])
+    return found if found is not None else report.locations.get("")
+
+
+def place_or_file(check: Json, report: Report) -> Location | None:
+    """Return :func:`place_of`, the file's first line in its stead; None for standard input."""
+    place = place_of(check, report) or Location(report.file, 1, 1)
+    return None if place.file == STANDARD_INPUT else place
+
+
+def place_of_error(file: str, error: GovernanceError) -> Location | None:
+    """Return where an input was refused, as far as that is known; None for standard input."""
+    place = Location(file, 1, 1)
+    if isinstance(error, DocumentError):
+        at = error.position
+        place = Location(at.file, at.line or 1, at.column or 1)
+    return None if place.file == STANDARD_INPUT else place
+
+
+def relative(file: str, folder: str) -> str:
+    """Return ``file`` as it is called from ``folder``, if it is below it."""
+    path = posixpath.normpath(file)
+    if folder and path.startswith(f"{folder.rstrip('/')}/"):
+        return posixpath.relpath(path, folder)
+    return path
+
+
+def subject_of(decision: Decision) -> str:
+    """Return name and version."""
+    subject = decision.subject
+    return f"{subject.name} {subject.version}" if subject.version else subject.name
+
+
+def artifact_of(decision: Decision) -> str:
+    """Return the artifact's digest, or that there is none."""
+    digest = decision.subject.sha256
+    return f"sha256:{digest}" if digest else "none was named"
+
+
+def waiver_reason(check: Json, decision: Decision) -> str:
+    """Return the reason that the waiver of ``check`` gives."""
+    for use in decision.waivers:
+        if use["id"] == check["waived_by"] and use.get("check") in (check["id"], None):
+            return str(use.get("reason") or "")
+    return ""

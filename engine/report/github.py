@@ -1,0 +1,157 @@
+"""``--format github``: workflow commands that GitHub shows as annotations, and the log's lines.
+
+GitHub keeps ten annotations of a kind per step, so that nine are given and the tenth says how
+many more there are. Errors come first, over all decisions of a call.
+
+Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from engine.errors import GovernanceError
+from engine.model import Decision, Json
+from engine.report import Location, Manner, Report, Writer
+from engine.report.findings import (
+    Standing,
+    by_standing,
+    holds_without_finding,
+    message_of,
+    place_of_error,
+    place_or_file,
+    plain,
+    relative,
+    subject_of,
+    title_of,
+    why_not_released,
+    word_of,
+)
+
+LOCATES = True
+PROVES = False
+
+MOST = 9
+_ELSEWHERE = "--output markdown=FILE has them too"
+
+_Level = Literal["error", "warning", "notice"]
+
+
+def writer(manner: Manner) -> Writer:
+    """Return a new writer."""
+    return GithubWriter(manner)
+
+
+class GithubWriter:
+    """Writes annotations as long as there is room; warnings wait until no error can come."""
+
+    def __init__(self, manner: Manner) -> None:
+        self._folder = manner.folder
+        self._several = manner.several
+        self._given = 0
+        self._beyond = 0
+        self._warnings: list[str] = []
+
+    def head(self) -> str:
+        """Nothing."""
+        return ""
+
+    def item(self, report: Report) -> str:
+        """Return a line for the log, and the errors."""
+        decision = report.decision
+        groups = by_standing(decision.checks)
+        lines = [_headline(report, several=self._several)]
+        if not self._several:
+            lines += _record(decision)
+        for check in groups[Standing.AGAINST]:
+            lines.append(self._error(_finding("error", check, report, self._folder)))
+        if holds_without_finding(decision):
+            message = why_not_released(decision)
+            lines.append(self._error(command("error", message, title=subject_of(decision))))
+        for check in groups[Standing.WARNS]:
+            self._warn(_finding("warning", check, report, self._folder))
+        return "".join(f"{line}\n" for line in lines if line)
+
+    def failed(self, file: str, error: GovernanceError) -> str:
+        """Return an error that stands where the input was refused."""
+        message = f"{error.message}\n{error.hint}" if error.hint else error.message
+        place = _properties(place_of_error(file, error), self._folder)
+        line = self._error(command("error", message, title="not decided", **place))
+        return f"{line}\n" if line else ""
+
+    def tail(self) -> str:
+        """Return the warnings that there is room for, and how many findings there are besides."""
+        room = MOST - self._given
+        lines = self._warnings[:room]
+        beyond = self._beyond + len(self._warnings) - len(lines)
+        if beyond:
+            more = f"{beyond:,} more {'finding' if beyond == 1 else 'findings'}"
+            lines.append(command("notice", f"{more}: see the job summary; {_ELSEWHERE}"))
+        return "".join(f"{line}\n" for line in lines)
+
+    def _error(self, line: str) -> str:
+        if self._given == MOST:
+            self._beyond += 1
+            return ""
+        self._given += 1
+        return line
+
+    def _warn(self, line: str) -> None:
+        if len(self._warnings) < MOST:
+            self._warnings.append(line)
+        else:
+            self._beyond += 1
+
+
+def command(level: _Level, message: str, **properties: str | int) -> str:
+    """Return one workflow command, on one line."""
+    told = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
+    return f"::{level}{' ' + told if told else ''}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    lines = "%0A".join(plain(line).replace("%", "%25") for line in text.split("\n"))
+    # An older form of command is found anywhere in a line.
+    return lines.replace("##[", "## [")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _log(text: str) -> str:
+    """``text`` as a line of the log that is no command."""
+    line = plain(text).replace("##[", "## [")
+    return f": {line[1:]}" if line.startswith("::") else line
+
+
+def _finding(level: _Level, check: Json, report: Report, folder: str) -> str:
+    place = _properties(place_or_file(check, report), folder)
+    word = word_of(check)
+    title = f"{title_of(check, report)} ({check['id']}): {word}"
+    return command(level, message_of(check, report), title=title, **place)
+
+
+def _properties(place: Location | None, folder: str) -> dict[str, str | int]:
+    if place is None:
+        return {}
+    return {"file": relative(place.file, folder), "line": place.line, "col": place.column}
+
+
+def _headline(report: Report, *, several: bool) -> str:
+    decision = report.decision
+    entry = f"entry {decision.index}" if decision.recorded else "NOT RECORDED"
+    file = f" ({report.file})" if several else ""
+    told = f"{decision.verdict} {subject_of(decision)}{file}, {entry}: {decision.reason}"
+    return _log(told)
+
+
+def _record(decision: Decision) -> list[str]:
+    if not decision.recorded:
+        return []
+    checkpoint = (decision.checkpoint or "").splitlines()
+    return [
+        _log(f"recorded as {decision.decision_id}; valid until {decision.valid_until}"),
+        "checkpoint:",
+        *(f"  {_log(line)}" for line in checkpoint),
+    ]

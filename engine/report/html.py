@@ -1,0 +1,328 @@
+"""``--format html``: decisions as one page that needs nothing but itself. No script, no request.
+
+Whatever comes from evidence or policies is escaped, and the page's own policy (CSP) lets
+nothing run and nothing load.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+from engine.errors import GovernanceError
+from engine.margins import counterfactual, margin, written
+from engine.model import Decision, Json, Verdict
+from engine.report import Manner, Report, Writer
+from engine.report.findings import (
+    Standing,
+    artifact_of,
+    by_standing,
+    limit_of,
+    said_of,
+    subject_of,
+    title_of,
+    waiver_reason,
+)
+from engine.report.html_parts import (
+    bar,
+    cell,
+    facts,
+    lines,
+    merkle_path,
+    row,
+    scroll,
+    status,
+    table,
+    text,
+    tone,
+)
+from engine.report.html_style import STYLE
+
+LOCATES = False
+PROVES = True
+
+MOST_ROWS = 1000
+_TONES = {
+    Verdict.PROMOTE: "good",
+    Verdict.ALLOW: "good",
+    Verdict.HOLD: "open",
+    Verdict.BLOCK: "bad",
+    Verdict.DENY: "bad",
+    Verdict.ROLLBACK: "bad",
+}
+_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+_POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'"
+_MATRIX = {
+    Standing.AGAINST: "Stands against it",
+    Standing.WARNS: "Warns",
+    Standing.WAIVED: "Waived",
+    Standing.PASSED: "Passed",
+    Standing.OFF: "Off",
+}
+
+
+def writer(manner: Manner) -> Writer:
+    """Return a new writer."""
+    return HtmlWriter(manner)
+
+
+class HtmlWriter:
+    """Writes the page as decisions come; of several, a section that opens each, then a table."""
+
+    def __init__(self, manner: Manner) -> None:
+        self._several = manner.several
+        self._open = False
+        self._rows: list[str] = []
+        self._counts: Counter[str] = Counter()
+
+    def head(self) -> str:
+        """Nothing for one decision, whose title is not known yet; the top of the page for many."""
+        if not self._several:
+            return ""
+        link = '<p><a href="#summary">Summary of all decisions</a></p>'
+        return self._top("Release decisions") + f"<h1>Release decisions</h1>{link}\n"
+
+    def item(self, report: Report) -> str:
+        """Return one decision."""
+        decision = report.decision
+        self._counts[decision.verdict] += 1
+        number = self._counts.total()
+        if not self._several:
+            title = f"{decision.verdict}: {subject_of(decision)}"
+            return self._top(title) + f"<article>{_decision(report, 'd1', 1)}</article>\n"
+        name = f"d{number}"
+        subject, verdict = text(subject_of(decision)), _word(decision.verdict)
+        link = f'<a href="#{name}">{subject}</a>'
+        self._count(link, [verdict, text(report.file), text(decision.reason)])
+        summary = f"<summary>{verdict} <strong>{subject}</strong> {text(report.file)}</summary>"
+        body = _decision(report, name, 2)
+        return (
+            f'<details class="decision" id="{name}">{summary}<article>{body}</article></details>\n'
+        )
+
+    def failed(self, file: str, error: GovernanceError) -> str:
+        """Return a section that says what is wrong with the input."""
+        self._counts["NOT DECIDED"] += 1
+        name, word = f"d{self._counts.total()}", _word("NOT DECIDED")
+        self._count(f'<a href="#{name}">{text(file)}</a>', [word, text(file), text(error.message)])
+        top = "" if self._several else self._top(f"NOT DECIDED: {file}")
+        level = 2 if self._several else 1
+        hint = f"<p>{text(error.hint)}</p>" if error.hint else ""
+        return (
+            f'{top}<section class="part" id="{name}"><div class="verdict open">'
+            f'<p class="word">NOT DECIDED</p><h{level}>{text(file)}</h{level}>'
+            f"<p>{text(error.message)}</p>{hint}</div></section>\n"
+        )
+
+    def tail(self) -> str:
+        """Return the summary, and close the page."""
+        top = "" if self._open else self._top("No decision")
+        return f"{top}{self._summary() if self._several else ''}</main>{_FOOT}</body></html>\n"
+
+    def _top(self, title: str) -> str:
+        self._open = True
+        return (
+            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            '<meta name="color-scheme" content="light dark">'
+            f"<title>{text(title)}</title><style>{STYLE}</style></head>\n<body><main>\n"
+        )
+
+    def _count(self, head: str, cells: Sequence[str]) -> None:
+        """Keep a row for the summary; a page of more rows than that is read by nobody."""
+        if len(self._rows) < MOST_ROWS:
+            labels = ("Verdict", "File", "Reason")
+            told = [cell(each, label) for each, label in zip(cells, labels, strict=True)]
+            self._rows.append(row(head, told))
+
+    def _summary(self) -> str:
+        told = ", ".join(f"{count:,} {word}" for word, count in sorted(self._counts.items()))
+        rows = table("Every decision", ("Subject", "Verdict", "File", "Reason"), self._rows,
+                     kind="stacks")  # fmt: skip
+        beyond = self._counts.total() - len(self._rows)
+        more = f"<p>and {beyond:,} more, above</p>" if beyond else ""
+        return (
+            '<section class="part" id="summary" aria-labelledby="summary-title">'
+            f'<h2 id="summary-title">Summary</h2><p>{told or "nothing was decided"}</p>'
+            f"{rows if self._rows else ''}{more}</section>\n"
+        )
+
+
+_FOOT = (
+    '<footer class="foot">This page shows a record and proves nothing by itself: '
+    "<code>engine verify</code> checks the exported proof with a public key.</footer>"
+)
+
+
+def _word(verdict: str) -> str:
+    known = _TONES.get(Verdict(verdict), "") if verdict in list(Verdict) else "open"
+    return f'<span class="status {known}">{text(verdict)}</span>'
+
+
+def _decision(report: Report, name: str, level: int) -> str:
+    """All of a decision; ``name`` starts its ids, ``level`` is that of its heading."""
+    decision = report.decision
+    groups = by_standing(decision.checks)
+    parts = [("Gate matrix", _matrix(decision, name))]
+    for standing in (Standing.AGAINST, Standing.WARNS, Standing.WAIVED):
+        if checks := groups[standing]:
+            title = {Standing.WARNS: "Warnings", Standing.WAIVED: "Waived findings"}
+            cards = "".join(_card(check, report, level + 2) for check in checks)
+            parts.append(
+                (title.get(standing, "What stands against it"), f'<div class="cards">{cards}</div>')
+            )
+    parts.append(("Every check", _checks(report, name)))
+    parts += _besides(decision)
+    parts.append(("Record", _record(report)))
+    return _headline(decision, level) + "".join(
+        _part(title, body, f"{name}-p{number}", level + 1)
+        for number, (title, body) in enumerate(parts)
+    )
+
+
+def _part(title: str, body: str, name: str, level: int) -> str:
+    return (
+        f'<section class="part" aria-labelledby="{name}">'
+        f'<h{level} id="{name}">{title}</h{level}>{body}</section>\n'
+    )
+
+
+def _headline(decision: Decision, level: int) -> str:
+    unrecorded = (
+        '<p class="notice"><strong>NOT RECORDED:</strong> a dry run; nobody may act on it.</p>'
+    )
+    asked = (
+        ("Artifact", f"<code>{text(artifact_of(decision))}</code>"),
+        ("Asked of", f"gate <code>{text(decision.gate)}</code>, profile "
+         f"<code>{text(decision.profile)}</code>, stage <code>{text(decision.stage)}</code>"),
+        ("Decided", _time(decision.decided_at)),
+        ("Valid until", _time(decision.valid_until)),
+    )  # fmt: skip
+    return (
+        f'<header class="verdict {_TONES[decision.verdict]}">'
+        f'<p class="word">{decision.verdict}</p>'
+        f"<h{level}>{text(subject_of(decision))}</h{level}><p>{text(decision.reason)}</p></header>"
+        f"{'' if decision.recorded else unrecorded}{facts(asked)}"
+    )
+
+
+def _time(instant: str) -> str:
+    return f'<time datetime="{text(instant)}">{text(instant)}</time>'
+
+
+def _matrix(decision: Decision, name: str) -> str:
+    """Domains by standing; each check leads to its row."""
+    cells: dict[str, dict[Standing, list[str]]] = {}
+    numbers = {check["id"]: number for number, check in enumerate(decision.checks)}
+    groups = by_standing(decision.checks)
+    shown = [standing for standing in _MATRIX if groups[standing]]
+    for standing, checks in groups.items():
+        for check in checks:
+            domain, _, short = check["id"].partition(".")
+            chip = (
+                f'<li><a class="chip {tone(check)}" href="#{name}-c{numbers[check["id"]]}">'
+                f"{text(short or domain)}</a></li>"
+            )
+            cells.setdefault(domain, {}).setdefault(standing, []).append(chip)
+    rows = [
+        row(text(domain), [
+            cell(_chips(by.get(standing, [])), _MATRIX[standing]) for standing in shown
+        ])
+        for domain, by in sorted(cells.items())
+    ]  # fmt: skip
+    columns = ("Domain", *(_MATRIX[standing] for standing in shown))
+    return table("Checks of each domain, by what they did", columns, rows, kind="stacks")
+
+
+def _chips(chips: Sequence[str]) -> str:
+    return f'<ul class="chips" role="list">{"".join(chips)}</ul>' if chips else ""
+
+
+def _card(check: Json, report: Report, level: int) -> str:
+    waiver = ""
+    if check["waived_by"] is not None:
+        reason = waiver_reason(check, report.decision)
+        named = f"<code>{text(check['waived_by'])}</code>"
+        waiver = f"<p><strong>Waived by</strong> {named}: {text(reason)}</p>"
+    said = (
+        ("Why", said_of(check, report, "why")),
+        ("Fix", said_of(check, report, "fix")),
+        ("Wanted", counterfactual(check) or ""),
+    )
+    told = "".join(f"<p><strong>{name}:</strong> {text(each)}</p>" for name, each in said if each)
+    return (
+        f'<article class="card {tone(check)}"><div class="top"><h{level}>'
+        f'{text(title_of(check, report))} <code class="id">{text(check["id"])}</code></h{level}>'
+        f"{status(check)}</div><p>observed <code>{text(written(check['observed']))}</code>, "
+        f"limit <code>{text(limit_of(check))}</code></p>{bar(check)}{waiver}{told}</article>"
+    )
+
+
+def _checks(report: Report, name: str) -> str:
+    columns = ("Check", "Status", "Observed", "Limit", "Margin", "n")
+    rows = [
+        row(
+            f"{text(title_of(check, report))} <code class='id'>{text(check['id'])}</code>",
+            [
+                cell(status(check) + _because(check, report), "Status"),
+                cell(text(written(check["observed"])), "Observed", "number"),
+                cell(text(limit_of(check)), "Limit", "number"),
+                cell(bar(check) + text(margin(check) or ""), "Margin", "number"),
+                cell(f"{check['n']:,}" if check.get("n") is not None else "", "n", "number"),
+            ],
+            f"{name}-c{number}",
+        )
+        for number, check in enumerate(report.decision.checks)
+    ]
+    caption = "Margins are a share of the limit, which is the mark in the middle: room to its right"
+    return scroll("Every check", table(caption, columns, rows))
+
+
+def _because(check: Json, report: Report) -> str:
+    reason = report.reasons.get(check["id"])
+    return f" {text(reason)}" if check["status"] == "off" and reason else ""
+
+
+def _besides(decision: Decision) -> list[tuple[str, str]]:
+    parts = []
+    if decision.obligations:
+        tasks = "".join(
+            f"<li>{text(each['id'])} (<code>{text(each['check'])}</code>)</li>"
+            for each in decision.obligations
+        )
+        parts.append(("Must be done", f"<ul>{tasks}</ul>"))
+    if decision.waivers:
+        columns = ("Waiver", "What became of it", "Check", "Until", "Reason")
+        rows = [
+            row(text(use["id"]), [
+                cell(text(use["status"]), columns[1]),
+                cell(text(use.get("check") or ""), columns[2]),
+                cell(text(use.get("expires_at") or ""), columns[3]),
+                cell(text(use.get("reason") or ""), columns[4]),
+            ])
+            for use in decision.waivers
+        ]  # fmt: skip
+        told = table("Every waiver that names this subject", columns, rows, kind="stacks")
+        parts.append(("Waivers", told))
+    if decision.relaxations:
+        names = "".join(f"<li><code>{text(each)}</code></li>" for each in decision.relaxations)
+        parts.append(("Relaxations", f"<p>What weakened this run:</p><ul>{names}</ul>"))
+    return parts
+
+
+def _record(report: Report) -> str:
+    decision = report.decision
+    named = ("Decision", f"<code>{text(decision.decision_id)}</code>")
+    if not decision.recorded:
+        return facts([named]) + "<p>Not recorded in any ledger.</p>"
+    known = facts([named, ("Entry", f"{decision.index}")])
+    note = f"<p>Checkpoint, as signed:</p><pre>{lines(decision.checkpoint or '')}</pre>"
+    if report.proof is None:
+        export = f"<code>engine export {text(decision.decision_id)} -o proof.json</code>"
+        way = f"<p>The Merkle path is in the proof: {export}</p>"
+    else:
+        way = f"<p>Merkle path, from the record to the root:</p>{merkle_path(report.proof)}"
+    return known + note + way

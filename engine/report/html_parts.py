@@ -1,0 +1,143 @@
+"""Pieces of ``--format html``: escaping, tables, margins as bars, the way through the tree."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Iterator, Sequence
+
+from engine.margins import margin
+from engine.merkle import root_from_proof
+from engine.model import Json, Status
+from engine.report import Inclusion
+from engine.report.findings import Standing, plain, standing, word_of
+
+_HALF = 60
+_REACH = 56
+_HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def text(value: object) -> str:
+    """Return ``value`` as HTML text or attribute: shown as it is, on one line."""
+    return html.escape(plain(str(value)))
+
+
+def lines(value: str) -> str:
+    """Return ``value`` as HTML text that keeps its line breaks."""
+    return html.escape(_HIDDEN.sub("\ufffd", value.replace("\r", "")))
+
+
+def tone(check: Json) -> str:
+    """Return the class that colours a check: ``good``, ``bad``, ``open``, ``waived`` or none."""
+    match standing(check):
+        case Standing.PASSED:
+            return "good"
+        case Standing.WAIVED:
+            return "waived"
+        case Standing.OFF:
+            return ""
+        case Standing.AGAINST if check["status"] == Status.FAIL:
+            return "bad"
+    return "open"
+
+
+def status(check: Json) -> str:
+    """Return the check's status in words, coloured."""
+    words = word_of(check)
+    if standing(check) is Standing.WAIVED:
+        words += ", waived"
+    elif standing(check) is Standing.WARNS:
+        words += ", warning only"
+    return f'<span class="status {tone(check)}">{text(words)}</span>'
+
+
+def bar(check: Json) -> str:
+    """Return the margin as a bar, in a share of the limit; ``""`` where there is no distance.
+
+    The limit is the mark in the middle; room is to its right, excess to its left.
+    """
+    distance = margin(check)
+    if distance is None:
+        return ""
+    whole = abs(float(check["limit"])) or abs(float(check["observed"])) or 1.0
+    share = max(-1.0, min(1.0, float(distance) / whole))
+    width = max(abs(share) * _REACH, 1.5)
+    start = _HALF if share >= 0 else _HALF - width
+    side = "inside" if share > 0 else "past" if share < 0 else "exactly at"
+    label = f"margin {distance}: {abs(share) * 100:.0f} percent {side} the limit"
+    if share == 0:
+        label = "margin 0: exactly at the limit"
+    return (
+        f'<svg class="bar {tone(check)}" role="img" aria-label="{text(label)}" '
+        'width="120" height="14" viewBox="0 0 120 14">'
+        '<rect class="track" x="4" y="6" width="112" height="2"/>'
+        f'<rect class="fill" x="{start:.1f}" y="3" width="{width:.1f}" height="8"/>'
+        f'<rect class="limit" x="{_HALF - 0.75}" y="0" width="1.5" height="14"/></svg>'
+    )
+
+
+def table(caption: str, columns: Sequence[str], rows: Sequence[str], *, kind: str = "") -> str:
+    """Return a table; ``rows`` are HTML already, of cells made by :func:`cell`."""
+    heads = "".join(f'<th role="columnheader" scope="col">{text(name)}</th>' for name in columns)
+    return (
+        f'<table role="table" class="{kind}"><caption>{text(caption)}</caption>'
+        f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead>'
+        f'<tbody role="rowgroup">{"".join(rows)}</tbody></table>'
+    )
+
+
+def row(head: str, cells: Sequence[str], identity: str = "") -> str:
+    """Return a row whose head and cells are HTML already."""
+    named = f' id="{identity}"' if identity else ""
+    return (
+        f'<tr role="row"{named}><th role="rowheader" scope="row">{head}</th>{"".join(cells)}</tr>'
+    )
+
+
+def cell(content: str, label: str, kind: str = "") -> str:
+    """Return a cell of HTML; ``label`` names its column where columns are not shown."""
+    classed = f' class="{kind}"' if kind else ""
+    return f'<td role="cell" data-label="{text(label)}"{classed}>{content}</td>'
+
+
+def scroll(label: str, content: str) -> str:
+    """Return ``content`` in a region that scrolls sideways, with the keyboard too."""
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{text(label)}">{content}</div>'
+    )
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> str:
+    """Return terms and what they are; HTML already."""
+    return f"<dl>{''.join(f'<dt>{text(name)}</dt><dd>{value}</dd>' for name, value in pairs)}</dl>"
+
+
+def merkle_path(proof: Inclusion) -> str:
+    """Return the way from the record's hash to the root that the checkpoint signs."""
+    steps = "".join(
+        f'<li><span class="side">joined with, on the {side}:</span> <code>{each.hex()}</code></li>'
+        for side, each in _sides(proof)
+    )
+    root = root_from_proof(proof.leaf, proof.index, proof.size, proof.path)
+    return (
+        '<ol class="path">'
+        f'<li><span class="side">hash of entry {proof.index}:</span> '
+        f"<code>{proof.leaf.hex()}</code></li>{steps}"
+        f'<li><span class="side">root of the {proof.size:,} entries:</span> '
+        f"<code>{root.hex()}</code>, in the checkpoint as "
+        f"<code>{base64.b64encode(root).decode()}</code></li></ol>"
+    )
+
+
+def _sides(proof: Inclusion) -> Iterator[tuple[str, bytes]]:
+    """On which side each hash of the path is joined. RFC 9162 section 2.1.3.2."""
+    index, last = proof.index, proof.size - 1
+    for each in proof.path:
+        if index & 1 or index == last:
+            yield "left", each
+            while not index & 1 and index:
+                index, last = index >> 1, last >> 1
+        else:
+            yield "right", each
+        index, last = index >> 1, last >> 1

@@ -1,0 +1,174 @@
+"""``--format junit``: for CI systems that show test results.
+
+What lets a release through is a passed test case and nothing else is: a check that is unknown,
+stale or rests on too little evidence is an error, and each decision has a test case ``verdict``,
+so that a verdict that no single check explains cannot look green.
+
+Source: https://github.com/testmoapp/junitxml
+"""
+
+from __future__ import annotations
+
+import re
+from xml.sax.saxutils import escape as escape_xml
+from xml.sax.saxutils import quoteattr
+
+from engine.errors import GovernanceError
+from engine.model import Decision, Json, Status, Verdict
+from engine.report import Location, Manner, Report, Writer
+from engine.report.findings import (
+    RELEASING,
+    STANDARD_INPUT,
+    Standing,
+    message_of,
+    place_of_error,
+    place_or_file,
+    relative,
+    standing,
+    subject_of,
+    waiver_reason,
+    why_not_released,
+    word_of,
+)
+
+LOCATES = True
+PROVES = False
+
+# What XML 1.0 cannot hold, escaped or not. Source: XML 1.0 (fifth edition) section 2.2.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FAILING = (Verdict.BLOCK, Verdict.ROLLBACK, Verdict.DENY)
+
+
+def writer(manner: Manner) -> Writer:
+    """Return a new writer."""
+    return JunitWriter(manner)
+
+
+class JunitWriter:
+    """Writes a test suite per decision, and one per input that could not be decided on."""
+
+    def __init__(self, manner: Manner) -> None:
+        self._folder = manner.folder
+
+    def head(self) -> str:
+        """Open the document."""
+        return '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="engine">\n'
+
+    def item(self, report: Report) -> str:
+        """Return one test suite."""
+        decision = report.decision
+        cases = [_case(check, report, self._folder) for check in decision.checks]
+        cases.append(_verdict_case(report, self._folder))
+        counts = {
+            f"{kind}s" if kind != "skipped" else kind: sum(f"    <{kind}" in case for case in cases)
+            for kind in ("failure", "error", "skipped")
+        }
+        attributes = _attributes(
+            name=subject_of(decision),
+            tests=len(cases),
+            **counts,
+            time=0,
+            timestamp=decision.decided_at,
+            **_file(report.file, self._folder),
+        )
+        return f"<testsuite {attributes}>\n{_properties(decision)}{''.join(cases)}</testsuite>\n"
+
+    def failed(self, file: str, error: GovernanceError) -> str:
+        """Return a test suite that is one error."""
+        place = _place(place_of_error(file, error), self._folder)
+        where = _file(file, self._folder)
+        suite = _attributes(name=file, tests=1, failures=0, errors=1, skipped=0, time=0, **where)
+        message = f"{error.message}\n{error.hint}" if error.hint else error.message
+        body = _element("error", message, message=error.message, type="not-decided")
+        case = _testcase(body, classname="engine", name="decided", **place)
+        return f"<testsuite {suite}>\n{case}</testsuite>\n"
+
+    def tail(self) -> str:
+        """Close the document."""
+        return "</testsuites>\n"
+
+
+def _case(check: Json, report: Report, folder: str) -> str:
+    place = _place(place_or_file(check, report), folder)
+    body = _outcome(check, report)
+    return _testcase(body, classname=report.decision.gate, name=check["id"], **place)
+
+
+def _outcome(check: Json, report: Report) -> str:
+    decision, status = report.decision, check["status"]
+    word = word_of(check)
+    match standing(check):
+        case Standing.PASSED:
+            return ""
+        case Standing.OFF:
+            return _element("skipped", message=f"off: {report.reasons.get(check['id'], '')}")
+        case Standing.WAIVED:
+            reason = waiver_reason(check, decision)
+            message = f"{word}, waived by {check['waived_by']}: {reason}"
+            return _element("skipped", message_of(check, report), message=message)
+        case Standing.WARNS:
+            return _element("system-out", f"Warning only. {message_of(check, report)}")
+    kind = "failure" if status == Status.FAIL else "error"
+    return _element(kind, message_of(check, report), message=f"{check['id']} {word}", type=status)
+
+
+def _verdict_case(report: Report, folder: str) -> str:
+    decision = report.decision
+    if decision.verdict in RELEASING and decision.recorded:
+        body = ""
+    else:
+        kind = "failure" if decision.verdict in _FAILING else "error"
+        body = _element(kind, message=why_not_released(decision), type=decision.verdict)
+    where = _file(report.file, folder)
+    return _testcase(body, classname=decision.gate, name="verdict", **where)
+
+
+def _testcase(body: str, **attributes: str | int) -> str:
+    opened = f"  <testcase {_attributes(**attributes, time=0)}"
+    return f"{opened}>\n{body}  </testcase>\n" if body else f"{opened}/>\n"
+
+
+def _element(name: str, text: str = "", **attributes: str) -> str:
+    told = f" {_attributes(**attributes)}" if attributes else ""
+    return f"    <{name}{told}>{_text(text)}</{name}>\n" if text else f"    <{name}{told}/>\n"
+
+
+def _properties(decision: Decision) -> str:
+    entries = {
+        "decision_id": decision.decision_id,
+        "gate": decision.gate,
+        "profile": decision.profile,
+        "stage": decision.stage,
+        "verdict": decision.verdict,
+        "reason": decision.reason,
+        "recorded": "true" if decision.recorded else "false",
+        "valid_until": decision.valid_until,
+        "subject_digest": f"sha256:{decision.subject.sha256}" if decision.subject.sha256 else None,
+        "index": None if decision.index is None else str(decision.index),
+        "checkpoint": decision.checkpoint,
+        "relaxations": ", ".join(decision.relaxations) or None,
+    }
+    lines = "".join(
+        f"    <property {_attributes(name=name, value=value)}/>\n"
+        for name, value in entries.items()
+        if value is not None
+    )
+    return f"  <properties>\n{lines}  </properties>\n"
+
+
+def _attributes(**values: str | int) -> str:
+    return " ".join(
+        f"{name}={quoteattr(_NOT_XML.sub('', str(value)))}" for name, value in values.items()
+    )
+
+
+def _text(text: str) -> str:
+    return escape_xml(_NOT_XML.sub("", text), {"\r": "&#13;"})
+
+
+def _file(file: str, folder: str) -> dict[str, str | int]:
+    return {} if file == STANDARD_INPUT else {"file": relative(file, folder)}
+
+
+def _place(place: Location | None, folder: str) -> dict[str, str | int]:
+    return {} if place is None else {"file": relative(place.file, folder), "line": place.line}

@@ -1,0 +1,263 @@
+"""``--format markdown``: for pull requests and job summaries. GitHub's dialect (GFM).
+
+Whatever comes from evidence or policies is escaped: it is shown, and never formats.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from engine.errors import GovernanceError
+from engine.margins import counterfactual, margin, written
+from engine.model import Decision, Json, Verdict
+from engine.report import Manner, Report, Writer
+from engine.report.findings import (
+    Standing,
+    artifact_of,
+    by_standing,
+    limit_of,
+    plain,
+    said_of,
+    subject_of,
+    title_of,
+    word_of,
+)
+
+LOCATES = False
+PROVES = False
+
+SIGNS = {
+    Verdict.PROMOTE: "✅",
+    Verdict.ALLOW: "✅",
+    Verdict.HOLD: "⏸️",
+    Verdict.BLOCK: "⛔",
+    Verdict.DENY: "⛔",
+    Verdict.ROLLBACK: "⏪",
+}
+_SPECIAL = re.compile(r"[\\`*_\[\]|~#!{}()$]|:(?=//)|(?<=www)\.(?=\S)")
+_MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9])")
+_CODE = re.compile(r"[A-Za-z0-9 .,:;+/=<>_%()-]+")
+_AGAINST = ("Check", "Status", "Observed", "Limit", "Margin", "Why", "What to do")
+
+
+def writer(manner: Manner) -> Writer:
+    """Return a new writer."""
+    return MarkdownWriter(manner)
+
+
+class MarkdownWriter:
+    """Writes one decision with every check; of several, a section each with what matters."""
+
+    def __init__(self, manner: Manner) -> None:
+        self._manner = manner
+        self._counts: Counter[str] = Counter()
+        self._failures = 0
+
+    def head(self) -> str:
+        """Nothing."""
+        return ""
+
+    def item(self, report: Report) -> str:
+        """Return one section."""
+        self._counts[report.decision.verdict] += 1
+        if not self._manner.several:
+            return _joined(_whole(report, "##"))
+        title = f"### {_title(report.decision)} ({code(report.file)})"
+        if self._manner.explain:
+            return _joined([title, *_whole(report, "####")[1:]])
+        return _joined([title, *_brief(report)])
+
+    def failed(self, file: str, error: GovernanceError) -> str:
+        """Return a section that says what is wrong with the input."""
+        self._failures += 1
+        hint = [escape(error.hint)] if error.hint else []
+        level = "###" if self._manner.several else "##"
+        return _joined(
+            [f"{level} ⚠️ NOT DECIDED ({code(file)})", f"**{escape(error.message)}**", *hint]
+        )
+
+    def tail(self) -> str:
+        """Return the count of verdicts, if there were several."""
+        if not self._manner.several:
+            return ""
+        told = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(self._counts.items()))
+        lost = f"; **{self._failures:,} could not be decided**" if self._failures else ""
+        total = self._counts.total()
+        return f"**{total:,} decided**{': ' + told if told else ''}{lost}\n"
+
+
+def escape(text: str) -> str:
+    """Return ``text`` as Markdown that shows it and does nothing else; one line."""
+    shown = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MENTION.sub("@\u200b", _SPECIAL.sub(r"\\\g<0>", shown))
+
+
+def code(text: str) -> str:
+    """Return ``text`` as a code span; as escaped text where a span could not hold it."""
+    shown = plain(text)
+    return f"`{shown}`" if _CODE.fullmatch(shown) else escape(shown)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table; its cells are Markdown already."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _joined(blocks: Iterable[str]) -> str:
+    return "".join(f"{block}\n\n" for block in blocks if block)
+
+
+def _title(decision: Decision) -> str:
+    return f"{SIGNS[decision.verdict]} {decision.verdict}: {escape(subject_of(decision))}"
+
+
+def _whole(report: Report, level: str) -> list[str]:
+    decision = report.decision
+    groups = by_standing(decision.checks)
+    under = f"{level}#"
+    blocks = [f"{level} {_title(decision)}", escape(decision.reason), _asked(decision)]
+    for standing, title in (
+        (Standing.AGAINST, "What stands against it"),
+        (Standing.WARNS, "Warnings"),
+        (Standing.WAIVED, "Waived"),
+    ):
+        if checks := groups[standing]:
+            blocks += [f"{under} {title}", _findings(checks, report)]
+    blocks += _passes(groups[Standing.PASSED], report)
+    blocks += _off(groups[Standing.OFF], report)
+    blocks += _besides(decision, under)
+    return [*blocks, *_record(decision, under)]
+
+
+def _brief(report: Report) -> list[str]:
+    decision = report.decision
+    groups = by_standing(decision.checks)
+    told = [groups[each] for each in (Standing.AGAINST, Standing.WARNS, Standing.WAIVED)]
+    findings = [check for checks in told for check in checks]
+    blocks = [escape(decision.reason)]
+    if findings:
+        blocks.append(_findings(findings, report))
+    if decision.relaxations:
+        blocks.append(_relaxed(decision))
+    return [*blocks, _recorded(decision)]
+
+
+def _asked(decision: Decision) -> str:
+    return (
+        f"Asked of gate {code(decision.gate)}, profile {code(decision.profile)}, "
+        f"stage {code(decision.stage)}. Artifact: {code(artifact_of(decision))}."
+    )
+
+
+def _findings(checks: Iterable[Json], report: Report) -> str:
+    return table(_AGAINST, (_finding(check, report) for check in checks))
+
+
+def _finding(check: Json, report: Report) -> list[str]:
+    status = word_of(check)
+    if check["waived_by"] is not None:
+        status += f", waived by {check['waived_by']}"
+    elif check["severity"] == "warn":
+        status += ", warning only"
+    to_do = [escape(counterfactual(check) or ""), escape(said_of(check, report, "fix"))]
+    return [
+        f"**{escape(title_of(check, report))}**<br>{code(check['id'])}",
+        escape(status),
+        code(written(check["observed"])),
+        code(limit_of(check)),
+        code(margin(check) or "") or " ",
+        escape(said_of(check, report, "why")),
+        "<br>".join(each for each in to_do if each),
+    ]
+
+
+def _passes(checks: Sequence[Json], report: Report) -> list[str]:
+    if not checks:
+        return []
+    rows = (
+        [
+            f"{escape(title_of(check, report))} {code(check['id'])}",
+            escape(word_of(check)),
+            code(written(check["observed"])),
+            code(limit_of(check)),
+            code(margin(check) or ""),
+            f"{check['n']:,}" if check.get("n") is not None else "",
+        ]
+        for check in checks
+    )
+    return _folded(
+        f"{_checks(len(checks))} passed",
+        table(("Check", "Status", "Observed", "Limit", "Margin", "n"), rows),
+    )
+
+
+def _off(checks: Sequence[Json], report: Report) -> list[str]:
+    if not checks:
+        return []
+    rows = (
+        [f"{escape(title_of(check, report))} {code(check['id'])}", escape(_because(check, report))]
+        for check in checks
+    )
+    return _folded(f"{_checks(len(checks))} off", table(("Check", "Why it is off"), rows))
+
+
+def _because(check: Json, report: Report) -> str:
+    return report.reasons.get(check["id"], "")
+
+
+def _checks(count: int) -> str:
+    return "1 check" if count == 1 else f"{count:,} checks"
+
+
+def _folded(summary: str, body: str) -> list[str]:
+    """Content that a reader opens; the empty lines let Markdown work inside."""
+    return [f"<details><summary>{summary}</summary>", body, "</details>"]
+
+
+def _besides(decision: Decision, level: str) -> list[str]:
+    blocks = []
+    if decision.obligations:
+        tasks = (f"- {escape(each['id'])} ({code(each['check'])})" for each in decision.obligations)
+        blocks += [f"{level} Must be done", "\n".join(tasks)]
+    if decision.waivers:
+        rows = (
+            [
+                code(use["id"]),
+                escape(use["status"]),
+                code(use["check"]) if use.get("check") else "",
+                escape(use.get("expires_at") or ""),
+                escape(use.get("reason") or ""),
+            ]
+            for use in decision.waivers
+        )
+        columns = ("Waiver", "What became of it", "Check", "Until", "Reason")
+        blocks += [f"{level} Waivers", table(columns, rows)]
+    if decision.relaxations:
+        blocks.append(_relaxed(decision))
+    return blocks
+
+
+def _relaxed(decision: Decision) -> str:
+    return f"**Relaxed by:** {', '.join(map(code, decision.relaxations))}"
+
+
+def _recorded(decision: Decision) -> str:
+    if not decision.recorded:
+        return "**NOT RECORDED:** a dry run; nobody may act on it."
+    return (
+        f"Recorded as {code(decision.decision_id)}, entry {decision.index}; "
+        f"decided {code(decision.decided_at)}, valid until {code(decision.valid_until)}."
+    )
+
+
+def _record(decision: Decision, level: str) -> list[str]:
+    blocks = [f"{level} Record", _recorded(decision)]
+    if decision.checkpoint:
+        lines = [plain(line) for line in decision.checkpoint.splitlines()]
+        longest = max((len(run) for run in re.findall(r"`+", "\n".join(lines))), default=0)
+        fence = "`" * max(3, longest + 1)
+        blocks += _folded("Checkpoint", "\n".join([f"{fence}text", *lines, fence]))
+    return blocks

@@ -1,0 +1,243 @@
+"""``--format sarif``: SARIF 2.1.0, for code scanning. One run; a rule per check.
+
+Results are what stands against a decision, what warns, and what a waiver covers (suppressed).
+Results are written as they come, rules behind them, so that a call of any size streams.
+
+Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from urllib.parse import quote
+
+from engine import __version__
+from engine.errors import GovernanceError
+from engine.model import Decision, Json
+from engine.report import Location, Manner, Report, Writer
+from engine.report.findings import (
+    Standing,
+    holds_without_finding,
+    message_of,
+    place_of_error,
+    place_or_file,
+    plain,
+    relative,
+    said_of,
+    standing,
+    subject_of,
+    title_of,
+    waiver_reason,
+    why_not_released,
+)
+from engine.report.markdown import escape
+
+LOCATES = True
+PROVES = False
+
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+ROOT = "%SRCROOT%"
+VERDICT_RULE = "verdict"
+MOST_NOTIFICATIONS = 1000
+
+_REPORTED = (Standing.AGAINST, Standing.WARNS, Standing.WAIVED)
+_LEVELS = {"block": "error", "warn": "warning", "off": "none"}
+
+
+def writer(manner: Manner) -> Writer:
+    """Return a new writer."""
+    return SarifWriter(manner)
+
+
+class SarifWriter:
+    """Writes results, and behind the last one what they refer to."""
+
+    def __init__(self, manner: Manner) -> None:
+        self._folder = manner.folder
+        self._rules: dict[str, Json] = {}
+        self._places: dict[str, int] = {}
+        self._empty = True
+        self._failures = 0
+        self._notifications: list[Json] = []
+
+    def head(self) -> str:
+        """Open the log, the run and its results."""
+        return f'{{"$schema": "{SCHEMA}", "version": "2.1.0", "runs": [{{"results": ['
+
+    def item(self, report: Report) -> str:
+        """Return the results of one decision, each on a line."""
+        for check in report.decision.checks:
+            self._declare(_rule(check, report))
+        results = [
+            self._result(check, report)
+            for check in report.decision.checks
+            if standing(check) in _REPORTED
+        ]
+        if holds_without_finding(report.decision):
+            self._declare(_VERDICT)
+            results.append(self._verdict(report))
+        return "".join(self._line(result) for result in results)
+
+    def failed(self, file: str, error: GovernanceError) -> str:
+        """Keep it for the invocation, which says that it was no success."""
+        self._failures += 1
+        if len(self._notifications) < MOST_NOTIFICATIONS:
+            self._notifications.append(_notification(file, error, self._folder))
+        return ""
+
+    def tail(self) -> str:
+        """Close the results; return rules and invocation."""
+        rest = {
+            "tool": {
+                "driver": {
+                    "name": "governance-engine",
+                    "version": __version__,
+                    "rules": list(self._rules.values()),
+                }
+            },
+            "invocations": [self._invocation()],
+            "originalUriBaseIds": {
+                ROOT: {"description": {"text": "The folder that the engine was called in."}}
+            },
+            "columnKind": "unicodeCodePoints",
+        }
+        members = ",\n".join(f"{_encoded(key)}: {_encoded(rest[key])}" for key in rest)
+        return f"\n],\n{members}\n}}]}}\n"
+
+    def _declare(self, rule: Json) -> None:
+        if rule["id"] not in self._rules:
+            self._places[rule["id"]] = len(self._rules)
+            self._rules[rule["id"]] = rule
+
+    def _line(self, result: Json) -> str:
+        comma, self._empty = "" if self._empty else ",", False
+        return f"{comma}\n{_encoded(result)}"
+
+    def _result(self, check: Json, report: Report) -> Json:
+        decision = report.decision
+        waived = standing(check) is Standing.WAIVED
+        place = place_or_file(check, report)
+        return {
+            "ruleId": check["id"],
+            "ruleIndex": self._places[check["id"]],
+            "level": _LEVELS[check["severity"]],
+            "message": {"text": message_of(check, report)},
+            "locations": [_location(check["metric"], place, self._folder)],
+            "partialFingerprints": _fingerprint(check["id"], report, self._folder),
+            "suppressions": [_suppression(check, decision)] if waived else [],
+            "properties": {"status": check["status"], **_about(decision)},
+        }
+
+    def _verdict(self, report: Report) -> Json:
+        place = None if report.file == "-" else Location(report.file, 1, 1)
+        return {
+            "ruleId": VERDICT_RULE,
+            "ruleIndex": self._places[VERDICT_RULE],
+            "level": "error",
+            "message": {"text": plain(why_not_released(report.decision))},
+            "locations": [_location(VERDICT_RULE, place, self._folder)],
+            "partialFingerprints": _fingerprint(VERDICT_RULE, report, self._folder),
+            "suppressions": [],
+            "properties": _about(report.decision),
+        }
+
+    def _invocation(self) -> Json:
+        notes = list(self._notifications)
+        if beyond := self._failures - len(notes):
+            text = f"{beyond:,} more inputs could not be decided; standard error names them"
+            notes.append({"level": "error", "message": {"text": text}})
+        return {"executionSuccessful": not notes, "toolConfigurationNotifications": notes}
+
+
+_VERDICT = {
+    "id": VERDICT_RULE,
+    "name": "Verdict",
+    "shortDescription": {"text": "Verdict"},
+    "fullDescription": {"text": "The verdict lets nothing through, and no single check says why."},
+    "help": {
+        "text": "Read the reason; leave out the option that weakened the run, or --dry-run.",
+        "markdown": "Read the reason; leave out the option that weakened the run, or `--dry-run`.",
+    },
+    "defaultConfiguration": {"level": "error"},
+    "properties": {"tags": ["governance"]},
+}
+
+
+def _rule(check: Json, report: Report) -> Json:
+    name = check["id"]
+    title = plain(title_of(check, report)) or name
+    why = plain(said_of(check, report, "why")) or title
+    fix = plain(said_of(check, report, "fix")) or "The policy says nothing about how to fix it."
+    level = _LEVELS[check["severity"]]
+    return {
+        "id": name,
+        "name": "".join(word[:1].upper() + word[1:] for word in re.split("[^A-Za-z0-9]+", name)),
+        "shortDescription": {"text": title},
+        "fullDescription": {"text": why},
+        "help": {"text": fix, "markdown": f"**Why:** {escape(why)}\n\n**Fix:** {escape(fix)}"},
+        "defaultConfiguration": {"level": level, "enabled": level != "none"},
+        "properties": {"tags": ["governance", name.partition(".")[0]]},
+    }
+
+
+def _location(metric: str, place: Location | None, folder: str) -> Json:
+    logical = {"logicalLocations": [{"fullyQualifiedName": metric, "kind": "member"}]}
+    if place is None:
+        return logical
+    return {**_physical(place, folder), **logical}
+
+
+def _physical(place: Location, folder: str) -> Json:
+    return {
+        "physicalLocation": {
+            "artifactLocation": _artifact(relative(place.file, folder)),
+            "region": {"startLine": place.line, "startColumn": place.column},
+        }
+    }
+
+
+def _artifact(path: str) -> Json:
+    """A path as SARIF names it: percent-encoded, below the folder of the call where it is."""
+    if path.startswith("/"):
+        return {"uri": f"file://{quote(path, errors='replace')}"}
+    return {"uri": quote(path, errors="replace"), "uriBaseId": ROOT}
+
+
+def _fingerprint(rule: str, report: Report, folder: str) -> Json:
+    """What stays the same when the same thing is found again, whatever was measured."""
+    parts = (report.decision.gate, rule, report.decision.subject.name)
+    told = "\0".join((*parts, relative(report.file, folder)))
+    return {"checkOfSubject/v1": hashlib.sha256(told.encode(errors="replace")).hexdigest()}
+
+
+def _suppression(check: Json, decision: Decision) -> Json:
+    reason = plain(waiver_reason(check, decision))
+    told = f"waiver {check['waived_by']}: {reason}" if reason else f"waiver {check['waived_by']}"
+    return {"kind": "external", "status": "accepted", "justification": told}
+
+
+def _about(decision: Decision) -> Json:
+    return {
+        "verdict": decision.verdict,
+        "subject": plain(subject_of(decision)),
+        "decisionId": decision.decision_id,
+        "recorded": decision.recorded,
+    }
+
+
+def _notification(file: str, error: GovernanceError, folder: str) -> Json:
+    place = place_of_error(file, error)
+    text = f"{error.message}; {error.hint}" if error.hint else error.message
+    return {
+        "level": "error",
+        "message": {"text": plain(text)},
+        "locations": [] if place is None else [_physical(place, folder)],
+    }
+
+
+def _encoded(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
