@@ -73,8 +73,12 @@ def counterfactual(check: Json) -> str | None:
     """Return what would make ``check`` pass, as one clause; None when nothing needs to.
 
     Args:
-        check: A check of a decision's statement.
+        check: A check of a decision's statement; or of a report that was read back, which has
+            the clause already.
     """
+    if "passes_when" in check:
+        said: str | None = check["passes_when"]
+        return said
     metric = check["metric"]
     match check["status"]:
         case Status.PASS | Status.EXEMPT | Status.OFF:

@@ -23,6 +23,7 @@ VERBS = {
     "explain": Verb("engine.cli.explain", "say what a check or a recorded decision means"),
     "verify": Verb("engine.cli.verify", "check an exported proof offline"),
     "export": Verb("engine.cli.export", "write a decision's proof to a file"),
+    "convert": Verb("engine.cli.convert", "write decisions in another format, from json"),
     "replay": Verb("engine.cli.replay", "decide recorded decisions again and compare"),
     "ledger": Verb(
         "engine.cli.ledger", "verify, list, show, checkpoint, import entries; tables for SQL"

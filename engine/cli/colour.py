@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
 _STYLES = (
@@ -22,14 +23,25 @@ _STYLES = (
 
 
 def write(text: str, stream: TextIO) -> None:
-    """Write ``text`` to ``stream``; in colour when it is a terminal and NO_COLOR is unset."""
+    """Write ``text`` to ``stream``; in colour when it is a terminal that may be coloured."""
     if not stream.isatty():
         stream.write(text)
         return
     from rich.console import Console
 
     console = Console(file=stream, highlight=False, markup=False, soft_wrap=True)
-    console.print(coloured(text))
+    if is_plain(console):
+        stream.write(text)
+    else:
+        console.print(coloured(text))
+
+
+def is_plain(console: Console) -> bool:
+    """Whether nothing but text is wanted: ``NO_COLOR`` is set, or ``TERM`` is dumb.
+
+    Source: https://no-color.org
+    """
+    return console.no_color or console.is_dumb_terminal
 
 
 def coloured(text: str) -> Text:

@@ -28,11 +28,12 @@ class GithubFiles:
     Args:
         manner: How the decisions of this call are written.
         shell: Has the environment; what it does not name is not written.
+        outputs: Whether the step's outputs are about this call; not where it only converts.
     """
 
-    def __init__(self, manner: Manner, shell: Shell) -> None:
+    def __init__(self, manner: Manner, shell: Shell, *, outputs: bool) -> None:
         self._summary = _path("GITHUB_STEP_SUMMARY", shell)
-        self._outputs = _path("GITHUB_OUTPUT", shell)
+        self._outputs = _path("GITHUB_OUTPUT", shell) if outputs else None
         self._shell = shell
         self._several = manner.several
         self._writer = format_named("markdown").writer(manner)

@@ -29,10 +29,17 @@ class Printer:
     """
 
     def __init__(
-        self, args: argparse.Namespace, screen: Screen, shell: Shell, *, several: bool
+        self,
+        args: argparse.Namespace,
+        screen: Screen,
+        shell: Shell,
+        *,
+        several: bool,
+        decides: bool = True,
     ) -> None:
         manner = Manner(several, args.explain, shell.width, str(shell.here))
-        self._screen = screen
+        for_people = (args.format or "text") == "text"
+        self._to_screen = screen.write if for_people else screen.write_as_is
         self._stdout = shell.stdout
         names = [args.format or "text"]
         self._formats = [format_named(names[0])]
@@ -55,7 +62,7 @@ class Printer:
         if "github" in names:
             from engine.cli.github_files import GithubFiles
 
-            self._github = GithubFiles(manner, shell)
+            self._github = GithubFiles(manner, shell, outputs=decides)
 
     @property
     def locates(self) -> bool:
@@ -73,7 +80,7 @@ class Printer:
 
     def __enter__(self) -> Printer:
         main, *others = self._writers
-        self._sinks.append((main, self._screen.write))
+        self._sinks.append((main, self._to_screen))
         for writer, path in zip(others, self._paths, strict=True):
             file = WholeFile(path)
             self._files.callback(file.keep)

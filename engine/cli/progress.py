@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.cli.colour import coloured, write
+from engine.cli.colour import coloured, is_plain, write
 from engine.cli.shell import Shell
 
 if TYPE_CHECKING:
@@ -61,12 +61,21 @@ class Screen:
             self._bar = None
 
     def write(self, text: str) -> None:
-        """Write a result to standard output."""
+        """Write a result for people to standard output."""
         if self._bar is not None and self._shell.stdout.isatty():
             if text:
-                self._bar.console.print(coloured(text))
+                console = self._bar.console
+                console.print(text.removesuffix("\n") if is_plain(console) else coloured(text))
         elif text:
             write(text, self._shell.stdout)
+
+    def write_as_is(self, text: str) -> None:
+        """Write a result for programs to standard output, never in colour."""
+        if self._bar is not None and self._shell.stdout.isatty():
+            if text:
+                self._bar.console.print(text.removesuffix("\n"))
+        else:
+            self._shell.stdout.write(text)
 
     def say(self, text: str) -> None:
         """Narrate."""

@@ -32,11 +32,11 @@ from engine.report.html_parts import (
     lines,
     merkle_path,
     row,
-    scroll,
     status,
     table,
     text,
     tone,
+    value,
 )
 from engine.report.html_style import STYLE
 
@@ -268,17 +268,17 @@ def _checks(report: Report, name: str) -> str:
             f"{text(title_of(check, report))} <code class='id'>{text(check['id'])}</code>",
             [
                 cell(status(check) + _because(check, report), "Status"),
-                cell(text(written(check["observed"])), "Observed", "number"),
-                cell(text(limit_of(check)), "Limit", "number"),
-                cell(bar(check) + text(margin(check) or ""), "Margin", "number"),
-                cell(f"{check['n']:,}" if check.get("n") is not None else "", "n", "number"),
+                cell(value(written(check["observed"])), "Observed"),
+                cell(value(limit_of(check)), "Limit"),
+                cell(bar(check) + value(margin(check) or ""), "Margin"),
+                cell(value(f"{check['n']:,}" if check.get("n") is not None else ""), "n"),
             ],
             f"{name}-c{number}",
         )
         for number, check in enumerate(report.decision.checks)
     ]
     caption = "Margins are a share of the limit, which is the mark in the middle: room to its right"
-    return scroll("Every check", table(caption, columns, rows))
+    return table(caption, columns, rows, kind="stacks")
 
 
 def _because(check: Json, report: Report) -> str:

@@ -18,14 +18,14 @@ _REACH = 56
 _HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
-def text(value: object) -> str:
-    """Return ``value`` as HTML text or attribute: shown as it is, on one line."""
-    return html.escape(plain(str(value)))
+def text(shown: object) -> str:
+    """Return ``shown`` as HTML text or attribute: as it is, on one line."""
+    return html.escape(plain(str(shown)))
 
 
-def lines(value: str) -> str:
-    """Return ``value`` as HTML text that keeps its line breaks."""
-    return html.escape(_HIDDEN.sub("\ufffd", value.replace("\r", "")))
+def lines(shown: str) -> str:
+    """Return ``shown`` as HTML text that keeps its line breaks."""
+    return html.escape(_HIDDEN.sub("\ufffd", shown.replace("\r", "")))
 
 
 def tone(check: Json) -> str:
@@ -62,7 +62,7 @@ def bar(check: Json) -> str:
         return ""
     whole = abs(float(check["limit"])) or abs(float(check["observed"])) or 1.0
     share = max(-1.0, min(1.0, float(distance) / whole))
-    width = max(abs(share) * _REACH, 1.5)
+    width = max(abs(share) * _REACH, 3.0)
     start = _HALF if share >= 0 else _HALF - width
     side = "inside" if share > 0 else "past" if share < 0 else "exactly at"
     label = f"margin {distance}: {abs(share) * 100:.0f} percent {side} the limit"
@@ -95,17 +95,14 @@ def row(head: str, cells: Sequence[str], identity: str = "") -> str:
     )
 
 
-def cell(content: str, label: str, kind: str = "") -> str:
+def cell(content: str, label: str) -> str:
     """Return a cell of HTML; ``label`` names its column where columns are not shown."""
-    classed = f' class="{kind}"' if kind else ""
-    return f'<td role="cell" data-label="{text(label)}"{classed}>{content}</td>'
+    return f'<td role="cell" data-label="{text(label)}">{content}</td>'
 
 
-def scroll(label: str, content: str) -> str:
-    """Return ``content`` in a region that scrolls sideways, with the keyboard too."""
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{text(label)}">{content}</div>'
-    )
+def value(content: str) -> str:
+    """Return what was measured or allowed, to be put into a cell."""
+    return f'<span class="value">{text(content)}</span>' if content else ""
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> str:

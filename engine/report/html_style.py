@@ -42,13 +42,14 @@ caption{text-align:left;color:var(--soft);padding-bottom:.4rem}
 th,td{text-align:left;vertical-align:top;padding:.45rem .6rem;border-bottom:1px solid var(--line)}
 thead th{color:var(--soft);font-weight:600;font-size:.875rem;white-space:nowrap}
 tbody th{font-weight:600}
-td.number{font-variant-numeric:tabular-nums;white-space:nowrap}
+tbody th,td{overflow-wrap:anywhere}
+.value{display:inline-block;max-width:16rem;overflow-wrap:break-word;
+font-variant-numeric:tabular-nums}
 tr:target th,tr:target td{background:var(--raised)}
 .id{display:block;color:var(--soft);font-weight:400}
-.scroll{overflow-x:auto}.scroll>table{min-width:44rem}
 .chips{display:flex;flex-wrap:wrap;gap:.3rem;margin:0;padding:0;list-style:none}
 .chip,.status{display:inline-block;border:1px solid currentColor;border-radius:99px;
-padding:0 .55rem;font-size:.875rem;text-decoration:none;overflow-wrap:anywhere;
+padding:0 .55rem;font-size:.875rem;text-decoration:none;overflow-wrap:break-word;max-width:17rem;
 background:var(--ground);color:var(--soft);print-color-adjust:exact}
 .status{white-space:nowrap}
 a.chip:hover{text-decoration:underline}
@@ -62,7 +63,7 @@ padding:.8rem 1rem;background:var(--raised);break-inside:avoid}
 .card.bad{border-left-color:var(--bad)}.card.open{border-left-color:var(--open)}
 .card.waived{border-left-color:var(--waived)}
 .card .top{display:flex;flex-wrap:wrap;gap:.3rem .7rem;align-items:baseline}
-.card .top>:first-child{flex:1}
+.card .top>:first-child{flex:1 1 12rem}
 .bar{display:block;margin:.15rem 0;max-width:100%}
 .bar .track{fill:var(--line)}.bar .limit{fill:var(--text)}
 .bar .fill{fill:var(--soft)}.bar.good .fill{fill:var(--good)}.bar.bad .fill{fill:var(--bad)}
@@ -79,11 +80,12 @@ details{margin:.75rem 0}summary{cursor:pointer;padding:.3rem 0}
 white-space:nowrap}
 @media (max-width:44rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}
 .stacks thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-.stacks,.stacks tbody,.stacks tr,.stacks th,.stacks td{display:block;border:0;padding:.15rem 0}
+.stacks,.stacks caption,.stacks tbody,.stacks tr,.stacks th,
+.stacks td{display:block;border:0;padding:.15rem 0}
 .stacks tr{border-bottom:1px solid var(--line);padding:.5rem 0}
 .stacks td:empty{display:none}
 .stacks td::before{content:attr(data-label);display:block;color:var(--soft);font-size:.8125rem}}
-@media print{body{font-size:10pt}main,.foot{max-width:none;padding:0}.scroll{overflow:visible}
-.scroll>table{min-width:0}a{color:inherit}tr,.card{break-inside:avoid}
+@media print{body{font-size:10pt}main,.foot{max-width:none;padding:0}a{color:inherit}
+tr,.card{break-inside:avoid}
 details:not([open])::details-content{content-visibility:visible;block-size:auto}}
 """

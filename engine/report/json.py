@@ -1,11 +1,19 @@
-"""``--format json``: one object, or an array of them where several were asked about."""
+"""``--format json``: one object, or an array of them where several were asked about.
+
+It has what every other format says, so that ``engine convert`` can write them from it: of each
+check the metric and where that stands, and of several an element for each input that could not
+be decided on, whose ``verdict`` is null. What only the ledger knows, the Merkle path, it has not.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
-from engine.errors import GovernanceError
-from engine.report import Manner, Report, Writer, decision_document
+from engine.errors import DocumentError, GovernanceError
+from engine.model import Json
+from engine.report import Location, Manner, Report, Writer, decision_document
+from engine.report.findings import place_of
 
 LOCATES = True
 PROVES = False
@@ -29,19 +37,43 @@ class JsonWriter:
 
     def item(self, report: Report) -> str:
         """Return one object."""
-        document = decision_document(report)
-        if not self._several:
-            return _encoded(document) + "\n"
-        comma, self._empty = "" if self._empty else ",", False
-        return f"{comma}\n{_encoded({'file': report.file, **document})}"
+        document = {"file": report.file, **decision_document(report)}
+        document["checks"] = [
+            {**told, "metric": check["metric"], "location": _location(place_of(check, report))}
+            for told, check in zip(document["checks"], report.decision.checks, strict=True)
+        ]
+        return self._element(document) if self._several else _encoded(document) + "\n"
 
-    def failed(self, file: str, error: GovernanceError) -> str:  # noqa: ARG002
-        """Nothing: standard error says it."""
-        return ""
+    def failed(self, file: str, error: GovernanceError) -> str:
+        """Return an element without a verdict; nothing where one was asked about."""
+        if not self._several:
+            return ""
+        return self._element({"file": file, "verdict": None, "error": _error(error)})
+
+    def _element(self, document: Json) -> str:
+        comma, self._empty = "" if self._empty else ",", False
+        return f"{comma}\n{_encoded(document)}"
 
     def tail(self) -> str:
         """Close the array."""
         return ("]\n" if self._empty else "\n]\n") if self._several else ""
+
+
+def _location(place: Location | None) -> Json:
+    return None if place is None else asdict(place)
+
+
+def _error(error: GovernanceError) -> Json:
+    told: dict[str, Json] = {
+        "message": error.message,
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+        "reason": None,
+        "position": None,
+    }
+    if isinstance(error, DocumentError):
+        told |= {"reason": error.reason, "position": asdict(error.position)}
+    return told
 
 
 def _encoded(document: object) -> str:

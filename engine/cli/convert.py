@@ -1,0 +1,127 @@
+"""``engine convert``: decisions that were written as json, in another format; offline."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.cli.printer import Printer
+from engine.cli.progress import Screen
+from engine.cli.shell import Shell
+from engine.documents import Document, parse
+from engine.errors import DocumentError, UsageError
+from engine.metrics_file import Refused
+from engine.report import FORMATS, Report
+from engine.report.reading import Undecided, read
+from engine.strict import Unreadable, read_json
+
+DESCRIPTION = (
+    "Write decisions in another format: one object or an array that `engine decide --format json`\n"
+    "wrote, or the lines of jsonl, which do not say where a metric stands. Nothing is decided,\n"
+    "recorded or verified; html has no Merkle path here, only the ledger knows it."
+)
+EXAMPLE = "  engine convert decision.json --format sarif --output html=decision.html"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    parser.add_argument("file", metavar="DECISION.json", help="what decide wrote, or -")
+    parser.add_argument("--format", default=None, metavar="F", help=f"{', '.join(FORMATS)} (text)")
+    parser.add_argument(
+        "--output", action="append", default=[], metavar="F=PATH", help="also write format F"
+    )
+    parser.add_argument("--explain", action="store_true", help="say why and what to do, for all")
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Read everything, then write it; 0 when it is written, whatever the verdicts are."""
+    source = _source(args.file, _bytes(args.file, shell))
+    for _ in source.told():
+        pass  # nothing is written of a file that is refused further down
+    screen = Screen(shell, 0, several=False)
+    with Printer(args, screen, shell, several=source.several, decides=False) as printer:
+        for told in source.told():
+            if isinstance(told, Undecided):
+                printer.failed(told.file, told.error)
+            else:
+                printer.add(told)
+    return 0
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Decisions, in the lines of a file or in one document.
+
+    Attributes:
+        several: Whether they are to be framed as several.
+        document: The document that has them all; None where each line is one.
+        name: File they are in.
+        lines: The lines.
+    """
+
+    several: bool
+    document: Document | None
+    name: str
+    lines: tuple[bytes, ...] = ()
+
+    def told(self) -> Iterator[Report | Undecided]:
+        """Yield every decision; may be called again.
+
+        Raises:
+            DocumentError: Refused; says where.
+        """
+        if self.document is None:
+            for number, line in enumerate(self.lines):
+                if line.strip():
+                    yield _read_line(self.name, line, number)
+        elif self.several:
+            for number, value in enumerate(self.document.value):
+                yield _read(self.document, value, f"/{number}")
+        else:
+            yield _read(self.document, self.document.value, "")
+
+
+def _source(name: str, data: bytes) -> _Source:
+    lines = tuple(data.split(b"\n"))
+    if sum(1 for line in lines if line.strip()) > 1 and _is_whole(next(filter(bytes.strip, lines))):
+        return _Source(several=True, document=None, name=name, lines=lines)
+    # Standard input would be taken for YAML by its first byte; decisions are JSON only.
+    document = replace(parse(f"{name}.json", data), name=name)
+    return _Source(isinstance(document.value, list), document, name)
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a file whose first line this is has a document per line."""
+    try:
+        return isinstance(read_json(line), dict)
+    except Unreadable:
+        return False
+
+
+def _read(document: Document, value: object, pointer: str) -> Report | Undecided:
+    try:
+        return read(value, pointer)
+    except Refused as refused:
+        raise document.refused(refused.pointer, refused.reason, refused.hint) from None
+
+
+def _read_line(name: str, line: bytes, number: int) -> Report | Undecided:
+    try:
+        document = replace(parse(f"{name}.json", line), name=name)
+        return _read(document, document.value, "")
+    except DocumentError as error:
+        at = error.position
+        place = replace(at, file=name, line=number + (at.line or 1))
+        raise DocumentError(place, error.reason, error.hint) from None
+
+
+def _bytes(name: str, shell: Shell) -> bytes:
+    try:
+        return shell.stdin.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{name}: {(error.strerror or str(error)).lower()}",
+            "give a file that `engine decide --format json` wrote",
+        ) from None

@@ -1,0 +1,235 @@
+"""Decisions read back from what ``--format json`` or ``jsonl`` wrote. Pure: values in and out.
+
+Nothing is verified: what a report says is believed, as a reader of the report would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, NoReturn
+
+from engine.errors import DocumentError, GovernanceError, Position, suggest
+from engine.metrics_file import Refused
+from engine.model import Decision, Json, Severity, Status, Subject, Verdict
+from engine.positions import escape
+from engine.report import Location, Report
+
+
+class Undecided(NamedTuple):
+    """An input that could not be decided on, and why."""
+
+    file: str
+    error: GovernanceError
+
+
+class _Kind(NamedTuple):
+    words: str
+    fits: Callable[[Json], bool]
+
+
+def _is_whole(value: Json) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_value(value: Json) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_number, value))
+    return value is None or isinstance(value, str | bool | int | float)
+
+
+def _optional(kind: _Kind) -> _Kind:
+    return _Kind(f"{kind.words} or null", lambda value: value is None or kind.fits(value))
+
+
+def _one_of(words: Mapping[str, object]) -> _Kind:
+    known = frozenset(words)
+    return _Kind(
+        f"one of {', '.join(words)}", lambda value: isinstance(value, str) and value in known
+    )
+
+
+def _list_of(kind: _Kind) -> _Kind:
+    return _Kind(
+        f"a list, each {kind.words}",
+        lambda value: isinstance(value, list) and all(map(kind.fits, value)),
+    )
+
+
+_TEXT = _Kind("text", lambda value: isinstance(value, str))
+_WHOLE = _Kind("a whole number", _is_whole)
+_NATURAL = _Kind("a whole number from 0", lambda value: _is_whole(value) and value >= 0)
+_NUMBER = _Kind("a number", _is_number)
+_FLAG = _Kind("true or false", lambda value: isinstance(value, bool))
+_OBJECT = _Kind("an object", lambda value: isinstance(value, dict))
+_LIST = _Kind("a list", lambda value: isinstance(value, list))
+_VALUE = _Kind("a number, text, true, false, null or a list of numbers", _is_value)
+
+_DECISION = {
+    **dict.fromkeys(("decision_id", "decided_at", "valid_until", "gate", "profile"), _TEXT),
+    **dict.fromkeys(("stage", "reason"), _TEXT),
+    "verdict": _one_of({each.value: each for each in Verdict}),
+    "recorded": _FLAG,
+    "index": _optional(_NATURAL),
+    "checkpoint": _optional(_TEXT),
+    "subject": _OBJECT,
+    **dict.fromkeys(("checks", "obligations", "waivers"), _LIST),
+    "relaxations": _list_of(_TEXT),
+}
+_CHECK = {
+    "id": _TEXT,
+    "status": _one_of({each.value: each for each in Status}),
+    "severity": _one_of({each.value: each for each in Severity}),
+    "operator": _TEXT,
+    "observed": _VALUE,
+    "limit": _VALUE,
+    "unit": _optional(_TEXT),
+    "margin": _optional(_NUMBER),
+    "n": _optional(_NUMBER),
+    "age_s": _optional(_WHOLE),
+    **dict.fromkeys(("title", "why", "fix"), _TEXT),
+    **dict.fromkeys(("code", "passes_when", "off_because", "waived_by"), _optional(_TEXT)),
+}
+_LOCATED = {"metric": _TEXT, "location": _optional(_OBJECT)}
+_LOCATION = {"file": _TEXT, "line": _WHOLE, "column": _WHOLE}
+_SUBJECT_OPTIONAL = {"version": _TEXT, "digest": _OBJECT}
+_WAIVER = {"id": _TEXT, "status": _TEXT, "check": _optional(_TEXT)}
+_WAIVER_OPTIONAL = {
+    **dict.fromkeys(("reason", "expires_at"), _optional(_TEXT)),
+    "approvers": _list_of(_TEXT),
+}
+_ERROR = {
+    **dict.fromkeys(("message", "hint"), _TEXT),
+    "exit_code": _WHOLE,
+    "reason": _optional(_TEXT),
+    "position": _optional(_OBJECT),
+}
+_POSITION = {"file": _TEXT, "line": _WHOLE, "column": _WHOLE, "pointer": _TEXT}
+_FILE = {"file": _TEXT}
+
+
+def read(value: Json, pointer: str = "") -> Report | Undecided:
+    """Return what ``value`` says.
+
+    Args:
+        value: One decision as ``--format json`` writes it.
+        pointer: RFC 6901 pointer of ``value`` in its document.
+
+    Raises:
+        Refused: A member is missing, unknown, or of another type.
+    """
+    if isinstance(value, dict) and "error" in value:
+        return _undecided(value, pointer)
+    _members(value, pointer, _DECISION, _FILE)
+    _require_record(value, pointer)
+    checks = value["checks"]
+    for number, check in enumerate(checks):
+        _members(check, f"{pointer}/checks/{number}", _CHECK, _LOCATED)
+    if len({check["id"] for check in checks}) != len(checks):
+        _refuse(f"{pointer}/checks", "a check is there twice")
+    for number, task in enumerate(value["obligations"]):
+        _members(task, f"{pointer}/obligations/{number}", {"id": _TEXT, "check": _TEXT})
+    for number, use in enumerate(value["waivers"]):
+        _members(use, f"{pointer}/waivers/{number}", _WAIVER, _WAIVER_OPTIONAL)
+    return Report(
+        _decision(value, pointer),
+        texts={check["id"]: _texts(check) for check in checks if any(_texts(check).values())},
+        reasons={check["id"]: check["off_because"] for check in checks if check["off_because"]},
+        file=value.get("file", "-"),
+        locations=dict(
+            _location(check, f"{pointer}/checks/{number}")
+            for number, check in enumerate(checks)
+            if check.get("location") is not None
+        ),
+    )
+
+
+def _decision(value: Json, pointer: str) -> Decision:
+    return Decision(
+        decision_id=value["decision_id"],
+        decided_at=value["decided_at"],
+        valid_until=value["valid_until"],
+        gate=value["gate"],
+        profile=value["profile"],
+        stage=value["stage"],
+        verdict=Verdict(value["verdict"]),
+        reason=value["reason"],
+        subject=_subject(value["subject"], f"{pointer}/subject"),
+        checks=tuple({"metric": check["id"], **check} for check in value["checks"]),
+        obligations=tuple(value["obligations"]),
+        waivers=tuple(value["waivers"]),
+        relaxations=tuple(value["relaxations"]),
+        recorded=value["recorded"],
+        index=value["index"],
+        checkpoint=value["checkpoint"],
+        statement=b"",
+    )
+
+
+def _subject(value: Json, pointer: str) -> Subject:
+    _members(value, pointer, {"name": _TEXT}, _SUBJECT_OPTIONAL)
+    digest = value.get("digest")
+    if digest is not None:
+        _members(digest, f"{pointer}/digest", {"sha256": _TEXT})
+    return Subject(value["name"], value.get("version"), digest["sha256"] if digest else None)
+
+
+def _require_record(value: Json, pointer: str) -> None:
+    """Refuse a decision that says it is recorded and not where, or the other way round."""
+    for name in ("index", "checkpoint"):
+        if (value[name] is not None) != value["recorded"]:
+            said = "recorded" if value["recorded"] else "not recorded"
+            _refuse(f"{pointer}/{name}", f"the decision is {said}, and this says otherwise")
+
+
+def _texts(check: Json) -> dict[str, str]:
+    texts = {name: check[name] for name in ("title", "why", "fix")}
+    return {**texts, "code": check["code"]} if check["code"] is not None else texts
+
+
+def _location(check: Json, pointer: str) -> tuple[str, Location]:
+    place = check["location"]
+    _members(place, f"{pointer}/location", _LOCATION)
+    return check.get("metric", check["id"]), Location(place["file"], place["line"], place["column"])
+
+
+def _undecided(value: Json, pointer: str) -> Undecided:
+    nothing = _Kind("null", lambda verdict: verdict is None)
+    _members(value, pointer, {"file": _TEXT, "verdict": nothing, "error": _OBJECT})
+    said = value["error"]
+    _members(said, f"{pointer}/error", _ERROR)
+    error = GovernanceError(said["message"], said["hint"])
+    if said["position"] is not None and said["reason"] is not None:
+        at = said["position"]
+        _members(at, f"{pointer}/error/position", _POSITION)
+        error = DocumentError(Position(**at), said["reason"], said["hint"])
+    error.exit_code = said["exit_code"]
+    return Undecided(value["file"], error)
+
+
+def _members(
+    value: Json,
+    pointer: str,
+    required: Mapping[str, _Kind],
+    optional: Mapping[str, _Kind] | None = None,
+) -> None:
+    """Refuse what is no object of exactly these members."""
+    if not isinstance(value, dict):
+        _refuse(pointer, "an object is expected here", "see: engine decide --format json")
+    known = {**required, **(optional or {})}
+    for name, member in value.items():
+        if name not in known:
+            hint = suggest(name, known) or "it may come from another version of the engine"
+            _refuse(f"{pointer}/{escape(name)}", f"member {name!r} is not known", hint)
+        if not known[name].fits(member):
+            _refuse(f"{pointer}/{escape(name)}", f"{known[name].words} is expected here")
+    for name in required:
+        if name not in value:
+            _refuse(pointer, f"member {name!r} is missing", "see: engine decide --format json")
+
+
+def _refuse(pointer: str, reason: str, hint: str = "") -> NoReturn:
+    raise Refused(pointer, reason, hint)
