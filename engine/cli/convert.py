@@ -87,9 +87,23 @@ def _source(name: str, data: bytes) -> _Source:
     lines = tuple(data.split(b"\n"))
     if sum(1 for line in lines if line.strip()) > 1 and _is_whole(next(filter(bytes.strip, lines))):
         return _Source(several=True, document=None, name=name, lines=lines)
-    # Standard input would be taken for YAML by its first byte; decisions are JSON only.
-    document = replace(parse(f"{name}.json", data), name=name)
+    document = _parsed(name, data)
     return _Source(isinstance(document.value, list), document, name)
+
+
+def _parsed(name: str, data: bytes, line: int = 0) -> Document:
+    """The document in ``data``, ``line`` lines below the top of the file."""
+    try:
+        # By its own name a file could be taken for YAML; decisions are JSON only.
+        return replace(parse("decisions.json", data), name=name)
+    except DocumentError as error:
+        raise _moved(error, name, line) from None
+
+
+def _moved(error: DocumentError, name: str, line: int) -> DocumentError:
+    at = error.position
+    place = replace(at, file=name, line=at.line + line if at.line else line)
+    return DocumentError(place, error.reason, error.hint)
 
 
 def _is_whole(line: bytes) -> bool:
@@ -108,13 +122,11 @@ def _read(document: Document, value: object, pointer: str) -> Report | Undecided
 
 
 def _read_line(name: str, line: bytes, number: int) -> Report | Undecided:
+    document = _parsed(name, line, number)
     try:
-        document = replace(parse(f"{name}.json", line), name=name)
         return _read(document, document.value, "")
     except DocumentError as error:
-        at = error.position
-        place = replace(at, file=name, line=number + (at.line or 1))
-        raise DocumentError(place, error.reason, error.hint) from None
+        raise _moved(error, name, number) from None
 
 
 def _bytes(name: str, shell: Shell) -> bytes:

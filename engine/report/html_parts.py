@@ -114,7 +114,7 @@ def merkle_path(proof: Inclusion) -> str:
     """Return the way from the record's hash to the root that the checkpoint signs."""
     steps = "".join(
         f'<li><span class="side">joined with, on the {side}:</span> <code>{each.hex()}</code></li>'
-        for side, each in _sides(proof)
+        for side, each in sides(proof)
     )
     root = root_from_proof(proof.leaf, proof.index, proof.size, proof.path)
     return (
@@ -127,7 +127,7 @@ def merkle_path(proof: Inclusion) -> str:
     )
 
 
-def _sides(proof: Inclusion) -> Iterator[tuple[str, bytes]]:
+def sides(proof: Inclusion) -> Iterator[tuple[str, bytes]]:
     """On which side each hash of the path is joined. RFC 9162 section 2.1.3.2."""
     index, last = proof.index, proof.size - 1
     for each in proof.path:

@@ -43,15 +43,14 @@ th,td{text-align:left;vertical-align:top;padding:.45rem .6rem;border-bottom:1px 
 thead th{color:var(--soft);font-weight:600;font-size:.875rem;white-space:nowrap}
 tbody th{font-weight:600}
 tbody th,td{overflow-wrap:anywhere}
-.value{display:inline-block;max-width:16rem;overflow-wrap:break-word;
+.value{display:inline-block;max-width:min(16rem,15vw);overflow-wrap:break-word;
 font-variant-numeric:tabular-nums}
 tr:target th,tr:target td{background:var(--raised)}
 .id{display:block;color:var(--soft);font-weight:400}
 .chips{display:flex;flex-wrap:wrap;gap:.3rem;margin:0;padding:0;list-style:none}
 .chip,.status{display:inline-block;border:1px solid currentColor;border-radius:99px;
-padding:0 .55rem;font-size:.875rem;text-decoration:none;overflow-wrap:break-word;max-width:17rem;
-background:var(--ground);color:var(--soft);print-color-adjust:exact}
-.status{white-space:nowrap}
+padding:0 .55rem;font-size:.875rem;text-decoration:none;overflow-wrap:break-word;
+max-width:min(17rem,24vw);background:var(--ground);color:var(--soft);print-color-adjust:exact}
 a.chip:hover{text-decoration:underline}
 .chip.good,.status.good{color:var(--good);background:var(--good-tint)}
 .chip.bad,.status.bad{color:var(--bad);background:var(--bad-tint);font-weight:650}
@@ -72,7 +71,9 @@ padding:.8rem 1rem;background:var(--raised);break-inside:avoid}
 .path .side{color:var(--soft)}
 details{margin:.75rem 0}summary{cursor:pointer;padding:.3rem 0}
 .decision{border-top:1px solid var(--line);padding-top:.3rem}
-.decision>summary{display:flex;flex-wrap:wrap;gap:.2rem .8rem;align-items:baseline}
+.decision>summary{overflow-wrap:anywhere;display:flex;flex-wrap:wrap;
+gap:.2rem .8rem;align-items:baseline}
+.decision>summary>*{min-width:0}
 .decision>summary::before{content:"\\25B8";color:var(--soft)}
 .decision[open]>summary::before{content:"\\25BE"}
 .foot{color:var(--soft);font-size:.875rem}
@@ -84,6 +85,7 @@ white-space:nowrap}
 .stacks td{display:block;border:0;padding:.15rem 0}
 .stacks tr{border-bottom:1px solid var(--line);padding:.5rem 0}
 .stacks td:empty{display:none}
+.chip,.stacks .value{max-width:100%;overflow-wrap:anywhere}.chips li{min-width:0}
 .stacks td::before{content:attr(data-label);display:block;color:var(--soft);font-size:.8125rem}}
 @media print{body{font-size:10pt}main,.foot{max-width:none;padding:0}a{color:inherit}
 tr,.card{break-inside:avoid}

@@ -38,6 +38,8 @@ SIGNS = {
 }
 _SPECIAL = re.compile(r"[\\`*_\[\]|~#!{}()$]|:(?=//)|(?<=www)\.(?=\S)")
 _MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9])")
+# What starts a list, a line or a heading where it is the first of a block.
+_LEADING = re.compile(r"\A(?=[-+=])|\A[0-9]+(?=\.(?:\s|\Z))")
 _CODE = re.compile(r"[A-Za-z0-9 .,:;+/=<>_%()-]+")
 _AGAINST = ("Check", "Status", "Observed", "Limit", "Margin", "Why", "What to do")
 
@@ -91,7 +93,8 @@ class MarkdownWriter:
 def escape(text: str) -> str:
     """Return ``text`` as Markdown that shows it and does nothing else; one line."""
     shown = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _MENTION.sub("@\u200b", _SPECIAL.sub(r"\\\g<0>", shown))
+    shown = _MENTION.sub("@\u200b", _SPECIAL.sub(r"\\\g<0>", shown))
+    return _LEADING.sub(r"\g<0>\\", shown)
 
 
 def code(text: str) -> str:
