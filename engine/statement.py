@@ -57,19 +57,27 @@ def parse_statement(data: bytes) -> dict[str, Json]:
     Raises:
         VerificationError: Longer than 65,535 bytes, not strict JSON, or not that shape.
     """
-    value = read_json(data, "the statement", max_bytes=MAX_BYTES)
-    value = read_object(value, "the statement", ("_type", "subject", "predicateType", "predicate"))
-    if value["_type"] != STATEMENT_TYPE:
+    return require_statement(read_json(data, "the statement", max_bytes=MAX_BYTES))
+
+
+def require_statement(value: Json) -> dict[str, Json]:
+    """Return ``value``, which was read strictly, if it has the shape of a statement.
+
+    Raises:
+        VerificationError: It has not.
+    """
+    members = read_object(value, "the statement", ("_type", "subject", "predicateType", "predicate"))
+    if members["_type"] != STATEMENT_TYPE:
         refuse(f"the statement is not of type {STATEMENT_TYPE}")
-    read_text(value["predicateType"], "the statement's predicateType")
-    if not isinstance(value["predicate"], dict):
+    read_text(members["predicateType"], "the statement's predicateType")
+    if not isinstance(members["predicate"], dict):
         refuse("the statement's predicate is not an object")
-    subjects = read_list(value["subject"], "the statement's subject")
+    subjects = read_list(members["subject"], "the statement's subject")
     if not subjects:
         refuse("the statement has no subject")
     for each in subjects:
         _require_subject(each)
-    return value
+    return members
 
 
 def _require_subject(value: Json) -> None:

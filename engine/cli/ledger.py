@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +19,15 @@ from engine.model import Json
 if TYPE_CHECKING:
     from engine.config import Config
     from engine.ledger import Ledger
+    from engine.ledger.companions import Companions
 
 DESCRIPTION = "Verify the ledger, list and show its entries, print its checkpoint, import proofs."
 EXAMPLE = "  engine ledger verify --signatures --since last-week.checkpoint"
+
+_MOST_JOBS = 64
+_MOST_UNASKED = 4
+_WORTH_IT = {False: 64_000_000, True: 4_000_000}
+"""Bytes of a ledger from which a second process saves more than it costs; with signatures too."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     verify = actions.add_parser("verify", help="recompute every hash, proof and checkpoint")
     verify.add_argument("--since", metavar="CHECKPOINT", help="file with a checkpoint kept before")
     verify.add_argument("--signatures", action="store_true", help="each entry's signature too")
+    verify.add_argument("--jobs", type=_jobs, metavar="N", help="processes (one per processor)")
     verify.add_argument("--key", action="append", metavar="PUB", help="public key (the own one)")
     log = actions.add_parser("log", help="one line per entry, newest first")
     log.add_argument("--limit", type=int, default=20, metavar="N", help="0 is all (20)")
@@ -63,8 +72,12 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     since = _note(args.since, shell) if args.since else None
     keys = _keys(args, config, shell)
-    with workspace.open_ledger_to_read(config, shell) as ledger:
-        report = ledger.verify(since=since, signatures=args.signatures, public_keys=keys)
+    jobs = args.jobs or _worth(config, signatures=args.signatures)
+    # companions first: what they inherit must not include the ledger
+    with _companions(jobs - 1) as others, workspace.open_ledger_to_read(config, shell) as ledger:
+        report = ledger.verify(
+            since=since, signatures=args.signatures, public_keys=keys, companions=others
+        )
     signed = f", {report.signatures} signatures" if args.signatures else ""
     begun = f" since entry {report.since}" if report.since else ""
     print(
@@ -81,6 +94,38 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     if report.uncovered:
         print(f"  {report.uncovered} entries wait for the next checkpoint", file=shell.stdout)
     return 0
+
+
+def _jobs(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= _MOST_JOBS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST_JOBS}")
+    return int(text)
+
+
+def _worth(config: Config, *, signatures: bool) -> int:
+    """How many processes to use when nobody says: several when there is much to read."""
+    url = workspace.ledger_url(config)
+    try:
+        size = Path(url.removeprefix("sqlite:///")).stat().st_size
+        processors = len(os.sched_getaffinity(0))
+    except (OSError, AttributeError):  # the latter where there is no fork for us either
+        return 1
+    return min(processors, _MOST_UNASKED) if size >= _WORTH_IT[signatures] else 1
+
+
+@contextmanager
+def _companions(count: int) -> Iterator[Companions | None]:
+    """So many other processes; none where they cannot be had."""
+    if count < 1:
+        yield None
+        return
+    from engine.ledger.companions import Companions, can_fork
+
+    if not can_fork():
+        yield None
+        return
+    with Companions(count) as others:
+        yield others
 
 
 def _note(source: str, shell: Shell) -> str:
@@ -100,16 +145,18 @@ def _note(source: str, shell: Shell) -> str:
 
 def _keys(args: argparse.Namespace, config: Config, shell: Shell) -> list[bytes]:
     """The keys given, or the public half of the own one if there is one."""
-    from engine.cli.verify import read_key
     from engine.errors import KeyFileError
 
-    if args.key:
-        return [read_key(path) for path in args.key]
+    public = workspace.key_path(config).with_suffix(".pub.pem")
+    has_public = not shell.environ.get("ENGINE_KEY") and public.exists()
+    if args.key or has_public:
+        from engine.cli.verify import read_key
+
+        return [read_key(path) for path in args.key or [str(public)]]
     try:
         return [workspace.open_signer(config, shell).public_key]
     except KeyFileError:
-        public = workspace.key_path(config).with_suffix(".pub.pem")
-        return [read_key(str(public))] if public.exists() else []
+        return []
 
 
 def _log(args: argparse.Namespace, config: Config, shell: Shell) -> int:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from engine.cli.colour import write
 from engine.cli.shell import Shell
 from engine.errors import KeyFileError, UsageError
-from engine.evidence import subject_document
 from engine.model import Json, Verdict
 
 if TYPE_CHECKING:
@@ -158,6 +157,8 @@ def _tell(name: str, verified: Verified, form: str, shell: Shell) -> None:
 
 
 def _document(name: str, verified: Verified) -> Json:
+    from engine.evidence import subject_document
+
     return {
         "file": name,
         "genuine": True,

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from engine.cli.shell import Shell
 from engine.config import Config, load
 from engine.errors import KeyFileError, UsageError
-from engine.policy import Evaluator
-from engine.policy.bundle import PolicyBundle
 from engine.times import write_time
 
 if TYPE_CHECKING:
     from engine.ledger import Ledger
+    from engine.policy import Evaluator
+    from engine.policy.bundle import PolicyBundle
     from engine.signers import Signer
 
 RUN_LEDGER = "run:"

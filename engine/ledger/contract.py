@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from engine.ledger.companions import Companions
 
 SHARED_KINDS = frozenset({"policy"})
 """Kinds of blob that many entries point to by digest; every other kind belongs to one entry."""
@@ -230,6 +233,7 @@ class Ledger(Protocol):
         since: str | None = None,
         signatures: bool = False,
         public_keys: Sequence[bytes] = (),
+        companions: Companions | None = None,
     ) -> LedgerReport:
         """Recompute every leaf, chain hash, tree node, index row, checkpoint and the head.
 
@@ -240,8 +244,11 @@ class Ledger(Protocol):
             public_keys: Raw keys that may have signed. Without any, the checkpoints' own
                 signatures are not verified, and ``signatures`` is refused.
 
+            companions: Processes that verify a part of it, from before the ledger was opened.
+
         Raises:
             VerificationError: Something does not hold; names the entry.
+            LedgerError: It cannot be read, or a companion was lost: nothing is known.
             RollbackError: The ledger is smaller or other than ``since`` or its head.
             UsageError: ``signatures`` without ``public_keys``.
         """

@@ -6,21 +6,26 @@ import binascii
 from collections.abc import Sequence
 
 from engine import canonical
-from engine.envelope import open_envelope
+from engine.envelope import Envelope, open_envelope
 from engine.errors import VerificationError
-from engine.ledger.store import DecisionRow, EntryRow, Reader
+from engine.ledger.quick_json import quick_json
+from engine.ledger.store import DecisionRow, EntryRow, Reader, Standing
 from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Json
-from engine.statement import parse_statement
+from engine.statement import parse_statement, require_statement
 
 _HINT = "the entries are whole, and their index was changed or damaged: restore a copy"
 _START = b'{"payload":"'
 _GLANCE = 2048
+_NEAR = 384  # both in characters of base64: multiples of 4
 _TYPES = (DECISION_TYPE, DECISION_IMPORTED_TYPE)
 _TYPES_TEXT = tuple(canonical.encode(each) for each in _TYPES)
 
 
 def require_indexed(
-    reader: Reader, rows: Sequence[EntryRow], ledger_id: str, *, thorough: bool
+    reader: Reader,
+    rows: Sequence[EntryRow],
+    ledger_id: str,
+    opened: Sequence[Envelope] | None = None,
 ) -> int:
     """Require that exactly the decisions among ``rows`` are indexed, under their own ids.
 
@@ -28,9 +33,10 @@ def require_indexed(
         reader: The ledger.
         rows: Consecutive entries.
         ledger_id: Id that each decision must name.
-        thorough: Parse each statement, and hold gate, attempt and previous to it too. Else
-            the id is looked for in the statement's bytes: in JSON text a member cannot be
-            imitated from inside a string, because its quotes would be escaped.
+        opened: The entries' envelopes: then each statement is parsed, and gate, attempt and
+            previous are held to it too. Else the id is looked for in the statement's bytes:
+            in JSON text a member cannot be imitated from inside a string, because its quotes
+            would be escaped.
 
     Returns:
         How many decisions are among them.
@@ -42,11 +48,47 @@ def require_indexed(
         return 0
     found = reader.decisions(rows[0].leaf_index, rows[-1].leaf_index + 1)
     indexed = {each.leaf_index: each for each in found}
+    if opened is not None:
+        standings = dict(zip(indexed, reader.standings(found), strict=True))
+        for row, envelope in zip(rows, opened, strict=True):
+            index = row.leaf_index
+            statement = _statement(index, envelope)
+            _require_same(index, statement, indexed.get(index), standings.get(index), ledger_id)
+        return len(found)
+    glance = _Glance()
     for row in rows:
-        said = indexed.get(row.leaf_index)
-        if thorough or not _plainly_right(row.body, said):
-            _require_same(reader, row, said, ledger_id)
+        index, said = row.leaf_index, indexed.get(row.leaf_index)
+        if not glance.finds(row.body, said) and not _plainly_right(row.body, said):
+            statement = _statement(index, _opened(row))
+            standing = reader.standings([said])[0] if said is not None else None
+            _require_same(index, statement, said, standing, ledger_id)
     return len(found)
+
+
+class _Glance:
+    """Looks for a decision's id where the one before it had its own, seen from the end."""
+
+    def __init__(self) -> None:
+        self._behind = 0
+
+    def finds(self, envelope: bytes, said: DecisionRow | None) -> bool:
+        """Whether the statement has the id that the index gives it; False says nothing yet."""
+        if said is None:
+            return False
+        start, end = len(_START), envelope.find(b'"', len(_START))
+        if not envelope.startswith(_START) or end < 0 or (end - start) % 4:
+            return False
+        member = b'"decision_id":' + _quoted(said.decision_id)
+        for reach, behind in ((_NEAR, self._behind), (_GLANCE, _GLANCE)):
+            first = max(start, end - behind - _NEAR)
+            try:
+                text = binascii.a2b_base64(envelope[first : min(end, first + reach + _NEAR)])
+            except binascii.Error:
+                return False
+            if (at := text.find(member)) >= 0:
+                self._behind = (end - first) - at // 3 * 4
+                return True
+        return False
 
 
 def _plainly_right(envelope: bytes, said: DecisionRow | None) -> bool:
@@ -57,10 +99,7 @@ def _plainly_right(envelope: bytes, said: DecisionRow | None) -> bool:
     start, end = len(_START), envelope.find(b'"', len(_START))
     if not envelope.startswith(_START) or end < 0 or (end - start) % 4:
         return False
-    if said is None:
-        member = b'"predicateType":'
-    else:
-        member = b'"decision_id":' + canonical.encode(said.decision_id)
+    member = b'"predicateType":' if said is None else b'"decision_id":' + _quoted(said.decision_id)
     window = _GLANCE
     while True:
         first = max(start, end - window)
@@ -76,12 +115,35 @@ def _plainly_right(envelope: bytes, said: DecisionRow | None) -> bool:
         window *= 8
 
 
-def _require_same(reader: Reader, row: EntryRow, said: DecisionRow | None, ledger_id: str) -> None:
-    index = row.leaf_index
+def _quoted(text: str) -> bytes:
+    """``text`` as a member of a statement; most ids need no encoder to tell."""
+    if text.replace("-", "").isalnum() and text.isascii():
+        return b'"%s"' % text.encode()
+    return canonical.encode(text)
+
+
+def _opened(row: EntryRow) -> Envelope:
     try:
-        statement = parse_statement(open_envelope(row.body).payload)
+        return open_envelope(row.body)
+    except VerificationError as error:
+        raise VerificationError(f"entry {row.leaf_index}: {error.message}", error.hint) from error
+
+
+def _statement(index: int, envelope: Envelope) -> dict[str, Json]:
+    try:
+        quick = quick_json(envelope.payload)
+        return parse_statement(envelope.payload) if quick is None else require_statement(quick)
     except VerificationError as error:
         raise VerificationError(f"entry {index}: {error.message}", error.hint) from error
+
+
+def _require_same(
+    index: int,
+    statement: dict[str, Json],
+    said: DecisionRow | None,
+    standing: Standing | None,
+    ledger_id: str,
+) -> None:
     predicate = statement["predicate"]
     if said is None:
         if statement["predicateType"] in _TYPES:
@@ -93,7 +155,7 @@ def _require_same(reader: Reader, row: EntryRow, said: DecisionRow | None, ledge
     if "gate" in predicate and said.gate is not None:
         expected["gate"] = said.gate
     if "attempt" in predicate:
-        expected["attempt"], expected["previous"] = _expected_attempt(reader, said)
+        expected["attempt"], expected["previous"] = _expected_attempt(said, standing)
     for name, value in expected.items():
         if predicate.get(name) != value:
             raise VerificationError(
@@ -102,13 +164,12 @@ def _require_same(reader: Reader, row: EntryRow, said: DecisionRow | None, ledge
             )
 
 
-def _expected_attempt(reader: Reader, said: DecisionRow) -> tuple[int, str | None]:
+def _expected_attempt(said: DecisionRow, standing: Standing | None) -> tuple[int, str | None]:
     """What attempt and previous must be; and the row must be found under its own subject."""
-    if said.subject_key is None or said.gate is None:
+    if said.subject_key is None or said.gate is None or standing is None:
         return 1, None
-    before = reader.last_decision(said.subject_key, said.gate, said.leaf_index)
+    before, found = standing
     attempt, previous = (before[0] + 1, before[1]) if before else (1, None)
-    found = reader.last_decision(said.subject_key, said.gate, said.leaf_index + 1)
     if found != (attempt, said.decision_id):
         raise VerificationError(
             f"entry {said.leaf_index}: the index does not count it as attempt {attempt} "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from engine.checkpoint import Checkpoint, origin_of, sign
 from engine.errors import CommitError, GovernanceError, LedgerError, NotRecordedError
@@ -16,6 +16,9 @@ from engine.ledger.history import chain_before, require_head, require_prefix
 from engine.ledger.lookup import find, read_appended, read_attachments, require_entry
 from engine.ledger.store import EntryRow, Reader, Store
 from engine.merkle import Frontier, consistency_proof, inclusion_proof, root
+
+if TYPE_CHECKING:
+    from engine.ledger.companions import Companions
 
 _ROWS_IN_MEMORY = 128
 
@@ -280,6 +283,7 @@ class MerkleLedger:
         since: str | None = None,
         signatures: bool = False,
         public_keys: Sequence[bytes] = (),
+        companions: Companions | None = None,
     ) -> LedgerReport:
         """See :meth:`engine.ledger.contract.Ledger.verify`."""
         from engine.ledger.audit import audit
@@ -293,6 +297,8 @@ class MerkleLedger:
             since=since,
             signatures=signatures,
             public_keys=public_keys,
+            companions=companions,
+            reopen=self._store.reopener(),
         )
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.errors import LedgerBusyError, LedgerError, VerificationError
-from engine.ledger.sqlite_reader import explained, primary_code
+from engine.ledger.sqlite_reader import SqliteReader, explained, primary_code
 from engine.ledger.sqlite_schema import APPLICATION_ID, FORMAT
 
 _BUSY_TIMEOUT_MS = 3000
@@ -34,6 +34,11 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise explained(error, str(path), "opening") from error
     return connection
+
+
+def open_reader(path: Path) -> SqliteReader:
+    """Return a reader with a connection of its own, for another process."""
+    return SqliteReader(connect(path, "ro"), str(path))
 
 
 def needs_copy(connection: sqlite3.Connection, path: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.errors import LedgerBusyError, LedgerError, VerificationError
 from engine.ledger.contract import Blob
-from engine.ledger.store import MAX_ATTACHMENTS, DecisionRow, EntryRow, node_position
+from engine.ledger.store import MAX_ATTACHMENTS, DecisionRow, EntryRow, Standing, node_position
 from engine.merkle import GENESIS_CHAIN
 
 _VERIFY = "find out what is left of it: engine ledger verify"
@@ -68,6 +68,29 @@ _LAST_DECISION = tuple(
     "WHERE s.key = ? AND s.leaf_index < ? AND d.subject_key = ? AND d.gate = ? "
     "ORDER BY s.leaf_index DESC LIMIT 1"
     for table in ("subject_recent", "subject")
+)
+
+
+def _newest(table: str, operator: str) -> str:
+    """The newest entry in ``table`` that fits a row of ``wanted``."""
+    return (
+        f"(SELECT s.leaf_index FROM {table} s "  # noqa: S608  names from below only
+        "CROSS JOIN decision d ON d.leaf_index = s.leaf_index "
+        f"WHERE s.key = w.key AND s.leaf_index {operator} w.leaf_index "
+        "AND d.subject_key = w.subject_key AND d.gate = w.gate "
+        "ORDER BY s.leaf_index DESC LIMIT 1)"
+    )
+
+
+_STANDINGS = (
+    "WITH wanted(key, leaf_index, subject_key, gate) AS (VALUES {values}), "  # noqa: S608  names from above only
+    "placed AS MATERIALIZED (SELECT w.leaf_index, "
+    f"ifnull({_newest('subject_recent', '<')}, {_newest('subject', '<')}) AS before, "
+    f"ifnull({_newest('subject_recent', '<=')}, {_newest('subject', '<=')}) AS upto "
+    "FROM wanted w) "
+    "SELECT b.attempt, b.decision_id, u.attempt, u.decision_id FROM placed p "
+    "LEFT JOIN decision b ON b.leaf_index = p.before "
+    "LEFT JOIN decision u ON u.leaf_index = p.upto ORDER BY p.leaf_index"
 )
 
 
@@ -184,6 +207,21 @@ class SqliteReader:
             if row := self._one(query, key, end, subject_key, gate):
                 return row[0], row[1]
         return None
+
+    def standings(self, rows: Sequence[DecisionRow]) -> list[Standing]:
+        """Return for each row what :meth:`last_decision` says just before it and just after."""
+        if not rows:
+            return []
+        wanted: list[int | str] = []
+        for row in rows:
+            subject, gate = row.subject_key or "", row.gate or ""
+            wanted += (subject_hash(subject, gate), row.leaf_index, subject, gate)
+        values = ",".join(["(?, ?, ?, ?)"] * len(rows))
+        found = self._all(_STANDINGS.format(values=values), *wanted)
+        return [
+            ((a, before) if a is not None else None, (b, upto) if b is not None else None)
+            for a, before, b, upto in found
+        ]
 
     def checkpoints(self, after: int, most: int) -> list[tuple[int, str]]:
         """Return the first ``(size, note)`` with a size greater than ``after``."""

@@ -10,16 +10,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from engine.errors import LedgerError, RollbackError, VerificationError
 from engine.ledger.heads import sync_folder
 from engine.ledger.locking import FileLock
-from engine.ledger.sqlite_file import connect, copy_ledger, holds_ledger, needs_copy
+from engine.ledger.sqlite_file import connect, copy_ledger, holds_ledger, needs_copy, open_reader
 from engine.ledger.sqlite_reader import SqliteReader, explained, subject_hash
 from engine.ledger.sqlite_schema import ENTRIES_PER_MERGE, PAGE_SIZE, statements
 from engine.ledger.store import MAX_ATTACHMENTS, Rows
@@ -61,6 +62,7 @@ class SqliteStore:
     ) -> None:
         self.url = url
         self._path = path.resolve()  # one lock, whichever name it is reached by
+        self._read_from = self._path
         self._log = self._path.with_name(self._path.name + "-wal")
         self._writable = writable
         self._lock = FileLock(self._path.with_name(self._path.name + ".lock"), lock_timeout_s)
@@ -97,7 +99,8 @@ class SqliteStore:
                 import tempfile
 
                 self._held.folders.append(folder := Path(tempfile.mkdtemp(prefix="engine-")))
-                connection = connect(copy_ledger(self._path, folder), "ro")
+                self._read_from = copy_ledger(self._path, folder)
+                connection = connect(self._read_from, "ro")
             if not holds_ledger(connection, self._path):
                 connection.close()
                 return False
@@ -115,6 +118,10 @@ class SqliteStore:
         if not self._held.readers:
             self._held.readers.append(connect(self._path, "ro"))
         return SqliteReader(self._held.readers[0], str(self._path))
+
+    def reopener(self) -> Callable[[], SqliteReader]:
+        """Return what gives another process a reader of its own."""
+        return partial(open_reader, self._read_from)
 
     def exclusive(self) -> AbstractContextManager[None]:
         """Keep every other writer and checkpointer out, in this process and others."""

@@ -6,10 +6,11 @@ once for all databases, above this line.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from engine.ledger.contract import Blob
 
@@ -34,6 +35,10 @@ class DecisionRow(NamedTuple):
     subject_key: str | None
     gate: str | None
     attempt: int
+
+
+Standing: TypeAlias = tuple[tuple[int, str] | None, tuple[int, str] | None]
+"""``(attempt, decision id)`` of the last decision on a subject by a gate: before, and up to."""
 
 
 @dataclass(slots=True)
@@ -116,6 +121,12 @@ class Reader(Protocol):
             before: Look only at entries before this index.
         """
 
+    def standings(self, rows: Sequence[DecisionRow]) -> list[Standing]:
+        """Return for each row what :meth:`last_decision` says just before it and just after.
+
+        Of a row without subject or gate it says nothing of worth.
+        """
+
     def checkpoints(self, after: int, most: int) -> list[tuple[int, str]]:
         """Return the first ``(size, note)`` with a size greater than ``after``."""
 
@@ -149,6 +160,12 @@ class Store(Protocol):
 
     def reader(self) -> Reader:
         """Return a view of what is committed; safe to use from several threads."""
+
+    def reopener(self) -> Callable[[], Reader] | None:
+        """Return what gives another process a reader of its own; None where only this one can.
+
+        It can be pickled, and needs the store to stay open here.
+        """
 
     def exclusive(self) -> AbstractContextManager[None]:
         """Keep every other writer and checkpointer out, in this process and others.

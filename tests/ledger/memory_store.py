@@ -7,7 +7,7 @@ that a real disk is hard to fail at: in the commit, before or after it has taken
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -16,7 +16,7 @@ from engine.errors import LedgerError
 from engine.ledger.contract import Blob, Draft
 from engine.ledger.created import created_entry
 from engine.ledger.merkle_ledger import MerkleLedger
-from engine.ledger.store import DecisionRow, EntryRow, Rows, node_position
+from engine.ledger.store import DecisionRow, EntryRow, Rows, Standing, node_position
 from engine.merkle import GENESIS_CHAIN
 from engine.signers.ed25519 import Ed25519Signer
 from tests.ledger.scribe import CREATED_AT, KEY
@@ -78,6 +78,15 @@ class MemoryReader:
         ]
         return found[-1] if found else None
 
+    def standings(self, rows: Sequence[DecisionRow]) -> list[Standing]:
+        return [
+            (
+                self.last_decision(row.subject_key or "", row.gate or "", row.leaf_index),
+                self.last_decision(row.subject_key or "", row.gate or "", row.leaf_index + 1),
+            )
+            for row in rows
+        ]
+
     def checkpoints(self, after: int, most: int) -> list[tuple[int, str]]:
         return sorted(pair for pair in self.notes.items() if pair[0] > after)[:most]
 
@@ -121,6 +130,9 @@ class MemoryStore:
 
     def reader(self) -> MemoryReader:
         return self._committed
+
+    def reopener(self) -> None:
+        return None
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.envelope import seal
+from engine.envelope import open_envelope, seal
 from engine.errors import VerificationError
 from engine.ledger.index_audit import _plainly_right, require_indexed
 from engine.ledger.store import DecisionRow, EntryRow
@@ -68,7 +68,6 @@ def test_what_is_no_envelope_is_not_plainly_right(body: bytes) -> None:
             MemoryReader("5e" * 16),
             [EntryRow(0, bytes(32), bytes(32), body)],
             "5e" * 16,
-            thorough=False,
         )
 
 
@@ -91,4 +90,4 @@ def test_a_full_look_holds_every_member_to_the_index(
     entry = EntryRow(0, bytes(32), bytes(32), sealed(DECISION_TYPE, predicate))
 
     with pytest.raises(VerificationError, match=f"entry 0: {named}"):
-        require_indexed(reader, [entry], "5e" * 16, thorough=True)
+        require_indexed(reader, [entry], "5e" * 16, [open_envelope(entry.body)])

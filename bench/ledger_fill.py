@@ -1,0 +1,129 @@
+"""Ledgers of any length, filled with entries like those that ``engine decide`` writes.
+
+The entries are real: the engine makes a few hundred decisions, and their statements are
+recorded again and again under new ids and on new subjects, each placed and signed anew,
+through the ledger that the engine itself writes to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.envelope import open_envelope, seal
+from engine.ledger import Blob, Draft, Ledger, Place, Signer, open_ledger
+from engine.signers.file import open_file
+from engine.statement import parse_statement
+
+BATCH = 256
+"""Entries per commit and checkpoint, as in ``engine decide DIR``."""
+_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A real decision with holes: a statement, and the documents beside it.
+
+    Attributes:
+        gate: Gate that was asked.
+        parts: The statement around its attempt, decision id, ledger id and previous.
+        blobs: Input and salt.
+    """
+
+    gate: str
+    parts: tuple[bytes, ...]
+    blobs: tuple[Blob, ...]
+
+    def draft(self, number: int, signer: Signer) -> Draft:
+        """Return decision ``number``: on a subject that no other one is on."""
+        name = decision_id(number)
+
+        def build(place: Place) -> bytes:
+            said = (str(place.attempt), name, place.ledger_id, _quoted(place.previous), "")
+            holes = zip(self.parts, said, strict=True)
+            payload = b"".join(part + text.encode() for part, text in holes)
+            return seal(payload, signer.sign, signer.key_id)
+
+        subject = hashlib.sha256(b"%d" % number).hexdigest()
+        return Draft(name, subject, self.gate, build, self.blobs)
+
+
+def _quoted(text: str | None) -> str:
+    return "null" if text is None else f'"{text}"'
+
+
+def decision_id(number: int) -> str:
+    """Return a UUIDv7 as the engine makes them: later ones sort later, the rest is random."""
+    text = f"{1_770_000_000_000 + number:012x}7"
+    text += hashlib.sha256(b"id %d" % number).hexdigest()[:3] + "8"
+    text += hashlib.sha256(b"tail %d" % number).hexdigest()[:15]
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def templates(folder: Path) -> list[Template]:
+    """Return the decisions of the ledger in ``folder/.engine`` as templates."""
+    ledger = open_in(folder, signer=None)
+    try:
+        stop = ledger.size()
+        return [_template(ledger, index) for index in range(1, stop)]
+    finally:
+        ledger.close()
+
+
+def _template(ledger: Ledger, index: int) -> Template:
+    payload = open_envelope(ledger.entry(index)).payload
+    said = parse_statement(payload)["predicate"]
+    parts, rest = [], payload
+    for before, text, behind in (
+        ('"attempt":', str(said["attempt"]), ","),
+        ('"decision_id":"', said["decision_id"], '"'),
+        ('"ledger":{"id":"', said["ledger"]["id"], '"'),
+        ('"previous":', _quoted(said["previous"]), ","),
+    ):
+        start = rest.index(f"{before}{text}{behind}".encode()) + len(before)
+        parts.append(rest[:start])
+        rest = rest[start + len(text) :]
+    return Template(said["gate"], (*parts, rest), ledger.attachments(index))
+
+
+def open_in(folder: Path, *, signer: Signer | None) -> Ledger:
+    """Return the ledger that ``engine`` finds in ``folder``; made when there is none."""
+    home = folder / ".engine"
+    return open_ledger(
+        str(home / "ledger.db"),
+        signer=signer,
+        heads=home / "heads",
+        create=signer is not None,
+        created_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
+
+
+def key_in(folder: Path) -> Signer:
+    """Return the key that ``engine`` signs with in ``folder``."""
+    return open_file(folder / ".engine" / "keys" / "engine.pem")
+
+
+def drafts(
+    among: Sequence[Template], numbers: range, signer: Signer, batch: int = BATCH
+) -> Iterator[list[Draft]]:
+    """Yield the decisions with these numbers, a commit's worth at a time."""
+    for at in range(numbers.start, numbers.stop, batch):
+        some = range(at, min(at + batch, numbers.stop))
+        yield [among[number % len(among)].draft(number, signer) for number in some]
+
+
+def fill(
+    ledger: Ledger,
+    among: Sequence[Template],
+    numbers: range,
+    signer: Signer,
+    say: Callable[[str], None] = lambda _words: None,
+) -> None:
+    """Record the decisions with these numbers."""
+    for done, some in enumerate(drafts(among, numbers, signer), 1):
+        ledger.append(some)
+        if done % 400 == 0:
+            say(f"filling a ledger: {done * BATCH:,} of {len(numbers):,}")
