@@ -11,10 +11,11 @@ import shutil
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import corpus, plans, report
+from bench import corpus, ledger_plans, ledger_scale, plans, report
 from bench.contests import Result, hold
 from bench.errors import BenchError
 from bench.fetch_conftest import version as conftest_version
@@ -27,7 +28,10 @@ MANY, MANY_ROUNDS = 20_000, 3
 QUICK_FILES, QUICK_ROUNDS = 200, 2
 SMALL = 20
 """Files of the scene where only one of them is decided."""
-CONTESTS = ("start", "cold", "batch", "many", "memory")
+CONTESTS = (
+    *("start", "cold", "batch", "many", "memory"),
+    *("ledger-verify", "ledger-signatures", "ledger-scale"),
+)
 SHORT_PER_LONG = 3
 """Rounds of a contest of milliseconds, for each round of one of seconds."""
 
@@ -43,6 +47,7 @@ def main(argv: Sequence[str]) -> int:
         scene = set_up(scratch, os.environ)
         facts |= {"opa": opa_version(scene.opa), "conftest": conftest_version(scene.conftest)}
         results = _contests(scene, args.only, sizes, rounds)
+        results += _ledger_contests(scene, args.only, args.entries, rounds)
     except BenchError as error:
         say(f"bench: {error}")
         return 1
@@ -67,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rounds", type=_count, metavar="N", help=f"how many count ({ROUNDS})")
     parser.add_argument("--only", choices=CONTESTS, help="one contest")
+    parser.add_argument(
+        "--entries",
+        type=_count,
+        metavar="N",
+        help=f"of the ledgers ({ledger_plans.ENTRIES}; scale: {ledger_scale.LARGE})",
+    )
     return parser
 
 
@@ -88,6 +99,27 @@ def _contests(scene: Scene, only: str | None, sizes: Sequence[int], rounds: int)
         if only in (None, name):
             scene, result = hold(scene, plan, files=files, rounds=count, say=say)
             results.append(result)
+    return results
+
+
+def _ledger_contests(
+    scene: Scene, only: str | None, entries: int | None, rounds: int
+) -> list[Result]:
+    results: list[Result] = []
+    for name, plan in (
+        ("ledger-verify", ledger_plans.verify),
+        ("ledger-signatures", ledger_plans.signatures),
+    ):
+        if only in (None, name):
+            sized = partial(plan, entries=entries or ledger_plans.ENTRIES)
+            scene, result = hold(scene, sized, files=SMALL, rounds=rounds, say=say)
+            results.append(result)
+    if only in (None, "ledger-scale"):
+        folder = ledger_plans.decided(scene)
+        large = entries or ledger_scale.LARGE
+        results.append(
+            ledger_scale.hold(folder, scene.home / "scale", entries=large, rounds=rounds, say=say)
+        )
     return results
 
 

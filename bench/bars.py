@@ -31,6 +31,10 @@ BARS = (
     Bar("engine decide FILE", "conftest test FILE", 3.5),
     Bar("engine decide FILE, CI", "conftest test FILE", None),
     Bar("engine --version", "python -c pass", 2.0),
+    Bar("engine ledger verify", "bare loop: hash", 3.0),
+    Bar("engine ledger verify --signatures", "bare loop: signatures", 0.8),
+    Bar("append at 1,000,000", "append at 1,000", 1.5),
+    Bar("proof at 1,000,000", "proof at 1,000", 1.5),
 )
 
 

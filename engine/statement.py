@@ -66,7 +66,9 @@ def require_statement(value: Json) -> dict[str, Json]:
     Raises:
         VerificationError: It has not.
     """
-    members = read_object(value, "the statement", ("_type", "subject", "predicateType", "predicate"))
+    members = read_object(
+        value, "the statement", ("_type", "subject", "predicateType", "predicate")
+    )
     if members["_type"] != STATEMENT_TYPE:
         refuse(f"the statement is not of type {STATEMENT_TYPE}")
     read_text(members["predicateType"], "the statement's predicateType")
