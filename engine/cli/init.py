@@ -5,95 +5,260 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.cli import workspace
+from engine.cli.fitting import fitted_profile, read_metrics, require_claims
+from engine.cli.placing import Placed, place
 from engine.cli.shell import Shell
+from engine.cli.starter import (
+    CI_SYSTEMS,
+    GITLAB_INCLUDE,
+    Job,
+    ci_files,
+    detected_ci,
+    repository,
+    starter_policy,
+)
 from engine.config import FILE_NAME
-from engine.documents import read
-from engine.errors import UsageError
-from engine.files import write_whole
+from engine.documents import Document
+from engine.errors import UsageError, suggest
 from engine.model import Json
-from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_schema
-from engine.times import write_time
+from engine.policy.bundle import PolicyBundle, shipped_bundle
 
 DESCRIPTION = (
-    "Set up this folder: engine.toml, a signing key and a ledger. With a metrics file, also a\n"
-    "profile that blocks on the checks whose metrics are in it and turns the rest off."
+    "Set up this folder: engine.toml, a signing key, a ledger, .gitignore lines and a CI job.\n"
+    "With a metrics file, also a profile that blocks on what is measured in it and turns the\n"
+    "rest off. Asks on a terminal; everything asked is also a flag. Writes over nothing."
 )
-EXAMPLE = "  engine init metrics.json"
+EXAMPLE = "  engine init metrics.json --artifact dist/shop.tar.gz --ci github"
 
-NOT_MEASURED = "not measured yet"
+OWN_PROFILE = "own"
+IGNORED = ("/.engine/", "/proof.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be set up, by flags, answers and defaults.
+
+    Attributes:
+        metrics: Metrics file that the profile is fitted to; None when there is none yet.
+        artifact: File that is released; None when nobody said.
+        gate, profile, stage: What will be asked. A profile is written when there are metrics.
+        policies: Folder of own policies, as written into engine.toml.
+        ci: ``github``, ``gitlab`` or ``none``.
+        policy: Name of the starter policy; None writes none.
+    """
+
+    metrics: str | None
+    artifact: str | None
+    gate: str
+    profile: str
+    stage: str
+    policies: str
+    ci: str
+    policy: str | None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What engine.toml says."""
+        said = {"gate": self.gate, "profile": self.profile, "stage": self.stage}
+        return said | ({"policies": self.policies} if self.metrics else {})
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("metrics", nargs="?", metavar="METRICS", help="metrics file to fit")
-    parser.add_argument("--profile", metavar="NAME", default="own", help="profile to write (own)")
+    parser.add_argument("--artifact", metavar="PATH", help="the file that is released")
+    parser.add_argument("--gate", metavar="G", default="promotion", help="gate to ask (promotion)")
+    parser.add_argument(
+        "--profile", metavar="NAME",
+        help="profile to write (own); without METRICS, a shipped one to use (default)",
+    )  # fmt: skip
+    parser.add_argument("--stage", metavar="S", default="candidate", help="(candidate)")
+    parser.add_argument(
+        "--policies", metavar="DIR", default="policies", help="folder of own policies (policies)"
+    )
+    parser.add_argument("--ci", choices=CI_SYSTEMS, help="CI job to write (by the repository)")
+    parser.add_argument("--policy", metavar="NAME", help="also a starter policy in Rego, as draft")
+    parser.add_argument("--yes", action="store_true", help="ask nothing, take the defaults")
+    parser.add_argument("--force", action="store_true", help="write over files, never over a key")
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
-    """Write what is not there yet; nothing is overwritten."""
-    target = shell.here / FILE_NAME
-    if target.exists():
-        raise UsageError(f"{target}: there is one already", "edit it, or remove it first")
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,63}", args.profile):
-        raise UsageError(f"profile {args.profile!r} is not a name", "such as own or my-service")
+    """Plan, ask, check, and only then write."""
+    from engine.cli.asking import ask, may_ask
+
     bundle = shipped_bundle()
-    settings = {"gate": "promotion", "profile": "default", "stage": "candidate"}
-    if args.metrics:
-        settings |= {"profile": args.profile, "policies": "policies"}
-        _write_profile(args, bundle, shell)
-    lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
-    write_whole(target, ("\n".join(lines) + "\n").encode())
-    shell.say(f"engine: wrote {FILE_NAME}")
-    config = workspace.settings(argparse.Namespace(), shell)
-    workspace.ensure_workspace(config, shell, asked=True)
-    with workspace.open_ledger_to_write(config, shell, asked=True) as (ledger, _signer):
-        shell.say(f"engine: ledger {ledger.id} at {workspace.ledger_url(config)}")
-    following = args.metrics or "- < metrics.json"
-    if not args.metrics:
-        following = "metrics.json     (or: engine example promote | engine decide -)"
-    print(f"next: engine decide {following}", file=shell.stdout)
+    plan = _planned(args, shell)
+    if not args.yes and may_ask(shell):
+        plan = replace(plan, **ask(args, plan.ci, shell, bundle))
+    plan = replace(plan, profile=plan.profile or (OWN_PROFILE if plan.metrics else "default"))
+    _require_names(plan, bundle)
+    document, files = _files(plan, bundle, shell)
+    ignoring = _ignoring(shell.here)
+    placed = place(files | ignoring, force=args.force, extended=ignoring.keys())
+    _tell(placed, shell)
+    _open_workspace(shell)
+    _advise(plan, placed, shell)
+    print(f"next: {_next(plan, document, shell)}", file=shell.stdout)
     return 0
 
 
-def _write_profile(args: argparse.Namespace, bundle: PolicyBundle, shell: Shell) -> None:
-    from engine.evidence import CLAIMS
-    from engine.metrics_file import Refused, expand
+def _planned(args: argparse.Namespace, shell: Shell) -> Plan:
+    return Plan(
+        metrics=args.metrics,
+        artifact=args.artifact,
+        gate=args.gate,
+        profile=args.profile or "",
+        stage=args.stage,
+        policies=args.policies,
+        ci=args.ci or detected_ci(shell.here),
+        policy=args.policy,
+    )
 
-    document = read(args.metrics, stdin=shell.stdin)
-    schema = shipped_schema("metrics.schema.json")
+
+def _require_names(plan: Plan, bundle: PolicyBundle) -> None:
+    from engine.model import Stage
+
+    bundle.gate(plan.gate)
+    if plan.stage not in list(Stage):
+        raise UsageError(f"stage {plan.stage!r} is not known", suggest(plan.stage, Stage))
+    if plan.metrics == "-":
+        raise UsageError("init fits a profile to a file", "write the metrics to one first")
+    if plan.artifact and not Path(plan.artifact).is_file():
+        raise UsageError(f"--artifact {plan.artifact}: no such file", "name the file you release")
+    shipped = sorted(bundle.data["limits"])
+    if not plan.metrics:
+        bundle.profile(plan.profile)
+    elif plan.profile in shipped:
+        raise UsageError(
+            f"profile {plan.profile!r} is shipped, and yours extends it", "choose another name"
+        )
+    elif not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", plan.profile):
+        raise UsageError(f"profile {plan.profile!r} is not a name", "such as own or my-service")
+
+
+def _files(
+    plan: Plan, bundle: PolicyBundle, shell: Shell
+) -> tuple[Document | None, dict[Path, str]]:
+    """Every file that is to be there, by its path; nothing is written yet."""
+    document, profile = None, None
+    own = Path(plan.policies, "limits", plan.profile, "data.yaml")
+    files = {Path(FILE_NAME): _toml(plan)}
+    if plan.metrics:
+        document, metrics = read_metrics(plan.metrics, bundle, shell)
+        require_claims(document, plan.settings)
+        profile = fitted_profile(bundle, plan.gate, metrics, plan.metrics, shell)
+        files[own] = profile
+    if plan.policy:
+        draft = draft_folder(plan)
+        files |= {draft / path: text for path, text in starter_policy(plan.policy).items()}
+        if profile:
+            files[draft / own.relative_to(plan.policies)] = profile
+    job = Job(plan.gate, plan.metrics or "metrics.json", plan.artifact, shell.here)
+    here = {shell.here / path: text for path, text in files.items()}
+    return document, here | ci_files(plan.ci, job)
+
+
+def draft_folder(plan: Plan) -> Path:
+    """Return where a policy lies that is not in use yet."""
+    return Path(f"{plan.policies}-draft")
+
+
+def _toml(plan: Plan) -> str:
+    lines = [f"{key} = {json.dumps(value)}" for key, value in plan.settings.items()]
+    return "\n".join(
+        [
+            "# For `engine` here and below; flags and variables of the environment win.",
+            "# `engine config show` says where each setting comes from.",
+            *lines,
+            "",
+        ]
+    )
+
+
+def _ignoring(here: Path) -> dict[Path, str]:
+    """``.gitignore`` with our lines at its end; what it says already stays."""
+    path = here / ".gitignore"
     try:
-        given = expand(document.value, bundle.catalogue(), shell.now(), schema)
-    except Refused as refused:
-        raise document.refused(refused.pointer, refused.reason, refused.hint) from None
-    if claim := next((claim for claim in CLAIMS if claim in document.value), None):
-        shell.say(f"engine: {args.metrics} says its own {claim}; the caller's counts")
-    text = _profile(bundle, set(given), args.metrics, write_time(shell.now()))
-    target = shell.here / "policies" / "limits" / args.profile / "data.yaml"
-    if target.exists():
-        raise UsageError(f"{target}: there is one already", "name another with --profile")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(target, text.encode())
-    shell.say(f"engine: wrote {target.relative_to(shell.here)}")
+        text = path.read_text("utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError):
+        return {}
+    missing = [line for line in IGNORED if line not in text.splitlines()]
+    if not missing:
+        return {}
+    separator = "" if not text or text.endswith("\n") else "\n"
+    return {path: text + separator + "\n".join(missing) + "\n"}
 
 
-def _profile(bundle: PolicyBundle, measured: set[str], source: str, at: str) -> str:
-    rows = bundle.profile("default")["checks"]
-    checks: dict[str, Json] = {}
-    for name in bundle.gate("promotion").checks:
-        is_off = rows.get(name, {}).get("severity") == "off"
-        if bundle.check(name).metric not in measured:
-            checks[name] = {"severity": "off", "reason": NOT_MEASURED}
-        elif is_off:
-            checks[name] = {"severity": "block"}
-    lines = [
-        f"# Fitted to {Path(source).name} on {at} by `engine init`: what is measured blocks.",
-        "# A row says only what differs from the profile it extends.",
-        "# Remove rows as you measure more.",
-        "extends: default",
-        "checks:" if checks else "checks: {}",
-    ]
-    lines += [f"  {name}: {json.dumps(row)}" for name, row in sorted(checks.items())]
-    return "\n".join(lines) + "\n"
+def _tell(placed: Placed, shell: Shell) -> None:
+    for path in placed.written:
+        shell.say(f"engine: wrote {_shown(path, shell)}")
+    for path in placed.kept:
+        shell.say(f"engine: kept {_shown(path, shell)} as it is; --force writes over it")
+
+
+def _shown(path: Path, shell: Shell) -> Path:
+    return path.relative_to(shell.here) if path.is_relative_to(shell.here) else path
+
+
+def _open_workspace(shell: Shell) -> None:
+    config = workspace.settings(argparse.Namespace(), shell)
+    with workspace.open_ledger_to_write(config, shell, asked=True) as (ledger, _signer):
+        shell.say(f"engine: ledger {ledger.id} at {workspace.ledger_url(config)}")
+
+
+def _advise(plan: Plan, placed: Placed, shell: Shell) -> None:
+    """Say what is left to do by hand, each with the command for it."""
+    if plan.ci == "github":
+        key = workspace.key_path(workspace.settings(argparse.Namespace(), shell))
+        shell.say(
+            f"engine: give the CI job the key: gh secret set ENGINE_KEY < {_shown(key, shell)}"
+        )
+    if plan.ci == "gitlab":
+        shell.say(
+            "engine: give the CI job the key: a masked variable ENGINE_KEY, see the job's file"
+        )
+        root = repository(shell.here) or shell.here
+        if root / ".gitlab-ci.yml" in placed.kept:
+            shell.say(f"engine: add to {root / '.gitlab-ci.yml'}: {GITLAB_INCLUDE.strip()}")
+    if plan.policy:
+        draft = draft_folder(plan)
+        shell.say(
+            f"engine: {draft} is a draft that nothing uses yet; changed Rego needs OPA\n"
+            f"  its tests: engine policy test --policies {draft}\n"
+            f'  to use it: policies = "{draft}" in {FILE_NAME}'
+        )
+
+
+def _next(plan: Plan, document: Document | None, shell: Shell) -> str:
+    """The command that decides now, whatever files were kept and variables are set."""
+    config = workspace.settings(argparse.Namespace(), shell)
+    flags: list[str] = []
+    for name in ("gate", "profile", "stage"):
+        if config.text(name) != (wanted := plan.settings[name]):
+            flags += [f"--{name}", wanted]
+    if document is None or plan.metrics is None:
+        return shlex.join(["engine", "decide", "-", *flags]).replace("engine", EXAMPLE_INTO, 1)
+    if config.path("policies") != shell.here / plan.policies:
+        flags += ["--policies", plan.policies]
+    artifact = plan.artifact
+    if artifact is None and _needs_artifact(plan, document.value):
+        artifact = plan.metrics
+        shell.say(
+            f"engine: {plan.metrics} names no digest; --artifact {artifact} below stands in for "
+            "the file\n  that you release: name that instead, or give its digest in the file"
+        )
+    if artifact:
+        flags += ["--artifact", artifact]
+    return shlex.join(["engine", "decide", plan.metrics, *flags])
+
+
+EXAMPLE_INTO = "engine example promote | engine"
+
+
+def _needs_artifact(plan: Plan, document: Json) -> bool:
+    return shipped_bundle().gate(plan.gate).requires_digest and "digest" not in document["subject"]

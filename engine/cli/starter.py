@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import UsageError
@@ -57,3 +59,82 @@ def _require_domain(domain: str) -> None:
     shipped = {path.partition("/")[0] for path in shipped_bundle().source_digests}
     if domain in _TAKEN | shipped:
         raise UsageError(f"policy {domain!r}: the name is taken", "choose another, such as own")
+
+
+CI_SYSTEMS = ("github", "gitlab", "none")
+GITLAB_INCLUDE = "include: [{local: .gitlab/release-gate.yml}]\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a CI job asks.
+
+    Attributes:
+        gate: Gate, for the comment only: the job asks what engine.toml says.
+        metrics: Metrics file, seen from ``here``.
+        artifact: File that is released, seen from ``here``; None when the metrics name it.
+        here: Folder with engine.toml.
+    """
+
+    gate: str
+    metrics: str
+    artifact: str | None
+    here: Path
+
+
+def ci_files(system: str, job: Job) -> dict[Path, str]:
+    """Return the files of a CI job that asks the gate, by absolute path.
+
+    They install the engine, decide into a ledger of the run, and keep the proof.
+    """
+    root = repository(job.here) or job.here
+    if system == "github":
+        return {root / ".github" / "workflows" / "release-gate.yml": _job("github.yml", job, root)}
+    if system == "gitlab":
+        return {
+            root / ".gitlab" / "release-gate.yml": _job("gitlab.yml", job, root),
+            root / ".gitlab-ci.yml": GITLAB_INCLUDE,
+        }
+    return {}
+
+
+def _job(template: str, job: Job, root: Path) -> str:
+    from engine import __version__
+
+    form = ["--format", "github"] if template == "github.yml" else []
+    about = ["--artifact", job.artifact] if job.artifact else []
+    command = ["engine", "decide", job.metrics, *about, *form]
+    folder = job.here.relative_to(root).as_posix()
+    text = (TEMPLATES / "ci" / template).read_text("utf-8")
+    for name, value in {
+        "@COMMAND@": shlex.join([*command, "--ledger", "run:", "--export", "proof.json"]),
+        "@FOLDER@/": "" if folder == "." else f"{folder}/",
+        "@FOLDER@": folder,
+        "@VERSION@": __version__,
+        "@METRICS@": job.metrics,
+        "@AND_ARTIFACT@": f" and {job.artifact}" if job.artifact else "",
+        "@GATE@": job.gate,
+    }.items():
+        text = text.replace(name, value)
+    return text
+
+
+def repository(here: Path) -> Path | None:
+    """Return the root of the git work tree that ``here`` is in; None outside of one."""
+    return next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), None)
+
+
+def detected_ci(here: Path) -> str:
+    """Return the CI system that the repository ``here`` shows signs of, or ``none``.
+
+    Below a repository's root it is ``none``: nothing is written above ``here`` unasked.
+    """
+    if (here / ".github").is_dir():
+        return "github"
+    if (here / ".gitlab-ci.yml").exists():
+        return "gitlab"
+    try:
+        remotes = (here / ".git" / "config").read_text("utf-8", errors="replace")
+    except OSError:
+        return "none"
+    return next((system for system in CI_SYSTEMS if system in remotes), "none")
