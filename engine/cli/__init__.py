@@ -31,6 +31,7 @@ VERBS = {
     "keys": Verb("engine.cli.keys", "make or list signing keys"),
     "policy": Verb("engine.cli.policy", "build or list policies"),
     "init": Verb("engine.cli.init", "set up a folder: configuration, profile, key, ledger"),
+    "doctor": Verb("engine.cli.doctor", "look at all that a decision needs, say what to do"),
     "config": Verb("engine.cli.config", "show every setting and where it came from"),
 }
 

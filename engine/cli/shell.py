@@ -74,11 +74,24 @@ def call(name: str, module: str, argv: Sequence[str]) -> int:
     verb = cast(VerbModule, importlib.import_module(module))
     helps = "-h" in argv or "--help" in argv
     args = parser_of(name, verb, width=None if helps else _USAGE_WIDTH).parse_args(argv)
-    shell = Shell(os.environ, Path.cwd(), sys.stdin.buffer, sys.stdout, sys.stderr)
-    return verb.run(args, shell)
+    return verb.run(args, current_shell())
 
 
 _USAGE_WIDTH = 100
+
+
+def current_shell() -> Shell:
+    """Return the world around this process."""
+    return Shell(os.environ, _here(), sys.stdin.buffer, sys.stdout, sys.stderr)
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        from engine.errors import UsageError
+
+        raise UsageError("the working folder is gone", "cd into one that exists") from None
 
 
 def parser_of(name: str, verb: VerbModule, *, width: int | None = None) -> argparse.ArgumentParser:
