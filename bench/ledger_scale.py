@@ -171,4 +171,4 @@ def _row(runs: dict[str, list[Run]], ours: str, theirs: str) -> Row:
     one, other = runs[ours], runs[theirs]
     wall = ratio([run.wall_s for run in one], [run.wall_s for run in other])
     cpu = ratio([run.cpu_s for run in one], [run.cpu_s for run in other])
-    return Row(ours, theirs, None, wall, cpu, bar_for(ours, theirs, None))
+    return Row(ours, theirs, None, "wall", wall, cpu, bar_for(ours, theirs, None))

@@ -1,15 +1,14 @@
 """Reading a long signed document quickly, where that cannot differ from reading it strictly.
 
-``orjson`` (optional: the extra ``fast``) reads differently from :func:`engine.wire.read_json` in
-a few things: of a key twice it keeps the last, and it takes integers up to 2^64 and any depth.
-So its answer counts only for a text that it would write again byte for byte, told to refuse
-integers beyond 2^53, and that is not as deep as the strict reader may refuse.
+``orjson`` reads differently from :func:`engine.wire.read_json` in a few things: of a key twice it
+keeps the last, and it takes integers up to 2^64 and any depth. So its answer counts only for a
+text that it would write again byte for byte, told to refuse integers beyond 2^53, and that is
+not as deep as the strict reader may refuse.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from orjson import OPT_INDENT_2, OPT_STRICT_INTEGER, dumps, loads
 
 from engine.model import Json
 from engine.wire import MAX_DEPTH
@@ -19,23 +18,9 @@ _DEEP = b"\n" + b"  " * MAX_DEPTH
 
 def quick_json(data: bytes) -> Json | None:
     """Return what ``read_json`` would return for ``data``; None says nothing."""
-    reader = _reader()
-    return reader(data) if reader else None
-
-
-@cache
-def _reader() -> Callable[[bytes], Json | None] | None:
     try:
-        from orjson import OPT_INDENT_2, OPT_STRICT_INTEGER, dumps, loads
-    except ImportError:
+        value = loads(data)
+        is_strict = dumps(value, None, OPT_STRICT_INTEGER) == data
+        return value if is_strict and _DEEP not in dumps(value, None, OPT_INDENT_2) else None
+    except (ValueError, TypeError):  # what is wrong is for the strict reader to say
         return None
-
-    def read(data: bytes) -> Json | None:
-        try:
-            value = loads(data)
-            is_strict = dumps(value, None, OPT_STRICT_INTEGER) == data
-            return value if is_strict and _DEEP not in dumps(value, None, OPT_INDENT_2) else None
-        except (ValueError, TypeError):  # what is wrong is for the strict reader to say
-            return None
-
-    return read
