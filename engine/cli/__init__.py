@@ -5,6 +5,7 @@ Only this layer reads argv, the environment, the clock and the standard streams.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -32,6 +33,7 @@ VERBS = {
     "policy": Verb("engine.cli.policy", "build or list policies"),
     "init": Verb("engine.cli.init", "set up a folder: configuration, profile, key, ledger"),
     "doctor": Verb("engine.cli.doctor", "look at all that a decision needs, say what to do"),
+    "completion": Verb("engine.cli.completion", "print the completion script of bash, zsh or fish"),
     "config": Verb("engine.cli.config", "show every setting and where it came from"),
 }
 
@@ -48,6 +50,10 @@ exit codes
 
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit code."""
+    if not argv and "_ARGCOMPLETE" in os.environ:
+        from engine.cli.completion import complete
+
+        return complete()
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0 if argv else 2
