@@ -4,36 +4,87 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict, dataclass
 
 from engine.cli import workspace
 from engine.cli.shell import Shell
-from engine.config import SETTINGS
+from engine.config import SETTINGS, Config
 
-DESCRIPTION = "Show every setting, its value, and where it came from."
-EXAMPLE = "  engine config show"
+DESCRIPTION = (
+    "Show every setting, its value, and where it came from: a flag, a variable of the\n"
+    "environment, engine.toml, or the default, in that order. Flags of other verbs may be given."
+)
+EXAMPLE = "  engine config show --profile strict"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting as it is in force.
+
+    Attributes:
+        value: What counts; None where nothing does.
+        origin: ``--flag``, ``$VARIABLE``, a file, or ``default``.
+        variable: Environment variable that sets it; empty when none does.
+        meaning: One clause.
+    """
+
+    value: str | int | None
+    origin: str
+    variable: str
+    meaning: str
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("action", choices=["show"], help="what to do")
     parser.add_argument("--format", choices=["text", "json"], default="text")
+    workspace.question_arguments(parser)
+    workspace.policy_arguments(parser)
+    workspace.ledger_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Print one line per setting."""
-    config = workspace.settings(argparse.Namespace(), shell)
-    rows = [
-        (setting, config.values[setting.name].value, config.values[setting.name].origin)
-        for setting in SETTINGS
-    ]
+    config = workspace.settings(args, shell)
+    rows = _rows(config, shell)
     if args.format == "json":
-        told = {s.name: {"value": value, "origin": origin} for s, value, origin in rows}
-        print(json.dumps(told, indent=2), file=shell.stdout)
+        told = {name: asdict(row) for name, row in rows.items()}
+        print(json.dumps(told, indent=2, ensure_ascii=False), file=shell.stdout)
         return 0
-    for setting, value, origin in rows:
-        shown = "-" if value is None else value
-        print(
-            f"{setting.name:<15} {shown!s:<28} {origin:<12}  {setting.meaning}", file=shell.stdout
-        )
-    print(f"{'folder':<15} {config.folder}", file=shell.stdout)
+    shown = {name: "-" if row.value is None else str(row.value) for name, row in rows.items()}
+    widest = max(map(len, shown.values()))
+    origins = max(len(row.origin) for row in rows.values())
+    for name, row in rows.items():
+        line = f"{name:<14}  {shown[name]:<{widest}}  {row.origin:<{origins}}  {row.meaning}"
+        print(line, file=shell.stdout)
     return 0
+
+
+def _rows(config: Config, shell: Shell) -> dict[str, Row]:
+    """The settings, and the places that follow from them."""
+    rows = {
+        setting.name: Row(
+            config.values[setting.name].value,
+            config.values[setting.name].origin,
+            setting.variable,
+            setting.meaning,
+        )
+        for setting in SETTINGS
+    }
+    for name, value in (
+        ("ledger", workspace.ledger_url(config)),
+        ("key_file", str(workspace.key_path(config))),
+    ):
+        rows[name] = Row(value, rows[name].origin, rows[name].variable, rows[name].meaning)
+    if shell.environ.get("ENGINE_KEY"):
+        rows["key_file"] = Row(None, "$ENGINE_KEY", "ENGINE_KEY", "private key, never shown")
+    found = "found" if config.folder.exists() else "default"
+    rows["folder"] = Row(str(config.folder), found, "", "key, ledger and heads")
+    cache = workspace.module_cache(shell)
+    rows["cache"] = Row(
+        str(cache) if cache else None,
+        "$XDG_CACHE_HOME" if shell.environ.get("XDG_CACHE_HOME") and cache else "default",
+        "XDG_CACHE_HOME",
+        "compiled policies; kept nowhere in CI",
+    )
+    return rows

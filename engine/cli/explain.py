@@ -12,27 +12,36 @@ from engine.cli.colour import write
 from engine.cli.shell import Shell
 from engine.cli.texts import off_reasons, texts_of
 from engine.errors import UsageError, suggest
-from engine.margins import written
 from engine.policy.bundle import PolicyBundle
 
 DESCRIPTION = (
     "Say what a check means and what each profile demands of it; or, of a recorded decision,\n"
     "what was observed, what was allowed, by how much, and what would make it pass."
 )
-EXAMPLE = "  engine explain ethics.ece"
+EXAMPLE = "  engine explain ethics.ece\n  engine explain --all > policies.md"
+
+PAGES = {"json": "as_json", "markdown": "as_markdown", "text": "as_text"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
-    parser.add_argument("what", metavar="DECISION|CHECK", help="decision id, or check id")
+    parser.add_argument("what", nargs="?", metavar="DECISION|CHECK", help="its id")
+    parser.add_argument("--all", action="store_true", help="every gate, check, metric and limit")
+    parser.add_argument("--format", choices=sorted(PAGES), help="of --all (markdown)")
     workspace.policy_arguments(parser)
     workspace.ledger_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Explain; nothing is decided or recorded."""
+    if args.all == (args.what is not None) or (args.format and not args.all):
+        raise UsageError(
+            "explain what", "engine explain DECISION, engine explain CHECK, or engine explain --all"
+        )
     config = workspace.settings(args, shell)
     bundle = workspace.open_policies(config, shell)
+    if args.all:
+        return _all(args.format or "markdown", bundle, shell)
     known = [check.id for check in bundle.checks()]
     if args.what in known:
         print(_check(args.what, bundle, shell.width), end="", file=shell.stdout)
@@ -40,12 +49,27 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     if not re.fullmatch(r"[0-9a-f-]{8,36}", args.what):
         raise UsageError(
             f"{args.what!r} is neither a check nor a decision id",
-            suggest(args.what, known) or "`engine policy list` names every check",
+            suggest(args.what, known) or "`engine explain --all` names every check",
         )
     return _decision(args, shell)
 
 
+def _all(form: str, bundle: PolicyBundle, shell: Shell) -> int:
+    from engine.cli import reference
+    from engine.policy.wasm import WasmEvaluator
+
+    evaluator = WasmEvaluator(bundle, cache=workspace.module_cache(shell))
+    try:
+        page = reference.reference(bundle, evaluator)
+    finally:
+        evaluator.close()
+    print(getattr(reference, PAGES[form])(page), end="", file=shell.stdout)
+    return 0
+
+
 def _check(name: str, bundle: PolicyBundle, width: int) -> str:
+    from engine.cli.reference import demand
+
     info = bundle.check(name)
     unit = bundle.catalogue().get(info.metric, {}).get("unit", "")
     lines = [f"{name}: {info.title}"]
@@ -62,28 +86,8 @@ def _check(name: str, bundle: PolicyBundle, width: int) -> str:
         lines += [f"  {'':<9} {line}" for line in body[1:]]
     lines.append("  limits")
     for profile, table in sorted(bundle.data["limits"].items()):
-        row = table["checks"].get(name, {})
-        lines.append(f"    {profile:<14} {_row(row)}")
+        lines.append(f"    {profile:<14} {demand(table['checks'][name], 'limit')}")
     return "\n".join(lines) + "\n"
-
-
-def _row(row: dict[str, object]) -> str:
-    if row.get("severity") == "off":
-        return f"off: {row.get('reason')}"
-    facts = [str(row.get("severity", "block")), f"limit {written(row.get('limit'))}"]
-    facts += [
-        f"{label} {row[key]}"
-        for key, label in (
-            ("max_age_s", "at most this old, s:"),
-            ("min_n", "n at least"),
-            ("compare", "compares the"),
-            ("in_production", "in production:"),
-        )
-        if key in row
-    ]
-    if row.get("unwaivable"):
-        facts.append("cannot be waived")
-    return ", ".join(facts)
 
 
 def _decision(args: argparse.Namespace, shell: Shell) -> int:

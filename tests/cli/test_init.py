@@ -425,11 +425,3 @@ def test_the_folder_ignores_itself(engine: Engine) -> None:
     engine("init")
     assert Path(".engine/.gitignore").read_text() == "*\n"
     assert Path(".engine").stat().st_mode & 0o077 == 0
-
-
-def test_a_setting_says_where_it_came_from(engine: Engine) -> None:
-    Path("engine.toml").write_text('gate = "slo"\n')
-    shown = engine("config", "show", "--format", "json", ENGINE_PROFILE="strict").json
-    assert shown["gate"]["origin"].endswith("engine.toml")
-    assert shown["profile"] == {"value": "strict", "origin": "$ENGINE_PROFILE"}
-    assert shown["stage"] == {"value": "candidate", "origin": "default"}

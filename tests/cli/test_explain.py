@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.policy.bundle import shipped_bundle
+from tests.cli.conftest import Engine
+
+
+def test_a_check_says_what_every_profile_demands(engine: Engine) -> None:
+    answer = engine("explain", "ethics.ece")
+    assert answer.code == 0
+    assert "  fix       Recalibrate on fresh outcomes" in answer.out
+    demand = "block, limit 0.01, at most 86400 s old, n >= 1000, in production: rollback"
+    assert f"    default        {demand}\n" in answer.out
+    assert "    service        off: the service decides about nobody with a model" in answer.out
+
+
+def test_a_recorded_decision_is_explained_in_the_words_of_its_policy(engine: Engine) -> None:
+    document = engine("example", "block").out.encode()
+    decided = engine("decide", "-", "--format", "json", stdin=document).json
+    answer = engine("explain", decided["decision_id"])
+    assert (answer.code, answer.out.startswith("BLOCK")) == (0, True)
+    assert "passes when ethics.ece <= 0.01; now 0.031" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ((), "explain what\n  engine explain DECISION"),
+        (("--all", "ethics.ece"), "explain what\n  engine explain DECISION"),
+        (("ethics.ece", "--format", "json"), "explain what\n  engine explain DECISION"),
+        (("ethics.ec",), "did you mean 'ethics.ece'?"),
+        (("nothing of the kind",), "`engine explain --all` names every check"),
+        (("0193f2a0",), "no ledger"),
+    ],
+)
+def test_what_it_cannot_explain(engine: Engine, argv: tuple[str, ...], said: str) -> None:
+    answer = engine("explain", *argv)
+    assert answer.code == 2
+    assert said in answer.err
+
+
+# The reference page.
+
+
+def test_the_page_names_every_gate_check_metric_and_profile(engine: Engine) -> None:
+    bundle = shipped_bundle()
+    page = engine("explain", "--all").out
+
+    headings = re.findall(r"^### `(\S+)`: ", page, re.MULTILINE)
+    assert headings == [check.id for check in bundle.checks()]
+    for gate in bundle.gates():
+        assert f"| `{gate.name}` | {len(gate.checks)} |" in page
+    for name, row in bundle.catalogue().items():
+        assert f"| `{name}` | {row['type']} | {row['unit']} |" in page
+    for profile in bundle.data["limits"]:
+        assert f"| `{profile}` |" in page
+
+
+def test_the_page_groups_the_profiles_that_demand_the_same(engine: Engine) -> None:
+    page = engine("explain", "--all").out
+    section = page.partition("### `slo.dec_p95_ms`")[2].partition("### ")[0]
+    assert (
+        "| `data-product` | off: a data product is not a running service |\n"
+        "| `default`, `pre-ga`, `service`, `strict` | block, <= 800, at most 3600 s old, "
+        "in production: rollback |\n"
+        "| `model` | off: a model is not a running service |\n"
+    ) in section
+    assert "- **why** Slow decisions breach the service's promise to its callers.\n" in section
+    assert "- **metric** `slo.dec_p95_ms` (ms)\n" in section
+
+
+def test_every_row_of_a_table_has_its_columns(engine: Engine) -> None:
+    width = 0
+    for line in engine("explain", "--all").out.splitlines():
+        cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+        assert cells in (0, width) or width == 0, line
+        width = cells
+
+
+def test_the_page_is_the_same_every_time_and_in_every_format(engine: Engine) -> None:
+    for form in ("markdown", "text", "json"):
+        first = engine("explain", "--all", "--format", form)
+        assert first.code == 0
+        assert engine("explain", "--all", "--format", form).out == first.out
+    assert engine("explain", "--all").out == engine("explain", "--all", "--format", "markdown").out
+
+
+def test_programs_read_the_same_page(engine: Engine) -> None:
+    page = engine("explain", "--all", "--format", "json").json
+    (check,) = [check for check in page["checks"] if check["id"] == "market.burn_rate_4h"]
+    assert (check["operator"], check["kind"]) == ("quiet", "series")
+    assert check["limits"]["default"]["reason"] == "not a market"
+    assert {gate["name"] for gate in page["gates"] if gate["requires_digest"]} == {"promotion"}
+
+
+def test_the_page_is_about_the_policies_in_use(engine: Engine) -> None:
+    own = Path("policies/limits/shop/data.yaml")
+    own.parent.mkdir(parents=True)
+    own.write_text("extends: default\nchecks:\n  slo.dec_p95_ms: {limit: 300}\n")
+    page = engine("explain", "--all", "--policies", "policies").out
+    assert "| `shop` | block, <= 300, at most 3600 s old, in production: rollback |" in page
