@@ -57,6 +57,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=_jobs, metavar="N", help="processes that judge (2 from 400 files on)"
     )
     parser.add_argument("--emit-input", metavar="DIR", help="write what OPA sees, one file each")
+    parser.add_argument("--watch", action="store_true", help="again at every change; a dry run")
 
 
 def _bytes(text: str) -> int:
@@ -82,6 +83,10 @@ def _instant(text: str) -> datetime:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Decide, record, print; return the worst exit code of all decisions."""
+    if args.watch:
+        from engine.cli.watch import watch
+
+        return watch(args, shell, run)
     args.dry_run = args.dry_run or args.now is not None
     config = workspace.settings(args, shell)
     bundle = workspace.open_policies(config, shell)
