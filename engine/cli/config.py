@@ -37,7 +37,7 @@ class Row:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("action", choices=["show"], help="what to do")
-    parser.add_argument("--format", choices=["text", "json"], default="text")
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
     workspace.question_arguments(parser)
     workspace.policy_arguments(parser)
     workspace.ledger_arguments(parser)

@@ -34,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     workspace.question_arguments(parser)
     workspace.policy_arguments(parser)
     workspace.ledger_arguments(parser)
-    parser.add_argument("--format", choices=["text", "json"], default="text")
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:

@@ -40,12 +40,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("--key", action="append", metavar="PUB", help="public key (the own one)")
     log = actions.add_parser("log", help="one line per entry, newest first")
     log.add_argument("--limit", type=int, default=20, metavar="N", help="0 is all (20)")
-    log.add_argument("--format", choices=["text", "jsonl"], default="text")
+    log.add_argument("--format", choices=["text", "jsonl"], default="text", help="(text)")
     show = actions.add_parser("show", help="one entry: its signed statement")
-    show.add_argument("entry", metavar="DECISION|INDEX")
+    show.add_argument("entry", metavar="DECISION|INDEX", help="decision id, or place from 0")
     actions.add_parser("checkpoint", help="print the newest signed checkpoint")
     bring = actions.add_parser("import", help="append decisions of other ledgers, by their proofs")
-    bring.add_argument("files", nargs="+", metavar="FILE")
+    bring.add_argument("files", nargs="+", metavar="FILE", help="proof bundle, or -")
     bring.add_argument(
         "--key", action="append", metavar="PUB", help="key of the runs (the own one)"
     )

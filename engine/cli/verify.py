@@ -39,13 +39,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--artifact", metavar="PATH", help="the artifact that was decided on")
     what.add_argument("--digest", type=_digest, metavar="sha256:HEX", help="its digest")
-    parser.add_argument("--gate", metavar="G")
-    parser.add_argument("--profile", metavar="P")
-    parser.add_argument("--stage", metavar="S")
+    parser.add_argument("--gate", metavar="G", help="the gate that must have been asked")
+    parser.add_argument("--profile", metavar="P", help="the profile it must have been asked with")
+    parser.add_argument("--stage", metavar="S", help="the stage it must have been asked for")
     parser.add_argument("--policy-digest", type=_digest, metavar="D", help="digest of the policies")
     parser.add_argument("--max-age", type=duration, metavar="DUR", help="such as 90s, 15m, 12h, 7d")
     parser.add_argument("--no-relaxations", action="store_true", help="nothing weakened the run")
-    parser.add_argument("--format", choices=["text", "json"], default="text")
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
 
 
 def _digest(text: str) -> str:
