@@ -119,6 +119,8 @@ class WasmEvaluator:
             if instance is None:
                 instance = self._instantiate()
             answer = orjson.loads(instance.evaluate(entrypoint, document))
+        except json.JSONDecodeError:  # that of orjson, too
+            raise PolicyError("policy.wasm: its answer is no JSON") from None
         except wasmtime.Trap as trap:
             raise self._worded(trap) from None
         except (wasmtime.WasmtimeError, _Aborted, *_NONSENSE) as error:

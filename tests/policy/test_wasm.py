@@ -199,7 +199,7 @@ def test_a_module_that_needs_its_host_is_refused_at_load(bundle: PolicyBundle) -
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"builtins": "["}, "Expecting value"),
+        ({"builtins": "["}, "is no JSON"),
         ({"builtins": "1"}, "not iterable"),
         ({"entrypoints": "1"}, "not iterable"),
         ({"entrypoints": "{}"}, "has no entrypoint"),
@@ -209,11 +209,11 @@ def test_a_module_that_needs_its_host_is_refused_at_load(bundle: PolicyBundle) -
         ({"answer": "[]"}, "is undefined"),
         ({"answer": "{}"}, "is undefined"),
         ({"answer": "1"}, "is undefined"),
-        ({"answer": "["}, "Expecting value"),
+        ({"answer": "["}, "is no JSON"),
         ({"answer": "[{}]"}, "is undefined"),
         ({"answer": '[{"result": 1}, {"result": 1}]'}, "is undefined"),
         ({"answer": '[{"result": 1}]'}, "is no object"),
-        ({"answer": "[" * 900}, "Expecting value"),
+        ({"answer": "[" * 900}, "is no JSON"),
     ],
 )
 def test_a_module_that_answers_nonsense_is_refused(
