@@ -19,6 +19,7 @@ from bench import corpus, ledger_plans, ledger_scale, plans, report
 from bench.contests import Result, hold
 from bench.errors import BenchError
 from bench.fetch_conftest import version as conftest_version
+from bench.gates import hold_gates
 from bench.scene import BUNDLE, ROOT, Scene, set_up
 from tools.fetch_opa import version as opa_version
 
@@ -29,9 +30,11 @@ QUICK_FILES, QUICK_ROUNDS = 200, 2
 SMALL = 20
 """Files of the scene where only one of them is decided."""
 CONTESTS = (
-    *("start", "cold", "batch", "many", "memory"),
+    *("start", "cold", "gates", "batch", "many", "memory"),
     *("ledger-verify", "ledger-signatures", "ledger-scale"),
 )
+SOME = 400
+"""Files on which two gates must agree before one of each verdict is measured."""
 SHORT_PER_LONG = 3
 """Rounds of a contest of milliseconds, for each round of one of seconds."""
 
@@ -99,6 +102,9 @@ def _contests(scene: Scene, only: str | None, sizes: Sequence[int], rounds: int)
         if only in (None, name):
             scene, result = hold(scene, plan, files=files, rounds=count, say=say)
             results.append(result)
+    if only in (None, "gates"):
+        scene, result = hold_gates(scene, files=SOME, rounds=rounds, say=say)
+        results.append(result)
     return results
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from bench import plans
 from bench.bars import BARS, Bar, bar_for
+from bench.gates import OURS, THEIRS, VERDICTS
 from bench.scene import Scene
 
 TABLE = (Bar("ours", "theirs", 1.0, files=2_000), Bar("ours", "theirs", 8.0), Bar("a", "b", None))
@@ -36,4 +37,5 @@ def test_every_bar_is_about_a_pair_that_is_measured(tmp_path: Path) -> None:
     everyone = (plans.batch, plans.many, plans.memory, plans.cold, plans.start)
     contests = (plan(scene) for plan in everyone)
     measured = {(pair, contest.files is not None) for contest in contests for pair in contest.pairs}
+    measured |= {((f"{OURS}, {word}", f"{THEIRS}, {word}"), False) for word in VERDICTS}
     assert {((bar.ours, bar.theirs), bar.files is not None) for bar in BARS} == measured
