@@ -71,7 +71,8 @@ class SarifWriter:
     def item(self, report: Report) -> str:
         """Return the results of one decision, each on a line."""
         for check in report.decision.checks:
-            self._declare(_rule(check, report))
+            if check["id"] not in self._rules:
+                self._declare(_rule(check, report))
         results = [
             self._result(check, report)
             for check in report.decision.checks

@@ -15,6 +15,7 @@ from tests.report.cases import written as written_as
 COMMAND = re.compile(
     r"::(error|warning|notice)(?: ((?:[a-z]+=[^:,]*)(?:,[a-z]+=[^:,]*)*))?::([^\r\n]*)"
 )
+ESCAPES = {"25", "0A", "3A", "2C"}
 
 
 def written(told: Sequence[Told], folder: str = "") -> list[str]:
@@ -44,8 +45,10 @@ def test_no_text_of_evidence_or_policy_is_a_command(told: Sequence[Told]) -> Non
     given_ = commands(text.split("\n"))
     assert {kind for kind, _, _ in given_} <= {"error", "warning", "notice"}
     assert len([kind for kind, _, _ in given_ if kind != "notice"]) <= MOST
-    for _, properties, _ in given_:
+    for kind, properties, data in given_:
         assert properties.keys() <= {"file", "line", "col", "title"}
+        assert kind == "notice" or "title" in properties
+        assert set(re.findall("%(..)", "".join([data, *properties.values()]))) <= ESCAPES
 
 
 def test_text_comes_back_as_the_runner_unescapes_it() -> None:
@@ -116,3 +119,9 @@ def test_a_verdict_that_no_check_explains_is_an_error_of_its_own() -> None:
 def test_one_decision_leaves_its_checkpoint_in_the_log() -> None:
     lines = written([BLOCK])
     assert "  governance-engine/00112233445566778899aabbccddeeff" in lines
+
+
+def test_a_line_of_the_log_that_looks_like_a_command_is_none() -> None:
+    note = "::stop-commands::x\n ::error::y\n##[error]z"
+    told = replace(PROMOTE, decision=replace(PROMOTE.decision, checkpoint=note))
+    assert written([told])[-3:] == ["  : :stop-commands::x", "  : :error::y", "  ## [error]z"]
