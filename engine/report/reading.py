@@ -109,6 +109,7 @@ _ERROR = {
 }
 _POSITION = {"file": _TEXT, "line": _WHOLE, "column": _WHOLE, "pointer": _TEXT}
 _FILE = {"file": _TEXT}
+_WRITTEN = "give what `engine decide --format json` wrote"
 
 
 def read(value: Json, pointer: str = "") -> Report | Undecided:
@@ -123,6 +124,8 @@ def read(value: Json, pointer: str = "") -> Report | Undecided:
     """
     if isinstance(value, dict) and "error" in value:
         return _undecided(value, pointer)
+    if isinstance(value, dict) and not value.keys() & {"decision_id", "verdict"}:
+        _refuse(pointer, "this is no decision: member 'decision_id' is missing", _WRITTEN)
     _members(value, pointer, _DECISION, _FILE)
     _require_record(value, pointer)
     checks = value["checks"]
@@ -218,7 +221,7 @@ def _members(
 ) -> None:
     """Refuse what is no object of exactly these members."""
     if not isinstance(value, dict):
-        _refuse(pointer, "an object is expected here", "see: engine decide --format json")
+        _refuse(pointer, "an object is expected here", _WRITTEN)
     known = {**required, **(optional or {})}
     for name, member in value.items():
         if name not in known:
@@ -228,7 +231,7 @@ def _members(
             _refuse(f"{pointer}/{escape(name)}", f"{known[name].words} is expected here")
     for name in required:
         if name not in value:
-            _refuse(pointer, f"member {name!r} is missing", "see: engine decide --format json")
+            _refuse(pointer, f"member {name!r} is missing", _WRITTEN)
 
 
 def _refuse(pointer: str, reason: str, hint: str = "") -> NoReturn:

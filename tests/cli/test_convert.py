@@ -82,7 +82,7 @@ def test_a_single_line_is_one_decision(engine: Engine) -> None:
     [
         ("", "x.json: the document is empty"),
         ("[1]", "x.json:1:2: /0: an object is expected here"),
-        ("[\n {}\n]", "x.json:2:2: /0: member 'decision_id' is missing"),
+        ("[\n {}\n]", "x.json:2:2: /0: this is no decision: member 'decision_id'"),
         ('{"a": 1, "a": 2}', "x.json:1:10: /a: key 'a' is given twice"),
         ('{"verdict": NaN}', "x.json:1:13: /verdict: NaN is not a number"),
         ('{"verdict":\n "MAYBE"}', "x.json:2:2: /verdict: one of PROMOTE, HOLD,"),

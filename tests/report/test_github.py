@@ -38,7 +38,7 @@ def commands(lines: Sequence[str]) -> list[tuple[str, dict[str, str], str]]:
 @given(any_call)
 @settings(max_examples=150)
 def test_no_text_of_evidence_or_policy_is_a_command(told: Sequence[Told]) -> None:
-    """INV-REPORT-1: what is reported shows itself and does nothing else."""
+    """INV-REPORT-1: what is reported is shown, and does nothing."""
     text = written_as("github", told)
     assert "##[" not in text
     assert text.splitlines() == text.removesuffix("\n").split("\n")

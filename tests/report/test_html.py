@@ -86,7 +86,7 @@ def page(told: Sequence[Told]) -> Page:
 @given(any_call)
 @settings(max_examples=80)
 def test_no_text_of_evidence_or_policy_is_a_tag(told: Sequence[Told]) -> None:
-    """INV-REPORT-1: what is reported shows itself and does nothing else."""
+    """INV-REPORT-1: what is reported is shown, and does nothing."""
     read = page(told)
     assert read.tags <= TAGS
     assert {name for name, _ in read.attributes} <= ATTRIBUTES

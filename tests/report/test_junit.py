@@ -25,7 +25,7 @@ def outcomes(suite: TestSuite) -> dict[str, str]:
 def test_no_text_of_evidence_or_policy_breaks_it_and_the_counts_are_right(
     told: Sequence[Told],
 ) -> None:
-    """INV-REPORT-1: what is reported shows itself and does nothing else."""
+    """INV-REPORT-1: what is reported is shown, and does nothing."""
     root = ET.fromstring(written("junit", told))  # noqa: S314
     assert len(root) == len(told)
     for suite in root:

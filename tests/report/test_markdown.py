@@ -32,7 +32,7 @@ def shown(text: str) -> str:
 @given(any_call)
 @settings(max_examples=60)
 def test_no_text_of_evidence_or_policy_formats(told: Sequence[Told]) -> None:
-    """INV-REPORT-1: what is reported shows itself and does nothing else."""
+    """INV-REPORT-1: what is reported is shown, and does nothing."""
     for explain in (False, True):
         text = written("markdown", told, Manner(several=len(told) > 1, explain=explain))
         for token in tokens(text):

@@ -51,7 +51,7 @@ def test_a_log_is_valid_by_the_schema_of_the_standard(case: str) -> None:
 @given(any_call)
 @settings(max_examples=30)
 def test_no_text_of_evidence_or_policy_makes_it_invalid(told: Sequence[Told]) -> None:
-    """INV-REPORT-1: what is reported shows itself and does nothing else."""
+    """INV-REPORT-1: what is reported is shown, and does nothing."""
     only = run(told)
     rules = only["tool"]["driver"]["rules"]
     assert len({rule["id"] for rule in rules}) == len(rules)
