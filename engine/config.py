@@ -156,7 +156,10 @@ def _read(file: Path) -> dict[str, str | int]:
     except OSError as error:
         raise ConfigError(f"{file}: {(error.strerror or str(error)).lower()}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: {error}", "engine.toml is a TOML file") from None
+        raise ConfigError(
+            f"{file}: {error}",
+            'write each setting on a line of its own, such as gate = "promotion"',
+        ) from None
     for name, value in table.items():
         place = f"{file}:{_line_of(name, file)}: key {name!r}"
         setting = _BY_NAME.get(name)

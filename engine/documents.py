@@ -97,7 +97,7 @@ def read_bytes(name: str, *, stdin: BinaryIO, max_bytes: int = MAX_BYTES) -> byt
             data = _read_file(name, max_bytes + 1)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise DocumentError(Position(name), reason, "give the path of a metrics file") from None
+        raise DocumentError(Position(name), reason, _nearest(name)) from None
     if len(data) > max_bytes:
         raise DocumentError(
             Position(name),
@@ -127,6 +127,21 @@ def _read_file(name: str, most: int) -> bytes:
         return data
     finally:
         os.close(descriptor)
+
+
+def _nearest(name: str) -> str:
+    """What to do about a file that cannot be read: the nearest name beside it, if any is near."""
+    import difflib
+
+    path = Path(name)
+    try:
+        beside = [each.name for each in path.parent.iterdir() if not path.exists()]
+    except OSError:
+        beside = []
+    near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.7)
+    if near:
+        return f"did you mean {str(path.with_name(near[0]))!r}?"
+    return "give the path of a file that can be read, seen from the folder you are in"
 
 
 def expand(paths: Iterable[str]) -> Iterator[str]:

@@ -31,13 +31,15 @@ class GovernanceError(Exception):
 
     Args:
         message: What is wrong, in one clause that names the thing.
-        hint: What to do about it; ``""`` where nothing sensible can be said.
+        hint: What to do about it; the class's own ``advice`` when there is nothing closer.
     """
 
     exit_code = 3
+    advice = "`engine doctor` looks at everything that a decision needs"
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(f"{message}\n{hint}" if hint else message)
+        hint = hint or self.advice
+        super().__init__(f"{message}\n{hint}")
         self.message = message
         self.hint = hint
 
@@ -58,12 +60,14 @@ class UsageError(GovernanceError):
     """The call itself is wrong: a flag, a name or a path."""
 
     exit_code = 2
+    advice = "`engine VERB --help` shows an example"
 
 
 class ConfigError(GovernanceError):
     """Configuration or policy data is wrong; names the file and the key."""
 
     exit_code = 2
+    advice = "compare with the shipped policies; `engine config show` says where settings come from"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ class DocumentError(GovernanceError):
     """
 
     exit_code = 2
+    advice = "`engine example promote` prints a file to compare with"
 
     def __init__(self, position: Position, reason: str, hint: str = "") -> None:
         super().__init__(f"{position}: {reason}", hint)
@@ -110,20 +115,26 @@ class KeyFileError(GovernanceError):
     """A key is missing, unreadable, not Ed25519, or readable by others."""
 
     exit_code = 2
+    advice = "give a key in ENGINE_KEY or ENGINE_KEY_FILE; a new one: engine keys init"
 
 
 class PolicyError(GovernanceError):
     """OPA could not decide, or its answer was not whole. Nothing is promoted."""
+
+    advice = "nothing was decided; `engine doctor` looks at the policies"
 
 
 class PolicyBuildError(PolicyError):
     """Rego sources could not be compiled; the message carries OPA's own words."""
 
     exit_code = 2
+    advice = "mend the line that is named, then try again"
 
 
 class LedgerError(GovernanceError):
     """The ledger refused a read or a write; nothing was recorded."""
+
+    advice = "nothing was recorded; `engine doctor` looks at the ledger"
 
 
 class LedgerBusyError(LedgerError):
@@ -137,21 +148,27 @@ class CommitError(LedgerError):
     decision ids up.
     """
 
+    advice = "look the decision up before asking again: engine ledger log"
+
 
 class OutputError(GovernanceError):
     """A file that was asked for could not be written; what was recorded stays recorded."""
+
+    advice = "name a file in a folder that can be written"
 
 
 class NotRecordedError(GovernanceError):
     """The ledger holds no such decision, entry or blob."""
 
     exit_code = 2
+    advice = "`engine ledger log` lists what is recorded"
 
 
 class VerificationError(GovernanceError):
     """Not genuine: a signature, a proof, the chain or a replay does not hold."""
 
     exit_code = 4
+    advice = "do not act on it; find out who changed it, and ask for the original"
 
 
 class RollbackError(VerificationError):

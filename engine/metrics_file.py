@@ -200,12 +200,12 @@ def _misfit(metric: Json, row: Json) -> tuple[str, str] | None:
     value, kind = metric["value"], row["type"]
     if metric["status"] == "ok" or value is not None:
         if not _TYPES[kind](value):
-            return f"{_written(value)} where the catalogue says {kind}", _meaning(row)
+            return f"{_written(value)} where the catalogue says {kind}", _to_write(value, row)
         if kind == "string" and (values := row.get("values")) and value not in values:
             known = ", ".join(map(repr, values))
             return f"{value!r} is not one of {known}", suggest(value, values)
         if outside := _outside(value, row.get("range")):
-            return outside, _meaning(row)
+            return outside, _percentage(value, row) or _to_write(value, row)
     unit = metric.get("unit")
     if unit is not None and "unit" in row and unit != row["unit"]:
         return f"unit {unit!r} where the catalogue says {row['unit']!r}", "convert the value"
@@ -245,7 +245,22 @@ def _written(value: Json) -> str:
     return "null" if value is None else f"{kind[type(value)]} {str(value)[:40]!r}"
 
 
-def _meaning(row: Json) -> str:
-    text = row.get("description", "")
-    unit = row.get("unit")
-    return f"{text} Unit: {unit}." if unit else text
+def _to_write(value: Json, row: Json) -> str:
+    """What to write instead, and what the metric is."""
+    kind, unit = row["type"], row.get("unit", "none")
+    article = "an" if kind == "integer" else "a"
+    wanted = f"write {article} {kind}" + (f" in {unit}" if unit != "none" else "")
+    if isinstance(value, str) and kind in ("number", "integer", "boolean"):
+        wanted += ", without quotes"
+    about = row.get("description", "")
+    return f"{about}\n{wanted}" if about else wanted
+
+
+def _percentage(value: Json, row: Json) -> str:
+    """The share that ``value`` per cent is; empty where it can be no percentage."""
+    if row.get("unit") != "ratio" or not _is_number(value) or not 1 < value <= 100:
+        return ""
+    from decimal import Decimal
+
+    share = (Decimal(repr(value)) / 100).normalize()
+    return f"a ratio is from 0 to 1: if {value} is a percentage, write {share:f}"

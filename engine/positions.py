@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]
 from typing import TypeAlias
 
+_KEYS = "keys stand in double quotes, and no comma follows the last one"
+_VALUES = "a metrics file is JSON or YAML, by its name; text stands in double quotes"
 _SPACES = (" ", "\t", "\n", "\r")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WORD = re.compile(r"true|false|null")
@@ -99,7 +101,7 @@ def _members(text: str, at: int, pointer: str, depth: int) -> _Places:
         return at + 1
     while True:
         if text[at : at + 1] != '"':
-            raise _Refused(Flaw(at, pointer, "a key in double quotes is expected here"))
+            raise _Refused(Flaw(at, pointer, "a key in double quotes is expected here", _KEYS))
         key, end = _string(text, at, pointer)
         inner = f"{pointer}/{escape(key)}"
         if key in seen:
@@ -164,4 +166,4 @@ def _not_a_value(text: str, at: int, pointer: str) -> Flaw:
         )
     if text[at] in "-+.0123456789":
         return Flaw(at, pointer, "not a number as JSON writes it")
-    return Flaw(at, pointer, f"no JSON value can start with {text[at]!r}")
+    return Flaw(at, pointer, f"no JSON value can start with {text[at]!r}", _VALUES)

@@ -44,7 +44,7 @@ def _worded(error: ValidationError) -> Mismatch:
     if word is not None:
         return word(pointer, error.instance, rule, schema)
     reason = error.message if len(error.message) < 200 else f"fails {error.validator}"
-    return Mismatch(pointer, reason, str(schema.get("description", "")))
+    return Mismatch(pointer, reason, _advice(schema))
 
 
 def _missing(pointer: str, value: Json, rule: Json, _schema: Json) -> Mismatch:
@@ -59,9 +59,18 @@ def _extra(pointer: str, value: Json, _rule: Json, schema: Json) -> Mismatch:
     return Mismatch(inner, f"key {extra!r} is not known here", suggest(str(extra), known))
 
 
-def _type(pointer: str, value: Json, rule: Json, _schema: Json) -> Mismatch:
+def _type(pointer: str, value: Json, rule: Json, schema: Json) -> Mismatch:
     wanted = " or ".join(rule) if isinstance(rule, list) else rule
-    return Mismatch(pointer, f"{_kind(value)} where {wanted} is expected", "")
+    return Mismatch(pointer, f"{_kind(value)} where {wanted} is expected", _advice(schema))
+
+
+def _advice(schema: Json) -> str:
+    """What the schema itself says of a value there, and how one is written."""
+    import json
+
+    said = [str(schema["description"])] if "description" in schema else []
+    said += [f"such as {json.dumps(example)}" for example in schema.get("examples", ())[:1]]
+    return "\n".join(said)
 
 
 def _enum(pointer: str, value: Json, rule: Json, _schema: Json) -> Mismatch:
@@ -72,7 +81,7 @@ def _enum(pointer: str, value: Json, rule: Json, _schema: Json) -> Mismatch:
 
 
 def _pattern(pointer: str, value: Json, rule: Json, schema: Json) -> Mismatch:
-    hint = str(schema.get("description", f"it must match {rule}"))
+    hint = _advice(schema) or f"it must match {rule}"
     return Mismatch(pointer, f"{_short(value)} is not written as expected", hint)
 
 

@@ -196,7 +196,9 @@ def read_yaml(data: bytes) -> tuple[Json, dict[str, int]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         offset = mark.index if mark else 0
-        raise Unreadable(Flaw(offset, "", f"YAML: {error.problem}"), text) from None
+        tab = text[offset : offset + 1] == "\t"
+        hint = "YAML is indented with spaces, never with tabs" if tab else ""
+        raise Unreadable(Flaw(offset, "", f"YAML: {error.problem}", hint), text) from None
     except yaml.YAMLError as error:
         reason = str(error).splitlines()[0]
         raise Unreadable(Flaw(0, "", f"YAML: {reason}"), text) from None

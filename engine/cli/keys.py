@@ -30,7 +30,10 @@ def _init(args: argparse.Namespace, shell: Shell) -> int:
     config = workspace.settings(args, shell)
     path = workspace.key_path(config)
     if path.exists():
-        raise UsageError(f"{path}: there is a key already", "a key is never written over")
+        raise UsageError(
+            f"{path}: there is a key already",
+            "it is never written over: use it, or name another file with --key-file",
+        )
     if config.path("key_file") is None:
         workspace.ensure_workspace(config, shell, asked=True)
     else:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Protocol, TextIO, cast
+from typing import BinaryIO, NoReturn, Protocol, TextIO, cast
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,24 @@ def _here() -> Path:
         raise UsageError("the working folder is gone", "cd into one that exists") from None
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints end with what to do, as every error of the engine does."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the call.
+
+        Raises:
+            UsageError: Always; says the nearest right word, or how the call is written.
+        """
+        from engine.cli.refusals import advised
+        from engine.errors import UsageError
+
+        raise UsageError(
+            f"{self.prog.removeprefix('engine ')}: {message.partition(' (choose from')[0]}",
+            advised(self, message),
+        )
+
+
 def parser_of(name: str, verb: VerbModule, *, width: int | None = None) -> argparse.ArgumentParser:
     """Return the argument parser of one verb.
 
@@ -102,7 +120,7 @@ def parser_of(name: str, verb: VerbModule, *, width: int | None = None) -> argpa
         verb: Its module.
         width: Columns of the help; None asks the terminal, once for each argument.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"engine {name}",
         description=verb.DESCRIPTION,
         epilog=f"example:\n{verb.EXAMPLE}",

@@ -34,7 +34,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--key", action="append", required=True, metavar="PUB", help="public key, PEM (repeatable)"
     )
     parser.add_argument(
-        "--require", choices=list(Verdict), metavar="VERDICT", help="such as PROMOTE"
+        "--require",
+        choices=[str(verdict) for verdict in Verdict],
+        metavar="VERDICT",
+        help="such as PROMOTE",
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--artifact", metavar="PATH", help="the artifact that was decided on")

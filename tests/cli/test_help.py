@@ -17,6 +17,7 @@ import pytest
 
 from engine.cli import VERBS
 from engine.cli.shell import VerbModule, parser_of
+from engine.errors import UsageError
 from tests.cli.conftest import Engine
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ def module_of(verb: str) -> VerbModule:
 
 
 def require_parses(argv: list[str]) -> None:
-    """Parse as the command line does; fails with argparse's own words."""
+    """Parse as the command line does; UsageError where it would be refused."""
     if not argv or argv[0] in ("--version", "--help", "-V", "-h"):
         return
     assert argv[0] in VERBS, f"engine {' '.join(argv)}: no such verb"
@@ -177,7 +178,7 @@ def test_the_pages_hold_commands_at_all() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_of_a_page_parses(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_of_a_page_parses(page: Path) -> None:
     text = page.read_text()
     commands = [command for line in typed(text) for command in commands_in(line)]
     for span in spans(text):
@@ -185,9 +186,9 @@ def test_every_command_of_a_page_parses(page: Path, capsys: pytest.CaptureFixtur
     for command in commands:
         try:
             require_parses(command)
-        except SystemExit:
+        except UsageError as error:
             if not only_names_a_verb(command):
-                pytest.fail(f"{page.name}: engine {shlex.join(command)}: {capsys.readouterr().err}")
+                pytest.fail(f"{page.name}: engine {shlex.join(command)}: {error}")
 
 
 def only_names_a_verb(command: list[str]) -> bool:

@@ -183,7 +183,10 @@ def test_a_folder_that_cannot_be_written_leaves_nothing_half_written(
         (("--profile", "servce"), "no profile 'servce'\n  did you mean 'service'?"),
         (("--gate", "promote"), "no gate 'promote'\n  did you mean 'promotion'?"),
         (("--stage", "prod"), "stage 'prod' is not known\n  known: candidate, production"),
-        (("nothing.json",), "no such file or directory\n  give the path of a metrics file"),
+        (
+            ("nothing.json",),
+            "no such file or directory\n  give the path of a file that can be read",
+        ),
         (("-",), "init fits a profile to a file\n  write the metrics to one first"),
         (("--artifact", "dist/a"), "no such file\n  name the file you release"),
         (("--policy", "slo"), "the name is taken\n  choose another, such as own"),

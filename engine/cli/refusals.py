@@ -1,0 +1,60 @@
+"""What to do about a call that its parser refuses."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterable, Iterator
+
+from engine.errors import suggest
+
+
+def advised(parser: argparse.ArgumentParser, message: str) -> str:
+    """Return the nearest right word for what ``message`` complains of, and how to call.
+
+    Args:
+        parser: Of the verb, or of its sub-verb.
+        message: As argparse words it.
+    """
+    lines = [near for near in [_nearest(parser, message)] if near]
+    if not lines:
+        lines += _example(parser) or [parser.format_usage().strip()]
+    return "\n".join([*lines, f"`{parser.prog} --help` tells the rest"])
+
+
+def _nearest(parser: argparse.ArgumentParser, message: str) -> str:
+    if match := re.search(r"unrecognized arguments: (--?[^\s=]+)", message):
+        return suggest(match[1], _flags(parser))
+    if match := re.search(r"argument ([^:]+): invalid choice: '?([^' ]*)'?", message):
+        return suggest(match[2], _choices(parser, match[1]))
+    if match := re.search(r"argument ([^:]+): expected", message):
+        return _meaning(parser, match[1])
+    return ""
+
+
+def _flags(parser: argparse.ArgumentParser) -> list[str]:
+    return [flag for action in parser._actions for flag in action.option_strings]
+
+
+def _named(parser: argparse.ArgumentParser, name: str) -> Iterator[argparse.Action]:
+    """The action that argparse calls ``name`` in a message."""
+    for action in parser._actions:
+        if name in ("/".join(action.option_strings), action.metavar, action.dest):
+            yield action
+
+
+def _choices(parser: argparse.ArgumentParser, name: str) -> Iterable[str]:
+    return [str(choice) for action in _named(parser, name) for choice in action.choices or ()]
+
+
+def _meaning(parser: argparse.ArgumentParser, name: str) -> str:
+    for action in _named(parser, name):
+        return f"give it: {name} {action.metavar or action.dest.upper()}: {action.help}"
+    return ""
+
+
+def _example(parser: argparse.ArgumentParser) -> list[str]:
+    """The verb's own example; a sub-verb has none."""
+    if not parser.epilog:
+        return []
+    return ["such as:", *parser.epilog.removeprefix("example:\n").splitlines()]
