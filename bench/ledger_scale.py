@@ -31,6 +31,8 @@ from engine.statement import statement
 
 SMALL, LARGE = 1_000, 1_000_000
 PROOFS, WARM_UP = 400, 100
+APPENDS = max(ENTRIES_PER_MERGE)
+"""In these the subject index is rewritten exactly once, at any size."""
 _BODIES = 64
 _MEASURED = ("append", "proof")
 _POLICY = hashlib.sha256(b"policy").hexdigest()
@@ -69,7 +71,7 @@ def hold(
 ) -> Result:
     """Measure both ledgers, in turn, and return the ratios.
 
-    Each round appends as many entries as make the subject index merge exactly once, to the
+    Each round appends as many entries as get the subject index rewritten exactly once, to the
     large ledger and to a fresh copy of the small one, and exports random decisions of each.
 
     Args:
@@ -141,8 +143,8 @@ def _measured(folder: Path, signer: Signer, drafts: Drafts, seed: int) -> tuple[
     ledger = ledger_fill.open_in(folder, signer=signer)
     try:
         size = ledger.size()
-        batches = list(drafts.batches(range(size, size + ENTRIES_PER_MERGE)))
-        appended = _timed(lambda: [ledger.append(some) for some in batches], ENTRIES_PER_MERGE)
+        batches = list(drafts.batches(range(size, size + APPENDS)))
+        appended = _timed(lambda: [ledger.append(some) for some in batches], APPENDS)
         chance = random.Random(seed)  # noqa: S311  (no secret)
         numbers = [chance.randrange(1, size) for _ in range(PROOFS + WARM_UP)]
         _export(ledger, numbers[:WARM_UP])

@@ -60,8 +60,8 @@ STAGES = (
     Stage(
         "ledger: look up id and subject",
         (
-            "engine.ledger.sqlite_reader:SqliteReader.index_of",
-            "engine.ledger.sqlite_reader:SqliteReader.last_decision",
+            "engine.ledger.sqlite_reader:SqliteReader.indexes_of",
+            "engine.ledger.sqlite_reader:SqliteReader.last_decisions",
         ),
     ),
     Stage("ledger: leaf, chain, nodes, rows", ("engine.ledger.batch:Batch.add",)),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,17 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.envelope import MAX_BYTES, PAYLOAD_TYPE, open_envelope, pae, seal, verify_envelope
+from engine.envelope import (
+    MAX_BYTES,
+    PAYLOAD_TYPE,
+    Envelope,
+    _parsed,
+    _sealed,
+    open_envelope,
+    pae,
+    seal,
+    verify_envelope,
+)
 from engine.errors import LedgerError, VerificationError
 from tests.simulator import Key
 
@@ -186,3 +197,35 @@ def test_no_changed_byte_verifies_as_another_payload(at: int, byte: int) -> None
     except VerificationError:
         return
     assert hashlib.sha256(envelope.payload).digest() == hashlib.sha256(PAYLOAD).digest()
+
+
+# -- the shape that seal writes is read without a JSON parser ---------------------------------
+
+
+def outcome(read: Callable[[bytes], Envelope], data: bytes) -> Envelope | str:
+    try:
+        return read(data)
+    except VerificationError as error:
+        return error.message
+
+
+@given(st.binary(max_size=50), st.data())
+def test_the_short_way_says_what_the_long_way_says(payload: bytes, data: st.DataObject) -> None:
+    text = bytearray(seal(payload, KEY.sign, KEY.key_id))
+    for _ in range(data.draw(st.integers(0, 2))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        spelled = [b"", b"=", b"A", b"B", b"-", b"\\/", b'"', b"\n", b"}", b"f", b"\xff"]
+        text[at : at + data.draw(st.integers(0, 2))] = data.draw(st.sampled_from(spelled))
+    assert outcome(open_envelope, bytes(text)) == outcome(_parsed, bytes(text))
+
+
+def test_the_short_way_is_taken() -> None:
+    assert _sealed(SEALED) == _parsed(SEALED)
+    assert _sealed(SEALED.replace(b'{"payload"', b'{ "payload"')) is None
+
+
+def test_the_short_way_reads_no_more_than_the_long_one() -> None:
+    long = b'{"payload":"%s"' % (b"AAAA" * (MAX_BYTES // 4)) + SEALED[SEALED.index(b',"payloadT') :]
+    assert _sealed(long) is None
+    with pytest.raises(VerificationError, match="at most 65,535 are read"):
+        open_envelope(long)

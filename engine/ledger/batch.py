@@ -5,13 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from engine.envelope import MAX_BYTES
 from engine.errors import LedgerError
 from engine.ledger.contract import SHARED_KINDS, Draft, Place
-from engine.ledger.store import MAX_ATTACHMENTS, DecisionRow, EntryRow, Reader, Rows, node_position
+from engine.ledger.store import (
+    MAX_ATTACHMENTS,
+    NEWEST,
+    DecisionRow,
+    EntryRow,
+    Reader,
+    Rows,
+    Wanted,
+    node_position,
+)
 from engine.merkle import GENESIS_CHAIN, Frontier, chain_hash, leaf_hash
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 @dataclass(slots=True)
@@ -76,20 +88,22 @@ class Batch:
         """
         places: list[tuple[int, bool]] = []
         built: list[_Built] = []
-        said = _Said()
+        said, stored = _Said(), self._stored_of(drafts)
         for draft in drafts:
-            index = self._recorded(draft.decision_id, said)
+            index = _first(draft.decision_id, said.ids, self._said.ids, stored.ids)
             if index is not None:
                 places.append((index, True))
                 continue
             index = self.edge.size + len(built)
-            place = self._placed(draft, said)
+            last = _first(_asked(draft), said.last, self._said.last, stored.last)
+            attempt, previous = last or (0, None)
+            place = Place(self._ledger_id, attempt + 1, previous)
             built.append(_built(draft, place))
             places.append((index, False))
             if draft.decision_id is not None:
                 said.ids[draft.decision_id] = index
-                if draft.subject_key is not None and draft.gate is not None:
-                    said.last[draft.subject_key, draft.gate] = (place.attempt, draft.decision_id)
+                if (asked := _asked(draft)) is not None:
+                    said.last[asked] = (place.attempt, draft.decision_id)
         for each in built:  # nothing below can fail
             self._add_rows(each)
         self._said.ids.update(said.ids)
@@ -104,21 +118,13 @@ class Batch:
     def __contains__(self, index: int) -> bool:
         return self._first <= index < self.edge.size
 
-    def _recorded(self, decision_id: str | None, said: _Said) -> int | None:
-        if decision_id is None:
-            return None
-        for ids in (said.ids, self._said.ids):
-            if decision_id in ids:
-                return ids[decision_id]
-        return self._view.index_of(decision_id)
-
-    def _placed(self, draft: Draft, said: _Said) -> Place:
-        last: tuple[int, str] | None = None
-        if draft.subject_key is not None and draft.gate is not None:
-            key = (draft.subject_key, draft.gate)
-            last = said.last.get(key) or self._said.last.get(key) or self._view.last_decision(*key)
-        attempt, previous = last or (0, None)
-        return Place(self._ledger_id, attempt + 1, previous)
+    def _stored_of(self, drafts: Sequence[Draft]) -> _Said:
+        """What the index says of these drafts, in two questions for all of them."""
+        ids = [draft.decision_id for draft in drafts if draft.decision_id is not None]
+        asked = list({asked for draft in drafts if (asked := _asked(draft)) is not None})
+        found = self._view.last_decisions([Wanted(*each, NEWEST) for each in asked])
+        last = {each: one for each, one in zip(asked, found, strict=True) if one is not None}
+        return _Said(self._view.indexes_of(ids), last)
 
     def _add_rows(self, built: _Built) -> None:
         index, leaf = self.edge.size, leaf_hash(built.entry)
@@ -136,6 +142,22 @@ class Batch:
         for key, body in built.shared.items():
             if key not in self._stored:
                 rows.shared.setdefault(key, body)
+
+
+def _asked(draft: Draft) -> tuple[str, str] | None:
+    """Subject and gate, where the draft takes part in attempts."""
+    if draft.subject_key is None or draft.gate is None:
+        return None
+    return draft.subject_key, draft.gate
+
+
+def _first(key: Key | None, *places: dict[Key, Value]) -> Value | None:
+    """What the first of ``places`` that knows ``key`` says of it."""
+    if key is not None:
+        for place in places:
+            if key in place:
+                return place[key]
+    return None
 
 
 class _Built(NamedTuple):

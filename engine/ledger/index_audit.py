@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from engine import canonical
 from engine.envelope import Envelope, open_envelope
 from engine.errors import VerificationError
 from engine.ledger.quick_json import quick_json
-from engine.ledger.store import DecisionRow, EntryRow, Reader, Standing
+from engine.ledger.store import DecisionRow, EntryRow, Reader, Wanted
 from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Json
 from engine.statement import parse_statement, require_statement
 
@@ -49,7 +50,7 @@ def require_indexed(
     found = reader.decisions(rows[0].leaf_index, rows[-1].leaf_index + 1)
     indexed = {each.leaf_index: each for each in found}
     if opened is not None:
-        standings = dict(zip(indexed, reader.standings(found), strict=True))
+        standings = dict(zip(indexed, _standings(reader, found), strict=True))
         for row, envelope in zip(rows, opened, strict=True):
             index = row.leaf_index
             statement = _statement(index, envelope)
@@ -60,7 +61,7 @@ def require_indexed(
         index, said = row.leaf_index, indexed.get(row.leaf_index)
         if not glance.finds(row.body, said) and not _plainly_right(row.body, said):
             statement = _statement(index, _opened(row))
-            standing = reader.standings([said])[0] if said is not None else None
+            standing = _standings(reader, [said])[0] if said is not None else None
             _require_same(index, statement, said, standing, ledger_id)
     return len(found)
 
@@ -89,6 +90,19 @@ class _Glance:
                 self._behind = (end - first) - at // 3 * 4
                 return True
         return False
+
+
+_Standing: TypeAlias = tuple[tuple[int, str] | None, tuple[int, str] | None]
+"""``(attempt, decision id)`` of the last decision on a subject by a gate: before, and up to."""
+
+
+def _standings(reader: Reader, rows: Sequence[DecisionRow]) -> list[_Standing]:
+    wanted = []
+    for row in rows:
+        asked = row.subject_key or "", row.gate or ""  # without them it takes no part
+        wanted += [Wanted(*asked, row.leaf_index), Wanted(*asked, row.leaf_index + 1)]
+    answers = iter(reader.last_decisions(wanted))
+    return list(zip(answers, answers, strict=True))
 
 
 def _plainly_right(envelope: bytes, said: DecisionRow | None) -> bool:
@@ -141,7 +155,7 @@ def _require_same(
     index: int,
     statement: dict[str, Json],
     said: DecisionRow | None,
-    standing: Standing | None,
+    standing: _Standing | None,
     ledger_id: str,
 ) -> None:
     predicate = statement["predicate"]
@@ -164,7 +178,7 @@ def _require_same(
             )
 
 
-def _expected_attempt(said: DecisionRow, standing: Standing | None) -> tuple[int, str | None]:
+def _expected_attempt(said: DecisionRow, standing: _Standing | None) -> tuple[int, str | None]:
     """What attempt and previous must be; and the row must be found under its own subject."""
     if said.subject_key is None or said.gate is None or standing is None:
         return 1, None

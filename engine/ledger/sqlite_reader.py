@@ -10,7 +10,8 @@ from typing import Any
 
 from engine.errors import LedgerBusyError, LedgerError, VerificationError
 from engine.ledger.contract import Blob
-from engine.ledger.store import MAX_ATTACHMENTS, DecisionRow, EntryRow, Standing, node_position
+from engine.ledger.sqlite_schema import SUBJECT_TIERS
+from engine.ledger.store import MAX_ATTACHMENTS, DecisionRow, EntryRow, Wanted, node_position
 from engine.merkle import GENESIS_CHAIN
 
 _VERIFY = "find out what is left of it: engine ledger verify"
@@ -62,36 +63,32 @@ def subject_hash(subject_key: str, gate: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-_LAST_DECISION = tuple(
-    f"SELECT d.attempt, d.decision_id "  # noqa: S608  names from below only
-    f"FROM {table} s CROSS JOIN decision d ON d.leaf_index = s.leaf_index "
-    "WHERE s.key = ? AND s.leaf_index < ? AND d.subject_key = ? AND d.gate = ? "
-    "ORDER BY s.leaf_index DESC LIMIT 1"
-    for table in ("subject_recent", "subject")
-)
+_AT_ONCE = 256
+"""Most rows in one query, far below SQLite's limit on variables."""
 
 
-def _newest(table: str, operator: str) -> str:
-    """The newest entry in ``table`` that fits a row of ``wanted``."""
+def _newest(table: str) -> str:
+    """The newest entry in a tier that fits a row of ``wanted``."""
     return (
         f"(SELECT s.leaf_index FROM {table} s "  # noqa: S608  names from below only
         "CROSS JOIN decision d ON d.leaf_index = s.leaf_index "
-        f"WHERE s.key = w.key AND s.leaf_index {operator} w.leaf_index "
+        "WHERE s.key = w.key AND s.leaf_index < w.stop "
         "AND d.subject_key = w.subject_key AND d.gate = w.gate "
         "ORDER BY s.leaf_index DESC LIMIT 1)"
     )
 
 
-_STANDINGS = (
-    "WITH wanted(key, leaf_index, subject_key, gate) AS (VALUES {values}), "  # noqa: S608  names from above only
-    "placed AS MATERIALIZED (SELECT w.leaf_index, "
-    f"ifnull({_newest('subject_recent', '<')}, {_newest('subject', '<')}) AS before, "
-    f"ifnull({_newest('subject_recent', '<=')}, {_newest('subject', '<=')}) AS upto "
-    "FROM wanted w) "
-    "SELECT b.attempt, b.decision_id, u.attempt, u.decision_id FROM placed p "
-    "LEFT JOIN decision b ON b.leaf_index = p.before "
-    "LEFT JOIN decision u ON u.leaf_index = p.upto ORDER BY p.leaf_index"
-)
+def _last_decisions(count: int) -> str:
+    """The query for ``count`` rows of key, subject, gate and stop; answers in their order."""
+    values = ", ".join(f"({place}, ?, ?, ?, ?)" for place in range(count))
+    tiers = ", ".join(map(_newest, SUBJECT_TIERS))
+    return (
+        f"WITH wanted(place, key, subject_key, gate, stop) AS (VALUES {values}), "  # noqa: S608
+        "placed AS MATERIALIZED "
+        f"(SELECT w.place AS place, coalesce({tiers}) AS leaf_index FROM wanted w) "
+        "SELECT d.attempt, d.decision_id FROM placed p "
+        "LEFT JOIN decision d ON d.leaf_index = p.leaf_index ORDER BY p.place"
+    )
 
 
 class SqliteReader:
@@ -169,6 +166,16 @@ class SqliteReader:
         row = self._one("SELECT leaf_index FROM decision WHERE decision_id = ?", decision_id)
         return row[0] if row else None
 
+    def indexes_of(self, decision_ids: Sequence[str]) -> dict[str, int]:
+        """Return the indexes of those decisions that there are."""
+        found: dict[str, int] = {}
+        for at in range(0, len(decision_ids), _AT_ONCE):
+            some = decision_ids[at : at + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT decision_id, leaf_index FROM decision WHERE decision_id IN ({marks})"  # noqa: S608
+            found.update(self._all(query, *some))
+        return found
+
     def ids_from(self, text: str, most: int) -> list[tuple[str, int]]:
         """Return the first ``(id, index)`` that sort at or after ``text``."""
         return self._all(
@@ -197,31 +204,17 @@ class SqliteReader:
         )
         return list(map(DecisionRow._make, rows))
 
-    def last_decision(
-        self, subject_key: str, gate: str, before: int | None = None
-    ) -> tuple[int, str] | None:
-        """Return ``(attempt, decision id)`` of the last one on a subject by a gate."""
-        key = subject_hash(subject_key, gate)
-        end = (1 << 62) if before is None else before
-        for query in _LAST_DECISION:
-            if row := self._one(query, key, end, subject_key, gate):
-                return row[0], row[1]
-        return None
-
-    def standings(self, rows: Sequence[DecisionRow]) -> list[Standing]:
-        """Return for each row what :meth:`last_decision` says just before it and just after."""
-        if not rows:
-            return []
-        wanted: list[int | str] = []
-        for row in rows:
-            subject, gate = row.subject_key or "", row.gate or ""
-            wanted += (subject_hash(subject, gate), row.leaf_index, subject, gate)
-        values = ",".join(["(?, ?, ?, ?)"] * len(rows))
-        found = self._all(_STANDINGS.format(values=values), *wanted)
-        return [
-            ((a, before) if a is not None else None, (b, upto) if b is not None else None)
-            for a, before, b, upto in found
-        ]
+    def last_decisions(self, wanted: Sequence[Wanted]) -> list[tuple[int, str] | None]:
+        """Return ``(attempt, decision id)`` of the last one on each subject by a gate."""
+        answers: list[tuple[int, str] | None] = []
+        for at in range(0, len(wanted), _AT_ONCE):
+            some = wanted[at : at + _AT_ONCE]
+            values: list[int | str] = []
+            for subject_key, gate, stop in some:
+                values += (subject_hash(subject_key, gate), subject_key, gate, stop)
+            rows = self._all(_last_decisions(len(some)), *values)
+            answers += [row if row[0] is not None else None for row in rows]
+        return answers
 
     def checkpoints(self, after: int, most: int) -> list[tuple[int, str]]:
         """Return the first ``(size, note)`` with a size greater than ``after``."""

@@ -4,8 +4,8 @@ The triggers turn a bug of ours into an error instead of a rewritten past. They 
 somebody who owns the file: signed checkpoints do.
 
 Every table grows at its right edge, so that an append costs the same at any size. Only the
-order of subjects is no order of time: new ones gather in ``subject_recent``, which is small,
-and go over into ``subject`` many at once, in its order.
+order of subjects is no order of time: new ones gather in a table of few pages, and go over into
+a larger one, and from there into the whole index, many at once and in its order.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from __future__ import annotations
 APPLICATION_ID = 0x676F7665
 """``gove`` in the file's header: this is a ledger of this engine."""
 
-FORMAT = 1
+FORMAT = 2
 """Version of the tables; the header's ``user_version``."""
 
 PAGE_SIZE = 8192
 
-ENTRIES_PER_MERGE = 16_384
-"""How many entries' subjects gather before they go over into the large index.
+SUBJECT_TIERS = ("subject_new", "subject_recent", "subject")
+"""Tables that together find the last decision on a subject by a gate, the newest first."""
 
-At a million entries this writes about half a page per append; without it, a whole one.
+ENTRIES_PER_MERGE = (2_048, 65_536)
+"""After how many entries a tier but the last goes over into the next; each divides the next.
+
+At a million entries an append writes a kilobyte of index; in one table it would write a page.
 """
 
 _TABLES = """
@@ -61,7 +64,13 @@ CREATE TABLE subject (                    -- finds the last decision on a subjec
     PRIMARY KEY (key, leaf_index)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE subject_recent (             -- the same, since the last multiple of ENTRIES_PER_MERGE
+CREATE TABLE subject_recent (             -- the same, since the last multiple of 65,536 entries
+    key INTEGER NOT NULL,
+    leaf_index INTEGER NOT NULL,
+    PRIMARY KEY (key, leaf_index)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE subject_new (                -- the same, since the last multiple of 2,048
     key INTEGER NOT NULL,
     leaf_index INTEGER NOT NULL,
     PRIMARY KEY (key, leaf_index)

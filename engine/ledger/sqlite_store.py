@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from engine.ledger.heads import sync_folder
 from engine.ledger.locking import FileLock
 from engine.ledger.sqlite_file import connect, copy_ledger, holds_ledger, needs_copy, open_reader
 from engine.ledger.sqlite_reader import SqliteReader, explained, subject_hash
-from engine.ledger.sqlite_schema import ENTRIES_PER_MERGE, PAGE_SIZE, statements
+from engine.ledger.sqlite_schema import ENTRIES_PER_MERGE, PAGE_SIZE, SUBJECT_TIERS, statements
 from engine.ledger.store import MAX_ATTACHMENTS, Rows
 from engine.ledger.wal import FRAMES_BEFORE_CHECKPOINT, live_frames
 
@@ -163,10 +164,13 @@ class SqliteStore:
             writer.executemany("INSERT INTO entry VALUES (?, ?, ?, ?)", rows.entries)
             writer.executemany("INSERT INTO node VALUES (?, ?)", rows.nodes)
             writer.executemany("INSERT INTO decision VALUES (?, ?, ?, ?, ?)", rows.decisions)
-            writer.executemany("INSERT INTO subject_recent VALUES (?, ?)", _subjects(rows))
-            if _merge_is_due(rows):
-                writer.execute("INSERT INTO subject SELECT * FROM subject_recent ORDER BY 1, 2")
-                writer.execute("DELETE FROM subject_recent")
+            writer.executemany("INSERT INTO subject_new VALUES (?, ?)", _subjects(rows))
+            for (tier, larger), every in zip(
+                pairwise(SUBJECT_TIERS), ENTRIES_PER_MERGE, strict=True
+            ):
+                if _is_due(rows, every):
+                    writer.execute(f"INSERT INTO {larger} SELECT * FROM {tier} ORDER BY 1, 2")  # noqa: S608
+                    writer.execute(f"DELETE FROM {tier}")  # noqa: S608
             writer.executemany("INSERT INTO attachment VALUES (?, ?, ?, ?)", _attachments(rows))
             writer.executemany(
                 "INSERT INTO shared_blob VALUES (?, ?, ?)",  # a trigger passes over those there
@@ -256,9 +260,9 @@ def _subjects(rows: Rows) -> list[tuple[int, int]]:
     ]
 
 
-def _merge_is_due(rows: Rows) -> bool:
+def _is_due(rows: Rows, every: int) -> bool:
     first, last = rows.entries[0].leaf_index, rows.entries[-1].leaf_index
-    return first // ENTRIES_PER_MERGE < (last + 1) // ENTRIES_PER_MERGE
+    return first // every < (last + 1) // every
 
 
 def _attachments(rows: Rows) -> Iterable[tuple[Any, ...]]:

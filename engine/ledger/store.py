@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
 from engine.ledger.contract import Blob
 
@@ -37,8 +37,16 @@ class DecisionRow(NamedTuple):
     attempt: int
 
 
-Standing: TypeAlias = tuple[tuple[int, str] | None, tuple[int, str] | None]
-"""``(attempt, decision id)`` of the last decision on a subject by a gate: before, and up to."""
+class Wanted(NamedTuple):
+    """Which decision is looked for: the last one on a subject by a gate, before an index."""
+
+    subject_key: str
+    gate: str
+    stop: int
+
+
+NEWEST = 1 << 62
+"""As ``stop``: whatever the index."""
 
 
 @dataclass(slots=True)
@@ -101,6 +109,9 @@ class Reader(Protocol):
     def index_of(self, decision_id: str) -> int | None:
         """Return the index of the decision with exactly this id."""
 
+    def indexes_of(self, decision_ids: Sequence[str]) -> dict[str, int]:
+        """Return the indexes of those decisions that there are."""
+
     def ids_from(self, text: str, most: int) -> list[tuple[str, int]]:
         """Return the first ``(id, index)`` that sort at or after ``text``."""
 
@@ -110,22 +121,8 @@ class Reader(Protocol):
     def decisions(self, start: int, stop: int) -> list[DecisionRow]:
         """Return the index rows of the entries from ``start`` up to ``stop``."""
 
-    def last_decision(
-        self, subject_key: str, gate: str, before: int | None = None
-    ) -> tuple[int, str] | None:
-        """Return ``(attempt, decision id)`` of the last one on a subject by a gate.
-
-        Args:
-            subject_key: The subject.
-            gate: The gate.
-            before: Look only at entries before this index.
-        """
-
-    def standings(self, rows: Sequence[DecisionRow]) -> list[Standing]:
-        """Return for each row what :meth:`last_decision` says just before it and just after.
-
-        Of a row without subject or gate it says nothing of worth.
-        """
+    def last_decisions(self, wanted: Sequence[Wanted]) -> list[tuple[int, str] | None]:
+        """Return ``(attempt, decision id)`` of the last one on each subject by a gate."""
 
     def checkpoints(self, after: int, most: int) -> list[tuple[int, str]]:
         """Return the first ``(size, note)`` with a size greater than ``after``."""

@@ -16,7 +16,7 @@ from engine.errors import LedgerError
 from engine.ledger.contract import Blob, Draft
 from engine.ledger.created import created_entry
 from engine.ledger.merkle_ledger import MerkleLedger
-from engine.ledger.store import DecisionRow, EntryRow, Rows, Standing, node_position
+from engine.ledger.store import DecisionRow, EntryRow, Rows, Wanted, node_position
 from engine.merkle import GENESIS_CHAIN
 from engine.signers.ed25519 import Ed25519Signer
 from tests.ledger.scribe import CREATED_AT, KEY
@@ -67,25 +67,19 @@ class MemoryReader:
     def decisions(self, start: int, stop: int) -> list[DecisionRow]:
         return [row for row in self.rows.decisions if start <= row.leaf_index < stop]
 
-    def last_decision(
-        self, subject_key: str, gate: str, before: int | None = None
-    ) -> tuple[int, str] | None:
-        found = [
-            (row.attempt, row.decision_id)
-            for row in self.rows.decisions
-            if (row.subject_key, row.gate) == (subject_key, gate)
-            and (before is None or row.leaf_index < before)
-        ]
-        return found[-1] if found else None
+    def indexes_of(self, decision_ids: Sequence[str]) -> dict[str, int]:
+        return {name: index for name, index in self._ids() if name in decision_ids}
 
-    def standings(self, rows: Sequence[DecisionRow]) -> list[Standing]:
-        return [
-            (
-                self.last_decision(row.subject_key or "", row.gate or "", row.leaf_index),
-                self.last_decision(row.subject_key or "", row.gate or "", row.leaf_index + 1),
-            )
-            for row in rows
-        ]
+    def last_decisions(self, wanted: Sequence[Wanted]) -> list[tuple[int, str] | None]:
+        answers = []
+        for subject_key, gate, stop in wanted:
+            found = [
+                (row.attempt, row.decision_id)
+                for row in self.rows.decisions
+                if (row.subject_key, row.gate) == (subject_key, gate) and row.leaf_index < stop
+            ]
+            answers.append(found[-1] if found else None)
+        return answers
 
     def checkpoints(self, after: int, most: int) -> list[tuple[int, str]]:
         return sorted(pair for pair in self.notes.items() if pair[0] > after)[:most]

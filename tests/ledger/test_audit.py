@@ -135,7 +135,7 @@ def test_what_was_changed_is_named(folder: Path, statement: str, named: str) -> 
         ("UPDATE decision SET gate = 'spend' WHERE leaf_index = 4", "entry 4: the index does"),
         ("UPDATE decision SET attempt = 9 WHERE leaf_index = 6", "entry 6: the index does not"),
         ("UPDATE decision SET subject_key = 'c' WHERE leaf_index = 4", "entry 4: the index does"),
-        ("DELETE FROM subject_recent WHERE leaf_index = 4", "entry 4: the index does not"),
+        ("DELETE FROM subject_new WHERE leaf_index = 4", "entry 4: the index does not"),
     ],
 )  # fmt: skip
 def test_with_signatures_attempts_are_held_to_the_index_too(

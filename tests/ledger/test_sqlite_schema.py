@@ -19,7 +19,7 @@ HASH = "zeroblob(32)"
 @pytest.fixture
 def connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
     """A plain connection to a ledger of five entries, with SQLite's defaults."""
-    monkeypatch.setattr("engine.ledger.sqlite_store.ENTRIES_PER_MERGE", 5)
+    monkeypatch.setattr("engine.ledger.sqlite_store.ENTRIES_PER_MERGE", (2, 4))
     with closing(open_at(tmp_path)) as ledger:
         blobs = (Blob("input", b"{}"), Blob("policy", b"bundle", "ab" * 32))
         ledger.append([decision(number, blobs=blobs) for number in range(1, 5)])
