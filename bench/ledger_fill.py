@@ -81,7 +81,7 @@ def _template(ledger: Ledger, index: int) -> Template:
         ('"attempt":', str(said["attempt"]), ","),
         ('"decision_id":"', said["decision_id"], '"'),
         ('"ledger":{"id":"', said["ledger"]["id"], '"'),
-        ('"previous":', _quoted(said["previous"]), ","),
+        ('"previous":', _quoted(said["previous"]), ""),
     ):
         start = rest.index(f"{before}{text}{behind}".encode()) + len(before)
         parts.append(rest[:start])

@@ -105,8 +105,13 @@ def hold(
                     runs[f"proof at {name}"].append(proved)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    rows = tuple(_row(runs, f"{what} at {entries:,}", f"{what} at {SMALL:,}") for what in _MEASURED)
+    rows = tuple(_row(runs, *pair) for pair in pairs(entries))
     return Result("ledger scale", rows, runs, {})
+
+
+def pairs(entries: int) -> tuple[tuple[str, str], ...]:
+    """Return what is compared with what: ours, theirs."""
+    return tuple((f"{what} at {entries:,}", f"{what} at {SMALL:,}") for what in _MEASURED)
 
 
 def _fill(

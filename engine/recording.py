@@ -11,7 +11,7 @@ from engine import canonical
 from engine.envelope import open_envelope, seal
 from engine.errors import GovernanceError
 from engine.evidence import Question
-from engine.ledger import Appended, Blob, Draft, Ledger, Place
+from engine.ledger import Appended, Blob, Draft, Ledger, Place, SharedBlob
 from engine.model import DECISION_FAILED_TYPE, DECISION_TYPE, Decision, Json, Subject, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.signers import Signer
@@ -114,7 +114,7 @@ def append(
         LedgerError: Nothing was recorded.
         CommitError: What was appended may or may not be recorded.
     """
-    policy = Blob("policy", _archive(bundle), bundle.digest)
+    policy = SharedBlob("policy", bundle.digest, lambda: _archive(bundle))
     return ledger.append([_draft(record, signer, policy) for record in records])
 
 
@@ -123,7 +123,7 @@ def _archive(bundle: PolicyBundle) -> bytes:
     return bundle.archive()
 
 
-def _draft(record: Unplaced, signer: Signer, policy: Blob) -> Draft:
+def _draft(record: Unplaced, signer: Signer, policy: SharedBlob) -> Draft:
     return Draft(
         decision_id=record.decision_id,
         subject_key=record.subject_key,

@@ -1,6 +1,15 @@
 """The append-only record of decisions: entries, blobs beside them, checkpoints over them."""
 
-from engine.ledger.contract import Appended, Blob, Draft, Ledger, LedgerReport, Place, Signer
+from engine.ledger.contract import (
+    Appended,
+    Blob,
+    Draft,
+    Ledger,
+    LedgerReport,
+    Place,
+    SharedBlob,
+    Signer,
+)
 from engine.ledger.stores import STORES, open_ledger
 
 __all__ = [
@@ -11,6 +20,7 @@ __all__ = [
     "Ledger",
     "LedgerReport",
     "Place",
+    "SharedBlob",
     "Signer",
     "open_ledger",
 ]

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from engine.envelope import MAX_BYTES
 from engine.errors import LedgerError
-from engine.ledger.contract import SHARED_KINDS, Draft, Place
+from engine.ledger.contract import SHARED_KINDS, Draft, Place, SharedBlob
 from engine.ledger.store import (
     MAX_ATTACHMENTS,
     NEWEST,
@@ -74,6 +74,7 @@ class Batch:
         self._view = view
         self._ledger_id = ledger_id
         self._stored = stored
+        self._there: set[tuple[str, str]] = set()
         self._said = _Said()
 
     def add(self, drafts: Sequence[Draft]) -> list[tuple[int, bool]]:
@@ -98,7 +99,7 @@ class Batch:
             last = _first(_asked(draft), said.last, self._said.last, stored.last)
             attempt, previous = last or (0, None)
             place = Place(self._ledger_id, attempt + 1, previous)
-            built.append(_built(draft, place))
+            built.append(_built(draft, place, self._read_missing(draft, built)))
             places.append((index, False))
             if draft.decision_id is not None:
                 said.ids[draft.decision_id] = index
@@ -125,6 +126,23 @@ class Batch:
         found = self._view.last_decisions([Wanted(*each, NEWEST) for each in asked])
         last = {each: one for each, one in zip(asked, found, strict=True) if one is not None}
         return _Said(self._view.indexes_of(ids), last)
+
+    def _read_missing(self, draft: Draft, built: Sequence[_Built]) -> dict[tuple[str, str], bytes]:
+        """Read those shared documents of a draft that neither the ledger nor this batch has."""
+        missing: dict[tuple[str, str], bytes] = {}
+        for blob in draft.blobs:
+            if not isinstance(blob, SharedBlob):
+                continue
+            key = blob.kind, blob.digest
+            if key in self._stored or key in self.rows.shared or key in self._there:
+                continue
+            if any(key in each.shared for each in built):
+                continue
+            if self._view.has_shared_blob(*key):
+                self._there.add(key)
+            else:
+                missing[key] = blob.read()
+        return missing
 
     def _add_rows(self, built: _Built) -> None:
         index, leaf = self.edge.size, leaf_hash(built.entry)
@@ -170,7 +188,7 @@ class _Built(NamedTuple):
     shared: dict[tuple[str, str], bytes]
 
 
-def _built(draft: Draft, place: Place) -> _Built:
+def _built(draft: Draft, place: Place, shared: dict[tuple[str, str], bytes]) -> _Built:
     entry = draft.build(place)
     name = draft.decision_id or "an event"
     if not isinstance(entry, bytes) or not 0 < len(entry) <= MAX_BYTES:
@@ -179,8 +197,9 @@ def _built(draft: Draft, place: Place) -> _Built:
             "documents belong into blobs beside the entry, which has only their digests",
         )
     own: list[tuple[str, str, bytes]] = []
-    shared: dict[tuple[str, str], bytes] = {}
     for blob in draft.blobs:
+        if isinstance(blob, SharedBlob):
+            continue
         if blob.kind in SHARED_KINDS and blob.digest is not None:
             shared[blob.kind, blob.digest] = blob.body
             continue

@@ -65,6 +65,22 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedBlob:
+    """A document of a shared kind that is only read when the ledger has not got it.
+
+    Attributes:
+        kind: One of :data:`SHARED_KINDS`.
+        digest: 64 hex digits, under which it is kept.
+        read: Gives the bytes. Called under the ledger's lock; what it raises reaches the
+            caller of the append, and nothing of the draft is recorded.
+    """
+
+    kind: str
+    digest: str
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """An entry that is still to be signed, because what it says depends on its place.
 
@@ -81,7 +97,7 @@ class Draft:
     subject_key: str | None
     gate: str | None
     build: Callable[[Place], bytes]
-    blobs: tuple[Blob, ...] = ()
+    blobs: tuple[Blob | SharedBlob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,6 +227,12 @@ class SqliteReader:
         row = self._one("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1")
         return (row[0], row[1]) if row else None
 
+    def has_shared_blob(self, kind: str, digest: str) -> bool:
+        """Return whether a shared document is there, without reading it."""
+        return bool(
+            self._one("SELECT 1 FROM shared_blob WHERE kind = ? AND digest = ?", kind, digest)
+        )
+
     def shared_blob(self, kind: str, digest: str) -> bytes | None:
         """Return a shared document."""
         row = self._one("SELECT body FROM shared_blob WHERE kind = ? AND digest = ?", kind, digest)

@@ -130,6 +130,9 @@ class Reader(Protocol):
     def last_checkpoint(self) -> tuple[int, str] | None:
         """Return the newest ``(size, note)``."""
 
+    def has_shared_blob(self, kind: str, digest: str) -> bool:
+        """Return whether a shared document is there, without reading it."""
+
     def shared_blob(self, kind: str, digest: str) -> bytes | None:
         """Return a shared document."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import plans
+from bench import ledger_plans, ledger_scale, plans
 from bench.bars import BARS, Bar, bar_for
 from bench.gates import OURS, THEIRS, VERDICTS
 from bench.scene import Scene
@@ -30,12 +30,16 @@ def test_a_bar_counts_for_its_pair_and_its_size_only(
     assert bar_for(*pair, files, TABLE) == expected
 
 
-def test_every_bar_is_about_a_pair_that_is_measured(tmp_path: Path) -> None:
+def test_every_bar_is_about_a_pair_that_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_plans, "filled", lambda scene, _entries: scene.home)
     (tmp_path / "metrics").mkdir()
     (tmp_path / "metrics" / "m.json").write_text("{}")
     scene = Scene(tmp_path, Path("conftest"), Path("opa"), names=frozenset({"m.json"}))
     everyone = (plans.batch, plans.many, plans.memory, plans.cold, plans.start)
-    contests = (plan(scene) for plan in everyone)
+    contests = (plan(scene) for plan in (*everyone, ledger_plans.verify, ledger_plans.signatures))
     measured = {(pair, contest.files is not None) for contest in contests for pair in contest.pairs}
+    measured |= {(pair, False) for pair in ledger_scale.pairs(ledger_scale.LARGE)}
     measured |= {((f"{OURS}, {word}", f"{THEIRS}, {word}"), False) for word in VERDICTS}
     assert {((bar.ours, bar.theirs), bar.files is not None) for bar in BARS} == measured

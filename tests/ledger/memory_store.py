@@ -87,6 +87,9 @@ class MemoryReader:
     def last_checkpoint(self) -> tuple[int, str] | None:
         return max(self.notes.items(), default=None)
 
+    def has_shared_blob(self, kind: str, digest: str) -> bool:
+        return (kind, digest) in self.rows.shared
+
     def shared_blob(self, kind: str, digest: str) -> bytes | None:
         return self.rows.shared.get((kind, digest))
 

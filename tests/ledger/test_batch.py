@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from engine.errors import LedgerError
-from engine.ledger import Blob, Draft, Place
+from engine.ledger import Blob, Draft, Place, SharedBlob
 from engine.ledger.batch import Batch, Edge
 from engine.merkle import GENESIS_CHAIN, chain_hash, leaf_hash
 from tests.ledger.memory_store import MemoryReader
@@ -15,8 +15,8 @@ from tests.ledger.memory_store import MemoryReader
 ID = "5e" * 16
 
 
-def draft(name: str | None, body: bytes = b"entry", *blobs: Blob, subject: str = "a") -> Draft:
-    return Draft(name, subject, "promotion", lambda _place: body, blobs)
+def draft(name: str | None, body: bytes = b"entry", *blobs: Blob | SharedBlob) -> Draft:
+    return Draft(name, "a", "promotion", lambda _place: body, blobs)
 
 
 @pytest.fixture
@@ -100,3 +100,37 @@ def test_a_decision_without_subject_or_gate_counts_for_nobody(batch: Batch) -> N
         batch.add([Draft(str(len(seen)), subject, gate, build)])
 
     assert seen == [Place(ID, 1, None)] * 4
+
+
+def test_a_shared_document_is_read_only_where_it_is_missing(batch: Batch) -> None:
+    reads: list[str] = []
+
+    def policy(digest: str) -> SharedBlob:
+        def read() -> bytes:
+            reads.append(digest)
+            return digest.encode()
+
+        return SharedBlob("policy", digest, read)
+
+    there = MemoryReader(ID)
+    there.rows.shared["policy", "aa"] = b"aa"
+    batch = Batch(there, Edge(), ID, {("policy", "bb")})
+    batch.add([draft("1", b"entry", policy("aa"), policy("bb"), policy("cc"))])
+    batch.add([draft("2", b"entry", policy("cc")), draft("3", b"entry", policy("dd"))])
+    batch.add([draft("4", b"entry", policy("dd")), draft("5", b"entry", policy("aa"))])
+
+    assert reads == ["cc", "dd"]
+    assert batch.rows.shared == {("policy", "cc"): b"cc", ("policy", "dd"): b"dd"}
+    assert batch.rows.attachments == []
+
+
+def test_a_shared_document_that_cannot_be_read_stops_its_drafts_only(batch: Batch) -> None:
+    def lost() -> bytes:
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        batch.add([draft("1"), draft("2", b"entry", SharedBlob("policy", "aa", lost))])
+    batch.add([draft("2", b"entry", SharedBlob("policy", "aa", lambda: b"aa"))])
+
+    assert [row.decision_id for row in batch.rows.decisions] == ["2"]
+    assert batch.rows.shared == {("policy", "aa"): b"aa"}

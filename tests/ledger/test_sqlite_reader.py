@@ -9,13 +9,49 @@ from pathlib import Path
 import pytest
 
 from engine.errors import LedgerBusyError, LedgerError, VerificationError
+from engine.ledger.sqlite_file import open_reader
 from engine.ledger.sqlite_reader import SqliteReader, explained, subject_hash
+from engine.ledger.store import Wanted
 from tests.ledger.scribe import decision, open_at
 
 
 def test_a_subject_and_a_gate_are_not_one_text() -> None:
     assert subject_hash("a", "b") != subject_hash("b", "a")
     assert -(1 << 63) <= subject_hash("a", "b") < 1 << 63
+
+
+@pytest.mark.parametrize("tiers", [(2, 4), (4, 64), (64, 128)])
+def test_many_are_looked_up_as_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiers: tuple[int, int]
+) -> None:
+    """Whichever tier a subject is in, and where a query ends: more than are asked for at once."""
+    monkeypatch.setattr("engine.ledger.sqlite_store.ENTRIES_PER_MERGE", tiers)
+    monkeypatch.setattr("engine.ledger.sqlite_reader._AT_ONCE", 7)
+    monkeypatch.setattr("engine.ledger.sqlite_reader.subject_hash", lambda *_: 7)
+    monkeypatch.setattr("engine.ledger.sqlite_store.subject_hash", lambda *_: 7)
+    with closing(open_at(tmp_path)) as ledger:
+        for number in range(1, 30):
+            ledger.append([decision(number, "abc"[number % 3], "gh"[number % 2])])
+    reader = open_reader(tmp_path / "ledger.db")
+    rows = reader.decisions(0, 99)
+    wanted = [
+        Wanted(subject, gate, stop) for subject in "abcd" for gate in "gh" for stop in range(0, 31)
+    ]
+
+    def expected(asked: Wanted) -> tuple[int, str] | None:
+        fit = [
+            (row.attempt, row.decision_id)
+            for row in rows
+            if row[2:4] == asked[:2] and row.leaf_index < asked.stop
+        ]
+        return fit[-1] if fit else None
+
+    assert reader.last_decisions(wanted) == [expected(asked) for asked in wanted]
+    assert reader.last_decisions([]) == []
+    ids = [row.decision_id for row in rows]
+    assert reader.indexes_of(["none", *ids, "nor this"]) == {
+        row.decision_id: row.leaf_index for row in rows
+    }
 
 
 # -- SQLite's errors, made by SQLite ---------------------------------------------------------
