@@ -31,6 +31,7 @@ VERBS = {
     ),
     "keys": Verb("engine.cli.keys", "make or list signing keys"),
     "policy": Verb("engine.cli.policy", "build or list policies"),
+    "selftest": Verb("engine.cli.selftest", "try what must not get through on the policies in use"),
     "init": Verb("engine.cli.init", "set up a folder: configuration, profile, key, ledger"),
     "doctor": Verb("engine.cli.doctor", "look at all that a decision needs, say what to do"),
     "completion": Verb("engine.cli.completion", "print the completion script of bash, zsh or fish"),
