@@ -149,9 +149,9 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 def test_a_ledger_of_a_later_format_is_not_guessed_at(tmp_path: Path) -> None:
     written(tmp_path)
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 3")
 
-    with pytest.raises(LedgerError, match="a ledger of format 2; this engine reads format 1"):
+    with pytest.raises(LedgerError, match="a ledger of format 3; this engine reads format 2"):
         open_at(tmp_path)
 
 
