@@ -3,6 +3,7 @@
 import sys
 
 COULD_NOT_DECIDE = 3
+_TO_DO = "a defect of the engine, not a verdict: report this line with what `engine doctor` prints"
 
 
 def main() -> None:
@@ -20,7 +21,7 @@ def main() -> None:
         _say("engine: interrupted; what was printed is recorded")
     except BaseException as error:  # noqa: BLE001  (a crash must never look like a verdict)
         code = COULD_NOT_DECIDE
-        _say(f"engine: could not decide: {type(error).__name__}: {error}")
+        _say(f"engine: could not decide: {type(error).__name__}: {error}\n  {_TO_DO}")
     _leave(code)
 
 

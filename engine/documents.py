@@ -73,7 +73,11 @@ def parse(name: str, data: bytes) -> Document:
         flaw = refused.flaw
         line, column = line_and_column(refused.text, flaw.offset) if refused.text else (0, 0)
         position = Position(name, line, column, flaw.pointer)
-        hint = "is this a binary file?" if data.startswith(_BINARY) else flaw.hint
+        hint = (
+            "a metrics file is JSON or YAML; this one looks binary, so name another"
+            if data.startswith(_BINARY)
+            else flaw.hint
+        )
         raise DocumentError(position, flaw.reason, hint) from None
     return Document(name, data, value, is_yaml)
 
@@ -138,7 +142,7 @@ def _nearest(name: str) -> str:
         beside = [each.name for each in path.parent.iterdir() if not path.exists()]
     except OSError:
         beside = []
-    near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.7)
+    near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.8)
     if near:
         return f"did you mean {str(path.with_name(near[0]))!r}?"
     return "give the path of a file that can be read, seen from the folder you are in"

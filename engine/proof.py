@@ -103,6 +103,11 @@ def parse(data: bytes) -> ProofBundle:
             of an unknown name, given twice, or other than its SHA-256.
     """
     value = read_json(data, "the proof bundle", max_bytes=MAX_BYTES)
+    if isinstance(value, dict) and "mediaType" not in value:
+        refuse(
+            "it is no proof bundle: it has no mediaType",
+            "give the file that `engine decide --export FILE` or `engine export` wrote",
+        )
     value = read_object(value, "the proof bundle", _REQUIRED, _OPTIONAL)
     if value["mediaType"] != MEDIA_TYPE:
         refuse(f"the proof bundle is not of type {MEDIA_TYPE}")

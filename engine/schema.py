@@ -47,9 +47,9 @@ def _worded(error: ValidationError) -> Mismatch:
     return Mismatch(pointer, reason, _advice(schema))
 
 
-def _missing(pointer: str, value: Json, rule: Json, _schema: Json) -> Mismatch:
+def _missing(pointer: str, value: Json, rule: Json, schema: Json) -> Mismatch:
     missing = next(key for key in rule if key not in value)
-    return Mismatch(pointer, f"key {missing!r} is missing", _line_to_add(missing))
+    return Mismatch(pointer, f"key {missing!r} is missing", _line_to_add(missing, schema))
 
 
 def _extra(pointer: str, value: Json, _rule: Json, schema: Json) -> Mismatch:
@@ -69,7 +69,9 @@ def _advice(schema: Json) -> str:
     import json
 
     said = [str(schema["description"])] if "description" in schema else []
-    said += [f"such as {json.dumps(example)}" for example in schema.get("examples", ())[:1]]
+    said += [
+        f"write it such as {json.dumps(example)}" for example in schema.get("examples", ())[:1]
+    ]
     return "\n".join(said)
 
 
@@ -94,7 +96,9 @@ _WORDED = {
 }
 
 
-def _line_to_add(key: str) -> str:
+def _line_to_add(key: str, schema: Json) -> str:
+    import json
+
     if key == "observed_at":
         return (
             "add when the evidence was gathered, such as "
@@ -102,6 +106,9 @@ def _line_to_add(key: str) -> str:
         )
     if key == "subject":
         return 'add what is decided on, such as "subject": {"name": "scoring-model"}'
+    for example in schema.get("examples", ()):
+        if key in example:
+            return f"add it, such as {json.dumps(key)}: {json.dumps(example[key])}"
     return f"add {key!r}"
 
 
