@@ -136,3 +136,20 @@ def test_zsh_offers(tmp_path: Path) -> None:
         cwd=tmp_path, env=environ(tmp_path), capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert done.stdout.split() == ["slo:"], done.stderr
+
+
+def test_a_decision_pays_nothing_for_it(tmp_path: Path) -> None:
+    """Neither the completion nor the doctor nor the questions are imported to decide."""
+    script = (
+        "import sys\n"
+        "from engine.cli import run\n"
+        "code = run(['decide', 'nothing.json'])\n"
+        "spare = {'argcomplete', 'rich', 'yaml', 'engine.cli.completion', 'engine.cli.watch',"
+        " 'engine.cli.doctor', 'engine.cli.asking', 'engine.cli.starter', 'engine.cli.refusals'}\n"
+        "print(code, sorted(spare & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path, env=environ(tmp_path), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "2 []"
