@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from engine.checkpoint import Checkpoint
 from engine.errors import LedgerBusyError, LedgerError, RollbackError, VerificationError
 from engine.ledger.heads import Head
+from engine.ledger.nodes import with_nodes
 from engine.ledger.store import Reader
 from engine.merkle import GENESIS_CHAIN, root
 
@@ -36,7 +39,7 @@ def require_prefix(
         return
     try:
         same = (
-            root(remembered.size, reader.node) == remembered.root
+            with_nodes(reader, partial(root, remembered.size)) == remembered.root
             and reader.chain(remembered.size - 1) == remembered.chain
         )
     except LedgerBusyError:

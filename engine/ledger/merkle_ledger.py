@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from engine.checkpoint import Checkpoint, origin_of, sign
@@ -14,6 +15,7 @@ from engine.ledger.group import Group, Unit, settle
 from engine.ledger.heads import Head, Heads
 from engine.ledger.history import chain_before, require_head, require_prefix
 from engine.ledger.lookup import find, read_appended, read_attachments, require_entry
+from engine.ledger.nodes import with_nodes
 from engine.ledger.store import EntryRow, Reader, Store
 from engine.merkle import Frontier, consistency_proof, inclusion_proof, root
 
@@ -185,7 +187,7 @@ class MerkleLedger:
         size, chain = view.tip()
         if (size, chain) != (self._edge.size, self._edge.chain):
             require_prefix(view, size, self._known(), "what this process has read", self.url)
-            self._edge = Edge(Frontier.load(size, view.node), chain)
+            self._edge = Edge(with_nodes(view, partial(Frontier.load, size)), chain)
         if self._heads is not None:
             head = self._heads.of(self.id)
             if head is not None and head != self._head:
@@ -229,21 +231,21 @@ class MerkleLedger:
     def root(self, size: int) -> bytes:
         """Return the root over the first ``size`` entries."""
         self._require_size(size)
-        return root(size, self._reader.node)
+        return with_nodes(self._reader, partial(root, size))
 
     def proof(self, index: int, size: int) -> list[bytes]:
         """Return the inclusion proof of entry ``index`` in the tree of ``size`` entries."""
         self._require_size(size)
         if not 0 <= index < size:
             raise NotRecordedError(f"entry {index} is not among the first {size} entries")
-        return inclusion_proof(index, size, self._reader.node)
+        return with_nodes(self._reader, partial(inclusion_proof, index, size))
 
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Return the proof that the tree of ``old`` entries begins the tree of ``new``."""
         self._require_size(new)
         if not 0 <= old <= new:
             raise NotRecordedError(f"a tree of {old} entries does not begin one of {new}")
-        return consistency_proof(old, new, self._reader.node)
+        return with_nodes(self._reader, partial(consistency_proof, old, new))
 
     def _require_size(self, size: int) -> None:
         there = self.size()

@@ -152,6 +152,24 @@ class SqliteReader:
             raise LedgerError(f"{self._place}: tree node {level}/{index} is missing", _VERIFY)
         return bytes(row[0])
 
+    def node_set(self, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        """Return the hashes of complete subtrees by ``(level, index)``."""
+        leaves = {index: (0, index) for level, index in wanted if level == 0}
+        above = {node_position(*each): each for each in wanted if each[0]}
+        found: dict[tuple[int, int], bytes] = {}
+        for columns, table, key, places in (
+            ("leaf_index, leaf", "entry", "leaf_index", leaves),
+            ("position, hash", "node", "position", above),
+        ):
+            if places:
+                marks = ", ".join("?" * len(places))
+                query = f"SELECT {columns} FROM {table} WHERE {key} IN ({marks})"  # noqa: S608
+                found.update((places[at], digest) for at, digest in self._all(query, *places))
+        for level, index in wanted:
+            if (level, index) not in found:
+                raise LedgerError(f"{self._place}: tree node {level}/{index} is missing", _VERIFY)
+        return found
+
     def nodes(self, start: int, stop: int) -> list[bytes]:
         """Return the node hashes at positions from ``start`` up to ``stop``, in order."""
         rows = self._all(

@@ -103,6 +103,12 @@ class Reader(Protocol):
     def node(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree, as ``engine.merkle.Node``."""
 
+    def node_set(self, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        """Return the hashes of complete subtrees by ``(level, index)``; LedgerError if one lacks.
+
+        See :func:`engine.ledger.nodes.with_nodes`.
+        """
+
     def nodes(self, start: int, stop: int) -> list[bytes]:
         """Return the node hashes at positions from ``start`` up to ``stop``, in order."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from engine import checkpoint as notes
@@ -16,6 +17,7 @@ from engine.envelope import Envelope, verify_envelope
 from engine.errors import VerificationError
 from engine.ledger.history import chain_before
 from engine.ledger.index_audit import require_indexed
+from engine.ledger.nodes import with_nodes
 from engine.ledger.store import EntryRow, Reader, node_count
 from engine.merkle import Frontier, chain_hash, leaf_hash
 
@@ -97,7 +99,7 @@ class _Walk:
     def __init__(self, reader: Reader, scope: Scope, first: int) -> None:
         is_start = first == scope.start.size
         self._origin = scope.start.origin
-        self._frontier = Frontier.load(first, reader.node)
+        self._frontier = with_nodes(reader, partial(Frontier.load, first))
         self._chain = scope.start.chain if is_start else chain_before(reader, first)
         self.checkpoints = 0
         self.covered = 0

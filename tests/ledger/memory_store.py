@@ -49,6 +49,9 @@ class MemoryReader:
             return self.rows.entries[index].leaf
         return dict(self.rows.nodes)[node_position(level, index)]
 
+    def node_set(self, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        return {each: self.node(*each) for each in wanted}
+
     def nodes(self, start: int, stop: int) -> list[bytes]:
         return [digest for position, digest in self.rows.nodes if start <= position < stop]
 
