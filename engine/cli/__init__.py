@@ -30,7 +30,7 @@ VERBS = {
         "engine.cli.ledger", "verify, list, show, checkpoint, import entries; tables for SQL"
     ),
     "keys": Verb("engine.cli.keys", "make or list signing keys"),
-    "policy": Verb("engine.cli.policy", "build or list policies"),
+    "policy": Verb("engine.cli.policy", "list, start, test or build policies"),
     "selftest": Verb("engine.cli.selftest", "try what must not get through on the policies in use"),
     "init": Verb("engine.cli.init", "set up a folder: configuration, profile, key, ledger"),
     "doctor": Verb("engine.cli.doctor", "look at all that a decision needs, say what to do"),

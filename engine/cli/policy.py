@@ -1,4 +1,4 @@
-"""``engine policy``: compile Rego, or list what a gate asks."""
+"""``engine policy``: start, test, compile Rego, or list what a gate asks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from engine.cli import workspace
 from engine.cli.shell import Shell
 from engine.margins import written
 
-DESCRIPTION = "Build the policy bundle from Rego (needs OPA), or list gates, checks and limits."
+DESCRIPTION = (
+    "List gates, checks and limits; start a policy of your own; test policies as the shipped\n"
+    "ones are tested; build the policy bundle from Rego. Test and build need OPA."
+)
 EXAMPLE = "  engine policy list --gate promotion --profile strict"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
-    parser.add_argument("action", choices=["build", "list"], help="what to do")
+    parser.add_argument("action", choices=list(_ACTIONS), help="what to do")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME|DIR", help="new: name of the domain; test: the folder"
+    )
     workspace.question_arguments(parser)
     workspace.policy_arguments(parser)
     parser.add_argument("--out", metavar="DIR", help="build: where the bundle is written")
@@ -24,8 +30,73 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
-    """Build or list."""
-    return _build(args, shell) if args.action == "build" else _list(args, shell)
+    """Build, list, test or start a policy."""
+    from engine.errors import UsageError
+
+    if args.name is not None and args.action not in ("test", "new"):
+        raise UsageError(f"{args.name!r} means nothing to {args.action}", "give --policies DIR")
+    return _ACTIONS[args.action](args, shell)
+
+
+def _test(args: argparse.Namespace, shell: Shell) -> int:
+    """Test the shipped policies with the folder laid over; 1 when something is missing."""
+    from engine.policy.build import find_opa
+    from engine.policy.testing import examine
+
+    folder = Path(args.name) if args.name else workspace.settings(args, shell).path("policies")
+    good = True
+    for step in examine(folder, find_opa(shell.environ, shell.here)):
+        good = good and not step.wrong
+        word = "WRONG" if step.wrong else "ok"
+        print(f"{word:<6} {step.name:<9} {step.told}".rstrip(), file=shell.stdout, flush=True)
+        for line in (*step.wrong, *([f"hint: {step.hint}"] if step.hint else [])):
+            print(f"         {line}", file=shell.stdout)
+    return 0 if good else 1
+
+
+def _new(args: argparse.Namespace, shell: Shell) -> int:
+    """Write a starter policy into the overlay folder; nothing that is there is replaced."""
+    from engine.cli.starter import starter_policy
+    from engine.errors import UsageError
+
+    if args.name is None:
+        raise UsageError("a name is missing", "engine policy new checkout")
+    config = workspace.settings(args, shell)
+    folder = config.path("policies") or shell.here / "policies"
+    files = _laid_into(folder, starter_policy(args.name), args.name)
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+        print(folder / path, file=shell.stdout)
+    shell.say(
+        f"engine: next: engine policy test {folder}\n"
+        f"  then: engine decide metrics.json --gate {args.name} --policies {folder}"
+    )
+    return 0
+
+
+def _laid_into(folder: Path, files: dict[str, str], name: str) -> dict[str, str]:
+    """``files``, where rows are added to the catalogue and the limits that are there."""
+    from engine.errors import UsageError
+    from engine.policy.bundle import shipped_folder
+    from engine.policy.nodes import read
+
+    laid = {}
+    for path, text in files.items():
+        target = folder / path
+        if not target.exists():
+            laid[path] = text
+            continue
+        if target.suffix == ".rego":
+            raise UsageError(f"{target} is there already", "choose another name, or remove it")
+        rows = text.removeprefix((shipped_folder("policies") / path).read_text("utf-8"))
+        added = f"{target.read_text('utf-8').rstrip()}\n{rows}"
+        top = read(str(target), added.encode()).members()
+        table = top.get("metrics" if "metrics" in top else "checks")
+        if table is None or not any(key.startswith(f"{name}.") for key in table.members()):
+            raise UsageError(f"{target}: no rows can be added at its end", f"add there:\n{rows}")
+        laid[path] = added
+    return laid
 
 
 def _build(args: argparse.Namespace, shell: Shell) -> int:
@@ -75,3 +146,6 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
         )
         print(f"  {name:<32} {limit:<28} {info.title}", file=shell.stdout)
     return 0
+
+
+_ACTIONS = {"build": _build, "list": _list, "new": _new, "test": _test}

@@ -170,7 +170,7 @@ class _Opa:
         self._files = files
 
     def __call__(self, *arguments: str) -> str:
-        done = _run(self._binary, arguments, self.folder)
+        done = run_opa(self._binary, arguments, self.folder)
         if done.returncode != 0:
             words = self._in_the_authors_paths(done.stderr.strip() or done.stdout.strip())
             raise PolicyBuildError(f"opa {arguments[0]}: {words}", _hint(words))
@@ -200,7 +200,14 @@ def _hint(words: str) -> str:
     return ""
 
 
-def _run(binary: Path, arguments: Iterable[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def run_opa(
+    binary: Path, arguments: Iterable[str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run OPA in ``folder`` and return what it said, whatever its exit code.
+
+    Raises:
+        PolicyBuildError: It could not be run, or took longer than two minutes.
+    """
     # No environment: OPA takes flags from OPA_* variables.
     try:
         return subprocess.run(
@@ -229,7 +236,7 @@ def opa_version(binary: Path) -> str:
     Raises:
         PolicyBuildError: It cannot be run, or is not OPA.
     """
-    done = _run(binary, ("version",), Path("/"))
+    done = run_opa(binary, ("version",), Path("/"))
     match = re.match(r"Version: (\S+)\n", done.stdout)
     if done.returncode != 0 or match is None:
         raise PolicyBuildError(f"{binary}: is not OPA", GET_OPA)

@@ -1,0 +1,110 @@
+"""``engine policy new`` and ``engine policy test`` as a policy author would call them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Answer, Engine
+
+
+@pytest.fixture
+def author(engine: Engine, opa: Path) -> Engine:
+    """The command line where OPA is at hand."""
+
+    def call(*argv: str) -> Answer:
+        return engine(*argv, ENGINE_OPA=os.fspath(opa))
+
+    return call
+
+
+def words(answer: Answer) -> dict[str, str]:
+    """What was said of each demand: ``ok`` or ``WRONG``."""
+    rows = [line.split() for line in answer.out.splitlines() if not line.startswith(" ")]
+    return {row[1]: row[0] for row in rows}
+
+
+def test_a_new_policy_passes_at_once_beside_another(author: Engine) -> None:
+    assert author("policy", "new", "checkout").code == 0
+    assert author("policy", "new", "payments").code == 0
+
+    answer = author("policy", "test", "policies")
+
+    assert answer.code == 0, answer.out
+    assert set(words(answer)) == {"check", "format", "tests", "coverage", "build"}
+    for gate in ("checkout", "payments"):
+        held = author("selftest", "--gate", gate, "--policies", "policies")
+        assert (held.code, held.out[:4]) == (0, "held")
+
+
+def test_nothing_that_is_there_is_replaced(author: Engine) -> None:
+    author("policy", "new", "checkout")
+    before = {path: path.read_bytes() for path in Path("policies").rglob("*") if path.is_file()}
+
+    answer = author("policy", "new", "checkout")
+
+    assert answer.code == 2
+    assert "checkout.rego is there already" in answer.err
+    assert before == {p: p.read_bytes() for p in Path("policies").rglob("*") if p.is_file()}
+
+
+def test_rows_are_not_added_where_they_would_mean_something_else(author: Engine) -> None:
+    author("policy", "new", "checkout")
+    catalogue = Path("policies/catalogue/data.yaml")
+    catalogue.write_text("metrics: {}\n")
+
+    answer = author("policy", "new", "payments")
+
+    assert (answer.code, catalogue.read_text()) == (2, "metrics: {}\n")
+    assert not Path("policies/payments").exists()
+
+
+def test_what_is_missing_is_named(author: Engine) -> None:
+    author("policy", "new", "checkout")
+    rego = Path("policies/checkout/checkout.rego")
+    rego.write_text(rego.read_text() + "\n_forgotten := true if { input.forgotten }\n")
+
+    answer = author("policy", "test", "policies")
+
+    assert answer.code == 1
+    assert words(answer) == {
+        "check": "ok", "format": "WRONG", "tests": "ok", "coverage": "WRONG", "build": "ok",
+    }  # fmt: skip
+    row = len(rego.read_text().splitlines())
+    assert f"checkout/checkout.rego:{row}: no test runs this line" in answer.out
+
+
+def test_a_failing_test_is_named(author: Engine) -> None:
+    author("policy", "new", "checkout")
+    test = Path("policies/checkout/checkout_test.rego")
+    test.write_text(test.read_text() + "\ntest_never if 1 == 2\n")
+
+    answer = author("policy", "test", "policies")
+
+    assert (answer.code, words(answer)["tests"]) == (1, "WRONG")
+    row = len(test.read_text().splitlines())
+    assert f"checkout/checkout_test.rego:{row}: test_never" in answer.out
+
+
+def test_rego_that_opa_refuses_is_told_in_its_words(author: Engine) -> None:
+    author("policy", "new", "checkout")
+    Path("policies/checkout/checkout.rego").write_text("package checkout\n\na if b\n")
+
+    answer = author("policy", "test", "policies")
+
+    assert (answer.code, words(answer)["check"]) == (1, "WRONG")
+    assert "checkout/checkout.rego:3: rego_unsafe_var_error" in answer.out
+
+
+def test_without_opa_it_says_where_it_is_looked_for(engine: Engine) -> None:
+    answer = engine("policy", "test")
+
+    assert answer.code == 2
+    assert "ENGINE_OPA" in answer.err
+
+
+@pytest.mark.parametrize("argv", [("list", "x"), ("new",), ("new", "Check-out"), ("test", "none")])
+def test_misuse_is_refused(author: Engine, argv: tuple[str, ...]) -> None:
+    assert author("policy", *argv).code == 2
