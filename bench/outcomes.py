@@ -46,6 +46,8 @@ def of_engine(output: bytes) -> dict[str, Outcome]:
     for line in output.splitlines():
         decision = json.loads(line)
         name = PurePosixPath(decision["file"]).name
+        if decision["verdict"] is None:
+            raise BenchError(f"{name}: the engine could not decide: {decision['error']['message']}")
         if not decision["recorded"]:
             raise BenchError(f"{name}: the engine printed a verdict that it did not record")
         _add(outcomes, name, _judged(decision))

@@ -19,6 +19,9 @@ from engine.schema import first_mismatch
 from engine.times import age_s, is_time
 
 _ID = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+")
+_UNSEEN = re.compile(
+    "[\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]"
+)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _STATUSES = frozenset(("ok", "undefined", "insufficient_data", "invalid_input"))
 _TOP = frozenset(("$schema", "subject", "observed_at", "gate", "profile", "stage", "metrics"))
@@ -146,7 +149,12 @@ def _is_subject(subject: Json) -> bool:
 
 
 def _is_name(value: Json, longest: int = 256) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= longest
+    return isinstance(value, str) and 1 <= len(value) <= longest and _is_visible(value)
+
+
+def _is_visible(text: str) -> bool:
+    """Whether nothing in ``text`` is unseen, or makes what stands around it look otherwise."""
+    return text.isprintable() or _UNSEEN.search(text) is None
 
 
 def _is_time(value: Json) -> bool:
@@ -161,7 +169,7 @@ def _is_value(value: Json) -> bool:
     if type(value) is float or type(value) is int:
         return True
     if isinstance(value, str):
-        return len(value) <= 256
+        return len(value) <= 256 and _is_visible(value)
     if isinstance(value, list):
         return len(value) <= 1000 and all(map(_is_number, value))
     return value is None or isinstance(value, int | float)
@@ -177,7 +185,7 @@ _MEMBERS: dict[str, Callable[[Json], bool]] = {
     "n": lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
     "ci": _is_interval,
     "baseline": _is_number,
-    "unit": lambda value: isinstance(value, str) and len(value) <= 64,
+    "unit": lambda value: isinstance(value, str) and len(value) <= 64 and _is_visible(value),
     "observed_at": _is_time,
     "source": lambda value: _is_name(value, 1024),
 }

@@ -87,12 +87,17 @@ def _pattern(pointer: str, value: Json, rule: Json, schema: Json) -> Mismatch:
     return Mismatch(pointer, f"{_short(value)} is not written as expected", hint)
 
 
+def _not(pointer: str, value: Json, _rule: Json, schema: Json) -> Mismatch:
+    return Mismatch(pointer, f"{_short(value)} is written as it must not be", _advice(schema))
+
+
 _WORDED = {
     "required": _missing,
     "additionalProperties": _extra,
     "type": _type,
     "enum": _enum,
     "pattern": _pattern,
+    "not": _not,
 }
 
 

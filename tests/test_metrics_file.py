@@ -105,6 +105,7 @@ def test_an_unknown_metric_names_the_nearest() -> None:
 
 ODD = st.sampled_from(
     [None, True, 0, -1, 1.5, "", "x", "2026-01-31T12:00:00Z", [], [1], [1, 2], ["a"], {}, "a" * 300,
+     "a\n", "\x1b[31mx", "a\u202eb", "na\u00a0me", "\u00fc",
      {"value": 1}, {"sha256": "ab" * 32}, {"name": "m"}]
 )  # fmt: skip
 
@@ -134,3 +135,19 @@ def _with(key: str, value: Json) -> Json:
     document = copy.deepcopy(DOCUMENT)
     document[key] = value
     return document
+
+
+@pytest.mark.parametrize(
+    "text", ["PROMOTE\n", "\x1b[32mok", "a\u202eb", "\u200e", "a\x85b", "\ufeff"]
+)
+@pytest.mark.parametrize("place", ["name", "version", "unit", "source", "value"])
+def test_a_text_that_looks_like_another_is_refused(text: str, place: str) -> None:
+    """INV-INPUT-4: nobody writes a second line, a colour or a turned text into an answer."""
+    document = copy.deepcopy(DOCUMENT)
+    if place in ("name", "version"):
+        document["subject"][place] = text
+    else:
+        document["metrics"]["x.note"] = {"value": "x", place: text}
+    assert not is_regular(document)
+    with pytest.raises(Refused, match="must not be"):
+        expand(document, CATALOGUE, NOW, SCHEMA)

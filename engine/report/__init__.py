@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Protocol, TypeAlias, cast
 
-from engine.errors import GovernanceError, UsageError, suggest
+from engine.errors import DocumentError, GovernanceError, UsageError, suggest
 from engine.margins import counterfactual, margin_number
 from engine.model import Decision, Json
 
@@ -224,3 +224,17 @@ def behind_place(report: Report) -> dict[str, Json]:
         "waivers": list(decision.waivers),
         "relaxations": list(decision.relaxations),
     }
+
+
+def failure_document(file: str, error: GovernanceError) -> dict[str, Json]:
+    """Return one input that could not be decided on, as json and jsonl of several write it."""
+    told: dict[str, Json] = {
+        "message": error.message,
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+        "reason": None,
+        "position": None,
+    }
+    if isinstance(error, DocumentError):
+        told |= {"reason": error.reason, "position": asdict(error.position)}
+    return {"file": file, "verdict": None, "error": told}

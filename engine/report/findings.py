@@ -26,7 +26,7 @@ _WORDS: dict[str, str] = {
 }
 
 # Line and paragraph separators, controls, and marks that turn the direction of what follows.
-_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _BREAKS = re.compile("[ \t\r\n]+")
 
 

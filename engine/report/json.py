@@ -10,9 +10,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from engine.errors import DocumentError, GovernanceError
+from engine.errors import GovernanceError
 from engine.model import Json
-from engine.report import Location, Manner, Report, Writer, decision_document
+from engine.report import (
+    Location,
+    Manner,
+    Report,
+    Writer,
+    decision_document,
+    failure_document,
+)
 from engine.report.findings import place_of
 
 LOCATES = True
@@ -48,7 +55,7 @@ class JsonWriter:
         """Return an element without a verdict; nothing where one was asked about."""
         if not self._several:
             return ""
-        return self._element({"file": file, "verdict": None, "error": _error(error)})
+        return self._element(failure_document(file, error))
 
     def _element(self, document: Json) -> str:
         comma, self._empty = "" if self._empty else ",", False
@@ -61,19 +68,6 @@ class JsonWriter:
 
 def _location(place: Location | None) -> Json:
     return None if place is None else asdict(place)
-
-
-def _error(error: GovernanceError) -> Json:
-    told: dict[str, Json] = {
-        "message": error.message,
-        "hint": error.hint,
-        "exit_code": error.exit_code,
-        "reason": None,
-        "position": None,
-    }
-    if isinstance(error, DocumentError):
-        told |= {"reason": error.reason, "position": asdict(error.position)}
-    return told
 
 
 def _encoded(document: object) -> str:

@@ -7,19 +7,30 @@ from functools import lru_cache
 
 from engine.errors import GovernanceError
 from engine.model import Json
-from engine.report import Draft, Manner, Report, Writer, before_place, behind_place
+from engine.report import (
+    Draft,
+    Manner,
+    Report,
+    Writer,
+    before_place,
+    behind_place,
+    failure_document,
+)
 
 LOCATES = False
 PROVES = False
 
 
-def writer(manner: Manner) -> Writer:  # noqa: ARG001
+def writer(manner: Manner) -> Writer:
     """Return a new writer."""
-    return LinesWriter()
+    return LinesWriter(manner)
 
 
 class LinesWriter:
     """Writes one line per decision; nothing stands before or behind."""
+
+    def __init__(self, manner: Manner) -> None:
+        self._several = manner.several
 
     def head(self) -> str:
         """Nothing."""
@@ -39,9 +50,9 @@ class LinesWriter:
         """Return the line."""
         return _place(index, checkpoint).join(draft)
 
-    def failed(self, file: str, error: GovernanceError) -> str:  # noqa: ARG002
-        """Nothing: standard error says it."""
-        return ""
+    def failed(self, file: str, error: GovernanceError) -> str:
+        """Return a line without a verdict; nothing where one was asked about."""
+        return _encoded(failure_document(file, error)) + "\n" if self._several else ""
 
     def tail(self) -> str:
         """Nothing."""

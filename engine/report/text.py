@@ -158,13 +158,7 @@ def _besides(report: Report) -> list[str]:
         because.setdefault(report.reasons.get(name, ""), []).append(name)
     lines += [f"  off ({why}): {', '.join(names)}" for why, names in because.items()]
     lines += [f"  must be done: {task['id']} ({task['check']})" for task in decision.obligations]
-    lines += [
-        f"  waiver {use['id']} {use['status']}"
-        + (f" for {use['check']}" if use.get("check") else "")
-        + (f", until {use['expires_at']}" if use.get("expires_at") else "")
-        + (f": {use['reason']}" if use.get("reason") else "")
-        for use in decision.waivers
-    ]
+    lines += [_waiver_line(use) for use in decision.waivers]
     if decision.relaxations:
         lines.append(f"  relaxed by: {', '.join(decision.relaxations)}")
     if decision.recorded:
@@ -177,3 +171,15 @@ def _besides(report: Report) -> list[str]:
     else:
         lines.append("  NOT RECORDED: a dry run; nobody may act on it")
     return lines
+
+
+def _waiver_line(use: Json) -> str:
+    from engine.report.findings import plain
+
+    line = (
+        f"  waiver {use['id']} {use['status']}"
+        + (f" for {use['check']}" if use.get("check") else "")
+        + (f", until {use['expires_at']}" if use.get("expires_at") else "")
+        + (f": {use['reason']}" if use.get("reason") else "")
+    )
+    return "  " + plain(line)  # whoever wrote the policies may have pasted anything into it

@@ -159,6 +159,7 @@ def test_one_bad_file_does_not_lose_the_others(engine: Engine) -> None:
     lines = [json.loads(line) for line in answer.out.splitlines()]
     assert {Path(line["file"]).stem: line["verdict"] for line in lines} == {
         "block": "BLOCK",
+        "broken": None,
         "hold": "HOLD",
         "promote": "PROMOTE",
     }
