@@ -30,7 +30,7 @@ from engine.model import DECISION_TYPE
 from engine.statement import statement
 
 SMALL, LARGE = 1_000, 1_000_000
-PROOFS, WARM_UP = 400, 100
+PROOFS, WARM_UP = 2_000, 200
 APPENDS = max(ENTRIES_PER_MERGE)
 """In these the subject index is rewritten exactly once, at any size."""
 _BODIES = 64
