@@ -18,6 +18,7 @@ from engine.errors import (
 )
 from engine.ledger import STORES, open_ledger
 from engine.ledger.locking import FileLock
+from engine.ledger.sqlite_schema import FORMAT
 from tests.ledger.copies import copied, put_back, written
 from tests.ledger.scribe import (
     CREATED_AT,
@@ -146,12 +147,15 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     assert file.read_bytes() == before
 
 
-def test_a_ledger_of_a_later_format_is_not_guessed_at(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [FORMAT - 1, FORMAT + 1])
+def test_a_ledger_of_another_format_is_not_guessed_at(tmp_path: Path, other: int) -> None:
     written(tmp_path)
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
-        connection.execute("PRAGMA user_version = 3")
+        connection.execute(f"PRAGMA user_version = {other}")
 
-    with pytest.raises(LedgerError, match="a ledger of format 3; this engine reads format 2"):
+    with pytest.raises(
+        LedgerError, match=f"a ledger of format {other}; this engine reads format {FORMAT}"
+    ):
         open_at(tmp_path)
 
 
