@@ -100,7 +100,6 @@ def test_scale_measures_both_ledgers_and_leaves_nothing(
     monkeypatch.setattr(ledger_scale, "SMALL", 20)
     monkeypatch.setattr(ledger_scale, "APPENDS", 300)
     monkeypatch.setattr(ledger_scale, "PROOFS", 5)
-    monkeypatch.setattr(ledger_scale, "WARM_UP", 2)
     said: list[str] = []
     result = ledger_scale.hold(
         made(tmp_path / "key"), tmp_path / "scale", entries=600, rounds=2, say=said.append
