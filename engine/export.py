@@ -11,7 +11,6 @@ from engine.envelope import open_envelope, seal
 from engine.errors import NotRecordedError, VerificationError
 from engine.expectations import subject_of
 from engine.ledger import Blob, Draft, Ledger, Place
-from engine.merkle import leaf_hash
 from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Decision, Json
 from engine.proof import ProofBundle
 from engine.proof import parse as parse_proof
@@ -89,9 +88,7 @@ def export(ledger: Ledger, decision_id: str, *, with_policy: bool = True) -> Pro
     if with_policy:
         attachments["policy"] = ledger.blob("policy", predicate["policy"]["digest"]["sha256"])
     whole = tuple(body for _, body in ledger.entries(0, size)) if ledger.url == RUN_URL else None
-    following = (
-        () if whole else tuple(leaf_hash(body) for _, body in ledger.entries(index + 1, size))
-    )
+    following = () if whole else tuple(ledger.leaves(index + 1, size))
     return ProofBundle(
         entry=entry,
         index=index,

@@ -220,6 +220,9 @@ class Ledger(Protocol):
     def proof(self, index: int, size: int) -> list[bytes]:
         """Return the inclusion proof of entry ``index`` in the tree of ``size`` entries."""
 
+    def leaves(self, start: int, stop: int) -> list[bytes]:
+        """Return the leaf hashes of the entries from ``start`` up to ``stop``, as stored."""
+
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Return the proof that the tree of ``old`` entries begins the tree of ``new``."""
 

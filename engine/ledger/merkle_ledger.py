@@ -240,6 +240,16 @@ class MerkleLedger:
             raise NotRecordedError(f"entry {index} is not among the first {size} entries")
         return with_nodes(self._reader, partial(inclusion_proof, index, size))
 
+    def leaves(self, start: int, stop: int) -> list[bytes]:
+        """Return the leaf hashes of the entries from ``start`` up to ``stop``, as stored."""
+        self._require_size(stop)
+        found: list[bytes] = []
+        for first in range(start, stop, _ROWS_IN_MEMORY):
+            wanted = [(0, index) for index in range(first, min(first + _ROWS_IN_MEMORY, stop))]
+            rows = self._reader.node_set(wanted)
+            found += [rows[each] for each in wanted]
+        return found
+
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Return the proof that the tree of ``old`` entries begins the tree of ``new``."""
         self._require_size(new)

@@ -212,6 +212,17 @@ def test_every_checkpoint_is_consistent_with_every_later_one(ledger: Ledger) -> 
         verify_consistency(old, new, ledger.root(old), ledger.root(new), path)
 
 
+def test_leaves_are_the_hashes_of_the_entries(ledger: Ledger) -> None:
+    ledger.append([decision(number) for number in range(1, 140)])
+    hashes = [leaf_hash(body) for _, body in ledger.entries()]
+
+    assert ledger.leaves(0, 140) == hashes
+    assert ledger.leaves(3, 137) == hashes[3:137]
+    assert ledger.leaves(5, 5) == []
+    with pytest.raises(NotRecordedError):
+        ledger.leaves(0, 141)
+
+
 def test_the_smallest_checkpoint_that_covers_an_entry_is_given(ledger: Ledger) -> None:
     ledger.append([decision(1), decision(2)])
     ledger.append([decision(3)])
