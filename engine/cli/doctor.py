@@ -7,15 +7,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from engine.cli import workspace
-from engine.cli.examinations import (
-    EXAMINATIONS,
-    Finding,
-    Level,
-    World,
-    examined,
-    failed,
-)
+from engine.cli import custody, installation, workspace
+from engine.cli.findings import Examination, Finding, Level, World, examined, failed
 from engine.cli.shell import Shell
 from engine.errors import ConfigError
 
@@ -27,6 +20,19 @@ DESCRIPTION = (
 EXAMPLE = "  engine doctor"
 
 WORST_FIRST = (4, 3, 2, 0)
+EXAMINATIONS: dict[str, Examination] = {
+    "engine": installation.versions,
+    "sqlite": installation.sqlite,
+    "opa": installation.opa,
+    "folder": custody.folder,
+    "key": custody.key,
+    "ledger": custody.ledger,
+    "clock": installation.clock,
+    "disk": custody.place,
+    "policies": installation.policies,
+    "cache": installation.cache,
+}
+"""Everything that is looked at, by the word that its own failure is told under, in order."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -98,6 +98,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     plan = replace(plan, profile=plan.profile or (OWN_PROFILE if plan.metrics else "default"))
     _require_names(plan, bundle)
     document, files = _files(plan, bundle, shell)
+    _require_sound(shell)
     ignoring = _ignoring(shell.here)
     placed = place(files | ignoring, force=args.force, extended=ignoring.keys())
     _tell(placed, shell)
@@ -139,6 +140,19 @@ def _require_names(plan: Plan, bundle: PolicyBundle) -> None:
         )
     elif not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", plan.profile):
         raise UsageError(f"profile {plan.profile!r} is not a name", "such as own or my-service")
+
+
+def _require_sound(shell: Shell) -> None:
+    """Find out before anything is written that a key or a ledger that is there cannot be used."""
+    config = workspace.settings(argparse.Namespace(), shell)
+    if config.folder.exists() and not config.folder.is_dir():
+        raise UsageError(f"{config.folder}: is no folder", "move it away; nothing was written")
+    if workspace.key_path(config).exists() or shell.environ.get("ENGINE_KEY"):
+        workspace.open_signer(config, shell)
+    url = workspace.ledger_url(config)
+    if url != workspace.RUN_LEDGER and Path(url.removeprefix("sqlite:///")).exists():
+        with workspace.open_ledger_to_read(config, shell):
+            pass
 
 
 def _files(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.examinations import loses_rows
+from engine.cli.installation import loses_rows
 from engine.model import Json
 from engine.signers.file import generate
 from tests.cli.conftest import Answer, Engine
@@ -188,6 +188,34 @@ def test_a_clock_before_the_engine_was_installed(
     code, level, says, do = _clock(engine)
     assert (code, level, "before the engine was installed" in says) == (3, "FAIL", True)
     assert "NTP" in do
+
+
+def test_a_kind_of_ledger_that_is_not_known(engine: Engine) -> None:
+    code, level, says, do = told(engine, "ledger", "--ledger", "mongodb://host/ledger")
+    assert (code, level, "mongodb://host/ledger" in says, do != "") == (2, "FAIL", True, True)
+
+
+def test_a_file_in_the_place_of_the_folder(engine: Engine) -> None:
+    Path(".engine").write_text("")
+    assert told(engine, "folder") == (
+        2,
+        "FAIL",
+        f"{Path('.engine').absolute()}: is no folder",
+        "move it away",
+    )
+
+
+def test_a_key_that_is_none_hides_nothing_else(engine: Engine) -> None:
+    answer = engine("doctor", "--format", "json", ENGINE_KEY="secret")
+    assert findings(answer, "key")[-1]["level"] == "FAIL"
+    assert findings(answer, "ledger")[-1]["says"].endswith("none yet")
+
+
+def test_a_ledger_that_leads_to_itself(engine: Engine) -> None:
+    Path(".engine").mkdir()
+    LEDGER.symlink_to("ledger.db")
+    code, level, _, do = told(engine, "ledger")
+    assert (code, level, do != "") == (3, "FAIL", True)
 
 
 # Settings, policies, programs.

@@ -174,6 +174,27 @@ def test_a_folder_that_cannot_be_written_leaves_nothing_half_written(
     assert sorted(map(str, Path().rglob("*"))) == before
 
 
+def test_a_key_that_cannot_be_used_is_told_before_anything_is_written(
+    engine: Engine, metrics: Metrics
+) -> None:
+    metrics()
+    engine("keys", "init")
+    Path(".engine/keys/engine.pem").chmod(0o644)
+    answer = engine("init", "metrics.json")
+    assert (answer.code, "chmod 600" in answer.err) == (2, True)
+    assert sorted(map(str, Path().iterdir())) == [".engine", "metrics.json"]
+
+
+def test_a_file_in_the_place_of_the_folder_is_told_before_anything_is_written(
+    engine: Engine, metrics: Metrics
+) -> None:
+    metrics()
+    Path(".engine").write_text("")
+    answer = engine("init", "metrics.json")
+    assert (answer.code, ".engine: is no folder\n  move it away" in answer.err) == (2, True)
+    assert sorted(map(str, Path().iterdir())) == [".engine", "metrics.json"]
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
