@@ -1,0 +1,135 @@
+"""The GitHub Action: its run-steps, really run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.signers.file import generate
+from tests.ci.steps import Done, bash, github_step, load, resolved
+
+ACTION = load("action.yml")
+INSTALL, DECIDE = ACTION["runs"]["steps"]
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> str:
+    generate(tmp_path / "key.pem")
+    return (tmp_path / "key.pem").read_text()
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    """A job's folder with a good metrics file."""
+    folder = tmp_path / "job"
+    folder.mkdir()
+    write(folder, "promote", "metrics.json")
+    return folder
+
+
+def write(folder: Path, example: str, name: str) -> None:
+    assert bash(f"engine example {example} > '{name}'", folder, {}).returncode == 0
+
+
+def act(folder: Path, **inputs: str) -> tuple[Done, dict[str, str]]:
+    """Run the action with ``inputs``; return the deciding step and the action's outputs."""
+    unknown = inputs.keys() - ACTION["inputs"].keys()
+    assert not unknown
+    given = {name: spec.get("default", "") for name, spec in ACTION["inputs"].items()} | inputs
+    values = {f"inputs.{name}": value for name, value in given.items()}
+    assert github_step(INSTALL, folder, values).code == 0
+    done = github_step(DECIDE, folder, values)
+    said = {f"steps.decide.outputs.{name}": value for name, value in done.outputs.items()}
+    told = {
+        name: resolved(output["value"], {output["value"][4:-3]: "", **said})
+        for name, output in ACTION["outputs"].items()
+    }
+    return done, told
+
+
+def test_promotes_and_gives_verdict_id_and_proof(job: Path, key: str) -> None:
+    done, told = act(job, metrics="metrics.json", key=key, proof="out/proof.json")
+
+    assert done.code == 0, done.err
+    assert (told["verdict"], told["exit-code"], told["proof"]) == ("PROMOTE", "0", "out/proof.json")
+    assert len(told["decision-id"]) == 36
+    assert "PROMOTE" in done.summary
+    proof = json.loads((job / "out" / "proof.json").read_text())
+    assert proof["mediaType"].startswith("application/vnd.governance-engine.proof")
+
+
+def test_a_block_fails_the_step_and_keeps_the_proof(job: Path, key: str) -> None:
+    write(job, "block", "metrics.json")
+
+    done, told = act(job, metrics="metrics.json", key=key)
+
+    assert done.code == 1
+    assert (told["verdict"], told["exit-code"], told["proof"]) == ("BLOCK", "1", "proof.json")
+    assert done.out.count("::error") >= 1
+
+
+def test_every_input_reaches_the_engine(job: Path, key: str) -> None:
+    (job / "model.bin").write_bytes(b"weights")
+    document = json.loads((job / "metrics.json").read_text())
+    del document["subject"]["digest"]
+    (job / "metrics.json").write_text(json.dumps(document))
+    (job / "own" / "waivers").mkdir(parents=True)
+    (job / "own" / "waivers" / "data.yaml").write_text("waivers: []\n")
+
+    done, told = act(
+        job,
+        metrics="metrics.json",
+        gate="privacy",
+        profile="model",
+        stage="production",
+        artifact="model.bin",
+        policies="own",
+        ledger="run:",
+        key=key,
+    )
+
+    assert (done.code, told["verdict"]) == (0, "PROMOTE"), done.err
+    assert "gate `privacy`, profile `model`, stage `production`" in done.summary
+
+
+def test_several_files_are_several_lines(job: Path, key: str) -> None:
+    write(job, "hold", "second one.json")
+
+    done, told = act(job, metrics="metrics.json\nsecond one.json\n", key=key, proof="proofs")
+
+    assert (done.code, told["verdict"], told["decision-id"]) == (5, "HOLD", "")
+    assert len(list((job / "proofs").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["metrics", "gate", "profile", "stage", "artifact", "policies", "ledger", "proof"]
+)
+def test_no_input_is_run_as_a_command(job: Path, key: str, name: str) -> None:
+    inputs = {"metrics": "metrics.json", "key": key}
+    evil = "$(touch owned) `touch owned`; touch owned; \"'"
+
+    done, _ = act(job, **{**inputs, name: evil})
+
+    assert not (job / "owned").exists()
+    assert done.code in (0, 2), done.err
+
+
+def test_a_proof_cannot_name_outputs_of_its_own(job: Path, key: str) -> None:
+    done, told = act(job, metrics="metrics.json", key=key, proof="a\nverdict=PROMOTE")
+
+    assert (done.code, told["verdict"]) == (2, "")
+
+
+def test_without_a_key_nothing_is_decided(job: Path) -> None:
+    done, told = act(job, metrics="metrics.json")
+
+    assert (done.code, told["proof"]) == (2, "")
+    assert "ENGINE_KEY" in done.out + done.err
+
+
+def test_the_key_is_no_part_of_any_command(key: str) -> None:
+    assert "inputs.key" not in DECIDE["run"]
+    assert "GATE_KEY" in DECIDE["env"]
+    assert key

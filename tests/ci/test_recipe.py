@@ -1,0 +1,142 @@
+"""The recipe for disks that are thrown away: two jobs at once, one central ledger."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from engine.signers.file import generate
+from tests.ci.steps import Done, bash, github_step, gitlab_job, load, load_component
+from tests.ci.test_action import DECIDE
+
+WORKFLOW = load("examples/ci/github-workflow.yml")
+GITLAB = load("examples/ci/gitlab-ci.yml")
+SPEC, JOBS = load_component("templates/release-gate.yml")
+(COMPONENT,) = JOBS.values()
+PARTS = ("model", "service")
+MEASURE = """\
+#!/bin/bash
+if [ "$1" = model ]; then engine example promote; else engine example block; fi
+"""
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """A folder with the key of the runs and the key of the central ledger."""
+    for name in ("run", "central"):
+        (tmp_path / name).mkdir()
+        generate(tmp_path / name / "key.pem")
+    return tmp_path
+
+
+def public(folder: Path) -> Path:
+    (found,) = folder.glob("*.pub.pem")
+    return found
+
+
+@pytest.fixture
+def central(keys: Path) -> Callable[[str], Done]:
+    """Run a script on the machine with the durable ledger."""
+    folder = keys / "machine"
+    folder.mkdir()
+    shutil.copy(public(keys / "run"), folder / "release.pub.pem")
+
+    def call(script: str) -> Done:
+        environ = {
+            "ENGINE_LEDGER": str(folder / "ledger.db"),
+            "ENGINE_KEY_FILE": str(keys / "central" / "key.pem"),
+        }
+        done = bash(script, folder, environ)
+        return Done(done.returncode, done.stdout, done.stderr, {}, "")
+
+    return call
+
+
+def gate(part: str, keys: Path) -> int:
+    """One job of the workflow's matrix on a disk of its own; its proof goes to the machine."""
+    folder = keys / f"runner-{part}"
+    folder.mkdir()
+    (folder / "measure").write_text(MEASURE)
+    (folder / "measure").chmod(0o755)
+    steps = {step["name"]: step for step in WORKFLOW["jobs"]["gate"]["steps"] if "name" in step}
+    assert github_step(steps["Measure"], folder, {"matrix.part": part}).code == 0
+    given = {**steps["Ask the gate"]["with"], "key": (keys / "run" / "key.pem").read_text()}
+    names = ("gate", "profile", "stage", "artifact", "policies")
+    values = {f"inputs.{name}": "" for name in names}
+    values |= {"inputs.ledger": "run:", "inputs.proof": "proof.json"}
+    values |= {f"inputs.{name}": value for name, value in given.items()}
+    done = github_step(DECIDE, folder, values)
+    kept = keys / "machine" / "proofs" / f"proof-{part}"
+    kept.mkdir(parents=True)
+    shutil.copy(folder / "proof.json", kept)
+    return done.code
+
+
+def test_two_jobs_import_into_one_ledger_at_once(
+    keys: Path, central: Callable[[str], Done]
+) -> None:
+    """INV-IMPORT-1."""
+    made = central("engine init")
+    assert made.code == 0, made.err
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(gate, PARTS, [keys, keys])) == [0, 1]
+        (recording,) = (
+            step["run"] for step in WORKFLOW["jobs"]["record"]["steps"] if "run" in step
+        )
+        alone = [recording.replace("*/", f"proof-{part}/") for part in PARTS]
+        imported = list(pool.map(central, alone))
+        assert [done.code for done in imported] == [0, 0], [done.err for done in imported]
+        assert all("imported" in done.out for done in imported)
+        again = list(pool.map(central, [recording, recording]))
+
+    assert all(done.code == 0 for done in again)
+    assert all(done.out.count("was here already") == 2 for done in again)
+    assert central("engine ledger verify --signatures").code == 0
+    assert central("engine ledger tables decisions.sqlite").code == 0
+    with closing(sqlite3.connect(keys / "machine" / "decisions.sqlite")) as tables:
+        verdicts = [row[0] for row in tables.execute("SELECT verdict FROM decision")]
+    assert sorted(verdicts) == ["BLOCK", "PROMOTE"]
+
+
+def run_component(folder: Path, key: str, **inputs: str) -> Done:
+    given = {name: spec.get("default", "") for name, spec in SPEC.items()}
+    return gitlab_job(COMPONENT, folder, {**given, **inputs}, ENGINE_KEY=key)
+
+
+def test_the_component_leaves_a_proof_and_a_junit_report(keys: Path) -> None:
+    key = (keys / "run" / "key.pem").read_text()
+    (keys / "metrics").mkdir()
+    assert bash("engine example block > metrics/model.json", keys, {}).returncode == 0
+    given = GITLAB["include"][0]["inputs"]
+    assert given.keys() <= SPEC.keys()
+
+    done = run_component(keys, key, **given)
+
+    assert done.code == 1, done.err
+    assert json.loads((keys / given["proof"]).read_text())["index"] >= 1
+    assert "<testsuite" in (keys / "release-gate.xml").read_text()
+
+
+@pytest.mark.parametrize("name", sorted({*SPEC} - {"job", "stage", "image", "package"}))
+def test_no_input_of_the_component_is_run_as_a_command(keys: Path, name: str) -> None:
+    key = (keys / "run" / "key.pem").read_text()
+    assert bash("engine example promote > metrics.json", keys, {}).returncode == 0
+    evil = "$(touch owned) `touch owned`; touch owned; \"'"
+
+    done = run_component(keys, key, **{"metrics": "metrics.json", name: evil})
+
+    assert not (keys / "owned").exists()
+    assert done.code in (0, 2), done.err
+
+
+def test_the_gitlab_example_records_as_the_workflow_does() -> None:
+    (recording,) = GITLAB["record"]["script"]
+    (step,) = (step["run"] for step in WORKFLOW["jobs"]["record"]["steps"] if "run" in step)
+    assert recording == step.strip()
