@@ -3,6 +3,18 @@ package lib.check
 # The answer where a comparison did not pass outright.
 _result(id, metric_id, operator, limit) := {
 	"id": id,
+	"status": "unknown",
+	"severity": severity,
+	"operator": operator,
+	"observed": null,
+	"limit": limit,
+	"waived_by": null,
+} if {
+	# What was not measured needs no comparing; most of what does not pass is that.
+	not input.metrics[metric_id]
+	severity := {"block": "block", "warn": "warn"}[_rows[id].severity]
+} else := {
+	"id": id,
 	"status": _status(id, metric_id, operator, limit),
 	"severity": _severity(id),
 	"operator": operator,
