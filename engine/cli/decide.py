@@ -113,7 +113,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     gc.set_threshold(100_000)
     with ExitStack() as stack:
         if jobs > 1:
-            judged = stack.enter_context(Workers(jobs, judge.open)).judged(groups)
+            judged = stack.enter_context(Workers(jobs, judge.open, groups)).judged()
         else:
             judge.open()
             stack.callback(judge.close)

@@ -8,29 +8,26 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
-from engine.errors import PolicyError
+from engine.errors import GovernanceError, PolicyError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
     from types import TracebackType
 
-Result = TypeVar("Result")
-Judge = Callable[[list[str]], Result]
+Judge: TypeAlias = Callable[[list[str]], object]
 """Files of one decision in, what became of them out."""
+Judged: TypeAlias = tuple[list[str], object]
 
-CHUNK = 32
-AHEAD = 4
-"""Chunks per worker that may wait, so that memory does not grow with the number of files."""
+CHUNK = 24
+"""Decisions that cross at once: some 30 kB each, so that they fit into the pipe."""
+PIPE_BYTES = 1 << 20
+"""How far a worker may be ahead; memory does not grow with the number of files."""
 WORTH_IT = 400
 """From so many files on, a second process saves more than it costs to start."""
-
-_open_judge: Callable[[], Judge[object]] | None = None
-_judge: Judge[object] | None = None
 
 
 def worth(files: int) -> int:
@@ -43,22 +40,33 @@ def worth(files: int) -> int:
 class Workers:
     """Processes that judge. Start them before any thread: they are forks of this process.
 
+    Of n workers each has every nth chunk of the files, and writes what became of it into a pipe
+    of its own; the pipes are read in turn, so the order of the files is kept.
+
     Args:
         count: How many.
         open_judge: Called once in each worker; returns what judges.
+        groups: The files of each decision.
     """
 
-    def __init__(self, count: int, open_judge: Callable[[], Judge[object]]) -> None:
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor
+    def __init__(
+        self, count: int, open_judge: Callable[[], Judge], groups: Sequence[list[str]]
+    ) -> None:
+        from multiprocessing import get_context
 
-        global _open_judge  # noqa: PLW0603  (a fork inherits it; nothing has to be pickled)
-        _open_judge = open_judge
-        self._count = count
-        self._pool = ProcessPoolExecutor(
-            count, mp_context=multiprocessing.get_context("fork"), initializer=_begin
-        )
-        self._pool.submit(int)  # forks all of them, here and now; they set up while we go on
+        context = get_context("fork")
+        self._chunks = -(-len(groups) // CHUNK)
+        self._pipes: list[Connection] = []
+        self._processes: list[BaseProcess] = []
+        for number in range(min(count, self._chunks)):
+            here, there = context.Pipe(duplex=False)
+            _widen(there)
+            chunks = [groups[at : at + CHUNK] for at in range(0, len(groups), CHUNK)][number::count]
+            process = context.Process(target=_work, args=(there, open_judge, chunks), daemon=True)
+            process.start()
+            there.close()
+            self._pipes.append(here)
+            self._processes.append(process)
 
     def __enter__(self) -> Workers:
         return self
@@ -69,53 +77,62 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pipe, process in zip(self._pipes, self._processes, strict=True):
+            pipe.close()
+            process.kill()
+            process.join()
 
-    def judged(self, groups: Iterable[list[str]]) -> Iterator[tuple[list[str], object]]:
+    def judged(self) -> Iterator[Judged]:
         """Yield each group of files with what became of it, in order.
 
         Raises:
             PolicyError: A worker was lost, and with it what it was judging.
+            GovernanceError: A worker could not be set up.
         """
-        from concurrent.futures.process import BrokenProcessPool
+        for number in range(self._chunks):
+            yield from self._read(number % len(self._pipes))
 
-        chunks = _chunks(groups)
-        waiting: deque[Future[list[tuple[list[str], object]]]] = deque()
+    def _read(self, number: int) -> list[Judged]:
         try:
-            for chunk in chunks:
-                waiting.append(self._pool.submit(_work, chunk))
-                if len(waiting) >= AHEAD * self._count:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        except BrokenProcessPool:
+            said = self._pipes[number].recv()
+        except (EOFError, OSError):  # nobody else holds the other end
             raise PolicyError(
                 "a worker process was lost while it judged",
                 "was it killed, or out of memory? what was printed is recorded",
             ) from None
+        if isinstance(said, GovernanceError):
+            raise said
+        judged: list[Judged] = said
+        return judged
 
 
-def _chunks(groups: Iterable[list[str]]) -> Iterator[Sequence[list[str]]]:
-    rest = iter(groups)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
+def _widen(pipe: Connection) -> None:
+    """Let ``pipe`` hold a whole chunk, where the system allows it."""
+    import fcntl
+    from contextlib import suppress
+
+    with suppress(OSError, AttributeError):
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
-def _begin() -> None:
-    """Make a fresh fork a worker: it leaves interrupts to the parent and does not outlive it."""
+def _work(pipe: Connection, open_judge: Callable[[], Judge], chunks: list[list[list[str]]]) -> None:
+    """Judge in a fresh fork: it leaves interrupts to the parent and does not outlive it."""
     import ctypes
+    from contextlib import suppress
 
-    global _judge  # noqa: PLW0603
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if hasattr(ctypes.CDLL(None), "prctl"):
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-    if _open_judge is not None:
-        _judge = _open_judge()
-
-
-def _work(chunk: Sequence[list[str]]) -> list[tuple[list[str], object]]:
-    if _judge is None:
-        raise PolicyError("a worker process was not set up")
-    return [(names, _judge(names)) for names in chunk]
+    with suppress(BrokenPipeError):  # the parent has stopped reading
+        try:
+            judge = open_judge()
+            for chunk in chunks:
+                pipe.send([(names, judge(names)) for names in chunk])
+        except GovernanceError as error:
+            pipe.send(error)
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing was decided
+            pipe.send(PolicyError(f"a worker process failed: {type(error).__name__}: {error}"))

@@ -9,35 +9,39 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.workers import CHUNK, WORTH_IT, Workers, worth
+from engine.cli.workers import CHUNK, WORTH_IT, Judge, Workers, worth
 from engine.errors import DocumentError, PolicyError, Position
 from tests.cli.conftest import Engine
 
 
-def _echo() -> object:
+def _echo() -> Judge:
     return lambda names: (os.getpid(), names)
 
 
-def _refuse() -> object:
+def _refuse() -> Judge:
     return lambda names: DocumentError(Position(names[0], 3, 4, "/a"), "is wrong", "mend it")
 
 
-def _die() -> object:
+def _die() -> Judge:
     return lambda _names: os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _not_opened() -> Judge:
+    raise PolicyError("no such module")
 
 
 def test_the_order_of_the_files_is_kept() -> None:
     groups = [[str(number)] for number in range(20 * CHUNK + 7)]
-    with Workers(2, _echo) as workers:  # type: ignore[arg-type]
-        judged = list(workers.judged(groups))
+    with Workers(2, _echo, groups) as workers:
+        judged = list(workers.judged())
     assert [names for names, _ in judged] == groups
     pids = {outcome[0] for _, outcome in judged}  # type: ignore[index]
     assert os.getpid() not in pids
 
 
 def test_an_error_crosses_whole() -> None:
-    with Workers(1, _refuse) as workers:  # type: ignore[arg-type]
-        ((_, error),) = workers.judged([["m.json"]])
+    with Workers(1, _refuse, [["m.json"]]) as workers:
+        ((_, error),) = workers.judged()
     assert isinstance(error, DocumentError)
     assert (str(error), error.exit_code, error.position.line) == (
         "m.json:3:4: /a: is wrong\nmend it",
@@ -48,8 +52,39 @@ def test_an_error_crosses_whole() -> None:
 
 def test_a_worker_that_dies_is_an_error_and_no_verdict() -> None:
     """INV-EVAL-3: what was being judged is lost, and says so."""
-    with Workers(2, _die) as workers, pytest.raises(PolicyError, match="worker process was lost"):  # type: ignore[arg-type]
-        list(workers.judged([["m.json"]]))
+    lost = pytest.raises(PolicyError, match="worker process was lost")
+    with Workers(2, _die, [["m.json"]] * 3 * CHUNK) as workers, lost:
+        list(workers.judged())
+
+
+def test_a_worker_that_cannot_be_set_up_says_why() -> None:
+    refused = pytest.raises(PolicyError, match="no such module")
+    with Workers(2, _not_opened, [["m.json"]]) as workers, refused:
+        list(workers.judged())
+
+
+def test_a_bug_in_a_worker_is_an_error_and_no_verdict() -> None:
+    refused = pytest.raises(PolicyError, match="failed: ZeroDivisionError")
+    with Workers(2, lambda: lambda _names: 1 // 0, [["m.json"]]) as workers, refused:
+        list(workers.judged())
+
+
+def test_more_than_a_pipe_holds_waits_and_is_whole() -> None:
+    groups = [[str(number)] for number in range(6 * CHUNK)]
+    with Workers(2, lambda: lambda names: names[0] * 100_000, groups) as workers:
+        judged = list(workers.judged())
+    assert [(names, len(said)) for names, said in judged] == [  # type: ignore[arg-type]
+        ([name], len(name) * 100_000) for (name,) in groups
+    ]
+
+
+def test_leaving_early_leaves_no_process_behind() -> None:
+    groups = [[str(number)] for number in range(40 * CHUNK)]
+    with Workers(2, _echo, groups) as workers:
+        pids = {next(iter(workers.judged()))[1][0]}  # type: ignore[index]
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
 
 
 def test_few_files_are_judged_in_this_process() -> None:

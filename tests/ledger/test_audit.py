@@ -39,7 +39,9 @@ def behind_its_back(folder: Path) -> Iterator[sqlite3.Connection]:
         triggers = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
         for (name,) in triggers.fetchall():
             connection.execute(f"DROP TRIGGER {name}")
-        connection.create_function("flip", 1, lambda data: data[:9] + bytes([data[9] ^ 1]) + data[10:])
+        connection.create_function(
+            "flip", 1, lambda data: data[:9] + bytes([data[9] ^ 1]) + data[10:]
+        )
         yield connection
         connection.commit()
 
