@@ -67,13 +67,14 @@ def test_many_documents_are_answered_as_by_the_public_call(
 def test_a_call_that_answers_otherwise_is_not_used_again(
     many: WasmEvaluator, inputs: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """INV-EVAL-2: an evaluator that differs has no say."""
     asked: list[int] = []
 
     def lies(*_: object) -> object:
-        return lambda *numbers: (
-            asked.append(numbers[4]) or numbers[3]
-        )  # the document, not an answer
+        def call(*numbers: int) -> int:
+            asked.append(numbers[4])
+            return numbers[3]  # where the document is, which is no answer
+
+        return call
 
     monkeypatch.setattr(wasm, "direct_call", lies)
     first = many.answer("promotion", inputs[0])
