@@ -29,6 +29,8 @@ from engine.times import write_time
 from engine.verdict import recompute_status, recompute_verdict
 
 _OF_ROW = ("max_age_s", "min_n", "compare", "in_production")
+_BLOCK, _FAIL = Severity.BLOCK, Status.FAIL
+_PASSING = (Status.PASS, Status.EXEMPT)
 _OF_METRIC = ("n", "ci", "baseline", "observed_at", "age_s")
 
 
@@ -207,15 +209,14 @@ def reason(
     verdict: Verdict, checks: Sequence[Json], relaxations: Sequence[str], tolerated: Sequence[str]
 ) -> str:
     """Return one sentence on what decided."""
-    asked = [check for check in checks if check["severity"] == Severity.BLOCK]
-    failed = [c["id"] for c in asked if c["status"] == Status.FAIL and c["waived_by"] is None]
+    asked = [check for check in checks if check["severity"] == _BLOCK]
+    failed = [c["id"] for c in asked if c["status"] == _FAIL and c["waived_by"] is None]
     if failed:
         return f"{len(failed)} of {len(asked)} blocking checks failed: {_listed(failed)}"
-    passing = (Status.PASS, Status.EXEMPT)
     lacking = [
         f"{c['id']} ({c['status']})"
         for c in asked
-        if c["status"] not in passing and c["waived_by"] is None
+        if c["status"] not in _PASSING and c["waived_by"] is None
     ]
     if lacking:
         return f"not enough evidence on {len(lacking)} of {len(asked)} blocking checks: " + _listed(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
 
-from engine.model import Json, Status
+from engine.model import Json
 
 
 def written(value: Json) -> str:
@@ -40,33 +38,44 @@ def margin(check: Json) -> str | None:
 
 def margin_number(check: Json) -> int | float | None:
     """Return :func:`margin` as a number: the double nearest to the exact distance."""
-    observed, limit = check["observed"], check["limit"]
-    side = _SIDES.get(check["operator"])
-    if side is None:
+    observed, limit, side = check["observed"], check["limit"], _SIDES.get(check["operator"])
+    if side is None or type(observed) not in _NUMBERS or type(limit) not in _NUMBERS:
         return None
-    if type(observed) is int and type(limit) is int:
-        return int(side(limit - observed))
-    if not (_is_number(observed) and _is_number(limit)):
-        return None
-    room = side(Decimal(repr(limit)) - Decimal(repr(observed)))
-    number = float(room)
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+    if type(observed) is type(limit) is int:
+        whole: int = limit - observed
+        return whole * side if side else -abs(whole)
+    if (quick := _in_billionths(observed, limit)) is not None:
+        room = quick / 1e9
+    else:
+        room = float(Decimal(repr(limit)) - Decimal(repr(observed)))
+    room = room * side if side else -abs(room)
+    return int(room) if room.is_integer() and abs(room) < 2**53 else room
 
 
-_SIDES: Mapping[str, Callable[[Any], Any]] = {
-    "<=": lambda room: room,
-    "<": lambda room: room,
-    ">=": lambda room: -room,
-    ">": lambda room: -room,
-    "==": lambda room: -abs(room),
-}
-"""Which way from the limit there is room, by operator."""
+_NUMBERS = frozenset((int, float))
+_SIDES = {"<=": 1, "<": 1, ">=": -1, ">": -1, "==": 0}
+"""Which way from the limit there is room, by operator; 0 is neither."""
+
+
+def _in_billionths(observed: float, limit: float) -> int | None:
+    """The exact distance in units of 1e-9, where both are whole numbers of them and small.
+
+    A decimal of at most fifteen digits is what the nearest double of it writes; so a number that
+    comes back from its billionths has no more than those.
+    """
+    if not (-1e5 < observed < 1e5 and -1e5 < limit < 1e5):
+        return None
+    one, other = round(observed * 1e9), round(limit * 1e9)
+    return other - one if one / 1e9 == observed and other / 1e9 == limit else None
 
 
 @lru_cache(maxsize=4096)
 def _distance(operator: str, observed: float, limit: float) -> str | None:
     side = _SIDES.get(operator)
-    return None if side is None else _plain(side(Decimal(repr(limit)) - Decimal(repr(observed))))
+    if side is None:
+        return None
+    room = Decimal(repr(limit)) - Decimal(repr(observed))
+    return _plain(room * side if side else -abs(room))
 
 
 def counterfactual(check: Json) -> str | None:
@@ -81,16 +90,16 @@ def counterfactual(check: Json) -> str | None:
         return said
     metric = check["metric"]
     match check["status"]:
-        case Status.PASS | Status.EXEMPT | Status.OFF:
+        case "pass" | "exempt" | "off":
             return None
-        case Status.UNKNOWN:
+        case "unknown":
             return _when_unknown(check, metric)
-        case Status.STALE:
+        case "stale":
             return (
                 f"passes when {metric} is measured again: it is {check['age_s']} s old, "
                 f"at most {check['max_age_s']} s is accepted"
             )
-        case Status.INSUFFICIENT:
+        case "insufficient":
             return _when_insufficient(check, metric)
     return f"passes when {_wanted(check)}; now {written(check['observed'])}"
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from engine import canonical
 from engine.envelope import open_envelope, seal
@@ -19,8 +19,7 @@ from engine.statement import statement, statement_around
 from engine.times import write_time
 
 
-@dataclass(frozen=True, slots=True)
-class Unplaced:
+class Unplaced(NamedTuple):
     """What recording a judgement takes: its statement, but for its place in the ledger.
 
     Only texts and bytes, so that it crosses from a worker process cheaply.

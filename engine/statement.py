@@ -38,8 +38,8 @@ def statement_around(
 
     Its members are written in their order: ``_type``, predicate, predicateType, subject.
     """
-    kind = canonical.encode(predicate_type)
-    about = canonical.encode([dict(each) for each in subject])
+    kind = canonical.encode_read(predicate_type)
+    about = canonical.encode_read([dict(each) for each in subject])
     return b'{"_type":"%b","predicate":%b,"predicateType":%b,"subject":%b}' % (
         STATEMENT_TYPE.encode(),
         predicate,

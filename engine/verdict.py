@@ -21,6 +21,16 @@ ACCESS_RULE = "access/v1"
 OLDEST_FUTURE_S = -300
 """Clocks of two machines may differ by this much before a time is in the future."""
 
+# Names of this module: looking a member up in its class costs more than comparing it.
+_PASS = Status.PASS
+_FAIL = Status.FAIL
+_UNKNOWN = Status.UNKNOWN
+_STALE = Status.STALE
+_INSUFFICIENT = Status.INSUFFICIENT
+_EXEMPT = Status.EXEMPT
+_OFF = Status.OFF
+_NOT_BLOCKING = (Severity.WARN, Severity.OFF)
+
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
     "<": operator.lt,
@@ -28,7 +38,7 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
 }
 _NO_METRICS: Mapping[str, Json] = {}
-_RELEASING = (Status.PASS, Status.EXEMPT)
+_RELEASING = (_PASS, _EXEMPT)
 
 
 def recompute_status(
@@ -45,25 +55,25 @@ def recompute_status(
     """
     get = check.get
     if get("severity") == "off":
-        return Status.OFF
+        return _OFF
     kind = get("kind", "limit")
     if kind == "attestation":
-        return Status.PASS if get("observed") is get("limit") is True else Status.UNKNOWN
+        return _PASS if get("observed") is get("limit") is True else _UNKNOWN
     if "unless" in check and _exempts(check, metrics):
-        return Status.EXEMPT
+        return _EXEMPT
     if get("metric_status") == "insufficient_data":
-        return Status.INSUFFICIENT
+        return _INSUFFICIENT
     if get("metric_status") != "ok" or not _is_current(get("age_s")):
-        return Status.UNKNOWN
-    outcome = _outcome(kind, check) if _is_number(get("max_age_s")) else Status.UNKNOWN
-    return outcome if outcome is Status.UNKNOWN else _if_usable(outcome, check)
+        return _UNKNOWN
+    outcome = _outcome(kind, check) if _is_number(get("max_age_s")) else _UNKNOWN
+    return outcome if outcome is _UNKNOWN else _if_usable(outcome, check)
 
 
 def _if_usable(outcome: Status, check: Mapping[str, Json]) -> Status:
     """``outcome``, unless the evidence behind it is too old or too little."""
     if check["age_s"] > check["max_age_s"]:
-        return Status.STALE
-    return outcome if _is_enough(check.get("n", 0), check.get("min_n")) else Status.INSUFFICIENT
+        return _STALE
+    return outcome if _is_enough(check.get("n", 0), check.get("min_n")) else _INSUFFICIENT
 
 
 def _is_number(value: Json) -> bool:
@@ -97,10 +107,10 @@ def _outcome(kind: Json, check: Mapping[str, Json]) -> Status:
     if kind == "series":
         return _series(check.get("observed"), check.get("limit"), sign)
     if kind not in ("limit", "evidence", "baseline") or not isinstance(sign, str):
-        return Status.UNKNOWN
+        return _UNKNOWN
     outcome = _equality(check) if sign == "==" else _order(sign, check)
-    if kind == "evidence" and outcome is Status.FAIL:
-        return Status.INSUFFICIENT
+    if kind == "evidence" and outcome is _FAIL:
+        return _INSUFFICIENT
     return outcome
 
 
@@ -112,47 +122,47 @@ def _equality(check: Mapping[str, Json]) -> Status:
     else:
         comparable = type(limit) in (bool, str) and type(observed) is type(limit)
     if not comparable:
-        return Status.UNKNOWN
-    return Status.PASS if observed == limit else Status.FAIL
+        return _UNKNOWN
+    return _PASS if observed == limit else _FAIL
 
 
 def _order(sign: str, check: Mapping[str, Json]) -> Status:
     observed, limit = check.get("observed"), check.get("limit")
     holds = _ORDER.get(sign)
     if holds is None or not _is_number(observed) or not _is_number(limit):
-        return Status.UNKNOWN
+        return _UNKNOWN
     compare = check.get("compare", "value")
     if compare == "value":
-        return Status.PASS if holds(observed, limit) else Status.FAIL
-    return _interval(sign, check.get("ci"), limit) if compare == "ci" else Status.UNKNOWN
+        return _PASS if holds(observed, limit) else _FAIL
+    return _interval(sign, check.get("ci"), limit) if compare == "ci" else _UNKNOWN
 
 
 def _interval(sign: str, ci: Json, limit: Json) -> Status:
     """The whole interval within the limit passes, the whole past it fails."""
     if not isinstance(ci, list) or len(ci) != 2 or not all(map(_is_number, ci)) or ci[0] > ci[1]:
-        return Status.INSUFFICIENT
+        return _INSUFFICIENT
     holds = _ORDER[sign]
     best, worst = ci if sign in ("<=", "<") else ci[::-1]
     if holds(worst, limit):
-        return Status.PASS
-    return Status.INSUFFICIENT if holds(best, limit) else Status.FAIL
+        return _PASS
+    return _INSUFFICIENT if holds(best, limit) else _FAIL
 
 
 def _series(values: Json, limit: Json, sign: Json) -> Status:
     """Two values in a row at the limit or past it trip; two in a row below it clear."""
     if sign != "quiet" or not isinstance(values, list) or not _is_number(limit):
-        return Status.UNKNOWN
+        return _UNKNOWN
     if not all(map(_is_number, values)):
-        return Status.UNKNOWN
+        return _UNKNOWN
     if len(values) < 2:
-        return Status.INSUFFICIENT
+        return _INSUFFICIENT
     tripped = False
     for before, after in pairwise(values):
         if before >= limit and after >= limit:
             tripped = True
         elif before < limit and after < limit:
             tripped = False
-    return Status.FAIL if tripped else Status.PASS
+    return _FAIL if tripped else _PASS
 
 
 def recompute_verdict(
@@ -174,9 +184,7 @@ def recompute_verdict(
 
     Source: spec/predicate-v1.md section 6.
     """
-    blocking = [
-        check for check in checks if check.get("severity") not in (Severity.WARN, Severity.OFF)
-    ]
+    blocking = [check for check in checks if check.get("severity") not in _NOT_BLOCKING]
     intolerable = any(name not in tolerated for name in relaxations)
     if rule == RELEASE_RULE:
         return _release(blocking, stage, intolerable)
@@ -189,11 +197,11 @@ def _release(blocking: list[Mapping[str, Json]], stage: str, intolerable: bool) 
     passes = lacks = fails = False
     for check in blocking:
         status = check.get("status")
-        if status == Status.PASS:
+        if status == _PASS:
             passes = True
         if status in _RELEASING or _is_waived(check):
             continue
-        if status != Status.FAIL:
+        if status != _FAIL:
             lacks = True
         elif stage == Stage.PRODUCTION and check.get("in_production") == "rollback":
             return Verdict.ROLLBACK
@@ -210,13 +218,13 @@ def _access(blocking: list[Mapping[str, Json]], intolerable: bool) -> Verdict:
     passes = False
     for check in blocking:
         status = check.get("status")
-        if status == Status.PASS:
+        if status == _PASS:
             passes = True
-        elif status != Status.EXEMPT and not _is_waived(check):
+        elif status != _EXEMPT and not _is_waived(check):
             return Verdict.DENY
     return Verdict.ALLOW if passes and not intolerable else Verdict.DENY
 
 
 def _is_waived(check: Mapping[str, Json]) -> bool:
     """A waiver covers a failure; missing evidence cannot be waived."""
-    return check.get("waived_by") is not None and check.get("status") == Status.FAIL
+    return check.get("waived_by") is not None and check.get("status") == _FAIL

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.cli import workspace
 from engine.cli.printer import Printer
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from engine.recording import Unplaced
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """A verdict, and what it takes to record and to tell it; crosses from a worker process.
 
     Attributes:

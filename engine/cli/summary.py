@@ -10,6 +10,7 @@ from engine.model import Json, Severity, Status
 
 _QUIET = (Status.PASS, Status.EXEMPT, Status.OFF)
 _AGAINST = (Status.FAIL, Status.UNKNOWN, Status.STALE, Status.INSUFFICIENT)
+_BLOCK = Severity.BLOCK
 _LONGEST = 12
 
 
@@ -65,7 +66,7 @@ def standing_against(checks: Sequence[Json]) -> tuple[tuple[str, str], ...]:
     return tuple(
         (check["id"], check["status"])
         for check in checks
-        if check["severity"] == Severity.BLOCK
+        if check["severity"] == _BLOCK
         and check["waived_by"] is None
         and check["status"] not in _QUIET
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Set
+from functools import lru_cache
 from operator import itemgetter
 from typing import TypeGuard
 
@@ -94,11 +95,25 @@ def _is_check(entry: Json) -> bool:
     return (
         isinstance(entry, dict)
         and entry.keys() == _CHECK
-        and isinstance(entry["id"], str)
-        and _is_in(entry["status"], _STATUSES)
-        and _is_in(entry["severity"], _SEVERITIES)
-        and _is_in(entry["operator"], _OPERATORS)
+        and _are_words(entry["id"], entry["status"], entry["severity"], entry["operator"])
         and (entry["waived_by"] is None or isinstance(entry["waived_by"], str))
+    )
+
+
+def _are_words(name: Json, status: Json, severity: Json, operator: Json) -> bool:
+    try:
+        return _known(name, status, severity, operator)
+    except TypeError:  # a list or an object is no word
+        return False
+
+
+@lru_cache(maxsize=8192)
+def _known(name: Json, status: Json, severity: Json, operator: Json) -> bool:
+    return (
+        isinstance(name, str)
+        and _is_in(status, _STATUSES)
+        and _is_in(severity, _SEVERITIES)
+        and _is_in(operator, _OPERATORS)
     )
 
 
