@@ -25,6 +25,7 @@ class Screen:
     def __init__(self, shell: Shell, total: int, *, several: bool) -> None:
         self._shell = shell
         self._total = total
+        self._for_people = shell.stdout.isatty()
         self._shown = several and shell.stderr.isatty()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -35,7 +36,7 @@ class Screen:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
             # One console for bar and lines, so that neither writes over the other.
-            stream = self._shell.stdout if self._shell.stdout.isatty() else self._shell.stderr
+            stream = self._shell.stdout if self._for_people else self._shell.stderr
             console = Console(file=stream, highlight=False, markup=False, soft_wrap=True)
             self._bar = Progress(
                 BarColumn(),
@@ -62,7 +63,9 @@ class Screen:
 
     def write(self, text: str) -> None:
         """Write a result for people to standard output."""
-        if self._bar is not None and self._shell.stdout.isatty():
+        if not self._for_people:
+            self._shell.stdout.write(text)
+        elif self._bar is not None:
             if text:
                 console = self._bar.console
                 console.print(text.removesuffix("\n") if is_plain(console) else coloured(text))
@@ -71,7 +74,9 @@ class Screen:
 
     def write_as_is(self, text: str) -> None:
         """Write a result for programs to standard output, never in colour."""
-        if self._bar is not None and self._shell.stdout.isatty():
+        if not self._for_people:
+            self._shell.stdout.write(text)
+        elif self._bar is not None:
             if text:
                 self._bar.console.print(text.removesuffix("\n"))
         else:
