@@ -42,7 +42,7 @@ caption{text-align:left;color:var(--soft);padding-bottom:.4rem}
 th,td{text-align:left;vertical-align:top;padding:.45rem .6rem;border-bottom:1px solid var(--line)}
 thead th{color:var(--soft);font-weight:600;font-size:.875rem;white-space:nowrap}
 tbody th{font-weight:600}
-tbody th,td{overflow-wrap:anywhere}
+tbody th,td{overflow-wrap:anywhere}tbody th{min-width:5.5rem}
 .value{display:inline-block;max-width:min(16rem,15vw);overflow-wrap:break-word;
 font-variant-numeric:tabular-nums}
 tr:target th,tr:target td{background:var(--raised)}
