@@ -74,8 +74,8 @@ STAGES = (
     Stage("ledger: keep the head (fsync)", ("engine.ledger.heads:Heads.keep",)),
     Stage("ledger: copy the log back", ("engine.ledger.sqlite_store:SqliteStore.tidy",)),
     Stage("ledger: the rest", ("engine.ledger.merkle_ledger:MerkleLedger.append",)),
-    Stage("format", ("engine.cli.judging:Judge._judged",)),
-    Stage("print", ("engine.cli.batches:Batches._tell",)),
+    Stage("format", ("engine.cli.deciding.judging:Judge._judged",)),
+    Stage("print", ("engine.cli.deciding.batches:Batches._tell",)),
 )
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.cli.printer import Printer
-from engine.cli.progress import Screen
+from engine.cli.deciding.printer import Printer
+from engine.cli.deciding.progress import Screen
 from engine.cli.shell import Shell
 from engine.documents import Document, parse
 from engine.errors import DocumentError, UsageError

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli import workspace
-from engine.cli.batches import Batches
-from engine.cli.interrupts import Interrupts
-from engine.cli.judging import Judge
-from engine.cli.printer import Printer
-from engine.cli.progress import Screen
+from engine.cli.deciding.batches import Batches
+from engine.cli.deciding.interrupts import Interrupts
+from engine.cli.deciding.judging import Judge
+from engine.cli.deciding.printer import Printer
+from engine.cli.deciding.progress import Screen
+from engine.cli.deciding.workers import Workers, worth
 from engine.cli.shell import Shell
-from engine.cli.workers import Workers, worth
 from engine.config import Config
 from engine.documents import expand
 from engine.errors import UsageError
@@ -84,7 +84,7 @@ def _instant(text: str) -> datetime:
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Decide, record, print; return the worst exit code of all decisions."""
     if args.watch:
-        from engine.cli.watch import watch
+        from engine.cli.deciding.watch import watch
 
         return watch(args, shell, run)
     args.dry_run = args.dry_run or args.now is not None

@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from engine.cli import custody, installation, workspace
-from engine.cli.findings import Examination, Finding, Level, World, examined, failed
+from engine.cli import workspace
+from engine.cli.looking import custody, installation
+from engine.cli.looking.findings import Examination, Finding, Level, World, examined, failed
 from engine.cli.shell import Shell
 from engine.errors import ConfigError
 

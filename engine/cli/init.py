@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.cli import workspace
-from engine.cli.fitting import fitted_profile, read_metrics, require_claims
-from engine.cli.placing import Placed, place
 from engine.cli.shell import Shell
-from engine.cli.starter import (
+from engine.cli.starting.fitting import fitted_profile, read_metrics, require_claims
+from engine.cli.starting.placing import Placed, place
+from engine.cli.starting.starter import (
     CI_SYSTEMS,
     GITLAB_INCLUDE,
     Job,
@@ -89,7 +89,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Plan, ask, check, and only then write."""
-    from engine.cli.asking import ask, may_ask
+    from engine.cli.starting.asking import ask, may_ask
 
     bundle = shipped_bundle()
     plan = _planned(args, shell)

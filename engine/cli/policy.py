@@ -56,7 +56,7 @@ def _test(args: argparse.Namespace, shell: Shell) -> int:
 
 def _new(args: argparse.Namespace, shell: Shell) -> int:
     """Write a starter policy into the overlay folder; nothing that is there is replaced."""
-    from engine.cli.starter import starter_policy
+    from engine.cli.starting.starter import starter_policy
     from engine.errors import UsageError
 
     if args.name is None:

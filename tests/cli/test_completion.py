@@ -144,8 +144,9 @@ def test_a_decision_pays_nothing_for_it(tmp_path: Path) -> None:
         "import sys\n"
         "from engine.cli import run\n"
         "code = run(['decide', 'nothing.json'])\n"
-        "spare = {'argcomplete', 'rich', 'yaml', 'engine.cli.completion', 'engine.cli.watch',"
-        " 'engine.cli.doctor', 'engine.cli.asking', 'engine.cli.starter', 'engine.cli.refusals'}\n"
+        "spare = {'argcomplete', 'rich', 'yaml', 'engine.cli.completion',  "
+        "'engine.cli.deciding.watch', 'engine.cli.doctor', 'engine.cli.starting.asking', "
+        "'engine.cli.starting.starter', 'engine.cli.refusals'}\n"
         "print(code, sorted(spare & set(sys.modules)))\n"
     )
     done = subprocess.run(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.installation import loses_rows
+from engine.cli.looking.installation import loses_rows
 from engine.model import Json
 from engine.signers.file import generate
 from tests.cli.conftest import Answer, Engine

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.github_files import MOST_BYTES
+from engine.cli.deciding.github_files import MOST_BYTES
 from tests.cli.conftest import Answer, Engine
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from engine.cli import decide as verb
+from engine.cli.deciding.watch import watch
 from engine.cli.shell import Shell, parser_of
-from engine.cli.watch import watch
 from engine.errors import UsageError
 from engine.model import Json
 from tests.cli.conftest import Engine
@@ -140,7 +140,7 @@ def test_what_is_broken_is_told_and_the_loop_goes_on(session: Session) -> None:
 def test_broken_rego_is_told_in_opas_words_and_mended_rego_counts(
     session: Session, opa: Path
 ) -> None:
-    shipped = Path(__file__).parents[2] / "policies" / "slo" / "slo.rego"
+    shipped = Path(__file__).parents[3] / "policies" / "slo" / "slo.rego"
     text = shipped.read_text()
     change("policies/slo/slo.rego", text)()
     session.shell = Shell(

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.cli import workspace
-from engine.cli.printer import Printer
+from engine.cli.deciding.printer import Printer
+from engine.cli.deciding.summary import standing_against
 from engine.cli.shell import Shell
-from engine.cli.summary import standing_against
 from engine.cli.texts import off_reasons, texts_of
 from engine.config import Config
 from engine.documents import Document, read

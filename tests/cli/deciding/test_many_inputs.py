@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from bench import corpus
-from engine.cli.batches import BATCH
-from engine.cli.summary import Summary, standing_against
+from engine.cli.deciding.batches import BATCH
+from engine.cli.deciding.summary import Summary, standing_against
 from engine.errors import UsageError
 from engine.model import Json
 from tests.cli.conftest import Engine

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.workers import CHUNK, WORTH_IT, Judge, Workers, worth
+from engine.cli.deciding.workers import CHUNK, WORTH_IT, Judge, Workers, worth
 from engine.errors import DocumentError, PolicyError, Position
 from tests.cli.conftest import Engine
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.starter import starter_policy
+from engine.cli.starting.starter import starter_policy
 from engine.errors import UsageError
 from engine.policy.bundle import shipped_folder
 from engine.policy.overlay import load_policies

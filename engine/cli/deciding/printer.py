@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from engine.cli.progress import Screen
+from engine.cli.deciding.progress import Screen
 from engine.cli.shell import Shell
 from engine.errors import GovernanceError, UsageError
 from engine.files import WholeFile, require_writable
@@ -17,7 +17,7 @@ from engine.report import Draft, Drafting, Manner, Report, Writer, format_named
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from engine.cli.github_files import GithubFiles
+    from engine.cli.deciding.github_files import GithubFiles
 
 Put = Callable[[str], None]
 
@@ -60,7 +60,7 @@ class Printer:
         self._code: int | None = None
         self._github: GithubFiles | None = None
         if "github" in names:
-            from engine.cli.github_files import GithubFiles
+            from engine.cli.deciding.github_files import GithubFiles
 
             self._github = GithubFiles(manner, shell, outputs=decides)
 

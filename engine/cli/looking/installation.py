@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from engine.cli import workspace
-from engine.cli.findings import Finding, Level, World, failed
+from engine.cli.looking.findings import Finding, Level, World, failed
 from engine.errors import GovernanceError, UsageError
 
 REINSTALL = "install it again: pip install --force-reinstall governance-engine"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from engine.cli.shell import Shell
-from engine.cli.starter import CI_SYSTEMS, starter_policy
+from engine.cli.starting.starter import CI_SYSTEMS, starter_policy
 from engine.errors import GovernanceError
 from engine.policy.bundle import PolicyBundle
 

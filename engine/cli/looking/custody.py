@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli import workspace
-from engine.cli.findings import Finding, Level, World
+from engine.cli.looking.findings import Finding, Level, World
 from engine.cli.shell import Shell
 from engine.config import Config
 from engine.errors import KeyFileError, UsageError

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from engine.cli.judging import Judged
-from engine.cli.printer import Printer
-from engine.cli.progress import Screen
+from engine.cli.deciding.judging import Judged
+from engine.cli.deciding.printer import Printer
+from engine.cli.deciding.progress import Screen
+from engine.cli.deciding.summary import Summary
 from engine.cli.shell import Shell
-from engine.cli.summary import Summary
 from engine.errors import GovernanceError
 from engine.evidence import Question
 from engine.model import Decision, Verdict
@@ -123,7 +123,7 @@ class Batches:
         """Where the record stands in the ledger's tree, for the formats that show it."""
         if self.recorder is None or not self.printer.proves:
             return None
-        from engine.cli.inclusion import inclusion_of
+        from engine.cli.deciding.inclusion import inclusion_of
 
         return inclusion_of(decision, self.recorder[0])
 

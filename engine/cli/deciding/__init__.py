@@ -1,0 +1,1 @@
+"""What ``engine decide`` is made of: judging, recording in batches, telling."""

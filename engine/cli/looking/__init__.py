@@ -1,0 +1,1 @@
+"""What ``engine doctor`` looks at."""

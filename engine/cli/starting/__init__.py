@@ -1,0 +1,1 @@
+"""What ``engine init`` and ``engine policy new`` write, and how they ask."""
