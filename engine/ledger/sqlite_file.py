@@ -101,9 +101,11 @@ def holds_ledger(connection: sqlite3.Connection, path: Path) -> bool:
         LedgerError: It cannot be read.
     """
     try:
+        connection.execute("BEGIN")  # one moment for all three: another process may be creating it
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         tables = connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+        connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise explained(error, str(path), "opening") from error
     if application == 0 and tables is None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.errors import LedgerBusyError, LedgerError, VerificationError
 from engine.ledger.sqlite_file import connect, copy_ledger, holds_ledger, needs_copy
+from engine.ledger.sqlite_schema import APPLICATION_ID
 from tests.ledger.scribe import decision, open_at
 
 
@@ -72,3 +75,37 @@ def test_a_file_that_changes_while_it_is_copied_is_copied_again(
     written_to_meanwhile(times=99)
     with pytest.raises(LedgerBusyError, match="changes too often to be copied"):
         copy_ledger(path, tmp_path / "copy")
+
+
+class Overtaken(sqlite3.Connection):
+    """A connection while whose first question is answered, another process creates the ledger."""
+
+    creator: Callable[[], object] | None = None
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Ask; then let the other one be quicker than the next question."""
+        cursor = super().execute(sql, parameters)
+        if "application_id" in sql and self.creator is not None:
+            create, self.creator = self.creator, None
+            create()
+        return cursor
+
+
+def test_a_ledger_that_is_just_being_created_is_not_taken_for_something_else(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(connect(path, "rwc")) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+
+        def create() -> None:
+            for statement in ("BEGIN", f"PRAGMA application_id = {APPLICATION_ID}"):
+                other.execute(statement)
+            other.execute("CREATE TABLE entry (leaf_index INTEGER)")
+            other.execute("COMMIT")
+
+        overtaken = sqlite3.connect(path, factory=Overtaken, isolation_level=None)
+        with closing(overtaken):
+            overtaken.creator = create
+            assert not holds_ledger(overtaken, path)
+            assert overtaken.creator is None
