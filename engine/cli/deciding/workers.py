@@ -16,6 +16,7 @@ from engine.errors import GovernanceError, PolicyError
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
+    from queue import Queue
     from types import TracebackType
 
 Judge: TypeAlias = Callable[[list[str]], object]
@@ -26,6 +27,8 @@ CHUNK = 24
 """Decisions that cross at once: some 30 kB each, so that they fit into the pipe."""
 PIPE_BYTES = 1 << 20
 """How far a worker may be ahead; memory does not grow with the number of files."""
+AHEAD = 4
+"""Chunks per worker that may wait to be recorded."""
 WORTH_IT = 400
 """From so many files on, a second process saves more than it costs to start."""
 
@@ -53,11 +56,14 @@ class Workers:
         self, count: int, open_judge: Callable[[], Judge], groups: Sequence[list[str]]
     ) -> None:
         from multiprocessing import get_context
+        from queue import Queue
+        from threading import Thread
 
         context = get_context("fork")
         self._chunks = -(-len(groups) // CHUNK)
         self._pipes: list[Connection] = []
         self._processes: list[BaseProcess] = []
+        self._ready: Queue[list[Judged] | GovernanceError] = Queue(AHEAD * count)
         for number in range(min(count, self._chunks)):
             here, there = context.Pipe(duplex=False)
             _widen(there)
@@ -67,6 +73,8 @@ class Workers:
             there.close()
             self._pipes.append(here)
             self._processes.append(process)
+        self._reader = Thread(target=self._read, name="worker-pipes", daemon=True)
+        self._reader.start()
 
     def __enter__(self) -> Workers:
         return self
@@ -77,10 +85,17 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for pipe, process in zip(self._pipes, self._processes, strict=True):
-            pipe.close()
+        from contextlib import suppress
+        from queue import Empty
+
+        for process in self._processes:
             process.kill()
             process.join()
+        while self._reader.is_alive():  # it may wait for room, and then finds no more to read
+            with suppress(Empty):
+                self._ready.get(timeout=0.01)
+        for pipe in self._pipes:
+            pipe.close()
 
     def judged(self) -> Iterator[Judged]:
         """Yield each group of files with what became of it, in order.
@@ -89,21 +104,25 @@ class Workers:
             PolicyError: A worker was lost, and with it what it was judging.
             GovernanceError: A worker could not be set up.
         """
-        for number in range(self._chunks):
-            yield from self._read(number % len(self._pipes))
+        for _ in range(self._chunks):
+            said = self._ready.get()
+            if isinstance(said, GovernanceError):
+                raise said
+            yield from said
 
-    def _read(self, number: int) -> list[Judged]:
-        try:
-            said = self._pipes[number].recv()
-        except (EOFError, OSError):  # nobody else holds the other end
-            raise PolicyError(
-                "a worker process was lost while it judged",
-                "was it killed, or out of memory? what was printed is recorded",
-            ) from None
-        if isinstance(said, GovernanceError):
-            raise said
-        judged: list[Judged] = said
-        return judged
+    def _read(self) -> None:
+        """Empty the pipes in turn while others record, so that no worker waits for that."""
+        for number in range(self._chunks):
+            try:
+                said = self._pipes[number % len(self._pipes)].recv()
+            except (EOFError, OSError):  # nobody else holds the other end
+                said = PolicyError(
+                    "a worker process was lost while it judged",
+                    "was it killed, or out of memory? what was printed is recorded",
+                )
+            self._ready.put(said)
+            if isinstance(said, GovernanceError):
+                return
 
 
 def _widen(pipe: Connection) -> None:
