@@ -1,0 +1,103 @@
+"""``engine gather``: measure what a configuration names, write a metrics file."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli import workspace
+from engine.cli.shell import Shell
+
+if TYPE_CHECKING:
+    from engine.gathering import Gathered, Plan
+
+DESCRIPTION = (
+    "Compute metrics from predictions, counts, consent records and other real outputs, and write\n"
+    "them as a metrics file that `engine decide` takes as it is. Paths in CONFIG are relative to\n"
+    "it. A metric that cannot be computed is written with the status that says why."
+)
+EXAMPLE = "  engine gather gather.toml -o metrics.json && engine decide metrics.json"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    parser.add_argument("config", metavar="CONFIG", help="TOML, one [[source]] table per source")
+    parser.add_argument("-o", "--out", metavar="FILE", default="-", help="file to write (-)")
+    parser.add_argument("--sql", action="store_true", help="print the SQL that counts, and stop")
+    parser.add_argument("--now", metavar="T", type=_instant, help="gather as of T, RFC 3339")
+    workspace.policy_arguments(parser)
+
+
+def _instant(text: str) -> datetime:
+    from engine.times import parse_time
+
+    try:
+        return parse_time(text).astimezone(UTC).replace(microsecond=0)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Measure everything, then write it: whole or not at all."""
+    from engine.documents import read_bytes
+    from engine.files import require_writable
+    from engine.gathering import MAX_BYTES, read_plan
+
+    if args.out != "-":
+        require_writable(Path(args.out))
+    data = read_bytes(args.config, stdin=shell.stdin, max_bytes=MAX_BYTES)
+    folder = Path() if args.config == "-" else Path(args.config).parent
+    plan = read_plan(args.config, data, folder, args.now or shell.now(), shell.environ)
+    if args.sql:
+        return _print_sql(plan, shell)
+    gathered = _gathered(args, plan, shell)
+    _write(args, gathered, shell)
+    return 0
+
+
+def _gathered(args: argparse.Namespace, plan: Plan, shell: Shell) -> Gathered:
+    from engine.errors import DocumentError, Position
+    from engine.gathering import gather
+    from engine.metrics_file import Refused
+    from engine.policy.bundle import shipped_schema
+
+    bundle = workspace.open_policies(workspace.settings(args, shell), shell)
+    try:
+        return gather(plan, bundle.catalogue(), shipped_schema("metrics.schema.json"))
+    except Refused as refused:
+        place = Position(args.config, pointer=refused.pointer)
+        raise DocumentError(place, f"what was measured: {refused.reason}", refused.hint) from None
+
+
+def _write(args: argparse.Namespace, gathered: Gathered, shell: Shell) -> None:
+    import json
+
+    from engine.files import write_whole
+
+    for note in gathered.notes:
+        shell.say(note)
+    text = json.dumps(gathered.document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    if args.out == "-":
+        print(text, end="", file=shell.stdout)
+    else:
+        write_whole(Path(args.out), text.encode())
+
+
+def _print_sql(plan: Plan, shell: Shell) -> int:
+    from engine.errors import UsageError
+    from engine.sources import source_of
+
+    counting = [
+        (asked, statement)
+        for asked in plan.asked
+        if (statement := getattr(source_of(asked.table), "statement", None)) is not None
+    ]
+    if not counting:
+        raise UsageError("no source of this configuration counts by SQL", "predictions do")
+    for asked, statement in counting:
+        text = statement(asked)
+        asked.table.finish()
+        print(text, file=shell.stdout)
+    return 0
