@@ -142,6 +142,7 @@ def _is_usual(metric: dict[str, Json]) -> bool:
         and is_usual(metric.get("baseline"))
         and is_usual(metric.get("n"))
         and ("ci" not in metric or all(map(is_usual, metric["ci"])))
+        and "computed" not in metric
     )
 
 

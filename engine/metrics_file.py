@@ -23,6 +23,7 @@ _UNSEEN = re.compile(
     "[\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]"
 )
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_METHOD = re.compile(r"[a-z][a-z0-9_.-]{0,63}/[0-9]{1,4}")
 _STATUSES = frozenset(("ok", "undefined", "insufficient_data", "invalid_input"))
 _TOP = frozenset(("$schema", "subject", "observed_at", "gate", "profile", "stage", "metrics"))
 _CARRIED = "x."
@@ -179,15 +180,56 @@ def _is_interval(value: Json) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
 
 
+def _is_count(value: Json) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_scalar(value: Json) -> bool:
+    return _is_value(value) and not isinstance(value, list)
+
+
+def _named(fits: Callable[[Json], bool], most: int) -> Callable[[Json], bool]:
+    """What tells an object of at most ``most`` members, each of which fits."""
+
+    def is_named(value: Json) -> bool:
+        return (
+            isinstance(value, dict)
+            and len(value) <= most
+            and all(len(name) <= 128 and _is_visible(name) for name in value)
+            and all(map(fits, value.values()))
+        )
+
+    return is_named
+
+
+_OF_COMPUTED: dict[str, Callable[[Json], bool]] = {
+    "method": lambda value: isinstance(value, str) and _METHOD.fullmatch(value) is not None,
+    "parameters": _named(_is_scalar, 64),
+    "groups": _named(_is_count, 200),
+    "excluded": _named(_is_count, 64),
+    "source_sha256": lambda value: isinstance(value, str) and _DIGEST.fullmatch(value) is not None,
+    "reference": _named(_is_number, 400),
+}
+
+
+def _is_computed(value: Json) -> bool:
+    if not isinstance(value, dict) or "method" not in value:
+        return False
+    return value.keys() <= _OF_COMPUTED.keys() and all(
+        _OF_COMPUTED[key](member) for key, member in value.items()
+    )
+
+
 _MEMBERS: dict[str, Callable[[Json], bool]] = {
     "value": _is_value,
     "status": lambda value: isinstance(value, str) and value in _STATUSES,
-    "n": lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+    "n": _is_count,
     "ci": _is_interval,
     "baseline": _is_number,
     "unit": lambda value: isinstance(value, str) and len(value) <= 64 and _is_visible(value),
     "observed_at": _is_time,
     "source": lambda value: _is_name(value, 1024),
+    "computed": _is_computed,
 }
 
 

@@ -54,6 +54,15 @@ def test_an_input_says_all_that_the_policies_may_know() -> None:
     assert asked.encoded == canonical.encode(asked.document)
 
 
+def test_how_a_metric_was_computed_is_in_the_input_and_written_by_the_book() -> None:
+    computed = {"method": "rps/1", "reference": {"a": 1e-7, "b": 1.0}, "groups": {"\U0001f600": 1}}
+    metric = {"value": 130, "computed": computed}
+    asked = gather([document(metrics={"slo.dec_rps": metric})], QUESTION, BUNDLE, SCHEMA)
+    assert asked.document["metrics"]["slo.dec_rps"]["computed"] == computed
+    assert asked.encoded == canonical.encode(asked.document)
+    assert not asked.usual
+
+
 def test_each_file_keeps_its_own_time_when_files_are_merged() -> None:
     later = document("b.json", observed_at=write_time(NOW), metrics={"slo.dec_5xx": 0})
     metrics = gather([document(), later], QUESTION, BUNDLE, SCHEMA).document["metrics"]

@@ -17,6 +17,7 @@ SCHEMA = json.loads((Path(__file__).parents[1] / "schemas" / "metrics.schema.jso
 NOW = datetime(2026, 11, 20, 12, 0, 5, tzinfo=UTC)
 CATALOGUE: dict[str, Json] = {
     "ethics.ece": {"type": "number", "unit": "ratio", "range": [0, 1]},
+    "ethics.rho_bias": {"type": "number", "unit": "ratio", "range": [0, None]},
     "data.schema_drift": {"type": "integer", "unit": "count", "range": [0, None]},
     "data.dbt_tests": {"type": "string", "values": ["pass", "fail"]},
     "ethics.consent": {"type": "boolean"},
@@ -27,6 +28,17 @@ DOCUMENT: Json = {
     "observed_at": "2026-11-20T12:00:00Z",
     "metrics": {
         "ethics.ece": {"value": 0.006, "n": 24000, "observed_at": "2026-11-20T13:58:00.5+02:00"},
+        "ethics.rho_bias": {
+            "value": 1.02,
+            "computed": {
+                "method": "rho/1",
+                "parameters": {"min_n": 30, "strategy": "equal_width"},
+                "groups": {"a": 12000},
+                "excluded": {"group_too_small": 3},
+                "source_sha256": "cd" * 32,
+                "reference": {"pairs": 1},
+            },
+        },
         "data.schema_drift": 0,
         "ethics.consent": True,
         "x.note": "carried",
@@ -106,18 +118,50 @@ def test_an_unknown_metric_names_the_nearest() -> None:
 ODD = st.sampled_from(
     [None, True, 0, -1, 1.5, "", "x", "2026-01-31T12:00:00Z", [], [1], [1, 2], ["a"], {}, "a" * 300,
      "a\n", "\x1b[31mx", "a\u202eb", "na\u00a0me", "\u00fc",
-     {"value": 1}, {"sha256": "ab" * 32}, {"name": "m"}]
+     {"value": 1}, {"method": "ece/1"}, {"a": -1}, {"a\n": 1}, {"a": "b\n"}, {str(n): n for n in range(201)},
+     {"b" * 129: 1}, {"sha256": "ab" * 32}, {"name": "m"}]
 )  # fmt: skip
 
 
-@settings(max_examples=400)
+def test_how_a_value_was_computed_is_carried_as_it_is() -> None:
+    metrics = expand(DOCUMENT, CATALOGUE, NOW, SCHEMA)
+    assert (
+        metrics["ethics.rho_bias"]["computed"] == DOCUMENT["metrics"]["ethics.rho_bias"]["computed"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("computed", "pointer", "reason"),
+    [
+        ({}, "", "key 'method' is missing"),
+        ({"method": "ece"}, "/method", "not written as expected"),
+        ({"method": "ece/1", "seed": 0}, "/seed", "not known here"),
+        ({"method": "ece/1", "groups": {"a": 0.5}}, "/groups/a", "number where integer"),
+        ({"method": "ece/1", "reference": {"mce": "high"}}, "/reference/mce", "where number"),
+        ({"method": "ece/1", "parameters": {"bins": [15]}}, "/parameters/bins", "array where"),
+        ({"method": "ece/1", "source_sha256": "AB"}, "/source_sha256", "not written as expected"),
+    ],
+)
+def test_how_a_value_was_computed_is_read_as_strictly(
+    computed: Json, pointer: str, reason: str
+) -> None:
+    document = _with("metrics", {"ethics.ece": {"value": 0.1, "computed": computed}})
+    with pytest.raises(Refused) as refused:
+        expand(document, CATALOGUE, NOW, SCHEMA)
+    assert refused.value.pointer == f"/metrics/ethics.ece/computed{pointer}"
+    assert reason in refused.value.reason
+
+
+@settings(max_examples=800)
 @given(st.data())
 def test_the_quick_reader_accepts_exactly_what_the_schema_accepts(data: st.DataObject) -> None:
     """INV-INPUT-4: one contract, two readers."""
     document = copy.deepcopy(DOCUMENT)
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.sampled_from(list(_objects(document))))
-        key = data.draw(st.sampled_from([*place, "value", "status", "n", "ci", "gate", "odd"]))
+        key = data.draw(
+            st.sampled_from([*place, "value", "status", "n", "ci", "gate", "computed", "odd"])
+        )
         if key in place and data.draw(st.booleans()):
             del place[key]
         else:

@@ -30,6 +30,15 @@ def schema(catalogue: Json) -> Json:
     text, number = {"type": "string"}, {"type": "number"}
     digest = closed(sha256=text)
     subject = closed(name=text, version=text, digest=digest)
+    named: Json = {"type": "object"}
+    computed = closed(
+        method=text,
+        parameters=named,
+        groups=named,
+        excluded=named,
+        source_sha256=text,
+        reference=named,
+    )
     metrics = {
         name: closed(
             value=_TYPES.get(row["type"], {"type": row["type"]}),
@@ -41,6 +50,7 @@ def schema(catalogue: Json) -> Json:
             observed_at=text,
             age_s=number,
             source=text,
+            computed=computed,
         )
         for name, row in sorted(catalogue.items())
     }
