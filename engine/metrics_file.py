@@ -208,7 +208,7 @@ _OF_COMPUTED: dict[str, Callable[[Json], bool]] = {
     "groups": _named(_is_count, 200),
     "excluded": _named(_is_count, 64),
     "source_sha256": lambda value: isinstance(value, str) and _DIGEST.fullmatch(value) is not None,
-    "reference": _named(_is_number, 400),
+    "reference": _named(_is_number, 512),
 }
 
 
