@@ -20,7 +20,11 @@ from engine.errors import suggest
 from engine.model import Json
 from engine.sources.table import Table
 
-SOURCES: dict[str, str] = {}
+SOURCES = {
+    "consent": "engine.sources.consent",
+    "counts": "engine.sources.counts",
+    "predictions": "engine.sources.predictions",
+}
 """``kind`` of a source table, and the module that reads it."""
 
 
@@ -51,12 +55,10 @@ class Evidence:
             that says why; it is never left out.
         notes: What a person should know, such as where the first unusable row is; one line
             each, and nothing personal.
-        figures: What ``--report`` may draw, by name; each drawer knows its own.
     """
 
     metrics: Mapping[str, dict[str, Json]]
     notes: tuple[str, ...] = ()
-    figures: Mapping[str, Json] = field(default_factory=dict)
 
 
 class Source(Protocol):

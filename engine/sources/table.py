@@ -188,12 +188,14 @@ class Table:
 
     def _line_of(self, key: str) -> int:
         """Line of ``key`` below this table's own; that of the table where it is not found."""
-        word = rf"(?<![\w.-])[\"']?{re.escape(key)}[\"']?\s*(=|\.|\])"
-        pattern = re.compile(word)
+        word = rf"[\"']?{re.escape(key)}[\"']?"
+        start = re.compile(rf"\s*{word}\s*[=.]|\s*\[[\w.]*\b{word}\s*\]")
+        inside = re.compile(rf"(?<![\w.-]){word}\s*[=.]")
+        look = inside.search if self._path else start.match
         for number, line in enumerate(self._lines()[self.line - 1 :], self.line):
             if number > self.line and re.match(r"\s*\[\[", line):
                 break
-            if pattern.search(line.split("#")[0]):
+            if look(line):
                 return number
         return self.line
 

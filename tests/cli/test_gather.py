@@ -1,0 +1,366 @@
+"""``engine gather`` as a person runs it: what it writes, and what it says of bad input."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from engine.model import Json
+from tests.cli.conftest import Answer, Engine
+
+HEAD = 'subject = {name = "scoring-model", version = "2.4.1"}\n'
+SOURCE = """\
+[[source]]
+kind = "predictions"
+path = "predictions.csv"
+columns = {label = "y", score = "p", prediction = "yhat", group = "g"}
+ece = {bins = 15, strategy = "equal_width", min_n = 1000}
+groups = {min_n = 30}
+"""
+CONFIG = HEAD + SOURCE
+
+
+def fair(n: int = 4_000, **groups: float) -> list[str]:
+    """Lines of a calibrated, even-handed model; ``groups`` says whose predictions are flipped."""
+    chance = np.random.default_rng(0)
+    lines = ["y,p,yhat,g"]
+    for p, g in zip(chance.uniform(0, 1, n), chance.choice(["a", "b"], n), strict=True):
+        guess = int(p > 0.5) if chance.random() > groups.get(str(g), 0) else 0
+        lines.append(f"{int(chance.random() < p)},{float(p)!r},{guess},{g}")
+    return lines
+
+
+def write(lines: list[str], name: str = "predictions.csv") -> None:
+    Path(name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def gathered(engine: Engine, config: str = CONFIG) -> Answer:
+    Path("gather.toml").write_text(config, encoding="utf-8")
+    return engine("gather", "gather.toml", "-o", "metrics.json")
+
+
+def metrics(answer: Answer) -> dict[str, Json]:
+    assert (answer.code, answer.out) == (0, ""), answer.err
+    found: dict[str, Json] = json.loads(Path("metrics.json").read_text())["metrics"]
+    return found
+
+
+def status(found: dict[str, Json]) -> dict[str, str]:
+    return {name.removeprefix("ethics."): each["status"] for name, each in found.items()}
+
+
+def verdicts(engine: Engine) -> dict[str, str]:
+    """What the ethics gate says of ``metrics.json``, check by check."""
+    engine("keys", "init")
+    answer = engine("decide", "metrics.json", "--gate", "ethics", "--format", "json")
+    assert answer.code in (0, 1, 5), answer.err
+    return {each["id"].removeprefix("ethics."): each["status"] for each in answer.json["checks"]}
+
+
+# What it writes.
+
+
+def test_rows_become_a_metrics_file_that_is_decided_on_as_it_is(engine: Engine) -> None:
+    write(fair(60_000))
+    found = metrics(gathered(engine))
+    assert status(found) == dict.fromkeys(("ece", "rho_bias", "fairness"), "ok")
+    ece = found["ethics.ece"]
+    assert ece["n"] == 60_000
+    assert ece["source"] == "predictions.csv"
+    assert len(ece["computed"]["source_sha256"]) == 64
+    assert ece["computed"]["method"] == "ece/1"
+    assert found["ethics.rho_bias"]["computed"]["groups"].keys() == {"a", "b"}
+    assert verdicts(engine)["ece"] == "pass"
+
+
+def test_a_model_that_treats_groups_differently_is_blocked(engine: Engine) -> None:
+    write(fair(20_000, b=0.4))
+    metrics(gathered(engine))
+    found = verdicts(engine)
+    assert (found["rho_bias"], found["fairness"]) == ("fail", "fail")
+
+
+def test_it_writes_to_standard_output_too_and_the_same_again(engine: Engine) -> None:
+    write(fair())
+    Path("gather.toml").write_text(CONFIG)
+    first = engine("gather", "gather.toml", "--now", "2026-11-20T12:00:00Z")
+    assert first.code == 0
+    assert first.json["observed_at"] == "2026-11-20T12:00:00Z"
+    again = engine("gather", "-", "--now", "2026-11-20T13:00:00+01:00", stdin=CONFIG.encode())
+    assert again.out == first.out
+
+
+def test_the_sql_is_printed_and_nothing_is_counted(engine: Engine) -> None:
+    write(fair())
+    Path("gather.toml").write_text(CONFIG)
+    answer = engine("gather", "gather.toml", "--sql")
+    assert answer.code == 0
+    assert "GROUP BY group_name, bin, hit, label, prediction, flaw" in answer.out
+    assert not Path("metrics.json").exists()
+
+
+def test_the_subjects_digest_may_be_the_artifacts(engine: Engine) -> None:
+    write(fair())
+    Path("model.bin").write_bytes(b"model")
+    head = 'subject = {name = "m", artifact = "model.bin"}\n'
+    metrics(gathered(engine, head + SOURCE))
+    document = json.loads(Path("metrics.json").read_text())
+    assert document["subject"]["digest"]["sha256"].startswith("9372c470eeadd5ec")
+
+
+def test_what_was_there_stays_when_something_is_wrong(engine: Engine) -> None:
+    Path("metrics.json").write_text("before")
+    answer = gathered(engine)
+    assert answer.code == 2
+    assert Path("metrics.json").read_text() == "before"
+
+
+# The configuration.
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("groups = {min_n", "group = {min_n", "gather.toml:7: key 'group': is not known here\n  did you mean 'groups'?"),
+        ("{min_n = 30}", "{min_m = 30}", "gather.toml:7: key 'groups.min_m': is not known here\n  did you mean 'min_n'?"),
+        ('"predictions"', '"prediction"', "gather.toml:3: key 'kind': 'prediction' is not a kind of source\n  did you mean 'predictions'?"),
+        ('"predictions.csv"', '"prediction.csv"', "gather.toml:4: key 'path': no file 'prediction.csv'\n  did you mean 'predictions.csv'?"),
+        ('"predictions.csv"', '"*.parquet"', "gather.toml:4: key 'path': no file '*.parquet'"),
+        ('"predictions.csv"', '"gather.toml"', "files that end in '.toml' are not read"),
+        ('"equal_width"', '"equal_with"', "gather.toml:6: key 'ece.strategy': 'equal_with' is not one of"),
+        ("bins = 15", "bins = 0", "key 'ece.bins': '0' where a whole number from 1 to 100 is expected"),
+        ("bins = 15", "bins = true", "key 'ece.bins': 'True' where a whole number"),
+        ('score = "p"', 'score = "prob"', "has no column 'prob'\n  known: g, p, y, yhat"),
+        ('label = "y"', 'label = "yhatt"', "has no column 'yhatt'\n  did you mean 'yhat'?"),
+        ('label = "y"', 'lable = "y"', "gather.toml:5: key 'columns.lable': is not known here\n  did you mean 'label'?"),
+        ('kind = "predictions"\n', "", "gather.toml:2: key 'kind': is missing"),
+        ("[[source]]", "[[sources]]", "no [[source]] table\n  add what is to be measured: did you mean 'sources'?"),
+        ("[[source]]", "[[source]", "gather.toml: "),
+        ("subject = {name", "subject = {nam", "gather.toml:1: key 'subject.name': is missing"),
+        ("subject =", "subjekt =", "gather.toml:1: key 'subject': is missing\n  did you mean 'subjekt'?"),
+        ("groups = {", "threshold = 0.5\ngroups = {", "key 'threshold': makes predictions of scores"),
+        ("groups = {", 'positive = "1"\ngroups = {', "key 'positive': needs 'negative' beside it"),
+        ("groups = {", 'observed_at = "yesterday"\ngroups = {', "key 'observed_at': 'yesterday' where a time"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_configuration_is_named_with_its_place(
+    engine: Engine, old: str, new: str, said: str
+) -> None:
+    write(fair(100))
+    assert old in CONFIG
+    answer = gathered(engine, CONFIG.replace(old, new))
+    assert answer.code == 2
+    assert said in answer.err
+    assert not Path("metrics.json").exists()
+
+
+def test_a_metric_of_two_sources_is_refused(engine: Engine) -> None:
+    write(fair(100))
+    answer = gathered(engine, CONFIG + "\n" + SOURCE)
+    assert answer.code == 2
+    assert (
+        "gather.toml:10: key 'kind': metric 'ethics.ece' is measured by the source at line 2, too"
+        in answer.err
+    )
+
+
+@pytest.mark.parametrize("config", [b"\xff", b"", b"x" * 2_000_000])
+def test_what_is_no_configuration_is_refused(engine: Engine, config: bytes) -> None:
+    Path("gather.toml").write_bytes(config)
+    answer = engine("gather", "gather.toml", "-o", "metrics.json")
+    assert answer.code == 2
+    assert "Traceback" not in answer.err
+
+
+# Rows that are not as they should be: a status, or an error with its place, and never a pass.
+
+
+def changed(at: int, **cells: str) -> list[str]:
+    """Fair rows of which one is changed."""
+    lines = fair()
+    row = dict(zip(lines[0].split(","), lines[at].split(","), strict=True)) | cells
+    return [*lines[:at], ",".join(row.values()), *lines[at + 1 :]]
+
+
+@pytest.mark.parametrize(
+    ("cells", "flaw"),
+    [
+        ({"p": "NaN"}, "score_nan"),
+        ({"p": "inf"}, "score_infinite"),
+        ({"p": "-inf"}, "score_infinite"),
+        ({"p": "1.0000001"}, "score_out_of_range"),
+        ({"p": "-0.001"}, "score_out_of_range"),
+        ({"p": "None"}, "score_not_a_number"),
+        ({"p": ""}, "score_missing"),
+        ({"y": ""}, "label_missing"),
+        ({"y": "yes"}, "label_unknown"),
+        ({"y": "2"}, "label_unknown"),
+        ({"y": "0.5"}, "label_unknown"),
+        ({"y": "nan"}, "label_unknown"),
+        ({"yhat": "approve"}, "prediction_unknown"),
+        ({"yhat": ""}, "prediction_missing"),
+        ({"g": ""}, "group_missing"),
+        ({"g": "NaN"}, "group_missing"),
+    ],
+)
+def test_a_row_that_cannot_be_used_makes_the_value_invalid(
+    engine: Engine, cells: dict[str, str], flaw: str
+) -> None:
+    write(changed(17, **cells))
+    answer = gathered(engine)
+    found = metrics(answer)
+    for metric in found.values():
+        assert (metric["status"], metric["value"], "ci" in metric) == ("invalid_input", None, False)
+        assert metric["computed"]["excluded"][flaw] == 1
+    assert f"1 of 4,000 rows are unusable: {flaw} 1" in answer.err
+    assert f"{flaw}: first at predictions.csv: row 17" in answer.err
+    assert set(verdicts(engine).values()) <= {"unknown", "off"}
+
+
+def test_a_score_that_is_a_structure_is_no_number(engine: Engine) -> None:
+    parquet({"y": [0], "p": [{"a": 0.5}], "yhat": [1], "g": ["a"]})
+    answer = gathered(engine, CONFIG.replace(".csv", ".parquet"))
+    assert set(status(metrics(answer)).values()) == {"invalid_input"}
+    assert "score_not_a_number 1" in answer.err
+
+
+def test_labels_as_text_are_no_labels(engine: Engine) -> None:
+    lines = fair()
+    write([lines[0], *(("yes" if line[0] == "1" else "no") + line[1:] for line in lines[1:])])
+    answer = gathered(engine)
+    assert set(status(metrics(answer)).values()) == {"invalid_input"}
+    assert "label_unknown 4,000" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["y,p,yhat,g"], {"ece": "insufficient_data", "rho_bias": "insufficient_data", "fairness": "insufficient_data"}),
+        (fair()[:2], {"ece": "insufficient_data", "rho_bias": "insufficient_data", "fairness": "insufficient_data"}),
+        (fair(999), {"ece": "insufficient_data", "rho_bias": "ok", "fairness": "ok"}),
+        ([line.replace(",b", ",a") for line in fair()], {"ece": "ok", "rho_bias": "insufficient_data", "fairness": "insufficient_data"}),
+        ([fair()[0], *("1" + line[1:] for line in fair()[1:])], {"ece": "ok", "rho_bias": "ok", "fairness": "insufficient_data"}),
+        ([line.replace(",1,", ",0,") for line in fair()], {"ece": "ok", "rho_bias": "undefined", "fairness": "ok"}),
+    ],
+    ids=["no row", "one row", "few rows", "one group", "one label", "nobody selected"],
+)  # fmt: skip
+def test_too_little_is_said_to_be_too_little(
+    engine: Engine, lines: list[str], expected: dict[str, str]
+) -> None:
+    write(lines)
+    found = metrics(gathered(engine))
+    assert status(found) == expected
+    for metric in found.values():
+        assert (metric["value"] is None) == (metric["status"] != "ok")
+    told = verdicts(engine)
+    assert all(told[name] != "pass" for name, one in expected.items() if one != "ok")
+
+
+def parquet(data: dict[str, Json], name: str = "predictions.parquet") -> None:
+    pyarrow.parquet.write_table(pa.table(data), name)
+
+
+def truncated() -> None:
+    parquet({"y": [0, 1] * 900, "p": [0.5, 0.6] * 900, "yhat": [0, 1] * 900, "g": ["a", "b"] * 900})
+    data = Path("predictions.parquet").read_bytes()
+    Path("predictions.parquet").write_bytes(data[: len(data) // 2])
+
+
+def doubled() -> None:
+    columns = [pa.array([0, 1]), pa.array([0.5, 0.6]), pa.array([0.1, 0.2]), pa.array(["a", "b"])]
+    table = pa.Table.from_arrays([*columns, pa.array([0, 1])], ["y", "p", "p", "g", "yhat"])
+    pyarrow.parquet.write_table(table, "predictions.parquet")
+
+
+def mixed() -> None:
+    Path("mixed").mkdir()
+    write(["y,p"], "mixed/a.csv")
+    write(["{}"], "mixed/a.jsonl")
+
+
+BROKEN: list[tuple[str, Callable[[], object], str]] = [
+    ("predictions.csv", lambda: Path("predictions.csv").write_bytes(b""), "predictions.csv:1:1: is empty: no header"),
+    ("predictions.csv", lambda: write(["y,p,p,yhat,g", "1,0.5,0.6,1,a"]), "column 'p' 2 times"),
+    ("predictions.csv", lambda: write(["y,p,P,yhat,g", "1,0.5,0.6,1,a"]), "column 'p' 2 times: p, P"),
+    ("predictions.csv", lambda: write(["y,p,yhat,g", "1,0.5,1,a", "1,0.5"]), "predictions.csv:3:1: cannot be read as csv"),
+    ("predictions.csv", lambda: write(["y,p,yhat,g", "1,0.5,1,a,b,c,d"]), "predictions.csv:2:1: cannot be read as csv"),
+    ("predictions.csv", lambda: write(['y,p,yhat,g', '1,0.5,1,"a']), "cannot be read as csv"),
+    ("predictions.csv", lambda: Path("predictions.csv").write_bytes("y,p,yhat,g\n1,0.5,1,é\n".encode("latin-1")), "predictions.csv:2:1: cannot be read as csv: is not written in UTF-8"),
+    ("predictions.csv", lambda: Path("predictions.csv").write_bytes("y,p,yhat,g\n1,0.5,1,a\n".encode("utf-16")), "cannot be read as csv: is not written in UTF-8"),
+    ("predictions.csv", lambda: Path("predictions.csv").write_bytes(gzip.compress(b"0" * 10_000_000)), "cannot be read as csv"),
+    ("predictions.csv.gz", lambda: Path("predictions.csv.gz").write_bytes(gzip.compress(b"0" * 10_000_000)), "files that end in '.gz' are not read\n  unpack it"),
+    ("predictions.csv", lambda: Path("predictions.csv").write_bytes(b"y,p,yhat,g\n" + b"0" * 5_000_000), "cannot be read as csv"),
+    ("predictions.parquet", lambda: Path("predictions.parquet").write_bytes(b""), "predictions.parquet: cannot be read as parquet"),
+    ("predictions.parquet", truncated, "cannot be read as parquet"),
+    ("predictions.parquet", doubled, "column 'p' 2 times"),
+    ("predictions.parquet", lambda: parquet({"y": [1], "p": [0.5], "yhat": [1]}), "has no column 'g'"),
+    ("predictions.jsonl", lambda: write(['{"y": 1, "p": 0.5, "p": 0.9, "yhat": 1, "g": "a"}'], "predictions.jsonl"), "predictions.jsonl:1:1: a line has a key twice"),
+    ("predictions.jsonl", lambda: write(['{"y": 1, "p": 0.5, "yhat": 1, "g": "a"}', "[1]"], "predictions.jsonl"), "predictions.jsonl:2:1: a line is no object"),
+    ("predictions.jsonl", lambda: write(['{"y": 1, "p": 0.5, "yhat": 1, "g": "a"}', '{"y": 1,'], "predictions.jsonl"), "cannot be read as jsonl: Malformed JSON"),
+    ("predictions.jsonl", lambda: write(['{"y": 1, "p": 0.5, "g": "a"}'], "predictions.jsonl"), "has no column 'yhat'"),
+    ("predictions.jsonl", lambda: Path("predictions.jsonl").write_bytes(b'{"y": 1, "p": 0.5, "yhat": 1, "g": "\xe9"}\n'), "cannot be read as jsonl"),
+    ("predictions.arrow", lambda: Path("predictions.arrow").write_bytes(b"ARROW1\0\0nothing"), "cannot be read as arrow"),
+    ("nowhere", lambda: Path("nowhere").mkdir(), "no *.csv"),
+    ("mixed", mixed, "files of several formats"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "make", "said"), BROKEN, ids=[case[2][:40] for case in BROKEN])
+def test_a_file_that_cannot_be_read_is_an_error_with_its_place(
+    engine: Engine, path: str, make: Callable[[], object], said: str
+) -> None:
+    make()
+    answer = gathered(engine, CONFIG.replace("predictions.csv", path))
+    assert answer.code == 2, answer.err
+    assert said in answer.err
+    assert "Traceback" not in answer.err
+    assert not Path("metrics.json").exists()
+
+
+def test_mixed_types_in_json_lines_are_looked_at_row_by_row(engine: Engine) -> None:
+    rows = ['{"y": 1, "p": 0.5, "yhat": true, "g": 1}', '{"y": "1", "p": "high", "yhat": 0, "g": "1"}',
+            '{"y": null, "p": NaN, "yhat": 0, "g": "1"}']  # fmt: skip
+    write(rows, "predictions.jsonl")
+    answer = gathered(engine, CONFIG.replace(".csv", ".jsonl"))
+    if answer.code == 0:
+        assert set(status(metrics(answer)).values()) == {"invalid_input"}
+        assert "score_not_a_number 1" in answer.err
+    else:
+        assert "predictions.jsonl" in answer.err
+
+
+def test_a_parquet_of_more_rows_than_are_meant_is_not_read(engine: Engine) -> None:
+    size = 2_000_000
+    parquet({"y": pa.array(np.zeros(size)), "p": pa.array(np.zeros(size)), "yhat": pa.array(np.zeros(size)), "g": pa.array(np.zeros(size))})  # fmt: skip
+    assert Path("predictions.parquet").stat().st_size < size / 20
+    config = CONFIG.replace(".csv", ".parquet") + "max_rows = 1000000\n"
+    answer = gathered(engine, config)
+    assert answer.code == 2
+    assert "says it holds 2,000,000 rows, more than 1,000,000" in answer.err
+
+
+def test_a_group_column_that_is_an_id_is_refused(engine: Engine) -> None:
+    lines = fair(300)
+    write([lines[0], *(f"{line}{at}" for at, line in enumerate(lines[1:]))])
+    answer = gathered(engine)
+    assert answer.code == 2
+    assert "holds 300 groups; at most 200 are compared" in answer.err
+
+
+def test_without_duckdb_it_says_what_to_install(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    write(fair(100))
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    answer = gathered(engine)
+    assert answer.code == 2
+    assert "pip install 'governance-engine[data]'" in answer.err
