@@ -210,7 +210,8 @@ def _matching(folder: Path, name: str, suffixes: Sequence[str]) -> list[Path]:
         return []
     anchor = Path(path.anchor) if Path(name).is_absolute() else folder
     pattern = str(Path(name).relative_to(anchor)) if Path(name).is_absolute() else name
-    return sorted(each for each in anchor.glob(pattern) if each.is_file())
+    found = (each for each in anchor.glob(pattern) if each.is_file())
+    return sorted(each for each in found if not each.name.startswith("."))
 
 
 def _below(folder: Path) -> list[Path]:
