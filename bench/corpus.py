@@ -48,6 +48,7 @@ class _Metric:
         source: Where it comes from.
         samples: Whether it is an estimate, with ``n``.
         gathered: How old it may be.
+        bounded: Whether its confidence interval is compared, not its value.
     """
 
     good: Callable[[Random], Any]
@@ -56,6 +57,7 @@ class _Metric:
     source: str
     samples: bool = False
     gathered: _Ages = _DAILY
+    bounded: bool = False
 
 
 def _between(low: float, high: float, digits: int) -> Callable[[Random], float]:
@@ -74,13 +76,28 @@ _PREDICTIONS, _SUITE, _LOAD = "predictions.parquet", "evaluation suite", "promet
 
 _METRICS: dict[str, _Metric] = {
     "ethics.ece": _Metric(
-        _between(0.002, 0.0099, 4), _between(0.0101, 0.06, 4), "ratio", _PREDICTIONS, samples=True
+        _between(0.002, 0.0099, 4),
+        _between(0.0101, 0.06, 4),
+        "ratio",
+        _PREDICTIONS,
+        samples=True,
+        bounded=True,
     ),
     "ethics.rho_bias": _Metric(
-        _between(1, 1.049, 3), _between(1.051, 1.4, 3), "ratio", _PREDICTIONS, samples=True
+        _between(1, 1.049, 3),
+        _between(1.051, 1.4, 3),
+        "ratio",
+        _PREDICTIONS,
+        samples=True,
+        bounded=True,
     ),
     "ethics.fairness": _Metric(
-        _between(0.951, 0.999, 3), _between(0.7, 0.949, 3), "ratio", _PREDICTIONS, samples=True
+        _between(0.951, 0.999, 3),
+        _between(0.7, 0.949, 3),
+        "ratio",
+        _PREDICTIONS,
+        samples=True,
+        bounded=True,
     ),
     "ethics.consent": _Metric(_is(True), _is(False), "none", "consent register"),
     "model.delta_linf": _Metric(
@@ -189,6 +206,9 @@ def metrics_file(random: Random, now: datetime) -> dict[str, Any]:
     elif kind == "lacking":
         for name in _some(random, names, random.randint(1, 3)):
             _weaken(random, metrics[name], _METRICS[name], observed)
+    for name, metric in metrics.items():
+        if _METRICS[name].bounded and metric["value"] is not None:
+            metric["ci"] = [round(metric["value"] + end, 5) for end in (-0.00004, 0.00004)]
     return {
         "subject": _subject(random),
         "observed_at": _written(observed),

@@ -65,9 +65,9 @@ def asked(name: str) -> Input:
         ("promote", ("verdict",), "BLOCK", "its checks say .*PROMOTE"),
         ("block", ("checks", 6, "status"), "pass", "was answered 'pass'"),
         ("block", ("checks", 6, "severity"), "off", "was answered 'fail'"),
-        ("promote", ("checks", 12, "observed"), 0.5, "was answered 'pass'"),
-        ("promote", ("checks", 12, "limit"), 0.001, "was answered 'pass'"),
-        ("promote", ("checks", 12, "limit"), None, "was answered 'pass'"),
+        ("promote", ("checks", 31, "observed"), 5000, "was answered 'pass'"),
+        ("promote", ("checks", 31, "limit"), 0.001, "was answered 'pass'"),
+        ("promote", ("checks", 31, "limit"), None, "was answered 'pass'"),
     ],
 )
 def test_an_answer_that_does_not_follow_from_itself_is_no_verdict(

@@ -147,11 +147,11 @@ def test_a_limit_that_nothing_can_miss_is_noted(examine: Examine) -> None:
 
 
 def test_confidence_intervals_are_tried(examine: Examine) -> None:
-    plain = examine()
-    outcome = examine("ethics", "changed", changed_row("ethics.ece", compare="ci"))
+    bounded = examine()
+    outcome = examine("ethics", "changed", changed_row("ethics.ece", compare="value"))
 
     assert outcome.is_sound
-    assert outcome.documents == plain.documents + 2
+    assert bounded.documents == outcome.documents + 2
 
 
 def test_sound_evidence_meets_two_limits_on_one_metric() -> None:

@@ -1,7 +1,7 @@
 # The promotion gate of profile `default` as a Rego author writes it who has no library: one rule
 # per check, every reference written out, and the answer no more than the verdict and what does
 # not pass. `python -m bench --only gate` holds ours against it. What it lacks: waivers, checks
-# that pass or are off, operators, observed values, limits, obligations, other profiles, intervals.
+# that pass or are off, operators, observed values, limits, obligations, other profiles, intervals that hold the limit.
 #
 # Each check is a rule of its own name because 32 rules of one set that compare `status` make
 # OPA's rule index four times slower than the comparisons themselves.
@@ -13,7 +13,7 @@ ethics_ece if {
 	input.metrics["ethics.ece"].age_s <= data.limits.default.checks["ethics.ece"].max_age_s
 	input.metrics["ethics.ece"].n >= data.limits.default.checks["ethics.ece"].min_n
 	is_number(input.metrics["ethics.ece"].value)
-	input.metrics["ethics.ece"].value <= data.limits.default.checks["ethics.ece"].limit
+	input.metrics["ethics.ece"].ci[1] <= data.limits.default.checks["ethics.ece"].limit
 }
 
 ethics_rho_bias if {
@@ -22,7 +22,7 @@ ethics_rho_bias if {
 	input.metrics["ethics.rho_bias"].age_s <= data.limits.default.checks["ethics.rho_bias"].max_age_s
 	input.metrics["ethics.rho_bias"].n >= data.limits.default.checks["ethics.rho_bias"].min_n
 	is_number(input.metrics["ethics.rho_bias"].value)
-	input.metrics["ethics.rho_bias"].value <= data.limits.default.checks["ethics.rho_bias"].limit
+	input.metrics["ethics.rho_bias"].ci[1] <= data.limits.default.checks["ethics.rho_bias"].limit
 }
 
 ethics_fairness if {
@@ -31,7 +31,7 @@ ethics_fairness if {
 	input.metrics["ethics.fairness"].age_s <= data.limits.default.checks["ethics.fairness"].max_age_s
 	input.metrics["ethics.fairness"].n >= data.limits.default.checks["ethics.fairness"].min_n
 	is_number(input.metrics["ethics.fairness"].value)
-	input.metrics["ethics.fairness"].value >= data.limits.default.checks["ethics.fairness"].limit
+	input.metrics["ethics.fairness"].ci[0] >= data.limits.default.checks["ethics.fairness"].limit
 }
 
 ethics_consent if {

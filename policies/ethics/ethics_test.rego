@@ -10,7 +10,7 @@ _cases := {
 	"ethics.consent": {"metric": "ethics.consent", "pass": true, "past": false, "status": "fail"},
 }
 
-_metric(value) := {"value": value, "status": "ok", "age_s": 0, "n": 100000, "baseline": value}
+_metric(value) := {"value": value, "status": "ok", "age_s": 0, "n": 100000, "ci": [value, value], "baseline": value}
 
 _metrics := {case.metric: _metric(case.pass) | some case in _cases}
 

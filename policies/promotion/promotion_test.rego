@@ -10,7 +10,7 @@ import data.promotion
 import data.security
 import data.slo
 
-_metric(value) := {"value": value, "status": "ok", "age_s": 0, "n": 100000, "baseline": value}
+_metric(value) := {"value": value, "status": "ok", "age_s": 0, "n": 100000, "ci": [value, value], "baseline": value}
 
 _values := {
 	"ethics.ece": 0.006, "ethics.rho_bias": 1.02, "ethics.fairness": 0.97, "ethics.consent": true,

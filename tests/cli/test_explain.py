@@ -13,7 +13,10 @@ def test_a_check_says_what_every_profile_demands(engine: Engine) -> None:
     answer = engine("explain", "ethics.ece")
     assert answer.code == 0
     assert "  fix       Recalibrate on fresh outcomes" in answer.out
-    demand = "block, limit 0.01, at most 86400 s old, n >= 1000, in production: rollback"
+    demand = (
+        "block, limit 0.01, at most 86400 s old, n >= 1000, its whole interval, "
+        "in production: rollback"
+    )
     assert f"    default        {demand}\n" in answer.out
     assert "    service        off: the service decides about nobody with a model" in answer.out
 

@@ -132,6 +132,7 @@ def test_falling_short_is_too_little_evidence_exactly_where_metadata_says_so(
     for info in bundle.checks():
         value = far_past(rows[info.id].get("limit"), bundle.catalogue()[info.metric])
         metric = {"value": value, "status": "ok", "age_s": 0, "n": 10**6, "baseline": 0}
+        metric["ci"] = [value, value]
         document = {"profile": "p", "metrics": {info.metric: metric}}
         answered = answer(opa, info.id.partition(".")[0], document, limits)["checks"]
         statuses = {check["id"]: check["status"] for check in answered}
