@@ -25,6 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("config", metavar="CONFIG", help="TOML, one [[source]] table per source")
     parser.add_argument("-o", "--out", metavar="FILE", default="-", help="file to write (-)")
+    parser.add_argument("--report", metavar="FILE", help="also write a page with diagrams, HTML")
     parser.add_argument("--sql", action="store_true", help="print the SQL that counts, and stop")
     parser.add_argument("--now", metavar="T", type=_instant, help="gather as of T, RFC 3339")
     workspace.policy_arguments(parser)
@@ -45,8 +46,9 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     from engine.files import require_writable
     from engine.gathering import MAX_BYTES, read_plan
 
-    if args.out != "-":
-        require_writable(Path(args.out))
+    for target in (args.out, args.report):
+        if target not in (None, "-"):
+            require_writable(Path(target))
     data = read_bytes(args.config, stdin=shell.stdin, max_bytes=MAX_BYTES)
     folder = Path() if args.config == "-" else Path(args.config).parent
     plan = read_plan(args.config, data, folder, args.now or shell.now(), shell.environ)
@@ -78,6 +80,10 @@ def _write(args: argparse.Namespace, gathered: Gathered, shell: Shell) -> None:
 
     for note in gathered.notes:
         shell.say(note)
+    if args.report:
+        from engine.report.measured import page
+
+        write_whole(Path(args.report), page(gathered.document).encode())
     text = json.dumps(gathered.document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     if args.out == "-":
         print(text, end="", file=shell.stdout)

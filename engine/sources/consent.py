@@ -68,11 +68,12 @@ def read(asked: Asked) -> Evidence:
     subjects = None if used is None else _subjects(*used)
     parameters: dict[str, Json] = {
         "purpose": purpose[:256],
-        "notices": ", ".join(notices)[:256],
-        "required": ", ".join(form.required)[:256],
         "at": write_time(asked.now),
         "subjects": "all with a record" if used is None else "named",
     }
+    for key, names in (("notices", notices), ("required", form.required)):
+        if names:
+            parameters[key] = ", ".join(names)[:256]
     outcome = coverage.outcome(subjects, parameters)
     sha256 = sha256_of(everything, asked.folder)
     unchanged.require()

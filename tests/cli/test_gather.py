@@ -364,3 +364,42 @@ def test_without_duckdb_it_says_what_to_install(
     answer = gathered(engine)
     assert answer.code == 2
     assert "pip install 'governance-engine[data]'" in answer.err
+
+
+# The shipped example.
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "gather"
+
+
+def test_the_shipped_example_is_gathered_and_promoted(engine: Engine) -> None:
+    answer = engine("gather", str(EXAMPLE / "gather.toml"), "-o", "metrics.json")
+    assert (answer.code, answer.err) == (0, "")
+    assert set(status(metrics(answer)).values()) == {"ok"}
+    engine("keys", "init")
+    artifact = ("--artifact", str(EXAMPLE / "model.json"))
+    decided = engine("decide", "metrics.json", "--gate", "ethics", *artifact)
+    assert decided.code == 0, decided.out
+
+
+def test_the_examples_data_is_what_its_script_writes(tmp_path: Path) -> None:
+    import importlib.util
+    import random
+
+    spec = importlib.util.spec_from_file_location("generate", EXAMPLE / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    chance = random.Random(script.SEED)  # noqa: S311
+    written = pyarrow.parquet.read_table(EXAMPLE / "predictions.parquet").to_pydict()
+    assert written == script.predictions(chance)
+    lines = (EXAMPLE / "consent.csv").read_text().splitlines()
+    assert len(lines) == 1 + len(script.consents(chance))
+
+
+def test_the_report_is_one_page_beside_the_metrics(engine: Engine) -> None:
+    write(fair())
+    Path("gather.toml").write_text(CONFIG)
+    answer = engine("gather", "gather.toml", "-o", "metrics.json", "--report", "page.html")
+    assert answer.code == 0
+    assert Path("page.html").read_text().count("<svg") == 4
