@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import corpus, ledger_plans, ledger_scale, plans, report
+from bench import corpus, gathering, ledger_plans, ledger_scale, plans, report
 from bench.contests import Result, hold
 from bench.errors import BenchError
 from bench.fetch_conftest import version as conftest_version
@@ -31,7 +31,7 @@ SMALL = 20
 """Files of the scene where only one of them is decided."""
 CONTESTS = (
     *("start", "cold", "gates", "batch", "many", "memory"),
-    *("ledger-verify", "ledger-signatures", "ledger-scale"),
+    *("ledger-verify", "ledger-signatures", "ledger-scale", "gather"),
 )
 SOME = 400
 """Files on which two gates must agree before one of each verdict is measured."""
@@ -51,6 +51,9 @@ def main(argv: Sequence[str]) -> int:
         facts |= {"opa": opa_version(scene.opa), "conftest": conftest_version(scene.conftest)}
         results = _contests(scene, args.only, sizes, rounds)
         results += _ledger_contests(scene, args.only, args.entries, rounds)
+        if args.only in (None, "gather"):
+            home, size = scene.home / "gather", gathering.ROWS
+            results.append(gathering.hold(home, os.environ, rows=size, rounds=rounds, say=say))
     except BenchError as error:
         say(f"bench: {error}")
         return 1

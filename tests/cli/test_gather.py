@@ -213,6 +213,7 @@ def changed(at: int, **cells: str) -> list[str]:
 def test_a_row_that_cannot_be_used_makes_the_value_invalid(
     engine: Engine, cells: dict[str, str], flaw: str
 ) -> None:
+    """INV-GATHER-2: evidence does not get better by losing rows."""
     write(changed(17, **cells))
     answer = gathered(engine)
     found = metrics(answer)

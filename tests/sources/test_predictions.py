@@ -139,6 +139,7 @@ def test_equal_mass_bins_are_the_definitions(tmp_path: Path) -> None:
 def test_any_split_in_any_order_gives_the_same_bits(
     tmp_path_factory: pytest.TempPathFactory, seed: int, parts: int, strategy: str
 ) -> None:
+    """INV-GATHER-1: neither chunks nor order are seen in the result."""
     folder = tmp_path_factory.mktemp("split")
     chance = random.Random(seed)  # noqa: S311
     given = [{**row, "p": round(row["p"], chance.choice([1, 3, 17]))} for row in rows(400)]
