@@ -143,10 +143,7 @@ class Rows:
         if self.kind == "jsonl":
             return self._keys(connection, file)
         if self.kind == "arrow":
-            import pyarrow.ipc
-
-            with pyarrow.ipc.open_file(str(file)) as opened:
-                return list(opened.schema.names)
+            return _arrow_columns(file)
         rows = connection.execute(
             "SELECT sum(num_rows) FROM parquet_file_metadata(?)", [str(file)]
         ).fetchall()
@@ -287,6 +284,17 @@ def _header(file: Path, delimiter: str) -> list[str]:
             Position(str(file), 1, 1), "is empty: no header", "write the names of its columns first"
         )
     return found
+
+
+def _arrow_columns(file: Path) -> list[str]:
+    """Names of columns. Every offset is looked at: those of a damaged file lead out of it."""
+    import pyarrow
+    import pyarrow.ipc
+
+    with pyarrow.memory_map(str(file)) as mapped, pyarrow.ipc.open_file(mapped) as opened:
+        for at in range(opened.num_record_batches):
+            opened.get_batch(at).validate(full=True)
+        return list(opened.schema.names)
 
 
 def _line_with(file: Path, text: str) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
@@ -280,6 +282,17 @@ def doubled() -> None:
     pyarrow.parquet.write_table(table, "predictions.parquet")
 
 
+def damaged() -> None:
+    """An Arrow file with an offset that leads out of it: following it would end the process."""
+    data = {"y": [0, 1] * 9, "p": [0.5, 0.6] * 9, "yhat": [0, 1] * 9, "g": ["a", "b"] * 9}
+    pyarrow.feather.write_feather(pa.table(data), "predictions.arrow", compression="uncompressed")
+    content = Path("predictions.arrow").read_bytes()
+    offsets = struct.pack("<4i", 0, 1, 2, 3)
+    assert content.count(offsets) == 1
+    content = content.replace(offsets, struct.pack("<4i", 0, 1, 2**30, 3))
+    Path("predictions.arrow").write_bytes(content)
+
+
 def mixed() -> None:
     Path("mixed").mkdir()
     write(["y,p"], "mixed/a.csv")
@@ -308,6 +321,7 @@ BROKEN: list[tuple[str, Callable[[], object], str]] = [
     ("predictions.jsonl", lambda: write(['{"y": 1, "p": 0.5, "g": "a"}'], "predictions.jsonl"), "has no column 'yhat'"),
     ("predictions.jsonl", lambda: Path("predictions.jsonl").write_bytes(b'{"y": 1, "p": 0.5, "yhat": 1, "g": "\xe9"}\n'), "cannot be read as jsonl"),
     ("predictions.arrow", lambda: Path("predictions.arrow").write_bytes(b"ARROW1\0\0nothing"), "cannot be read as arrow"),
+    ("predictions.arrow", damaged, "cannot be read as arrow: "),
     ("nowhere", lambda: Path("nowhere").mkdir(), "no *.csv"),
     ("mixed", mixed, "files of several formats"),
 ]  # fmt: skip
@@ -404,3 +418,89 @@ def test_the_report_is_one_page_beside_the_metrics(engine: Engine) -> None:
     answer = engine("gather", "gather.toml", "-o", "metrics.json", "--report", "page.html")
     assert answer.code == 0
     assert Path("page.html").read_text().count("<svg") == 4
+
+
+# The other kinds.
+
+CONSENT = """\
+[[source]]
+kind = "consent"
+path = "consent.csv"
+purpose = "scoring"
+"""
+RECORDS = "subject,purpose,decision,issued,expiry,withdrawal,notice_version\n"
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (b"s,scoring,granted,yesterday,,,", "consent.csv:2:1: issued 'yesterday' is no time"),
+        (b"s,scoring,granted", "consent.csv:2:1: 3 cells where the header has 7"),
+        (b"\xff", "consent.csv:2:1: is not written in UTF-8"),
+        (b"x" * 2_000_000, "consent.csv:2:1: longer than"),
+    ],
+)
+def test_a_consent_record_that_cannot_be_read_is_an_error_with_its_place(
+    engine: Engine, record: bytes, said: str
+) -> None:
+    Path("consent.csv").write_bytes(RECORDS.encode() + record + b"\n")
+    answer = gathered(engine, HEAD + CONSENT)
+    assert answer.code == 2
+    assert said in answer.err
+
+
+@pytest.mark.parametrize(
+    ("records", "value", "said"),
+    [
+        ("", None, "ethics.consent: no consent record"),
+        ("s,scoring,refused,2026-01-01T00:00:00Z,,,\n", False, "1 of 1 are not covered: refused 1"),
+        ("s,scoring,granted,2026-01-01T00:00:00Z,,,\n", True, ""),
+    ],
+)
+def test_consent_is_decided_on_as_it_is(
+    engine: Engine, records: str, value: bool | None, said: str
+) -> None:
+    Path("consent.csv").write_text(RECORDS + records)
+    answer = gathered(engine, HEAD + CONSENT)
+    assert metrics(answer)["ethics.consent"]["value"] is value
+    assert said in answer.err
+    expected = {None: "insufficient", False: "fail", True: "pass"}
+    assert verdicts(engine)["consent"] == expected[value]
+
+
+COUNTS = """\
+[[source]]
+kind = "counts"
+path = "counts.csv"
+"""
+COLUMNS = "group_name,bin,hit,label,prediction,flaw,n,score_sum\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("a,0,1,1,1,,-1,0\n", "n or score_sum is out of range"),
+        ("a,0,1,1,1,,5,900000000\n", "n or score_sum is out of range"),
+        ("a,15,1,1,1,,5,5000000\n", "bin 15 where there are 15"),
+        ("a,3,1,1,1,,5,5000000\n", "the mean score lies outside of bin 3 of 15"),
+        ("a,0,1,2,1,,5,0\n", "hit, label and prediction are 0, 1 or NULL"),
+        ("a,0,1,one,1,,5,0\n", "a row holds what is no whole number"),
+        ("a,0,1,1,1,,1.5e300,0\n", "a row holds what is no whole number"),
+    ],
+)
+def test_counts_that_no_rows_can_have_given_are_refused(
+    engine: Engine, rows: str, said: str
+) -> None:
+    Path("counts.csv").write_text(COLUMNS + rows)
+    answer = gathered(engine, HEAD + COUNTS)
+    assert answer.code == 2
+    assert said in answer.err
+
+
+def test_counts_of_unusable_rows_and_of_none_are_no_values(engine: Engine) -> None:
+    Path("counts.csv").write_text(
+        COLUMNS + "a,14,1,1,1,,5000,5000000000\n,,,,,score_unusable,1,0\n"
+    )
+    assert set(status(metrics(gathered(engine, HEAD + COUNTS))).values()) == {"invalid_input"}
+    Path("counts.csv").write_text(COLUMNS)
+    assert set(status(metrics(gathered(engine, HEAD + COUNTS))).values()) == {"insufficient_data"}
