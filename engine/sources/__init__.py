@@ -23,6 +23,7 @@ from engine.sources.table import Table
 SOURCES = {
     "consent": "engine.sources.consent",
     "counts": "engine.sources.counts",
+    "pii": "engine.sources.pii",
     "predictions": "engine.sources.predictions",
 }
 """``kind`` of a source table, and the module that reads it."""

@@ -1,0 +1,172 @@
+"""``engine scan``: personal data and secrets in logs; says what and where, never what it says."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli import scanning
+from engine.cli.shell import Shell
+
+if TYPE_CHECKING:
+    from engine.model import Json
+    from engine.sources.pii import Place, Totals
+
+DESCRIPTION = (
+    "Look for personal data and secrets in logs: plain, JSON lines, gz, bz2, xz; files, folders,\n"
+    "globs, or - for standard input. Says type, file, line, byte offset and a keyed digest, which\n"
+    "is the same wherever the same value stands; the value itself is never shown. Exit code 0\n"
+    "nothing found, 1 something found, 5 not everything could be read."
+)
+EXAMPLE = "  engine scan logs --metrics privacy.json --subject shop@2.4.1"
+
+LISTED = 1_000
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="file, folder, glob, or -")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="text or json (text)"
+    )
+    parser.add_argument("--metrics", metavar="FILE", help="also write a metrics file")
+    parser.add_argument(
+        "--subject", metavar="NAME[@VERSION]", help="what the metrics file is about"
+    )
+    parser.add_argument(
+        "--list", type=scanning.count, default=LISTED, metavar="N",
+        help=f"findings to list; all are counted ({LISTED})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--digest-key", metavar="FILE",
+        help=f"key of the digests, to compare runs ({scanning.KEY_VARIABLE}; else one per run)",
+    )  # fmt: skip
+    scanning.limit_arguments(parser)
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Scan everything; 0 nothing found, 1 found, 5 nothing found in what could be read."""
+    from engine.files import require_writable
+    from engine.sources import pii
+    from engine.sources.streams import Limits, expand
+
+    _require_subject(args)
+    if args.metrics:
+        require_writable(Path(args.metrics))
+    key = scanning.digest_key(args.digest_key, shell)
+    limits = Limits(args.max_bytes, args.max_ratio)
+    totals = pii.Totals()
+    files = list(dict.fromkeys(expand(args.paths, Path())))
+    places = pii.scan(files, totals, key=key, limits=limits, stdin=shell.stdin)
+    listed = _show(args, shell, places)
+    _conclude(args, shell, totals, listed)
+    if args.metrics:
+        _write_metrics(args, shell, totals)
+    if totals.types:
+        return 1
+    return 5 if totals.truncated or not totals.scanned_bytes else 0
+
+
+def _require_subject(args: argparse.Namespace) -> None:
+    from engine.errors import UsageError
+
+    if args.metrics and not args.subject:
+        raise UsageError(
+            "scan: --metrics without --subject",
+            "say what the evidence is about: --subject shop@2.4",
+        )
+    if args.subject and not args.subject.partition("@")[0]:
+        raise UsageError(f"scan: --subject {args.subject!r} has no name", "such as shop@2.4.1")
+
+
+def _show(args: argparse.Namespace, shell: Shell, places: Iterator[Place]) -> list[Json]:
+    """Print each finding as text, or keep it for json; then let the rest only be counted."""
+    kept: list[Json] = []
+    for place in islice(places, args.list):
+        found = place.finding
+        if args.format == "json":
+            kept.append(_as_json(place))
+        else:
+            print(
+                f"{place.file}:{found.line}: {found.type} ({found.kind}), "
+                f"offset {found.offset}, digest {found.digest}",
+                file=shell.stdout,
+            )
+    for _ in places:
+        pass
+    return kept
+
+
+def _as_json(place: Place) -> Json:
+    found = place.finding
+    return {
+        "type": found.type,
+        "kind": found.kind,
+        "file": place.file,
+        "line": found.line,
+        "offset": found.offset,
+        "digest": found.digest,
+    }
+
+
+def _conclude(args: argparse.Namespace, shell: Shell, totals: Totals, listed: list[Json]) -> None:
+    if args.format == "json":
+        import json
+
+        print(
+            json.dumps(_document(totals, listed), indent=2, ensure_ascii=False), file=shell.stdout
+        )
+        return
+    found = totals.types.total()
+    if found > args.list:
+        print(f"… and {found - args.list:,} more (--list N)", file=shell.stdout)
+    for note in totals.notes():
+        print(note, file=shell.stdout)
+    each = ", ".join(f"{count:,} {name}" for name, count in sorted(totals.types.items()))
+    print(
+        f"{found:,} found{f' ({each})' if each else ''} in {totals.scanned_bytes:,} bytes of "
+        f"{len(totals.streams):,} {'file' if len(totals.streams) == 1 else 'files'}",
+        file=shell.stdout,
+    )
+
+
+def _document(totals: Totals, listed: list[Json]) -> Json:
+    return {
+        "found": totals.types.total(),
+        "types": dict(sorted(totals.types.items())),
+        "personal": totals.kinds["personal"],
+        "secret": totals.kinds["secret"],
+        "scanned_bytes": totals.scanned_bytes,
+        "truncated": totals.truncated,
+        "files": [
+            {
+                "file": stream.name,
+                "bytes": stream.size,
+                "packing": stream.packing or None,
+                "encoding": stream.encoding or None,
+                "truncated": stream.truncated or None,
+            }
+            for stream in totals.streams
+        ],
+        "findings": listed,
+    }
+
+
+def _write_metrics(args: argparse.Namespace, shell: Shell, totals: Totals) -> None:
+    import json
+
+    from engine.files import write_whole
+    from engine.sources.pii import metrics
+    from engine.times import write_time
+
+    name, _, version = args.subject.partition("@")
+    document = {
+        "subject": {"name": name, **({"version": version} if version else {})},
+        "observed_at": write_time(shell.now()),
+        "metrics": metrics(totals, ", ".join(args.paths)),
+    }
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    write_whole(Path(args.metrics), text.encode())

@@ -1,0 +1,59 @@
+"""What the verbs that look for personal data have in common: paths, limits, key."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from engine.cli.shell import Shell
+
+KEY_VARIABLE = "ENGINE_SCAN_KEY_FILE"
+
+
+def limit_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the limits on what is read of one file."""
+    from engine.sources.streams import Limits
+
+    usual = Limits()
+    parser.add_argument(
+        "--max-bytes", type=count, default=usual.max_bytes, metavar="N",
+        help=f"of each file, after decompression ({usual.max_bytes})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-ratio", type=count, default=usual.max_ratio, metavar="N",
+        help=f"decompressed bytes for each compressed one ({usual.max_ratio})",
+    )  # fmt: skip
+
+
+def count(text: str) -> int:
+    """Read a number from 1 of the command line."""
+    if not text.isdecimal() or not 0 < int(text) <= 2**50:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)
+
+
+def digest_key(file: str | None, shell: Shell) -> bytes:
+    """Return the key of the digests: that of ``file``, or one for this run alone.
+
+    Raises:
+        KeyFileError: The file cannot be read, others can read it, or it is too short.
+    """
+    from engine.errors import KeyFileError
+
+    if not (name := file or shell.environ.get(KEY_VARIABLE, "")):
+        return shell.random(32)
+    path = Path(name)
+    try:
+        with path.open("rb") as opened:
+            key = opened.read(4096 + 1)
+        open_to = path.stat().st_mode & 0o077
+    except OSError as error:
+        raise KeyFileError(f"{name}: {(error.strerror or str(error)).lower()}", _MAKE) from None
+    if open_to:
+        raise KeyFileError(f"{name}: others can read this key", f"chmod 600 {name}")
+    if not 16 <= len(key.strip()) <= 4096:
+        raise KeyFileError(f"{name}: a key has 16 to 4096 bytes", _MAKE)
+    return key.strip()
+
+
+_MAKE = "such as: (umask 077; openssl rand -hex 32 > scan.key)"
