@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import corpus, gathering, ledger_plans, ledger_scale, plans, report
+from bench import corpus, gathering, ledger_plans, ledger_scale, plans, report, scan_plans
 from bench.contests import Result, hold
 from bench.errors import BenchError
 from bench.fetch_conftest import version as conftest_version
@@ -31,7 +31,7 @@ SMALL = 20
 """Files of the scene where only one of them is decided."""
 CONTESTS = (
     *("start", "cold", "gates", "batch", "many", "memory"),
-    *("ledger-verify", "ledger-signatures", "ledger-scale", "gather"),
+    *("ledger-verify", "ledger-signatures", "ledger-scale", "gather", "scan"),
 )
 SOME = 400
 """Files on which two gates must agree before one of each verdict is measured."""
@@ -100,6 +100,7 @@ def _contests(scene: Scene, only: str | None, sizes: Sequence[int], rounds: int)
     if sizes == [FILES] or only in ("many", "memory"):
         asked += [("many", plans.many, MANY, min(rounds, MANY_ROUNDS))]
         asked += [("memory", plans.memory, MANY, 1)]
+    asked += [("scan", scan_plans.scan, SMALL, rounds)]
     results: list[Result] = []
     for name, plan, files, count in asked:
         if only in (None, name):

@@ -36,6 +36,7 @@ BARS = (
     Bar("append at 1,000,000", "append at 1,000", 1.5),
     Bar("proof at 1,000,000", "proof at 1,000", 1.5),
     Bar("engine gather", "DuckDB scan and sum", 4.0, files=10_000_000),
+    Bar("engine scan", "one compiled alternation", 2.0),
     Bar("promotion gate, PROMOTE", "hand-written gate, PROMOTE", 3.0),
     Bar("promotion gate, HOLD", "hand-written gate, HOLD", 3.0),
     Bar("promotion gate, BLOCK", "hand-written gate, BLOCK", 3.0),

@@ -61,8 +61,10 @@ _CODES = (
     "966 967 968 970 971 972 973 974 975 976 977 979 992 993 994 995 996 998"
 )
 _ANY = (6, 12)
+_ISLANDS = "247 290 500 676 677 678 682 683 685 686 688 690"
 _SIZES: dict[bytes, tuple[int, int]] = {
     **{code.encode(): _ANY for code in _CODES.split()},
+    **{code.encode(): (4, 12) for code in _ISLANDS.split()},
     **{b"33": (9, 9), b"34": (9, 9), b"44": (9, 10), b"31": (9, 9), b"32": (8, 9), b"45": (8, 8)},
     **{b"46": (7, 10), b"47": (8, 8), b"48": (9, 9), b"351": (9, 9), b"353": (7, 10)},
     **{b"41": (9, 9), b"30": (10, 10), b"36": (8, 9), b"420": (9, 9), b"421": (9, 9)},
@@ -134,7 +136,7 @@ def _labelled(match: Match) -> bool:
     number = digits(value)
     return (
         follows_label(match)
-        and 8 <= len(number) <= 15
+        and 7 <= len(number) <= 15
         and len(set(number)) > 2
         and b"--" not in value
         and not re.match(rb"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]", value)
@@ -146,7 +148,7 @@ def _canonical_phone(value: bytes) -> bytes:
 
 
 _LABELS = (
-    rb"(?i:phones?|tele(?:phone|fone|fono|foon|fon|fax)|t\xc3\xa9l(?:\xc3\xa9phone|\xc3\xa9fono)?"
+    rb"(?i:phones?|tel\xc3\xa9fono|tele(?:phone|fone|fono|foon|fon|fax)|t\xc3\xa9l(?:\xc3\xa9phone|\xc3\xa9fono)?"
     rb"|tel|mobile|mobil|m\xc3\xb3vil|movil|msisdn|fax|whatsapp|celular|fone|handy|sms)"
 )
 
@@ -205,7 +207,7 @@ RULES = (
         "phone",
         "personal",
         re.compile(
-            _LABELS + GLUE + rb"(?<![0-9A-Za-z.+])(?P<value>\(?[0-9](?:[ .()/-]{0,2}[0-9]){7,14})"
+            _LABELS + GLUE + rb"(?<![0-9A-Za-z.+])(?P<value>\(?[0-9](?:[ .()/-]{0,2}[0-9]){6,14})"
             rb"(?![0-9A-Za-z])(?!\.[0-9])"
         ),
         _labelled,

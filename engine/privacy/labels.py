@@ -18,8 +18,8 @@ _TOKENS = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[\x80-\xff]+")
 
 _OTHERS = frozenset(
     b"trace span request correlation session transaction message event build commit hash sha "
-    b"sha1 sha256 md5 digest checksum crc etag uuid guid id ids ts time timestamp epoch date at ms us "
-    b"ns nanos micros millis duration elapsed latency took size bytes length count offset seq "
+    b"sha1 sha256 md5 digest checksum crc etag uuid guid id ids ts time timestamp epoch date at ms "
+    b"us ns nanos micros millis duration elapsed latency took size bytes length count offset seq "
     b"sequence nonce version rev revision port pid tid thread block height serial order invoice "
     b"tracking index row rowid counter total batch partition lsn txid snowflake".split()
 )

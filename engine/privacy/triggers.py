@@ -26,6 +26,12 @@ class Triggers:
         for rank, rule in ranked:
             for literal in rule.literals:
                 self._literals.setdefault(literal, []).append((rank, rule))
+        # A run of digits, however long, is looked at once, at its start.
+        self._runs = {
+            literal: re.compile(literal + b"0*")
+            for literal in self._literals
+            if not literal.strip(b"0")
+        }
         words = sorted({word for rule in rules for word in rule.words}, key=lambda w: (-len(w), w))
         # The longest word at a place is found; the shorter ones that it begins with count too.
         self._words = {
@@ -43,18 +49,30 @@ class Triggers:
         """Yield rank, rule and place of every trigger from ``start`` to before ``end``."""
         folded = text.translate(FOLD)
         for literal, rules in self._literals.items():
-            at = folded.find(literal, start)
-            while 0 <= at < end:
+            for at in self._places(folded, literal, start, end):
                 for rank, rule in rules:
                     yield rank, rule, at
-                at = folded.find(literal, at + 1)
         found = self._any_word.search(folded, start)
         while found and found.start() < end:
             for rank, rule in self._words[found[0]]:
                 yield rank, rule, found.start()
             found = self._any_word.search(folded, found.start() + 1)
         for rank, rule, regex in self._regexes:
-            for match in regex.finditer(text, start):
-                if match.start() >= end:
-                    break
-                yield rank, rule, match.start()
+            for at in _starts(regex, text, start, end):
+                yield rank, rule, at
+
+    def _places(self, folded: bytes, literal: bytes, start: int, end: int) -> Iterator[int]:
+        if literal in self._runs:
+            yield from _starts(self._runs[literal], folded, start, end)
+            return
+        at = folded.find(literal, start)
+        while 0 <= at < end:
+            yield at
+            at = folded.find(literal, at + 1)
+
+
+def _starts(regex: re.Pattern[bytes], text: bytes, start: int, end: int) -> Iterator[int]:
+    for match in regex.finditer(text, start):
+        if match.start() >= end:
+            return
+        yield match.start()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import gathering, ledger_plans, ledger_scale, plans
+from bench import gathering, ledger_plans, ledger_scale, plans, scan_plans
 from bench.bars import BARS, Bar, bar_for
 from bench.gates import OURS, THEIRS, VERDICTS
 from bench.scene import Scene
@@ -37,7 +37,7 @@ def test_every_bar_is_about_a_pair_that_is_measured(
     (tmp_path / "metrics").mkdir()
     (tmp_path / "metrics" / "m.json").write_text("{}")
     scene = Scene(tmp_path, Path("conftest"), Path("opa"), names=frozenset({"m.json"}))
-    everyone = (plans.batch, plans.many, plans.memory, plans.cold, plans.start)
+    everyone = (plans.batch, plans.many, plans.memory, plans.cold, plans.start, scan_plans.scan)
     contests = (plan(scene) for plan in (*everyone, ledger_plans.verify, ledger_plans.signatures))
     measured = {(pair, contest.files is not None) for contest in contests for pair in contest.pairs}
     measured |= {(pair, False) for pair in ledger_scale.pairs(ledger_scale.LARGE)}
