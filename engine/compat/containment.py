@@ -1,0 +1,367 @@
+"""Whether every instance of one schema is an instance of another.
+
+Sound where it says yes: by structural induction on the instance, so that a pair of schemas that
+is met again inside itself is taken to hold. JSON Schema core and validation, drafts 6 to 2020-12.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from engine.compat import members
+from engine.compat.emptiness import is_empty, no_number
+from engine.compat.flat import alternatives, atom_of, atoms, flatten, valid_values
+from engine.compat.outcome import HOLDS, Outcome, broken, doubted, open_question
+from engine.compat.sample import NOTHING, sample
+from engine.compat.scalars import check_number, check_size, check_text, witness
+from engine.compat.schemas import Doubt, Node, SchemaSet
+from engine.model import Json
+
+MAX_STEPS = 5_000
+Nodes = list[Node]
+
+_KIND_OF = {
+    "string": ("format", "contentEncoding", "contentMediaType", "contentSchema"),
+    "array": ("contains", "minContains", "maxContains", "unevaluatedItems"),
+    "object": ("propertyNames", "dependentRequired", "dependentSchemas", "dependencies",
+               "unevaluatedProperties"),
+}  # fmt: skip
+_KINDS = SchemaSet(
+    {
+        atom: {"type": "number" if atom == "fraction" else atom}
+        for atom in ("null", "boolean", "integer", "fraction", "string", "array", "object")
+    }
+)
+
+
+class Containment:
+    """One comparison; counts its steps, so that no schema keeps it busy for ever."""
+
+    def __init__(self) -> None:
+        self._assumed: dict[tuple[frozenset[object], frozenset[object]], int] = {}
+        self._steps = 0
+        self._level = 0
+
+    def check(self, sub: Nodes, sup: Nodes) -> Outcome:
+        """Compare: every instance of all of ``sub`` is one of all of ``sup``."""
+        pair = (frozenset(node.key for node in sub), frozenset(node.key for node in sup))
+        document = sup[0].name if sup else ""
+        if pair in self._assumed:
+            # Only of a smaller instance may it be assumed: what holds for all parts holds.
+            if self._assumed[pair] < self._level:
+                return HOLDS
+            return doubted(Doubt("", "refers to itself without anything between"), document)
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            return doubted(Doubt("", f"takes more than {MAX_STEPS:,} steps"), document)
+        self._assumed[pair] = self._level
+        try:
+            return self._check(sub, sup)
+        except Doubt as doubt:
+            return doubted(doubt, document)
+        finally:
+            del self._assumed[pair]
+
+    def _below(self, sub: Nodes, sup: Nodes) -> Outcome:
+        """Compare what is said about a part of the instance."""
+        self._level += 1
+        try:
+            return self.check(sub, sup)
+        finally:
+            self._level -= 1
+
+    def _check(self, sub: Nodes, sup: Nodes) -> Outcome:
+        wanted = flatten(sup)
+        if wanted == []:
+            return HOLDS
+        if is_empty(sub):
+            return HOLDS
+        if wanted is None:
+            return broken(_false(sup), "", "nothing is allowed here", sample(sub))
+        outcome = HOLDS
+        for flat, exact in alternatives(flatten(sub) or []):
+            found = HOLDS
+            for node in wanted:
+                found += self._within(flat, node)
+            outcome += found if exact else found.unsure()
+        return outcome
+
+    def _within(self, flat: Nodes, other: Node) -> Outcome:
+        if any(_says_the_same(node, other) for node in flat):
+            return HOLDS
+        listed = valid_values(flat)
+        if listed is not None:
+            return self._values(listed, other)
+        outcome = HOLDS
+        left = atoms(flat)
+        for atom in sorted(left):
+            outcome += self._atom(flat, other, atom)
+        for check, keyword in (
+            (self._any_of, "anyOf"),
+            (self._one_of, "oneOf"),
+            (self._not, "not"),
+            (self._if, "if"),
+        ):
+            if other.has(keyword):
+                outcome += check(flat, other)
+        return outcome
+
+    def _values(self, listed: Sequence[Json], other: Node) -> Outcome:
+        for value in listed:
+            if not other.is_valid(value):
+                keyword = next((word for word in ("const", "enum") if other.has(word)), "")
+                if not keyword:
+                    keyword = "type" if atom_of(value) not in atoms([other]) else "value"
+                return broken(other, keyword, "a listed value is not allowed", value)
+        return HOLDS
+
+    def _atom(self, flat: Nodes, other: Node, atom: str) -> Outcome:
+        """What ``other`` itself says about one kind of values."""
+        is_number = atom in ("integer", "fraction")
+        if (is_number and no_number(flat, atom)) or is_empty([*flat, _KINDS.root(atom)]):
+            return HOLDS
+        if atom not in atoms([other]):
+            shown = witness(flat, other, atom=atom)
+            named = "number" if atom == "fraction" else atom
+            return broken(other, "type", f"{named} is not allowed", shown)
+        for keyword in ("enum", "const"):
+            if other.has(keyword):
+                if atom in ("null", "boolean"):
+                    return self._values([None] if atom == "null" else [True, False], other)
+                shown = witness(flat, other, atom=atom)
+                return broken(other, keyword, "only listed values are allowed", shown)
+        outcome = self._same(flat, other, atom)
+        if is_number:
+            outcome += check_number(flat, other, atom)
+        elif atom == "string":
+            outcome += check_text(flat, other)
+        elif atom == "array":
+            outcome += self._array(flat, other)
+        elif atom == "object":
+            outcome += self._object(flat, other)
+        return outcome
+
+    def _same(self, flat: Nodes, other: Node, atom: str) -> Outcome:
+        outcome = HOLDS
+        for keyword in _KIND_OF.get(atom, ()):
+            if other.has(keyword) and not any(_same_keyword(node, other, keyword) for node in flat):
+                shown = NOTHING if keyword == "format" else witness(flat, other, atom=atom)
+                outcome += (
+                    broken(other, keyword, "an instance breaks it", shown, sure=False)
+                    if shown is not NOTHING
+                    else open_question(other, keyword, f"{keyword} is not reasoned about")
+                )
+        return outcome
+
+    # Arrays and objects.
+
+    def _array(self, flat: Nodes, other: Node) -> Outcome:
+        ends = members.prefix_size([*flat, other]) + 1
+        longest = next((n for n in range(ends) if is_empty(members.item(flat, n))), None)
+        outcome = check_size(flat, other, ("minItems", "maxItems"), self._arrays_of(flat),
+                             most=longest)  # fmt: skip
+        short = longest is not None and longest <= 1
+        if other.get("uniqueItems") and not short:
+            own = any(node.get("uniqueItems") for node in flat)
+            tops = [node.get("maxItems") for node in flat if node.has("maxItems")]
+            if not own and not any(top <= 1 for top in tops):
+                pair = self._arrays_of(flat)(2)
+                shown = witness(flat, other, pair, atom="array")
+                sure = shown is not NOTHING
+                outcome += broken(other, "uniqueItems", "items may repeat", shown, sure=sure)
+        highest = min((node.get("maxItems") for node in flat if node.has("maxItems")), default=ends)
+        for index in range(min(ends, int(highest), ends if longest is None else longest)):
+            wanted = members.item([other], index)
+            if wanted:
+                found = self._below(members.item(flat, index), wanted)
+                outcome += found.lifted(partial(self._with_item, flat, index))
+        return outcome
+
+    def _arrays_of(self, flat: Nodes) -> Callable[[int], Json]:
+        def made(size: int) -> Json:
+            items = [sample(members.item(flat, index)) for index in range(min(size, 200))]
+            return NOTHING if NOTHING in items or len(items) < size else items
+
+        return made
+
+    def _with_item(self, flat: Nodes, index: int, value: Json) -> Json:
+        whole = sample(flat, "array")
+        items = list(whole) if isinstance(whole, list) else []
+        while len(items) <= index:
+            items.append(sample(members.item(flat, len(items))))
+        items[index] = value
+        return NOTHING if NOTHING in items else items
+
+    def _object(self, flat: Nodes, other: Node) -> Outcome:
+        own = members.required(flat)
+        closed = _closed_names(flat)
+        outcome = check_size(flat, other, ("minProperties", "maxProperties"), None,
+                             least=len(own), most=closed)  # fmt: skip
+        for name in other.get("required", []):
+            if name not in own:
+                whole = sample(flat, "object")
+                less = {k: v for k, v in whole.items() if k != name} if whole is not NOTHING else {}
+                shown = witness(flat, other, less, atom="object")
+                outcome += broken(other, "required", f"{name!r} may be missing", shown)
+        for name in sorted(members.names(flat) | members.names([other])):
+            wanted = members.member([other], name)
+            mine = members.member(flat, name)
+            if wanted and not is_empty(mine):
+                found = self._below(mine, wanted)
+                outcome += found.lifted(partial(_with_member, flat, name))
+        return outcome + self._other_members(flat, other)
+
+    def _other_members(self, flat: Nodes, other: Node) -> Outcome:
+        """Members that neither side names, by pattern and by what is left."""
+        outcome = HOLDS
+        shared = members.patterns([other])
+        rest = [node for each in flat for node in members.other_members(each)]
+        alone = sorted(members.patterns(flat) - shared)
+        fresh = _fresh_name(flat, other)
+        for pattern in sorted(shared):
+            wanted = [other.child("patternProperties", pattern)]
+            mine = _by_pattern(flat, pattern)
+            named_otherwise = [_by_pattern(flat, each) for each in sorted(members.patterns(flat))]
+            sources = [mine] if mine else [rest, *named_otherwise]
+            if all(self._below(source, wanted).holds for source in sources):
+                continue
+            shown = witness(flat, other, atom="object")
+            found = broken(
+                other, "patternProperties", f"members like {pattern!r}", shown, sure=False
+            )
+            outcome += found
+        wanted = members.other_members(other)
+        if wanted and not is_empty(rest):
+            found = self._below(rest, wanted)
+            found = found.lifted(partial(_with_member, flat, fresh))
+            outcome += found.unsure() if alone or members.patterns(flat) else found
+        if wanted:
+            for pattern in alone:
+                outcome += self._below(_by_pattern(flat, pattern), wanted).unsure()
+        return outcome
+
+    # Alternatives and conditions of the side that must allow.
+
+    def _any_of(self, flat: Nodes, other: Node) -> Outcome:
+        if any(self.check(flat, [branch]).holds for branch in other.children("anyOf")):
+            return HOLDS
+        left = sorted(atoms(flat))
+        if len(left) > 1:
+            outcome = HOLDS
+            for atom in left:
+                piece = [*flat, _KINDS.root(atom)]
+                if not is_empty(piece):
+                    outcome += self._any_of_piece(piece, other, "anyOf")
+            return outcome
+        return self._unfound(flat, other, "anyOf")
+
+    def _any_of_piece(self, piece: Nodes, other: Node, keyword: str) -> Outcome:
+        listed = valid_values(piece)
+        if listed is not None:
+            return self._values(listed, other)
+        if any(self.check(piece, [branch]).holds for branch in other.children(keyword)):
+            return HOLDS
+        return self._unfound(piece, other, keyword)
+
+    def _one_of(self, flat: Nodes, other: Node) -> Outcome:
+        branches = other.children("oneOf")
+        pieces = [[*flat, _KINDS.root(atom)] for atom in sorted(atoms(flat))]
+        outcome = HOLDS
+        for piece in pieces if len(pieces) > 1 else [flat]:
+            if is_empty(piece):
+                continue
+            listed = valid_values(piece)
+            if listed is not None:
+                outcome += self._values(listed, other)
+            elif not self._in_exactly_one(piece, branches):
+                outcome += self._unfound(piece, other, "oneOf")
+        return outcome
+
+    def _in_exactly_one(self, piece: Nodes, branches: Nodes) -> bool:
+        for branch in branches:
+            others = [each for each in branches if each is not branch]
+            if all(is_empty([*piece, each]) for each in others):
+                return self.check(piece, [branch]).holds
+        return False
+
+    def _not(self, flat: Nodes, other: Node) -> Outcome:
+        if is_empty([*flat, other.child("not")]):
+            return HOLDS
+        return self._unfound(flat, other, "not")
+
+    def _if(self, flat: Nodes, other: Node) -> Outcome:
+        condition = other.child("if")
+        then = [other.child("then")] if other.has("then") else []
+        otherwise = [other.child("else")] if other.has("else") else []
+        if not self.check([*flat, condition], then).holds:
+            return self._unfound(flat, other, "if")
+        if otherwise and not self.check(flat, otherwise).holds:
+            return (
+                HOLDS if self.check(flat, [condition]).holds else self._unfound(flat, other, "if")
+            )
+        return HOLDS
+
+    def _unfound(self, flat: Nodes, other: Node, keyword: str) -> Outcome:
+        shown = witness(flat, other)
+        if shown is NOTHING:
+            return open_question(other, keyword, f"{keyword} could not be decided")
+        return broken(other, keyword, f"{keyword} does not allow it", shown, sure=False)
+
+
+def _false(sup: Nodes) -> Node:
+    """The place that says ``false``, as far as it can be named without more ado."""
+    return next((node for node in sup if node.schema is False), sup[0])
+
+
+def _says_the_same(node: Node, other: Node) -> bool:
+    return (
+        node.draft == other.draft
+        and _text(node.schema) == _text(other.schema)
+        and "$" not in _text(node.schema).replace("$defs", "")
+    )
+
+
+def _same_keyword(node: Node, other: Node, keyword: str) -> bool:
+    group = ("contains", "minContains", "maxContains") if "ontains" in keyword else (keyword,)
+    if keyword.startswith("unevaluated") or node.draft != other.draft:
+        return False
+    said = [(_text(node.get(word)), _text(other.get(word))) for word in group]
+    return node.has(keyword) and all(
+        mine == theirs and '"$ref"' not in mine for mine, theirs in said
+    )
+
+
+def _text(value: Json) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _closed_names(flat: Nodes) -> int | None:
+    """How many members there can be, where no others are allowed."""
+    for node in flat:
+        if node.get("additionalProperties") is False and not node.get("patternProperties"):
+            return sum(not is_empty(members.member(flat, n)) for n in node.get("properties", {}))
+    return None
+
+
+def _by_pattern(flat: Nodes, pattern: str) -> Nodes:
+    return [
+        node.child("patternProperties", pattern)
+        for node in flat
+        if pattern in node.get("patternProperties", {})
+    ]
+
+
+def _fresh_name(flat: Nodes, other: Node) -> str:
+    taken = members.names(flat) | members.names([other])
+    found = members.patterns(flat) | members.patterns([other])
+    for name in ("extra", "x", "other", "Z9", "_", "0", "~~", "extra2"):
+        if name not in taken and not any(members.matches(p, name, other) for p in found):
+            return name
+    return "extra"
+
+
+def _with_member(flat: Nodes, name: str, value: Json) -> Json:
+    whole = sample(flat, "object")
+    return {**whole, name: value} if isinstance(whole, dict) else NOTHING

@@ -1,0 +1,73 @@
+"""How many columns of a schema differ from another's: added, dropped, or of another shape."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from engine.compat.flat import ANNOTATIONS, flatten
+from engine.compat.schemas import Doubt, Node
+from engine.model import Json
+
+_NESTING = frozenset(("properties", "required", "$ref", "allOf", "items"))
+_DEPTH = 16
+
+
+def columns(root: Node) -> dict[str, str]:
+    """Return what is said of each member, by its path; ``[]`` stands for an item.
+
+    References are followed, each once on the way to a member. Annotations do not count.
+    """
+    found: dict[str, str] = {}
+    for path, text in _columns(root, "", ()):
+        found[path] = found.get(path, "") + text
+    return found
+
+
+def _columns(node: Node, path: str, way: tuple[object, ...]) -> Iterator[tuple[str, str]]:
+    try:
+        flat = flatten([node]) or []
+    except Doubt:
+        flat = [node]
+    for part in flat:
+        if part.key in way or len(way) > _DEPTH:
+            continue
+        deeper = (*way, part.key)
+        needed = part.get("required", [])
+        for name in part.get("properties", {}):
+            below = f"{path}/{name}"
+            inner = part.child("properties", name)
+            yield below, _own(inner) + ("!" if name in needed else "")
+            yield from _columns(inner, below, deeper)
+        if isinstance(part.get("items"), dict | bool):
+            inner = part.child("items")
+            yield f"{path}[]", _own(inner)
+            yield from _columns(inner, f"{path}[]", deeper)
+
+
+def _own(node: Node) -> str:
+    """What is said of a value itself, without what is inside it."""
+    try:
+        flat = flatten([node])
+    except Doubt:
+        flat = [node]
+    if flat is None:
+        return "false"
+    parts = [_bare(part.schema) for part in flat]
+    return json.dumps(sorted(json.dumps(part, sort_keys=True) for part in parts if part))
+
+
+def _bare(schema: Json) -> Json:
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        word: value
+        for word, value in schema.items()
+        if word not in ANNOTATIONS and word not in _NESTING
+    }
+
+
+def drift(old: Node, new: Node) -> int:
+    """Return how many columns were added, dropped or changed."""
+    before, after = columns(old), columns(new)
+    return sum(before.get(path) != after.get(path) for path in before.keys() | after.keys())

@@ -1,0 +1,176 @@
+"""A schema as a conjunction without references, and what its keywords say together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from itertools import product
+
+from engine.compat.schemas import Doubt, Node, words
+from engine.model import Json
+
+ATOMS = ("null", "boolean", "integer", "fraction", "string", "array", "object")
+"""The kinds of values; a number is an integer or it has a fraction. 1.0 is an integer."""
+
+ANNOTATIONS = words(
+    "title description default examples $comment deprecated readOnly writeOnly $schema $id $defs "
+    "definitions $anchor"
+)
+"""Keywords that say nothing about which instances are valid."""
+
+DECIDED = words(
+    "$ref allOf anyOf oneOf not if then else type enum const minimum maximum exclusiveMinimum "
+    "exclusiveMaximum multipleOf minLength maxLength pattern items prefixItems additionalItems "
+    "minItems maxItems uniqueItems properties patternProperties additionalProperties required "
+    "minProperties maxProperties"
+)
+"""Keywords with a rule of their own."""
+
+SAME_ONLY = words(
+    "format contentEncoding contentMediaType contentSchema contains minContains maxContains "
+    "propertyNames dependentRequired dependentSchemas dependencies unevaluatedItems "
+    "unevaluatedProperties"
+)
+"""Keywords that are known but not reasoned about: decided only where both sides say the same."""
+
+MAX_ALTERNATIVES = 64
+
+
+def flatten(nodes: Iterable[Node]) -> list[Node] | None:
+    """Return the conjunction of ``nodes`` with references and ``allOf`` taken apart.
+
+    Returns:
+        None where it contains ``false``, so that nothing is valid.
+
+    Raises:
+        Doubt: A reference that leads nowhere, or round in a circle.
+    """
+    flat: list[Node] = []
+    for node in nodes:
+        if not _gather(node, flat, []):
+            return None
+    return flat
+
+
+def _gather(node: Node, flat: list[Node], way: list[Node]) -> bool:
+    if isinstance(node.schema, bool):
+        return node.schema
+    if any(node.key == earlier.key for earlier in way):
+        raise Doubt(node.pointer, "refers to itself without anything between")
+    if any(node.key == earlier.key for earlier in flat):
+        return True
+    way = [*way, node]
+    if node.has("$ref"):
+        if not _gather(node.referred(), flat, way):
+            return False
+        if node.draft <= 7:
+            return True
+    flat.append(node)
+    return all(_gather(part, flat, way) for part in node.children("allOf"))
+
+
+def alternatives(flat: Sequence[Node]) -> Iterator[tuple[list[Node], bool]]:
+    """Yield conjunctions that together hold all that ``flat`` holds, one per choice of branches.
+
+    With each comes whether it is exact: what it holds, ``flat`` holds.
+
+    Raises:
+        Doubt: There are too many.
+    """
+    choices = [
+        node.children(word)
+        for node in flat
+        if not node.is_plain
+        for word in ("anyOf", "oneOf")
+        if node.has(word)
+    ]
+    exact = not any(_is_loose(node) for node in flat)
+    count = 1
+    for choice in choices:
+        count *= len(choice)
+    if count > MAX_ALTERNATIVES:
+        raise Doubt(flat[0].pointer, f"has {count} combinations of alternatives")
+    base = [node.plain() for node in flat]
+    for chosen in product(*choices):
+        more = flatten(chosen)
+        if more is not None:
+            known = {node.key for node in base}
+            fresh = [node for node in more if node.plain().key not in known]
+            if any(node.has("anyOf", "oneOf") for node in fresh):
+                for inner, also in alternatives(base + fresh):
+                    yield inner, exact and also
+            else:
+                yield base + fresh, exact and not any(_is_loose(node) for node in fresh)
+
+
+def _is_loose(node: Node) -> bool:
+    """Whether a keyword narrows it in a way that is not reasoned about."""
+    return node.has("oneOf", "not", "if", *(SAME_ONLY - {"format"}))
+
+
+def atoms(flat: Iterable[Node]) -> set[str]:
+    """Return the kinds of values that ``type`` leaves."""
+    left = set(ATOMS)
+    for node in flat:
+        if node.has("type"):
+            said = node.get("type")
+            left &= {
+                atom
+                for word in ([said] if isinstance(said, str) else said)
+                for atom in (("integer", "fraction") if word == "number" else (word,))
+            }
+    return left
+
+
+def atom_of(value: Json) -> str:
+    """Return the kind of a value."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "integer" if value == int(value) else "fraction"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
+
+
+def values(flat: Sequence[Node]) -> list[Json] | None:
+    """Return every value that may be valid, where they can be listed; else None."""
+    for node in flat:
+        if node.has("const"):
+            return [node.get("const")]
+        if node.has("enum"):
+            return list(node.get("enum"))
+    left = atoms(flat)
+    if left <= {"null", "boolean"}:
+        return [*([None] if "null" in left else []), *([True, False] if "boolean" in left else [])]
+    return None
+
+
+def valid_values(flat: Sequence[Node]) -> list[Json] | None:
+    """Return every valid value, where they can be listed; else None."""
+    listed = values(flat)
+    if listed is None:
+        return None
+    return [value for value in listed if all(node.is_valid(value) for node in flat)]
+
+
+def numbers(flat: Iterable[Node], keyword: str) -> list[Fraction]:
+    """Return what every node says for a numeric keyword, exactly."""
+    return [exact(node.get(keyword)) for node in flat if node.has(keyword)]
+
+
+def exact(number: float) -> Fraction:
+    """Return the number as it was written."""
+    return Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
+
+
+def greatest(flat: Iterable[Node], keyword: str, least: int = 0) -> int:
+    """Return the strictest lower bound of a size."""
+    return max([least, *(int(number) for number in numbers(flat, keyword))])
+
+
+def smallest(flat: Iterable[Node], keyword: str) -> int | None:
+    """Return the strictest upper bound of a size; None where there is none."""
+    return min((int(number) for number in numbers(flat, keyword)), default=None)

@@ -1,0 +1,159 @@
+"""An instance that a conjunction probably allows. Whoever uses it validates it first."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from engine.compat import members
+from engine.compat.flat import (
+    alternatives,
+    atoms,
+    exact,
+    flatten,
+    greatest,
+    numbers,
+    smallest,
+    valid_values,
+)
+from engine.compat.schemas import Doubt, Node
+from engine.model import Json
+
+_DEPTH = 8
+_TEXTS = ("", "a", "0", "A", " ", "-", "abc", "a1", "2026-01-31", "a@b.co", "ab-cd", "x" * 40)
+NOTHING = object()
+"""No instance is known."""
+
+
+def sample(nodes: Iterable[Node], atom: str | None = None, depth: int = 0) -> Json:
+    """Return an instance of ``nodes``, of the kind ``atom`` if given; :data:`NOTHING` if none."""
+    for candidate in samples(nodes, atom, depth):
+        return candidate
+    return NOTHING
+
+
+def samples(nodes: Iterable[Node], atom: str | None = None, depth: int = 0) -> list[Json]:
+    """Return some instances of ``nodes``, the simplest first."""
+    if depth > _DEPTH:
+        return []
+    try:
+        flat = flatten(nodes)
+        if flat is None:
+            return []
+        found: list[Json] = []
+        for alternative, _ in alternatives(flat):
+            found += _simple(alternative, atom, depth)
+            if len(found) > 24:
+                break
+        return [value for value in found if all(node.is_valid(value) for node in flat)]
+    except Doubt:
+        return []
+
+
+def _simple(flat: Sequence[Node], atom: str | None, depth: int) -> list[Json]:
+    listed = valid_values(flat)
+    if listed is not None:
+        return listed
+    found: list[Json] = []
+    for each in ("string", "integer", "object", "array", "boolean", "null", "fraction"):
+        if each in atoms(flat) and atom in (None, each):
+            found += _of(flat, each, depth)
+    return found
+
+
+def _of(flat: Sequence[Node], atom: str, depth: int) -> list[Json]:
+    if atom == "null":
+        return [None]
+    if atom == "boolean":
+        return [True, False]
+    if atom == "string":
+        return texts(flat)
+    if atom == "array":
+        return _arrays(flat, depth)
+    return _objects(flat, depth) if atom == "object" else numbers_in(flat, atom)
+
+
+def texts(flat: Sequence[Node]) -> list[Json]:
+    """Return texts of a right length; patterns are left to validation."""
+    least, most = greatest(flat, "minLength"), smallest(flat, "maxLength")
+    own = [text for node in flat for text in node.get("examples", []) if isinstance(text, str)]
+    own += [text for node in flat if node.has("pattern") for text in _matching(node.get("pattern"))]
+    sized = [text + "a" * (least - len(text)) for text in _TEXTS]
+    cut = [text[:most] for text in sized]
+    longest = ["a" * most] if most is not None and most <= 10_000 else ["a" * (least + 1)]
+    return list(dict.fromkeys([*own, *cut, *longest]))
+
+
+def _matching(pattern: str) -> list[str]:
+    """Texts for the commonest patterns: a literal, or one class repeated."""
+    bare = pattern.removeprefix("^").removesuffix("$")
+    found = [re.sub(r"\\(.)", r"\1", bare)]
+    if match := re.fullmatch(r"\[\^?\\?(.)[^\]]*\](?:[*+?]|\{(\d+)(?:,\d*)?\})?", bare):
+        found.append(match[1] * int(match[2] or 1))
+    return found
+
+
+def numbers_in(flat: Sequence[Node], atom: str) -> list[Json]:
+    """Return numbers at and between the bounds."""
+    low = max([*numbers(flat, "minimum"), *numbers(flat, "exclusiveMinimum")], default=None)
+    high = min([*numbers(flat, "maximum"), *numbers(flat, "exclusiveMaximum")], default=None)
+    steps = [step for step in numbers(flat, "multipleOf") if step > 0]
+    around: list[Fraction] = [Fraction(0), Fraction(1)]
+    for bound in (low, high):
+        if bound is not None:
+            base = [bound, Fraction(math.floor(bound)), Fraction(math.ceil(bound))]
+            around += [each + shift for each in base for shift in (0, 1, -1)]
+            around += [(bound // step + shift) * step for step in steps for shift in (-1, 0, 1, 2)]
+    around += steps
+    if low is not None and high is not None:
+        around.append((low + high) / 2)
+    if atom == "fraction":
+        around = [each + Fraction(1, 2) for each in around] + around
+        return [float(each) for each in around if each.denominator != 1]
+    return [int(each) for each in around if each.denominator == 1]
+
+
+def _arrays(flat: Sequence[Node], depth: int) -> list[Json]:
+    least, most = greatest(flat, "minItems"), smallest(flat, "maxItems")
+    found: list[Json] = []
+    for size in dict.fromkeys((least, least + 1, most if most is not None else least)):
+        if size > 50 or (most is not None and size > most):
+            continue
+        items = [sample(members.item(flat, index), None, depth + 1) for index in range(size)]
+        if NOTHING not in items:
+            found.append(items)
+            found += _distinct(flat, items, depth)
+    return found
+
+
+def _distinct(flat: Sequence[Node], items: list[Json], depth: int) -> list[Json]:
+    """The same with other items where two were alike."""
+    if len(items) < 2 or not any(node.get("uniqueItems") for node in flat):
+        return []
+    other: list[Json] = []
+    for index in range(len(items)):
+        some = samples(members.item(flat, index), None, depth + 1)
+        other += [next((each for each in some if each not in other), items[index])]
+    return [other]
+
+
+def _objects(flat: Sequence[Node], depth: int) -> list[Json]:
+    wanted = sorted(members.required(flat))
+    whole = {name: sample(members.member(flat, name), None, depth + 1) for name in wanted}
+    if NOTHING in whole.values():
+        return []
+    for name in [*sorted(members.names(flat)), *(f"x{n}" for n in range(50))]:
+        if len(whole) >= greatest(flat, "minProperties"):
+            break
+        if name not in whole:
+            value = sample(members.member(flat, name), None, depth + 1)
+            if value is not NOTHING:
+                whole[name] = value
+    return [whole]
+
+
+def is_multiple(value: float, step: Fraction) -> bool:
+    """Whether a number is a multiple, exactly."""
+    return exact(value) % step == 0

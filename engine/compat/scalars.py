@@ -1,0 +1,120 @@
+"""Numbers and texts: whether what one side leaves is within the other's bounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+from engine.compat.flat import exact, greatest, numbers, smallest
+from engine.compat.outcome import HOLDS, Outcome, broken
+from engine.compat.sample import NOTHING, samples
+from engine.compat.schemas import Doubt, Node
+from engine.model import Json
+
+
+def witness(flat: Sequence[Node], other: Node, *candidates: Json, atom: str | None = None) -> Json:
+    """Return an instance that ``flat`` allows and ``other`` does not; NOTHING if none is found."""
+    try:
+        for value in [*candidates, *samples(flat, atom)]:
+            if all(node.is_valid(value) for node in flat) and not other.is_valid(value):
+                return value
+    except Doubt:
+        pass
+    return NOTHING
+
+
+def check_number(flat: Sequence[Node], other: Node, atom: str) -> Outcome:
+    """Bounds and steps of ``other`` against those of ``flat``, for one kind of number."""
+    outcome = HOLDS
+    for keyword, sign in (("minimum", 1), ("exclusiveMinimum", 1)):
+        outcome += _bound(flat, other, atom, keyword, sign)
+    for keyword, sign in (("maximum", -1), ("exclusiveMaximum", -1)):
+        outcome += _bound(flat, other, atom, keyword, sign)
+    if other.has("multipleOf") and not _steps_fit(flat, exact(other.get("multipleOf")), atom):
+        step = exact(other.get("multipleOf"))
+        tried = [_json(each * factor) for each in numbers(flat, "multipleOf") for factor in (1, 3)]
+        shown = witness(flat, other, *tried, _json(step / 2), _json(step + 1), atom=atom)
+        reason = f"a multiple of {other.get('multipleOf')} is asked for"
+        outcome += broken(other, "multipleOf", reason, shown, sure=shown is not NOTHING)
+    return outcome
+
+
+def _steps_fit(flat: Sequence[Node], step: Fraction, atom: str) -> bool:
+    own = [*numbers(flat, "multipleOf"), *([Fraction(1)] if atom == "integer" else [])]
+    return any(each % step == 0 for each in own)
+
+
+def _bound(flat: Sequence[Node], other: Node, atom: str, keyword: str, sign: int) -> Outcome:
+    """One bound; an upper one is a lower one of the numbers with the other sign."""
+    if not other.has(keyword):
+        return HOLDS
+    limit = sign * exact(other.get(keyword))
+    is_open = keyword.startswith("exclusive")
+    low, low_is_open = _low(flat, atom, sign)
+    if low is not None and (low > limit or (low == limit and (low_is_open or not is_open))):
+        return HOLDS
+    start = low if low is not None else limit - 1
+    tried = [start, start + Fraction(1, 1000), (start + limit) / 2, limit, limit - 1]
+    shown = witness(flat, other, *(_json(sign * each) for each in tried), atom=atom)
+    reason = f"{keyword} is {other.get(keyword)}"
+    return broken(other, keyword, reason, shown, sure=not numbers(flat, "multipleOf"))
+
+
+def _low(flat: Sequence[Node], atom: str, sign: int) -> tuple[Fraction | None, bool]:
+    """The strictest lower bound, and whether it is itself left out."""
+    closed = "minimum" if sign > 0 else "maximum"
+    opened = "exclusiveMinimum" if sign > 0 else "exclusiveMaximum"
+    ends = [(sign * each, False) for each in numbers(flat, closed)]
+    ends += [(sign * each, True) for each in numbers(flat, opened)]
+    if not ends:
+        return None, False
+    low, is_open = max(ends)
+    if atom == "integer":
+        whole = math.floor(low) + 1 if is_open else math.ceil(low)
+        return Fraction(whole), False
+    return low, is_open
+
+
+def _json(number: Fraction) -> Json:
+    return int(number) if number.denominator == 1 else float(number)
+
+
+def check_text(flat: Sequence[Node], other: Node) -> Outcome:
+    """Lengths and pattern of ``other`` against those of ``flat``."""
+    outcome = check_size(flat, other, ("minLength", "maxLength"), lambda size: "a" * size)
+    if other.has("pattern"):
+        pattern = other.get("pattern")
+        if pattern not in [node.get("pattern") for node in flat]:
+            shown = witness(flat, other, atom="string")
+            sure = shown is not NOTHING
+            outcome += broken(other, "pattern", f"{pattern!r} must match", shown, sure=sure)
+    return outcome
+
+
+def check_size(
+    flat: Sequence[Node],
+    other: Node,
+    keywords: tuple[str, str],
+    of_size: object,
+    *,
+    least: int = 0,
+    most: int | None = None,
+) -> Outcome:
+    """A lower and an upper bound on a size; ``least`` and ``most`` follow from other keywords."""
+    low, high = keywords
+    outcome = HOLDS
+    atom = {"minLength": "string", "minItems": "array", "minProperties": "object"}[low]
+    own_least = greatest(flat, low, least)
+    own_most = min(
+        [each for each in (smallest(flat, high), most) if each is not None], default=None
+    )
+    made = of_size if callable(of_size) else (lambda _size: NOTHING)
+    if other.has(low) and own_least < other.get(low):
+        shown = witness(flat, other, made(own_least), atom=atom)
+        outcome += broken(other, low, f"at least {other.get(low)} asked for", shown)
+    if other.has(high) and (own_most is None or own_most > other.get(high)):
+        size = int(other.get(high)) + 1
+        shown = witness(flat, other, made(size) if size <= 10_000 else NOTHING, atom=atom)
+        outcome += broken(other, high, f"at most {other.get(high)} allowed", shown)
+    return outcome

@@ -1,0 +1,221 @@
+"""What is called compatible never is contradicted; what is shown as a break is one."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
+from engine.compat import Comparison, Direction, compare
+from engine.compat.outcome import Break
+from engine.compat.schemas import SchemaSet
+from engine.model import Json
+from tests.compat.small import SCALARS, documents, instances, pairs
+
+POOL: list[Json] = [
+    *SCALARS,
+    [], {}, *([each] for each in SCALARS[:9]), *({"a": each} for each in SCALARS),
+    *([first, second] for first, second in product(SCALARS[3:8], SCALARS[12:16])),
+    *({"a": first, "b": second} for first, second in product(SCALARS[:6], SCALARS[12:16])),
+    {"b": 1}, {"c1": 1}, {"zz": None}, {"a": {"a": 1}}, {"a": [1]}, [[1]], [{}], [1, 1, 1],
+]  # fmt: skip
+
+
+def against(old: Json, new: Json, direction: Direction = "output") -> Comparison:
+    name = "s.json"
+    return compare(SchemaSet({name: old}), SchemaSet({name: new}), [(name, name)], direction)
+
+
+def is_valid(schema: Json, value: Json) -> bool | None:
+    """None where jsonschema never ends."""
+    try:
+        return bool(Draft202012Validator(schema).is_valid(value))
+    except RecursionError:
+        return None
+
+
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@given(pairs(), st.lists(instances, max_size=12))
+def test_what_is_compatible_is_never_contradicted(
+    schemas: tuple[Json, Json], some: list[Json]
+) -> None:
+    """INV-DATA-3."""
+    old, new = schemas
+    if against(old, new, "input").verdict == "compatible":
+        for value in [*POOL, *some]:
+            assert not (is_valid(old, value) and is_valid(new, value) is False), value
+
+
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@given(pairs())
+def test_every_witness_is_one(schemas: tuple[Json, Json]) -> None:
+    """INV-DATA-4."""
+    old, new = schemas
+    for finding in against(old, new, "both").findings:
+        told = finding.told
+        if isinstance(told, Break) and told.has_witness:
+            sub, sup = (new, old) if finding.direction == "output" else (old, new)
+            assert is_valid(sub, told.witness)
+            assert is_valid(sup, told.witness) is False
+
+
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@given(documents)
+def test_a_schema_is_never_incompatible_with_itself(schema: Json) -> None:
+    comparison = against(schema, schema, "both")
+    assert comparison.verdict != "incompatible"
+    assert comparison.drift == 0
+
+
+# One table row per rule: what it is called, and in which direction it breaks.
+
+
+def thing(*required: str, **properties: Json) -> Json:
+    return {"type": "object", "required": list(required), "properties": properties}
+
+
+INTEGER, NUMBER, TEXT = {"type": "integer"}, {"type": "number"}, {"type": "string"}
+TREE = {"type": "object", "properties": {"v": INTEGER, "next": {"$ref": "#/$defs/tree"}}}
+WIDE = {"type": "object", "properties": {"v": NUMBER, "next": {"$ref": "#/$defs/tree"}}}
+RULES: dict[str, tuple[Json, Json, str]] = {
+    # Each: a narrower schema, a wider one, the rule that the wider one breaks.
+    "required": (thing("a", "b", a=TEXT), thing("a", a=TEXT), "required"),
+    "integer widens to number": (thing("a", a=INTEGER), thing("a", a=NUMBER), "type"),
+    "nullable": (TEXT, {"type": ["string", "null"]}, "type"),
+    "enum": ({"enum": ["a", "b"]}, {"enum": ["a", "b", "c"]}, "enum"),
+    "const": ({"const": 1}, {"enum": [1, 2]}, "const"),
+    "enum to any": ({"enum": ["a"]}, TEXT, "enum"),
+    "minimum": ({"type": "number", "minimum": 2}, {"type": "number", "minimum": 1}, "minimum"),
+    "maximum": ({"type": "integer", "maximum": 2}, INTEGER, "maximum"),
+    "exclusive": (
+        {"type": "number", "exclusiveMinimum": 0}, {"type": "number", "minimum": 0},
+        "exclusiveMinimum",
+    ),
+    "exclusive above": ({**NUMBER, "exclusiveMaximum": 5}, NUMBER, "exclusiveMaximum"),
+    "multipleOf": ({**INTEGER, "multipleOf": 6}, {**INTEGER, "multipleOf": 3}, "multipleOf"),
+    "minLength": ({**TEXT, "minLength": 1}, TEXT, "minLength"),
+    "maxLength": ({**TEXT, "maxLength": 4}, {**TEXT, "maxLength": 5}, "maxLength"),
+    "pattern": ({**TEXT, "pattern": "^[0-9]+$"}, TEXT, "pattern"),
+    "items": ({"type": "array", "items": INTEGER}, {"type": "array", "items": NUMBER}, "type"),
+    "minItems": ({"type": "array", "minItems": 1}, {"type": "array"}, "minItems"),
+    "maxItems": ({"type": "array", "maxItems": 1}, {"type": "array", "maxItems": 2}, "maxItems"),
+    "unique": ({"type": "array", "uniqueItems": True}, {"type": "array"}, "uniqueItems"),
+    "tuple": (
+        {"type": "array", "prefixItems": [INTEGER], "items": TEXT},
+        {"type": "array", "prefixItems": [NUMBER], "items": TEXT}, "type",
+    ),
+    "closed": ({**thing(a=TEXT), "additionalProperties": False}, thing(a=TEXT), "false"),
+    "additional": (
+        {**thing(), "additionalProperties": INTEGER}, {**thing(), "additionalProperties": NUMBER},
+        "type",
+    ),
+    "dropped member": (thing(a=TEXT), thing(), "type"),
+    "minProperties": ({"type": "object", "minProperties": 1}, {"type": "object"}, "minProperties"),
+    "maxProperties": ({"type": "object", "maxProperties": 1}, {"type": "object"}, "maxProperties"),
+    "deep": (thing("a", a=thing("b", b=INTEGER)), thing("a", a=thing("b", b=NUMBER)), "type"),
+    "cycle": (
+        {"$ref": "#/$defs/tree", "$defs": {"tree": TREE}},
+        {"$ref": "#/$defs/tree", "$defs": {"tree": WIDE}}, "type",
+    ),
+    "anyOf": ({"anyOf": [TEXT, INTEGER]}, {"anyOf": [TEXT, NUMBER]}, "anyOf"),
+    "oneOf": ({"oneOf": [TEXT, INTEGER]}, {"oneOf": [TEXT, NUMBER]}, "oneOf"),
+    "allOf": ({"allOf": [thing("a"), thing("b")]}, thing("a"), "required"),
+    "not": ({"type": "integer"}, {"type": ["integer", "string"]}, "type"),
+    "tagged": (
+        {"oneOf": [thing("k", k={"const": "x"}), thing("k", k={"const": "y"})]},
+        {"oneOf": [thing("k", k={"const": each}) for each in "xyz"]}, "oneOf",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_each_rule_breaks_one_way_with_a_witness_and_holds_the_other(name: str) -> None:
+    """INV-DATA-3, INV-DATA-4."""
+    narrow, wide, rule = RULES[name]
+    assert against(wide, narrow, "output").verdict == "compatible"
+    assert against(narrow, wide, "input").verdict == "compatible"
+    for old, new, way in ((narrow, wide, "output"), (wide, narrow, "input")):
+        comparison = against(old, new, way)  # type: ignore[arg-type]
+        breaks = [each.told for each in comparison.findings if isinstance(each.told, Break)]
+        assert rule in [each.rule for each in breaks]
+        assert any(each.has_witness for each in breaks), breaks
+        assert comparison.verdict == "incompatible"
+
+
+def test_the_pointer_leads_to_the_keyword_that_forbids() -> None:
+    (finding,) = against(thing(a=thing(b=INTEGER)), thing(a=thing(b=NUMBER))).findings
+    assert isinstance(finding.told, Break)
+    assert (finding.side, finding.told.pointer) == ("old", "/properties/a/properties/b/type")
+    assert finding.told.witness == {"a": {"b": 0.5}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        ({"type": "string", "x-owner": "me"}, "unknown keyword 'x-owner'"),
+        ({"properties": {"a": {"nullable": True}}}, "unknown keyword 'nullable'"),
+        ({"$ref": "other.json"}, "not among the schemas"),
+        ({"$ref": "#/nowhere"}, "where there is nothing"),
+        ({"$ref": "#"}, "refers to itself"),
+        ({"anyOf": [{"$ref": "#"}, {"type": "string"}]}, "itself"),
+        ({"$schema": "http://json-schema.org/draft-04/schema#"}, "is not known"),
+        ({"$defs": {"a": {"$id": "urn:x"}}, "$ref": "#/$defs/a"}, "with its own $id"),
+        ({"$dynamicRef": "#a"}, "unknown keyword '$dynamicRef'"),
+        ({"type": "object", "unevaluatedProperties": False}, "not reasoned about"),
+    ],
+)
+def test_what_is_not_known_is_undecided_even_against_itself(schema: Json, says: str) -> None:
+    """INV-DATA-3."""
+    comparison = against(schema, schema, "both")
+    assert comparison.verdict == "undecided"
+    assert any(says in finding.told.reason for finding in comparison.findings)
+
+
+def test_a_keyword_that_one_vouches_for_is_an_annotation() -> None:
+    schema = SchemaSet({"s": {"type": "string", "x-owner": "me"}})
+    found = compare(schema, schema, [("s", "s")], "both", frozenset(["x-owner"]))
+    assert found.verdict == "compatible"
+
+
+def test_a_schema_that_is_gone_is_a_break() -> None:
+    found = compare(SchemaSet({"s": thing(a=TEXT)}), SchemaSet({}), [("s", "s")], "output")
+    assert (found.verdict, found.drift) == ("incompatible", 1)
+
+
+def test_references_between_documents_are_followed() -> None:
+    def both(inner: Json) -> SchemaSet:
+        return SchemaSet({"a/s.json": {"$ref": "../t.json#/$defs/x"}, "t.json": {"$defs": inner}})
+
+    pair = [("a/s.json", "a/s.json")]
+    assert (
+        compare(both({"x": NUMBER}), both({"x": INTEGER}), pair, "output").verdict == "compatible"
+    )
+    found = compare(both({"x": INTEGER}), both({"x": NUMBER}), pair, "output").findings[0].told
+    assert (found.document, found.pointer) == ("t.json", "/$defs/x/type")
+
+
+def test_drift_counts_columns_that_differ_and_no_annotations() -> None:
+    old = thing("a", a={**TEXT, "title": "A"}, b=INTEGER, c=thing(d=TEXT))
+    new = thing("a", a={**TEXT, "title": "B"}, b=NUMBER, c=thing(d=TEXT, e=TEXT), f=TEXT)
+    assert against(old, new).drift == 3
+    assert against(thing("a", a=TEXT), thing(a=TEXT)).drift == 1
+
+
+def test_a_schema_that_takes_too_long_is_undecided() -> None:
+    wide = {"anyOf": [thing(**{f"p{n}": {"anyOf": [TEXT, INTEGER]}}) for n in range(9)]}
+    deep: Json = wide
+    for _ in range(6):
+        deep = {"anyOf": [{"type": "array", "items": deep}, wide]}
+    assert against({"allOf": [deep, deep, deep]}, deep).verdict in ("undecided", "compatible")
+
+
+def test_the_strategy_makes_schemas() -> None:
+    for schema in (RULES[name][0] for name in RULES):
+        try:
+            Draft202012Validator.check_schema(schema)
+        except SchemaError as error:  # pragma: no cover
+            pytest.fail(str(error))
