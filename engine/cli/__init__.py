@@ -33,6 +33,7 @@ VERBS = {
     "keys": Verb("engine.cli.keys", "make or list signing keys"),
     "scan": Verb("engine.cli.scan", "look for personal data and secrets in logs"),
     "redact": Verb("engine.cli.redact", "write a log without what scan finds in it"),
+    "compat": Verb("engine.cli.compat", "compare JSON Schemas, old against new"),
     "policy": Verb("engine.cli.policy", "list, start, test or build policies"),
     "selftest": Verb("engine.cli.selftest", "try what must not get through on the policies in use"),
     "init": Verb("engine.cli.init", "set up a folder: configuration, profile, key, ledger"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from engine.cli import scanning
+from engine.cli import measuring
 from engine.cli.shell import Shell
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("path", metavar="PATH", help="log to read, or -")
     parser.add_argument("-o", "--out", metavar="OUT", required=True, help="file to write")
-    scanning.limit_arguments(parser)
+    measuring.limit_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli import scanning
+from engine.cli import measuring
 from engine.cli.shell import Shell
 
 if TYPE_CHECKING:
@@ -37,26 +37,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--subject", metavar="NAME[@VERSION]", help="what the metrics file is about"
     )
     parser.add_argument(
-        "--list", type=scanning.count, default=LISTED, metavar="N",
+        "--list", type=measuring.count, default=LISTED, metavar="N",
         help=f"findings to list; all are counted ({LISTED})",
     )  # fmt: skip
     parser.add_argument(
         "--digest-key", metavar="FILE",
-        help=f"key of the digests, to compare runs ({scanning.KEY_VARIABLE}; else one per run)",
+        help=f"key of the digests, to compare runs ({measuring.KEY_VARIABLE}; else one per run)",
     )  # fmt: skip
-    scanning.limit_arguments(parser)
+    measuring.limit_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Scan everything; 0 nothing found, 1 found, 5 nothing found in what could be read."""
-    from engine.files import require_writable
     from engine.sources import pii
     from engine.sources.streams import Limits, expand
 
-    _require_subject(args)
-    if args.metrics:
-        require_writable(Path(args.metrics))
-    key = scanning.digest_key(args.digest_key, shell)
+    measuring.require_subject(args, "scan")
+    key = measuring.digest_key(args.digest_key, shell)
     limits = Limits(args.max_bytes, args.max_ratio)
     totals = pii.Totals()
     files = list(dict.fromkeys(expand(args.paths, Path())))
@@ -64,22 +61,10 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     listed = _show(args, shell, places)
     _conclude(args, shell, totals, listed)
     if args.metrics:
-        _write_metrics(args, shell, totals)
+        measuring.write_metrics(args, shell, pii.metrics(totals, ", ".join(args.paths)))
     if totals.types:
         return 1
     return 5 if totals.truncated or not totals.scanned_bytes else 0
-
-
-def _require_subject(args: argparse.Namespace) -> None:
-    from engine.errors import UsageError
-
-    if args.metrics and not args.subject:
-        raise UsageError(
-            "scan: --metrics without --subject",
-            "say what the evidence is about: --subject shop@2.4",
-        )
-    if args.subject and not args.subject.partition("@")[0]:
-        raise UsageError(f"scan: --subject {args.subject!r} has no name", "such as shop@2.4.1")
 
 
 def _show(args: argparse.Namespace, shell: Shell, places: Iterator[Place]) -> list[Json]:
@@ -153,20 +138,3 @@ def _document(totals: Totals, listed: list[Json]) -> Json:
         ],
         "findings": listed,
     }
-
-
-def _write_metrics(args: argparse.Namespace, shell: Shell, totals: Totals) -> None:
-    import json
-
-    from engine.files import write_whole
-    from engine.sources.pii import metrics
-    from engine.times import write_time
-
-    name, _, version = args.subject.partition("@")
-    document = {
-        "subject": {"name": name, **({"version": version} if version else {})},
-        "observed_at": write_time(shell.now()),
-        "metrics": metrics(totals, ", ".join(args.paths)),
-    }
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    write_whole(Path(args.metrics), text.encode())

@@ -79,7 +79,9 @@ class Containment:
         if is_empty(sub):
             return HOLDS
         if wanted is None:
-            return broken(_false(sup), "", "nothing is allowed here", sample(sub))
+            shown = sample(sub)
+            sure = shown is not NOTHING
+            return broken(_false(sup), "", "nothing is allowed here", shown, sure=sure)
         outcome = HOLDS
         for flat, exact in alternatives(flatten(sub) or []):
             found = HOLDS
@@ -197,8 +199,8 @@ class Containment:
     def _object(self, flat: Nodes, other: Node) -> Outcome:
         own = members.required(flat)
         closed = _closed_names(flat)
-        outcome = check_size(flat, other, ("minProperties", "maxProperties"), None,
-                             least=len(own), most=closed)  # fmt: skip
+        keywords, made = ("minProperties", "maxProperties"), partial(_object_of, flat)
+        outcome = check_size(flat, other, keywords, made, least=len(own), most=closed)
         for name in other.get("required", []):
             if name not in own:
                 whole = sample(flat, "object")
@@ -316,10 +318,11 @@ def _false(sup: Nodes) -> Node:
 
 
 def _says_the_same(node: Node, other: Node) -> bool:
+    """Whether two schemas, and all that they refer to, are written alike."""
+    if node.schemas is other.schemas and (node.name, node.pointer) == (other.name, other.pointer):
+        return True
     return (
-        node.draft == other.draft
-        and _text(node.schema) == _text(other.schema)
-        and "$" not in _text(node.schema).replace("$defs", "")
+        node.text == other.text and node.draft == other.draft and node.closure() == other.closure()
     )
 
 
@@ -360,6 +363,20 @@ def _fresh_name(flat: Nodes, other: Node) -> str:
         if name not in taken and not any(members.matches(p, name, other) for p in found):
             return name
     return "extra"
+
+
+def _object_of(flat: Nodes, size: int) -> Json:
+    """An object with so many members, as far as some are known."""
+    whole = sample(flat, "object")
+    if not isinstance(whole, dict):
+        return NOTHING
+    for name in [*sorted(members.names(flat)), *(f"x{n}" for n in range(size))]:
+        value = NOTHING
+        if len(whole) < size and name not in whole:
+            value = sample(members.member(flat, name))
+        if value is not NOTHING:
+            whole = {**whole, name: value}
+    return whole
 
 
 def _with_member(flat: Nodes, name: str, value: Json) -> Json:

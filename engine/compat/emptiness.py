@@ -31,6 +31,8 @@ def is_empty(nodes: Iterable[Node], depth: int = 0) -> bool:
 
 
 def _nothing(flat: Sequence[Node], depth: int) -> bool:
+    if any(node.has("not") and node.get("not") in (True, {}) for node in flat):
+        return True
     listed = valid_values(flat)
     if listed is not None:
         return not listed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from engine.compat.flat import exact, greatest, numbers, smallest
@@ -96,7 +96,7 @@ def check_size(
     flat: Sequence[Node],
     other: Node,
     keywords: tuple[str, str],
-    of_size: object,
+    of_size: Callable[[int], Json],
     *,
     least: int = 0,
     most: int | None = None,
@@ -109,12 +109,11 @@ def check_size(
     own_most = min(
         [each for each in (smallest(flat, high), most) if each is not None], default=None
     )
-    made = of_size if callable(of_size) else (lambda _size: NOTHING)
     if other.has(low) and own_least < other.get(low):
-        shown = witness(flat, other, made(own_least), atom=atom)
+        shown = witness(flat, other, of_size(own_least), atom=atom)
         outcome += broken(other, low, f"at least {other.get(low)} asked for", shown)
     if other.has(high) and (own_most is None or own_most > other.get(high)):
         size = int(other.get(high)) + 1
-        shown = witness(flat, other, made(size) if size <= 10_000 else NOTHING, atom=atom)
+        shown = witness(flat, other, of_size(size) if size <= 1_000 else NOTHING, atom=atom)
         outcome += broken(other, high, f"at most {other.get(high)} allowed", shown)
     return outcome

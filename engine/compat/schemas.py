@@ -5,6 +5,7 @@ A reference is followed within the set and never beyond it: nothing is fetched.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -64,7 +65,8 @@ class SchemaSet:
         """Return the URI that references of ``name`` are relative to."""
         document = self.documents[name]
         own = document.get("$id", "") if isinstance(document, dict) else ""
-        return urljoin(f"file:///{quote(name)}", own if isinstance(own, str) else "")
+        place = f"file:///{quote(name)}"
+        return urljoin(place, own) if isinstance(own, str) and own else place
 
     @cached_property
     def names(self) -> Mapping[str, str]:
@@ -191,6 +193,8 @@ class Node:
         place = f"{self.pointer}/$ref"
         if not isinstance(reference, str):
             raise Doubt(place, "is no text")
+        if reference.startswith("#"):
+            return self._at(self.name, unquote(reference[1:]), place)
         uri, fragment = urldefrag(urljoin(self.schemas.base(self.name), reference))
         name = self.schemas.names.get(uri)
         if name is None:
@@ -216,6 +220,31 @@ class Node:
             if node.get("$anchor") == anchor or node.get("$id") == f"#{anchor}":
                 return node
         raise Doubt(place, f"refers to #{anchor}, which is no anchor there")
+
+    def closure(self) -> Mapping[tuple[str, str], str]:
+        """Return the text of every schema that it refers to, directly or not, by its place.
+
+        A place is the document, if it is another, and the pointer.
+
+        Raises:
+            Doubt: A reference that leads nowhere.
+        """
+        found: dict[tuple[str, str], str] = {}
+        waiting = [self]
+        while waiting:
+            for node in waiting.pop().below():
+                if node.has("$ref"):
+                    target = node.referred()
+                    place = ("" if target.name == self.name else target.name, target.pointer)
+                    if place not in found:
+                        found[place] = target.text
+                        waiting.append(target)
+        return found
+
+    @property
+    def text(self) -> str:
+        """What stands here, in one form."""
+        return json.dumps(self.schema, sort_keys=True)
 
     def below(self) -> Iterator[Node]:
         """Yield it and every schema inside it, references not followed."""

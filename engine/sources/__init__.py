@@ -25,6 +25,7 @@ SOURCES = {
     "counts": "engine.sources.counts",
     "pii": "engine.sources.pii",
     "predictions": "engine.sources.predictions",
+    "schemas": "engine.sources.schemas",
 }
 """``kind`` of a source table, and the module that reads it."""
 

@@ -74,6 +74,9 @@ def test_a_schema_is_never_incompatible_with_itself(schema: Json) -> None:
 # One table row per rule: what it is called, and in which direction it breaks.
 
 
+WAYS: tuple[Direction, ...] = ("output", "input")
+
+
 def thing(*required: str, **properties: Json) -> Json:
     return {"type": "object", "required": list(required), "properties": properties}
 
@@ -160,12 +163,9 @@ def test_the_pointer_leads_to_the_keyword_that_forbids() -> None:
         ({"properties": {"a": {"nullable": True}}}, "unknown keyword 'nullable'"),
         ({"$ref": "other.json"}, "not among the schemas"),
         ({"$ref": "#/nowhere"}, "where there is nothing"),
-        ({"$ref": "#"}, "refers to itself"),
-        ({"anyOf": [{"$ref": "#"}, {"type": "string"}]}, "itself"),
         ({"$schema": "http://json-schema.org/draft-04/schema#"}, "is not known"),
         ({"$defs": {"a": {"$id": "urn:x"}}, "$ref": "#/$defs/a"}, "with its own $id"),
         ({"$dynamicRef": "#a"}, "unknown keyword '$dynamicRef'"),
-        ({"type": "object", "unevaluatedProperties": False}, "not reasoned about"),
     ],
 )
 def test_what_is_not_known_is_undecided_even_against_itself(schema: Json, says: str) -> None:
@@ -173,6 +173,40 @@ def test_what_is_not_known_is_undecided_even_against_itself(schema: Json, says: 
     comparison = against(schema, schema, "both")
     assert comparison.verdict == "undecided"
     assert any(says in finding.told.reason for finding in comparison.findings)
+
+
+def test_what_is_not_reasoned_about_is_undecided_unless_both_sides_say_the_same() -> None:
+    old: Json = {"type": "object", "unevaluatedProperties": TEXT, "maxProperties": 3}
+    assert against(old, old).verdict == "compatible"
+    found = against(old, {**old, "maxProperties": 2})
+    assert found.verdict == "undecided"
+    assert "not reasoned about" in found.findings[0].told.reason
+
+
+@pytest.mark.parametrize("loop", [{"$ref": "#"}, {"anyOf": [{"$ref": "#"}, TEXT]}])
+def test_a_reference_in_a_circle_is_never_compatible_with_something_else(loop: Json) -> None:
+    """INV-DATA-3."""
+    for other in (INTEGER, {**loop, "minimum": 3}, {"allOf": [loop, INTEGER]}):
+        for direction in WAYS:
+            found = against(loop, other, direction)
+            if found.verdict == "compatible":
+                assert (other, direction) == ({"allOf": [loop, INTEGER]}, "output")
+
+
+def test_schemas_that_are_written_alike_are_compatible_whatever_they_say() -> None:
+    one: Json = {
+        "$ref": "#/$defs/x",
+        "$defs": {"x": {"if": {"type": "array"}, "then": {"contains": TEXT}}},
+    }
+    assert against(one, {**one, "title": "new"}, "both").verdict == "compatible"
+    assert (
+        against(one, {**one, "$defs": {"x": {"if": {"type": "array"}}}}, "input").verdict
+        != "incompatible"
+    )
+    assert (
+        against({**one, "$defs": {"x": {"if": {"type": "array"}}}}, one, "input").verdict
+        != "compatible"
+    )
 
 
 def test_a_keyword_that_one_vouches_for_is_an_annotation() -> None:

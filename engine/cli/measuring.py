@@ -1,4 +1,4 @@
-"""What the verbs that look for personal data have in common: paths, limits, key."""
+"""What the verbs that measure have in common: limits, key, the metrics file they write."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from engine.cli.shell import Shell
+from engine.model import Json
 
 KEY_VARIABLE = "ENGINE_SCAN_KEY_FILE"
 
@@ -57,3 +58,40 @@ def digest_key(file: str | None, shell: Shell) -> bytes:
 
 
 _MAKE = "such as: (umask 077; openssl rand -hex 32 > scan.key)"
+
+
+def require_subject(args: argparse.Namespace, verb: str) -> None:
+    """Demand of ``--metrics`` that it can be written and says what it is about.
+
+    Raises:
+        UsageError: It cannot, or does not.
+    """
+    from engine.errors import UsageError
+    from engine.files import require_writable
+
+    if args.metrics and not args.subject:
+        raise UsageError(
+            f"{verb}: --metrics without --subject",
+            "say what the evidence is about: --subject shop@2.4",
+        )
+    if args.subject and not args.subject.partition("@")[0]:
+        raise UsageError(f"{verb}: --subject {args.subject!r} has no name", "such as shop@2.4.1")
+    if args.metrics:
+        require_writable(Path(args.metrics))
+
+
+def write_metrics(args: argparse.Namespace, shell: Shell, metrics: Json) -> None:
+    """Write a metrics file about ``--subject``, observed now."""
+    import json
+
+    from engine.files import write_whole
+    from engine.times import write_time
+
+    name, _, version = args.subject.partition("@")
+    document = {
+        "subject": {"name": name, **({"version": version} if version else {})},
+        "observed_at": write_time(shell.now()),
+        "metrics": metrics,
+    }
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    write_whole(Path(args.metrics), text.encode())

@@ -1,0 +1,125 @@
+"""``engine compat``: whether schemas are compatible, and an instance that shows where not."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli.shell import Shell
+
+if TYPE_CHECKING:
+    from engine.compat import Comparison, Finding
+    from engine.model import Json
+    from engine.sources.schemas import Side
+
+DESCRIPTION = (
+    "Compare JSON Schemas, old against new: files, folders, or REVISION:PATH of a git repository.\n"
+    "output: whoever reads by OLD can read what is written by NEW. input: NEW accepts what was\n"
+    "written by OLD. Each break comes with an instance that shows it, wherever one was found.\n"
+    "Exit code 0 compatible, 1 not, 5 could not be decided: then nothing is promised."
+)
+EXAMPLE = "  engine compat HEAD~1:schemas schemas --direction output"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    parser.add_argument("old", metavar="OLD", help="file, folder, or REVISION:PATH")
+    parser.add_argument("new", metavar="NEW", help="file, folder, or REVISION:PATH")
+    parser.add_argument(
+        "--direction", choices=("output", "input", "both"), default="output",
+        help="output, input or both (output)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--annotation", action="append", default=[], metavar="KEYWORD",
+        help="a further keyword that says nothing about instances, such as x-owner",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="text or json (text)"
+    )
+    parser.add_argument("--metrics", metavar="FILE", help="also write a metrics file")
+    parser.add_argument(
+        "--subject", metavar="NAME[@VERSION]", help="what the metrics file is about"
+    )
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Compare; 0 compatible, 1 not, 5 undecided."""
+    from engine.cli import measuring
+    from engine.sources import schemas
+
+    measuring.require_subject(args, "compat")
+    old, new = (schemas.read_side(name, Path(), shell.environ) for name in (args.old, args.new))
+    comparison = schemas.compare_sides(old, new, args.direction, frozenset(args.annotation))
+    if args.format == "json":
+        import json
+
+        told = _document(args, comparison)
+        print(json.dumps(told, indent=2, ensure_ascii=False), file=shell.stdout)
+    else:
+        _print(args, comparison, old, new, shell)
+    if args.metrics:
+        measured = schemas.metrics(comparison, f"{args.old} → {args.new}")
+        measuring.write_metrics(args, shell, measured)
+    return {"compatible": 0, "incompatible": 1, "undecided": 5}[comparison.verdict]
+
+
+def _print(
+    args: argparse.Namespace, comparison: Comparison, old: Side, new: Side, shell: Shell
+) -> None:
+    for finding in comparison.findings:
+        print(_line(finding, old, new), file=shell.stdout)
+    documents = "schema" if comparison.documents == 1 else "schemas"
+    columns = "column differs" if comparison.drift == 1 else "columns differ"
+    print(
+        f"{comparison.verdict} ({args.direction}): {comparison.documents:,} {documents}, "
+        f"{comparison.drift:,} {columns}",
+        file=shell.stdout,
+    )
+
+
+def _line(finding: Finding, old: Side, new: Side) -> str:
+    import json
+
+    from engine.compat.outcome import Break
+
+    told = finding.told
+    side = old if finding.side == "old" else new
+    place = side.name if side.is_file else f"{side.name}/{told.document}"
+    head = f"{finding.direction}: {place}: {told.pointer or '/'}"
+    if not isinstance(told, Break):
+        return f"{head}: undecided: {told.reason}"
+    shown = json.dumps(told.witness, ensure_ascii=False) if told.has_witness else "no witness"
+    if len(shown) > 200:
+        shown = f"{shown[:200]}… (--format json)"
+    return f"{head}: {told.rule}: {told.reason}\n  such as {shown}".replace(
+        "such as no witness", "no witness"
+    )
+
+
+def _document(args: argparse.Namespace, comparison: Comparison) -> Json:
+    return {
+        "verdict": comparison.verdict,
+        "direction": args.direction,
+        "documents": comparison.documents,
+        "drift": comparison.drift,
+        "findings": [_as_json(finding) for finding in comparison.findings],
+    }
+
+
+def _as_json(finding: Finding) -> Json:
+    from engine.compat.outcome import Break
+
+    told = finding.told
+    about: dict[str, Json] = {
+        "kind": "break" if isinstance(told, Break) else "question",
+        "direction": finding.direction,
+        "side": finding.side,
+        "document": told.document,
+        "pointer": told.pointer,
+        "reason": told.reason,
+    }
+    if isinstance(told, Break):
+        about |= {"rule": told.rule, "has_witness": told.has_witness}
+        about |= {"witness": told.witness} if told.has_witness else {}
+    return about
