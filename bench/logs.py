@@ -161,6 +161,16 @@ PLANTED: tuple[tuple[str, str], ...] = (
     ("bearer_token", _made("Authorization: Bearer ", _BODY)),
     ("password", _made("login failed password", "=", "tr0ub4dor3")),
     ("password", _made('{"client_', 'secret": "', _BODY, '"}')),
+    ("email", '{"msg":"to\\u003cjane.doe@example.com\\u003e"}'),
+    ("email", '{"msg":"mail\\njane.doe@example.com\\n"}'),
+    ("card", '{"msg":"paid\\n4111111111111111\\nok"}'),
+    ("card", "GET /pay?card%3D4111111111111111"),
+    ("phone", '{"msg":"call\\t415-555-2671"}'),
+    ("ssn", '{"msg":"a\\n536-22-8726"}'),
+    ("iban", '{"msg":"to\\nDE89370400440532013000"}'),
+    ("password", _made('{"pass', 'word": "correct horse 5 battery"}')),
+    ("password", _made("x\\npass", "word=tr0ub4dor3")),
+    ("cpf", "cpf/cnpj 52998224725"),
     ("private_key", _made("-----BEGIN ", "PRIVATE KEY-----\\nMIIEvQ\\n-----END ", "PRIVATE KEY-----")),
 )  # fmt: skip
 """Type and line: each line has exactly one finding."""

@@ -6,7 +6,7 @@ import re
 
 from engine.privacy import checksums
 from engine.privacy.labels import GLUE, follows_label, is_other, stands_alone
-from engine.privacy.rule import Match, Rule, alphanumerics, digits, value_of
+from engine.privacy.rule import START, Match, Rule, alphanumerics, digits, value_of
 
 # Registry of ISO 13616 (SWIFT, release 99): total length by country.
 _LENGTHS = (
@@ -92,15 +92,15 @@ RULES = (
     Rule(
         "iban",
         "personal",
-        re.compile(rb"(?<![0-9A-Za-z])(?:" + _iban_patterns() + rb")(?![0-9A-Za-z])"),
+        re.compile(START + rb"(?:" + _iban_patterns() + rb")(?![0-9A-Za-z])"),
         _iban,
         alphanumerics,
-        regex=re.compile(rb"[A-Z](?<![0-9A-Za-z].)(?=[A-Z][0-9]{2}[ -]?[0-9A-Z]{4})"),
+        regex=re.compile(rb"[A-Z](?=[A-Z][0-9]{2}[ -]?[0-9A-Z]{4})"),
     ),
     Rule(
         "card",
         "personal",
-        re.compile(rb"(?<![0-9A-Za-z])(?:" + _GROUPED + rb")(?![0-9A-Za-z])"),
+        re.compile(START + rb"(?:" + _GROUPED + rb")(?![0-9A-Za-z])"),
         _card,
         digits,
         literals=(
@@ -113,7 +113,7 @@ RULES = (
     Rule(
         "card",
         "personal",
-        re.compile(rb"(?<![0-9A-Za-z])[2-6][0-9]{13,15}(?![0-9A-Za-z])"),
+        re.compile(rb"(?:(?<=%B)|" + START + rb")[2-6][0-9]{13,15}(?![0-9A-Za-z])"),
         _card,
         digits,
         literals=(b"00000000000000",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from engine.privacy.labels import GLUE, follows_label, is_other, stands_alone
-from engine.privacy.rule import Match, Rule, digits, value_of
+from engine.privacy.rule import START, Match, Rule, digits, value_of
 
 _LOCAL = re.compile(rb"[\w\x80-\xff][\w\x80-\xff.!#$&'*+/=?^`{|}~%-]{0,63}\Z")
 _EMAIL = re.compile(
@@ -21,6 +21,7 @@ _NO_DOMAINS = frozenset(
 
 
 _SEPARATOR = re.compile(rb".*(?:[=&?'/|`{}]|%3[dDaAfF]|%2[2267Cc])", re.DOTALL)
+_ESCAPED = re.compile(rb"(?<=\\)(?:[nrt]|u00[2-7][0-9a-fA-F])")
 _LETTER = re.compile(rb"[\w\x80-\xff]")
 
 
@@ -30,7 +31,10 @@ def _local_part(text: bytes, at: int) -> int:
     if found is None:
         return -1
     cut = _SEPARATOR.match(text, found.start(), at)
-    letter = _LETTER.search(text, cut.end() if cut else found.start(), at)
+    start = cut.end() if cut else found.start()
+    if escape := _ESCAPED.match(text, start, at):
+        start = escape.end()
+    letter = _LETTER.search(text, start, at)
     return letter.start() if letter else -1
 
 
@@ -166,7 +170,7 @@ RULES = (
         "phone",
         "personal",
         re.compile(
-            rb"(?<![0-9A-Za-z+])(?:\+|\\u002[bB]|%2[bB])[1-9](?:[ .()/-]{0,2}[0-9]){6,14}"
+            START + rb"(?<!\+)(?:\+|\\u002[bB]|%2[bB])[1-9](?:[ .()/-]{0,2}[0-9]){6,14}"
             rb"(?![0-9A-Za-z])(?!\.[0-9])"
         ),
         _international,
@@ -177,7 +181,7 @@ RULES = (
         "phone",
         "personal",
         re.compile(
-            rb"(?<![0-9A-Za-z])(?:1[-. ])?[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}(?![0-9A-Za-z])"
+            START + rb"(?:1[-. ])?[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}(?![0-9A-Za-z])"
         ),
         _american,
         _canonical_phone,
@@ -187,7 +191,7 @@ RULES = (
     Rule(
         "phone",
         "personal",
-        re.compile(rb"(?<![0-9A-Za-z])[1-9][0-9][ .-]9[0-9]{4}-[0-9]{4}(?![0-9A-Za-z])"),
+        re.compile(START + rb"[1-9][0-9][ .-]9[0-9]{4}-[0-9]{4}(?![0-9A-Za-z])"),
         _brazilian,
         _canonical_phone,
         literals=(b"00 00000-0000", b"00-00000-0000", b"00.00000-0000"),

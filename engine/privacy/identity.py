@@ -6,7 +6,7 @@ import re
 
 from engine.privacy import checksums
 from engine.privacy.labels import GLUE, follows_label, is_other, stands_alone
-from engine.privacy.rule import Match, Rule, alphanumerics, digits, value_of
+from engine.privacy.rule import START, Match, Rule, alphanumerics, digits, value_of
 
 
 def _cpf(match: Match) -> bool:
@@ -52,7 +52,7 @@ RULES = (
     Rule(
         "cpf",
         "personal",
-        re.compile(rb"(?<![0-9A-Za-z])[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}(?![0-9A-Za-z])"),
+        re.compile(START + rb"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}(?![0-9A-Za-z])"),
         _cpf,
         digits,
         literals=(b"000.000.000-00",),
@@ -72,7 +72,7 @@ RULES = (
         "cnpj",
         "personal",
         re.compile(
-            rb"(?<![0-9A-Za-z])[0-9A-Z]{2}\.[0-9A-Z]{3}\.[0-9A-Z]{3}\\?/[0-9A-Z]{4}-[0-9]{2}"
+            START + rb"[0-9A-Z]{2}\.[0-9A-Z]{3}\.[0-9A-Z]{3}\\?/[0-9A-Z]{4}-[0-9]{2}"
             rb"(?![0-9A-Za-z])"
         ),
         _cnpj,
@@ -94,7 +94,7 @@ RULES = (
     Rule(
         "ssn",
         "personal",
-        re.compile(rb"(?<![0-9A-Za-z])[0-9]{3}-[0-9]{2}-[0-9]{4}(?![0-9A-Za-z])"),
+        re.compile(START + rb"[0-9]{3}-[0-9]{2}-[0-9]{4}(?![0-9A-Za-z])"),
         _ssn,
         digits,
         literals=(b"000-00-0000",),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from engine.privacy.rule import Match
+from engine.privacy.rule import AFTER_ESCAPE, Match
 
 _KEY = re.compile(
     rb"([A-Za-z][\w.\-]{0,60})[\\\"'\]]{0,4}[ \t]?(?:=>|[:=>])[ \t]?[\\\"'(\[]{0,4}\Z"
@@ -31,7 +31,7 @@ _LINKS = frozenset(
     b"phone card account credit debit payment do da de del du des cliente titular usuario "
     b"celular fixo fijo movil residencial comercial recado value raw text new old was my your "
     b"his her their security social national insurance patient employee tax payer field "
-    b"input s 1 2 3".split()
+    b"input s cpf cnpj ssn 1 2 3".split()
 )
 """Words that may stand between a label and its value."""
 
@@ -72,7 +72,7 @@ def _is_word(character: bytes) -> bool:
 
 
 GLUE = (
-    rb"(?P<tail>[\w .\-\x80-\xff]{0,32}?)"
+    rb"(?P<tail>[\w ./\-\x80-\xff]{0,32}?)"
     rb"[\\\"'\])>]{0,4}[ \t]{0,2}(?:=>|->|[:=#>]|is\b)?[ \t]{0,2}[\\\"'(\[<]{0,4}"
 )
 """What may stand between a key word and its value; the words in it are in the group ``tail``."""
@@ -81,11 +81,20 @@ GLUE = (
 def follows_label(match: Match) -> bool:
     """Whether the key word that a match with :data:`GLUE` begins with really names its value."""
     text, start = match.string, match.start()
-    if text[start : start + 1].islower() and text[start - 1 : start].isalpha():
+    if is_inside_word(text, start):
         before = _WORD_BEFORE.search(text, max(0, start - 24), start)
         if before is None or before[0].lower() not in _LINKS:
             return False
     return all(token in _LINKS or token >= b"\x80" for token in tokens(match["tail"]))
+
+
+def is_inside_word(text: bytes, start: int) -> bool:
+    """Whether a small letter at ``start`` goes on from a letter before it that is no escape's."""
+    return (
+        text[start : start + 1].islower()
+        and text[start - 1 : start].isalpha()
+        and AFTER_ESCAPE.match(text, start) is None
+    )
 
 
 _WORD_BEFORE = re.compile(rb"[A-Z]?[a-z]+\Z")

@@ -17,6 +17,11 @@ BEFORE = 512
 AFTER = 24 * 1024
 """Bytes from a trigger on that a rule may look at; longer than any private key in use."""
 
+_ESCAPE = rb"(?<=\\[nrt])|(?<=\\u00[2-7][0-9a-fA-F])|(?<=%[2-7][0-9a-fA-F])"
+START = rb"(?:(?<![0-9A-Za-z])|" + _ESCAPE + rb")"
+"""Where a value may begin: not inside a word; the letters and digits of an escape are none."""
+AFTER_ESCAPE = re.compile(rb"(?:" + _ESCAPE + rb")")
+
 Kind = Literal["personal", "secret"]
 Match = re.Match[bytes]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from engine.privacy.labels import is_inside_word
 from engine.privacy.rule import Match, Rule, value_of
 
 _HEADER = rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
@@ -27,10 +28,9 @@ def _is_value(match: Match) -> bool:
 def _is_assigned(match: Match) -> bool:
     """Whether the key itself ends with the word, and the value has letters and something else."""
     value = value_of(match)
-    before = match.string[max(0, match.start() - 1) : match.start()]
     return (
         _is_value(match)
-        and not (before.isalpha() and match[0][:1].islower())
+        and not is_inside_word(match.string, match.start())
         and re.search(rb"[A-Za-z]", value) is not None
         and re.search(rb"[^A-Za-z]", value) is not None
     )
@@ -45,7 +45,7 @@ _ASSIGNED = (
     rb"(?i:passwords?|passwd|passphrase|pwd|senha|client[_-]?secret|api[_-]?key|apikey|"
     rb"secret[_-]?key|access[_-]?token|refresh[_-]?token|auth[_-]?token|private[_-]?token|secret)"
     rb"[\\\"']{0,4}[ \t]?(?:=>|[:=])[ \t]?[\\\"']{0,4}"
-    rb"(?P<value>[^\s\"'\\,;&<>|)\]}]{8,256})"
+    rb"(?P<value>(?<=[\"'])[^\"'\\\r\n]{8,256}(?=\\?[\"'])|[^\s\"'\\,;&<>|)\]}]{8,256})"
 )
 
 RULES = (

@@ -6,13 +6,13 @@ import re
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
 
-from engine.privacy.rule import Match, Rule
+from engine.privacy.rule import START, Match, Rule
 
 
 def _token(name: str, pattern: bytes, *literals: bytes, holds: Callable[[Match], bool] | None = None
            ) -> Rule:  # fmt: skip
     """A rule for a token whose pattern begins with one of ``literals``, in any case."""
-    whole = re.compile(rb"(?<![A-Za-z0-9])(?:" + pattern + rb")")
+    whole = re.compile(START + rb"(?:" + pattern + rb")")
     return Rule(name, "secret", whole, holds or _is_varied, literals=literals)
 
 
