@@ -59,7 +59,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     else:
         _print(args, comparison, old, new, shell)
     if args.metrics:
-        measured = schemas.metrics(comparison, f"{args.old} → {args.new}")
+        measured = schemas.metrics(comparison, f"{args.old} → {args.new}", args.direction)
         measuring.write_metrics(args, shell, measured)
     return {"compatible": 0, "incompatible": 1, "undecided": 5}[comparison.verdict]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from engine.compat.flat import DECIDED
 from engine.compat.sample import NOTHING
 from engine.compat.schemas import Doubt, Node
 from engine.model import Json
@@ -83,7 +84,9 @@ def broken(
 ) -> Outcome:
     """Return the outcome with one break at ``keyword`` of ``node``."""
     place = f"{node.pointer}/{keyword}" if keyword and node.has(keyword) else node.pointer
-    return Outcome((Break(keyword or "false", node.name, place, reason, witness, sure),))
+    steps = reversed(node.pointer.split("/"))
+    rule = keyword or next((step for step in steps if step in DECIDED), "false")
+    return Outcome((Break(rule, node.name, place, reason, witness, sure),))
 
 
 def open_question(node: Node, keyword: str, reason: str) -> Outcome:

@@ -38,8 +38,26 @@ def _local_part(text: bytes, at: int) -> int:
     return letter.start() if letter else -1
 
 
+def _is_text(local: bytes, domain: bytes) -> bool:
+    """Whether what is not ASCII can be: UTF-8, or a letter here and there of an older encoding."""
+    if not domain.isascii() and not _is_utf_8(domain):
+        return False
+    plain = sum(code < 128 for code in local)
+    return plain == len(local) or _is_utf_8(local) or 3 * plain >= 2 * len(local)
+
+
+def _is_utf_8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _email(match: Match) -> bool:
     local, _, domain = re.sub(rb"%40|\\u0040", b"@", match[0], count=1).partition(b"@")
+    if not _is_text(local, domain):
+        return False
     labels = domain.lower().split(b".")
     if labels[-1] in _NO_DOMAINS or all(label.isdigit() for label in labels[:-1]):
         return False

@@ -108,7 +108,8 @@ def metrics(totals: Totals, source: str) -> dict[str, dict[str, Json]]:
     }
     if secrets_found := totals.kinds["secret"]:
         says["security.critical_findings"] = {"value": secrets_found}
-    return {name: {**metric, "source": source[:1024]} for name, metric in says.items()}
+    about: dict[str, Json] = {"source": source[:1024], "computed": {"method": "scan/1"}}
+    return {name: {**metric, **about} for name, metric in says.items()}
 
 
 def read(asked: Asked) -> Evidence:

@@ -84,15 +84,17 @@ def compare_sides(
     return compare(old.schemas, new.schemas, pairs, cast(Direction, direction), annotations)
 
 
-def metrics(comparison: Comparison, source: str) -> dict[str, dict[str, Json]]:
+def metrics(comparison: Comparison, source: str, direction: str) -> dict[str, dict[str, Json]]:
     """Return the metrics of a comparison; what is undecided has no value."""
     verdict = comparison.verdict
     says: dict[str, Json] = {"value": verdict == "compatible"}
     if verdict == "undecided" or not comparison.documents:
         says = {"value": None, "status": "undefined"}
+    how: dict[str, Json] = {"method": "schemas/1", "parameters": {"direction": direction}}
+    about: dict[str, Json] = {"source": source[:1024], "computed": how}
     return {
-        "data.schema_compatible": {**says, "source": source[:1024]},
-        "data.schema_drift": {"value": comparison.drift, "source": source[:1024]},
+        "data.schema_compatible": {**says, **about},
+        "data.schema_drift": {"value": comparison.drift, **about},
     }
 
 
@@ -111,7 +113,7 @@ def read(asked: Asked) -> Evidence:
         f"{finding.direction}: {finding.told.document}{finding.told.pointer}: {finding.told.reason}"
         for finding in comparison.findings[:20]
     ]
-    return Evidence(metrics(comparison, " → ".join(names)), tuple(notes))
+    return Evidence(metrics(comparison, " → ".join(names), direction), tuple(notes))
 
 
 def questions(comparison: Comparison) -> int:

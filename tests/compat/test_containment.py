@@ -111,7 +111,9 @@ RULES: dict[str, tuple[Json, Json, str]] = {
         {"type": "array", "prefixItems": [INTEGER], "items": TEXT},
         {"type": "array", "prefixItems": [NUMBER], "items": TEXT}, "type",
     ),
-    "closed": ({**thing(a=TEXT), "additionalProperties": False}, thing(a=TEXT), "false"),
+    "closed": (
+        {**thing(a=TEXT), "additionalProperties": False}, thing(a=TEXT), "additionalProperties",
+    ),
     "additional": (
         {**thing(), "additionalProperties": INTEGER}, {**thing(), "additionalProperties": NUMBER},
         "type",

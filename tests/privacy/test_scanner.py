@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tracemalloc
 from itertools import pairwise
 
@@ -83,6 +84,17 @@ def test_any_bytes_are_scanned(text: bytes) -> None:
 @given(st.binary(max_size=400))
 def test_random_bytes_are_scanned_and_redacted(text: bytes) -> None:
     assert redacted(text, [], 64) == (text if not scan(text, KEY) else redacted(text, [], 10**6))
+
+
+def test_random_data_has_hardly_anything_that_looks_like_a_finding() -> None:
+    """INV-PRIVACY-5."""
+    assert scan(random.Random(7).randbytes(3_000_000), KEY) == []  # noqa: S311
+
+
+def test_a_letter_of_an_older_encoding_belongs_to_its_address() -> None:
+    text = "de joão.silva@empresa.com.br".encode("latin-1")
+    (finding,) = scan(text, KEY)
+    assert text[finding.offset :] == "joão.silva@empresa.com.br".encode("latin-1")
 
 
 def test_a_short_key_is_refused() -> None:
