@@ -16,6 +16,7 @@ from engine import canonical
 from engine.archive import unpack
 from engine.inputs import read_time, same
 from engine.model import Json
+from engine.reliance import longest_s
 from engine.wire import read_hex, read_json, refuse
 
 SCHEMA = "governance-engine/policy/v1"
@@ -100,6 +101,37 @@ def require_policy(predicate: Mapping[str, Json], policy: AttachedPolicy) -> Non
 
     Source: spec/predicate-v1.md section 9.
     """
+    ttl_s = _require_answer(predicate, policy)["decision_ttl_s"]
+    if _valid_for(predicate) != timedelta(seconds=ttl_s):
+        refuse(f"the record is not valid for the {ttl_s} s that the profile says")
+
+
+def require_attestation_policy(predicate: Mapping[str, Json], policy: AttachedPolicy) -> None:
+    """Verify the same of an attestation, but that it may last for less than is allowed.
+
+    Args:
+        predicate: An attestation's, in the form of a decision on its gate.
+        policy: The policy in the proof.
+
+    Raises:
+        VerificationError: It is otherwise, or lasts longer than the profile lets it.
+
+    Source: spec/predicate-v1.md section 12.4.
+    """
+    profile = _require_answer(predicate, policy)
+    checks = _member(policy.manifest, "checks")
+    longest = longest_s(checks, _member(profile, "checks"), predicate["gate"])
+    if longest is None or _valid_for(predicate) > timedelta(seconds=longest):
+        refuse("the attestation lasts longer than the profile allows")
+
+
+def _valid_for(predicate: Mapping[str, Json]) -> timedelta:
+    decided = read_time(predicate["decided_at"], "decided_at")
+    return read_time(predicate["valid_until"], "valid_until") - decided
+
+
+def _require_answer(predicate: Mapping[str, Json], policy: AttachedPolicy) -> dict[str, Json]:
+    """Everything but for how long; returns the profile."""
     if policy.digest != predicate["policy"]["digest"]["sha256"]:
         refuse("the attached policy is not the one that the record names")
     if policy.manifest.get("revision") != predicate["policy"]["revision"]:
@@ -116,21 +148,17 @@ def require_policy(predicate: Mapping[str, Json], policy: AttachedPolicy) -> Non
     _require_terms(predicate, profile)
     for check in predicate["checks"]:
         _require_check(check, policy, profile)
+    return profile
 
 
 def _require_terms(predicate: Mapping[str, Json], profile: Mapping[str, Json]) -> None:
-    """What the profile says about the decision as a whole."""
+    """What the profile says about the answer as a whole."""
     allowed, ttl_s = profile.get("relaxations_allowed"), profile.get("decision_ttl_s")
     if not isinstance(allowed, list) or type(ttl_s) is not int or not 0 <= ttl_s < 2**32:
         refuse("the profile does not say what it allows and for how long")
     for relaxation in predicate["relaxations"]:
         if relaxation["tolerated"] is not (relaxation["name"] in allowed):
             refuse(f"the profile says otherwise on relaxation {relaxation['name']!r}")
-    valid_s = read_time(predicate["valid_until"], "valid_until") - read_time(
-        predicate["decided_at"], "decided_at"
-    )
-    if valid_s != timedelta(seconds=ttl_s):
-        refuse(f"the record is not valid for the {ttl_s} s that the profile says")
 
 
 def _require_check(

@@ -82,16 +82,39 @@ def require_consequence(predicate: Mapping[str, Json], document: InputDocument) 
 
     Source: spec/predicate-v1.md sections 5 to 7.
     """
+    require_statuses(predicate, document)
     ids = {check["id"] for check in predicate["checks"]}
     for check in predicate["checks"]:
-        status = recompute_status(check, document.metrics)
-        if status != check["status"]:
-            refuse(f"check {check['id']!r} says {check['status']}; what it compared says {status}")
         _require_waiver(check, document)
     _require_waivers(predicate, document)
     for obligation in predicate["obligations"]:
         if obligation["check"] not in ids:
             refuse(f"obligation {obligation['id']!r} is of no check of the record")
+    require_verdict(predicate)
+
+
+def require_statuses(predicate: Mapping[str, Json], document: InputDocument) -> None:
+    """Verify that every status follows from what was compared.
+
+    Raises:
+        VerificationError: One does not.
+
+    Source: spec/predicate-v1.md section 5.
+    """
+    for check in predicate["checks"]:
+        status = recompute_status(check, document.metrics)
+        if status != check["status"]:
+            refuse(f"check {check['id']!r} says {check['status']}; what it compared says {status}")
+
+
+def require_verdict(predicate: Mapping[str, Json]) -> None:
+    """Verify that the verdict follows from the checks and the relaxations.
+
+    Raises:
+        VerificationError: It does not.
+
+    Source: spec/predicate-v1.md section 6.
+    """
     verdict = recompute_verdict(
         predicate["verdict_rule"],
         predicate["checks"],

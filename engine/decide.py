@@ -78,7 +78,9 @@ def judge(
     metrics = asked.document["metrics"]
     checks = [_joined(check, static.members[check["id"]], metrics) for check in answer["checks"]]
     _no_false_status(checks, metrics)
-    verdict = _verified_verdict(answer["verdict"], checks, question, bundle)
+    relaxations = _named(asked.document)
+    _no_false_attestation(checks, asked.document)
+    verdict = _verified_verdict(answer["verdict"], checks, relaxations, question, bundle)
     digest = salted_digest(salt, asked.encoded)
     gate = bundle.gate(question.gate)
     valid_until = question.now + timedelta(seconds=profile["decision_ttl_s"])
@@ -96,13 +98,11 @@ def judge(
         "stage": question.stage,
         "verdict": verdict,
         "verdict_rule": gate.rule,
-        "reason": reason(verdict, checks, question.relaxations, tolerated),
+        "reason": reason(verdict, checks, relaxations, tolerated),
         "checks": checks,
         "obligations": answer["obligations"],
         "waivers": [_waiver(use, waivers.get(use["id"], {})) for use in answer["waivers"]],
-        "relaxations": [
-            {"name": name, "tolerated": name in tolerated} for name in question.relaxations
-        ],
+        "relaxations": [{"name": name, "tolerated": name in tolerated} for name in relaxations],
         "input": {"digest": {"sha256": digest}},
         "policy": {"digest": {"sha256": bundle.digest}, "revision": bundle.revision},
         "evaluator": {"kind": evaluator.kind, "opa_version": evaluator.opa_version},
@@ -110,7 +110,9 @@ def judge(
     }
     key = subject_key(asked.document["subject"])
     usual = asked.usual and not predicate["waivers"] and _is_usual(checks, static)
-    record = unplaced(predicate, asked.subject, key, asked.encoded, salt, usual=usual)
+    record = unplaced(
+        predicate, asked.subject, key, asked.encoded, salt, usual=usual, attested=asked.attested
+    )
     return Judgement(asked, question, decision_id, salt, verdict, predicate, record)
 
 
@@ -182,13 +184,42 @@ def _no_false_status(checks: Sequence[Json], metrics: Json) -> None:
             )
 
 
+def _named(document: Json) -> list[str]:
+    """The options that weakened the run; what the caller named, and what attestations need."""
+    relaxations: list[str] = document["relaxations"]
+    if not isinstance(relaxations, list):
+        raise PolicyError("the Input does not name its relaxations", "gather it anew")
+    return relaxations
+
+
+def _no_false_attestation(checks: Sequence[Json], document: Json) -> None:
+    """Refuse an answer that rests on another attestation than the Input's. INV-GATE-2."""
+    attestations = document["attestations"]
+    for check in checks:
+        if check["kind"] != "attestation" or (not attestations and check["observed"] is None):
+            continue
+        from engine.reliance import is_attested
+
+        holds = is_attested(check, document["subject"], attestations, document["relaxations"])
+        if check["observed"] is not (True if holds else None):
+            raise PolicyError(
+                f"check {check['id']!r} was answered {check['observed']!r}, and the attestations "
+                f"of its input say {'that there is one' if holds else 'that there is none'}",
+                _DISAGREE,
+            )
+
+
 def _verified_verdict(
-    word: Json, checks: Sequence[Json], question: Question, bundle: PolicyBundle
+    word: Json,
+    checks: Sequence[Json],
+    relaxations: Sequence[str],
+    question: Question,
+    bundle: PolicyBundle,
 ) -> Verdict:
     """OPA's verdict, once Python's own reading of the same checks agrees. INV-GATE-2."""
     rule = bundle.gate(question.gate).rule
     tolerated = bundle.profile(question.profile)["relaxations_allowed"]
-    expected = recompute_verdict(rule, checks, question.stage, question.relaxations, tolerated)
+    expected = recompute_verdict(rule, checks, question.stage, relaxations, tolerated)
     if expected is None or word != expected:
         raise PolicyError(
             f"gate {question.gate!r} answered {word!r}, and its checks say {expected!r} by {rule}",

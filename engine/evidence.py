@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from engine import canonical
 from engine.canonical import is_usual
@@ -18,7 +18,27 @@ from engine.policy.bundle import PolicyBundle
 from engine.positions import escape
 from engine.times import parse_time, write_time
 
+if TYPE_CHECKING:
+    from engine.reliance import Wanted
+
 CLAIMS = ("gate", "profile", "stage")
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """A verified attestation, found for a decision.
+
+    Attributes:
+        facts: What the Input says of it, but for age, time left and role.
+        proof: Its proof bundle without attachments, canonical JSON.
+    """
+
+    facts: Mapping[str, Json]
+    proof: bytes
+
+
+Finder: TypeAlias = Callable[[Subject], Sequence[Attested]]
+"""Finds the attestations of one subject; asked only where the profile asks for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +74,8 @@ class Input:
         encoded: Its JCS form: what is evaluated, digested and kept.
         subject: What is decided on.
         usual: Whether every number in it :func:`engine.canonical.is_usual`, and it has no
-            waiver; False if nobody looked.
+            waiver and no attestation; False if nobody looked.
+        attested: Proofs of its attestations, to be kept beside it; empty if there are none.
     """
 
     name: str
@@ -62,6 +83,7 @@ class Input:
     encoded: bytes
     subject: Subject
     usual: bool = False
+    attested: bytes = b""
 
 
 def gather(
@@ -71,6 +93,7 @@ def gather(
     schema: Json,
     *,
     artifact_sha256: str | None = None,
+    find: Finder | None = None,
 ) -> Input:
     """Return the Input that ``documents``, of one subject, make together.
 
@@ -80,6 +103,7 @@ def gather(
         bundle: Catalogue, gates and waivers.
         schema: ``metrics.schema.json``.
         artifact_sha256: Digest computed from the artifact itself, if it was given.
+        find: Finds the subject's attestations; None where nothing asks for any.
 
     Raises:
         DocumentError: A document is refused, differs from the caller's question, or two of
@@ -109,7 +133,8 @@ def gather(
             "give the artifact with --artifact PATH, or add "
             '"digest": {"sha256": "<64 hex digits>"} to the subject',
         )
-    return assemble(documents[0].name, subject, metrics, question, bundle)
+    attested = find(subject) if find is not None else ()
+    return assemble(documents[0].name, subject, metrics, question, bundle, attested)
 
 
 def assemble(
@@ -118,8 +143,10 @@ def assemble(
     metrics: dict[str, Json],
     question: Question,
     bundle: PolicyBundle,
+    attested: Sequence[Attested] = (),
 ) -> Input:
     """Return the Input for metrics in long form; what :func:`gather` and replay both end in."""
+    attestations, relaxations, proofs = _rested_on(attested, subject, question, bundle)
     document = {
         "gate": question.gate,
         "profile": question.profile,
@@ -128,12 +155,48 @@ def assemble(
         "subject": subject_document(subject),
         "metrics": metrics,
         "waivers": [_aged(waiver, question.now) for waiver in bundle.waivers()],
-        "relaxations": list(question.relaxations),
-        "attestations": [],
+        "relaxations": relaxations,
+        "attestations": attestations,
     }
-    usual = not document["waivers"] and all(map(_is_usual, metrics.values()))
+    usual = not (document["waivers"] or attested) and all(map(_is_usual, metrics.values()))
     encoded = canonical.encode_read(document, usual=usual)
-    return Input(name, document, encoded, subject, usual)
+    return Input(name, document, encoded, subject, usual, proofs)
+
+
+def wanted_attestations(question: Question, bundle: PolicyBundle) -> tuple[Wanted, ...]:
+    """Return what the gate asks for by this profile; nothing where every such check is off."""
+    rows = bundle.profile(question.profile)["checks"]
+    asked = [
+        (info, rows[info.id])
+        for info in map(bundle.check, bundle.gate(question.gate).checks)
+        if info.kind == "attestation" and rows[info.id].get("severity") != "off"
+    ]
+    if not asked:
+        return ()
+    from engine.reliance import Wanted, attestation_type
+
+    return tuple(
+        Wanted(attestation_type(info.metric), row.get("max_age_s"), row.get("severity"))
+        for info, row in asked
+    )
+
+
+def _rested_on(
+    attested: Sequence[Attested], subject: Subject, question: Question, bundle: PolicyBundle
+) -> tuple[list[Json], list[str], bytes]:
+    """The Input's attestations, what has to be named for them to count, and their proofs."""
+    if not attested:
+        return [], list(question.relaxations), b""
+    from engine.attestation import at_instant, attachment_of
+    from engine.reliance import relaxations_for
+
+    trust = bundle.data["trust"]
+    found = [at_instant(each.facts, question.now, trust) for each in attested]
+    wanted = wanted_attestations(question, bundle)
+    tolerated = bundle.profile(question.profile)["relaxations_allowed"]
+    named = relaxations_for(wanted, found, subject.sha256, tolerated)
+    proofs = attachment_of([each.proof for each in attested])
+    return found, sorted(named.union(question.relaxations)), proofs
 
 
 def _is_usual(metric: dict[str, Json]) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from engine.attestation import is_attestation
 from engine.checkpoint import parse as parse_note
 from engine.envelope import open_envelope, seal
 from engine.errors import NotRecordedError, VerificationError
@@ -62,7 +64,7 @@ def decision_of(entry: bytes) -> Carried:
 
 
 def export(ledger: Ledger, decision_id: str, *, with_policy: bool = True) -> ProofBundle:
-    """Return the proof of one recorded decision.
+    """Return the proof of one recorded decision or attestation.
 
     Args:
         ledger: Where it is recorded.
@@ -70,16 +72,16 @@ def export(ledger: Ledger, decision_id: str, *, with_policy: bool = True) -> Pro
         with_policy: Attach the policy bundle too, so that it can be replayed offline.
 
     Raises:
-        NotRecordedError: No such decision; or its input was erased.
+        NotRecordedError: Nothing of that id; or its input was erased.
     """
     index = ledger.find(decision_id)
     entry = ledger.entry(index)
-    if not is_decision(entry):
+    if is_attestation(entry):
+        predicate = parse_statement(open_envelope(entry).payload)["predicate"]
+    elif is_decision(entry):
+        predicate = decision_of(entry).statement["predicate"]
+    else:
         raise NotRecordedError(f"{decision_id} is not a decision", "see: engine ledger show")
-    predicate = decision_of(entry).statement["predicate"]
-    note = ledger.checkpoint_covering(index)
-    size = parse_note(note)[0].size
-    place = ledger.appended(index)
     attachments = {blob.kind: blob.body for blob in ledger.attachments(index)}
     if not attachments.keys() >= {"input", "salt"}:
         raise NotRecordedError(
@@ -87,10 +89,24 @@ def export(ledger: Ledger, decision_id: str, *, with_policy: bool = True) -> Pro
         )
     if with_policy:
         attachments["policy"] = ledger.blob("policy", predicate["policy"]["digest"]["sha256"])
+    return proof_at(ledger, index, attachments)
+
+
+def proof_at(
+    ledger: Ledger, index: int, attachments: Mapping[str, bytes] = MappingProxyType({})
+) -> ProofBundle:
+    """Return the proof of the place of entry ``index``, with ``attachments``.
+
+    Raises:
+        NotRecordedError: No such entry, or no checkpoint covers it yet.
+    """
+    note = ledger.checkpoint_covering(index)
+    size = parse_note(note)[0].size
+    place = ledger.appended(index)
     whole = tuple(body for _, body in ledger.entries(0, size)) if ledger.url == RUN_URL else None
     following = () if whole else tuple(ledger.leaves(index + 1, size))
     return ProofBundle(
-        entry=entry,
+        entry=place.entry,
         index=index,
         size=size,
         path=tuple(ledger.proof(index, size)),

@@ -46,7 +46,7 @@ class InputDocument:
         metrics: Metrics in long form by id.
         waivers: Waivers as the policy wrote them, with ``remaining_s`` where they can expire.
         relaxations: Names of options that weakened the run.
-        attestations: Attestations that counted as evidence.
+        attestations: Attestations that the policies saw; section 8.3 says which count.
     """
 
     gate: str
@@ -75,20 +75,6 @@ class InputDocument:
             and isinstance(waiver.get("id"), str)
             and self._names_subject(waiver.get("subject"))
             and self._lasts(waiver)
-        )
-
-    def is_attested(self) -> bool:
-        """Return whether any trusted attestation of this very artifact is in force."""
-        digest = self.subject.get("digest")
-        sha256 = digest.get("sha256") if isinstance(digest, dict) else None
-        return any(
-            isinstance(each, dict)
-            and each.get("trusted") is True
-            and type(each.get("remaining_s")) is int
-            and each["remaining_s"] > 0
-            and isinstance(sha256, str)
-            and each.get("subject_sha256") == sha256
-            for each in self.attestations
         )
 
     def _names_subject(self, scope: Json) -> bool:
@@ -185,7 +171,10 @@ def require_observed(check: Mapping[str, Json], document: InputDocument) -> None
         given = {key: metric[key] for key in _OF_METRIC if key in metric}
         given["metric_status"] = metric.get("status")
     if check["kind"] == "attestation":
-        observed = True if check["observed"] is True and document.is_attested() else None
+        from engine.reliance import is_attested
+
+        holds = is_attested(check, document.subject, document.attestations, document.relaxations)
+        observed = True if holds else None
     else:
         observed = None if metric is None else metric.get("value")
     if not same(check["observed"], observed):

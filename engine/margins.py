@@ -112,6 +112,11 @@ def _wanted(check: Json) -> str:
 
 
 def _when_unknown(check: Json, metric: str) -> str:
+    if check.get("kind") == "attestation" and check["limit"] is True:
+        gate = metric.partition(".")[0]
+        return (
+            f"passes when an attestor attests that the {gate} gate lets this very artifact through"
+        )
     if check["limit"] is None and check.get("kind") != "baseline":
         return f"passes when the profile gives {check['id']} a limit"
     if check.get("kind") == "baseline" and check["observed"] is not None:

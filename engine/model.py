@@ -13,6 +13,10 @@ DECISION_TYPE = "urn:governance-engine:decision:v1"
 DECISION_FAILED_TYPE = "urn:governance-engine:decision-failed:v1"
 DECISION_IMPORTED_TYPE = "urn:governance-engine:decision-imported:v1"
 LEDGER_CREATED_TYPE = "urn:governance-engine:ledger-created:v1"
+ETHICS_ATTESTATION_TYPE = "urn:governance-engine:ethics-attestation:v1"
+
+ATTESTATION_TYPES = {"ethics": ETHICS_ATTESTATION_TYPE}
+"""Gates whose answer is attested, and the predicate type of such an attestation."""
 
 
 class Verdict(StrEnum):
@@ -90,6 +94,7 @@ class Decision:
         index: Ledger index, counted from 0; None when not recorded.
         checkpoint: Signed note that covers the entry; None when not recorded.
         statement: The exact in-toto Statement bytes; what was signed if recorded.
+        attestations: The Input's attestations, those that do not count too.
     """
 
     decision_id: str
@@ -109,3 +114,4 @@ class Decision:
     index: int | None
     checkpoint: str | None
     statement: bytes
+    attestations: tuple[Json, ...] = ()

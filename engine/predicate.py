@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from engine.inputs import read_time
 from engine.model import Json, Severity, Stage, Status, Verdict
+from engine.reliance import ATTESTOR, MAX_ATTESTATIONS, NO_ROLE
 from engine.wire import read_hex, read_integer, read_list, read_object, read_text, refuse
 
 _REQUIRED = (
@@ -27,6 +28,15 @@ _CHECK_OPTIONAL = (
 )
 _OPERATORS = ("<=", "<", ">=", ">", "==", "quiet")
 _KINDS = ("limit", "evidence", "baseline", "series", "attestation")
+_ATTESTATION_TEXTS = ("id", "type", "profile", "ledger_id")
+_ATTESTATION_HASHES = (
+    *("subject_sha256", "evidence_sha256", "policy_sha256", "entry_sha256"),
+    "key_id",
+)
+_ATTESTATION_REST = (
+    *("issued_at", "expires_at", "verdict", "role", "age_s", "remaining_s", "self"),
+    "relaxations",
+)
 _WAIVER_STATUSES = ("applied", "unused", "expired", "unscoped", "unwaivable")
 
 
@@ -67,7 +77,7 @@ def _require_rest(predicate: Mapping[str, Json]) -> None:
     read_integer(predicate["attempt"], "the attempt", 1)
     if predicate["previous"] is not None:
         read_text(predicate["previous"], "the previous decision")
-    read_list(predicate["attestations"], "the attestations")
+    _require_attestations(read_list(predicate["attestations"], "the attestations"))
     for each in read_list(predicate["obligations"], "the obligations"):
         obligation = read_object(each, "an obligation", ("id", "check"))
         read_text(obligation["id"], "an obligation's id")
@@ -85,6 +95,29 @@ def _require_rest(predicate: Mapping[str, Json]) -> None:
             refuse("a relaxation does not say whether it is tolerated")
     if names != sorted(set(names)):
         refuse("the relaxations are not sorted, or one is there twice")
+
+
+def _require_attestations(attestations: Sequence[Json]) -> None:
+    """Section 8.3: of each all that is said, and no more."""
+    if len(attestations) > MAX_ATTESTATIONS:
+        refuse(f"there are more than {MAX_ATTESTATIONS} attestations")
+    known = (*_ATTESTATION_TEXTS, *_ATTESTATION_HASHES, *_ATTESTATION_REST)
+    for each in attestations:
+        said = read_object(each, "an attestation", known)
+        for name in _ATTESTATION_TEXTS:
+            read_text(said[name], f"{name} of an attestation")
+        for name in _ATTESTATION_HASHES:
+            read_hex(said[name], f"{name} of an attestation")
+        for name in ("issued_at", "expires_at"):
+            read_time(said[name], f"{name} of an attestation")
+        _require_word(said["verdict"], Verdict, "verdict of an attestation")
+        _require_word(said["role"], (ATTESTOR, NO_ROLE), "role of an attestation")
+        if any(type(said[name]) is not int for name in ("age_s", "remaining_s")):
+            refuse("an attestation's age or time left is not an integer")
+        if not isinstance(said["self"], bool):
+            refuse("an attestation does not say whether its key signed the decision")
+        for name in read_list(said["relaxations"], "the relaxations of an attestation"):
+            read_text(name, "a relaxation of an attestation")
 
 
 def _require_checks(checks: Sequence[Json]) -> None:

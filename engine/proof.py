@@ -27,7 +27,7 @@ from engine.wire import (
 MEDIA_TYPE = "application/vnd.governance-engine.proof+json;version=1"
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PATH = 63
-ATTACHMENTS = ("input", "policy", "salt")
+ATTACHMENTS = ("attestations", "input", "policy", "salt")
 
 _REQUIRED = (
     *("mediaType", "entry", "index", "size", "path", "checkpoint"),
@@ -48,7 +48,8 @@ class ProofBundle:
         checkpoint: Signed note, verbatim.
         previous_hash: Chain hash before the entry, 32 bytes.
         current_hash: Chain hash after it, 32 bytes.
-        attachments: ``input``, ``salt`` and ``policy`` by name; some may be left out.
+        attachments: ``input``, ``salt``, ``policy`` and ``attestations`` by name; some may be
+            left out.
         following_leaves: Leaf hashes of the entries from ``index + 1`` to ``size - 1``. They
             lead from ``current_hash`` to the chain hash that the checkpoint signs: without
             them nobody would answer for the two hashes above. Empty for the last entry,
@@ -102,7 +103,15 @@ def parse(data: bytes) -> ProofBundle:
             or hex in another than its one form, a hash that is not 32 bytes, an attachment
             of an unknown name, given twice, or other than its SHA-256.
     """
-    value = read_json(data, "the proof bundle", max_bytes=MAX_BYTES)
+    return read(read_json(data, "the proof bundle", max_bytes=MAX_BYTES))
+
+
+def read(value: Json) -> ProofBundle:
+    """Return the proof bundle that ``value``, which was read strictly, is.
+
+    Raises:
+        VerificationError: As :func:`parse`.
+    """
     if isinstance(value, dict) and "mediaType" not in value:
         refuse(
             "it is no proof bundle: it has no mediaType",

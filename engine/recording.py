@@ -31,6 +31,7 @@ class Unplaced(NamedTuple):
         pieces: The statement's bytes, cut where each of ``PLACE`` goes.
         encoded_input: The Input that the statement commits to.
         salt: 32 random bytes; with them the input's digest says nothing about the input.
+        attested: Proofs of the Input's attestations; empty if there are none.
     """
 
     decision_id: str
@@ -39,6 +40,7 @@ class Unplaced(NamedTuple):
     pieces: tuple[bytes, ...]
     encoded_input: bytes
     salt: bytes
+    attested: bytes = b""
 
 
 PLACE = ("attempt", "ledger", "previous")
@@ -53,6 +55,7 @@ def unplaced(
     salt: bytes,
     *,
     usual: bool = False,
+    attested: bytes = b"",
 ) -> Unplaced:
     """Return what recording ``predicate``, which lacks its place, takes.
 
@@ -63,12 +66,13 @@ def unplaced(
         encoded_input: The Input, in JCS form.
         salt: 32 random bytes.
         usual: See :func:`engine.canonical.encode_read`.
+        attested: See :class:`Unplaced`.
     """
     cut = []
     for low, high in pairwise(("", *PLACE, "~")):
         between = {key: value for key, value in predicate.items() if low < key < high}
         cut.append(canonical.encode_read(between, usual=usual)[1:-1])
-    about = _resource(subject, predicate["input"]["digest"]["sha256"])
+    about = resource(subject, predicate["input"]["digest"]["sha256"])
     head, tail = statement_around([about], DECISION_TYPE, b"\0").split(b"\0")
     first, *middle, last = cut
     pieces = (
@@ -77,11 +81,18 @@ def unplaced(
         (last and b"," + last) + b"}" + tail,
     )
     return Unplaced(
-        predicate["decision_id"], predicate["gate"], subject_key, pieces, encoded_input, salt
+        decision_id=predicate["decision_id"],
+        gate=predicate["gate"],
+        subject_key=subject_key,
+        pieces=pieces,
+        encoded_input=encoded_input,
+        salt=salt,
+        attested=attested,
     )
 
 
-def _resource(subject: Subject, input_sha256: str) -> dict[str, Json]:
+def resource(subject: Subject, input_sha256: str) -> dict[str, Json]:
+    """Return ``subject`` as a statement names it; the input's digest stands in for none."""
     annotations: dict[str, Json] = {}
     if subject.version is not None:
         annotations["version"] = subject.version
@@ -113,8 +124,13 @@ def append(
         LedgerError: Nothing was recorded.
         CommitError: What was appended may or may not be recorded.
     """
-    policy = SharedBlob("policy", bundle.digest, lambda: _archive(bundle))
+    policy = policy_blob(bundle)
     return ledger.append([_draft(record, signer, policy) for record in records])
+
+
+def policy_blob(bundle: PolicyBundle) -> SharedBlob:
+    """Return the policy as it is kept beside what it decided, once per digest."""
+    return SharedBlob("policy", bundle.digest, lambda: _archive(bundle))
 
 
 @lru_cache(maxsize=4)
@@ -123,12 +139,13 @@ def _archive(bundle: PolicyBundle) -> bytes:
 
 
 def _draft(record: Unplaced, signer: Signer, policy: SharedBlob) -> Draft:
+    attested = (Blob("attestations", record.attested),) if record.attested else ()
     return Draft(
         decision_id=record.decision_id,
         subject_key=record.subject_key,
         gate=record.gate,
         build=lambda place: seal(statement_at(place, record), signer.sign, signer.key_id),
-        blobs=(Blob("input", record.encoded_input), Blob("salt", record.salt), policy),
+        blobs=(Blob("input", record.encoded_input), Blob("salt", record.salt), *attested, policy),
     )
 
 
@@ -162,6 +179,7 @@ def told(
         index=index,
         checkpoint=checkpoint,
         statement=signed,
+        attestations=tuple(said["attestations"]),
     )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine import canonical
 from engine.decide import Judgement, judge
 from engine.errors import GovernanceError, NotRecordedError, PolicyError, VerificationError
-from engine.evidence import Input, Question, assemble
+from engine.evidence import Attested, Input, Question, assemble
 from engine.export import decision_of, is_decision
 from engine.inputs import parse as parse_input
 from engine.ledger import Ledger
@@ -17,6 +17,7 @@ from engine.model import Json
 from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle
 from engine.proof import ProofBundle
+from engine.reliance import SELF_ATTESTED
 from engine.times import parse_time
 
 PLACE = ("ledger", "attempt", "previous")
@@ -215,9 +216,14 @@ def _named(recorded: Recorded) -> tuple[str, int, str]:
 
 
 def _judged_by(recorded: Recorded, bundle: PolicyBundle, evaluator: Evaluator) -> Judgement:
-    """The recorded evidence under other policies, and so under their waivers."""
+    """The recorded evidence under other policies, and so under their waivers and trust list."""
     before, question = _asked(recorded)
-    asked = assemble(before.name, before.subject, before.document["metrics"], question, bundle)
+    # That the own key's word was enough is named again only if it is still needed.
+    named = tuple(name for name in question.relaxations if name != SELF_ATTESTED)
+    question = replace(question, relaxations=named)
+    attested = [Attested(facts, b"null") for facts in before.document["attestations"]]
+    document = before.document
+    asked = assemble(before.name, before.subject, document["metrics"], question, bundle, attested)
     return judge(
         asked, question, bundle, evaluator, decision_id=recorded.decision_id, salt=recorded.salt
     )
@@ -236,6 +242,7 @@ def _asked(recorded: Recorded) -> tuple[Input, Question]:
         "subject": document.subject,
         "metrics": document.metrics,
         "decided_at": document.decided_at,
+        "relaxations": list(document.relaxations),
         "attestations": list(document.attestations),
     }
     return Input(recorded.decision_id, whole, recorded.encoded_input, read_subject(whole)), question

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from engine.model import Json
+from engine.reliance import ATTESTOR, attestation_type
 from engine.times import write_time
 from engine.verdict import recompute_status
 
@@ -194,12 +195,16 @@ def sound_evidence(constraints: Sequence[Constraint], now: datetime) -> Sound:
 _NOTHING = "no check blocks under this profile, and a gate that asks nothing lets nothing through"
 
 
-def _attestation(constraint: Constraint) -> Json:
+def _attestation(constraint: Constraint) -> dict[str, Json]:
     return {
-        "kind": constraint.id.partition(".")[0],
-        "trusted": True,
-        "remaining_s": 3600,
+        "type": attestation_type(constraint.metric),
+        "verdict": "PROMOTE",
         "subject_sha256": "5e" * 32,
+        "age_s": 0,
+        "remaining_s": 3600,
+        "role": ATTESTOR,
+        "self": False,
+        "relaxations": [],
     }
 
 
@@ -317,13 +322,21 @@ def _in_input(what: str, name: str, members: Mapping[str, Json], sound: Sound) -
 
 def _bad_attestations(constraint: Constraint, sound: Sound) -> Iterator[Bad]:
     mine = _attestation(constraint)
-    rest = [each for each in sound.attestations if each["kind"] != mine["kind"]]
-    for what, change in (
-        ("an attestation that is not trusted", {"trusted": False}),
+    rest = [each for each in sound.attestations if each["type"] != mine["type"]]
+    changes: list[tuple[str, dict[str, Json]]] = [
+        ("an attestation by a key without the role", {"role": "none"}),
+        ("an attestation by the own key", {"self": True}),
+        ("an attestation of a gate that said BLOCK", {"verdict": "BLOCK"}),
+        ("an attestation of a gate that said HOLD", {"verdict": "HOLD"}),
         ("an attestation that has expired", {"remaining_s": 0}),
+        ("an attestation of the future", {"age_s": -1}),
         ("an attestation of another artifact", {"subject_sha256": "ab" * 32}),
-        ("an attestation of another kind", {"kind": "another"}),
-    ):
+        ("an attestation of another kind", {"type": attestation_type("another.attestation")}),
+        ("an attestation that was weakened unnamed", {"relaxations": ["policies_overridden"]}),
+    ]
+    if isinstance(constraint.max_age_s, int):
+        changes.append(("an attestation that is too old", {"age_s": constraint.max_age_s + 1}))
+    for what, change in changes:
         yield Bad(what, sound.text(), [*rest, {**mine, **change}])
     yield Bad("no attestation", sound.text(), rest)
 

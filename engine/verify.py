@@ -6,7 +6,8 @@ network, and never evaluates a policy; ``engine replay`` does that. Audit this m
 modules it imports, and nothing else.
 
     bytes -> parsed -> placed in a signed ledger -> signed by a key -> a decision
-          -> tied to its input -> follows from its checks -> tied to its policy -> expected
+          -> tied to its input -> follows from its checks -> tied to its policy
+          -> tied to its attestations -> expected
 
 A record that is not genuine raises. One that is genuine but not what the caller wanted does
 not: the wishes that were not met are listed.
@@ -18,20 +19,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine import attached, checkpoint, merkle, proof
+from engine import attached, checkpoint, proof
 from engine.attached import AttachedPolicy, require_policy
+from engine.attestation import (
+    VerifiedAttestation,
+    is_attestation,
+    require_attestations,
+    verified_attestation,
+)
 from engine.checkpoint import Checkpoint, origin_of
 from engine.consequence import require_consequence, tied_to_input
 from engine.envelope import verify_envelope
 from engine.expectations import Expectations, subject_of, unmet_wishes
 from engine.inputs import read_time
 from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Json, Subject, Verdict
+from engine.placement import ledger_id_of, placed
 from engine.predicate import require_shape
 from engine.proof import ProofBundle
 from engine.statement import parse_statement
 from engine.wire import read_base64, read_integer, read_object, read_text, refuse
 
-__all__ = ["Expectations", "Verified", "verify"]
+__all__ = ["Expectations", "Verified", "VerifiedAttestation", "verify", "verify_any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,85 +115,67 @@ def verify(
 
     Source: spec/predicate-v1.md section 13.
     """
+    return _verified(proof.parse(bundle), public_keys, expect)
+
+
+def verify_any(
+    bundle: bytes, public_keys: Sequence[bytes], expect: Expectations = _NOTHING
+) -> Verified | VerifiedAttestation:
+    """Verify one proof bundle, of a decision or of an attestation.
+
+    Raises:
+        VerificationError: As :func:`verify`.
+
+    Source: spec/predicate-v1.md section 13.
+    """
     parts = proof.parse(bundle)
-    place = _placed(parts, public_keys)
-    statement, ledger_id = _signed(parts.entry, public_keys, place)
+    if is_attestation(parts.entry):
+        return verified_attestation(parts, public_keys, expect)
+    return _verified(parts, public_keys, expect)
+
+
+def _verified(parts: ProofBundle, public_keys: Sequence[bytes], expect: Expectations) -> Verified:
+    place = placed(parts, public_keys)
+    statement, ledger_id, envelope = _signed(parts.entry, public_keys, place)
     predicate = statement["predicate"]
     if ledger_id != predicate["ledger"]["id"]:
         refuse("the record is of another ledger than the checkpoint")
     document, document_bytes = tied_to_input(statement, parts.attachments)
     require_consequence(predicate, document)
+    policy = _tied_to_policy(predicate, parts.attachments)
+    require_attestations(document, parts.attachments, envelope, policy)
     return Verified(
         **_said(statement),
         index=parts.index,
         checkpoint=place,
         input=document_bytes,
-        policy=_tied_to_policy(predicate, parts.attachments),
+        policy=policy,
         failed_expectations=tuple(unmet_wishes(statement, expect)),
         nothing_required=expect.nothing,
     )
 
 
-def _placed(parts: ProofBundle, public_keys: Sequence[bytes]) -> Checkpoint:
-    """Section 10: the entry is where the bundle says, in the tree that a key signed."""
-    signed = checkpoint.verify(parts.checkpoint, public_keys)
-    if parts.size != signed.size:
-        refuse(f"the bundle is about {parts.size} entries, its checkpoint about {signed.size}")
-    leaf = merkle.leaf_hash(parts.entry)
-    merkle.verify_inclusion(leaf, parts.index, parts.size, parts.path, signed.root)
-    if merkle.chain_hash(parts.previous_hash, leaf) != parts.current_hash:
-        refuse("current_hash does not follow from previous_hash and the entry")
-    following = parts.following_leaves
-    if parts.ledger is not None:
-        following = _whole_ledger(parts, signed)
-    if len(following) != parts.size - parts.index - 1:
-        refuse(f"{len(following)} leaves follow, where the checkpoint has another number")
-    chain = parts.current_hash
-    for each in following:
-        chain = merkle.chain_hash(chain, each)
-    if chain != signed.chain:
-        refuse("the chain hashes do not lead to the one that the checkpoint signs")
-    return signed
-
-
-def _whole_ledger(parts: ProofBundle, signed: Checkpoint) -> tuple[bytes, ...]:
-    """Section 10.4: the entries of a ledger of one run are all of it, in order."""
-    entries = parts.ledger or ()
-    if parts.following_leaves:
-        refuse("following_leaves is there beside the whole ledger")
-    leaves = [merkle.leaf_hash(entry) for entry in entries]
-    frontier = merkle.Frontier()
-    for leaf in leaves:
-        frontier.append(leaf)
-    if frontier.size != signed.size or frontier.root() != signed.root:
-        refuse("the ledger in the bundle is not the one that the checkpoint signs")
-    return tuple(leaves[parts.index + 1 :])
-
-
 def _signed(
     entry: bytes, public_keys: Sequence[bytes], place: Checkpoint
-) -> tuple[dict[str, Json], str]:
-    """Section 2: a decision that a key signed, and the id of the ledger it must name."""
+) -> tuple[dict[str, Json], str, bytes]:
+    """Section 2: a decision that a key signed, the ledger it must name, and its envelope."""
     statement = parse_statement(verify_envelope(entry, public_keys).payload)
-    origin = place.origin
+    origin, envelope = place.origin, entry
     if statement["predicateType"] == DECISION_IMPORTED_TYPE:
-        statement, origin = _imported(statement["predicate"], public_keys, place)
+        statement, origin, envelope = _imported(statement["predicate"], public_keys, place)
     if statement["predicateType"] != DECISION_TYPE:
         refuse(
             f"the entry is a {statement['predicateType']}, not a decision",
             "export a decision: engine ledger log lists them",
         )
     require_shape(statement["predicate"])
-    ledger_id = origin.removeprefix(origin_of(""))
-    if origin != origin_of(ledger_id):
-        refuse(f"the checkpoint's origin {origin!r} is not a ledger of this engine")
-    return statement, ledger_id
+    return statement, ledger_id_of(origin), envelope
 
 
 def _imported(
     predicate: Mapping[str, Json], public_keys: Sequence[bytes], place: Checkpoint
-) -> tuple[dict[str, Json], str]:
-    """Section 12.3: the decision inside, signed too, and the ledger that it came from."""
+) -> tuple[dict[str, Json], str, bytes]:
+    """Section 12.3: the decision inside, signed too, the ledger it came from, its envelope."""
     read_object(predicate, "the import", _IMPORT)
     read_time(predicate["imported_at"], "imported_at")
     into = read_object(predicate["ledger"], "the import's ledger", ("id",))["id"]
@@ -196,11 +186,11 @@ def _imported(
     index = read_integer(source["index"], "the origin's index")
     if source["size"] != signed.size or index >= signed.size:
         refuse("the import's origin does not fit its checkpoint")
-    inner = verify_envelope(read_base64(predicate["envelope"], "the import"), public_keys)
-    statement = parse_statement(inner.payload)
+    envelope = read_base64(predicate["envelope"], "the import")
+    statement = parse_statement(verify_envelope(envelope, public_keys).payload)
     if statement["predicate"].get("decision_id") != predicate["decision_id"]:
         refuse("the import holds another decision than it names")
-    return statement, signed.origin
+    return statement, signed.origin, envelope
 
 
 def _tied_to_policy(

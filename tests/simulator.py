@@ -33,9 +33,16 @@ from engine.checkpoint import Checkpoint, origin_of
 from engine.checkpoint import sign as sign_checkpoint
 from engine.envelope import seal
 from engine.inputs import salted_digest
-from engine.keys import key_id
-from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, LEDGER_CREATED_TYPE, Json
+from engine.keys import key_id, public_pem
+from engine.model import (
+    DECISION_IMPORTED_TYPE,
+    DECISION_TYPE,
+    ETHICS_ATTESTATION_TYPE,
+    LEDGER_CREATED_TYPE,
+    Json,
+)
 from engine.proof import ProofBundle
+from engine.reliance import is_attested
 from engine.statement import statement
 from engine.times import age_s, parse_time, write_time
 from engine.verdict import recompute_status, recompute_verdict
@@ -83,6 +90,8 @@ class Policy:
         waivers: As the policy's source writes them.
         relaxations_allowed: Of the profile.
         ttl_s: Seconds for which a verdict may be used.
+        others: Checks of other gates, which this profile has rows for too.
+        trust: Rows of the trust list.
     """
 
     gate: str = "promotion"
@@ -97,11 +106,18 @@ class Policy:
     waivers: Sequence[dict[str, Json]] = ()
     relaxations_allowed: Sequence[str] = ("ephemeral_ledger",)
     ttl_s: int = 86_400
+    others: Mapping[str, dict[str, Json]] = field(default_factory=dict)
+    trust: Sequence[Json] = ()
 
     _METADATA = ("kind", "operator", "metric", "unless", "unit")
 
+    @property
+    def everything(self) -> dict[str, dict[str, Json]]:
+        """The checks of all gates."""
+        return {**self.checks, **self.others}
+
     def metric_of(self, check_id: str) -> str:
-        return str(self.checks[check_id].get("metric", check_id))
+        return str(self.everything[check_id].get("metric", check_id))
 
     def profile(self) -> dict[str, Json]:
         """The resolved table of limits."""
@@ -111,7 +127,7 @@ class Policy:
             "decision_ttl_s": self.ttl_s,
             "checks": {
                 check_id: {key: value for key, value in row.items() if key not in self._METADATA}
-                for check_id, row in self.checks.items()
+                for check_id, row in self.everything.items()
             },
         }
 
@@ -120,13 +136,13 @@ class Policy:
         metrics: dict[str, Json] = {
             self.metric_of(check_id): {"type": "number", "description": "for tests"}
             | ({"unit": row["unit"]} if "unit" in row else {})
-            for check_id, row in self.checks.items()
+            for check_id, row in self.everything.items()
         }
         return {
             "catalogue": {"metrics": metrics},
             "limits": {"default": self.profile()},
             "prices": {},
-            "trust": {"keys": []},
+            "trust": {"keys": list(self.trust)},
             "waivers": {"waivers": list(self.waivers)},
         }
 
@@ -144,7 +160,7 @@ class Policy:
         described = {
             check_id: {"title": check_id, "metric": self.metric_of(check_id), "kind": row["kind"]}
             | ({"unless": row["unless"]} if "unless" in row else {})
-            for check_id, row in self.checks.items()
+            for check_id, row in self.everything.items()
         }
         gate = {"rule": self.rule, "checks": sorted(self.checks), "requires_digest": True}
         return canonical.encode(
@@ -198,6 +214,8 @@ class Case:
     relaxations: Sequence[str] = ()
     now: datetime = NOW
     salt: bytes = hashlib.sha256(b"test salt").digest()
+    attestations: Sequence[dict[str, Json]] = ()
+    proofs: Sequence[bytes] = ()
 
     def document(self, policy: Policy) -> dict[str, Json]:
         """The Input that ``policy``'s gate would see."""
@@ -210,7 +228,7 @@ class Case:
             "metrics": self.metrics,
             "waivers": [self._aged(waiver) for waiver in policy.waivers],
             "relaxations": sorted(self.relaxations),
-            "attestations": [],
+            "attestations": list(self.attestations),
         }
 
     def _aged(self, waiver: dict[str, Json]) -> dict[str, Json]:
@@ -223,7 +241,7 @@ def judge(document: dict[str, Json], policy: Policy) -> tuple[list[Json], list[J
     """The checks and the waivers that a gate answers with, in the statement's form."""
     checks, waivers = [], []
     for check_id, row in sorted(policy.checks.items()):
-        checks.append(check := _check(check_id, row, document["metrics"], policy))
+        checks.append(check := _check(check_id, row, document, policy))
         for waiver in document["waivers"]:
             if waiver.get("check") != check_id or waiver["subject"] != {
                 key: document["subject"].get(key) for key in waiver["subject"]
@@ -239,8 +257,9 @@ def judge(document: dict[str, Json], policy: Policy) -> tuple[list[Json], list[J
 
 
 def _check(
-    check_id: str, row: dict[str, Json], metrics: Mapping[str, dict[str, Json]], policy: Policy
+    check_id: str, row: dict[str, Json], document: dict[str, Json], policy: Policy
 ) -> dict[str, Json]:
+    metrics = document["metrics"]
     name = policy.metric_of(check_id)
     given = metrics.get(name)
     check: dict[str, Json] = {
@@ -263,6 +282,9 @@ def _check(
                 check[key] = given[key]
         if row["kind"] == "baseline":
             check["limit"] = given.get("baseline")
+    if row["kind"] == "attestation":
+        rests = (document["attestations"], document["relaxations"])
+        check["observed"] = True if is_attested(check, document["subject"], *rests) else None
     check["status"] = recompute_status(check, metrics)
     return check
 
@@ -349,7 +371,46 @@ class Ledger:
             "salt": case.salt,
             "policy": policy.archive(),
         }
+        if case.proofs:
+            self._attachments[index]["attestations"] = b"[" + b",".join(case.proofs) + b"]"
         return index
+
+    def attest(
+        self,
+        case: Case,
+        policy: Policy,
+        *,
+        ttl_s: int = 3600,
+        edit: Edit = _no_edit,
+        edit_statement: Edit = _no_edit,
+    ) -> int:
+        """Attest what ``policy``'s gate answers on ``case``, as ``engine attest`` does.
+
+        Args:
+            case: What is asked.
+            policy: Who answers.
+            ttl_s: How long it lasts.
+            edit: Changes the predicate before it is signed.
+            edit_statement: Changes the whole statement before it is signed.
+        """
+
+        def attested(whole: dict[str, Any]) -> None:
+            said = whole["predicate"]
+            for name in ("valid_until", "attestations"):
+                del said[name]
+            said |= {
+                "attestation_id": said.pop("decision_id"),
+                "issued_at": said.pop("decided_at"),
+                "expires_at": write_time(case.now + timedelta(seconds=ttl_s)),
+                "public_key": public_pem(self.key.public).decode(),
+                "metrics": case.metrics,
+                "evidence": said.pop("input"),
+            }
+            whole["type"] = ETHICS_ATTESTATION_TYPE
+            edit(said)
+            edit_statement(whole)
+
+        return self.decide(case, policy, edit_statement=attested)
 
     def _predicate(self, case: Case, policy: Policy, checks: list[Json]) -> dict[str, Any]:
         tolerated = policy.relaxations_allowed
@@ -374,7 +435,7 @@ class Ledger:
             "relaxations": [{"name": name, "tolerated": name in tolerated} for name in relaxations],
             "policy": {"digest": {"sha256": policy.digest()}, "revision": "r1"},
             "evaluator": {"kind": "wasm", "opa_version": "1.22.0"},
-            "attestations": [],
+            "attestations": list(case.attestations),
             "ledger": {"id": self.id},
             "attempt": 1,
             "previous": None,

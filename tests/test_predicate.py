@@ -44,8 +44,25 @@ FULL = statement_of(
     ),
     Policy(waivers=[WAIVER]),
 )
+ATTESTATION: dict[str, Json] = {
+    "id": "A-1",
+    "type": "urn:governance-engine:ethics-attestation:v1",
+    "issued_at": "2026-11-20T11:00:00Z",
+    "expires_at": "2026-11-21T11:00:00Z",
+    "age_s": 3605,
+    "remaining_s": 82795,
+    "verdict": "PROMOTE",
+    "profile": "default",
+    "relaxations": ["policies_overridden"],
+    "role": "attestor",
+    "self": False,
+    "ledger_id": "ab",
+    **dict.fromkeys(("subject_sha256", "evidence_sha256", "policy_sha256"), "0" * 64),
+    **dict.fromkeys(("key_id", "entry_sha256"), "1" * 64),
+}
 PREDICATE: dict[str, Any] = FULL["predicate"] | {
-    "obligations": [{"id": "slow_mode", "check": "ethics.ece"}]
+    "obligations": [{"id": "slow_mode", "check": "ethics.ece"}],
+    "attestations": [ATTESTATION],
 }
 
 
@@ -88,6 +105,8 @@ def test_the_schema_and_the_parser_know_the_same_members() -> None:
     assert set(known["predicate"]["properties"]) == set(predicate._REQUIRED)
     assert set(known["predicate"]["required"]) == set(predicate._REQUIRED)
     assert set(known["check"]["required"]) == set(predicate._CHECK)
+    assert set(known["attestation"]["required"]) == set(known["attestation"]["properties"])
+    assert set(known["attestation"]["required"]) == set(ATTESTATION)
     assert set(known["check"]["properties"]) == {*predicate._CHECK, *predicate._CHECK_OPTIONAL}
 
 
@@ -98,7 +117,7 @@ def test_a_decision_has_the_shape_of_one() -> None:
 @pytest.mark.parametrize("name", sorted(PREDICATE))
 def test_every_member_is_needed_and_of_its_type(name: str) -> None:
     others: list[Json] = [..., 7, {"a": 1}, [[]]]
-    own = {"attempt": 7, "attestations": [[]]}.get(name)
+    own = {"attempt": 7}.get(name)
     for value in others:
         if value != own:
             assert not accepted(changed(name, value)), value
@@ -143,6 +162,21 @@ def test_every_member_is_needed_and_of_its_type(name: str) -> None:
         ("relaxations/0/tolerated", 1),
         ("relaxations/0/name", ""),
         ("relaxations/0/more", 1),
+        ("attestations", [ATTESTATION] * 17),
+        *((f"attestations/0/{name}", ...) for name in ATTESTATION),
+        *((f"attestations/0/{name}", None) for name in ATTESTATION),
+        ("attestations/0/more", 1),
+        ("attestations/0/id", ""),
+        ("attestations/0/key_id", "00"),
+        ("attestations/0/verdict", "FINE"),
+        ("attestations/0/role", "auditor"),
+        ("attestations/0/self", 0),
+        ("attestations/0/age_s", "1"),
+        ("attestations/0/age_s", True),
+        ("attestations/0/remaining_s", 0.5),
+        ("attestations/0/issued_at", "yesterday"),
+        ("attestations/0/relaxations", [""]),
+        ("attestations/0/relaxations", "self_attested"),
     ],
 )
 def test_what_the_schema_refuses_is_refused(path: str, value: Json) -> None:
@@ -161,6 +195,7 @@ def test_what_the_schema_refuses_is_refused(path: str, value: Json) -> None:
         ("relaxations", [PREDICATE["relaxations"][0]] * 2),
         ("decided_at", "2026-11-31T00:00:00Z"),
         ("valid_until", "2026-11-20T12:00:04Z"),
+        ("attestations/0/expires_at", "2026-11-31T00:00:00Z"),
     ],
 )
 def test_order_and_calendar_are_checked_beyond_the_schema(path: str, value: Json) -> None:

@@ -64,7 +64,12 @@ def schema(catalogue: Json) -> Json:
         remaining_s=number,
     )
     attestation = closed(
-        kind=text, trusted={"type": "boolean"}, remaining_s=number, subject_sha256=text
+        **dict.fromkeys(("id", "type", "subject_sha256", "issued_at", "expires_at"), text),
+        **dict.fromkeys(("age_s", "remaining_s"), number),
+        **dict.fromkeys(("verdict", "profile", "evidence_sha256", "policy_sha256"), text),
+        **dict.fromkeys(("key_id", "role", "ledger_id", "entry_sha256"), text),
+        self={"type": "boolean"},
+        relaxations={"type": "array", "items": text},
     )
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

@@ -21,6 +21,7 @@ class Verb(NamedTuple):
 VERBS = {
     "decide": Verb("engine.cli.decide", "ask a gate about evidence, record the verdict"),
     "gather": Verb("engine.cli.gather", "measure what a configuration names, write a metrics file"),
+    "attest": Verb("engine.cli.attest", "sign what a gate answers, for decisions to rest on"),
     "example": Verb("engine.cli.example", "print a fresh example document"),
     "explain": Verb("engine.cli.explain", "say what a check or a recorded decision means"),
     "verify": Verb("engine.cli.verify", "check an exported proof offline"),

@@ -21,11 +21,12 @@ from engine.cli.shell import Shell
 from engine.config import Config
 from engine.documents import expand
 from engine.errors import UsageError
-from engine.evidence import Question
+from engine.evidence import Question, wanted_attestations
 from engine.report import FORMATS
 from engine.strict import MAX_BYTES
 
 if TYPE_CHECKING:
+    from engine.cli.attestations import Attestations
     from engine.policy.bundle import PolicyBundle
 
 DESCRIPTION = (
@@ -42,6 +43,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     workspace.policy_arguments(parser)
     workspace.ledger_arguments(parser)
     parser.add_argument("--artifact", metavar="PATH", help="compute the subject's digest from it")
+    parser.add_argument(
+        "--attestation", action="append", default=[], metavar="FILE",
+        help="proof of an attestation, from `engine attest --export` (repeatable)",
+    )  # fmt: skip
     parser.add_argument("--combine", action="store_true", help="the files are about one subject")
     parser.add_argument("--opa", dest="opa_url", metavar="URL", help="OPA server to ask")
     parser.add_argument("--max-bytes", type=_bytes, metavar="N", help="largest metrics file")
@@ -96,7 +101,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         profile=config.text("profile"),
         stage=config.text("stage"),
         now=args.now or shell.now(),
-        relaxations=_relaxations(config, bundle),
+        relaxations=relaxations_of(config, bundle),
     )
     bundle.profile(question.profile)
     groups = list(_groups(args))
@@ -105,13 +110,18 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     several = len(groups) > 1 or (not args.combine and Path(args.paths[0]).is_dir())
     screen = Screen(shell, len(groups), several=several)
     printer = Printer(args, screen, shell, several=several)
-    judge = Judge(args, shell, config, bundle, question, artifact, printer, few=len(groups) < 8)
+    find = _finder(args, config, bundle, question, shell, several=several)
+    judge = Judge(
+        args, shell, config, bundle, question, artifact, printer, few=len(groups) < 8, find=find
+    )
     if args.export:
         _require_export(Path(args.export), several=several)
     # Decisions hold no cycles; looking for some in every batch took a tenth of the time.
     gc.freeze()
     gc.set_threshold(100_000)
     with ExitStack() as stack:
+        if find is not None:
+            stack.callback(find.close)
         if jobs > 1:
             judged = stack.enter_context(Workers(jobs, judge.open, groups)).judged()
         else:
@@ -137,6 +147,30 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             code = 3
         printer.ends_with(code)
         return code
+
+
+def _finder(
+    args: argparse.Namespace,
+    config: Config,
+    bundle: PolicyBundle,
+    question: Question,
+    shell: Shell,
+    *,
+    several: bool,
+) -> Attestations | None:
+    """What finds attestations; None, and nothing is looked for, where the profile asks for none."""
+    wanted = wanted_attestations(question, bundle)
+    if wanted:
+        from engine.cli.attestations import Attestations
+
+        say = None if several else shell.say
+        return Attestations(wanted, args.attestation, config, shell, say)
+    if args.attestation:
+        shell.say(
+            f"engine: gate {question.gate} by profile {question.profile} asks for no attestation; "
+            "--attestation is not looked at"
+        )
+    return None
 
 
 def _until(
@@ -170,7 +204,7 @@ def _no_contradiction(args: argparse.Namespace, config: Config) -> None:
         raise UsageError("one artifact, several metrics files", "decide them one by one")
 
 
-def _relaxations(config: Config, bundle: PolicyBundle) -> tuple[str, ...]:
+def relaxations_of(config: Config, bundle: PolicyBundle) -> tuple[str, ...]:
     """Every option of this call that weakens it. INV-RELAX-1."""
     from engine.policy.bundle import shipped_bundle
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import re
 import textwrap
+from typing import TYPE_CHECKING
 
 from engine.cli import workspace
 from engine.cli.colour import write
@@ -13,6 +14,9 @@ from engine.cli.shell import Shell
 from engine.cli.texts import off_reasons, texts_of
 from engine.errors import UsageError, suggest
 from engine.policy.bundle import PolicyBundle
+
+if TYPE_CHECKING:
+    from engine.ledger import Ledger
 
 DESCRIPTION = (
     "Say what a check means and what each profile demands of it; or, of a recorded decision,\n"
@@ -25,7 +29,9 @@ PAGES = {"json": "as_json", "markdown": "as_markdown", "text": "as_text"}
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
-    parser.add_argument("what", nargs="?", metavar="DECISION|CHECK", help="its id")
+    parser.add_argument(
+        "what", nargs="?", metavar="DECISION|CHECK", help="its id; an attestation's too"
+    )
     parser.add_argument("--all", action="store_true", help="every gate, check, metric and limit")
     parser.add_argument("--format", choices=sorted(PAGES), help="of --all (markdown)")
     workspace.policy_arguments(parser)
@@ -91,11 +97,14 @@ def _check(name: str, bundle: PolicyBundle, width: int) -> str:
 
 
 def _decision(args: argparse.Namespace, shell: Shell) -> int:
+    from engine.attestation import is_attestation
     from engine.export import decision_at
     from engine.report import Manner, Report, format_named
 
     config = workspace.settings(args, shell)
     with workspace.open_ledger_to_read(config, shell) as ledger:
+        if is_attestation(ledger.entry(index := ledger.find(args.what))):
+            return _attestation(ledger, index, shell)
         decision = decision_at(ledger, args.what)
         said = json.loads(decision.statement)["predicate"]
         archive = ledger.blob("policy", said["policy"]["digest"]["sha256"])
@@ -105,4 +114,14 @@ def _decision(args: argparse.Namespace, shell: Shell) -> int:
     manner = Manner(explain=True, width=shell.width)
     text = format_named("text").writer(manner).item(report)
     write(text, shell.stdout)
+    return 0
+
+
+def _attestation(ledger: Ledger, index: int, shell: Shell) -> int:
+    from engine.cli.attested import as_text, policy_digest
+
+    at = ledger.appended(index)
+    digest = policy_digest(at)
+    bundle = PolicyBundle.from_archive(ledger.blob("policy", digest))
+    write(as_text(at, bundle, shell.width), shell.stdout)
     return 0

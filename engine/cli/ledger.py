@@ -191,13 +191,13 @@ def _statement(entry: bytes) -> Json:
 
 def _row(index: int, statement: Json) -> dict[str, Json]:
     said = statement["predicate"]
-    at = next((said[k] for k in said if k.endswith("_at") and k != "valid_until"), None)
+    at = next((said[k] for k in said if k.endswith("_at") and k != "expires_at"), None)
     return {
         "index": index,
         "at": at,
         "kind": statement["predicateType"].split(":")[2],
         "verdict": said.get("verdict"),
-        "id": said.get("decision_id") or said.get("attempt_id"),
+        "id": said.get("decision_id") or said.get("attestation_id") or said.get("attempt_id"),
         "subject": statement["subject"][0]["name"],
     }
 

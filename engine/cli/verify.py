@@ -13,6 +13,7 @@ from engine.errors import KeyFileError, UsageError
 from engine.model import Json, Verdict
 
 if TYPE_CHECKING:
+    from engine.attestation import VerifiedAttestation
     from engine.verify import Expectations, Verified
 
 DESCRIPTION = (
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     from engine.documents import read_bytes
     from engine.errors import DocumentError, VerificationError
     from engine.proof import MAX_BYTES
-    from engine.verify import verify
+    from engine.verify import Verified, verify_any
 
     keys = [read_key(path) for path in args.key]
     expected = _expectations(args, shell)
@@ -96,14 +97,17 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     for name in args.files:
         try:
             data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
-            verified = verify(data, keys, expected)
+            verified = verify_any(data, keys, expected)
         except (VerificationError, DocumentError) as error:
             shell.say(f"engine: {name}: {error.message}".replace(f"{name}: {name}", name))
             if error.hint:
                 shell.say(f"  {error.hint}")
             worst = max(worst, error.exit_code, key=_badness)
             continue
-        _tell(name, verified, args.format, shell)
+        if isinstance(verified, Verified):
+            _tell(name, verified, args.format, shell)
+        else:
+            _tell_attestation(name, verified, args.format, shell)
         worst = max(worst, 1 if verified.failed_expectations else 0, key=_badness)
     return worst
 
@@ -137,10 +141,7 @@ def _tell(name: str, verified: Verified, form: str, shell: Shell) -> None:
 
         print(json.dumps(_document(name, verified), ensure_ascii=False), file=shell.stdout)
         return
-    met = not verified.failed_expectations
-    asked = "nothing was required of it" if verified.nothing_required else "as required"
-    if not met:
-        asked = "NOT AS REQUIRED"
+    asked = _asked(verified)
     subject = verified.subject
     about = f"{subject.name} {subject.version or ''}".strip()
     artifact = f"sha256:{subject.sha256}" if subject.sha256 else "no artifact was named"
@@ -157,6 +158,64 @@ def _tell(name: str, verified: Verified, form: str, shell: Shell) -> None:
         f"  relaxed   {', '.join(verified.relaxations) or 'by nothing'}",
     ]
     write("\n".join(lines) + "\n", shell.stdout)
+
+
+def _asked(verified: Verified | VerifiedAttestation) -> str:
+    """Whether the record is what was wanted."""
+    if verified.failed_expectations:
+        return "NOT AS REQUIRED"
+    return "nothing was required of it" if verified.nothing_required else "as required"
+
+
+def _tell_attestation(name: str, verified: VerifiedAttestation, form: str, shell: Shell) -> None:
+    """Say the same of an attestation, and whose word it is."""
+    from engine.keys import key_id
+
+    found, said = verified.attestation, verified.attestation.predicate
+    key, subject = key_id(found.public_key), verified.subject
+    if form == "json":
+        import json
+
+        print(json.dumps(_attestation_document(name, verified, key)), file=shell.stdout)
+        return
+    about = f"{subject.name} {subject.version or ''}".strip()
+    lines = [
+        f"GENUINE {said['gate'].upper()} ATTESTATION OF {verified.verdict}; {_asked(verified)}",
+        *(f"  {wish}" for wish in verified.failed_expectations),
+        f"  subject   {about}, sha256:{subject.sha256}",
+        f"  reason    {said['reason']}",
+        f"  issued    {said['issued_at']}, expires {said['expires_at']}",
+        f"  asked     gate {said['gate']}, profile {said['profile']['name']}, "
+        f"stage {said['stage']}",
+        f"  by key    {key}",
+        f"  policy    {said['policy']['digest']['sha256']}",
+        f"  ledger    {found.checkpoint.origin}, entry {found.proof.index} of {found.proof.size}",
+        f"  relaxed   {', '.join(verified.relaxations) or 'by nothing'}",
+    ]
+    write("\n".join(lines) + "\n", shell.stdout)
+
+
+def _attestation_document(name: str, verified: VerifiedAttestation, key: str) -> Json:
+    from engine.evidence import subject_document
+
+    found, said = verified.attestation, verified.attestation.predicate
+    plain = ("attestation_id", "issued_at", "expires_at", "gate", "stage", "verdict")
+    return {
+        "file": name,
+        "genuine": True,
+        "type": found.statement["predicateType"],
+        **{member: said[member] for member in plain},
+        "failed_expectations": list(verified.failed_expectations),
+        "nothing_required": verified.nothing_required,
+        "profile": said["profile"]["name"],
+        "subject": subject_document(verified.subject),
+        "key_id": key,
+        "policy_digest": said["policy"]["digest"]["sha256"],
+        "relaxations": list(verified.relaxations),
+        "ledger_id": said["ledger"]["id"],
+        "index": found.proof.index,
+        "size": found.proof.size,
+    }
 
 
 def _document(name: str, verified: Verified) -> Json:

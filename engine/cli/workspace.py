@@ -226,18 +226,23 @@ def open_ledger_to_write(
 @contextmanager
 def open_ledger_to_read(config: Config, shell: Shell) -> Iterator[Ledger]:
     """Yield the ledger, read-only; no key is needed."""
+    ledger = ledger_to_read(config, shell)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def ledger_to_read(config: Config, shell: Shell) -> Ledger:
+    """Return the ledger, read-only, for the caller to close; no key is needed."""
     from engine.ledger import open_ledger
 
     url = ledger_url(config)
     if url == RUN_LEDGER:
         raise UsageError("a run: ledger is gone with its run", "read its proof: engine verify FILE")
-    ledger = open_ledger(
+    return open_ledger(
         url,
         signer=None,
         heads=heads_folder(config, shell),
         lock_timeout_s=float(config.number("lock_timeout_s")),
     )
-    try:
-        yield ledger
-    finally:
-        ledger.close()

@@ -207,6 +207,9 @@ class Ledger(Protocol):
             NotRecordedError: No such decision, or several; names the nearest.
         """
 
+    def newest(self, subject_key: str, gate: str) -> int | None:
+        """Return the index of the last indexed entry on a subject by a gate; None if none."""
+
     def appended(self, index: int) -> Appended:
         """Return an entry with its chain hashes and the smallest checkpoint that covers it.
 

@@ -11,14 +11,19 @@ from engine.envelope import Envelope, open_envelope
 from engine.errors import VerificationError
 from engine.ledger.quick_json import quick_json
 from engine.ledger.store import DecisionRow, EntryRow, Reader, Wanted
-from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Json
+from engine.model import ATTESTATION_TYPES, DECISION_IMPORTED_TYPE, DECISION_TYPE, Json
 from engine.statement import parse_statement, require_statement
 
 _HINT = "the entries are whole, and their index was changed or damaged: restore a copy"
 _START = b'{"payload":"'
 _GLANCE = 2048
 _NEAR = 384  # both in characters of base64: multiples of 4
-_TYPES = (DECISION_TYPE, DECISION_IMPORTED_TYPE)
+_TYPES: dict[Json, str] = {
+    DECISION_TYPE: "decision_id",
+    DECISION_IMPORTED_TYPE: "decision_id",
+    **dict.fromkeys(ATTESTATION_TYPES.values(), "attestation_id"),
+}
+"""Types of statement that are indexed, and the member that is their id."""
 _TYPES_TEXT = tuple(canonical.encode(each) for each in _TYPES)
 
 
@@ -28,7 +33,7 @@ def require_indexed(
     ledger_id: str,
     opened: Sequence[Envelope] | None = None,
 ) -> int:
-    """Require that exactly the decisions among ``rows`` are indexed, under their own ids.
+    """Require that exactly the decisions and attestations among ``rows`` are indexed by their ids.
 
     Args:
         reader: The ledger.
@@ -163,7 +168,9 @@ def _require_same(
         if statement["predicateType"] in _TYPES:
             raise VerificationError(f"entry {index}: a decision that is not in the index", _HINT)
         return
-    expected: dict[str, Json] = {"decision_id": said.decision_id}
+    expected: dict[str, Json] = {
+        _TYPES.get(statement["predicateType"], "decision_id"): said.decision_id
+    }
     if "ledger" in predicate:
         expected["ledger"] = {"id": ledger_id}
     if "gate" in predicate and said.gate is not None:

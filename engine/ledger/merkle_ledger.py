@@ -16,7 +16,7 @@ from engine.ledger.heads import Head, Heads
 from engine.ledger.history import chain_before, require_head, require_prefix
 from engine.ledger.lookup import find, read_appended, read_attachments, require_entry
 from engine.ledger.nodes import with_nodes
-from engine.ledger.store import EntryRow, Reader, Store
+from engine.ledger.store import NEWEST, EntryRow, Reader, Store, Wanted
 from engine.merkle import Frontier, consistency_proof, inclusion_proof, root
 
 if TYPE_CHECKING:
@@ -223,6 +223,11 @@ class MerkleLedger:
     def find(self, decision_id: str) -> int:
         """See :meth:`engine.ledger.contract.Ledger.find`."""
         return find(self._reader, decision_id)
+
+    def newest(self, subject_key: str, gate: str) -> int | None:
+        """See :meth:`engine.ledger.contract.Ledger.newest`."""
+        (last,) = self._reader.last_decisions([Wanted(subject_key, gate, NEWEST)])
+        return self._reader.index_of(last[1]) if last is not None else None
 
     def appended(self, index: int) -> Appended:
         """See :meth:`engine.ledger.contract.Ledger.appended`."""

@@ -16,6 +16,7 @@ from engine.policy import catalogue, profiles
 from engine.policy.manifest import CheckInfo
 from engine.policy.nodes import Node, read
 from engine.policy.sources import DATA, Sources
+from engine.policy.trust_list import trust_list
 from engine.times import parse_time
 
 _TOPICS = ("catalogue", "prices", "trust", "waivers")
@@ -51,7 +52,7 @@ def resolve(sources: Sources, checks: Mapping[str, CheckInfo]) -> bytes:
             "catalogue": {"metrics": metrics},
             "limits": profiles.resolve(tables, checks, metrics),
             "prices": _object(roots["prices"]),
-            "trust": _trust(roots["trust"]),
+            "trust": trust_list(roots["trust"], sources),
             "waivers": {"waivers": _waivers(roots["waivers"], checks)},
         }
     )
@@ -89,11 +90,6 @@ def _check_metrics(checks: Mapping[str, CheckInfo], metrics: Mapping[str, Json])
 
 def _object(root: Node) -> Json:
     root.members()
-    return root.value
-
-
-def _trust(root: Node) -> Json:
-    root.keys(("keys",), ("keys",))["keys"].items()
     return root.value
 
 

@@ -1,7 +1,8 @@
 """The files that make up a policy: which of a folder's files count, and what they hash to.
 
 Rego decides together with the capabilities it was checked against; ``data.yaml`` files say
-the numbers. Tests, mutants and prose lie beside them and are no part of the policy.
+the numbers, and ``trust/*.pub.pem`` are keys that the trust list names. Tests, mutants and
+prose lie beside them and are no part of the policy.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from engine.errors import ConfigError, UsageError
 
 CAPABILITIES = "capabilities.json"
 DATA = "data.yaml"
+TRUST = "trust"
 MAX_FILE_BYTES = 1024 * 1024
 MAX_FILES = 1000
 MAX_PATH = 90
@@ -47,7 +49,13 @@ def is_source(path: str) -> bool:
     """Whether the file ``path`` of a policy folder is part of the policy."""
     if path.endswith(".rego"):
         return not path.endswith("_test.rego")
-    return path == CAPABILITIES or path.rpartition("/")[2] == DATA
+    return path == CAPABILITIES or path.rpartition("/")[2] == DATA or is_key(path)
+
+
+def is_key(path: str) -> bool:
+    """Whether the file ``path`` of a policy folder is a public key that the trust list may name."""
+    folder, _, name = path.rpartition("/")
+    return folder == TRUST and name.endswith(".pub.pem")
 
 
 def is_path(path: str) -> bool:
@@ -138,11 +146,13 @@ def revision(digests: Iterable[tuple[str, str]]) -> str:
 
     Args:
         digests: (path, SHA-256) of the sources. Only Rego and the capabilities count: data
-            is loaded beside the module.
+            is loaded beside the module, and keys become data.
 
     Returns:
         SHA-256 over the sorted lines ``<sha256>  <path>``, as ``sha256sum`` prints them.
     """
-    counted = ((path, digest) for path, digest in digests if not path.endswith(DATA))
+    counted = (
+        (path, digest) for path, digest in digests if not path.endswith(DATA) and not is_key(path)
+    )
     lines = sorted(f"{digest}  {path}\n" for path, digest in counted)
     return sha256("".join(lines).encode())

@@ -223,6 +223,7 @@ def behind_place(report: Report) -> dict[str, Json]:
         "obligations": list(decision.obligations),
         "waivers": list(decision.waivers),
         "relaxations": list(decision.relaxations),
+        **({"attestations": list(decision.attestations)} if decision.attestations else {}),
     }
 
 

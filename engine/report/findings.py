@@ -188,3 +188,23 @@ def waiver_reason(check: Json, decision: Decision) -> str:
         if use["id"] == check["waived_by"] and use.get("check") in (check["id"], None):
             return str(use.get("reason") or "")
     return ""
+
+
+def attestation_line(each: Json, decision: Decision) -> str:
+    """Return in one line what an attestation of the Input says, whose it is, and if it lasts.
+
+    Whether a check rests on it the check itself says.
+    """
+    whose = "by the key that signs this decision" if each["self"] else f"by {each['key_id'][:16]}…"
+    if not each["self"]:
+        whose += (
+            ", an attestor" if each["role"] == "attestor" else ", no attestor of the trust list"
+        )
+    lasts = f"until {each['expires_at']}"
+    if each["remaining_s"] <= 0:
+        lasts = f"expired {each['expires_at']}"
+    elif each["age_s"] < 0:
+        lasts = f"issued in the future: {each['issued_at']}"
+    if each["subject_sha256"] != decision.subject.sha256:
+        lasts += ", of another artifact"
+    return f"{each['id']} says {each['verdict']}, {whose}, {lasts}"

@@ -18,6 +18,7 @@ from engine.report import Manner, Report, Writer
 from engine.report.findings import (
     Standing,
     artifact_of,
+    attestation_line,
     by_standing,
     limit_of,
     said_of,
@@ -307,6 +308,11 @@ def _besides(decision: Decision) -> list[tuple[str, str]]:
         ]  # fmt: skip
         told = table("Every waiver that names this subject", columns, rows, kind="stacks")
         parts.append(("Waivers", told))
+    if decision.attestations:
+        said = "".join(
+            f"<li>{text(attestation_line(each, decision))}</li>" for each in decision.attestations
+        )
+        parts.append(("Attestations", f"<ul>{said}</ul>"))
     if decision.relaxations:
         names = "".join(f"<li><code>{text(each)}</code></li>" for each in decision.relaxations)
         parts.append(("Relaxations", f"<p>What weakened this run:</p><ul>{names}</ul>"))

@@ -16,6 +16,7 @@ from engine.report import Manner, Report, Writer
 from engine.report.findings import (
     Standing,
     artifact_of,
+    attestation_line,
     by_standing,
     limit_of,
     plain,
@@ -238,6 +239,9 @@ def _besides(decision: Decision, level: str) -> list[str]:
         )
         columns = ("Waiver", "What became of it", "Check", "Until", "Reason")
         blocks += [f"{level} Waivers", table(columns, rows)]
+    if decision.attestations:
+        told = (escape(attestation_line(each, decision)) for each in decision.attestations)
+        blocks += [f"{level} Attestations", "\n".join(f"- {line}" for line in told)]
     if decision.relaxations:
         blocks.append(_relaxed(decision))
     return blocks

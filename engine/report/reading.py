@@ -108,7 +108,15 @@ _ERROR = {
     "position": _optional(_OBJECT),
 }
 _POSITION = {"file": _TEXT, "line": _WHOLE, "column": _WHOLE, "pointer": _TEXT}
-_FILE = {"file": _TEXT}
+_OPTIONAL = {"file": _TEXT, "attestations": _LIST}
+_ATTESTATION = {
+    **dict.fromkeys(("id", "type", "subject_sha256", "issued_at", "expires_at", "verdict"), _TEXT),
+    **dict.fromkeys(("profile", "evidence_sha256", "policy_sha256", "key_id", "role"), _TEXT),
+    **dict.fromkeys(("ledger_id", "entry_sha256"), _TEXT),
+    **dict.fromkeys(("age_s", "remaining_s"), _WHOLE),
+    "self": _FLAG,
+    "relaxations": _list_of(_TEXT),
+}
 _WRITTEN = "give what `engine decide --format json` wrote"
 
 
@@ -126,7 +134,7 @@ def read(value: Json, pointer: str = "") -> Report | Undecided:
         return _undecided(value, pointer)
     if isinstance(value, dict) and not value.keys() & {"decision_id", "verdict"}:
         _refuse(pointer, "this is no decision: member 'decision_id' is missing", _WRITTEN)
-    _members(value, pointer, _DECISION, _FILE)
+    _members(value, pointer, _DECISION, _OPTIONAL)
     _require_record(value, pointer)
     checks = value["checks"]
     for number, check in enumerate(checks):
@@ -137,6 +145,8 @@ def read(value: Json, pointer: str = "") -> Report | Undecided:
         _members(task, f"{pointer}/obligations/{number}", {"id": _TEXT, "check": _TEXT})
     for number, use in enumerate(value["waivers"]):
         _members(use, f"{pointer}/waivers/{number}", _WAIVER, _WAIVER_OPTIONAL)
+    for number, each in enumerate(value.get("attestations", ())):
+        _members(each, f"{pointer}/attestations/{number}", _ATTESTATION)
     return Report(
         _decision(value, pointer),
         texts={check["id"]: _texts(check) for check in checks if any(_texts(check).values())},
@@ -169,6 +179,7 @@ def _decision(value: Json, pointer: str) -> Decision:
         index=value["index"],
         checkpoint=value["checkpoint"],
         statement=b"",
+        attestations=tuple(value.get("attestations", ())),
     )
 
 

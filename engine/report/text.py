@@ -159,6 +159,11 @@ def _besides(report: Report) -> list[str]:
     lines += [f"  off ({why}): {', '.join(names)}" for why, names in because.items()]
     lines += [f"  must be done: {task['id']} ({task['check']})" for task in decision.obligations]
     lines += [_waiver_line(use) for use in decision.waivers]
+    if decision.attestations:
+        from engine.report.findings import attestation_line
+
+        told = (attestation_line(each, decision) for each in decision.attestations)
+        lines += [f"  attestation {line}" for line in told]
     if decision.relaxations:
         lines.append(f"  relaxed by: {', '.join(decision.relaxations)}")
     if decision.recorded:

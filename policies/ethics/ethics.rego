@@ -57,18 +57,6 @@ checks contains check.at_least("ethics.fairness")
 checks contains check.equals("ethics.consent")
 
 # METADATA
-# title: Ethics attestation
-# description: |
-#   A trusted reviewer has signed off this very artifact, and the sign-off is still in force.
-# custom:
-#   check: ethics.attestation
-#   kind: attestation
-#   invariant: INV-ETHICS-4
-#   why: Some harms are seen by people only, not by a metric.
-#   fix: Ask an attestor of the trust list to review this artifact's digest.
-checks contains check.attested("ethics.attestation", "ethics")
-
-# METADATA
 # title: Ethics decision
 # description: The verdict on ethics alone, and every check behind it.
 # entrypoint: true

@@ -35,7 +35,7 @@ _status(id, metrics) := status if {
 
 test_asks_exactly_its_checks if {
 	ids := {check.id | some check in _decision({}, "candidate").checks}
-	ids == {id | some id, _ in _cases} | {"ethics.attestation"}
+	ids == {id | some id, _ in _cases}
 }
 
 test_promotes_at_every_limit if _decision(_metrics, "candidate").verdict == "PROMOTE"
@@ -91,20 +91,4 @@ test_too_few_samples_hold if {
 test_evidence_of_yesterday_is_stale if {
 	metrics := object.union(_metrics, {"ethics.ece": object.union(_metrics["ethics.ece"], {"age_s": 86401})})
 	_status("ethics.ece", metrics) == "stale"
-}
-
-test_an_attestation_is_not_asked_for_by_default if _status("ethics.attestation", _metrics) == "off"
-
-test_an_attestation_of_this_artifact_passes_where_it_is_asked_for if {
-	row := object.union(data.limits["default"].checks["ethics.attestation"], {"severity": "block"})
-	attestation := {"kind": "ethics", "trusted": true, "remaining_s": 60, "subject_sha256": "ab"}
-	every case in [[[attestation], "pass"], [[], "unknown"]] {
-		[attestations, status] = case
-		evidence := {"subject": {"name": "m", "digest": {"sha256": "ab"}}, "attestations": attestations}
-		decision := ethics.decision with input as object.union(_input({}, "candidate"), evidence)
-			with data.limits as {"default": {"checks": {"ethics.attestation": row}}}
-		some check in decision.checks
-		check.id == "ethics.attestation"
-		check.status == status
-	}
 }

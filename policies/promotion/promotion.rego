@@ -6,6 +6,7 @@
 #     - budget
 #     - data
 #     - ethics
+#     - ethics.attestation
 #     - market
 #     - model
 #     - privacy
@@ -16,6 +17,7 @@ package promotion
 import data.budget
 import data.data as data_domain
 import data.ethics
+import data.ethics.attestation
 import data.lib.gate
 import data.market
 import data.model
@@ -27,6 +29,7 @@ _domains := [
 	budget.checks,
 	data_domain.checks,
 	ethics.checks,
+	attestation.checks,
 	market.checks,
 	model.checks,
 	privacy.checks,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.model import Json
+from engine.model import ATTESTATION_TYPES, Json
 from engine.policy.build import compile_policies
 from engine.policy.bundle import PolicyBundle
 from engine.policy.sources import CAPABILITIES, read_sources
@@ -58,7 +58,7 @@ def test_ships_these_gates_and_profiles(bundle: PolicyBundle) -> None:
     gates = {gate.name: gate for gate in bundle.gates()}
 
     assert gates.keys() == {"promotion"} | DOMAINS
-    assert set(gates["promotion"].includes) == DOMAINS
+    assert set(gates["promotion"].includes) == DOMAINS | {"ethics.attestation"}
     assert [gate.name for gate in gates.values() if gate.requires_digest] == ["promotion"]
     assert bundle.data["limits"].keys() == PROFILES
 
@@ -68,6 +68,14 @@ def test_every_profile_has_a_row_for_every_check(bundle: PolicyBundle) -> None:
 
     for name in PROFILES:
         assert bundle.profile(name)["checks"].keys() == checks
+
+
+def test_what_is_attested_does_not_ask_for_its_own_attestation(bundle: PolicyBundle) -> None:
+    asking = {info.id for info in bundle.checks() if info.kind == "attestation"}
+
+    assert asking == {f"{gate}.attestation" for gate in ATTESTATION_TYPES}
+    for gate in ATTESTATION_TYPES:
+        assert not asking & set(bundle.gate(gate).checks)
 
 
 def test_every_metric_of_the_catalogue_is_asked_for(bundle: PolicyBundle) -> None:
@@ -134,7 +142,8 @@ def test_falling_short_is_too_little_evidence_exactly_where_metadata_says_so(
         metric = {"value": value, "status": "ok", "age_s": 0, "n": 10**6, "baseline": 0}
         metric["ci"] = [value, value]
         document = {"profile": "p", "metrics": {info.metric: metric}}
-        answered = answer(opa, info.id.partition(".")[0], document, limits)["checks"]
+        gates = [gate.name for gate in bundle.gates() if info.id in gate.checks]
+        answered = answer(opa, gates[0], document, limits)["checks"]
         statuses = {check["id"]: check["status"] for check in answered}
         assert statuses[info.id] == said.get(info.kind, "fail"), info.id
 

@@ -16,7 +16,7 @@ from engine.cli.texts import off_reasons, texts_of
 from engine.config import Config
 from engine.documents import Document, read
 from engine.errors import DocumentError, GovernanceError, PolicyError, UsageError
-from engine.evidence import Input, Question, gather
+from engine.evidence import Finder, Input, Question, gather
 from engine.model import Decision, Json, Verdict
 from engine.positions import escape
 from engine.report import Draft, Location, Report
@@ -59,6 +59,7 @@ class Judge:
         artifact_sha256: Digest of the artifact that was named; None if none was.
         printer: Says what its formats want to know, and drafts their texts.
         few: Whether few files will follow, so that starting fast counts most.
+        find: Finds a subject's attestations; None where the profile asks for none.
     """
 
     args: argparse.Namespace
@@ -69,6 +70,7 @@ class Judge:
     artifact_sha256: str | None
     printer: Printer
     few: bool
+    find: Finder | None = None
     schema: Json = None
     evaluator: Evaluator | None = None
 
@@ -108,6 +110,7 @@ class Judge:
             self.bundle,
             self.schema,
             artifact_sha256=self.artifact_sha256,
+            find=self.find,
         )
         if self.args.emit_input:
             _emit(Path(self.args.emit_input), asked)

@@ -2,9 +2,10 @@ package lib.check
 
 # METADATA
 # description: |
-#   Passes when a trusted attestation of this `kind` is in force for the very artifact that
-#   is decided on. There is nothing between present and absent, and absent is "unknown".
-attested(id, kind) := {
+#   Passes when the Input holds an attestation of this `type` that says PROMOTE of the very
+#   artifact that is decided on, is in force, is no older than the profile allows, and is by a
+#   key that counts. There is nothing between present and absent, and absent is "unknown".
+attested(id, type) := {
 	"id": id,
 	"status": _attested_status(id, observed),
 	"severity": _severity(id),
@@ -13,7 +14,7 @@ attested(id, kind) := {
 	"limit": _limit(id),
 	"waived_by": null,
 } if {
-	observed := _attested(kind)
+	observed := _attested(id, type)
 }
 
 _attested_status(id, observed) := "off" if {
@@ -23,12 +24,35 @@ _attested_status(id, observed) := "off" if {
 	_limit(id) == true
 } else := "unknown"
 
-_attested(kind) if {
+_attested(id, type) if {
+	max_age_s := _rows[id].max_age_s
+	is_number(max_age_s)
 	some attestation in input.attestations
-	attestation.kind == kind
-	attestation.trusted == true
-	is_number(attestation.remaining_s)
-	attestation.remaining_s > 0
+	attestation.type == type
+	attestation.verdict == "PROMOTE"
 	is_string(attestation.subject_sha256)
 	attestation.subject_sha256 == input.subject.digest.sha256
+	is_number(attestation.remaining_s)
+	attestation.remaining_s > 0
+	attestation.age_s >= 0
+	attestation.age_s <= max_age_s
+	_by_attestor(attestation)
+	_openly(attestation)
 } else := null
+
+# The own key speaks for nobody else, whatever the trust list says: that is a relaxation.
+_by_attestor(attestation) if {
+	attestation.self == false
+	attestation.role == "attestor"
+}
+
+_by_attestor(attestation) if {
+	attestation.self == true
+	"self_attested" in input.relaxations
+}
+
+# What weakened the attestation weakens what rests on it, and is named there too.
+_openly(attestation) if {
+	is_array(attestation.relaxations)
+	every name in attestation.relaxations { name in input.relaxations }
+}

@@ -145,19 +145,50 @@ test_a_stale_series_is_stale if {
 	result.status == "stale"
 }
 
-# attested: a trusted attestation of this very artifact.
+# attested: an attestation of this very artifact, in force, by a key that counts.
 
 _subject := {"name": "m", "digest": {"sha256": "ab"}}
 
-_attestation := {"kind": "ethics", "trusted": true, "remaining_s": 1, "subject_sha256": "ab"}
+_type := "urn:governance-engine:ethics-attestation:v1"
 
-_attested(attestations, row) := result if {
-	result := check.attested("a.b", "ethics") with input as {"profile": "p", "subject": _subject, "attestations": attestations}
-		with data.limits as _limits(row)
+# What counts, exactly at every bound: age 100 of 100, one second left.
+_attestation := {
+	"type": _type,
+	"verdict": "PROMOTE",
+	"subject_sha256": "ab",
+	"age_s": 100,
+	"remaining_s": 1,
+	"role": "attestor",
+	"self": false,
+	"relaxations": [],
+}
+
+_demanded := object.union(_row, {"limit": true})
+
+_attested_by(attestations, row, relaxations) := result if {
+	evidence := {
+		"profile": "p",
+		"subject": _subject,
+		"attestations": attestations,
+		"relaxations": relaxations,
+	}
+	result := check.attested("a.b", _type) with input as evidence with data.limits as _limits(row)
+}
+
+_attested(attestations, row) := _attested_by(attestations, row, [])
+
+_counts(change, relaxations) if {
+	result := _attested_by([object.union(_attestation, change)], _demanded, relaxations)
+	[result.status, result.observed] == ["pass", true]
+}
+
+_counts_not(change, relaxations) if {
+	result := _attested_by([object.union(_attestation, change)], _demanded, relaxations)
+	[result.status, result.observed] == ["unknown", null]
 }
 
 test_an_attestation_in_force_passes if {
-	_attested([_attestation], object.union(_row, {"limit": true})) == {
+	_attested([_attestation], _demanded) == {
 		"id": "a.b",
 		"status": "pass",
 		"severity": "block",
@@ -166,38 +197,91 @@ test_an_attestation_in_force_passes if {
 		"limit": true,
 		"waived_by": null,
 	}
+	_counts({"age_s": 0}, [])
 }
 
 test_any_other_attestation_is_none if {
 	every change in [
-		{"kind": "privacy"}, {"trusted": false}, {"trusted": "true"}, {"remaining_s": 0},
-		{"remaining_s": "1"}, {"subject_sha256": "cd"}, {"subject_sha256": null},
+		{"type": "urn:governance-engine:privacy-attestation:v1"}, {"type": null},
+		{"verdict": "HOLD"}, {"verdict": "BLOCK"}, {"verdict": "ALLOW"}, {"verdict": null},
+		{"subject_sha256": "cd"}, {"subject_sha256": null},
+		{"remaining_s": 0}, {"remaining_s": -1}, {"remaining_s": "1"}, {"remaining_s": null},
+		{"age_s": -1}, {"age_s": 101}, {"age_s": "1"}, {"age_s": null},
+		{"role": "none"}, {"role": "auditor"}, {"role": null}, {"role": true},
+		{"self": null}, {"self": "false"}, {"self": 0}, {"self": true},
+		{"relaxations": null}, {"relaxations": {}}, {"relaxations": "self_attested"},
+		{"relaxations": ["policies_overridden"]}, {"relaxations": [null]},
 	] {
-		result := _attested([object.union(_attestation, change)], object.union(_row, {"limit": true}))
+		_counts_not(change, [])
+	}
+}
+
+test_an_attestation_that_lacks_something_is_none if {
+	every member, _ in _attestation {
+		result := _attested([object.remove(_attestation, {member})], _demanded)
 		[result.status, result.observed] == ["unknown", null]
 	}
 }
 
+test_one_that_counts_is_enough if {
+	others := [object.union(_attestation, {"verdict": "BLOCK"}), null, _attestation]
+	_attested(others, _demanded).status == "pass"
+}
+
+test_two_halves_are_no_attestation if {
+	late := object.union(_attestation, {"remaining_s": 0})
+	strange := object.union(_attestation, {"role": "none"})
+	_attested([late, strange], _demanded).status == "unknown"
+}
+
 test_no_attestation_is_unknown if {
-	every attestations in [[], null, 1, [null], [1], {}] {
-		_attested(attestations, object.union(_row, {"limit": true})).status == "unknown"
+	every attestations in [[], null, 1, "", [null], [1], {}] {
+		_attested(attestations, _demanded).status == "unknown"
 	}
+}
+
+test_the_own_key_counts_as_a_relaxation_only if {
+	every role in ["none", "attestor"] {
+		own := {"self": true, "role": role}
+		_counts(own, ["other", "self_attested"])
+		every relaxations in [[], ["other"], null, "self_attested"] {
+			_counts_not(own, relaxations)
+		}
+	}
+}
+
+test_the_relaxation_does_not_speak_for_other_keys if {
+	_counts_not({"role": "none"}, ["self_attested"])
+}
+
+test_what_weakened_an_attestation_is_named_by_what_rests_on_it if {
+	weaker := {"relaxations": ["ephemeral_ledger", "policies_overridden"]}
+	_counts(weaker, ["ephemeral_ledger", "policies_overridden", "self_attested"])
+	_counts_not(weaker, ["ephemeral_ledger"])
+	_counts_not(weaker, [])
 }
 
 test_a_subject_without_a_digest_is_not_attested if {
-	result := check.attested("a.b", "ethics") with input as {
+	result := check.attested("a.b", _type) with input as {
 		"profile": "p",
 		"subject": {"name": "m", "digest": {"sha256": null}},
 		"attestations": [object.union(_attestation, {"subject_sha256": null})],
+		"relaxations": [],
 	}
-		with data.limits as _limits(object.union(_row, {"limit": true}))
+		with data.limits as _limits(_demanded)
 	result.status == "unknown"
 }
 
-test_an_attestation_needs_its_limit if _attested([_attestation], _row).status == "unknown"
+test_an_attestation_needs_its_limit_and_a_greatest_age if {
+	_attested([_attestation], _row).status == "unknown"
+	_attested([_attestation], object.remove(_demanded, {"max_age_s"})).status == "unknown"
+	every odd in ["100", null, true, [100]] {
+		_attested([_attestation], object.union(_demanded, {"max_age_s": odd})).status == "unknown"
+	}
+}
 
 test_an_attestation_may_be_off if {
-	row := {"severity": "off", "limit": true}
+	row := {"severity": "off", "limit": true, "max_age_s": 100}
 	every attestations in [[], [_attestation]] {
 		result := _attested(attestations, row)
 		[result.status, result.severity] == ["off", "off"]
