@@ -13,8 +13,8 @@ from datetime import timedelta
 from engine import attestation
 from engine.attestation import Attestation
 from engine.decide import Judgement, subject_key
-from engine.envelope import MAX_BYTES, seal
-from engine.errors import UsageError, VerificationError
+from engine.envelope import seal
+from engine.errors import LedgerError, UsageError, VerificationError
 from engine.evidence import Attested
 from engine.export import proof_at
 from engine.keys import public_pem
@@ -113,13 +113,13 @@ def attest(
     def build(place: Place) -> bytes:
         where = {"id": place.ledger_id}
         whole = {"ledger": where, "attempt": place.attempt, "previous": place.previous}
-        entry = seal(statement([about], kind, {**predicate, **whole}), signer.sign, signer.key_id)
-        if len(entry) > MAX_BYTES:
+        payload = statement([about], kind, {**predicate, **whole})
+        try:
+            return seal(payload, signer.sign, signer.key_id)
+        except LedgerError as error:
             raise UsageError(
-                f"the attestation would have {len(entry):,} bytes; an entry has {MAX_BYTES:,}",
-                "give only the metrics that it is about: all of them are attested",
-            )
-        return entry
+                error.message, "give only the metrics that it is about: all of them are attested"
+            ) from None
 
     draft = Draft(
         decision_id=said["decision_id"],
