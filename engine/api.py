@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from engine.model import Decision, Json
 
 if TYPE_CHECKING:
+    from engine.evidence import Finder
     from engine.verify import Expectations, Verified
 
 
@@ -32,6 +33,7 @@ def decide(
     policies: Path | None = None,
     export: Path | None = None,
     now: datetime | None = None,
+    attestations: Sequence[bytes] = (),
 ) -> Decision:
     """Ask a gate about one metrics document, and record the verdict.
 
@@ -46,6 +48,8 @@ def decide(
         policies: Folder laid over the shipped policies.
         export: Also write the proof bundle to this file.
         now: The decision's instant; None is now.
+        attestations: Proof bundles, as ``engine attest --export`` writes them, for profiles that
+            ask for one. Here they are only taken from this list, not looked up in ``ledger``.
 
     Returns:
         The decision. It is durable when this returns, unless ``ledger`` is None.
@@ -56,7 +60,7 @@ def decide(
     from engine.decide import judge, record, unrecorded, uuid7
     from engine.documents import parse
     from engine.errors import UsageError
-    from engine.evidence import Question, gather
+    from engine.evidence import Question, gather, wanted_attestations
     from engine.policy.bundle import shipped_schema
     from engine.policy.overlay import load_policies
     from engine.policy.wasm import WasmEvaluator
@@ -70,7 +74,10 @@ def decide(
     question = Question(gate, profile, stage, moment)
     schema = shipped_schema("metrics.schema.json")
     # Through text and back, so that a document from Python is read as strictly as a file.
-    asked = gather([parse("document", json.dumps(document).encode())], question, bundle, schema)
+    text = json.dumps(document).encode()
+    asks = attestations and wanted_attestations(question, bundle)
+    find = _given(attestations, key) if asks else None
+    asked = gather([parse("document", text)], question, bundle, schema, find=find)
     evaluator = WasmEvaluator(bundle, cache=None)
     try:
         judgement = judge(
@@ -107,6 +114,19 @@ def decide(
     finally:
         opened.close()
     return decision
+
+
+def _given(attestations: Sequence[bytes], key: bytes | None) -> Finder:
+    """Finds those of a subject among proofs that are verified here and now."""
+    from engine.attestation import verify_attestation
+    from engine.attesting import last_words
+    from engine.signers.ed25519 import from_pem
+
+    own_key = None if key is None else from_pem(key, "key").public_key
+    found = [verify_attestation(proof, None).attestation for proof in attestations]
+    return lambda subject: last_words(
+        (one for one in found if one.subject_sha256 == subject.sha256), own_key
+    )
 
 
 def verify(

@@ -6,9 +6,9 @@ and signs the answer whatever it is. A later decision on the same artifact may r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from engine import attestation
 from engine.attestation import Attestation
@@ -17,9 +17,10 @@ from engine.envelope import seal
 from engine.errors import LedgerError, UsageError, VerificationError
 from engine.evidence import Attested
 from engine.export import proof_at
+from engine.inputs import read_time
 from engine.keys import public_pem
 from engine.ledger import Appended, Blob, Draft, Ledger, Place
-from engine.model import ATTESTATION_TYPES, Json
+from engine.model import ATTESTATION_TYPES, Json, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.recording import policy_blob, resource
 from engine.reliance import longest_s
@@ -153,9 +154,27 @@ def newest(ledger: Ledger, gate: str, sha256: str) -> Attestation | None:
     return found
 
 
-def attested(found: Attestation, own_key: bytes | None) -> Attested:
-    """Return ``found`` as a decision takes it; ``own_key`` is the one that signs the decision."""
-    return Attested(found.facts(own=found.public_key == own_key), found.carried())
+def last_words(found: Iterable[Attestation], own_key: bytes | None) -> list[Attested]:
+    """Return what a decision takes of ``found``: of each key its last word, of each kind.
+
+    Of two in one second, that is the one which does not let the artifact through.
+
+    Args:
+        found: Attestations of one artifact.
+        own_key: The key that signs the decision; None if nobody knows.
+    """
+    last: dict[tuple[str, bytes], Attestation] = {}
+    for one in sorted(found, key=_order):
+        last[one.statement["predicateType"], one.public_key] = one
+    return [
+        Attested(one.facts(own=one.public_key == own_key), one.carried()) for one in last.values()
+    ]
+
+
+def _order(one: Attestation) -> tuple[datetime, bool, str]:
+    said = one.predicate
+    issued = read_time(said["issued_at"], "issued_at")
+    return issued, said["verdict"] != Verdict.PROMOTE, one.id
 
 
 def _key(sha256: str) -> str:

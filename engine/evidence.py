@@ -188,8 +188,13 @@ def _rested_on(
     if not attested:
         return [], list(question.relaxations), b""
     from engine.attestation import at_instant, attachment_of
-    from engine.reliance import relaxations_for
+    from engine.reliance import MAX_ATTESTATIONS, relaxations_for
 
+    if len(attested) > MAX_ATTESTATIONS:
+        raise UsageError(
+            f"{len(attested)} attestations of one artifact; {MAX_ATTESTATIONS} are taken",
+            "leave out those that have expired",
+        )
     trust = bundle.data["trust"]
     found = [at_instant(each.facts, question.now, trust) for each in attested]
     wanted = wanted_attestations(question, bundle)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -53,6 +54,56 @@ def test_without_a_ledger_the_decision_says_that_it_is_not_recorded() -> None:
 def test_evidence_of_yesterday_holds() -> None:
     """INV-INPUT-6: stale evidence is never a pass."""
     assert decide(document(), now=NOW + timedelta(days=30)).verdict == Verdict.HOLD
+
+
+def test_an_attestation_that_is_handed_on_is_verified_and_rested_on(tmp_path: Path) -> None:
+    """INV-ATTEST-3, INV-ATTEST-4: here by the own key, which the profile tolerates."""
+    profile = tmp_path / "policies/limits/attested/data.yaml"
+    profile.parent.mkdir(parents=True)
+    row = "{severity: block}"
+    profile.write_text(f"extends: default\nchecks: {{ethics.attestation: {row}}}\n")
+    asking: dict[str, Any] = {"profile": "attested", "policies": tmp_path / "policies", "now": NOW}
+    proof = attested(tmp_path)
+    key: dict[str, Any] = {"ledger": tmp_path / "l.db", "key": PRIVATE}
+
+    assert decide(document(), **asking).verdict == Verdict.HOLD
+    decision = decide(document(), **asking, **key, attestations=[proof])
+    assert (decision.verdict, decision.relaxations) == (Verdict.PROMOTE, ("self_attested",))
+    assert [each["self"] for each in decision.attestations] == [True]
+    with pytest.raises(VerificationError):
+        decide(document(), **asking, attestations=[proof.replace(b'"size":2', b'"size":3')])
+    # A profile that asks for none does not look at any.
+    assert decide(document(), now=NOW, attestations=[b"none"]).verdict == Verdict.PROMOTE
+
+
+def attested(folder: Path) -> bytes:
+    """The proof of an attestation by our key, in a ledger of its own."""
+    from engine.attesting import attest
+    from engine.decide import judge
+    from engine.documents import parse
+    from engine.evidence import Question, gather
+    from engine.export import export
+    from engine.ledger import open_ledger
+    from engine.policy.bundle import shipped_bundle, shipped_schema
+    from engine.policy.wasm import WasmEvaluator
+    from engine.signers.ed25519 import from_pem
+
+    question, bundle = Question("ethics", "default", "candidate", NOW), shipped_bundle()
+    evidence = parse("m.json", json.dumps(document()).encode())
+    asked = gather([evidence], question, bundle, shipped_schema("metrics.schema.json"))
+    evaluator = WasmEvaluator(bundle, cache=None)
+    name = "01a1fd23-6d77-7766-9a1c-db593db46467"
+    judgement = judge(asked, question, bundle, evaluator, decision_id=name, salt=bytes(32))
+    evaluator.close()
+    signer = from_pem(PRIVATE, "key")
+    url = str(folder / "board.db")
+    ledger = open_ledger(url, signer=signer, heads=None, create=True, created_at=write_time(NOW))
+    attest(judgement, 3600, ledger, signer, bundle)
+    assert ledger.verify(signatures=True, public_keys=[signer.public_key]).decisions == 1
+    assert ledger.verify().decisions == 1
+    proof = export(ledger, name).encode()
+    ledger.close()
+    return proof
 
 
 def test_a_ledger_needs_a_key(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from engine.errors import VerificationError
 from engine.model import Json, Subject
 from engine.verify import verify
 from tests.simulator import ARTIFACT, Case, Key, Ledger, Policy, limit, metric
+from tests.test_predicate import ATTESTATION
 
 KEY = Key("release")
 POLICY = Policy()
@@ -135,7 +136,7 @@ def test_a_record_asks_what_its_input_asks(name: str, value: Json) -> None:
 
 
 def test_attestations_and_relaxations_are_the_inputs() -> None:
-    refuse(prove(lambda p: p.update(attestations=[{"kind": "ethics"}])), "other attestations")
+    refuse(prove(lambda p: p.update(attestations=[ATTESTATION])), "other attestations")
     relaxed = Case(relaxations=["unsigned_evidence"])
 
     def hide(predicate: Predicate) -> None:

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.attestation import Attestation, verify_attestation
-from engine.attesting import attested, newest
+from engine.attesting import last_words, newest
 from engine.cli import workspace
 from engine.config import Config
 from engine.documents import read_bytes
 from engine.errors import KeyFileError, UsageError, VerificationError
 from engine.evidence import Attested
-from engine.inputs import read_time
-from engine.model import ATTESTATION_TYPES, Subject, Verdict
+from engine.model import ATTESTATION_TYPES, Subject
 from engine.proof import MAX_BYTES
 from engine.reliance import Wanted
 
@@ -68,18 +67,14 @@ class Attestations:
         """Return the last word of each key on ``subject``; nothing without its digest."""
         if subject.sha256 is None:
             return ()
-        found = [(self._own_key, each) for each in self._of_files(subject.sha256)]
+        found = self._of_files(subject.sha256)
+        own_key = self._own_key
         if (ledger := self._opened()) is not None:
-            for gate in self._gates:
-                one = newest(ledger, gate, subject.sha256)
-                if one is not None:  # nobody but the ledger's key writes to it
-                    found.append((self._own_key or one.public_key, one))
-        last: dict[tuple[str, bytes], tuple[bytes | None, Attestation]] = {}
-        for own_key, one in found:
-            key = one.statement["predicateType"], one.public_key
-            if key not in last or _order(one) > _order(last[key][1]):
-                last[key] = own_key, one
-        return [attested(one, own_key) for own_key, one in last.values()]
+            recorded = [newest(ledger, gate, subject.sha256) for gate in self._gates]
+            found += [one for one in recorded if one is not None]
+            if own_key is None:  # a dry run without a key: nobody but the ledger's key writes to it
+                own_key = next((one.public_key for one in recorded if one is not None), None)
+        return last_words(found, own_key)
 
     def _of_files(self, sha256: str) -> list[Attestation]:
         for name, one in self._given:
@@ -103,13 +98,6 @@ class Attestations:
         """Let go of the ledger."""
         if self._ledger is not None:
             self._ledger.close()
-
-
-def _order(one: Attestation) -> tuple[object, ...]:
-    """What is later; of two in one second, the one that does not let the artifact through."""
-    said = one.predicate
-    issued = read_time(said["issued_at"], "issued_at")
-    return issued, said["verdict"] != Verdict.PROMOTE, one.id
 
 
 def _verified(name: str, shell: Shell) -> Attestation:

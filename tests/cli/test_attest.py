@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -309,6 +311,19 @@ def test_where_nothing_asks_nothing_is_looked_at(office: Office) -> None:
     answer = office.engine("decide", "metrics.json", "--attestation", "nix.json")
     assert answer.code == 0
     assert "asks for no attestation; --attestation is not looked at" in answer.err
+
+
+def test_deciding_loads_nothing_of_it_where_nothing_asks(office: Office) -> None:
+    script = (
+        "import sys; from engine.cli import run; run(['decide', 'metrics.json', '--dry-run']); "
+        "print(*sys.modules)"
+    )
+    home = {"HOME": str(office.folder), "PATH": "/usr/bin:/bin"}
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, env=home, check=True)
+    loaded = ran.stdout.decode().splitlines()[-1].split()
+    assert "engine.decide" in loaded
+    names = ("attestation", "attesting", "cli.attestations", "reliance", "trust", "placement")
+    assert {f"engine.{name}" for name in names} & set(loaded) == set()
 
 
 def test_many_inputs_are_looked_up_by_every_process(office: Office) -> None:

@@ -10,7 +10,12 @@ from engine.envelope import open_envelope, seal
 from engine.errors import VerificationError
 from engine.ledger.index_audit import _plainly_right, require_indexed
 from engine.ledger.store import DecisionRow, EntryRow
-from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, LEDGER_CREATED_TYPE
+from engine.model import (
+    DECISION_IMPORTED_TYPE,
+    DECISION_TYPE,
+    ETHICS_ATTESTATION_TYPE,
+    LEDGER_CREATED_TYPE,
+)
 from engine.statement import statement
 from tests.ledger.memory_store import MemoryReader
 from tests.ledger.scribe import KEY
@@ -91,3 +96,30 @@ def test_a_full_look_holds_every_member_to_the_index(
 
     with pytest.raises(VerificationError, match=f"entry 0: {named}"):
         require_indexed(reader, [entry], "5e" * 16, [open_envelope(entry.body)])
+
+
+@pytest.mark.parametrize("thorough", [True, False], ids=("parsed", "at a glance"))
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        (DecisionRow(0, "a", None, "ethics", 1), ""),
+        (None, "a decision that is not in the index"),
+        (DecisionRow(0, "b", None, "ethics", 1), "its attestation_id is 'a'"),
+        (DecisionRow(0, "a", None, "model", 1), "its gate is 'ethics'"),
+    ],
+    ids=("as it is", "left out", "under another id", "under another gate"),
+)
+def test_an_attestation_is_indexed_by_its_own_id(
+    row: DecisionRow | None, named: str, thorough: bool
+) -> None:
+    reader = MemoryReader("5e" * 16)
+    reader.rows.decisions = [row] if row else []
+    said = {"attestation_id": "a", "gate": "ethics", "attempt": 1, "previous": None}
+    entry = EntryRow(0, bytes(32), bytes(32), sealed(ETHICS_ATTESTATION_TYPE, said))
+    opened = [open_envelope(entry.body)] if thorough else None
+
+    if not named:
+        assert require_indexed(reader, [entry], "5e" * 16, opened) == 1
+        return
+    with pytest.raises(VerificationError, match=f"entry 0: {named}"):
+        require_indexed(reader, [entry], "5e" * 16, opened)

@@ -20,7 +20,9 @@ from tests.policy.inputs import ANY_JSON
 POLICIES = Path(__file__).parents[2] / "policies"
 GATES = shipped_bundle().gates()
 DECISIONS = ", ".join(f'"{gate.name}": data.{gate.name}.decision' for gate in GATES)
-QUERY = f"[decision | some case in input; decision := {{{DECISIONS}}} with input as case.document"
+# In `opa eval`, what a `with` puts in place of the input has to be bound before.
+BOUND = "some case in input; document := case.document; limits := case.limits"
+QUERY = f"[decision | {BOUND}; decision := {{{DECISIONS}}} with input as document"
 
 _ROWS = st.dictionaries(
     st.sampled_from(["limit", "severity", "max_age_s", "min_n", "compare", "unwaivable"]), ANY_JSON
@@ -60,11 +62,20 @@ def test_every_gate_answers_anything(opa: Path, asked: list[Json]) -> None:
             assert answer["verdict"] != "PROMOTE"
 
 
+def test_they_are_asked_about_that_input_and_by_those_limits(opa: Path) -> None:
+    metric = {"value": 1, "status": "ok", "age_s": 0}
+    row = {"limit": 2, "severity": "block", "max_age_s": 1}
+    document = {"profile": "p", "metrics": {"ethics.ece": metric}}
+    asked = [{"document": document, "limits": {"p": {"checks": {"ethics.ece": row}}}}]
+    checks = {check["id"]: check for check in decisions(opa, asked)[0]["ethics"]["checks"]}
+    assert checks["ethics.ece"]["status"] == "pass"
+
+
 def decisions(opa: Path, asked: list[Json]) -> list[Json]:
     """Every gate's answer to each case, from one run of ``opa eval``; a built-in error fails."""
     options = ["--strict-builtin-errors", "--format=raw", "--stdin-input", "--data", "."]
     done = subprocess.run(
-        [opa, "eval", *options, f"{QUERY} with data.limits as case.limits]"],
+        [opa, "eval", *options, f"{QUERY} with data.limits as limits]"],
         cwd=POLICIES,
         input=json.dumps(asked),
         capture_output=True,

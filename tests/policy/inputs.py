@@ -71,7 +71,29 @@ def near_valid(bundle: PolicyBundle) -> st.SearchStrategy[Json]:
             "waivers": sometimes_not(st.lists(sometimes_not(_waiver(checks)), max_size=4)),
             "relaxations": sometimes_not(st.lists(_RELAXATIONS, max_size=2)),
         },
-        optional={"gate": ANY_JSON, "attestations": ANY_JSON, "decided_at": _TEXTS},
+        optional={
+            "gate": ANY_JSON,
+            "attestations": sometimes_not(st.lists(attestations(), max_size=2)),
+            "decided_at": _TEXTS,
+        },
+    )
+
+
+def attestations() -> st.SearchStrategy[Json]:
+    """Attestations of the Input that count, or nearly do."""
+    return st.fixed_dictionaries(
+        {
+            "type": sometimes_not(st.just("urn:governance-engine:ethics-attestation:v1")),
+            "verdict": sometimes_not(st.sampled_from(["PROMOTE", "PROMOTE", "PROMOTE", "BLOCK"])),
+            "subject_sha256": sometimes_not(st.just("0" * 64)),
+            "age_s": sometimes_not(st.sampled_from([0, 50, 99, 100, 100, 101, -1])),
+            "remaining_s": sometimes_not(st.sampled_from([1, 1, 60, 0, -1])),
+            "role": sometimes_not(st.sampled_from(["attestor", "attestor", "none"])),
+            "self": sometimes_not(st.sampled_from([False, False, True])),
+            "relaxations": sometimes_not(
+                st.lists(st.sampled_from(["policies_overridden", "other"]), max_size=1)
+            ),
+        }
     )
 
 
