@@ -79,6 +79,8 @@ def changed(change: Callable[[Json], Any]) -> Refused:
         (lambda v: v.update(obligations=[{}]), "/3/obligations/0", "member 'id' is missing"),
         (lambda v: v.update(waivers=["W"]), "/3/waivers/0", "an object is expected here"),
         (lambda v: v.update(relaxations=[1]), "/3/relaxations", "a list, each text"),
+        (lambda v: v.update(attestations=[{}]), "/3/attestations/0", "member 'id' is missing"),
+        (lambda v: v.update(attestations=1), "/3/attestations", "a list is expected here"),
         (lambda v: v.update(error={}), "/3/decision_id", "member 'decision_id' is not known"),
     ],
 )  # fmt: skip
