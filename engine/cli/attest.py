@@ -54,8 +54,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Ask, sign, record, tell; the exit code is that of the gate's verdict."""
     from engine.attesting import attest, ttl_of
-    from engine.cli.batches import CODES
     from engine.cli.decide import relaxations_of
+    from engine.cli.deciding.batches import CODES
     from engine.evidence import Question
 
     config = workspace.settings(args, shell)

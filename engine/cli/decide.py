@@ -26,7 +26,7 @@ from engine.report import FORMATS
 from engine.strict import MAX_BYTES
 
 if TYPE_CHECKING:
-    from engine.cli.attestations import Attestations
+    from engine.cli.deciding.attestations import Attestations
     from engine.policy.bundle import PolicyBundle
 
 DESCRIPTION = (
@@ -161,7 +161,7 @@ def _finder(
     """What finds attestations; None, and nothing is looked for, where the profile asks for none."""
     wanted = wanted_attestations(question, bundle)
     if wanted:
-        from engine.cli.attestations import Attestations
+        from engine.cli.deciding.attestations import Attestations
 
         say = None if several else shell.say
         return Attestations(wanted, args.attestation, config, shell, say)

@@ -322,7 +322,14 @@ def test_deciding_loads_nothing_of_it_where_nothing_asks(office: Office) -> None
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, env=home, check=True)
     loaded = ran.stdout.decode().splitlines()[-1].split()
     assert "engine.decide" in loaded
-    names = ("attestation", "attesting", "cli.attestations", "reliance", "trust", "placement")
+    names = (
+        "attestation",
+        "attesting",
+        "cli.deciding.attestations",
+        "reliance",
+        "trust",
+        "placement",
+    )
     assert {f"engine.{name}" for name in names} & set(loaded) == set()
 
 
