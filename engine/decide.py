@@ -79,7 +79,7 @@ def judge(
     checks = [_joined(check, static.members[check["id"]], metrics) for check in answer["checks"]]
     _no_false_status(checks, metrics)
     relaxations = _named(asked.document)
-    _no_false_attestation(checks, asked.document)
+    _no_false_attestation([checks[place] for place in static.attested], asked.document)
     verdict = _verified_verdict(answer["verdict"], checks, relaxations, question, bundle)
     digest = salted_digest(salt, asked.encoded)
     gate = bundle.gate(question.gate)
@@ -139,10 +139,12 @@ class _Static(NamedTuple):
     Attributes:
         members: By check id.
         usual: Whether every value in them :func:`engine.canonical.is_usual`.
+        attested: Places of the checks of kind ``attestation`` among the gate's.
     """
 
     members: dict[str, dict[str, Json]]
     usual: bool
+    attested: tuple[int, ...]
 
 
 @lru_cache(maxsize=64)
@@ -159,7 +161,8 @@ def _static(bundle: PolicyBundle, gate: str, profile: str) -> _Static:
         members |= {key: row[key] for key in _OF_ROW if key in row}
         static[name] = members
     usual = all(is_usual(value) for members in static.values() for value in members.values())
-    return _Static(static, usual)
+    kinds = enumerate(members["kind"] for members in static.values())
+    return _Static(static, usual, tuple(place for place, kind in kinds if kind == "attestation"))
 
 
 def _joined(check: Json, static: dict[str, Json], metrics: Json) -> dict[str, Json]:
@@ -196,7 +199,7 @@ def _no_false_attestation(checks: Sequence[Json], document: Json) -> None:
     """Refuse an answer that rests on another attestation than the Input's. INV-GATE-2."""
     attestations = document["attestations"]
     for check in checks:
-        if check["kind"] != "attestation" or (not attestations and check["observed"] is None):
+        if not attestations and check["observed"] is None:
             continue
         from engine.reliance import is_attested
 

@@ -23,6 +23,7 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SCHEMA = json.loads((ROOT / "schemas" / "metrics.schema.json").read_bytes())
 BUNDLE = shipped_bundle()
 QUESTION = Question("promotion", "default", "candidate", NOW)
+ATTESTED = BUNDLE.gate("promotion").checks.index("ethics.attestation")
 
 
 class Tampering:
@@ -68,6 +69,7 @@ def asked(name: str) -> Input:
         ("promote", ("checks", 31, "observed"), 5000, "was answered 'pass'"),
         ("promote", ("checks", 31, "limit"), 0.001, "was answered 'pass'"),
         ("promote", ("checks", 31, "limit"), None, "was answered 'pass'"),
+        ("promote", ("checks", ATTESTED, "observed"), True, "say that there is none"),
     ],
 )
 def test_an_answer_that_does_not_follow_from_itself_is_no_verdict(
