@@ -118,6 +118,29 @@ def test_without_an_attestation_the_release_is_held(office: Office) -> None:
     )
 
 
+def test_a_metric_that_says_so_is_no_attestation(office: Office) -> None:
+    """INV-ATTEST-1."""
+    office.policies()
+    office.metrics["metrics"]["ethics.attestation"] = True
+    office.write()
+    assert status_of(office.decide("--export", "proof.json")) == "unknown"
+    assert office.engine("verify", "proof.json", "--key", KEY, "--require", "HOLD").code == 0
+
+
+def test_a_waiver_never_covers_its_absence(office: Office) -> None:
+    """INV-WAIVER-2."""
+    office.policies()
+    Path("policies/waivers").mkdir()
+    Path("policies/waivers/data.yaml").write_text(
+        "waivers:\n  - {id: W-1, check: ethics.attestation, subject: {name: scoring-model},\n"
+        '     reason: hurry, approvers: [a], expires_at: "2999-01-01T00:00:00Z"}\n'
+    )
+    answer = office.decide()
+    assert (answer.code, status_of(answer)) == (5, "unknown")
+    (check,) = [c for c in answer.json["checks"] if c["id"] == "ethics.attestation"]
+    assert check["waived_by"] is None
+
+
 def test_a_failing_model_is_attested_as_failing_and_never_passes(office: Office) -> None:
     """INV-ATTEST-7: the answer is recorded whatever it is."""
     office.policies()

@@ -90,7 +90,8 @@ class Attestations:
         if not self._looked:
             self._looked = True
             url = workspace.ledger_url(self._config)
-            if url != workspace.RUN_LEDGER and Path(url.removeprefix("sqlite:///")).exists():
+            path = Path(url.removeprefix("sqlite:///").removeprefix("sqlite:"))
+            if url != workspace.RUN_LEDGER and path.exists():
                 self._ledger = workspace.ledger_to_read(self._config, self._shell)
         return self._ledger
 
