@@ -9,8 +9,8 @@ from engine.cli import workspace
 from engine.cli.shell import Shell
 
 DESCRIPTION = (
-    "Write the proof of a recorded decision or attestation: the signed entry, its place in the ledger, the\n"
-    "input and the policy. `engine verify` checks it anywhere, with one public key."
+    "Write the proof of a recorded decision or attestation: the signed entry, its place in the\n"
+    "ledger, the input and the policy. `engine verify` checks it anywhere, with one public key."
 )
 EXAMPLE = "  engine export 0193f2a0 -o proof.json"
 
