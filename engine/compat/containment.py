@@ -19,7 +19,8 @@ from engine.compat.scalars import check_number, check_size, check_text, witness
 from engine.compat.schemas import Doubt, Node, SchemaSet
 from engine.model import Json
 
-MAX_STEPS = 5_000
+MAX_STEPS = 2_000
+MAX_LEVELS = 48
 Nodes = list[Node]
 
 _KIND_OF = {
@@ -48,21 +49,31 @@ class Containment:
         """Compare: every instance of all of ``sub`` is one of all of ``sup``."""
         pair = (frozenset(node.key for node in sub), frozenset(node.key for node in sup))
         document = sup[0].name if sup else ""
-        if pair in self._assumed:
-            # Only of a smaller instance may it be assumed: what holds for all parts holds.
-            if self._assumed[pair] < self._level:
-                return HOLDS
-            return doubted(Doubt("", "refers to itself without anything between"), document)
+        if self._assumed.get(pair, self._level) < self._level:
+            return HOLDS
         self._steps += 1
-        if self._steps > MAX_STEPS:
-            return doubted(Doubt("", f"takes more than {MAX_STEPS:,} steps"), document)
+        if reason := self._gives_up(pair):
+            return doubted(Doubt("", reason), document)
         self._assumed[pair] = self._level
         try:
             return self._check(sub, sup)
         except Doubt as doubt:
             return doubted(doubt, document)
+        except RecursionError:
+            return doubted(Doubt("", "is too deep"), document)
         finally:
             del self._assumed[pair]
+
+    def _gives_up(self, pair: tuple[frozenset[object], frozenset[object]]) -> str:
+        """Why a pair is not looked into; empty where it is.
+
+        A pair may be assumed of a smaller instance only: what holds for all parts holds.
+        """
+        if pair in self._assumed:
+            return "refers to itself without anything between"
+        if self._steps > MAX_STEPS:
+            return f"takes more than {MAX_STEPS:,} steps"
+        return f"is over {MAX_LEVELS} levels deep" if self._level > MAX_LEVELS else ""
 
     def _below(self, sub: Nodes, sup: Nodes) -> Outcome:
         """Compare what is said about a part of the instance."""

@@ -34,6 +34,7 @@ SAME_ONLY = words(
 """Keywords that are known but not reasoned about: decided only where both sides say the same."""
 
 MAX_ALTERNATIVES = 64
+MAX_REFERENCES = 100
 
 
 def flatten(nodes: Iterable[Node]) -> list[Node] | None:
@@ -57,6 +58,8 @@ def _gather(node: Node, flat: list[Node], way: list[Node]) -> bool:
         return node.schema
     if any(node.key == earlier.key for earlier in way):
         raise Doubt(node.pointer, "refers to itself without anything between")
+    if len(way) > MAX_REFERENCES:
+        raise Doubt(node.pointer, f"is over {MAX_REFERENCES} references away")
     if any(node.key == earlier.key for earlier in flat):
         return True
     way = [*way, node]

@@ -23,6 +23,8 @@ from engine.model import Json
 
 _DEPTH = 8
 _TEXTS = ("", "a", "0", "A", " ", "-", "abc", "a1", "2026-01-31", "a@b.co", "ab-cd", "x" * 40)
+LONGEST = 10_000
+"""Characters of a text that is made up."""
 NOTHING = object()
 """No instance is known."""
 
@@ -78,11 +80,13 @@ def _of(flat: Sequence[Node], atom: str, depth: int) -> list[Json]:
 def texts(flat: Sequence[Node]) -> list[Json]:
     """Return texts of a right length; patterns are left to validation."""
     least, most = greatest(flat, "minLength"), smallest(flat, "maxLength")
+    if least > LONGEST:
+        return []
     own = [text for node in flat for text in node.get("examples", []) if isinstance(text, str)]
     own += [text for node in flat if node.has("pattern") for text in _matching(node.get("pattern"))]
     sized = [text + "a" * (least - len(text)) for text in _TEXTS]
     cut = [text[:most] for text in sized]
-    longest = ["a" * most] if most is not None and most <= 10_000 else ["a" * (least + 1)]
+    longest = ["a" * most] if most is not None and most <= LONGEST else ["a" * (least + 1)]
     return list(dict.fromkeys([*own, *cut, *longest]))
 
 
@@ -91,7 +95,7 @@ def _matching(pattern: str) -> list[str]:
     bare = pattern.removeprefix("^").removesuffix("$")
     found = [re.sub(r"\\(.)", r"\1", bare)]
     if match := re.fullmatch(r"\[\^?\\?(.)[^\]]*\](?:[*+?]|\{(\d+)(?:,\d*)?\})?", bare):
-        found.append(match[1] * int(match[2] or 1))
+        found.append(match[1] * min(int(match[2] or 1), LONGEST))
     return found
 
 

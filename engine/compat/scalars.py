@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from engine.compat.flat import exact, greatest, numbers, smallest
 from engine.compat.outcome import HOLDS, Outcome, broken
-from engine.compat.sample import NOTHING, samples
+from engine.compat.sample import LONGEST, NOTHING, samples
 from engine.compat.schemas import Doubt, Node
 from engine.model import Json
 
@@ -110,7 +110,9 @@ def check_size(
         [each for each in (smallest(flat, high), most) if each is not None], default=None
     )
     if other.has(low) and own_least < other.get(low):
-        shown = witness(flat, other, of_size(own_least), atom=atom)
+        shown = witness(
+            flat, other, of_size(own_least) if own_least <= LONGEST else NOTHING, atom=atom
+        )
         outcome += broken(other, low, f"at least {other.get(low)} asked for", shown)
     if other.has(high) and (own_most is None or own_most > other.get(high)):
         size = int(other.get(high)) + 1

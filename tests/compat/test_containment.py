@@ -249,6 +249,41 @@ def test_a_schema_that_takes_too_long_is_undecided() -> None:
     assert against({"allOf": [deep, deep, deep]}, deep).verdict in ("undecided", "compatible")
 
 
+def chain(size: int, link: str, end: Json) -> Json:
+    """A schema as deep as ``size`` references."""
+    links: dict[str, Json] = {
+        "properties": lambda ref: {"type": "object", "properties": {"a": ref}},
+        "anyOf": lambda ref: {"anyOf": [ref, {"type": "null"}]},
+        "allOf": lambda ref: {"allOf": [ref]},
+        "$ref": lambda ref: ref,
+    }
+    made = {f"d{n}": links[link]({"$ref": f"#/$defs/d{n + 1}"}) for n in range(size)}
+    return {"$ref": "#/$defs/d0", "$defs": {**made, f"d{size}": end}}
+
+
+@pytest.mark.parametrize("link", ["properties", "anyOf", "allOf", "$ref"])
+@pytest.mark.parametrize("size", [30, 250])
+def test_however_deep_a_schema_is_there_is_an_answer(link: str, size: int) -> None:
+    """INV-DATA-3."""
+    found = against(chain(size, link, INTEGER), chain(size, link, TEXT), "both")
+    assert found.verdict != "compatible"
+    assert (size, link) in ((250, link), (30, "anyOf")) or found.verdict == "incompatible"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({**TEXT, "minLength": 10**12}, {**TEXT, "minLength": 10**13}),
+        ({"type": "array", "minItems": 10**12}, {"type": "array", "minItems": 10**13}),
+        ({"type": "object", "minProperties": 10**9}, {"type": "object", "maxProperties": 10**8}),
+        ({**TEXT, "pattern": "^[a]{1000000000}$"}, {**TEXT, "pattern": "("}),
+        ({**INTEGER, "minimum": -(2**53)}, {**INTEGER, "multipleOf": 1e-9}),
+    ],
+)
+def test_sizes_beyond_all_measure_take_no_memory(one: Json, other: Json) -> None:
+    assert against(one, other, "both").verdict != "compatible"
+
+
 def test_the_strategy_makes_schemas() -> None:
     for schema in (RULES[name][0] for name in RULES):
         try:
