@@ -75,7 +75,8 @@ unit: $(OPA)
 test-system: $(OPA) ## What needs strace and the like; fails where they are absent.
 	$(BIN)/pytest -q -m system
 
-soak: $(OPA) ## The long runs.
+soak: $(OPA) ## The long runs; Java for the cluster engine.
+	@$(UV) sync --quiet --frozen --group cluster
 	$(BIN)/pytest -q -m soak
 
 bench: $(OPA) ## Side by side against opa exec and conftest; prints ratios.
