@@ -144,11 +144,11 @@ def test_a_waiver_never_covers_its_absence(office: Office) -> None:
 def test_a_failing_model_is_attested_as_failing_and_never_passes(office: Office) -> None:
     """INV-ATTEST-7: the answer is recorded whatever it is."""
     office.policies()
-    office.metrics["metrics"]["ethics.ece"] = {"value": 0.5, "n": 24000}
+    office.metrics["metrics"]["ethics.consent"] = False
     office.write()
     given = office.attest()
     assert (given.code, given.json["verdict"], given.json["recorded"]) == (1, "BLOCK", True)
-    assert given.json["metrics"]["ethics.ece"]["value"] == 0.5
+    assert given.json["metrics"]["ethics.consent"]["value"] is False
     assert status_of(office.decide("--attestation", "attestation.json")) == "unknown"
     told = office.engine("verify", "attestation.json", "--key", f"board/{KEY}")
     assert told.out.startswith("GENUINE ETHICS ATTESTATION OF BLOCK; nothing was required of it\n")
@@ -261,11 +261,10 @@ def test_the_future_attests_nothing(office: Office, ago_s: int, status: str) -> 
 def test_the_last_word_of_a_key_is_the_one_that_counts(office: Office) -> None:
     office.policies()
     office.attest(out="first.json")
-    good = office.metrics["metrics"]["ethics.ece"]
-    office.metrics["metrics"]["ethics.ece"] = {"value": 0.5, "n": 24000}
+    office.metrics["metrics"]["ethics.consent"] = False
     office.write()
     office.attest(out="second.json")
-    office.metrics["metrics"]["ethics.ece"] = good
+    office.metrics["metrics"]["ethics.consent"] = True
     office.write()
     files = ("--attestation", "first.json", "--attestation", "second.json")
     answer = office.decide(*files)
@@ -274,10 +273,10 @@ def test_the_last_word_of_a_key_is_the_one_that_counts(office: Office) -> None:
     own = ("attest", "ethics", "metrics.json")
     office.policies(tolerated="[self_attested]")
     assert office.engine(*own).code == 0
-    office.metrics["metrics"]["ethics.ece"] = {"value": 0.5, "n": 24000}
+    office.metrics["metrics"]["ethics.consent"] = False
     office.write()
     assert office.engine(*own).code == 1
-    office.metrics["metrics"]["ethics.ece"] = good
+    office.metrics["metrics"]["ethics.consent"] = True
     office.write()
     assert status_of(office.decide()) == "unknown"
 
