@@ -24,25 +24,27 @@ checks contains check.at_most("ethics.ece")
 # METADATA
 # title: Bias ratio
 # description: |
-#   The ratio of error rates between the worst and the best served group is at most the profile's
-#   limit.
+#   The ratio of selection rates between the most and the least selected group is at most the
+#   profile's limit.
 # custom:
 #   check: ethics.rho_bias
 #   invariant: INV-ETHICS-2
-#   why: A group that the model errs on more often carries a cost that nobody chose for it.
+#   why: A group that is selected less often is kept from what the others get.
 #   fix: |
-#     Compare error rates by group; reweight, add data for the worst served group, or set thresholds
-#     per group.
+#     Compare selection rates by group; reweight, add data for the least selected group, or set
+#     thresholds per group.
 checks contains check.at_most("ethics.rho_bias")
 
 # METADATA
 # title: Fairness score
-# description: The fairness score is at least the profile's limit.
+# description: |
+#   One less the largest gap of true or false positive rates between groups is at least the
+#   profile's limit.
 # custom:
 #   check: ethics.fairness
 #   invariant: INV-ETHICS-2
 #   why: Below it, outcomes depend on the group more than the organisation has agreed to stand for.
-#   fix: Look at selection rates by group and retrain with a fairness constraint.
+#   fix: Look at error rates by group and retrain with a fairness constraint.
 checks contains check.at_least("ethics.fairness")
 
 # METADATA
