@@ -7,20 +7,21 @@ the pipe ends early, and that is an error.
 
 from __future__ import annotations
 
-import os
-import pickle  # only between a process and its own fork
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
-from typing import BinaryIO
+from functools import partial
+from typing import TYPE_CHECKING
 
-from engine.errors import GovernanceError, LedgerError
+from engine.errors import LedgerError
+from engine.forks import Crashed, Fork
 from engine.ledger.store import Reader
 from engine.ledger.walk import Part, Scope, audit_part
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from types import TracebackType
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,6 @@ class Task:
     parts: Sequence[tuple[int, int]]
 
 
-@dataclass(slots=True)
-class _Child:
-    pid: int
-    commands: BinaryIO
-    answers: BinaryIO
-
-
 def can_fork() -> bool:
     """Whether companions can be had: only where a fork is safe, and before any thread."""
     return sys.platform == "linux" and threading.active_count() == 1
@@ -48,9 +42,7 @@ class Companions:
     """``count`` processes that wait for a task. Use it as a context; before opening the ledger."""
 
     def __init__(self, count: int) -> None:
-        self._children: list[_Child] = []
-        for number in range(count):
-            self._children.append(_fork(number + 1, count + 1))
+        self._forks = [Fork(partial(_serve, number, count + 1)) for number in range(1, count + 1)]
 
     def __enter__(self) -> Companions:
         return self
@@ -61,19 +53,15 @@ class Companions:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for child in self._children:
-            with suppress(ProcessLookupError):
-                os.kill(child.pid, signal.SIGKILL)
-            os.waitpid(child.pid, 0)
-            with suppress(OSError):
-                child.commands.close()
-            child.answers.close()
-        self._children.clear()
+        for fork in self._forks:
+            fork.kill()
+            fork.close()
+        self._forks.clear()
 
     @property
     def pids(self) -> list[int]:
         """Process ids."""
-        return [child.pid for child in self._children]
+        return [fork.pid for fork in self._forks]
 
     def share(
         self,
@@ -95,63 +83,31 @@ class Companions:
             LedgerError: It cannot be read, or a process was lost.
         """
         task = Task(reopen, scope, parts)
-        for child in self._children:
-            with suppress(BrokenPipeError):  # a lost process is noticed when it is to answer
-                pickle.dump(task, child.commands)
-                child.commands.flush()
+        for fork in self._forks:
+            fork.ask(task)
         for number, (first, stop) in enumerate(parts):
-            turn = number % (len(self._children) + 1)
+            turn = number % (len(self._forks) + 1)
             if turn == 0:
                 yield audit_part(reader, scope, first, stop)
             else:
-                yield _answer(self._children[turn - 1], first, stop)
+                yield _answer(self._forks[turn - 1], first, stop)
 
 
-def _answer(child: _Child, first: int, stop: int) -> Part:
+def _answer(fork: Fork, first: int, stop: int) -> Part:
     try:
-        answer = pickle.load(child.answers)  # noqa: S301  written by our own fork
-    except (EOFError, pickle.UnpicklingError, OSError):
+        part: Part = fork.answer()
+    except EOFError:
         raise LedgerError(
             f"a process was lost while it verified entries {first} to {stop - 1}",
             "was it killed, or out of memory? nothing is known of them: verify with --jobs 1",
         ) from None
-    if isinstance(answer, GovernanceError):
-        raise answer
-    if not isinstance(answer, Part):
-        raise LedgerError(f"entries {first} to {stop - 1} could not be verified: {answer}")
-    return answer
+    except Crashed as crash:
+        raise LedgerError(f"entries {first} to {stop - 1} could not be verified: {crash}") from None
+    return part
 
 
-def _fork(turn: int, turns: int) -> _Child:
-    command_end, commands = os.pipe()
-    answers, answer_end = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.close(commands)
-            os.close(answers)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
-            with os.fdopen(command_end, "rb") as task, os.fdopen(answer_end, "wb") as out:
-                _serve(task, out, turn, turns)
-        finally:  # nothing of the parent's is flushed or closed twice
-            os._exit(0)
-    os.close(command_end)
-    os.close(answer_end)
-    return _Child(pid, os.fdopen(commands, "wb"), os.fdopen(answers, "rb"))
-
-
-def _serve(commands: BinaryIO, answers: BinaryIO, turn: int, turns: int) -> None:
-    try:
-        task: Task = pickle.load(commands)  # noqa: S301  written by our own parent
-    except EOFError:
-        return  # there was nothing to do
-    try:
-        reader = task.reopen()
-        for first, stop in task.parts[turn::turns]:
-            pickle.dump(audit_part(reader, task.scope, first, stop), answers)
-            answers.flush()
-    except GovernanceError as error:
-        pickle.dump(error, answers)
-    except Exception as error:  # noqa: BLE001  it must arrive where it can be told
-        pickle.dump(f"{type(error).__name__}: {error}", answers)
-    answers.flush()
+def _serve(turn: int, turns: int, questions: Connection, answers: Connection) -> None:
+    task: Task = questions.recv()
+    reader = task.reopen()
+    for first, stop in task.parts[turn::turns]:
+        answers.send(audit_part(reader, task.scope, first, stop))

@@ -7,17 +7,22 @@ import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from engine.cli import ledger as verb
 from engine.envelope import open_envelope, seal
+from engine.forks import Fork
 from engine.ledger import audit, companions
 from engine.ledger.store import Reader
 from engine.ledger.walk import Part, Scope, audit_part
 from tests.cli.conftest import Engine
 from tests.ledger.scribe import decision, key, open_at
 from tests.ledger.test_audit import behind_its_back, rewrite
+
+if TYPE_CHECKING:
+    from engine.forks import Work
 
 ENTRIES = 60
 
@@ -93,7 +98,7 @@ def test_where_no_process_can_be_had_one_does_it_all(
     engine: Engine, recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(companions, "can_fork", lambda: False)
-    monkeypatch.setattr(companions, "_fork", None)
+    monkeypatch.setattr(companions, "Fork", None)
 
     assert engine("ledger", "verify", "--jobs", "2").code == 0
 
@@ -101,14 +106,13 @@ def test_where_no_process_can_be_had_one_does_it_all(
 def test_a_small_ledger_is_verified_by_one_process(
     engine: Engine, recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
-    fork = companions._fork
+    asked: list[Fork] = []
 
-    def counted(turn: int, turns: int) -> companions._Child:
-        asked.append(turn)
-        return fork(turn, turns)
+    def counted(work: Work) -> Fork:
+        asked.append(Fork(work))
+        return asked[-1]
 
-    monkeypatch.setattr(companions, "_fork", counted)
+    monkeypatch.setattr(companions, "Fork", counted)
     assert engine("ledger", "verify", "--signatures").code == 0
     assert asked == []
     monkeypatch.setattr(verb, "_WORTH_IT", {True: 1, False: 1})
