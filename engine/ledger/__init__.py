@@ -9,6 +9,8 @@ from engine.ledger.contract import (
     Place,
     SharedBlob,
     Signer,
+    State,
+    StateView,
 )
 from engine.ledger.stores import STORES, open_ledger
 
@@ -22,5 +24,7 @@ __all__ = [
     "Place",
     "SharedBlob",
     "Signer",
+    "State",
+    "StateView",
     "open_ledger",
 ]

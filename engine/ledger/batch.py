@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from engine.envelope import MAX_BYTES
 from engine.errors import LedgerError
-from engine.ledger.contract import SHARED_KINDS, Draft, Place, SharedBlob
+from engine.ledger.contract import SHARED_KINDS, Draft, Place, SharedBlob, State
+from engine.ledger.state import Overlay
 from engine.ledger.store import (
     MAX_ATTACHMENTS,
     NEWEST,
@@ -109,6 +110,13 @@ class Batch:
             self._add_rows(each)
         self._said.ids.update(said.ids)
         self._said.last.update(said.last)
+        return places
+
+    def work(self, work: Callable[[State], Sequence[Draft]]) -> list[tuple[int, bool]]:
+        """Let ``work`` read and put state, then :meth:`add` its drafts; all of it or nothing."""
+        state = Overlay(self._view, self.rows.state)
+        places = self.add(work(state))
+        self.rows.state.update(state.changes)
         return places
 
     def entry(self, index: int) -> tuple[EntryRow, bytes]:

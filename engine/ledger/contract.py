@@ -100,6 +100,27 @@ class Draft:
     blobs: tuple[Blob | SharedBlob, ...] = ()
 
 
+class StateView(Protocol):
+    """What changes with a ledger's entries: small documents by kind and key.
+
+    State is what the entries add up to, kept so that nobody has to add them up each time. It
+    is no evidence: whoever doubts it adds the entries up again.
+    """
+
+    def get(self, kind: str, key: str) -> bytes | None:
+        """Return a document; None if there is none."""
+
+    def scan(self, kind: str, start: str, stop: str, most: int) -> list[tuple[str, bytes]]:
+        """Return the first ``(key, document)`` with ``start <= key < stop``, in order of key."""
+
+
+class State(StateView, Protocol):
+    """State inside a transaction: reads see what was put before."""
+
+    def put(self, kind: str, key: str, body: bytes | None) -> None:
+        """Set a document; None removes it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Appended:
     """An entry and where it is.
@@ -190,6 +211,23 @@ class Ledger(Protocol):
         A draft that cannot be recorded leaves its error in its place in the answer. What
         concerns all of them (lock, commit, rollback) is raised as by :meth:`append`.
         """
+
+    def transact(self, work: Callable[[State], Sequence[Draft]]) -> list[Appended]:
+        """Record what ``work`` returns and the state it puts, all of it or nothing.
+
+        ``work`` is called once, under the ledger's lock, inside the transaction: what it reads
+        stays so until the commit. It may return no draft: then only state changes. Threads
+        share one commit, as in :meth:`append`. State put beside a draft whose decision id is
+        recorded already is kept: ``work`` looks first if that matters.
+
+        Raises:
+            LedgerError: As :meth:`append`; neither entries nor state were changed.
+            CommitError: As :meth:`append`; either both or neither are there.
+            Exception: Whatever ``work`` or a ``build`` raised; nothing was changed.
+        """
+
+    def state(self) -> StateView:
+        """Return the committed state, for reading; each read sees the newest commit."""
 
     def size(self) -> int:
         """Return the number of entries."""

@@ -6,23 +6,23 @@ import threading
 from collections.abc import Callable, Sequence
 
 from engine.errors import LedgerError
-from engine.ledger.contract import Appended, Draft
+from engine.ledger.contract import Appended, Draft, State
 
 
 class Unit:
     """Drafts that are recorded together or not at all, and what became of them.
 
     Attributes:
-        drafts: The drafts.
+        work: Gives the drafts; called once, inside the transaction.
         outcome: Where they are; None while that is open, or when there is an error.
         error: Why they are not recorded, or may not be.
         shared: The error is not of these drafts but of the whole commit.
     """
 
-    __slots__ = ("drafts", "error", "outcome", "shared")
+    __slots__ = ("error", "outcome", "shared", "work")
 
-    def __init__(self, drafts: Sequence[Draft]) -> None:
-        self.drafts = drafts
+    def __init__(self, work: Callable[[State], Sequence[Draft]]) -> None:
+        self.work = work
         self.outcome: list[Appended] | None = None
         self.error: Exception | None = None
         self.shared = False

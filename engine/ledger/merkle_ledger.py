@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from engine.checkpoint import Checkpoint, origin_of, sign
 from engine.errors import CommitError, GovernanceError, LedgerError, NotRecordedError
 from engine.ledger.batch import Batch, Edge
-from engine.ledger.contract import Appended, Blob, Draft, LedgerReport, Signer
+from engine.ledger.contract import (
+    Appended,
+    Blob,
+    Draft,
+    LedgerReport,
+    Signer,
+    State,
+    StateView,
+)
 from engine.ledger.group import Group, Unit, settle
 from engine.ledger.heads import Head, Heads
 from engine.ledger.history import chain_before, require_head, require_prefix
@@ -59,14 +67,19 @@ class MerkleLedger:
         self._require_writable()
         if not drafts:
             return []
-        unit = Unit(drafts)
+        return self.transact(lambda _state: drafts)
+
+    def transact(self, work: Callable[[State], Sequence[Draft]]) -> list[Appended]:
+        """See :meth:`engine.ledger.contract.Ledger.transact`."""
+        self._require_writable()
+        unit = Unit(work)
         self._group.run([unit])
         return unit.result()
 
     def append_each(self, drafts: Sequence[Draft]) -> list[Appended | Exception]:
         """See :meth:`engine.ledger.contract.Ledger.append_each`."""
         self._require_writable()
-        units = [Unit([draft]) for draft in drafts]
+        units = [Unit(partial(_alone, draft)) for draft in drafts]
         self._group.run(units)
         answers: list[Appended | Exception] = []
         for unit in units:
@@ -128,12 +141,12 @@ class MerkleLedger:
             batch = Batch(view, self._edge, self.id, self._shared)
             for unit in units:
                 try:
-                    places = batch.add(unit.drafts)
+                    places = batch.work(unit.work)
                 except Exception as error:  # noqa: BLE001  belongs to this unit alone
                     unit.error = error
                 else:  # its rows are in the batch: what fails from here on fails all
                     found.append((unit, [_locate(batch, view, *place) for place in places]))
-            if batch.rows.entries:
+            if not batch.rows.empty:
                 self._store.add(batch.rows)
         except BaseException:
             self._store.rollback()
@@ -151,7 +164,7 @@ class MerkleLedger:
         """
         what = "the commit failed; its entries may or may not be recorded"
         try:
-            if batch.rows.entries:
+            if not batch.rows.empty:
                 self._store.commit()
                 what = "the entries are recorded, but their checkpoint is not"
                 self._edge = batch.edge
@@ -159,6 +172,7 @@ class MerkleLedger:
             else:
                 self._store.rollback()
                 what = "the checkpoint could not be kept"
+            if not batch.rows.entries:
                 last = self._reader.last_checkpoint()
                 if last is not None and last[0] == self._edge.size:
                     return last[1]
@@ -204,6 +218,10 @@ class MerkleLedger:
         )
 
     # -- reading -----------------------------------------------------------------------
+
+    def state(self) -> StateView:
+        """See :meth:`engine.ledger.contract.Ledger.state`."""
+        return self._reader
 
     def size(self) -> int:
         """Return the number of entries."""
@@ -321,6 +339,10 @@ class MerkleLedger:
     def close(self) -> None:
         """Give up the store. Closing twice is closing once."""
         self._store.close()
+
+
+def _alone(draft: Draft, _state: State) -> list[Draft]:
+    return [draft]
 
 
 def _locate(batch: Batch, view: Reader, index: int, existing: bool) -> _Found:

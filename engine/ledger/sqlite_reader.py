@@ -103,6 +103,7 @@ class SqliteReader:
         self._connection = connection
         self._place = place
         self._using = threading.Lock()
+        self._keeps_state = False
 
     def _all(self, query: str, *values: int | str) -> list[Any]:
         try:
@@ -265,3 +266,27 @@ class SqliteReader:
             (index + 1) * MAX_ATTACHMENTS,
         )
         return [Blob(*row) for row in rows]
+
+    def get(self, kind: str, key: str) -> bytes | None:
+        """Return a document of the state; None if there is none."""
+        rows = self._state("SELECT body FROM state WHERE kind = ? AND key = ?", kind, key)
+        return rows[0][0] if rows else None
+
+    def scan(self, kind: str, start: str, stop: str, most: int) -> list[tuple[str, bytes]]:
+        """Return the first ``(key, document)`` of the state with ``start <= key < stop``."""
+        return self._state(
+            "SELECT key, body FROM state WHERE kind = ? AND key >= ? AND key < ? "
+            "ORDER BY key LIMIT ?",
+            kind,
+            start,
+            stop,
+            most,
+        )
+
+    def _state(self, query: str, *values: int | str) -> list[Any]:
+        """Rows of the state; none where the ledger has never kept any."""
+        if not self._keeps_state:
+            self._keeps_state = bool(
+                self._one("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'state'")
+            )
+        return self._all(query, *values) if self._keeps_state else []

@@ -91,6 +91,15 @@ CREATE TABLE shared_blob (
 ) STRICT;
 """
 
+STATE_TABLE = """
+CREATE TABLE IF NOT EXISTS state (        -- what the entries add up to; they can be added up again
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID"""
+"""Made with the first document that is put: a ledger that keeps no state has no such table."""
+
 _NEXT = {"entry": "leaf_index", "node": "position"}
 _RISING = {"checkpoint": "size", "decision": "leaf_index", "attachment": "place"}
 _KEPT = ("ledger", "entry", "node", "checkpoint", "decision", "subject", "shared_blob")

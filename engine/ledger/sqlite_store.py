@@ -23,7 +23,13 @@ from engine.ledger.heads import sync_folder
 from engine.ledger.locking import FileLock
 from engine.ledger.sqlite_file import connect, copy_ledger, holds_ledger, needs_copy, open_reader
 from engine.ledger.sqlite_reader import SqliteReader, explained, subject_hash
-from engine.ledger.sqlite_schema import ENTRIES_PER_MERGE, PAGE_SIZE, SUBJECT_TIERS, statements
+from engine.ledger.sqlite_schema import (
+    ENTRIES_PER_MERGE,
+    PAGE_SIZE,
+    STATE_TABLE,
+    SUBJECT_TIERS,
+    statements,
+)
 from engine.ledger.store import MAX_ATTACHMENTS, Rows
 from engine.ledger.wal import FRAMES_BEFORE_CHECKPOINT, live_frames
 
@@ -161,6 +167,10 @@ class SqliteStore:
         """Add rows to the transaction."""
         writer = self._writer()
         try:
+            if rows.state:
+                _put(writer, rows)
+            if not rows.entries:
+                return
             writer.executemany("INSERT INTO entry VALUES (?, ?, ?, ?)", rows.entries)
             writer.executemany("INSERT INTO node VALUES (?, ?)", rows.nodes)
             writer.executemany("INSERT INTO decision VALUES (?, ?, ?, ?, ?)", rows.decisions)
@@ -250,6 +260,16 @@ class SqliteStore:
             self._writer().execute(statement, values)
         except sqlite3.Error as error:
             raise explained(error, str(self._path), doing) from error
+
+
+def _put(writer: sqlite3.Connection, rows: Rows) -> None:
+    writer.execute(STATE_TABLE)
+    kept = [(*key, body) for key, body in rows.state.items() if body is not None]
+    gone = [key for key, body in rows.state.items() if body is None]
+    writer.executemany("DELETE FROM state WHERE kind = ? AND key = ?", gone)
+    writer.executemany(
+        "INSERT INTO state VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body", kept
+    )
 
 
 def _subjects(rows: Rows) -> list[tuple[int, int]]:

@@ -59,6 +59,7 @@ class Rows:
         decisions: In order of index.
         attachments: ``(index, [(kind, digest, body)])`` for entries that have any.
         shared: Bodies by kind and digest, each kept once; some may be there already.
+        state: Documents by kind and key that replace those there; None removes one.
     """
 
     entries: list[EntryRow] = field(default_factory=list)
@@ -66,6 +67,12 @@ class Rows:
     decisions: list[DecisionRow] = field(default_factory=list)
     attachments: list[tuple[int, list[tuple[str, str, bytes]]]] = field(default_factory=list)
     shared: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    state: dict[tuple[str, str], bytes | None] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return not (self.entries or self.state)
 
 
 def node_count(size: int) -> int:
@@ -144,6 +151,12 @@ class Reader(Protocol):
 
     def attachments(self, index: int) -> list[Blob]:
         """Return the documents of one entry, each with its digest."""
+
+    def get(self, kind: str, key: str) -> bytes | None:
+        """Return a document of the state; None if there is none."""
+
+    def scan(self, kind: str, start: str, stop: str, most: int) -> list[tuple[str, bytes]]:
+        """Return the first ``(key, document)`` of the state with ``start <= key < stop``."""
 
 
 class Store(Protocol):

@@ -100,6 +100,16 @@ class MemoryReader:
         documents = dict(self.rows.attachments).get(index, [])
         return [Blob(kind, body, digest) for kind, digest, body in documents]
 
+    def get(self, kind: str, key: str) -> bytes | None:
+        return self.rows.state.get((kind, key))
+
+    def scan(self, kind: str, start: str, stop: str, most: int) -> list[tuple[str, bytes]]:
+        return sorted(
+            (key, body)
+            for (of, key), body in self.rows.state.items()
+            if of == kind and start <= key < stop and body is not None
+        )[:most]
+
 
 class MemoryStore:
     """Implements :class:`engine.ledger.store.Store`.
@@ -160,6 +170,7 @@ class MemoryStore:
         rows.decisions += added.decisions
         rows.attachments += added.attachments
         rows.shared.update(added.shared)
+        rows.state.update(added.state)
         self.commits += 1
         if self.fail_commit == "after":
             raise LedgerError("the disk failed")

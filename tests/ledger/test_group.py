@@ -8,7 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from engine.errors import LedgerError
+from engine.ledger.contract import Draft, State
 from engine.ledger.group import Group, Unit
+
+
+def _nothing(_state: State) -> list[Draft]:
+    return []
 
 
 class Announced(list[Unit]):
@@ -38,7 +43,7 @@ def test_whoever_waits_is_committed_together() -> None:
             unit.outcome = []
 
     group = Group(commit)
-    units = [Unit([]) for _ in range(6)]
+    units = [Unit(_nothing) for _ in range(6)]
     threads = [
         threading.Thread(target=group.run, args=(Announced(unit, handed_over),)) for unit in units
     ]
@@ -57,7 +62,7 @@ def test_an_error_of_the_commit_settles_everybody() -> None:
         units[0].outcome = []
         raise LedgerError("no lock")
 
-    units = [Unit([]), Unit([]), Unit([])]
+    units = [Unit(_nothing), Unit(_nothing), Unit(_nothing)]
     Group(commit).run(units)
 
     assert units[0].result() == []
@@ -71,7 +76,7 @@ def test_an_interrupt_hits_one_thread_and_is_an_error_to_the_others() -> None:
     def commit(units: list[Unit]) -> None:
         raise KeyboardInterrupt
 
-    units = [Unit([]), Unit([])]
+    units = [Unit(_nothing), Unit(_nothing)]
     with pytest.raises(KeyboardInterrupt):
         Group(commit).run(units)
 
@@ -82,4 +87,4 @@ def test_an_interrupt_hits_one_thread_and_is_an_error_to_the_others() -> None:
 
 def test_a_unit_that_nobody_dealt_with_is_no_success() -> None:
     with pytest.raises(LedgerError, match="never dealt with"):
-        Unit([]).result()
+        Unit(_nothing).result()
