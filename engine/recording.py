@@ -125,7 +125,7 @@ def append(
         CommitError: What was appended may or may not be recorded.
     """
     policy = policy_blob(bundle)
-    return ledger.append([_draft(record, signer, policy) for record in records])
+    return ledger.append([draft_of(record, signer, policy) for record in records])
 
 
 def policy_blob(bundle: PolicyBundle) -> SharedBlob:
@@ -138,7 +138,8 @@ def _archive(bundle: PolicyBundle) -> bytes:
     return bundle.archive()
 
 
-def _draft(record: Unplaced, signer: Signer, policy: SharedBlob) -> Draft:
+def draft_of(record: Unplaced, signer: Signer, policy: SharedBlob) -> Draft:
+    """Return the draft of a judgement; ``policy`` as :func:`policy_blob` gives it."""
     attested = (Blob("attestations", record.attested),) if record.attested else ()
     return Draft(
         decision_id=record.decision_id,
@@ -215,8 +216,6 @@ def record_failure(
     Raises:
         LedgerError: It could not be recorded either.
     """
-    import hashlib
-
     name = ", ".join(names)[:1024]
     predicate = {
         "attempt_id": attempt_id,
@@ -229,6 +228,20 @@ def record_failure(
         "relaxations": list(question.relaxations),
     }
     # What was asked about could not be read, so the statement is about the asking.
+    ledger.append([event(DECISION_FAILED_TYPE, name, predicate, signer)])
+
+
+def event(kind: str, name: str, predicate: dict[str, Json], signer: Signer) -> Draft:
+    """Return the draft of an entry that is no decision, to append.
+
+    Args:
+        kind: Its predicate type.
+        name: What it is about; where that has a digest, the predicate says it.
+        predicate: What it says; its place in the ledger is added as ``ledger``.
+        signer: The key that signs.
+    """
+    import hashlib
+
     subject = {
         "name": name,
         "digest": {"sha256": hashlib.sha256(canonical.encode(predicate)).hexdigest()},
@@ -237,6 +250,6 @@ def record_failure(
 
     def build(place: Place) -> bytes:
         said = {**predicate, "ledger": {"id": place.ledger_id}}
-        return seal(statement([subject], DECISION_FAILED_TYPE, said), signer.sign, signer.key_id)
+        return seal(statement([subject], kind, said), signer.sign, signer.key_id)
 
-    ledger.append([Draft(None, None, None, build)])
+    return Draft(None, None, None, build)
