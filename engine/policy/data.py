@@ -15,6 +15,7 @@ from engine.model import Json
 from engine.policy import catalogue, profiles
 from engine.policy.manifest import CheckInfo
 from engine.policy.nodes import Node, read
+from engine.policy.price_list import price_list
 from engine.policy.sources import DATA, Sources
 from engine.policy.trust_list import trust_list
 from engine.times import parse_time
@@ -51,7 +52,7 @@ def resolve(sources: Sources, checks: Mapping[str, CheckInfo]) -> bytes:
         {
             "catalogue": {"metrics": metrics},
             "limits": profiles.resolve(tables, checks, metrics),
-            "prices": _object(roots["prices"]),
+            "prices": price_list(roots["prices"]),
             "trust": trust_list(roots["trust"], sources),
             "waivers": {"waivers": _waivers(roots["waivers"], checks)},
         }
@@ -86,11 +87,6 @@ def _check_metrics(checks: Mapping[str, CheckInfo], metrics: Mapping[str, Json])
                 f"check {check.id}: kind {check.kind!r} does not fit metric {check.metric!r}",
                 "kind series is for metrics of type series, and they for it",
             )
-
-
-def _object(root: Node) -> Json:
-    root.members()
-    return root.value
 
 
 def _waivers(root: Node, checks: Mapping[str, CheckInfo]) -> list[Json]:

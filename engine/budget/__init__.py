@@ -1,0 +1,1 @@
+"""Budgets: money as a transaction."""
