@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from engine import canonical
 from engine.errors import ConfigError, suggest
 from engine.model import Json
-from engine.policy import catalogue, profiles
+from engine.policy import budget_rows, catalogue, profiles
 from engine.policy.manifest import CheckInfo
 from engine.policy.nodes import Node, read
 from engine.policy.price_list import price_list
@@ -20,7 +20,8 @@ from engine.policy.sources import DATA, Sources
 from engine.policy.trust_list import trust_list
 from engine.times import parse_time
 
-_TOPICS = ("catalogue", "prices", "trust", "waivers")
+_TOPICS = ("budgets", "catalogue", "prices", "trust", "waivers")
+_OPTIONAL = ("budgets",)
 _LIMITS = re.compile(rf"limits/({profiles.NAME})")
 _WAIVER = ("id", "check", "subject", "reason", "approvers", "expires_at")
 
@@ -33,8 +34,8 @@ def resolve(sources: Sources, checks: Mapping[str, CheckInfo]) -> bytes:
         checks: Every check of the compiled policy, by id.
 
     Returns:
-        ``{"catalogue", "limits", "prices", "trust", "waivers"}``; profiles are whole,
-        ``extends`` applied.
+        ``{"budgets", "catalogue", "limits", "prices", "trust", "waivers"}``; profiles are
+        whole, ``extends`` applied. No budgets are said where there is no file of them.
 
     Raises:
         ConfigError: Says file, line, column and key, and the nearest known name.
@@ -50,6 +51,7 @@ def resolve(sources: Sources, checks: Mapping[str, CheckInfo]) -> bytes:
     tables = {match[1]: root for path, root in roots.items() if (match := _LIMITS.fullmatch(path))}
     return canonical.encode(
         {
+            "budgets": budget_rows.rows(roots.get("budgets")),
             "catalogue": {"metrics": metrics},
             "limits": profiles.resolve(tables, checks, metrics),
             "prices": price_list(roots["prices"]),
@@ -68,7 +70,7 @@ def _check_places(roots: Mapping[str, Node]) -> None:
                 suggest(f"{path}/{DATA}", known) or f"known: {', '.join(known)}",
             )
     for path in (*_TOPICS, "limits/default"):
-        if path not in roots:
+        if path not in roots and path not in _OPTIONAL:
             raise ConfigError(f"{path}/{DATA} is missing", "the shipped policies have one to copy")
 
 

@@ -13,7 +13,10 @@ from engine.policy.nodes import Node
 NAME = r"[a-z0-9][a-z0-9_-]*"
 SEVERITIES = ("block", "warn", "off")
 
-_TOP = ("extends", "description", "relaxations_allowed", "decision_ttl_s", "checks")
+_TOP = (
+    *("extends", "description", "relaxations_allowed", "decision_ttl_s", "checks"),
+    *("soft_routes", "declared_cost"),
+)
 _ROW = (
     *("limit", "severity", "reason", "max_age_s", "min_n", "compare"),
     *("in_production", "unwaivable"),
@@ -84,6 +87,8 @@ def _resolved(
         "description": merged["description"].text(),
         "relaxations_allowed": _relaxations(merged["relaxations_allowed"]),
         "decision_ttl_s": merged["decision_ttl_s"].integer(1),
+        "soft_routes": _routes(merged.get("soft_routes")),
+        "declared_cost": _declared_cost(merged.get("declared_cost")),
         "checks": {
             check_id: _checked(row, checks[check_id], own, metrics)
             for check_id, row in sorted(rows.items())
@@ -96,6 +101,19 @@ def _relaxations(node: Node) -> list[str]:
     if len(set(names)) != len(names):
         raise node.wrong("a relaxation is named twice")
     return sorted(names)
+
+
+def _routes(node: Node | None) -> list[str]:
+    """Routes that may spend past a soft limit; none where nobody says any."""
+    names = [] if node is None else [item.text() for item in node.items()]
+    if node is not None and len(set(names)) != len(names):
+        raise node.wrong("a route is named twice")
+    return sorted(names)
+
+
+def _declared_cost(node: Node | None) -> str:
+    """Whether a caller's own figure may stand in for a price; only where somebody says so."""
+    return "deny" if node is None else node.one_of(("allow", "deny"))
 
 
 def _merged(inherited: _Row, given: _Row) -> _Row:

@@ -133,6 +133,8 @@ test_ships_with_these_severities if {
 test_no_waiver_covers_what_nobody_may_waive if {
 	{id | some id, row in data.limits["default"].checks; row.unwaivable} == {
 		"ethics.consent", "ethics.attestation", "privacy.pii_findings", "budget.requests_hard",
-		"budget.tokens_hard", "budget.usd_hard", "market.trades_after_resolve",
+		"budget.tokens_hard", "budget.usd_hard", "market.trades_after_resolve", "spend.budgets",
+		"spend.priced", "spend.requests_hard", "spend.requests_fits", "spend.tokens_hard",
+		"spend.tokens_fits", "spend.usd_hard", "spend.usd_fits",
 	}
 }

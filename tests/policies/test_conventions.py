@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
 PROFILES = {"default", "model", "service", "data-product", "strict", "pre-ga"}
 DOMAINS = {"budget", "data", "ethics", "market", "model", "privacy", "security", "slo"}
+ACCESS = {"spend"}
+"""Gates that answer whether something may be used; no release gate asks them."""
 COMPARISONS = ("at_most", "at_least", "above", "below", "equals", "at_least_baseline")
 IDENTICAL = re.findall(
     r"\S+",
@@ -54,10 +56,19 @@ def answer(opa: Path, gate: str, document: Json, limits: Json) -> Json:
     return json.loads(done.stdout)
 
 
+def everywhere(opa: Path, document: Json, limits: Json) -> list[Json]:
+    """The checks of the promotion gate and of every gate that it does not ask."""
+    return [
+        check
+        for gate in ("promotion", *sorted(ACCESS))
+        for check in answer(opa, gate, document, limits)["checks"]
+    ]
+
+
 def test_ships_these_gates_and_profiles(bundle: PolicyBundle) -> None:
     gates = {gate.name: gate for gate in bundle.gates()}
 
-    assert gates.keys() == {"promotion"} | DOMAINS
+    assert gates.keys() == {"promotion"} | DOMAINS | ACCESS
     assert set(gates["promotion"].includes) == DOMAINS | {"ethics.attestation"}
     assert [gate.name for gate in gates.values() if gate.requires_digest] == ["promotion"]
     assert bundle.data["limits"].keys() == PROFILES
@@ -88,7 +99,7 @@ def test_every_metric_of_the_catalogue_is_asked_for(bundle: PolicyBundle) -> Non
 
 def test_a_check_is_named_after_its_domain(bundle: PolicyBundle) -> None:
     for gate in bundle.gates():
-        if gate.name in DOMAINS:
+        if gate.name in DOMAINS | ACCESS:
             assert {check.partition(".")[0] for check in gate.checks} == {gate.name}
 
 
@@ -104,7 +115,8 @@ def test_a_rule_compares_the_metric_that_its_metadata_names(
     }
     rows = {check.id: {"limit": f"limit of {check.id}"} for check in bundle.checks()}
 
-    for check in answer(opa, "promotion", document, {"default": {"checks": rows}})["checks"]:
+    limits = {"default": {"checks": rows}}
+    for check in everywhere(opa, document, limits):
         info = bundle.check(check["id"])
         if info.kind == "attestation":
             assert check["observed"] is None
@@ -126,7 +138,7 @@ def test_a_check_is_exempt_by_the_metric_that_its_metadata_names(
     for name, row in bundle.catalogue().items():
         if row["type"] == "boolean":
             document = {"profile": "p", "metrics": {name: on}}
-            checks = answer(opa, "promotion", document, {"p": {"checks": rows}})["checks"]
+            checks = everywhere(opa, document, {"p": {"checks": rows}})
             exempt = {check["id"] for check in checks if check["status"] == "exempt"}
             assert exempt == {info.id for info in bundle.checks() if info.unless == name}
 

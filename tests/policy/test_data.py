@@ -41,11 +41,13 @@ def refused(path: str, old: str, new: str) -> ConfigError:
     return caught.value
 
 
-def test_the_data_is_canonical_and_has_the_five_topics() -> None:
+def test_the_data_is_canonical_and_has_its_six_topics() -> None:
     written = data.resolve(toy(), CHECKS)
 
     assert canonical.encode(json.loads(written)) == written
-    assert list(json.loads(written)) == ["catalogue", "limits", "prices", "trust", "waivers"]
+    assert list(json.loads(written)) == [
+        *("budgets", "catalogue", "limits", "prices", "trust", "waivers")
+    ]
 
 
 def test_a_profile_inherits_row_by_row_and_key_by_key() -> None:
@@ -55,6 +57,8 @@ def test_a_profile_inherits_row_by_row_and_key_by_key() -> None:
         "description": "For first steps.",
         "relaxations_allowed": [],
         "decision_ttl_s": 86400,
+        "soft_routes": [],
+        "declared_cost": "deny",
         "checks": {
             "toy.ece": {"limit": 0.5, "severity": "block", "max_age_s": 86400, "min_n": 100},
             "toy.owner": {"limit": "ada", "severity": "warn", "max_age_s": 86400},
@@ -149,6 +153,9 @@ def test_a_circle_of_profiles_is_an_error() -> None:
         ("relaxations_allowed: []", "relaxations_allowed: [a, a]", "named twice"),
         ("relaxations_allowed: []", "relaxations_allowed: {}", "a list is expected"),
         ("decision_ttl_s: 86400", "decision_ttl_s: 0", "whole number from 1"),
+        ("decision_ttl_s:", "soft_routes: [a, a]\ndecision_ttl_s:", "a route is named twice"),
+        ("decision_ttl_s:", "soft_routes: chat\ndecision_ttl_s:", "a list is expected"),
+        ("decision_ttl_s:", "declared_cost: yes!\ndecision_ttl_s:", "none of allow, deny"),
         ("description: Everything, as it is meant.", "description: ' '", "where a text"),
     ],
 )
