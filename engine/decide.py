@@ -28,6 +28,9 @@ from engine.signers import Signer
 from engine.times import write_time
 from engine.verdict import recompute_status, recompute_verdict
 
+BESIDE = ("reservation",)
+"""Members of the predicate that come neither from the Input nor from the policies."""
+
 _OF_ROW = ("max_age_s", "min_n", "compare", "in_production")
 _BLOCK, _FAIL = Severity.BLOCK, Status.FAIL
 _PASSING = (Status.PASS, Status.EXEMPT)
@@ -65,8 +68,19 @@ def judge(
     *,
     decision_id: str,
     salt: bytes,
+    beside: Callable[[dict[str, Json]], dict[str, Json]] | None = None,
 ) -> Judgement:
     """Ask the gate about one Input.
+
+    Args:
+        asked: The Input.
+        question: What it was gathered for.
+        bundle: The policies.
+        evaluator: OPA.
+        decision_id: UUIDv7.
+        salt: 32 random bytes.
+        beside: Gives what the record says besides, one of :data:`BESIDE`, once the verdict is
+            known; it is called with the predicate.
 
     Raises:
         PolicyError: The gate could not decide: no answer, one that is not exactly the checks
@@ -108,6 +122,8 @@ def judge(
         "evaluator": {"kind": evaluator.kind, "opa_version": evaluator.opa_version},
         "attestations": asked.document["attestations"],
     }
+    if beside is not None:
+        predicate.update(beside(predicate))
     key = subject_key(asked.document["subject"])
     usual = asked.usual and not predicate["waivers"] and _is_usual(checks, static)
     record = unplaced(

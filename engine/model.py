@@ -14,6 +14,8 @@ DECISION_FAILED_TYPE = "urn:governance-engine:decision-failed:v1"
 DECISION_IMPORTED_TYPE = "urn:governance-engine:decision-imported:v1"
 LEDGER_CREATED_TYPE = "urn:governance-engine:ledger-created:v1"
 ETHICS_ATTESTATION_TYPE = "urn:governance-engine:ethics-attestation:v1"
+BUDGET_SETTLED_TYPE = "urn:governance-engine:budget-settled:v1"
+BUDGET_RELEASED_TYPE = "urn:governance-engine:budget-released:v1"
 
 ATTESTATION_TYPES = {"ethics": ETHICS_ATTESTATION_TYPE}
 """Gates whose answer is attested, and the predicate type of such an attestation."""

@@ -28,6 +28,9 @@ _CHECK_OPTIONAL = (
 )
 _OPERATORS = ("<=", "<", ">=", ">", "==", "quiet")
 _KINDS = ("limit", "evidence", "baseline", "series", "attestation")
+_RESERVATION = (*("asked", "charges", "day", "expired", "expires_at", "for", "opened", "reason"),)
+_FOR = ("team", "tags", "route")
+_UNITS = ("requests", "tokens", "usd_micros")
 _ATTESTATION_TEXTS = ("id", "type", "profile", "ledger_id")
 _ATTESTATION_HASHES = (
     *("subject_sha256", "evidence_sha256", "policy_sha256", "entry_sha256"),
@@ -49,7 +52,7 @@ def require_shape(predicate: Mapping[str, Json]) -> None:
 
     Source: spec/predicate-v1.md sections 3 and 4.
     """
-    read_object(predicate, "the decision", _REQUIRED)
+    read_object(predicate, "the decision", _REQUIRED, ("reservation",))
     for name in ("decision_id", "gate", "stage", "verdict", "verdict_rule", "reason"):
         read_text(predicate[name], name)
     _require_word(predicate["verdict"], Verdict, "verdict")
@@ -66,6 +69,8 @@ def require_shape(predicate: Mapping[str, Json]) -> None:
     _require_digest(policy["digest"], "the policy's digest")
     read_text(policy["revision"], "the policy's revision")
     _require_rest(predicate)
+    if "reservation" in predicate:
+        _require_reservation(predicate)
     _require_checks(read_list(predicate["checks"], "the checks"))
 
 
@@ -95,6 +100,41 @@ def _require_rest(predicate: Mapping[str, Json]) -> None:
             refuse("a relaxation does not say whether it is tolerated")
     if names != sorted(set(names)):
         refuse("the relaxations are not sorted, or one is there twice")
+
+
+def _require_reservation(predicate: Mapping[str, Json]) -> None:
+    """Section 3.1: what is held, exactly when the gate allowed it."""
+    said = read_object(predicate["reservation"], "the reservation", _RESERVATION)
+    read_text(said["day"], "the reservation's day")
+    read_text(said["reason"], "the reservation's reason")
+    read_object(said["for"], "the reservation's `for`", ("provider", "model"), _FOR)
+    for unit, amount in read_object(said["asked"], "what was asked for", _UNITS).items():
+        if amount is not None:
+            read_integer(amount, f"{unit} asked for", 0)
+    charged = [_charged(each) for each in read_list(said["charges"], "the charges")]
+    for what in ("expired", "opened"):
+        for each in read_list(said[what], f"what {what}"):
+            read_text(each, f"what {what}")
+    allowed = predicate["verdict"] == Verdict.ALLOW
+    if allowed != bool(charged) or allowed != (said["expires_at"] is not None):
+        refuse(f"the reservation does not fit the verdict {predicate['verdict']}")
+    if charged != sorted(set(charged)) or not set(said["opened"]) <= set(charged):
+        refuse("the charges are not sorted by budget, or another budget's day began")
+    if allowed and read_time(said["expires_at"], "expires_at") < read_time(
+        predicate["decided_at"], "decided_at"
+    ):
+        refuse("the lease expired before it was granted")
+
+
+def _charged(value: Json) -> str:
+    """The budget that a charge is to."""
+    charge = read_object(value, "a charge", ("budget", "limits", *_UNITS))
+    for unit in _UNITS:
+        read_integer(charge[unit], f"{unit} of a charge", 0)
+    for unit, limit in read_object(charge["limits"], "the limits of a charge", _UNITS).items():
+        if limit is not None and read_integer(limit, f"{unit} limit", 0) < charge[unit]:
+            refuse(f"a charge is above its budget's limit of {unit}")
+    return read_text(charge["budget"], "the budget of a charge")
 
 
 def _require_attestations(attestations: Sequence[Json]) -> None:

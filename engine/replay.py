@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from engine import canonical
-from engine.decide import Judgement, judge
+from engine.decide import BESIDE, Judgement, judge
 from engine.errors import GovernanceError, NotRecordedError, PolicyError, VerificationError
 from engine.evidence import Attested, Input, Question, assemble
 from engine.export import decision_of, is_decision
@@ -170,7 +170,7 @@ class Replayer:
             decision_id=said["decision_id"],
             salt=recorded.salt,
         )
-        place = {key: said[key] for key in PLACE}
+        place = {key: said[key] for key in (*PLACE, *BESIDE) if key in said}
         predicate = {**judgement.predicate, **place, "evaluator": said["evaluator"]}
         replayed = {**recorded.statement, "predicate": predicate}
         if canonical.encode(replayed) != recorded.payload:
