@@ -14,7 +14,7 @@ NAME = r"[a-z0-9][a-z0-9_-]*"
 SEVERITIES = ("block", "warn", "off")
 
 _TOP = (
-    *("extends", "description", "relaxations_allowed", "decision_ttl_s", "checks"),
+    *("extends", "description", "relaxations_allowed", "decision_ttl_s", "hold_ttl_s", "checks"),
     *("soft_routes", "declared_cost"),
 )
 _ROW = (
@@ -75,7 +75,7 @@ def _resolved(
                     f"no gate has a check {check_id!r}", suggest(check_id, checks), key=True
                 )
             rows[check_id] = _merged(rows.get(check_id, {}), row.keys(_ROW))
-    for key in ("description", "relaxations_allowed", "decision_ttl_s"):
+    for key in ("description", "relaxations_allowed", "decision_ttl_s", "hold_ttl_s"):
         if key not in merged:
             raise own.wrong(f"key {key!r} is missing", "give it, or extend a profile that has it")
     if missing := sorted(checks.keys() - rows.keys()):
@@ -89,6 +89,7 @@ def _resolved(
         "decision_ttl_s": merged["decision_ttl_s"].integer(1),
         "soft_routes": _routes(merged.get("soft_routes")),
         "declared_cost": _declared_cost(merged.get("declared_cost")),
+        "hold_ttl_s": merged["hold_ttl_s"].integer(1),
         "checks": {
             check_id: _checked(row, checks[check_id], own, metrics)
             for check_id, row in sorted(rows.items())

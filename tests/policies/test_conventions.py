@@ -20,7 +20,9 @@ PROFILES = {"default", "model", "service", "data-product", "strict", "pre-ga"}
 DOMAINS = {"budget", "data", "ethics", "market", "model", "privacy", "security", "slo"}
 ACCESS = {"spend"}
 """Gates that answer whether something may be used; no release gate asks them."""
-COMPARISONS = ("at_most", "at_least", "above", "below", "equals", "at_least_baseline")
+COMPARISONS = (
+    *("at_most", "metric_at_most", "at_least", "above", "below", "equals", "at_least_baseline"),
+)
 IDENTICAL = re.findall(
     r"\S+",
     """
@@ -60,7 +62,7 @@ def everywhere(opa: Path, document: Json, limits: Json) -> list[Json]:
     """The checks of the promotion gate and of every gate that it does not ask."""
     return [
         check
-        for gate in ("promotion", *sorted(ACCESS))
+        for gate in ("promotion", "lifecycle", *sorted(ACCESS))
         for check in answer(opa, gate, document, limits)["checks"]
     ]
 
@@ -68,7 +70,7 @@ def everywhere(opa: Path, document: Json, limits: Json) -> list[Json]:
 def test_ships_these_gates_and_profiles(bundle: PolicyBundle) -> None:
     gates = {gate.name: gate for gate in bundle.gates()}
 
-    assert gates.keys() == {"promotion"} | DOMAINS | ACCESS
+    assert gates.keys() == {"promotion", "lifecycle"} | DOMAINS | ACCESS
     assert set(gates["promotion"].includes) == DOMAINS | {"ethics.attestation"}
     assert [gate.name for gate in gates.values() if gate.requires_digest] == ["promotion"]
     assert bundle.data["limits"].keys() == PROFILES

@@ -59,6 +59,7 @@ def test_a_profile_inherits_row_by_row_and_key_by_key() -> None:
         "decision_ttl_s": 86400,
         "soft_routes": [],
         "declared_cost": "deny",
+        "hold_ttl_s": 604800,
         "checks": {
             "toy.ece": {"limit": 0.5, "severity": "block", "max_age_s": 86400, "min_n": 100},
             "toy.owner": {"limit": "ada", "severity": "warn", "max_age_s": 86400},
@@ -156,6 +157,7 @@ def test_a_circle_of_profiles_is_an_error() -> None:
         ("decision_ttl_s:", "soft_routes: [a, a]\ndecision_ttl_s:", "a route is named twice"),
         ("decision_ttl_s:", "soft_routes: chat\ndecision_ttl_s:", "a list is expected"),
         ("decision_ttl_s:", "declared_cost: yes!\ndecision_ttl_s:", "none of allow, deny"),
+        ("hold_ttl_s: 604800", "hold_ttl_s: 0", "whole number from 1"),
         ("description: Everything, as it is meant.", "description: ' '", "where a text"),
     ],
 )

@@ -11,13 +11,15 @@ _limits(row) := {"p": {"checks": {"a.b": row}}}
 
 _input(metric) := {"profile": "p", "metrics": {"a.b": metric}}
 
-_passing := {"at_most": 10, "at_least": 10, "below": 9.999, "above": 10.001, "equals": 10, "baseline": 10}
+_passing := {"at_most": 10, "metric_at_most": 10, "at_least": 10, "below": 9.999, "above": 10.001, "equals": 10, "baseline": 10}
 
-_failing := {"at_most": 10.001, "at_least": 9.999, "below": 10, "above": 10, "equals": 10.001, "baseline": 9.999}
+_failing := {"at_most": 10.001, "metric_at_most": 10.001, "at_least": 9.999, "below": 10, "above": 10, "equals": 10.001, "baseline": 9.999}
 
-_signs := {"at_most": "<=", "at_least": ">=", "below": "<", "above": ">", "equals": "==", "baseline": ">="}
+_signs := {"at_most": "<=", "metric_at_most": "<=", "at_least": ">=", "below": "<", "above": ">", "equals": "==", "baseline": ">="}
 
 _of("at_most") := check.at_most("a.b")
+
+_of("metric_at_most") := check.metric_at_most("a.b", "a.b")
 
 _of("at_least") := check.at_least("a.b")
 
