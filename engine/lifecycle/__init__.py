@@ -1,5 +1,6 @@
 """The life of a subject after its promotion: noticed, decided, recorded, acted on."""
 
+from engine.lifecycle import outbox
 from engine.lifecycle.contract import (
     ACTIONS,
     GATE,
@@ -12,10 +13,12 @@ from engine.lifecycle.contract import (
     Swept,
     Watched,
 )
+from engine.lifecycle.controller import Controller
 
 __all__ = [
     "ACTIONS",
     "GATE",
+    "Controller",
     "Cycle",
     "Effect",
     "Lifecycles",
@@ -24,4 +27,5 @@ __all__ = [
     "Reading",
     "Swept",
     "Watched",
+    "outbox",
 ]

@@ -1,0 +1,187 @@
+"""Whether a candidate may go into production, by what the ledger says at this instant.
+
+Each guard is a function of its own, and an operator of ``tla/Promotion.tla``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from engine.attestation import at_instant
+from engine.attesting import newest as newest_attestation
+from engine.decide import subject_key
+from engine.errors import NotRecordedError
+from engine.evidence import Question, subject_document, wanted_attestations
+from engine.export import decision_of, export
+from engine.ledger import Ledger
+from engine.lifecycle.contract import Phase, Watched
+from engine.lifecycle.lapse import lasts_until
+from engine.lifecycle.machine import Life
+from engine.model import ATTESTATION_TYPES, Json, Severity, Stage, Subject, Verdict
+from engine.policy.bundle import PolicyBundle
+from engine.reliance import Wanted
+from engine.times import parse_time, write_time
+from engine.verify import Verified, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the ledger says about promoting one subject now.
+
+    Attributes:
+        decision: Id of the decision that was looked at; None when there is none.
+        refusals: Why it may not be promoted, one sentence each; empty when it may.
+        attested_until: RFC 3339; when its attestation expires. None when none is asked for.
+        attestation: Index of the newest attestation in the ledger; None when there is none.
+    """
+
+    decision: str | None
+    refusals: tuple[str, ...]
+    attested_until: str | None = None
+    attestation: int | None = None
+
+
+def admission(
+    ledger: Ledger,
+    watched: Watched,
+    life: Life,
+    now: datetime,
+    bundle: PolicyBundle,
+    keys: Sequence[bytes],
+) -> Admission:
+    """Look up and verify what a promotion would rest on.
+
+    Args:
+        ledger: Where decisions are recorded.
+        watched: What would be promoted.
+        life: Where it is.
+        now: The instant.
+        bundle: The policies in force.
+        keys: Raw public keys that may have signed the decision.
+
+    Raises:
+        VerificationError: What is recorded is not genuine.
+        LedgerError: The ledger cannot be read.
+    """
+    if life.phase is not Phase.CANDIDATE:
+        return Admission(None, (f"it is {life.phase}, and only a candidate is promoted",))
+    found = recorded(ledger, watched, keys)
+    if isinstance(found, str):
+        return Admission(None, (found,))
+    instant = max(now, datetime.fromtimestamp(life.seen, UTC))
+    wanted = demanded(watched, bundle, now)
+    index, since = _last_word(ledger, watched, found)
+    until = attested_until(found, watched, wanted, instant, bundle.data.get("trust"))
+    refusals = [
+        *not_promoted(found),
+        *another_subject(found, watched),
+        *out_of_force(found, instant),
+        *not_attested(wanted, until, since),
+        *decided_before(found, life),
+    ]
+    return Admission(found.decision_id, tuple(refusals), until, index)
+
+
+def recorded(ledger: Ledger, watched: Watched, keys: Sequence[bytes]) -> Verified | str:
+    """Return the newest decision on a subject by its gate, verified; or why there is none."""
+    document = subject_document(Subject(watched.name, watched.version, watched.sha256))
+    index = ledger.newest(subject_key(document), watched.gate)
+    if index is None:
+        return (
+            f"no decision of gate {watched.gate!r} on {watched.name} sha256:{watched.sha256} "
+            "is recorded"
+        )
+    decision_id = decision_of(ledger.entry(index)).statement["predicate"]["decision_id"]
+    try:
+        proof = export(ledger, decision_id)
+    except NotRecordedError as error:
+        return error.message
+    return verify(proof.encode(), keys)
+
+
+def not_promoted(found: Verified) -> list[str]:
+    """The newest decision says PROMOTE.  TLA+: IsPromote."""
+    if found.verdict is Verdict.PROMOTE:
+        return []
+    return [f"decision {found.decision_id} says {found.verdict}: {found.reason}"]
+
+
+def another_subject(found: Verified, watched: Watched) -> list[str]:
+    """It is about this digest, by this gate and profile.  TLA+: IsSame."""
+    pairs = (
+        ("artifact", watched.sha256, found.subject.sha256),
+        ("name", watched.name, found.subject.name),
+        ("gate", watched.gate, found.gate),
+        ("profile", watched.profile, found.profile),
+        ("stage", Stage.CANDIDATE, found.stage),
+    )
+    return [
+        f"decision {found.decision_id} is about {what} {said!r}, not {wanted!r}"
+        for what, wanted, said in pairs
+        if wanted != said
+    ]
+
+
+def out_of_force(found: Verified, instant: datetime) -> list[str]:
+    """It may still be acted on at this very instant.  TLA+: IsInForce."""
+    if instant < parse_time(found.valid_until):
+        return []
+    return [
+        f"decision {found.decision_id} may be used until {found.valid_until}; "
+        f"it is {write_time(instant)}"
+    ]
+
+
+def not_attested(wanted: Sequence[Wanted], until: str | None, since: str | None) -> list[str]:
+    """The attestation that the profile asks for still counts.  TLA+: IsAttested."""
+    if not wanted or (until is not None and since is None):
+        return []
+    return [since or "no attestation of this artifact counts any more: attest it and decide again"]
+
+
+def decided_before(found: Verified, life: Life) -> list[str]:
+    """After a rollback, only what was decided after it counts.  TLA+: IsNew."""
+    if life.rolled_back_at is None:
+        return []
+    if parse_time(found.decided_at) > parse_time(life.rolled_back_at):
+        return []
+    return [
+        f"decision {found.decision_id} of {found.decided_at} is not newer than the rollback at "
+        f"{life.rolled_back_at}: decide again"
+    ]
+
+
+def demanded(watched: Watched, bundle: PolicyBundle, now: datetime) -> list[Wanted]:
+    """Return the attestations that the subject's gate blocks without."""
+    question = Question(watched.gate, watched.profile, Stage.CANDIDATE, now)
+    wanted = wanted_attestations(question, bundle)
+    return [each for each in wanted if each.severity == Severity.BLOCK]
+
+
+def attested_until(
+    found: Verified, watched: Watched, wanted: Sequence[Wanted], instant: datetime, trust: Json
+) -> str | None:
+    """Return until when the decision's attestations count; None when none does or is asked for."""
+    if not wanted:
+        return None
+    stated: Sequence[Mapping[str, Json]] = found.predicate["attestations"]
+    aged = [at_instant(each, instant, trust) for each in stated]
+    return lasts_until(wanted, aged, watched.sha256, found.relaxations)
+
+
+def _last_word(ledger: Ledger, watched: Watched, found: Verified) -> tuple[int | None, str | None]:
+    """Where the newest attestation is, and what it says against the decision's, if anything."""
+    decided = parse_time(found.decided_at)
+    last: int | None = None
+    against: str | None = None
+    for gate in ATTESTATION_TYPES:
+        one = newest_attestation(ledger, gate, watched.sha256)
+        if one is None:
+            continue
+        last = max(last or 0, one.proof.index)
+        said = one.predicate
+        if said["verdict"] != Verdict.PROMOTE and parse_time(said["issued_at"]) >= decided:
+            against = f"attestation {said['attestation_id']} since then says {said['verdict']}"
+    return last, against

@@ -1,0 +1,311 @@
+"""The controller: one look at a watched subject, and what follows, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from engine import canonical
+from engine.attestation import at_instant
+from engine.attesting import newest
+from engine.decide import Judgement, judge, subject_key, uuid7
+from engine.errors import NotRecordedError, PolicyError, VerificationError
+from engine.evidence import Question, assemble
+from engine.ledger import Draft, Ledger
+from engine.ledger.contract import State
+from engine.lifecycle import holds, lapse, machine, outbox, undecided
+from engine.lifecycle.admission import Admission, admission, demanded
+from engine.lifecycle.contract import (
+    ACTIONS,
+    GATE,
+    Cycle,
+    Effect,
+    Phase,
+    Promotion,
+    Reading,
+    Swept,
+    Watched,
+)
+from engine.lifecycle.entries import entry, failed, intent
+from engine.lifecycle.machine import Due, Life
+from engine.model import ATTESTATION_TYPES, Json, Stage, Subject
+from engine.policy import Evaluator
+from engine.policy.bundle import PolicyBundle
+from engine.recording import draft_of, policy_blob
+from engine.signers import Signer
+from engine.times import write_time
+
+KIND = "lifecycle"
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What one look came to, before anything is done about it."""
+
+    life: Life
+    reading: Reading
+    decision: str
+    verdict: str | None
+    due: Due
+    draft: Draft
+    failure: str | None
+
+
+class Controller:
+    """Implements :class:`engine.lifecycle.contract.Lifecycles`.
+
+    Args:
+        ledger: Entries, state and outbox are kept there, and nowhere else.
+        signer: The key that signs.
+        bundle: The policies.
+        evaluator: Asks them.
+        random: Gives that many random bytes.
+        keys: Raw public keys that may have signed what a promotion rests on; None is the
+            signer's own.
+
+    Raises:
+        UsageError: The policies have no gate ``lifecycle``.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        signer: Signer,
+        bundle: PolicyBundle,
+        evaluator: Evaluator,
+        *,
+        random: Callable[[int], bytes],
+        keys: Sequence[bytes] | None = None,
+    ) -> None:
+        bundle.gate(GATE)
+        self._ledger = ledger
+        self._signer = signer
+        self._bundle = bundle
+        self._evaluator = evaluator
+        self._random = random
+        self._keys = tuple(keys) if keys is not None else (signer.public_key,)
+
+    def phase(self, watched: Watched) -> Phase:
+        """Return where a subject is now."""
+        return self.life(watched).phase
+
+    def life(self, watched: Watched) -> Life:
+        """Return everything that is remembered of a subject."""
+        return machine.decode(self._ledger.state().get(KIND, key_of(watched)))
+
+    # -- promoting ----------------------------------------------------------------------
+
+    def promote(self, watched: Watched, now: datetime) -> Promotion:
+        """See :meth:`engine.lifecycle.contract.Lifecycles.promote`."""
+        answer: list[Admission] = []
+
+        def work(state: State) -> Sequence[Draft]:
+            life = machine.at(_life(state, watched), now)
+            found = admission(self._ledger, watched, life, now, self._bundle, self._keys)
+            answer.append(found)
+            if found.refusals or found.decision is None:
+                return []
+            after = machine.promoted(life, found.decision, found.attested_until, found.attestation)
+            state.put(KIND, key_of(watched), machine.encode(after))
+            said = {"cause": watched.gate, "decision": found.decision}
+            outbox.put(state, [intent("promote", watched, now, **said)])
+            until: Json = found.attested_until
+            return [
+                entry("promote", watched, now, signer=self._signer, attested_until=until, **said)
+            ]
+
+        appended = self._ledger.transact(work)
+        found = answer[-1]
+        if not appended:
+            return Promotion(False, found.decision, found.refusals)
+        return Promotion(True, found.decision, (), appended[0].index)
+
+    # -- watching -----------------------------------------------------------------------
+
+    def step(self, watched: Watched, metrics: Mapping[str, Json], now: datetime, ms: int) -> Cycle:
+        """See :meth:`engine.lifecycle.contract.Lifecycles.step`."""
+        cycles: list[Cycle] = []
+
+        def work(state: State) -> Sequence[Draft]:
+            before = _life(state, watched)
+            if before.phase is Phase.CANDIDATE:
+                cycles.append(Cycle(before.phase, before.phase, None, None, None, (), ()))
+                return []
+            life = self._vouched(lapse.noticed(machine.at(before, now)), watched, now)
+            looked = self._look(life, watched, metrics, now, ms)
+            after, drafts, effects = self._follow_up(looked, watched, now)
+            state.put(KIND, key_of(watched), machine.encode(after))
+            outbox.put(state, effects)
+            actions = tuple(action for action, _ in drafts)
+            cycles.append(
+                Cycle(
+                    before.phase,
+                    after.phase,
+                    looked.reading,
+                    looked.decision,
+                    looked.verdict,
+                    actions,
+                    (),
+                    looked.failure,
+                )
+            )
+            return [looked.draft, *(draft for _, draft in drafts)]
+
+        appended = self._ledger.transact(work)
+        return replace(cycles[-1], entries=tuple(each.index for each in appended))
+
+    def _look(
+        self, life: Life, watched: Watched, metrics: Mapping[str, Json], now: datetime, ms: int
+    ) -> _Looked:
+        """Ask the gate: first what the measurements say, then, with the clocks, what is due."""
+        decision = uuid7(ms, self._random)
+        try:
+            checks = self._asked(watched, metrics, {}, now)
+            reading = machine.reading_of(checks)
+            life = machine.measured(life, reading, lagging=machine.is_lagging(checks))
+            judged = self._judged(watched, metrics, machine.times(life, reading), now, decision)
+        except PolicyError as error:
+            return self._undecided(error, life, watched, now, decision)
+        due = {(task["id"], task["check"]) for task in judged.predicate["obligations"]}
+        draft = draft_of(judged.record, self._signer, policy_blob(self._bundle))
+        return _Looked(life, reading, decision, str(judged.verdict), due, draft, None)
+
+    def _undecided(
+        self, error: PolicyError, life: Life, watched: Watched, now: datetime, decision: str
+    ) -> _Looked:
+        """The gate could not decide: nothing was measured, and the clocks go on."""
+        life = machine.measured(life, Reading.NONE, lagging=True)
+        rows = self._bundle.profile(watched.profile)["checks"]
+        due = undecided.due(machine.times(life, Reading.NONE), rows)
+        draft = failed(error, watched, now, decision, self._signer)
+        return _Looked(life, Reading.NONE, decision, None, due, draft, error.message)
+
+    def _asked(
+        self,
+        watched: Watched,
+        metrics: Mapping[str, Json],
+        times: Mapping[str, int | bool],
+        now: datetime,
+    ) -> list[dict[str, Json]]:
+        """The gate's checks on ``metrics``, with the metric of each; nothing is recorded."""
+        asked = self._input(watched, metrics, times, now)
+        answer = self._evaluator.answer(GATE, asked[0].encoded)
+        return [
+            {**check, "metric": self._bundle.check(check["id"]).metric}
+            for check in answer["checks"]
+        ]
+
+    def _judged(
+        self,
+        watched: Watched,
+        metrics: Mapping[str, Json],
+        times: Mapping[str, int | bool],
+        now: datetime,
+        decision: str,
+    ) -> Judgement:
+        asked, question = self._input(watched, metrics, times, now)
+        return judge(
+            asked,
+            question,
+            self._bundle,
+            self._evaluator,
+            decision_id=decision,
+            salt=self._random(32),
+        )
+
+    def _input(
+        self,
+        watched: Watched,
+        metrics: Mapping[str, Json],
+        times: Mapping[str, int | bool],
+        now: datetime,
+    ) -> Json:
+        question = Question(GATE, watched.profile, Stage.PRODUCTION, now)
+        given = {
+            name: metric for name, metric in metrics.items() if not name.startswith("lifecycle.")
+        }
+        clocks = {name: _counted(value, now) for name, value in times.items()}
+        subject = Subject(watched.name, watched.version, watched.sha256)
+        asked = assemble(watched.name, subject, {**given, **clocks}, question, self._bundle)
+        return asked, question
+
+    def _follow_up(
+        self, looked: _Looked, watched: Watched, now: datetime
+    ) -> tuple[Life, list[tuple[str, Draft]], list[Effect]]:
+        """Do what is due, in order: each an entry, and an effect where it reaches out."""
+        life, causes = looked.life, _causes(looked.due)
+        actions = machine.plan(life, looked.due)
+        drafts, effects = [], []
+        if lapse.pages_lapse(life, looked.due):
+            life = lapse.lapse_paged(life)
+            if "page" not in actions:
+                actions = ["lapse", *actions]
+        for action in actions:
+            cause = causes.get(action) or causes.get("rollback") or ""
+            said = {"cause": cause, "decision": looked.decision}
+            if action == "lapse":
+                action, said["cause"] = "page", lapse.UNATTESTED_CHECK  # noqa: PLW2901
+            else:
+                life = machine.acted(life, action, now)
+            drafts.append((action, entry(action, watched, now, signer=self._signer, **said)))
+            if action in ACTIONS:
+                effects.append(intent(action, watched, now, **said))
+        return life, drafts, effects
+
+    # -- attestations and HOLDs ---------------------------------------------------------
+
+    def _vouched(self, life: Life, watched: Watched, now: datetime) -> Life:
+        """Take in a newer attestation of what is in production on one. LIVE-ETHICS-1."""
+        if not life.in_production or life.attested_until is None:
+            return life
+        about = subject_key({"digest": {"sha256": watched.sha256}})
+        for gate in ATTESTATION_TYPES:
+            index = self._ledger.newest(about, gate)
+            if index is not None and index > (life.attestation or 0):
+                life = self._heard(life, watched, gate, index, now)
+        return lapse.noticed(life)
+
+    def _heard(self, life: Life, watched: Watched, gate: str, index: int, now: datetime) -> Life:
+        """Hear a newer attestation; one that is not genuine vouches for nothing."""
+        try:
+            one = newest(self._ledger, gate, watched.sha256)
+        except NotRecordedError:  # no checkpoint covers it yet: it is heard in a later cycle
+            return life
+        except VerificationError:
+            one = None
+        if one is None:
+            return lapse.heard(life, index, None, write_time(now))
+        facts = one.facts(own=one.public_key == self._signer.public_key)
+        instant = max(now, datetime.fromtimestamp(life.seen, UTC))
+        until = lapse.lasts_until(
+            demanded(watched, self._bundle, now),
+            [at_instant(facts, instant, self._bundle.data.get("trust"))],
+            watched.sha256,
+            self._bundle.profile(watched.profile)["relaxations_allowed"],
+        )
+        return lapse.heard(life, index, until, one.predicate["issued_at"])
+
+    def sweep(self, now: datetime, most: int = 256) -> Swept:
+        """See :meth:`engine.lifecycle.contract.Lifecycles.sweep`."""
+        return holds.sweep(self._ledger, self._signer, self._bundle, now, most)
+
+
+def key_of(watched: Watched) -> str:
+    """Return the key under which the state of a watched subject is kept."""
+    return sha256(canonical.encode(asdict(watched))).hexdigest()
+
+
+def _life(state: State, watched: Watched) -> Life:
+    return machine.decode(state.get(KIND, key_of(watched)))
+
+
+def _causes(due: Due) -> dict[str, str]:
+    """The check that asks for each action; of several, the first by name."""
+    return dict(sorted(due, reverse=True))
+
+
+def _counted(value: int | bool, now: datetime) -> dict[str, Json]:
+    """A clock as a metric in long form, observed now."""
+    return {"value": value, "status": "ok", "observed_at": write_time(now), "age_s": 0}

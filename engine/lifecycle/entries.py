@@ -1,0 +1,103 @@
+"""What the lifecycle writes besides decisions; spec/predicate-v1.md has the members."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+
+from engine.errors import GovernanceError
+from engine.ledger import Draft
+from engine.lifecycle.contract import GATE, Effect, Watched
+from engine.model import (
+    BREACH_TYPE,
+    DECISION_FAILED_TYPE,
+    DEGRADE_TYPE,
+    ESCALATE_TYPE,
+    PAGE_TYPE,
+    PROMOTED_TYPE,
+    RECOVER_TYPE,
+    ROLLBACK_TYPE,
+    Json,
+    Stage,
+)
+from engine.recording import event
+from engine.signers import Signer
+from engine.times import write_time
+
+TYPES = {
+    "promote": PROMOTED_TYPE,
+    "breach": BREACH_TYPE,
+    "page": PAGE_TYPE,
+    "degrade": DEGRADE_TYPE,
+    "rollback": ROLLBACK_TYPE,
+    "recover": RECOVER_TYPE,
+    "escalate": ESCALATE_TYPE,
+}
+"""Predicate types by action."""
+
+
+def entry(
+    action: str,
+    watched: Watched,
+    now: datetime,
+    *,
+    cause: str,
+    decision: str,
+    signer: Signer,
+    **more: Json,
+) -> Draft:
+    """Return the draft of an action's entry.
+
+    Args:
+        action: A key of :data:`TYPES`.
+        watched: What it is about.
+        now: Its instant.
+        cause: Why: the check that asked for it.
+        decision: Id of the decision behind it.
+        signer: The key that signs.
+        more: Further members of the predicate.
+    """
+    predicate = {
+        "at": write_time(now),
+        "subject": asdict(watched),
+        "cause": cause,
+        "decision": decision,
+        **more,
+    }
+    return event(TYPES[action], watched.name, predicate, signer)
+
+
+def failed(
+    error: GovernanceError, watched: Watched, now: datetime, attempt_id: str, signer: Signer
+) -> Draft:
+    """Return the draft of an entry that says that gate ``lifecycle`` could not decide."""
+    predicate = {
+        "attempt_id": attempt_id,
+        "failed_at": write_time(now),
+        "gate": GATE,
+        "profile": watched.profile,
+        "stage": str(Stage.PRODUCTION),
+        "exit_code": error.exit_code,
+        "error": {"type": type(error).__name__, "message": error.message[:2048]},
+        "relaxations": [],
+        "subject": asdict(watched),
+    }
+    return event(DECISION_FAILED_TYPE, watched.name, predicate, signer)
+
+
+def intent(action: str, watched: Watched, now: datetime, *, cause: str, decision: str) -> Effect:
+    """Return the effect of an action, to put into the outbox with its entry.
+
+    A decision asks for an action once, so the two together are what makes a repeat known.
+    """
+    return Effect(
+        id="",
+        action=action,
+        watched=watched,
+        idempotency_key=f"{decision}-{action}",
+        requested_at=write_time(now),
+        due_at=write_time(now),
+        attempts=0,
+        cause=cause,
+        decision=decision,
+    )
