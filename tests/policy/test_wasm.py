@@ -278,7 +278,8 @@ def test_an_answer_without_all_checks_is_refused(opa: Path, bundle: PolicyBundle
 
 _ONE_ROW: dict[str, str | None] = {
     "limits/default/data.yaml": "description: One.\nrelaxations_allowed: []\n"
-    "decision_ttl_s: 1\nhold_ttl_s: 1\nchecks:\n  toy.ece: {limit: 0.01, severity: block, max_age_s: 1}\n",
+    "decision_ttl_s: 1\nhold_ttl_s: 1\n"
+    "checks:\n  toy.ece: {limit: 0.01, severity: block, max_age_s: 1}\n",
     "limits/loose/data.yaml": None,
 }
 
