@@ -69,6 +69,9 @@ bundle: $(OPA) ## Compile the policies into engine/_data and compare with what i
 mutants: $(OPA) ## Mutate the policies; a mutant that no test notices fails.
 	$(BIN)/python tools/mutants.py
 
+spec-mutants: .venv/synced ## Put deliberate bugs into the engine; one that no test notices fails.
+	$(BIN)/python tools/seeded_bugs.py
+
 unit: $(OPA)
 	$(BIN)/pytest -q -m "not system and not soak"
 
