@@ -191,9 +191,11 @@ class MerkleLedger:
             raise LedgerError("a checkpoint cannot be signed without a key")
         checkpoint = self._known()
         note = sign(checkpoint, self._signer.sign, self._signer.public_key)
-        self._store.keep_checkpoint(checkpoint.size, note)
+        # beside the key before anybody can read it: else a crash between the two, and then an
+        # older copy put back, would let another checkpoint of this size be signed
         if self._heads is not None:
             self._head = self._heads.keep(self.id, self._address, note, checkpoint)
+        self._store.keep_checkpoint(checkpoint.size, note)
         return note
 
     def _reload(self, view: Reader) -> None:

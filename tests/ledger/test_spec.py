@@ -1,0 +1,114 @@
+"""The real ledger and ``tla/Ledger.tla`` do the same, step by step, crashes and all."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from engine.conform import cover, graph
+from engine.conform.graph import Edge, Graph, key
+from tests.ledger.crashing import World, processes_may_die
+
+
+@pytest.fixture(autouse=True)
+def _die() -> Iterator[None]:
+    with processes_may_die():
+        yield
+
+
+@cache
+def spec() -> Graph:
+    return graph.load("ledger")
+
+
+def world(folder: Path, numbers: Iterator[int]) -> World:
+    return World(folder / str(next(numbers)))
+
+
+def test_the_ledger_follows_the_spec_along_every_edge(tmp_path: Path) -> None:
+    """INV-LEDGER-1, INV-LEDGER-6, LIVE-LEDGER-1: whatever the spec allows the code does, and ends where it says."""
+    numbers, states = count(), spec().states
+    for path in cover.paths(spec()):
+        one = world(tmp_path, numbers)
+        assert key(one.state()) == key(states[path[0].source])
+        for edge in path:
+            _take(one, edge)
+        one.close()
+
+
+def _take(one: World, edge: Edge) -> None:
+    """Do what ``edge`` says; the process and the kind of failure follow from where it leads."""
+    before, after = spec().states[edge.source], spec().states[edge.target]
+    what = {"Open": "Open", "Ask": "Ask", "Crash": "Crash", "Restore": "Restore"}.get(edge.action)
+    (moved,) = [name for name in before["pc"] if before["pc"][name] != after["pc"][name]] or [""]
+    if edge.action == "Restore":
+        moved = str(len(after["log"]))
+    if edge.action == "Fail":
+        there = before["log"] != after["log"]
+        what = "Fail, and yet it is there" if there else "Fail"
+    name = one.do(what or "go", moved)
+    assert (name, one.state()) == (edge.action, after), (before, edge.action, moved)
+
+
+def test_the_code_does_nothing_that_the_spec_does_not_allow(tmp_path: Path) -> None:
+    """INV-LEDGER-3, INV-LEDGER-4: the reachable graphs are the same, both ways."""
+    found = _explored(tmp_path)
+
+    allowed = {
+        (key(spec().states[a]), action, key(spec().states[b])) for a, action, b in spec().edges
+    }
+    assert found - allowed == set(), "the code does what the spec forbids"
+    assert allowed - found == set(), "the spec allows what the code cannot do"
+
+
+def _explored(folder: Path) -> set[tuple[bytes, str, bytes]]:
+    """Every step of the code, by taking each choice of each state that it gets into."""
+    numbers = count()
+    untried: dict[bytes, list[tuple[str, str]]] = {}
+    ways: dict[bytes, list[tuple[tuple[str, str], bytes]]] = {}
+    found: set[tuple[bytes, str, bytes]] = set()
+    while True:
+        one = world(folder, numbers)
+        here = key(one.state())
+        untried.setdefault(here, one.choices())
+        way = _way(here, untried, ways)
+        if way is None:
+            one.close()
+            return found
+        while way is not None:
+            for choice in way:
+                action = one.do(*choice)
+                after = key(one.state())
+                if choice in untried[here]:
+                    untried[here].remove(choice)
+                    ways.setdefault(here, []).append((choice, after))
+                    if (action, here) != ("Open", after):  # one that is refused is no step
+                        found.add((here, action, after))
+                untried.setdefault(after, one.choices())
+                here = after
+            way = _way(here, untried, ways)
+        one.close()
+
+
+def _way(
+    here: bytes,
+    untried: dict[bytes, list[tuple[str, str]]],
+    ways: dict[bytes, list[tuple[tuple[str, str], bytes]]],
+) -> list[tuple[str, str]] | None:
+    """The choices that lead to the nearest one that was never taken; None if none is near."""
+    came: dict[bytes, list[tuple[str, str]]] = {here: []}
+    queue = deque([here])
+    while queue:
+        state = queue.popleft()
+        if untried[state]:
+            return [*came[state], untried[state][0]]
+        for choice, after in ways.get(state, ()):
+            if after not in came:
+                came[after] = [*came[state], choice]
+                queue.append(after)
+    return None
