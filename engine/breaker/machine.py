@@ -1,0 +1,182 @@
+"""The circuit as a value, and how it changes: no clock, no store, no threads.
+
+A circuit stops calls to a model that keeps failing. Closed lets every call through; after
+``failure_threshold`` failures in a row it is open and lets none through; after ``timeout_ms``
+it is half-open and lets one probe through at a time; after ``success_threshold`` probes that
+succeeded it is closed again, and one that failed opens it anew.
+
+How this refines ``tla/Breaker.tla``: ``phase``, ``failures`` and ``successes`` are the spec's
+own; its age of the open phase is ``now - since_ms`` in ticks, its holder of the probe is
+``probe``, and its age of the lease ``now - leased_ms``. A call whose ticket is of another
+``turn`` than the circuit's is one that the spec calls stale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """What a circuit does with calls: lets them through, refuses them, or probes."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half-open"
+
+
+class Outcome(StrEnum):
+    """What a call says about its provider; ``NEUTRAL`` is nothing, such as a cancelled call."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    NEUTRAL = "neutral"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """When a circuit changes.
+
+    Attributes:
+        failure_threshold: Failures in a row that open it.
+        timeout_ms: How long it stays open before a probe, milliseconds.
+        success_threshold: Probes that must succeed before it is closed.
+        lease_ms: How long a probe may take before another may start: its process may be dead.
+            Longer than the longest call, or two probes run at once.
+    """
+
+    failure_threshold: int = 5
+    timeout_ms: int = 60_000
+    success_threshold: int = 2
+    lease_ms: int = 60_000
+
+    def __post_init__(self) -> None:
+        for name in ("failure_threshold", "timeout_ms", "success_threshold", "lease_ms"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{name} is {value!r}; a whole number from 1 is expected")
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """What is known of one model of one provider.
+
+    Attributes:
+        phase: See :class:`Phase`.
+        failures: In a row; only while closed.
+        successes: Of probes; only while half-open.
+        since_ms: When it came into this phase, milliseconds since 1970.
+        probe: Call that holds the probe; None when nobody does.
+        leased_ms: When that call got it.
+        turn: How often the phase changed. A call counts only in the turn it began in.
+        version: How often anything changed.
+    """
+
+    phase: Phase = Phase.CLOSED
+    failures: int = 0
+    successes: int = 0
+    since_ms: int = 0
+    probe: str | None = None
+    leased_ms: int = 0
+    turn: int = 0
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A call that was let through.
+
+    Attributes:
+        call: Its id; no other call has the same.
+        turn: The circuit's, when it began.
+        probe: Whether it is the half-open circuit's one probe.
+    """
+
+    call: str
+    turn: int
+    probe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A call that was not let through.
+
+    Attributes:
+        phase: Of the circuit.
+        retry_after_ms: A call may be let through after this long, and no sooner unless the
+            probe that is under way comes back.
+    """
+
+    phase: Phase
+    retry_after_ms: int
+
+
+def ask(
+    circuit: Circuit, call: str, now_ms: int, settings: Settings
+) -> tuple[Circuit, Ticket | Refusal]:
+    """Return the circuit after ``call`` asked to be let through, and the answer.
+
+    A clock that was set back starts the wait that is under way anew: it is never cut short,
+    and never longer than the settings say from then on.
+    """
+    if circuit.phase is Phase.CLOSED:
+        return circuit, Ticket(call, circuit.turn, probe=False)
+    if circuit.phase is Phase.OPEN:
+        if now_ms < circuit.since_ms:
+            circuit = _changed(circuit, since_ms=now_ms)
+        if (left := circuit.since_ms + settings.timeout_ms - now_ms) > 0:
+            return circuit, Refusal(Phase.OPEN, left)
+        circuit = _turned(circuit, Phase.HALF_OPEN, now_ms)
+    elif circuit.probe is not None:
+        if now_ms < circuit.leased_ms:
+            circuit = _changed(circuit, leased_ms=now_ms)
+        if (left := circuit.leased_ms + settings.lease_ms - now_ms) > 0:
+            return circuit, Refusal(Phase.HALF_OPEN, left)
+    return (
+        _changed(circuit, probe=call, leased_ms=now_ms),
+        Ticket(call, circuit.turn, probe=True),
+    )
+
+
+def report(
+    circuit: Circuit, ticket: Ticket, outcome: Outcome, now_ms: int, settings: Settings
+) -> Circuit:
+    """Return the circuit after the call of ``ticket`` came back.
+
+    What began in another turn, and a probe whose lease another call has by now, changes nothing.
+    """
+    if ticket.turn != circuit.turn:
+        return circuit
+    if circuit.phase is Phase.CLOSED:
+        return _counted(circuit, outcome, now_ms, settings)
+    if circuit.probe != ticket.call:
+        return circuit
+    return _probed(circuit, outcome, now_ms, settings)
+
+
+def _counted(circuit: Circuit, outcome: Outcome, now_ms: int, settings: Settings) -> Circuit:
+    if outcome is Outcome.FAILURE:
+        failures = circuit.failures + 1
+        if failures >= settings.failure_threshold:
+            return _turned(circuit, Phase.OPEN, now_ms)
+        return _changed(circuit, failures=failures)
+    if outcome is Outcome.SUCCESS and circuit.failures:
+        return _changed(circuit, failures=0)
+    return circuit
+
+
+def _probed(circuit: Circuit, outcome: Outcome, now_ms: int, settings: Settings) -> Circuit:
+    if outcome is Outcome.FAILURE:
+        return _turned(circuit, Phase.OPEN, now_ms)
+    successes = circuit.successes + (outcome is Outcome.SUCCESS)
+    if successes >= settings.success_threshold:
+        return _turned(circuit, Phase.CLOSED, now_ms)
+    return _changed(circuit, successes=successes, probe=None)
+
+
+def _changed(circuit: Circuit, **members: object) -> Circuit:
+    return replace(circuit, version=circuit.version + 1, **members)  # type: ignore[arg-type]
+
+
+def _turned(circuit: Circuit, phase: Phase, now_ms: int) -> Circuit:
+    return Circuit(phase=phase, since_ms=now_ms, turn=circuit.turn + 1, version=circuit.version + 1)
