@@ -12,6 +12,7 @@ GovernanceError                  exit code
 │   └── CommitError         3    a commit failed: it may or may not be recorded
 ├── OutputError             3    a file could not be written; what was recorded stays so
 ├── NotRecordedError        2    no such decision, entry or blob in the ledger
+├── CircuitOpenError        3    calls to a model are stopped: it keeps failing; says for how long
 └── VerificationError       4    not genuine: a signature, proof, chain, head or replay
     └── RollbackError       4    the ledger is missing, smaller or other than its signed head
 
@@ -162,6 +163,27 @@ class NotRecordedError(GovernanceError):
 
     exit_code = 2
     advice = "`engine ledger log` lists what is recorded"
+
+
+class CircuitOpenError(GovernanceError):
+    """Calls to a model are stopped, because it keeps failing; nothing was asked of it.
+
+    Args:
+        provider: Whose model.
+        model: As the provider's API takes it.
+        phase: ``open``, or ``half-open`` while a probe is under way.
+        retry_after_ms: A call may be let through after this long.
+    """
+
+    def __init__(self, provider: str, model: str, phase: str, retry_after_ms: int) -> None:
+        self.provider = provider
+        self.model = model
+        self.phase = phase
+        self.retry_after_s = retry_after_ms / 1000
+        super().__init__(
+            f"{provider}/{model}: the circuit is {phase}, because calls to it failed",
+            f"try again in {self.retry_after_s:.0f} s, or ask another model",
+        )
 
 
 class VerificationError(GovernanceError):

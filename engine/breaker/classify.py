@@ -1,0 +1,54 @@
+"""What an error says about the provider that the call was for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.breaker.machine import Outcome
+
+_DEEPEST = 8
+
+
+def classify(error: BaseException) -> Outcome:
+    """Return what ``error`` says: a failure of the provider, or nothing.
+
+    HTTP status 429 and 5xx count, another status does not: the provider answered. Without a
+    status, timeouts and connections that could not be made or broke count, also as the cause
+    of an error. What is no ``Exception`` (cancellation, Ctrl-C) never counts. No library is
+    imported for this: a status is what ``status_code``, ``response.status_code``, ``code`` or
+    ``status`` say.
+    """
+    if not isinstance(error, Exception):
+        return Outcome.NEUTRAL
+    status = status_of(error)
+    if status is not None:
+        failed = status == 429 or status >= 500
+    else:
+        failed = any(isinstance(one, TimeoutError | ConnectionError) for one in _chain(error))
+    return Outcome.FAILURE if failed else Outcome.NEUTRAL
+
+
+def status_of(error: object) -> int | None:
+    """Return the HTTP status that an error (or an answer) carries; None when it has none."""
+    response = getattr(error, "response", None)
+    for holder, name in (
+        (error, "status_code"),
+        (response, "status_code"),
+        (error, "code"),
+        (error, "status"),
+        (response, "status"),
+    ):
+        value = getattr(holder, name, None)
+        if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
+            return int(value)
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came of; client libraries wrap the socket's own."""
+    one: BaseException | None = error
+    for _ in range(_DEEPEST):
+        if one is None:
+            return
+        yield one
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
