@@ -9,7 +9,7 @@ from engine.money import micros
 from engine.policy.nodes import Node, is_number
 
 _AMOUNTS = ("input", "output", "cached_input", "cache_write")
-_ROW = ("provider", "model", "from", *_AMOUNTS, "source")
+_ROW = ("provider", "model", "from", *_AMOUNTS)
 _REQUIRED = ("provider", "model", "from", "input", "output")
 _NAME = r"[^\s\x00-\x1f\x7f]{1,200}"
 
@@ -41,8 +41,6 @@ def price_list(root: Node) -> Json:
 
 
 def _priced(key: tuple[str, str, str], members: dict[str, Node]) -> Json:
-    if "source" in members:
-        members["source"].text(example="where the price was read, for people")
     amounts = {name: _amount(members[name]) for name in _AMOUNTS if name in members}
     return {
         "provider": key[0],

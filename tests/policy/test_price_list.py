@@ -64,7 +64,7 @@ def test_a_list_may_be_empty(text: str) -> None:
         ('"2.5"', "", "nothing where a text is expected"),
         ("model: large", "model: ''", "a text is expected"),
         ("model: large", "model: la rge", "a text is expected"),
-        ("output: 10", "output: 10, source: ''", "a text is expected"),
+        ("output: 10", "output: 10, until: x", "key 'until' is not known here"),
     ],
 )
 def test_a_row_that_is_wrong_is_named_by_its_place(old: str, new: str, words: str) -> None:

@@ -1,0 +1,1 @@
+"""What ``engine budget`` does besides reserving: prices, invoices, history, forecast."""
