@@ -7,6 +7,7 @@ GovernanceError                  exit code
 ├── KeyFileError            2    a key is missing, unreadable, or readable by others
 ├── PolicyError             3    OPA could not decide, or its answer was not whole
 │   └── PolicyBuildError    2    Rego sources could not be compiled; OPA's own words inside
+├── SourceError             3    a service that evidence comes from gave no whole answer
 ├── LedgerError             3    the ledger refused a read or a write; nothing was recorded
 │   ├── LedgerBusyError     3    another process held the ledger's lock for too long
 │   └── CommitError         3    a commit failed: it may or may not be recorded
@@ -130,6 +131,12 @@ class PolicyBuildError(PolicyError):
 
     exit_code = 2
     advice = "mend the line that is named, then try again"
+
+
+class SourceError(GovernanceError):
+    """A service that evidence comes from gave no whole answer; nothing was measured."""
+
+    advice = "nothing was measured; look at the service, then try again"
 
 
 class LedgerError(GovernanceError):

@@ -14,7 +14,7 @@ from engine.errors import ConfigError, suggest
 from engine.metrics_file import expand
 from engine.model import Json
 from engine.sources import Asked, Evidence, source_of
-from engine.sources.table import Table
+from engine.table import Table
 from engine.times import write_time
 
 MAX_BYTES = 1024 * 1024

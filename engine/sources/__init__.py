@@ -18,13 +18,14 @@ from typing import Protocol, cast
 
 from engine.errors import suggest
 from engine.model import Json
-from engine.sources.table import Table
+from engine.table import Table
 
 SOURCES = {
     "consent": "engine.sources.consent",
     "counts": "engine.sources.counts",
     "pii": "engine.sources.pii",
     "predictions": "engine.sources.predictions",
+    "prometheus": "engine.sources.prometheus",
     "schemas": "engine.sources.schemas",
 }
 """``kind`` of a source table, and the module that reads it."""

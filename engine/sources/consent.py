@@ -13,7 +13,7 @@ from engine.model import Json
 from engine.sources import Asked, Evidence
 from engine.sources.digest import Unchanged, sha256_of
 from engine.sources.records import SUFFIXES, columns, records
-from engine.sources.table import Table
+from engine.table import Table
 from engine.times import parse_time, write_time
 
 EXAMPLE = """\

@@ -19,7 +19,7 @@ from engine.sources.ethics import (
     settings_of,
 )
 from engine.sources.rows import Rows, connected, rows_of
-from engine.sources.table import Table
+from engine.table import Table
 from engine.times import write_time
 
 EXAMPLE = """\

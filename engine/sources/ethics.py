@@ -19,7 +19,7 @@ from engine.metrics.fairness import fairness
 from engine.metrics.outcome import INVALID, Outcome
 from engine.model import Json
 from engine.sources.counting import Classes, Counting
-from engine.sources.table import Table
+from engine.table import Table
 
 MOST_GROUPS = 200
 LONGEST_GROUP = 100

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import DocumentError, Position, UsageError, suggest
 from engine.sources.counting import literal, name
-from engine.sources.table import Table
+from engine.table import Table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -15,7 +15,7 @@ import pytest
 
 from engine.sources import Asked
 from engine.sources.predictions import statement
-from engine.sources.table import Table
+from engine.table import Table
 
 pytestmark = pytest.mark.soak
 

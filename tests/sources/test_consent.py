@@ -12,7 +12,7 @@ import pytest
 from engine.errors import ConfigError, DocumentError
 from engine.model import Json
 from engine.sources import Asked, source_of
-from engine.sources.table import Table
+from engine.table import Table
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HEADER = "subject,purpose,decision,issued,expiry,withdrawal,notice_version"

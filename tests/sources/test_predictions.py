@@ -27,7 +27,7 @@ from engine.model import Json
 from engine.sources import SOURCES, Asked, source_of
 from engine.sources.counting import COLUMNS, Classes, Counting
 from engine.sources.ethics import counts_of
-from engine.sources.table import Table
+from engine.table import Table
 from tests.metrics.tables import counts, equal_mass
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

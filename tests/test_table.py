@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError
-from engine.sources.table import Table
+from engine.table import Table
 
 TEXT = """\
 name = "x"

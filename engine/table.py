@@ -16,6 +16,9 @@ from engine.model import Json
 from engine.times import is_time, parse_time
 
 _MISSING = object()
+_DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LONGEST_S = 400 * 86_400
 
 
 class Table:
@@ -27,16 +30,24 @@ class Table:
         members: What the table says.
         line: Line of its header, counted from 1.
         path: Dotted name inside the table at ``line``; empty for that table itself.
+        header: What stands in its ``[[ ]]``; empty for the top of the file.
     """
 
     def __init__(
-        self, file: str, text: str, members: Mapping[str, Json], line: int = 1, path: str = ""
+        self,
+        file: str,
+        text: str,
+        members: Mapping[str, Json],
+        line: int = 1,
+        path: str = "",
+        header: str = "",
     ) -> None:
         self.file = file
         self.line = line
         self._text = text
         self._members = members
         self._path = path
+        self._header = header
         self._asked: list[str] = []
         self._inner: list[Table] = []
 
@@ -92,6 +103,15 @@ class Table:
             raise self._not(key, value, f"a number from {least:g} to {most:g}")
         return float(value)
 
+    def seconds(self, key: str, default: str | None = None, *, least: int = 1) -> int:
+        """Return a length of time such as ``90s``, ``10m``, ``6h`` or ``3d``, in seconds."""
+        value = self._value(key, default)
+        found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        seconds = int(found[1]) * _SECONDS[found[2]] if found else -1
+        if not least <= seconds <= _LONGEST_S:
+            raise self._not(key, value, f"a length of time from {least}s to 400d, such as 10m")
+        return seconds
+
     def flag(self, key: str, default: bool | None = None) -> bool:
         """Return true or false."""
         value = self._value(key, default)
@@ -122,17 +142,32 @@ class Table:
         return inner
 
     def tables(self, key: str) -> list[Table]:
-        """Return the ``[[key]]`` tables of a file, each at its own line."""
+        """Return the ``[[key]]`` tables of a file, or ``[[header.key]]`` ones of a table with a
+        header, each at its own line."""
         value = self._value(key, [])
+        header = f"{self._header}.{key}" if self._header else key
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-            raise self._not(key, value, f"tables that start with [[{key}]]")
-        header = re.compile(rf"\s*\[\[\s*[\"']?{re.escape(key)}[\"']?\s*\]\]")
-        lines = [n for n, line in enumerate(self._lines(), 1) if header.match(line)]
+            raise self._not(key, value, f"tables that start with [[{header}]]")
+        lines = self._headers(header)[: len(value)]
         lines += [self._line_of(key)] * (len(value) - len(lines))
         return [
-            Table(self.file, self._text, members, line)
-            for members, line in zip(value, lines, strict=False)
+            Table(self.file, self._text, members, line, header=header)
+            for members, line in zip(value, lines, strict=True)
         ]
+
+    def _headers(self, header: str) -> list[int]:
+        """Lines of ``[[header]]`` below this table's own, up to the next table like this one."""
+        wanted, own = (
+            re.compile(rf"\s*\[\[\s*[\"']?{re.escape(name)}[\"']?\s*\]\]")
+            for name in (header, self._header)
+        )
+        found = []
+        for number, line in enumerate(self._lines()[self.line - 1 :], self.line):
+            if self._header and number > self.line and own.match(line):
+                break
+            if wanted.match(line):
+                found.append(number)
+        return found
 
     def keys(self) -> tuple[str, ...]:
         """Return the keys that are there, where a table holds names of the writer's own."""
@@ -190,7 +225,7 @@ class Table:
         """Line of ``key`` below this table's own; that of the table where it is not found."""
         word = rf"[\"']?{re.escape(key)}[\"']?"
         start = re.compile(rf"\s*{word}\s*[=.]|\s*\[[\w.]*\b{word}\s*\]")
-        inside = re.compile(rf"(?<![\w.-]){word}\s*[=.]")
+        inside = re.compile(rf"(?<![\w.-]){word}\s*[=.]|^\s*\[[\w.]*\.{word}\s*\]")
         look = inside.search if self._path else start.match
         for number, line in enumerate(self._lines()[self.line - 1 :], self.line):
             if number > self.line and re.match(r"\s*\[\[", line):
