@@ -51,6 +51,10 @@ class Table:
         self._asked: list[str] = []
         self._inner: list[Table] = []
 
+    def again(self) -> Table:
+        """Return the same table, of which nothing was asked yet: to read it once more."""
+        return Table(self.file, self._text, self._members, self.line, self._path, self._header)
+
     def refused(self, key: str, reason: str, hint: str = "") -> ConfigError:
         """Return the error that says why ``key`` is refused."""
         name = f"{self._path}{key}"

@@ -1,0 +1,148 @@
+"""How a decision reaches out: one kind of effect per file, one table that lists them.
+
+To add one: write ``engine/effects/<kind>.py`` with the members of :class:`Kind`, and its line in
+:data:`EFFECTS`. ``hook_of`` reads a ``[[hook]]`` table, key by key, so that whatever is misspelt
+is refused with line and nearest name; :meth:`Hook.perform` makes **one** attempt. When the next
+one follows is :mod:`engine.effects.backoff`'s word, and that there is a next one after a crash is
+the outbox's: so the same order may come twice, with the same idempotency key.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from engine.errors import suggest
+from engine.model import Json
+from engine.times import write_time
+
+if TYPE_CHECKING:
+    from engine.table import Table
+
+EFFECTS = {
+    "command": "engine.effects.command",
+    "http": "engine.effects.http",
+}
+"""``kind`` of a hook, and the module that performs it."""
+
+LONGEST_DETAIL = 300
+
+
+class Ended(StrEnum):
+    """How an attempt ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    """Another attempt may succeed; the receiver may have done it all the same."""
+    REFUSED = "refused"
+    """Another attempt would be answered alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one attempt.
+
+    Attributes:
+        ended: How.
+        detail: What the receiver said, in one line.
+        retry_after_s: When the receiver wants to be asked again; None: it did not say.
+    """
+
+    ended: Ended
+    detail: str
+    retry_after_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be done.
+
+    Attributes:
+        action: ``page``, ``degrade``, ``rollback``, ``recover``, ``escalate`` or ``promote``.
+        subject: ``name``, and where they are known ``version`` and ``sha256``.
+        idempotency_key: The same at every attempt: who gets it twice does it once.
+        attempt: Counted from 1.
+        requested_at: Instant of the entry that asked for it, RFC 3339.
+        cause: Why, in a word.
+        decision: Id of the decision behind it; empty where there is none.
+        now: The instant of the attempt.
+    """
+
+    action: str
+    subject: Mapping[str, str]
+    idempotency_key: str
+    attempt: int
+    requested_at: str
+    cause: str
+    decision: str
+    now: datetime
+
+    def document(self) -> dict[str, Json]:
+        """Return what receivers are told, the same for all kinds. ``docs/watch.md`` has it."""
+        return {
+            "action": self.action,
+            "subject": dict(self.subject),
+            "cause": self.cause,
+            "requested_at": self.requested_at,
+            "decision": self.decision,
+            "idempotency_key": self.idempotency_key,
+            "attempt": self.attempt,
+            "sent_at": write_time(self.now),
+        }
+
+
+class Hook(Protocol):
+    """A receiver of orders. Safe to use from several threads."""
+
+    def perform(self, order: Order) -> Outcome:
+        """Make one attempt, in bounded time. Raises nothing: what goes wrong is an outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a hook may know of the world when its table is read.
+
+    Attributes:
+        folder: The configuration's folder; paths are relative to it.
+        environ: The environment; a hook passes on what its table names, and little else.
+    """
+
+    folder: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+class Kind(Protocol):
+    """What a module in ``engine.effects`` that performs effects has."""
+
+    EXAMPLE: str
+    """A ``[[hook]]`` table that shows its keys."""
+
+    def hook_of(self, table: Table, around: Around) -> Hook:
+        """Return the hook that ``table`` describes.
+
+        Raises:
+            ConfigError: A key or a value of the table is wrong; says where.
+        """
+
+
+def kind_of(table: Table) -> Kind:
+    """Return the kind of hook that ``table`` is.
+
+    Raises:
+        ConfigError: No ``kind``, or one that nobody performs; names the nearest.
+    """
+    kind = table.text("kind")
+    if kind not in EFFECTS:
+        raise table.refused("kind", f"{kind!r} is not a kind of hook", suggest(kind, EFFECTS))
+    return cast(Kind, importlib.import_module(EFFECTS[kind]))
+
+
+def one_line(text: str) -> str:
+    """Return foreign words as one line that shows all that is in it, at most 300 characters."""
+    line = "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
+    return line if len(line) <= LONGEST_DETAIL else f"{line[: LONGEST_DETAIL - 1]}…"
