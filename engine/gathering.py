@@ -67,18 +67,13 @@ def read_plan(
     Raises:
         ConfigError: Not TOML, or a key of the top level is wrong; says where.
     """
-    text = _decoded(name, data)
-    try:
-        members = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            f"{name}: {error}", "one [[source]] table per source; `engine gather --help` shows one"
-        ) from None
-    top = Table(name, text, members)
-    subject = _subject(top, folder)
+    top = read_table(
+        name, data, "one [[source]] table per source; `engine gather --help` shows one"
+    )
+    subject = subject_of(top.table("subject", required=True), folder)
     tables = top.tables("source")
     if not tables:
-        near = suggest("source", members)
+        near = suggest("source", top.keys())
         hint = near if near.startswith("did") else '[[source]]\nkind = "predictions"'
         raise ConfigError(f"{name}: no [[source]] table", f"add what is to be measured: {hint}")
     top.finish()
@@ -121,6 +116,24 @@ def gather(plan: Plan, catalogue: Mapping[str, Json], schema: Json) -> Gathered:
     return Gathered(document, tuple(evidence))
 
 
+def read_table(name: str, data: bytes, hint: str) -> Table:
+    """Return the whole of a TOML file as a table.
+
+    Args:
+        name: Of the file, for messages.
+        data: Its bytes.
+        hint: What to write, where it is no TOML.
+
+    Raises:
+        ConfigError: Too large, not UTF-8, or not TOML; says where.
+    """
+    text = _decoded(name, data)
+    try:
+        return Table(name, text, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name}: {error}", hint) from None
+
+
 def _decoded(name: str, data: bytes) -> str:
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{name}: larger than {MAX_BYTES:,} bytes", "is it a configuration?")
@@ -131,8 +144,12 @@ def _decoded(name: str, data: bytes) -> str:
         raise ConfigError(f"{name}:{line}: not UTF-8", "write the file in UTF-8") from None
 
 
-def _subject(top: Table, folder: Path) -> dict[str, Json]:
-    table = top.table("subject", required=True)
+def subject_of(table: Table, folder: Path) -> dict[str, Json]:
+    """Return the subject that ``table`` describes, as a metrics file writes it.
+
+    Raises:
+        ConfigError: A key is wrong, or the artifact is not there.
+    """
     subject: dict[str, Any] = {"name": table.text("name", longest=256)}
     if table.has("version"):
         subject["version"] = table.text("version", longest=256)

@@ -20,6 +20,7 @@ class Verb(NamedTuple):
 
 VERBS = {
     "decide": Verb("engine.cli.decide", "ask a gate about evidence, record the verdict"),
+    "watch": Verb("engine.cli.watch", "look after what is in production: measure, decide, act"),
     "gather": Verb("engine.cli.gather", "measure what a configuration names, write a metrics file"),
     "attest": Verb("engine.cli.attest", "sign what a gate answers, for decisions to rest on"),
     "example": Verb("engine.cli.example", "print a fresh example document"),

@@ -1,0 +1,1 @@
+"""What ``engine watch`` is made of."""

@@ -1,0 +1,163 @@
+"""From the outbox to the hooks and back: every effect attempted until its outcome is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.cli.watching.plan import Hooked
+from engine.effects import Ended, Order, Outcome
+from engine.ledger import Ledger
+from engine.lifecycle import Effect, outbox
+from engine.signers import Signer
+from engine.times import parse_time
+
+AT_ONCE = 8
+MOST = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What became of one attempt at an effect.
+
+    Attributes:
+        effect: The effect; its attempts count this one.
+        ended: ``done``, ``failed`` (there will be another attempt) or ``given up``.
+        detail: What the receivers said.
+        next_at: When the next attempt is due; None when there is none.
+    """
+
+    effect: Effect
+    ended: str
+    detail: str
+    next_at: datetime | None = None
+
+
+class Performer:
+    """Performs effects. Remembers which hook has done what, so that one that failed is asked
+    again and the others are not; after a crash all are, with the same idempotency key.
+
+    Args:
+        hooks: By action.
+        now: Tells the time, UTC, whole seconds.
+        chance: Gives a number of at least 0 and below 1, for the wait before another attempt.
+    """
+
+    def __init__(
+        self,
+        hooks: Mapping[str, tuple[Hooked, ...]],
+        now: Callable[[], datetime],
+        chance: Callable[[], float],
+    ) -> None:
+        self._hooks = hooks
+        self._now = now
+        self._chance = chance
+        self._finished: set[tuple[str, str]] = set()
+
+    def perform(self, ledger: Ledger, signer: Signer) -> list[Performed]:
+        """Make one attempt at each effect that is due; their outcomes are recorded when this
+        returns.
+
+        Different effects run side by side, so that a receiver that hangs holds up no other;
+        those that change what serves run one after the other for a subject, as decided.
+
+        Raises:
+            GovernanceError: The ledger refused; what is not recorded is attempted again.
+        """
+        performed: list[Performed] = []
+        for wave in _waves(outbox.pending(ledger, self._now(), MOST)):
+            with ThreadPoolExecutor(min(AT_ONCE, len(wave)), "effect") as pool:
+                begun = {}
+                for effect in wave:
+                    counted = outbox.started(ledger, effect.id)
+                    if counted is not None:
+                        begun[pool.submit(self._attempt, counted)] = counted
+                for future in as_completed(begun):
+                    recorded = self._recorded(ledger, signer, begun[future], future.result())
+                    performed.append(recorded)
+        return performed
+
+    def next_due_s(self, ledger: Ledger, within_s: float) -> float:
+        """Return the seconds until an effect is due, at most ``within_s``."""
+        now = self._now()
+        soon = outbox.pending(ledger, now + timedelta(seconds=int(within_s)), MOST)
+        waits = [(parse_time(effect.due_at) - now).total_seconds() for effect in soon]
+        return max(0.0, min([within_s, *waits]))
+
+    def _attempt(self, effect: Effect) -> list[tuple[Hooked, Outcome]]:
+        return [
+            (hooked, hooked.hook.perform(_order(effect, self._now())))
+            for hooked in self._hooks[effect.action]
+            if (effect.id, hooked.name) not in self._finished
+        ]
+
+    def _recorded(
+        self,
+        ledger: Ledger,
+        signer: Signer,
+        effect: Effect,
+        outcomes: Sequence[tuple[Hooked, Outcome]],
+    ) -> Performed:
+        now = self._now()
+        open_ones = [(hooked, said) for hooked, said in outcomes if said.ended is not Ended.DONE]
+        self._finished |= {
+            (effect.id, hooked.name) for hooked, said in outcomes if said.ended is Ended.DONE
+        }
+        detail = "; ".join(f"{hooked.name}: {said.detail}" for hooked, said in outcomes)
+        if not self._hooks[effect.action]:
+            detail = "no hook: only recorded"
+        retries = [
+            hooked.backoff.next_at(said, effect.attempts, now, self._chance())
+            for hooked, said in open_ones
+        ]
+        again = [at for at in retries if at is not None]
+        if again:
+            outbox.later(ledger, effect.id, min(again))
+            return Performed(effect, "failed", detail, min(again))
+        outbox.done(ledger, signer, effect.id, ok=not open_ones, detail=detail, now=now)
+        self._finished = {each for each in self._finished if each[0] != effect.id}
+        return Performed(effect, "given up" if open_ones else "done", detail)
+
+
+_SERVING = ("promote", "degrade", "rollback", "recover")
+"""Actions that change what serves: two of one subject at once could end in either order."""
+
+
+def _waves(due: Sequence[Effect]) -> list[list[Effect]]:
+    """What may run side by side, and what only after that.
+
+    Of one subject the effects that change what serves go one at a time; and a recovery goes
+    after the page that it ends, so that no alert outlives its cause.
+    """
+    taken: set[tuple[str, str | None]] = set()
+    paged: set[tuple[str, str | None]] = set()
+    first: list[Effect] = []
+    second: list[Effect] = []
+    for effect in due:
+        subject = (effect.watched.name, effect.watched.version)
+        if effect.action == "page":
+            paged.add(subject)
+        if effect.action in _SERVING:
+            if subject in taken:
+                continue
+            taken.add(subject)
+        late = effect.action == "recover" and subject in paged
+        (second if late else first).append(effect)
+    return [wave for wave in (first, second) if wave]
+
+
+def _order(effect: Effect, now: datetime) -> Order:
+    watched = effect.watched
+    named = {"name": watched.name, "version": watched.version or "", "sha256": watched.sha256}
+    return Order(
+        action=effect.action,
+        subject={key: value for key, value in named.items() if value},
+        idempotency_key=effect.idempotency_key,
+        attempt=effect.attempts,
+        requested_at=effect.requested_at,
+        cause=effect.cause,
+        decision=effect.decision,
+        now=now,
+    )
