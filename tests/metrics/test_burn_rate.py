@@ -50,7 +50,7 @@ def test_the_pairs_are_the_workbooks() -> None:
         ({1800: 7, 21_600: 9}, [6], 7 / 6),
         ({7200: 3.3, 86_400: 3.6}, [3], 1.1),
         ({21_600: 1.2, 259_200: 1.5}, [1], 1.2),
-        ({length: 15 for length in WINDOWS_S}, [14.4, 6, 3, 1], 15.0),
+        (dict.fromkeys(WINDOWS_S, 15), [14.4, 6, 3, 1], 15.0),
     ],
 )
 def test_a_pair_is_over_where_both_windows_are(
