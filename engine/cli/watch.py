@@ -117,7 +117,7 @@ def _loop(
         world,
         lambda: _session(config, bundle, shell),
         performer,
-        _Conforming(),
+        None,
         shell,
         Teller(shell, as_json=args.format == "json"),
     )
@@ -136,7 +136,7 @@ def _session(config: Config, bundle: PolicyBundle, shell: Shell) -> Iterator[Ses
     evaluator = workspace.open_evaluator(bundle, config, shell)
     try:
         with workspace.open_ledger_to_write(config, shell) as (ledger, signer):
-            controller = Controller(ledger, signer, bundle, evaluator, shell.random)
+            controller = Controller(ledger, signer, bundle, evaluator, random=shell.random)
             yield Session(ledger, signer, controller)
     finally:
         evaluator.close()

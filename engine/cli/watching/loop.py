@@ -57,7 +57,7 @@ class Loop:
         world: What its sources need.
         sessions: Opens a ledger to write; entered when there is none open, left when one failed.
         performer: Performs effects.
-        conforming: Checks what was recorded.
+        conforming: Checks what was recorded; None checks nothing.
         shell: The clock.
         teller: Tells.
     """
@@ -68,7 +68,7 @@ class Loop:
         world: World,
         sessions: Callable[[], AbstractContextManager[Session]],
         performer: Performer,
-        conforming: Conforming,
+        conforming: Conforming | None,
         shell: Shell,
         teller: Teller,
     ) -> None:
@@ -92,20 +92,31 @@ class Loop:
         code = UNDECIDED
         while not asked_to_stop():
             started_s = self._shell.elapsed_s()
+            next_s = started_s + self._until_next_s()
             code = self.cycle()
-            self._rest(started_s, wait, asked_to_stop)
+            took_s = self._shell.elapsed_s() - started_s
+            if took_s > self._plan.period_s:
+                said = f"this cycle took {took_s:.0f} s; one is due every {self._plan.period_s} s"
+                self._teller.problems("watch", [said])
+            self._rest(next_s, wait, asked_to_stop)
         return code
 
+    def _until_next_s(self) -> float:
+        """Seconds until the middle of the next period, counted from 1970.
+
+        Clocks of the lifecycle count minutes. Cycles in their middle drift across no edge, so
+        that none is left out and then called unmeasured.
+        """
+        period_s = self._plan.period_s
+        left_s = period_s - (self._shell.milliseconds() / 1000 + period_s / 2) % period_s
+        return left_s if left_s > _SHORTEST_WAIT_S else left_s + period_s
+
     def _rest(
-        self, started_s: float, wait: Callable[[float], None], asked_to_stop: Callable[[], bool]
+        self, next_s: float, wait: Callable[[float], None], asked_to_stop: Callable[[], bool]
     ) -> None:
         """Wait for the next cycle; effects that fall due meanwhile are attempted meanwhile."""
-        took_s = self._shell.elapsed_s() - started_s
-        if took_s > self._plan.period_s:
-            said = f"this cycle took {took_s:.0f} s, and one begins every {self._plan.period_s} s"
-            self._teller.problems("watch", [said])
         while not asked_to_stop():
-            left_s = self._plan.period_s - (self._shell.elapsed_s() - started_s)
+            left_s = next_s - self._shell.elapsed_s()
             if left_s <= 0:
                 return
             due_s = self._guarded(partial(self._until_due, left_s), left_s)
@@ -146,10 +157,14 @@ class Loop:
             )
 
     def _step(self, subject: Subject, measured: Measured, now: datetime, at: Session) -> int:
+        refusals: tuple[str, ...] = ()
+        if at.lifecycles.phase(subject.watched) is Phase.CANDIDATE and subject.promote:
+            promotion = at.lifecycles.promote(subject.watched, now)
+            refusals = () if promotion.promoted else promotion.refusals
         cycle = at.lifecycles.step(
             subject.watched, measured.metrics, now, self._shell.milliseconds()
         )
-        self._teller.subject(subject, cycle, measured, now)
+        self._teller.subject(subject, cycle, measured, now, refusals)
         return _code(cycle, measured)
 
     def _sweep(self, now: datetime, at: Session) -> int:
@@ -165,7 +180,7 @@ class Loop:
         return self._performer.next_due_s(at.ledger, left_s)
 
     def _conform(self, at: Session) -> int:
-        findings = self._conforming.check(at.ledger)
+        findings = self._conforming.check(at.ledger) if self._conforming else []
         self._teller.problems("the ledger does not conform", findings)
         return UNDECIDED if findings else FINE
 

@@ -14,6 +14,7 @@ from engine.lifecycle import ACTIONS, Watched
 from engine.sources import source_of
 from engine.table import Table
 
+LONGEST_PERIOD_S = 60
 _SHOWN = "a [watch] table, a [[subject]] with its [[subject.source]], a [[hook]]: docs/watch.md"
 
 
@@ -24,10 +25,13 @@ class Subject:
     Attributes:
         watched: What it is, and what decides about it.
         sources: Their tables; read anew in each cycle.
+        promote: Whether a recorded PROMOTE puts it into production in the next cycle. Else
+            somebody else does, and until then it is a candidate that nobody looks at.
     """
 
     watched: Watched
     sources: tuple[Table, ...]
+    promote: bool = False
 
     @property
     def shown(self) -> str:
@@ -87,6 +91,11 @@ def read_plan(
     top = read_table(name, data, _SHOWN)
     watch = top.table("watch")
     period_s = watch.seconds("period", "60s")
+    if period_s > LONGEST_PERIOD_S:
+        raise watch.refused(
+            "period", "clocks count minutes, and a minute that nobody measured is not calm",
+            "60s or less; from cron: engine watch CONFIG --once, every minute",
+        )  # fmt: skip
     record_only = watch.texts("record_only", ())
     subjects = tuple(_subject(table, folder, gate, profile) for table in top.tables("subject"))
     hooks = _hooks(top, watch, record_only, Around(folder, environ))
@@ -114,10 +123,11 @@ def _subject(table: Table, folder: Path, gate: str, profile: str) -> Subject:
         table.text("gate", gate),
         table.text("profile", profile),
     )
+    promote = table.flag("promote", default=False)
     table.finish()
     if not sources:
         raise table.refused("source", "nothing measures this subject", "add [[subject.source]]")
-    return Subject(watched, sources)
+    return Subject(watched, sources, promote)
 
 
 def _require_different(subjects: tuple[Subject, ...], top: Table) -> None:

@@ -30,7 +30,14 @@ class Teller:
         self._shell = shell
         self._as_json = as_json
 
-    def subject(self, subject: Subject, cycle: Cycle, measured: Measured, now: datetime) -> None:
+    def subject(
+        self,
+        subject: Subject,
+        cycle: Cycle,
+        measured: Measured,
+        now: datetime,
+        refusals: tuple[str, ...],
+    ) -> None:
         """One line per subject and cycle; what failed in it on standard error besides."""
         self.problems(subject.shown, measured.failures)
         for note in measured.notes:
@@ -43,18 +50,10 @@ class Teller:
                 subject=asdict(subject.watched), before=cycle.before, after=cycle.after,
                 reading=cycle.reading, verdict=cycle.verdict, decision=cycle.decision,
                 actions=list(cycle.actions), entries=list(cycle.entries),
-                failure=cycle.failure, problems=list(measured.failures),
+                failure=cycle.failure, problems=list(measured.failures), refusals=list(refusals),
             )  # fmt: skip
             return
-        arrow = f"{cycle.before} → {cycle.after}" if cycle.before != cycle.after else cycle.after
-        said = [cycle.verdict or "undecided", f"reading {cycle.reading or 'nothing'}"]
-        if cycle.actions:
-            said.append(f"recorded {', '.join(cycle.actions)}")
-        if cycle.entries:
-            said.append(f"entry {cycle.entries[0]}")
-        if measured.failures:
-            said.append(f"{len(measured.failures)} sources failed")
-        self._line(now, f"{arrow:<22} {subject.shown:<24} {'  '.join(said)}")
+        self._line(now, _line_of(subject, cycle, measured, refusals))
 
     def effect(self, performed: Performed, now: datetime) -> None:
         """One line per attempt."""
@@ -91,3 +90,19 @@ class Teller:
         said = {"event": what, "at": write_time(now), **members}
         text = json.dumps(said, ensure_ascii=False, allow_nan=False)
         print(text, file=self._shell.stdout, flush=True)
+
+
+def _line_of(subject: Subject, cycle: Cycle, measured: Measured, refusals: tuple[str, ...]) -> str:
+    phases = dict.fromkeys((cycle.before, cycle.after))
+    if cycle.decision is None:
+        why = f"not in production: {refusals[0]}" if refusals else "not in production"
+        said = [why]
+    else:
+        said = [cycle.verdict or "undecided", f"reading {cycle.reading or 'nothing'}"]
+    if cycle.actions:
+        said.append(f"recorded {', '.join(cycle.actions)}")
+    if cycle.entries:
+        said.append(f"entry {cycle.entries[0]}")
+    if measured.failures:
+        said.append(f"sources failed: {len(measured.failures)}")
+    return f"{' → '.join(phases):<22} {subject.shown:<24} {'  '.join(said)}"
