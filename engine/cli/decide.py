@@ -116,6 +116,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     )
     if args.export:
         _require_export(Path(args.export), several=several)
+    if jobs > 1:
+        judge.prepare()
     # Decisions hold no cycles; looking for some in every batch took a tenth of the time.
     gc.freeze()
     gc.set_threshold(100_000)

@@ -74,6 +74,16 @@ class Judge:
     schema: Json = None
     evaluator: Evaluator | None = None
 
+    def prepare(self) -> None:
+        """Load now what forks would load each for itself; afterwards all of them share it."""
+        import orjson  # noqa: F401
+
+        import engine.decide
+        import engine.ledger  # noqa: F401
+
+        if not self.config.values["opa_url"].value:
+            import wasmtime  # noqa: F401
+
     def open(self) -> Judge:
         """Get what judging needs; in a worker process, after the fork."""
         from engine.policy.bundle import shipped_schema
