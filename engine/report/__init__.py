@@ -122,13 +122,13 @@ class Drafting(Writer, Protocol):
         """Return the text around what the ledger knows; None if that does not do this time."""
         ...
 
-    def placed(self, draft: Draft, index: int | None, checkpoint: str | None) -> str:
-        """Return what ``item`` returns for the decision at ``index``; None is a dry run."""
+    def placed(self, draft: Draft, index: int | None, checkpoint: str | None) -> bytes:
+        """Return ``item`` of the decision at ``index``, in UTF-8; None is a dry run."""
         ...
 
 
-Draft: TypeAlias = tuple[str, str]
-"""Text before and behind what only the ledger knows."""
+Draft: TypeAlias = tuple[bytes, bytes]
+"""Text before and behind what only the ledger knows, in UTF-8: it is only handed on."""
 
 
 class Format(Protocol):

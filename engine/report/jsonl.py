@@ -39,38 +39,38 @@ class LinesWriter:
     def item(self, report: Report) -> str:
         """Return one line."""
         decision = report.decision
-        return self.placed(self.draft(report), decision.index, decision.checkpoint)
+        return self.placed(self.draft(report), decision.index, decision.checkpoint).decode()
 
     def draft(self, report: Report) -> Draft:
         """Return the line but for its place in the ledger."""
         before = {"file": report.file, **before_place(report)}
-        return _encoded(before)[:-1] + ",", "," + _encoded(behind_place(report))[1:] + "\n"
+        return _encoded(before)[:-1] + b",", b",%b\n" % _encoded(behind_place(report))[1:]
 
-    def placed(self, draft: Draft, index: int | None, checkpoint: str | None) -> str:
+    def placed(self, draft: Draft, index: int | None, checkpoint: str | None) -> bytes:
         """Return the line."""
         return _place(index, checkpoint).join(draft)
 
     def failed(self, file: str, error: GovernanceError) -> str:
         """Return a line without a verdict; nothing where one was asked about."""
-        return _encoded(failure_document(file, error)) + "\n" if self._several else ""
+        return _encoded(failure_document(file, error)).decode() + "\n" if self._several else ""
 
     def tail(self) -> str:
         """Nothing."""
         return ""
 
 
-def _encoded(document: Json) -> str:
+def _encoded(document: Json) -> bytes:
     import orjson
 
-    return orjson.dumps(document).decode()
+    return orjson.dumps(document)
 
 
-def _place(index: int | None, checkpoint: str | None) -> str:
+def _place(index: int | None, checkpoint: str | None) -> bytes:
     if index is None:
-        return '"recorded":false,"index":null,"checkpoint":null'
-    return f'"recorded":true,"index":{index},"checkpoint":{_quoted(checkpoint)}'
+        return b'"recorded":false,"index":null,"checkpoint":null'
+    return b'"recorded":true,"index":%d,"checkpoint":%b' % (index, _quoted(checkpoint))
 
 
 @lru_cache(maxsize=4)
-def _quoted(text: str | None) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _quoted(text: str | None) -> bytes:
+    return json.dumps(text, ensure_ascii=False).encode()

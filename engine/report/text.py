@@ -18,6 +18,7 @@ _MARKS = {
     Status.INSUFFICIENT: "TOO FEW",
 }
 _QUIET = (Status.PASS, Status.EXEMPT, Status.OFF)
+_ODD_NAMES = "surrogateescape"  # how Python reads file names that are no UTF-8
 
 
 LOCATES = False
@@ -48,16 +49,17 @@ class TextWriter:
             gap, self._first = "" if self._first else "\n", False
             return f"{gap}{report.file}\n{_whole(report, self._manner)}"
         decision = report.decision
-        return self.placed(_line(report), decision.index, decision.checkpoint)
+        line = self.placed(_line(report), decision.index, decision.checkpoint)
+        return line.decode(errors=_ODD_NAMES)
 
     def draft(self, report: Report) -> Draft | None:
         """Return the line but for its entry; None where it is more than a line."""
         lines = self._manner.several and not self._manner.explain
         return _line(report) if lines else None
 
-    def placed(self, draft: Draft, index: int | None, checkpoint: str | None) -> str:  # noqa: ARG002
+    def placed(self, draft: Draft, index: int | None, checkpoint: str | None) -> bytes:  # noqa: ARG002
         """Return the line."""
-        return ("not recorded" if index is None else f"entry {index}").join(draft)
+        return (b"not recorded" if index is None else b"entry %d" % index).join(draft)
 
     def failed(self, file: str, error: GovernanceError) -> str:  # noqa: ARG002
         """Nothing: standard error says it."""
@@ -70,7 +72,8 @@ class TextWriter:
 
 def _line(report: Report) -> Draft:
     decision = report.decision
-    return f"{decision.verdict:<8}  {report.file}  ", f"  {decision.reason}\n"
+    before, behind = f"{decision.verdict:<8}  {report.file}  ", f"  {decision.reason}\n"
+    return before.encode(errors=_ODD_NAMES), behind.encode()
 
 
 def _whole(report: Report, manner: Manner) -> str:

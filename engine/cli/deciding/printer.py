@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from engine.cli.deciding.github_files import GithubFiles
 
 Put = Callable[[str], None]
+PutEncoded = Callable[[bytes], None]
 
 
 class Printer:
@@ -39,7 +41,11 @@ class Printer:
     ) -> None:
         manner = Manner(several, args.explain, shell.width, str(shell.here))
         for_people = (args.format or "text") == "text"
-        self._to_screen = screen.write if for_people else screen.write_as_is
+        self._to_screen: tuple[Put, PutEncoded] = (
+            (screen.write, lambda text: screen.write(text.decode(errors="surrogateescape")))
+            if for_people
+            else (screen.write_as_is, screen.write_encoded)
+        )
         self._stdout = shell.stdout
         names = [args.format or "text"]
         self._formats = [format_named(names[0])]
@@ -55,7 +61,7 @@ class Printer:
             require_writable(Path(path))
             self._paths.append(Path(path))
         self._writers = [form.writer(manner) for form in self._formats]
-        self._sinks: list[tuple[Writer, Put]] = []
+        self._sinks: list[tuple[Writer, Put, PutEncoded]] = []
         self._files = ExitStack()
         self._code: int | None = None
         self._github: GithubFiles | None = None
@@ -80,12 +86,12 @@ class Printer:
 
     def __enter__(self) -> Printer:
         main, *others = self._writers
-        self._sinks.append((main, self._to_screen))
+        self._sinks.append((main, *self._to_screen))
         for writer, path in zip(others, self._paths, strict=True):
             file = WholeFile(path)
             self._files.callback(file.keep)
-            self._sinks.append((writer, lambda text, file=file: file.write(text.encode())))  # type: ignore[misc]
-        for writer, put in self._sinks:
+            self._sinks.append((writer, partial(_put, file), file.write))
+        for writer, put, _ in self._sinks:
             put(writer.head())
         return self
 
@@ -96,7 +102,7 @@ class Printer:
         trace: TracebackType | None,
     ) -> None:
         with self._files:
-            for writer, put in self._sinks:
+            for writer, put, _ in self._sinks:
                 put(writer.tail())
         self._stdout.flush()
         if self._github is not None:
@@ -115,19 +121,23 @@ class Printer:
 
     def add_drafted(self, drafts: Sequence[Draft], index: int | None, note: str | None) -> None:
         """Write one decision that may be told; ``note`` is the checkpoint that covers it."""
-        for (writer, put), draft in zip(self._sinks, drafts, strict=True):
+        for (writer, _, put), draft in zip(self._sinks, drafts, strict=True):
             put(cast(Drafting, writer).placed(draft, index, note))
 
     def add(self, report: Report) -> None:
         """Write one decision that may be told."""
-        for writer, put in self._sinks:
+        for writer, put, _ in self._sinks:
             put(writer.item(report))
         if self._github is not None:
             self._github.add(report)
 
     def failed(self, file: str, error: GovernanceError) -> None:
         """Write that one input could not be decided on, where the format has words for it."""
-        for writer, put in self._sinks:
+        for writer, put, _ in self._sinks:
             put(writer.failed(file, error))
         if self._github is not None:
             self._github.failed(file, error)
+
+
+def _put(file: WholeFile, text: str) -> None:
+    file.write(text.encode())

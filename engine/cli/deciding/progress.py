@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from io import BufferedWriter
+from typing import TYPE_CHECKING, TextIO
 
 from engine.cli.colour import coloured, is_plain, write
 from engine.cli.shell import Shell
@@ -26,6 +28,7 @@ class Screen:
         self._shell = shell
         self._total = total
         self._for_people = shell.stdout.isatty()
+        self._bytes = None if self._for_people else _below(shell.stdout)
         self._shown = several and shell.stderr.isatty()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -74,13 +77,20 @@ class Screen:
 
     def write_as_is(self, text: str) -> None:
         """Write a result for programs to standard output, never in colour."""
-        if not self._for_people:
-            self._shell.stdout.write(text)
-        elif self._bar is not None:
+        if self._bytes is not None:
+            self._bytes.write(text.encode(errors=self._shell.stdout.errors or "strict"))
+        elif self._bar is not None and self._for_people:
             if text:
                 self._bar.console.print(text.removesuffix("\n"))
         else:
             self._shell.stdout.write(text)
+
+    def write_encoded(self, text: bytes) -> None:
+        """:meth:`write_as_is`, of UTF-8 text."""
+        if self._bytes is not None:
+            self._bytes.write(text)
+        else:
+            self.write_as_is(text.decode())
 
     def say(self, text: str) -> None:
         """Narrate."""
@@ -93,3 +103,11 @@ class Screen:
         """Say that ``count`` more inputs are done."""
         if self._bar is not None and self._task is not None:
             self._bar.advance(self._task, count)
+
+
+def _below(stream: TextIO) -> BufferedWriter | None:
+    """What takes the bytes of ``stream`` as they are; None where they would be other bytes."""
+    below = getattr(stream, "buffer", None)
+    if not isinstance(below, BufferedWriter) or os.linesep != "\n":
+        return None
+    return below if (stream.encoding or "").lower().replace("_", "-") == "utf-8" else None
