@@ -26,6 +26,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _METHOD = re.compile(r"[a-z][a-z0-9_.-]{0,63}/[0-9]{1,4}")
 _STATUSES = frozenset(("ok", "undefined", "insufficient_data", "invalid_input"))
 _TOP = frozenset(("$schema", "subject", "observed_at", "gate", "profile", "stage", "metrics"))
+_NUMBERS = frozenset((int, float))
 _CARRIED = "x."
 _UNTYPED: Json = {"type": "any"}
 
@@ -163,17 +164,22 @@ def _is_time(value: Json) -> bool:
 
 
 def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) in _NUMBERS or _is_other_number(value)
+
+
+def _is_other_number(value: Json) -> bool:
+    """Whether ``value`` is of a kind of number that no reader gives, but a computation may."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_value(value: Json) -> bool:
-    if type(value) is float or type(value) is int:
+    if type(value) in _NUMBERS:
         return True
     if isinstance(value, str):
         return len(value) <= 256 and _is_visible(value)
     if isinstance(value, list):
         return len(value) <= 1000 and all(map(_is_number, value))
-    return value is None or isinstance(value, int | float)
+    return value is None or isinstance(value, (int, float))
 
 
 def _is_interval(value: Json) -> bool:

@@ -125,15 +125,18 @@ _decoder = json.JSONDecoder(
 )
 
 
+_CONTAINERS = frozenset((dict, list))
+
+
 def _is_shallow(value: Json, depth: int) -> bool:
-    """Whether ``value`` nests at most ``depth`` levels."""
+    """Whether ``value``, as the decoder makes it, nests at most ``depth`` levels."""
     level = [value]
     for _ in range(depth + 1):
-        level = [item for item in level if isinstance(item, dict | list)]
+        level = [item for item in level if type(item) in _CONTAINERS]
         if not level:
             return True
         level = [
-            inner for item in level for inner in (item.values() if isinstance(item, dict) else item)
+            inner for item in level for inner in (item.values() if type(item) is dict else item)
         ]
     return False
 
