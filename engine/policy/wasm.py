@@ -244,6 +244,7 @@ class _Instance:
         self._i32 = wasmtime.Val.i32
         self._direct: Call | None = None
         self._is_same = False
+        self._size = self._start = 0
         self._ticker = ticker
         self._store = store = wasmtime.Store(engine)
         # The memory that is handed in does not count: a module brings none of its own.
@@ -330,21 +331,26 @@ class _Instance:
         if missing > 0:
             self._memory.grow(self._store, -(-missing // PAGE_BYTES))
 
-    def _base(self) -> int:
-        """Where the memory is in this process; it may move when it grows."""
-        return ctypes.cast(self._memory.data_ptr(self._store), ctypes.c_void_p).value or 0
+    def _base(self, size: int) -> int:
+        """Where the memory, now of ``size`` bytes, is in this process; it moves only to grow."""
+        if size != self._size:
+            pointer = ctypes.cast(self._memory.data_ptr(self._store), ctypes.c_void_p)
+            self._size, self._start = size, pointer.value or 0
+        return self._start
 
     def _write(self, data: bytes, address: int) -> None:
-        if not 0 <= address <= self._memory.data_len(self._store) - len(data):
+        size = self._memory.data_len(self._store)
+        if not 0 <= address <= size - len(data):
             raise _Aborted("no room for the document")
-        ctypes.memmove(self._base() + address, data, len(data))
+        ctypes.memmove(self._base(size) + address, data, len(data))
 
     def _text(self, address: int) -> bytes:
         """The NUL-terminated bytes at ``address``."""
-        room = self._memory.data_len(self._store) - address
+        whole = self._memory.data_len(self._store)
+        room = whole - address
         size = 8192
         while room > 0 and address >= 0:
-            chunk = ctypes.string_at(self._base() + address, min(size, room))
+            chunk = ctypes.string_at(self._base(whole) + address, min(size, room))
             end = chunk.find(0)
             if end >= 0:
                 return chunk[:end]
