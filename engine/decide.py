@@ -140,8 +140,12 @@ def _is_usual(checks: Sequence[Json], static: _Static) -> bool:
 
 
 def subject_key(subject: Json) -> str:
-    """Return the digest under which decisions on the same subject find each other."""
-    return sha256(canonical.encode_read(subject)).hexdigest()
+    """Return the digest under which decisions on the same subject find each other.
+
+    Args:
+        subject: As :func:`engine.evidence.subject_document` writes it: nothing but texts.
+    """
+    return sha256(canonical.encode_read(subject, usual=True)).hexdigest()
 
 
 @lru_cache(maxsize=64)

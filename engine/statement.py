@@ -32,14 +32,24 @@ def statement(
 
 
 def statement_around(
-    subject: Sequence[Mapping[str, Json]], predicate_type: str, predicate: bytes
+    subject: Sequence[Mapping[str, Json]],
+    predicate_type: str,
+    predicate: bytes,
+    *,
+    usual: bool = False,
 ) -> bytes:
     """Return the bytes of a statement whose predicate is in RFC 8785 form already.
 
     Its members are written in their order: ``_type``, predicate, predicateType, subject.
+
+    Args:
+        subject: See :func:`statement`.
+        predicate_type: See :func:`statement`.
+        predicate: The claim's bytes.
+        usual: What the caller knows of ``subject``; see :func:`engine.canonical.encode_read`.
     """
-    kind = canonical.encode_read(predicate_type)
-    about = canonical.encode_read([dict(each) for each in subject])
+    kind = canonical.encode_read(predicate_type, usual=True)  # a text has one form
+    about = canonical.encode_read([dict(each) for each in subject], usual=usual)
     return b'{"_type":"%b","predicate":%b,"predicateType":%b,"subject":%b}' % (
         STATEMENT_TYPE.encode(),
         predicate,
