@@ -31,7 +31,7 @@ def world(folder: Path, numbers: Iterator[int]) -> World:
 
 
 def test_the_ledger_follows_the_spec_along_every_edge(tmp_path: Path) -> None:
-    """INV-LEDGER-1, INV-LEDGER-6, LIVE-LEDGER-1: whatever the spec allows the code does, and ends where it says."""
+    """INV-LEDGER-1, INV-LEDGER-6, LIVE-LEDGER-1: the code does what the spec allows, as it says."""
     numbers, states = count(), spec().states
     for path in cover.paths(spec()):
         one = world(tmp_path, numbers)
