@@ -8,6 +8,7 @@ GovernanceError                  exit code
 ├── PolicyError             3    OPA could not decide, or its answer was not whole
 │   └── PolicyBuildError    2    Rego sources could not be compiled; OPA's own words inside
 ├── SourceError             3    a service that evidence comes from gave no whole answer
+├── SpecError               3    TLC could not be run, or its answer or a graph is not whole
 ├── LedgerError             3    the ledger refused a read or a write; nothing was recorded
 │   ├── LedgerBusyError     3    another process held the ledger's lock for too long
 │   └── CommitError         3    a commit failed: it may or may not be recorded
@@ -137,6 +138,12 @@ class SourceError(GovernanceError):
     """A service that evidence comes from gave no whole answer; nothing was measured."""
 
     advice = "nothing was measured; look at the service, then try again"
+
+
+class SpecError(GovernanceError):
+    """TLC could not be run, or its answer or a kept state graph is not whole."""
+
+    advice = "nothing was checked; `engine spec check` says what it needs"
 
 
 class LedgerError(GovernanceError):

@@ -37,6 +37,9 @@ VERBS = {
     "redact": Verb("engine.cli.redact", "write a log without what scan finds in it"),
     "compat": Verb("engine.cli.compat", "compare JSON Schemas, old against new"),
     "policy": Verb("engine.cli.policy", "list, start, test or build policies"),
+    "spec": Verb(
+        "engine.cli.spec", "check the TLA+ specs, each run of TLC against what it must say"
+    ),
     "selftest": Verb("engine.cli.selftest", "try what must not get through on the policies in use"),
     "init": Verb("engine.cli.init", "set up a folder: configuration, profile, key, ledger"),
     "doctor": Verb("engine.cli.doctor", "look at all that a decision needs, say what to do"),

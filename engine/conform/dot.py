@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from engine.conform.graph import Graph, State, build, key
-from engine.errors import PolicyError
+from engine.errors import SpecError
 from engine.model import Json
 
 _NODE = re.compile(r'(-?\d+) \[label="((?:[^"\\]|\\.)*)"(,style = filled)?\];?')
@@ -27,7 +27,7 @@ def read(text: str, name: str = "") -> Graph:
         name: Name for the graph.
 
     Raises:
-        PolicyError: It is no dump, or holds a value that is not understood.
+        SpecError: It is no dump, or holds a value that is not understood.
     """
     states: dict[str, State] = {}
     initial: list[str] = []
@@ -41,7 +41,7 @@ def read(text: str, name: str = "") -> Graph:
                 initial.append(node[1])
     loose = {node for source, _, target in edges for node in (source, target)} - states.keys()
     if not initial or loose:
-        raise PolicyError(
+        raise SpecError(
             f"TLC's dump {name}: {len(loose)} steps to states that are not there"
             if loose
             else f"TLC's dump {name}: no initial state",
@@ -60,13 +60,13 @@ def value(text: str) -> Json:
     """Return a value as TLC prints it, as JSON.
 
     Raises:
-        PolicyError: It is not understood.
+        SpecError: It is not understood.
     """
     tokens, end = [], 0
     while end < len(text):
         found = _TOKEN.match(text, end)
         if found is None:
-            raise PolicyError(f"TLC's dump: {text!r} is not understood at {text[end:]!r}", _REPORT)
+            raise SpecError(f"TLC's dump: {text!r} is not understood at {text[end:]!r}", _REPORT)
         tokens.append(found[1])
         end = found.end()
     reader = _Reader(text, tokens)
@@ -163,8 +163,8 @@ class _Reader:
     def _expect(self, wanted: str) -> None:
         self._take_either(wanted)
 
-    def _refused(self) -> PolicyError:
-        return PolicyError(f"TLC's dump: {self._text!r} is not understood", _REPORT)
+    def _refused(self) -> SpecError:
+        return SpecError(f"TLC's dump: {self._text!r} is not understood", _REPORT)
 
 
 _OPEN: dict[str, Callable[[_Reader], Json]] = {

@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 import orjson
 
-from engine.errors import ConfigError, PolicyError, suggest
+from engine.errors import ConfigError, SpecError, suggest
 from engine.model import Json
 
 State: TypeAlias = Mapping[str, Json]
@@ -130,7 +130,7 @@ def read(name: str, content: bytes) -> Graph:
     """Return the graph that ``write`` wrote.
 
     Raises:
-        PolicyError: It is no snapshot of a graph.
+        SpecError: It is no snapshot of a graph.
     """
     try:
         found = orjson.loads(content)
@@ -138,7 +138,7 @@ def read(name: str, content: bytes) -> Graph:
         edges = tuple(Edge(a, actions[action], b) for a, action, b in found["edges"])
         return Graph(name, tuple(found["states"]), tuple(found["initial"]), edges)
     except (ValueError, LookupError, TypeError) as error:
-        raise PolicyError(f"graph {name}: no snapshot of a graph: {error}", _AGAIN) from None
+        raise SpecError(f"graph {name}: no snapshot of a graph: {error}", _AGAIN) from None
 
 
 def pack(content: bytes) -> bytes:
@@ -155,7 +155,7 @@ def load(name: str, folder: Path | None = None) -> Graph:
 
     Raises:
         ConfigError: There is none of this name.
-        PolicyError: It is damaged.
+        SpecError: It is damaged.
     """
     folder = folder or shipped()
     try:
@@ -163,7 +163,7 @@ def load(name: str, folder: Path | None = None) -> Graph:
     except FileNotFoundError:
         raise ConfigError(f"{folder}: no graph {name!r}", suggest(name, names(folder))) from None
     except (OSError, EOFError) as error:
-        raise PolicyError(f"{folder / name}{SUFFIX}: {error}", _AGAIN) from None
+        raise SpecError(f"{folder / name}{SUFFIX}: {error}", _AGAIN) from None
 
 
 def names(folder: Path | None = None) -> list[str]:

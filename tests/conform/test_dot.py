@@ -6,7 +6,7 @@ import pytest
 
 from engine.conform import dot
 from engine.conform.graph import Edge
-from engine.errors import PolicyError
+from engine.errors import SpecError
 from engine.model import Json
 
 DUMP = r"""strict digraph DiskGraph {
@@ -67,7 +67,7 @@ def test_a_value_becomes_json(text: str, value: Json) -> None:
     "text", ["", "<<1", "{1,}", "[a |-> ]", "(m1 :> 1 @@)", "1 2", "#", "[x", "(", "1.."]
 )
 def test_what_is_no_value_is_refused(text: str) -> None:
-    with pytest.raises(PolicyError, match="is not understood"):
+    with pytest.raises(SpecError, match="is not understood"):
         dot.value(text)
 
 
@@ -80,5 +80,5 @@ def test_what_is_no_value_is_refused(text: str) -> None:
     ],
 )
 def test_half_a_dump_is_refused(text: str, says: str) -> None:
-    with pytest.raises(PolicyError, match=says):
+    with pytest.raises(SpecError, match=says):
         dot.read(text, "half")

@@ -9,7 +9,7 @@ import pytest
 
 from engine.conform import graph
 from engine.conform.graph import Edge, Graph, build, key
-from engine.errors import ConfigError, PolicyError
+from engine.errors import ConfigError, SpecError
 
 
 def test_states_are_numbered_from_the_initial_ones_by_a_breadth_first_walk(lamp: Graph) -> None:
@@ -59,7 +59,7 @@ def test_an_unknown_name_is_refused_with_the_nearest(lamp: Graph, tmp_path: Path
 def test_a_damaged_snapshot_is_an_error_that_names_it(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "lamp.json.gz").write_bytes(content)
 
-    with pytest.raises(PolicyError, match=r"lamp.*\n.*--write-graphs"):
+    with pytest.raises(SpecError, match=r"lamp.*\n.*--write-graphs"):
         graph.load("lamp", tmp_path)
 
 

@@ -1,0 +1,220 @@
+"""``engine spec``: check the specs with TLC, every run against what it must say; list the runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from engine.cli.shell import Shell
+
+if TYPE_CHECKING:
+    from engine.specs.checking import Findings, Result
+    from engine.specs.manifest import Row
+
+DESCRIPTION = (
+    "Check the TLA+ specs: each run of TLC against its expected outcome, states and depth.\n"
+    "Mutants must be killed by the very property that is named, every action must be taken,\n"
+    "and the state graphs that ledgers are checked against must be the ones that are kept.\n"
+    "Exit 1 names what is not as expected; 3 when there is no Java, no TLC, or it crashed."
+)
+EXAMPLE = "  engine spec check Breaker"
+TRACE_LINES = 60
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare actions."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="run TLC and compare")
+    check.add_argument("names", nargs="*", metavar="NAME", help="runs or specs (all)")
+    check.add_argument("--tla", metavar="DIR", help="folder of the specs (the shipped ones)")
+    check.add_argument("--jobs", type=int, default=0, metavar="N", help="JVMs at a time (2)")
+    check.add_argument("--write-graphs", action="store_true", help="keep the graphs anew")
+    check.add_argument(
+        "--write-counts", action="store_true", help="add states and depth to rows without"
+    )
+    check.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
+    listing = actions.add_parser("list", help="show the runs and what each must say")
+    listing.add_argument("--tla", metavar="DIR", help="folder of the specs (the shipped ones)")
+    listing.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Check or list."""
+    from engine.specs import manifest
+
+    folder = _folder(args, shell)
+    rows = manifest.read(folder)
+    if args.action == "list":
+        print(_listed_json(rows) if args.format == "json" else _listed(rows), file=shell.stdout)
+        return 0
+    return _check(args, shell, folder, rows)
+
+
+def _folder(args: argparse.Namespace, shell: Shell) -> Path:
+    from engine.errors import UsageError
+    from engine.policy.bundle import shipped_folder
+
+    if args.tla is None:
+        return shipped_folder("tla")
+    folder: Path = shell.here / args.tla
+    if not folder.is_dir():
+        raise UsageError(f"{args.tla}: no such folder", "give the folder of manifest.toml")
+    return folder
+
+
+def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[Row]) -> int:
+    from engine.conform import tlc
+    from engine.errors import UsageError
+    from engine.specs import checking, manifest
+
+    if args.jobs < 0:
+        raise UsageError(f"--jobs {args.jobs}: a number from 1 is expected", "leave it out")
+    wanted = manifest.selected(rows, args.names)
+    tools = tlc.find(shell.environ, shell.here)
+    began = shell.elapsed_s()
+    with _progress(shell, len(wanted), plain=args.format == "json") as progress:
+        findings = checking.check(
+            folder,
+            rows,
+            wanted,
+            tools,
+            shell.elapsed_s,
+            jobs=args.jobs,
+            write_graphs=args.write_graphs,
+            on_start=progress.started,
+            on_result=progress.ended,
+        )
+    if args.write_counts:
+        _write_counts(folder, findings)
+    if args.format == "json":
+        print(_findings_json(findings), file=shell.stdout)
+    else:
+        from engine.specs import matrix
+
+        for line in (*matrix.lines(folder, findings), *_told(findings, shell.elapsed_s() - began)):
+            print(line, file=shell.stdout)
+    return 0 if findings.as_expected else 1
+
+
+def _write_counts(folder: Path, findings: Findings) -> None:
+    """Add what was found to the manifest, of runs whose outcome is the expected one."""
+    from engine.files import write_whole
+    from engine.specs import manifest
+
+    counts = {
+        result.row.name: (result.outcome.states, result.outcome.depth)
+        for result in findings.results
+        if not any(fault.startswith(("expected", "TLC")) for fault in result.faults)
+    }
+    path = folder / manifest.FILE
+    write_whole(path, manifest.with_counts(path.read_text(), counts).encode())
+
+
+class _Progress(Protocol):
+    """Told of each run as it begins and ends."""
+
+    def started(self, row: Row) -> None: ...
+
+    def ended(self, result: Result) -> None: ...
+
+
+class _Plain:
+    """One line for each run, as it ends."""
+
+    def __init__(self, shell: Shell, *, quiet: bool) -> None:
+        self._shell = shell
+        self._quiet = quiet
+
+    def started(self, row: Row) -> None:
+        """Say nothing."""
+
+    def ended(self, result: Result) -> None:
+        """Say how it went."""
+        if not self._quiet:
+            print("\n".join(_lines(result)), file=self._shell.stdout, flush=True)
+
+
+@contextmanager
+def _progress(shell: Shell, total: int, *, plain: bool) -> Iterator[_Progress]:
+    from rich.console import Console
+
+    from engine.cli.colour import is_plain
+
+    console = Console(file=shell.stdout, highlight=False, markup=False, soft_wrap=True)
+    if plain or not shell.stdout.isatty() or is_plain(console):
+        yield _Plain(shell, quiet=plain)
+        return
+    from engine.cli.spec_progress import Bar
+
+    with Bar(console, total, _lines) as bar:
+        yield bar
+
+
+def _lines(result: Result) -> list[str]:
+    row, outcome = result.row, result.outcome
+    word = "FAIL" if result.faults else "ok"
+    lines = [
+        f"{word:<5} {row.name:<32} {row.expect:<36} {outcome.states:>7} states  "
+        f"depth {outcome.depth:>3}  {result.seconds:5.1f} s"
+    ]
+    lines += [f"      {fault}" for fault in result.faults]
+    if any(fault.startswith(("expected", "TLC")) for fault in result.faults):
+        told = outcome.told.splitlines()
+        lines += [f"        {line}" for line in told[:TRACE_LINES]]
+        if len(told) > TRACE_LINES:
+            lines.append(f"        … {len(told) - TRACE_LINES} lines more")
+    return lines
+
+
+def _told(findings: Findings, seconds: float) -> Iterator[str]:
+    for unproved in findings.unproved:
+        yield f"UNPROVED  {unproved}"
+    for action in findings.never_taken:
+        yield f"VACUOUS   {action}: no ok run ever takes this action"
+    failed = [result.row.name for result in findings.results if result.faults]
+    if failed:
+        yield f"FAILED    {', '.join(failed)}"
+    good = len(findings.results) - len(failed)
+    yield f"{good} of {len(findings.results)} runs as expected, in {seconds:.0f} s"
+
+
+def _findings_json(findings: Findings) -> str:
+    runs = [
+        {
+            "name": result.row.name,
+            "expected": result.row.expect,
+            "outcome": result.outcome.word,
+            "exit_code": result.outcome.exit_code,
+            "states": result.outcome.states,
+            "depth": result.outcome.depth,
+            "faults": list(result.faults),
+            "seconds": round(result.seconds, 2),
+            "told": result.outcome.told if result.faults else "",
+        }
+        for result in findings.results
+    ]
+    told = {
+        "as_expected": findings.as_expected,
+        "unproved": list(findings.unproved),
+        "never_taken": list(findings.never_taken),
+        "runs": runs,
+    }
+    return json.dumps(told, indent=2)
+
+
+def _listed(rows: Sequence[Row]) -> str:
+    lines = []
+    for row in rows:
+        what = row.mutant or (f"graph {row.graph}" if row.graph else "")
+        lines.append(f"{row.spec:<12} {row.name:<32} {row.expect:<36} {what}".rstrip())
+    return "\n".join(lines)
+
+
+def _listed_json(rows: Sequence[Row]) -> str:
+    from dataclasses import asdict
+
+    return json.dumps([{"spec": row.spec, **asdict(row)} for row in rows], indent=2)

@@ -1,0 +1,16 @@
+----------------------------- MODULE MCBreaker -------------------------------
+\* The breaker's models: broken guards and missing fairness, put in one at a time.
+EXTENDS Breaker
+
+MutAnyStart == TRUE
+MutAnyHalfOpen == TRUE
+MutAnyProbe == TRUE
+MutAnyTakeOver == TRUE
+MutAnyCount(c) == TRUE
+MutOpensLate(n) == IF n > FailureThreshold THEN "open" ELSE "closed"
+MutOpensAtOnce(n) == "open"
+MutClosesLate(n) == IF n > SuccessThreshold THEN "closed" ELSE "half-open"
+MutClosesAtOnce(n) == "closed"
+MutKeepsLease(c) == c
+MutUnfair == TRUE
+==============================================================================
