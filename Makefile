@@ -10,7 +10,7 @@ UV := .tools/uv/bin/uv
 BIN := .venv/bin
 OPA := .tools/opa
 
-.PHONY: help setup demo test lint types layers rego mutants bundle unit test-system soak bench lock clean
+.PHONY: help setup demo test lint types layers rego mutants bundle spec spec-mutants unit test-system soak bench lock clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +44,7 @@ demo: .venv/synced ## Decide the four examples, export one proof, verify it. No 
 
 # --- the core suite -------------------------------------------------------------------------
 
-test: lint types layers rego bundle mutants unit ## The core suite; builds OPA once.
+test: lint types layers rego bundle mutants spec unit ## The core suite; builds OPA once.
 
 lint: .venv/synced
 	$(BIN)/ruff check .
@@ -71,6 +71,12 @@ mutants: $(OPA) ## Mutate the policies; a mutant that no test notices fails.
 
 spec-mutants: .venv/synced ## Put deliberate bugs into the engine; one that no test notices fails.
 	$(BIN)/python tools/seeded_bugs.py
+
+spec: .venv/synced ## Check the TLA+ specs with TLC; every guard's mutant must be killed.
+	@$(BIN)/python tools/fetch_tlc.py > /dev/null
+	@command -v java > /dev/null || [ -n "$${JAVA_HOME:-}" ] \
+	  || $(UV) sync --quiet --frozen --inexact --extra spec
+	$(BIN)/engine spec check
 
 unit: $(OPA)
 	$(BIN)/pytest -q -m "not system and not soak"
