@@ -76,6 +76,7 @@ spec: .venv/synced ## Check the TLA+ specs with TLC; every guard's mutant must b
 	@$(BIN)/python tools/fetch_tlc.py > /dev/null
 	@command -v java > /dev/null || [ -n "$${JAVA_HOME:-}" ] \
 	  || $(UV) sync --quiet --frozen --inexact --extra spec
+	$(BIN)/python tools/spec_docs.py --check
 	$(BIN)/engine spec check
 
 unit: $(OPA)

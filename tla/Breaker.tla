@@ -219,10 +219,13 @@ OneProbeInv ==
 LeaseKeptProp ==
     [][probe # None /\ probe' # None /\ probe' # probe => leaseAge = Lease]_vars
 
+\* INV-BREAKER-1: whoever holds the lease is under way, or its process died.
+HeldInv == \A c \in Calls : probe = c => call[c] \in {"current", "gone"}
+
 \* INV-BREAKER-2: an open circuit lets no call through.
 OpenRefusesInv == phase = "open" => \A c \in Calls : call[c] # "current"
 
-\* INV-BREAKER-2: and none for as long as the timeout says.
+\* INV-BREAKER-2: and it stays open for as long as the timeout says.
 CoolDownProp == [][phase = "open" /\ phase' # "open" => openAge = Timeout]_vars
 
 \* INV-BREAKER-3: a closed circuit opens with the last failure that the threshold allows.
@@ -232,24 +235,21 @@ OpensInv == phase = "closed" => failures < FailureThreshold
 OpensNoEarlierProp ==
     [][phase = "closed" /\ phase' = "open" => failures = FailureThreshold - 1]_vars
 
-\* INV-BREAKER-4: it closes with the last success of a probe that the threshold asks for.
+\* INV-BREAKER-3: it closes with the last success of a probe that the threshold asks for.
 ClosesInv == phase = "half-open" => successes < SuccessThreshold
 
-\* INV-BREAKER-4: and not before.
+\* INV-BREAKER-3: and not before.
 ClosesNoEarlierProp ==
     [][phase # "closed" /\ phase' = "closed" => successes = SuccessThreshold - 1]_vars
 
-\* INV-BREAKER-5: a call that began in an earlier phase, or lost its lease, changes nothing.
+\* INV-BREAKER-4: a call that began in an earlier phase, or lost its lease, changes nothing.
 StaleProp ==
     [][\A c \in Calls : call[c] = "stale" /\ call'[c] # "stale" => UNCHANGED circuit]_vars
-
-\* INV-BREAKER-6: whoever holds the lease is under way, or its process died.
-HeldInv == \A c \in Calls : probe = c => call[c] \in {"current", "gone"}
 
 \* LIVE-BREAKER-1: an open circuit is probed at last.
 ProbedProp == phase = "open" ~> phase = "half-open"
 
-\* LIVE-BREAKER-2: a half-open circuit without a probe under way gets one.
+\* LIVE-BREAKER-1: a half-open circuit without a probe under way gets one.
 ProbedAgainProp ==
     (phase = "half-open" /\ \A c \in Calls : call[c] # "current")
         ~> (\E c \in Calls : call[c] = "current")

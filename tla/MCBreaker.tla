@@ -1,6 +1,6 @@
 ----------------------------- MODULE MCBreaker -------------------------------
 \* The breaker's models: broken guards and missing fairness, put in one at a time.
-EXTENDS Breaker
+EXTENDS Breaker, Limits
 
 MutAnyStart == TRUE
 MutAnyHalfOpen == TRUE

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from engine.conform.graph import SUFFIX
-from engine.specs import config, source
+from engine.policy.bundle import shipped_bundle
+from engine.specs import config, limits, source
 from engine.specs.manifest import Row
 from engine.specs.source import Definition
 
@@ -38,10 +39,28 @@ def complaints(folder: Path, rows: Sequence[Row], specs: set[str]) -> list[str]:
             *_of_definitions(own, defined, set().union(*holding.values())),
         ):
             found.append(f"{spec}: {complaint}")
-    graphs = [row.graph for row in rows if row.graph]
-    found += [f"graph {name}: kept of two runs" for name in set(graphs) if graphs.count(name) > 1]
+    if specs >= {row.spec for row in rows}:
+        found += _of_folder(folder, [row.graph for row in rows if row.graph])
+    return found
+
+
+def _of_folder(folder: Path, graphs: Sequence[str]) -> list[str]:
+    """Return what is wrong with what is derived: snapshots and limits."""
+    found = [f"graph {name}: kept of two runs" for name in set(graphs) if graphs.count(name) > 1]
     kept = {path.name.removesuffix(SUFFIX) for path in (folder / "graph").glob(f"*{SUFFIX}")}
     found += [f"graph {name}: no run makes it" for name in sorted(kept - set(graphs))]
+    if not (folder / limits.ROWS).is_file():
+        return found
+    path = folder / f"{limits.MODULE}.tla"
+    table = shipped_bundle().data["limits"][limits.PROFILE]
+    right = limits.names(limits.text(folder, limits.PROFILE, table))
+    written = limits.names(path.read_text()) if path.is_file() else {}
+    for name in sorted(right.keys() | written.keys()):
+        if (ours := written.get(name)) != (theirs := right.get(name)):
+            found.append(
+                f"{path.name}: {name} is {ours}, but policy and code say {theirs}; "
+                "write it anew: python tools/spec_docs.py"
+            )
     return found
 
 
