@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from engine.errors import LedgerError
 from engine.ledger.contract import Appended, Draft, State
 
+MOST_TOGETHER = 256
+"""Units from which on a commit takes no more in: whoever waits for it has waited long enough."""
+
 
 class Unit:
     """Drafts that are recorded together or not at all, and what became of them.
@@ -45,7 +48,8 @@ class Group:
     """Lets one thread at a time commit whatever all threads have waiting.
 
     Args:
-        commit: Settles every unit it is given. What it raises settles the others: a plain
+        commit: Settles every unit of the list it is given, in order, with those that
+            :meth:`join` adds to it meanwhile. What it raises settles the others: a plain
             exception as itself, an interrupt as a LedgerError (the interrupt itself goes to
             the thread that it hit).
     """
@@ -53,25 +57,37 @@ class Group:
     def __init__(self, commit: Callable[[list[Unit]], None]) -> None:
         self._commit = commit
         self._waiting: list[Unit] = []
-        self._adding = threading.Lock()
-        self._turn = threading.Lock()
+        self._changed = threading.Condition(threading.Lock())
+        self._committing = False
 
     def run(self, units: Sequence[Unit]) -> None:
         """Return when every unit is settled, by this thread or by another."""
-        with self._adding:
+        with self._changed:
             self._waiting.extend(units)
-        with self._turn:
-            if all(unit.settled for unit in units):
-                return
-            with self._adding:
-                taken, self._waiting = self._waiting, []
-            try:
-                self._commit(taken)
-            except Exception as error:  # noqa: BLE001  it belongs to whoever waits for a unit
-                settle(taken, error)
-            except BaseException:
-                settle(taken, LedgerError("the append was interrupted; nothing was recorded"))
-                raise
+            while self._committing:
+                self._changed.wait()
+                if all(unit.settled for unit in units):
+                    return
+            taken, self._waiting = self._waiting, []
+            self._committing = True
+        try:
+            self._commit(taken)
+        except Exception as error:  # noqa: BLE001  it belongs to whoever waits for a unit
+            settle(taken, error)
+        except BaseException:
+            settle(taken, LedgerError("the append was interrupted; nothing was recorded"))
+            raise
+        finally:
+            with self._changed:
+                self._committing = False
+                self._changed.notify_all()
+
+    def join(self, taken: list[Unit]) -> None:
+        """Add what has come to wait to the units of the commit that is going on."""
+        if len(taken) < MOST_TOGETHER:
+            with self._changed:
+                taken += self._waiting
+                self._waiting.clear()
 
 
 def settle(units: Sequence[Unit], error: Exception) -> None:

@@ -139,13 +139,15 @@ class MerkleLedger:
             view = self._store.begin()
             self._reload(view)
             batch = Batch(view, self._edge, self.id, self._shared)
-            for unit in units:
+            for unit in units:  # and those that join while others are worked on
                 try:
                     places = batch.work(unit.work)
                 except Exception as error:  # noqa: BLE001  belongs to this unit alone
                     unit.error = error
                 else:  # its rows are in the batch: what fails from here on fails all
                     found.append((unit, [_locate(batch, view, *place) for place in places]))
+                if unit is units[-1]:
+                    self._group.join(units)
             if not batch.rows.empty:
                 self._store.add(batch.rows)
         except BaseException:
