@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from engine.ledger import Appended, Blob, Draft, Ledger, Place, SharedBlob
 from engine.model import DECISION_FAILED_TYPE, DECISION_TYPE, Decision, Json, Subject, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.signers import Signer
-from engine.statement import statement, statement_around
+from engine.statement import statement_around
 from engine.times import write_time
 
 
@@ -240,7 +240,9 @@ def record_failure(
     ledger.append([event(DECISION_FAILED_TYPE, name, predicate, signer)])
 
 
-def event(kind: str, name: str, predicate: dict[str, Json], signer: Signer) -> Draft:
+def event(
+    kind: str, name: str, predicate: dict[str, Json], signer: Signer, *, usual: bool = False
+) -> Draft:
     """Return the draft of an entry that is no decision, to append.
 
     Args:
@@ -248,17 +250,19 @@ def event(kind: str, name: str, predicate: dict[str, Json], signer: Signer) -> D
         name: What it is about; where that has a digest, the predicate says it.
         predicate: What it says; its place in the ledger is added as ``ledger``.
         signer: The key that signs.
+        usual: See :func:`engine.canonical.encode_read`.
     """
     import hashlib
 
+    encode = partial(canonical.encode_read, usual=True) if usual else canonical.encode
     subject = {
         "name": name,
-        "digest": {"sha256": hashlib.sha256(canonical.encode(predicate)).hexdigest()},
+        "digest": {"sha256": hashlib.sha256(encode(predicate)).hexdigest()},
         "annotations": {"digest_of": "predicate"},
     }
 
     def build(place: Place) -> bytes:
         said = {**predicate, "ledger": {"id": place.ledger_id}}
-        return seal(statement([subject], kind, said), signer.sign, signer.key_id)
+        return seal(statement_around([subject], kind, encode(said)), signer.sign, signer.key_id)
 
     return Draft(None, None, None, build)

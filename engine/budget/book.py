@@ -8,7 +8,6 @@ and else as ``overrun``: money that is gone without a grant, which blocks what c
 
 from __future__ import annotations
 
-import json
 from typing import NamedTuple
 
 from engine.budget.amounts import NOTHING, Amount, Limits, amount_of
@@ -52,7 +51,9 @@ def _listed(amount: Amount) -> str:
 
 def decode(body: bytes) -> Book:
     """Return the book that :meth:`Book.encode` wrote."""
-    said = json.loads(body)
+    import orjson
+
+    said = orjson.loads(body)
     return Book(
         Limits(*said["limits"]),
         amount_of(said["within"]),

@@ -214,7 +214,7 @@ class Tracker:
     ) -> Draft:
         name = f"{lease.about['provider']}/{lease.about['model']}"
         at = {"at": write_time(now), "lease": lease_id, "day": lease.day, "for": dict(lease.about)}
-        return event(kind, name, {**at, **said}, self._signer)
+        return event(kind, name, {**at, **said}, self._signer, usual=True)
 
 
 def _settled(lease: Lease) -> dict[str, Json]:

@@ -131,6 +131,8 @@ class Batch:
         """What the index says of these drafts, in two questions for all of them."""
         ids = [draft.decision_id for draft in drafts if draft.decision_id is not None]
         asked = list({asked for draft in drafts if (asked := _asked(draft)) is not None})
+        if not (ids or asked):
+            return _Said()
         found = self._view.last_decisions([Wanted(*each, NEWEST) for each in asked])
         last = {each: one for each, one in zip(asked, found, strict=True) if one is not None}
         return _Said(self._view.indexes_of(ids), last)
