@@ -28,6 +28,7 @@ class Setting:
         default: Value when nobody says anything.
         meaning: One clause.
         is_path: A relative path is taken from where it was written.
+        is_amount: ``engine.toml`` may have a number there, too; whoever uses it reads it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Setting:
     default: str | int | None
     meaning: str
     is_path: bool = False
+    is_amount: bool = False
 
 
 SETTINGS = (
@@ -46,6 +48,17 @@ SETTINGS = (
     Setting("key_file", "ENGINE_KEY_FILE", None, "private key, PEM, mode 0600", True),
     Setting("opa_url", "ENGINE_OPA_URL", None, "OPA server that gives the verdict of record"),
     Setting("lock_timeout_s", "ENGINE_LOCK_TIMEOUT_S", 30, "seconds to wait for the ledger's lock"),
+    Setting("budget_time_zone", "ENGINE_BUDGET_TIME_ZONE", "UTC", "zone whose days budgets go by"),
+    *(
+        Setting(
+            f"budget_daily_{unit}",
+            f"ENGINE_BUDGET_DAILY_{unit.upper()}",
+            None,
+            f"{what} a day for everything; none is no limit",
+            is_amount=True,
+        )
+        for unit, what in (("usd", "US dollars"), ("tokens", "tokens"), ("requests", "requests"))
+    ),
     Setting("max_bytes", "ENGINE_MAX_BYTES", MAX_BYTES, "largest metrics file that is read"),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -160,6 +173,7 @@ def _read(file: Path) -> dict[str, str | int]:
             f"{file}: {error}",
             'write each setting on a line of its own, such as gate = "promotion"',
         ) from None
+    table = {name: _amount(_BY_NAME.get(name), value) for name, value in table.items()}
     for name, value in table.items():
         place = f"{file}:{_line_of(name, file)}: key {name!r}"
         setting = _BY_NAME.get(name)
@@ -174,6 +188,12 @@ def _read(file: Path) -> dict[str, str | int]:
         if isinstance(value, int) and value < 0:
             raise ConfigError(f"{place} is negative", f"{setting.name}: {setting.meaning}")
     return table
+
+
+def _amount(setting: Setting | None, value: object) -> object:
+    """An amount as text, however the file writes it."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if setting is not None and setting.is_amount and is_number else value
 
 
 def _line_of(name: str, file: Path) -> int:

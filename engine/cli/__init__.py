@@ -26,6 +26,7 @@ VERBS = {
     "example": Verb("engine.cli.example", "print a fresh example document"),
     "explain": Verb("engine.cli.explain", "say what a check or a recorded decision means"),
     "verify": Verb("engine.cli.verify", "check an exported proof offline"),
+    "budget": Verb("engine.cli.budget", "reserve, settle and release what calls to models cost"),
     "export": Verb("engine.cli.export", "write a decision's proof to a file"),
     "convert": Verb("engine.cli.convert", "write decisions in another format, from json"),
     "replay": Verb("engine.cli.replay", "decide recorded decisions again and compare"),

@@ -191,15 +191,20 @@ def _statement(entry: bytes) -> Json:
 
 def _row(index: int, statement: Json) -> dict[str, Json]:
     said = statement["predicate"]
-    at = next((said[k] for k in said if k.endswith("_at") and k != "expires_at"), None)
+    times = (said[k] for k in said if k.endswith("_at") and k != "expires_at")
+    at = said.get("at") or next(times, None)
     return {
         "index": index,
         "at": at,
         "kind": statement["predicateType"].split(":")[2],
         "verdict": said.get("verdict"),
-        "id": said.get("decision_id") or said.get("attestation_id") or said.get("attempt_id"),
+        "id": next((said[k] for k in _IDS if k in said), None),
         "subject": statement["subject"][0]["name"],
     }
+
+
+_IDS = ("decision_id", "attestation_id", "attempt_id", "lease")
+"""What an entry is told by, whichever it has."""
 
 
 def _show(args: argparse.Namespace, config: Config, shell: Shell) -> int:

@@ -1,0 +1,1 @@
+"""What the actions of `engine budget` do: one module each."""
