@@ -1,10 +1,11 @@
 """A circuit breaker around calls, for threads, coroutines and processes.
 
 The happy path, a closed circuit without failures, takes no lock and touches no store: it looks
-at the circuit as this process saw it last, which is read anew when that is older than
-``max_age_ms``. What another process changes is therefore seen that much later; what this
-process changes, at once. Every decision that needs to be exact (who probes, what counts) is
-made in the store.
+at the circuit as this process saw it last, which is read anew, before a call and after it, when
+that is older than ``max_age_ms``. What another process changes is therefore seen that much later:
+calls that begin meanwhile still go through, and a success meanwhile does not end a row of failures
+that another process counts. What this process changes is seen at once. Everything that needs to
+be exact (who probes, when it opens, what is stale) is decided in the store.
 """
 
 from __future__ import annotations
@@ -89,7 +90,11 @@ class Breaker:
         except BaseException as error:
             self.failed(ticket, error)
             raise
-        if ticket is not self._plain or self._classify_answer is not None:
+        if (
+            ticket is not self._plain
+            or self._classify_answer is not None
+            or not self._fresh_from <= self._clock() < self._fresh_until
+        ):
             self.reported(ticket, self._outcome(answer))
         return answer
 
@@ -127,13 +132,16 @@ class Breaker:
         try:
             answer = await function(*args, **kwargs)
         except BaseException as error:
-            if self._tells(ticket, self._classify(error)):
+            outcome = self._classify(error)
+            if ticket.probe or outcome is Outcome.FAILURE:
                 await _aside(self.failed, ticket, error)
             raise
-        if ticket is not self._plain or self._classify_answer is not None:
-            outcome = self._outcome(answer)
-            if self._tells(ticket, outcome):
-                await _aside(self.reported, ticket, outcome)
+        if (
+            ticket is not self._plain
+            or self._classify_answer is not None
+            or not self._fresh_from <= self._clock() < self._fresh_until
+        ):
+            await _aside(self.reported, ticket, self._outcome(answer))
         return answer
 
     def admit(self) -> Ticket:
@@ -168,10 +176,10 @@ class Breaker:
         Never raises for that: the caller's own answer or error is worth more. What is lost is
         one count, or a probe's result, whose lease then ends by itself.
         """
-        if not self._tells(ticket, outcome):
-            return True
         now_ms = self._clock()
         try:
+            if not self._tells(ticket, outcome, now_ms):
+                return True
             after = self._circuits.change(
                 self.provider,
                 self.model,
@@ -190,13 +198,13 @@ class Breaker:
         """Return the circuit as the store has it now."""
         return self._circuits.look(self.provider, self.model)
 
-    def _tells(self, ticket: Ticket, outcome: Outcome) -> bool:
-        """Whether an outcome may change the circuit, as far as this process knows."""
+    def _tells(self, ticket: Ticket, outcome: Outcome, now_ms: int) -> bool:
+        """Whether an outcome may change the circuit, as it was at most ``max_age_ms`` ago."""
         if ticket.turn < self._seen.turn:
             return False
         if ticket.probe or outcome is Outcome.FAILURE:
             return True
-        return outcome is Outcome.SUCCESS and self._seen.failures > 0
+        return outcome is Outcome.SUCCESS and self._look(now_ms).failures > 0
 
     def _ask(self, call: str, now_ms: int) -> Ticket | Refusal:
         answers: list[Ticket | Refusal] = []

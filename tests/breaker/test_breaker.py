@@ -1,4 +1,4 @@
-"""INV-BREAKER-1 to INV-BREAKER-5, of the breaker around calls."""
+"""The breaker around calls: threads, coroutines, a store that fails, entries of the ledger."""
 
 from __future__ import annotations
 
@@ -169,6 +169,21 @@ def test_the_happy_path_asks_the_store_once_in_a_while(clock: Clock, provider: P
     clock.passes(0.1)
     breaker.call(provider.ask)
     assert (circuits.looks, circuits.changes_made) == (2, 0)
+    breaker.call(lambda: clock.passes(30))
+    assert (circuits.looks, circuits.changes_made) == (3, 0)
+
+
+def test_a_success_ends_the_row_that_another_breaker_began_meanwhile(
+    circuits: Circuits, clock: Clock, provider: Provider
+) -> None:
+    one, other = breaker_of(circuits, clock, "one"), breaker_of(circuits, clock, "other")
+
+    def slow() -> None:
+        fail(other, provider, 4)
+        clock.passes(2)
+
+    one.call(slow)
+    assert one.state().failures == 0
 
 
 def test_refusals_write_nothing(clock: Clock, provider: Provider) -> None:
@@ -371,7 +386,7 @@ def _told(ledger: Ledger) -> list[dict[str, object]]:
 
 
 def test_each_change_of_phase_is_an_entry(tmp_path: Path, clock: Clock, provider: Provider) -> None:
-    """INV-BREAKER-5"""
+    """INV-BREAKER-7"""
     settings = {
         "failure_threshold": 5,
         "timeout_ms": 60_000,
