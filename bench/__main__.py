@@ -15,7 +15,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import corpus, gathering, ledger_plans, ledger_scale, plans, report, scan_plans
+from bench import (
+    breaker_calls,
+    corpus,
+    gathering,
+    ledger_plans,
+    ledger_scale,
+    plans,
+    report,
+    scan_plans,
+)
 from bench.contests import Result, hold
 from bench.errors import BenchError
 from bench.fetch_conftest import version as conftest_version
@@ -31,7 +40,7 @@ SMALL = 20
 """Files of the scene where only one of them is decided."""
 CONTESTS = (
     *("start", "cold", "gates", "batch", "many", "memory"),
-    *("ledger-verify", "ledger-signatures", "ledger-scale", "gather", "scan"),
+    *("ledger-verify", "ledger-signatures", "ledger-scale", "gather", "scan", "breaker"),
 )
 SOME = 400
 """Files on which two gates must agree before one of each verdict is measured."""
@@ -51,6 +60,9 @@ def main(argv: Sequence[str]) -> int:
         facts |= {"opa": opa_version(scene.opa), "conftest": conftest_version(scene.conftest)}
         results = _contests(scene, args.only, sizes, rounds)
         results += _ledger_contests(scene, args.only, args.entries, rounds)
+        if args.only in (None, "breaker"):
+            key_folder, home = ledger_plans.decided(scene), scene.home / "breaker"
+            results.append(breaker_calls.hold(key_folder, home, rounds=rounds * 2, say=say))
         if args.only in (None, "gather"):
             home, size = scene.home / "gather", gathering.ROWS
             results.append(gathering.hold(home, os.environ, rows=size, rounds=rounds, say=say))
