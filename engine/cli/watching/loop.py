@@ -147,14 +147,16 @@ class Loop:
 
     def _measured(self, now: datetime) -> list[Measured]:
         """Side by side: a source that hangs holds up no other subject."""
+
+
+        def measured(subject: Subject) -> Measured:
+            return measure(subject.watched.name, subject.sources, now, self._world)
+
         subjects = self._plan.subjects
+        if len(subjects) == 1:
+            return [measured(subjects[0])]
         with ThreadPoolExecutor(min(AT_ONCE, len(subjects)), "measure") as pool:
-            return list(
-                pool.map(
-                    lambda each: measure(each.watched.name, each.sources, now, self._world),
-                    subjects,
-                )
-            )
+            return list(pool.map(measured, subjects))
 
     def _step(self, subject: Subject, measured: Measured, now: datetime, at: Session) -> int:
         refusals: tuple[str, ...] = ()

@@ -43,6 +43,7 @@ class Performer:
         hooks: By action.
         now: Tells the time, UTC, whole seconds.
         chance: Gives a number of at least 0 and below 1, for the wait before another attempt.
+        at_once: How many effects may run side by side.
     """
 
     def __init__(
@@ -50,7 +51,9 @@ class Performer:
         hooks: Mapping[str, tuple[Hooked, ...]],
         now: Callable[[], datetime],
         chance: Callable[[], float],
+        at_once: int = AT_ONCE,
     ) -> None:
+        self._at_once = at_once
         self._hooks = hooks
         self._now = now
         self._chance = chance
@@ -68,7 +71,7 @@ class Performer:
         """
         performed: list[Performed] = []
         for wave in _waves(outbox.pending(ledger, self._now(), MOST)):
-            with ThreadPoolExecutor(min(AT_ONCE, len(wave)), "effect") as pool:
+            with ThreadPoolExecutor(min(self._at_once, len(wave)), "effect") as pool:
                 begun = {}
                 for effect in wave:
                     counted = outbox.started(ledger, effect.id)
