@@ -14,6 +14,23 @@ MutAnyLedger(p)   == TRUE
 MutOpenAnything   == TRUE
 MutStaleEdge(p)   == tree[p]
 
+MutOverwritten(p) == log' = <<tree[p][Len(tree[p])]>>
+
+\* What a reader of a whole ledger sees: one history, of which it remembers the last entry.
+Told(p) == pc[p] = "up" /\ told = log /\ log # <<>>
+
+Forget(p) ==
+    /\ Told(p)
+    /\ Len(log) = MaxEntries
+    /\ log' = <<1>> /\ head' = <<1>> /\ told' = <<1>> /\ made' = 1
+    /\ notes' = {0, 1} /\ shown' = {<<>>, <<1>>}
+    /\ tree' = [tree EXCEPT ![p] = <<1>>]
+    /\ UNCHANGED <<pc, restored>>
+
+LineNext == \E p \in Process : Ask(p) \/ Begin(p) \/ Work(p) \/ Forget(p)
+
+SpecLine == Init /\ [][LineNext]_vars
+
 SpecNoAnswerFair == Safe /\ WorkFair
 SpecNoWorkFair   == Safe /\ AnswerFair
 ===============================================================================

@@ -14,6 +14,8 @@ from typing import NamedTuple
 from engine.conform.graph import Edge, Graph, State, key
 
 SHOWN = 12
+MOST_KNOWN = 65_536
+"""Most steps that a checker knows by the identity of their states."""
 
 
 class Step(NamedTuple):
@@ -92,35 +94,73 @@ class Report:
         return self.rejected is None
 
 
+class Checker:
+    """Checks steps one by one, as they come; keeps what it must know of each open trace.
+
+    A trace that is back where every behaviour begins is forgotten, so that memory grows with
+    what is under way, not with what was ever seen.
+
+    Attributes:
+        steps: How many were taken, a rejected one too.
+        taken: The graph's edges that were seen.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.steps = 0
+        self.taken: set[Edge] = set()
+        self._numbers = graph.numbers
+        self._begins = frozenset(graph.initial)
+        self._only_begin = graph.initial[0] if len(graph.initial) == 1 else None
+        self._edges = frozenset(graph.edges)
+        self._ends: dict[str, int] = {}
+        self._known: dict[tuple[str, int, int], tuple[Edge, State, State]] = {}
+
+    def take(self, step: Step) -> Rejection | None:
+        """Return why the spec does not allow ``step``, which is not taken then; None if it does."""
+        self.steps += 1
+        action, before, after, _, _, trace = step
+        found = self._known.get((action, id(before), id(after)))
+        edge = self._edge(step) if found is None else found[0]
+        end = self._ends.get(trace)
+        if end != edge.source if end is not None else edge.source not in self._begins:
+            return _unchained(self.graph, step, end)
+        if found is None:
+            if edge not in self._edges:
+                return _refused(self.graph, step, edge)
+            self.taken.add(edge)
+            self._remember(step, edge)
+        if edge.target == self._only_begin:
+            self._ends.pop(trace, None)
+        else:
+            self._ends[trace] = edge.target
+        return None
+
+    def _edge(self, step: Step) -> Edge:
+        before, after = (self._numbers.get(key(state), -1) for state in (step.before, step.after))
+        return Edge(before, step.action, after)
+
+    def _remember(self, step: Step, edge: Edge) -> None:
+        """Know the step again by the identity of its states, which are kept for that."""
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[step.action, id(step.before), id(step.after)] = edge, step.before, step.after
+
+
 def check(graph: Graph, steps: Iterable[Step]) -> Report:
     """Check ``steps`` in their order, up to the first that the spec does not allow."""
-    numbers, begins = graph.numbers, {key(graph.states[number]) for number in graph.initial}
-    edges = frozenset(graph.edges)
-    seen: dict[tuple[str, bytes, bytes], Edge] = {}
-    ends: dict[str, bytes] = {}
-    count = 0
+    checker = Checker(graph)
+    rejected = None
     for step in steps:
-        count += 1
-        before, after = key(step.before), key(step.after)
-        end = ends.get(step.trace)
-        if end != before and (end is not None or before not in begins):
-            rejected = _unchained(graph, step, end)
-            return Report(graph.name, count, frozenset(seen.values()), len(edges), rejected)
-        triple = (step.action, before, after)
-        if triple not in seen:
-            edge = Edge(numbers.get(before, -1), step.action, numbers.get(after, -1))
-            if edge not in edges:
-                rejected = _refused(graph, step, edge)
-                return Report(graph.name, count, frozenset(seen.values()), len(edges), rejected)
-            seen[triple] = edge
-        ends[step.trace] = after
-    return Report(graph.name, count, frozenset(seen.values()), len(edges))
+        if (rejected := checker.take(step)) is not None:
+            break
+    return Report(graph.name, checker.steps, frozenset(checker.taken), len(graph.edges), rejected)
 
 
-def _unchained(graph: Graph, step: Step, end: bytes | None) -> Rejection:
+def _unchained(graph: Graph, step: Step, end: int | None) -> Rejection:
     if end is None:
         return Rejection(step, "a behaviour of the spec does not begin in this state")
-    last = graph.states[graph.numbers[end]]
+    last = graph.states[end]
     changed = ", ".join(name for name in last if last[name] != step.before.get(name))
     return Rejection(step, f"does not begin where the step before it ended: {changed} changed")
 

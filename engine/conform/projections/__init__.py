@@ -24,6 +24,7 @@ from engine.model import Json
 
 PROJECTIONS: dict[str, str] = {
     "breaker": "engine.conform.projections.breaker",
+    "ledger": "engine.conform.projections.ledger",
 }
 """Name of a projection, and its module."""
 

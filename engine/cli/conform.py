@@ -1,0 +1,201 @@
+"""``engine conform``: is what a ledger recorded a behaviour of the specs?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli import workspace
+from engine.cli.shell import Shell
+from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from engine.conform.by_tlc import Distinct, Judged, Model
+    from engine.conform.lookup import Rejection, Report, Step
+    from engine.model import Json
+
+DESCRIPTION = (
+    "Check that a ledger's entries are a behaviour of the TLA+ specs. Each entry is projected to\n"
+    "steps, and every step looked up in the state graph that TLC made of the spec: no Java is\n"
+    "needed. --tlc lets TLC itself judge every distinct step; --trace lets it judge the whole\n"
+    "trace that leads to the first rejected step. Exit 4 names the entry, the action, the state\n"
+    "before and what the spec would have allowed. Signatures are not looked at here."
+)
+EXAMPLE = "  engine conform .engine/ledger.db"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags. DESIGN section 6."""
+    parser.add_argument(
+        "where", nargs="?", metavar="LEDGER", help="path or URL; the configured one"
+    )
+    parser.add_argument("--only", action="append", metavar="SPEC", help="one of the specs; repeat")
+    parser.add_argument("--tlc", action="store_true", help="TLC judges every distinct step")
+    parser.add_argument("--trace", action="store_true", help="TLC judges what led to a rejection")
+    parser.add_argument("--tla", metavar="DIR", help="folder of the specs (the shipped ones)")
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
+    workspace.ledger_arguments(parser)
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Check; exit 4 when a step is rejected."""
+    from engine.conform.conformance import Conformance, conform, statements
+
+    if args.where and args.ledger:
+        raise UsageError("the ledger is named twice", "leave --ledger out")
+    args.ledger = args.where or args.ledger
+    folder = _folder(args, shell)
+    observed = _Observed(args.tlc, args.trace)
+    conformance = Conformance(
+        args.only or (), folder / "graph", observed.see if args.tlc or args.trace else None
+    )
+    config = workspace.settings(args, shell)
+    with closing(workspace.ledger_to_read(config, shell)) as ledger:
+        url = ledger.url
+        reports = conform(statements(ledger), conformance)
+    judged = observed.judged(folder, reports, shell)
+    said = _said_json(url, conformance.entries, reports, judged)
+    told = json.dumps(said, indent=2) if args.format == "json" else _told(said, reports, judged)
+    print(told, file=shell.stdout)
+    return 0 if said["conforms"] else 4
+
+
+class _Observed:
+    """What TLC is to judge, taken in while the ledger is read."""
+
+    def __init__(self, tlc: bool, trace: bool) -> None:
+        self._tlc, self._trace = tlc, trace
+        self._distinct: dict[str, Distinct] = {}
+        self._traces: dict[tuple[str, str], list[Step]] = {}
+
+    def see(self, name: str, step: Step) -> None:
+        """Take in one step of a projection."""
+        from engine.conform.by_tlc import Distinct, straight
+
+        if self._tlc:
+            self._distinct.setdefault(name, Distinct()).add(step)
+        if self._trace:
+            steps = self._traces.setdefault((name, step.trace), [])
+            steps.append(step)
+            if len(steps) > _LONG:  # a loop that was left again is no part of a diagnosis
+                steps[:] = straight(steps)
+
+    def judged(
+        self, folder: Path, reports: Mapping[str, Report], shell: Shell
+    ) -> dict[str, Judged]:
+        """Run TLC, once per spec that has steps to judge."""
+        from engine.conform import by_tlc, projections, tlc
+
+        found: dict[str, Judged] = {}
+        if not (self._tlc or self._trace):
+            return found
+        tools = tlc.find(shell.environ, shell.here)
+        for name, report in reports.items():
+            model = _model(folder, report.graph, projections.load(name).sets)
+            if self._tlc and name in self._distinct:
+                found[name] = by_tlc.judge(model, self._distinct[name], tools)
+            elif self._trace and report.rejected is not None:
+                steps = self._traces[name, report.rejected.step.trace]
+                found[name] = by_tlc.judge_trace(model, steps, tools)
+        return found
+
+
+_LONG = 512
+
+
+def _folder(args: argparse.Namespace, shell: Shell) -> Path:
+    from engine.policy.bundle import shipped_folder
+
+    if args.tla is None:
+        return shipped_folder("tla")
+    folder: Path = shell.here / args.tla
+    if not folder.is_dir():
+        raise UsageError(f"{args.tla}: no such folder", "give the folder that holds graph/")
+    return folder
+
+
+def _model(folder: Path, graph: str, sets: frozenset[str]) -> Model:
+    from engine.conform.by_tlc import Model
+    from engine.errors import ConfigError
+    from engine.specs import manifest
+
+    for row in manifest.read(folder):
+        if row.graph == graph:
+            text = (folder / f"{row.cfg}.cfg").read_text()
+            return Model(folder, row.module, text, sets)
+    raise ConfigError(f"{folder}: no run of the manifest makes graph {graph!r}", "add the run")
+
+
+def _said_json(
+    url: str, entries: int, reports: Mapping[str, Report], judged: Mapping[str, Judged]
+) -> dict[str, Json]:
+    specs = []
+    for name, report in reports.items():
+        said: dict[str, Json] = {
+            "spec": name,
+            "graph": report.graph,
+            "conforms": report.conforms and (name not in judged or judged[name].rejected is None),
+            "steps": report.steps,
+            "edges_taken": len(report.taken),
+            "edges": report.edges,
+            "rejected": _rejected_json(report.rejected),
+        }
+        if name in judged:
+            by = judged[name]
+            said["tlc"] = {
+                "steps": by.steps,
+                "rejected_entry": by.rejected.entry if by.rejected else None,
+                "told": by.told,
+            }
+        specs.append(said)
+    conforms = all(each["conforms"] for each in specs)
+    return {"ledger": url, "entries": entries, "conforms": conforms, "specs": specs}
+
+
+def _rejected_json(rejected: Rejection | None) -> Json:
+    if rejected is None:
+        return None
+    step = rejected.step
+    return {
+        "entry": step.entry,
+        "trace": step.trace,
+        "text": step.text,
+        "action": step.action,
+        "reason": rejected.reason,
+        "before": step.before,
+        "after": step.after,
+        "allowed": [{"action": action, "after": after} for action, after in rejected.allowed],
+    }
+
+
+def _told(
+    said: Mapping[str, Json], reports: Mapping[str, Report], judged: Mapping[str, Judged]
+) -> str:
+    lines = []
+    width = max(map(len, reports))
+    for each in said["specs"]:
+        name = each["spec"]
+        word = "conforms" if each["conforms"] else "REJECTED"
+        lines.append(
+            f"{name:<{width}}  {word}  {each['steps']:,} steps, "
+            f"{each['edges_taken']} of {each['edges']} edges of the spec seen"
+        )
+        rejected = reports[name].rejected
+        if rejected is not None:
+            lines += [f"  {line}" for line in rejected.lines()]
+        if name in judged:
+            lines += [f"  {line}" for line in _by_tlc(judged[name])]
+    what = "conform to the specs" if said["conforms"] else "are NOT behaviour of the specs"
+    return "\n".join([*lines, f"{said['ledger']}: {said['entries']:,} entries {what}"])
+
+
+def _by_tlc(judged: Judged) -> list[str]:
+    if judged.rejected is None:
+        return [f"TLC allows all of {judged.steps} distinct steps"]
+    step = judged.rejected
+    lines = [f"TLC: entry {step.entry}: {step.text}: {step.action}"]
+    return lines + [f"  {line}" for line in judged.told.splitlines()]
