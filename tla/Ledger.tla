@@ -73,16 +73,16 @@ At(p, step) == pc' = [pc EXCEPT ![p] = step]
 
 Reads(p, entries) == tree' = [tree EXCEPT ![p] = entries]
 
-After(step) ==
+Then(step) ==
     LET at == CHOOSE i \in DOMAIN Order : Order[i] = step
     IN  IF at = Len(Order) THEN "up" ELSE Order[at + 1]
 
 \* The guards, each with a name of its own: a mutant .cfg replaces one of them.
 \* engine: ledger.locking.FileLock
-LockIsFree == \A p \in Process : pc[p] \notin Steps
+MayLock == \A p \in Process : pc[p] \notin Steps
 
 \* engine: ledger.merkle_ledger.MerkleLedger._reload
-Continues(p) == Begins(tree[p], log) /\ Begins(head, log)
+MayAppend(p) == Begins(tree[p], log) /\ Begins(head, log)
 
 \* engine: ledger.stores._opened
 MayOpen == Begins(head, log)
@@ -103,9 +103,9 @@ Open(p) ==
 \* engine: ledger.merkle_ledger.MerkleLedger.catch_up
 CatchUp(p) ==
     /\ pc[p] = "opening"
-    /\ LockIsFree
-    /\ Continues(p)
-    /\ At(p, IF Uncovered THEN After("commit") ELSE "tell")
+    /\ MayLock
+    /\ MayAppend(p)
+    /\ At(p, IF Uncovered THEN Then("commit") ELSE "tell")
     /\ Reads(p, Base(p))
     /\ UNCHANGED <<log, notes, head, shown, told, made, restored>>
 
@@ -121,8 +121,8 @@ Ask(p) ==
 \* engine: ledger.merkle_ledger.MerkleLedger._plan
 Begin(p) ==
     /\ pc[p] = "waiting"
-    /\ LockIsFree
-    /\ Continues(p)
+    /\ MayLock
+    /\ MayAppend(p)
     /\ At(p, Order[1])
     /\ Reads(p, Append(Base(p), made + 1))
     /\ made' = made + 1
@@ -132,8 +132,8 @@ Begin(p) ==
 \* engine: ledger.history.require_prefix
 Refuse(p) ==
     /\ pc[p] \in {"waiting", "opening"}
-    /\ LockIsFree
-    /\ ~Continues(p)
+    /\ MayLock
+    /\ ~MayAppend(p)
     /\ At(p, IF pc[p] = "waiting" THEN "up" ELSE "down")
     /\ UNCHANGED <<log, notes, head, shown, told, tree, made, restored>>
 
@@ -141,7 +141,7 @@ Refuse(p) ==
 \* engine: ledger.locking.FileLock.hold
 Busy(p) ==
     /\ pc[p] \in {"waiting", "opening"}
-    /\ ~LockIsFree
+    /\ ~MayLock
     /\ At(p, IF pc[p] = "waiting" THEN "up" ELSE "down")
     /\ UNCHANGED <<log, notes, head, shown, told, tree, made, restored>>
 
@@ -152,7 +152,7 @@ Rows(p) == log' = Append(log, tree[p][Len(tree[p])])
 Commit(p) ==
     /\ pc[p] = "commit"
     /\ Rows(p)
-    /\ At(p, After("commit"))
+    /\ At(p, Then("commit"))
     /\ UNCHANGED <<notes, head, shown, told, tree, made, restored>>
 
 \* The checkpoint is signed, and kept beside the key.
@@ -161,7 +161,7 @@ KeepHead(p) ==
     /\ pc[p] = "head"
     /\ head' = tree[p]
     /\ shown' = shown \cup {tree[p]}
-    /\ At(p, After("head"))
+    /\ At(p, Then("head"))
     /\ UNCHANGED <<log, notes, told, tree, made, restored>>
 
 \* The checkpoint is stored in the ledger, where readers see it.
@@ -170,7 +170,7 @@ KeepNote(p) ==
     /\ pc[p] = "note"
     /\ notes' = notes \cup {Len(tree[p])}
     /\ shown' = shown \cup {tree[p]}
-    /\ At(p, After("note"))
+    /\ At(p, Then("note"))
     /\ UNCHANGED <<log, head, told, tree, made, restored>>
 
 \* The lock is given up, and the answer carries the checkpoint.
@@ -178,7 +178,7 @@ KeepNote(p) ==
 Tell(p) ==
     /\ pc[p] = "tell"
     /\ told' = tree[p]
-    /\ At(p, After("tell"))
+    /\ At(p, Then("tell"))
     /\ UNCHANGED <<log, notes, head, shown, tree, made, restored>>
 
 Stop(p) == At(p, "down") /\ Reads(p, <<>>)
@@ -202,7 +202,7 @@ Crash(p) ==
 \* Somebody puts back an older copy of the ledger. Assumed: not in the middle of a transaction.
 Restore ==
     /\ restored < MaxRestores
-    /\ LockIsFree
+    /\ MayLock
     /\ \E size \in 0..(Len(log) - 1) :
           /\ log' = SubSeq(log, 1, size)
           /\ notes' = notes \cap (0..size)
@@ -263,7 +263,7 @@ WaitingIsAnsweredProp ==
 
 
 \* Must FAIL: what a stopped writer left without a checkpoint gets one.
-CaughtUpDebugInv == \A p \in Process : ~(pc[p] = "opening" /\ LockIsFree /\ restored = 0)
+CaughtUpDebugInv == \A p \in Process : ~(pc[p] = "opening" /\ MayLock /\ restored = 0)
 
 \* Must FAIL: a restored copy is refused while a process waits.
 RefusedDebugInv == \A p \in Process : ~(pc[p] = "waiting" /\ ~Begins(head, log))

@@ -13,6 +13,7 @@ MutNoLock         == TRUE
 MutAnyLedger(p)   == TRUE
 MutOpenAnything   == TRUE
 MutStaleEdge(p)   == tree[p]
+MutUnfair         == TRUE
 
 MutOverwritten(p) == log' = <<tree[p][Len(tree[p])]>>
 
@@ -31,6 +32,4 @@ LineNext == \E p \in Process : Ask(p) \/ Begin(p) \/ Work(p) \/ Forget(p)
 
 SpecLine == Init /\ [][LineNext]_vars
 
-SpecNoAnswerFair == Safe /\ WorkFair
-SpecNoWorkFair   == Safe /\ AnswerFair
 ===============================================================================

@@ -33,6 +33,7 @@ VERBS = {
     "ledger": Verb(
         "engine.cli.ledger", "verify, list, show, checkpoint, import entries; tables for SQL"
     ),
+    "conform": Verb("engine.cli.conform", "check a ledger's entries against the specs"),
     "keys": Verb("engine.cli.keys", "make or list signing keys"),
     "scan": Verb("engine.cli.scan", "look for personal data and secrets in logs"),
     "redact": Verb("engine.cli.redact", "write a log without what scan finds in it"),

@@ -91,6 +91,8 @@ class _Observed:
         from engine.conform import by_tlc, projections, tlc
 
         found: dict[str, Judged] = {}
+        if not self._tlc and all(report.conforms for report in reports.values()):
+            return found
         if not (self._tlc or self._trace):
             return found
         tools = tlc.find(shell.environ, shell.here)
@@ -121,12 +123,11 @@ def _folder(args: argparse.Namespace, shell: Shell) -> Path:
 def _model(folder: Path, graph: str, sets: frozenset[str]) -> Model:
     from engine.conform.by_tlc import Model
     from engine.errors import ConfigError
-    from engine.specs import manifest
+    from engine.specs import config, manifest
 
     for row in manifest.read(folder):
         if row.graph == graph:
-            text = (folder / f"{row.cfg}.cfg").read_text()
-            return Model(folder, row.module, text, sets)
+            return Model(folder, row.module, config.derived(folder, row), sets)
     raise ConfigError(f"{folder}: no run of the manifest makes graph {graph!r}", "add the run")
 
 

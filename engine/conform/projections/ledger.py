@@ -26,7 +26,12 @@ _PLACED = {DECISION_TYPE: "decision_id"} | dict.fromkeys(
 
 
 def _state(log: list[int], pc: str, tree: list[int], **other: Any) -> State:
-    done: dict[str, Any] = {"head": log, "told": log, "notes": [0, *log], "made": max([0, *tree])} | other
+    done: dict[str, Any] = {
+        "head": log,
+        "told": log,
+        "notes": [0, *log],
+        "made": max([0, *tree]),
+    } | other
     head: list[int] = done["head"]
     shown = [head[:size] for size in range(len(head), -1, -1)]
     return {
