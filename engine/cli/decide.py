@@ -138,7 +138,9 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         stop = stack.enter_context(Interrupts(patient=several))
         export_to = Path(args.export) if args.export else None
         batches = Batches(
-            shell, bundle, question, recorder, printer, screen, export_to, several=several
+            *(shell, bundle, question, recorder, printer, screen, export_to),
+            total=len(groups),
+            several=several,
         )
         code = batches.run(_until(stop, judged))
         if several:

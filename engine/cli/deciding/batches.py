@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from engine.signers import Signer
 
 BATCH = 256
-BATCH_S = 0.25
+BATCH_S = 0.5
+LAST = 24
+"""Decisions in the last batch of many: while they are recorded, the workers have nothing to do."""
 CODES = {
     Verdict.PROMOTE: 0,
     Verdict.ALLOW: 0,
@@ -47,6 +49,7 @@ class Batches:
         printer: Where decisions are told.
         screen: Where is narrated.
         export_to: File or folder for proofs; None writes none.
+        total: How many decisions there are to be made.
         several: Whether there may be more than one decision.
     """
 
@@ -57,6 +60,7 @@ class Batches:
     printer: Printer
     screen: Screen
     export_to: Path | None
+    total: int
     several: bool
     summary: Summary = field(default_factory=Summary)
     checkpoint: str | None = None
@@ -66,11 +70,14 @@ class Batches:
 
     def run(self, judged: Iterable[tuple[list[str], object]]) -> int:
         """Record and tell what was judged; return the worst exit code."""
-        for names, outcome in judged:
+        before_last = self.total - LAST if self.total > BATCH else 0
+        for number, (names, outcome) in enumerate(judged, 1):
             if isinstance(outcome, GovernanceError):
                 self._failed(names, outcome)
             else:
                 self._take(cast(Judged, outcome))
+            if number == before_last:
+                self._flush()
         self._flush()
         return next((code for code in WORST_FIRST if code in self._codes), 3)
 

@@ -22,9 +22,9 @@ Judge: TypeAlias = Callable[[list[str]], object]
 """Files of one decision in, what became of them out."""
 Judged: TypeAlias = tuple[list[str], object]
 
-CHUNK = 24
-"""Decisions that cross at once: some 30 kB each, so that they fit into the pipe."""
-AHEAD = 4
+CHUNK = 12
+"""Decisions that cross at once, some 30 kB each; the system is slow to give larger buffers."""
+AHEAD = 8
 """Chunks per worker that may wait to be recorded."""
 WORTH_IT = 400
 """From so many files on, a second process saves more than it costs to start."""

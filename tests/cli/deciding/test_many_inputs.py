@@ -10,12 +10,13 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 from bench import corpus
-from engine.cli.deciding.batches import BATCH
+from engine.cli.deciding.batches import BATCH, LAST
 from engine.cli.deciding.summary import Summary, standing_against
 from engine.errors import UsageError
 from engine.model import Json
@@ -129,3 +130,12 @@ def test_only_blocking_checks_that_nobody_waived_stand_against() -> None:
         check("f", "off", "off"),
     ]
     assert standing_against(checks) == (("a", "fail"), ("e", "unknown"))
+
+
+def test_the_last_batch_of_many_is_short(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody judges while it is recorded; and every batch has one checkpoint."""
+    monkeypatch.setattr("engine.cli.deciding.batches.BATCH_S", float("inf"))
+    _files(Path("in"), BATCH + LAST + 16)
+    answer = engine("decide", "in", "--format", "jsonl")
+    notes = [json.loads(line)["checkpoint"] for line in answer.out.splitlines()]
+    assert [len(list(same)) for _, same in groupby(notes)] == [BATCH, 16, LAST]
