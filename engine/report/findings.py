@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable
 from enum import StrEnum
 
 from engine.errors import DocumentError, GovernanceError
-from engine.margins import counterfactual, margin, written
+from engine.margins import counterfactual, written
 from engine.model import Decision, Json, Severity, Status, Verdict
 from engine.report import Location, Report
+from engine.report.wording import facts_of, limit_of, plain
 
 STANDARD_INPUT = "-"
 RELEASING = (Verdict.PROMOTE, Verdict.ALLOW)
@@ -24,10 +24,6 @@ _WORDS: dict[str, str] = {
     Status.INSUFFICIENT: "too little evidence",
     Status.OFF: "off",
 }
-
-# Line and paragraph separators, controls, and marks that turn the direction of what follows.
-_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-_BREAKS = re.compile("[ \t\r\n]+")
 
 
 class Standing(StrEnum):
@@ -77,11 +73,6 @@ def why_not_released(decision: Decision) -> str:
     return f"{decision.verdict}: {decision.reason}"
 
 
-def plain(text: str) -> str:
-    """Return ``text`` on one line, with nothing in it that is not seen."""
-    return _INVISIBLE.sub("\ufffd", _BREAKS.sub(" ", text)).strip()
-
-
 def title_of(check: Json, report: Report) -> str:
     """Return the check's title; its id where the policy has none."""
     return report.texts.get(check["id"], {}).get("title") or check["id"]
@@ -96,25 +87,6 @@ def word_of(check: Json) -> str:
     """Return the check's status in a word or three."""
     status: str = check["status"]
     return _WORDS.get(status, status)
-
-
-def limit_of(check: Json) -> str:
-    """Return operator, limit and unit, such as ``<= 0.01 ratio``."""
-    unit = check.get("unit")
-    counted = f" {unit}" if unit and unit not in ("1", "none") else ""
-    return f"{check['operator']} {written(check['limit'])}{counted}"
-
-
-def facts_of(check: Json) -> str:
-    """Return margin, sample size and age, as far as they say something."""
-    facts = []
-    if (distance := margin(check)) is not None:
-        facts.append(f"margin {distance}")
-    if check.get("n") is not None:
-        facts.append(f"n {check['n']:,}")
-    if check["status"] == Status.STALE and check.get("age_s") is not None:
-        facts.append(f"{check['age_s']:,} s old")
-    return ", ".join(facts)
 
 
 def message_of(check: Json, report: Report) -> str:

@@ -20,13 +20,13 @@ from engine.report.findings import (
     message_of,
     place_of_error,
     place_or_file,
-    plain,
     relative,
     subject_of,
     title_of,
     why_not_released,
     word_of,
 )
+from engine.report.wording import plain
 
 LOCATES = True
 PROVES = False

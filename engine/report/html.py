@@ -20,7 +20,6 @@ from engine.report.findings import (
     artifact_of,
     attestation_line,
     by_standing,
-    limit_of,
     said_of,
     subject_of,
     title_of,
@@ -40,6 +39,7 @@ from engine.report.html_parts import (
     value,
 )
 from engine.report.html_style import STYLE
+from engine.report.wording import limit_of
 
 LOCATES = False
 PROVES = True

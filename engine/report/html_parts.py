@@ -11,7 +11,8 @@ from engine.margins import margin
 from engine.merkle import root_from_proof
 from engine.model import Json, Status
 from engine.report import Inclusion
-from engine.report.findings import Standing, plain, standing, word_of
+from engine.report.findings import Standing, standing, word_of
+from engine.report.wording import plain
 
 _HALF = 60
 _REACH = 56

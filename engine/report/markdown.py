@@ -18,13 +18,12 @@ from engine.report.findings import (
     artifact_of,
     attestation_line,
     by_standing,
-    limit_of,
-    plain,
     said_of,
     subject_of,
     title_of,
     word_of,
 )
+from engine.report.wording import limit_of, plain
 
 LOCATES = False
 PROVES = False

@@ -23,7 +23,6 @@ from engine.report.findings import (
     message_of,
     place_of_error,
     place_or_file,
-    plain,
     relative,
     said_of,
     standing,
@@ -33,6 +32,7 @@ from engine.report.findings import (
     why_not_released,
 )
 from engine.report.markdown import escape
+from engine.report.wording import plain
 
 LOCATES = True
 PROVES = False

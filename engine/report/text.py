@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 
 from engine.errors import GovernanceError
-from engine.margins import counterfactual, margin, written
+from engine.margins import counterfactual, written
 from engine.model import Decision, Json, Severity, Status
 from engine.report import Draft, Manner, Report, Writer
+from engine.report.wording import facts_of, limit_of, plain
 
 _MARKS = {
     Status.PASS: "pass",
@@ -116,23 +117,16 @@ def _mark(check: Json) -> str:
 
 
 def _compared(check: Json) -> str:
-    unit = f" {check['unit']}" if check.get("unit") and check["unit"] not in ("1", "none") else ""
-    return f"{written(check['observed'])} {check['operator']} {written(check['limit'])}{unit}"
+    return f"{written(check['observed'])} {limit_of(check)}"
 
 
 def _facts(check: Json) -> str:
-    facts = []
-    if (distance := margin(check)) is not None:
-        facts.append(f"margin {distance}")
-    if check.get("n") is not None:
-        facts.append(f"n {check['n']:,}")
-    if check["status"] == Status.STALE:
-        facts.append(f"{check['age_s']:,} s old")
+    facts = [facts_of(check)]
     if check["severity"] == Severity.WARN:
         facts.append("warning only")
     if check["waived_by"] is not None:
         facts.append(f"by waiver {check['waived_by']}")
-    return ", ".join(facts)
+    return ", ".join(filter(None, facts))
 
 
 def _explained(check: Json, report: Report, width: int) -> list[str]:
@@ -182,8 +176,6 @@ def _besides(report: Report) -> list[str]:
 
 
 def _waiver_line(use: Json) -> str:
-    from engine.report.findings import plain
-
     line = (
         f"  waiver {use['id']} {use['status']}"
         + (f" for {use['check']}" if use.get("check") else "")

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 
 from engine import merkle
 from engine.report import Inclusion, Manner
-from engine.report.findings import plain
 from engine.report.html import MOST_ROWS
 from engine.report.html_parts import bar, sides
 from engine.report.html_style import STYLE
+from engine.report.wording import plain
 from tests.report.cases import (
     BLOCK,
     CASES,
