@@ -148,7 +148,6 @@ class Loop:
     def _measured(self, now: datetime) -> list[Measured]:
         """Side by side: a source that hangs holds up no other subject."""
 
-
         def measured(subject: Subject) -> Measured:
             return measure(subject.watched.name, subject.sources, now, self._world)
 
