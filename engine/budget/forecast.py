@@ -77,6 +77,58 @@ def pace(today: Day, now: datetime, start: datetime, end: datetime) -> Pace:
     return Pace(today.day, spent, today.held_usd_micros, limit, ratio, projected, runs_out)
 
 
+class Hour(NamedTuple):
+    """What is left of a budget at one instant, in micro-dollars; negative when it is overrun.
+
+    Attributes:
+        at: Beginning of an hour of the day, or now.
+        left: Of the limit.
+        projected: Whether it is told from today's pace, and not from what was settled.
+    """
+
+    at: datetime
+    left: int
+    projected: bool
+
+
+def burn_down(
+    today: Pace,
+    settled: Sequence[tuple[datetime, int]],
+    now: datetime,
+    start: datetime,
+    end: datetime,
+) -> list[Hour]:
+    """Return what is left hour by hour: until now as it was settled, then at today's pace.
+
+    Args:
+        today: Its limit counts; none gives no hours.
+        settled: When, and how much, of the day's leases.
+        now: An hour of its own.
+        start: Of the day; 23 or 25 hours long where the clocks change.
+        end: Of the day.
+    """
+    if today.limit is None:
+        return []
+    found = []
+    at = start
+    while at < end:
+        if at <= now:
+            spent = sum(amount for when, amount in settled if when <= at)
+            found.append(Hour(at, today.limit - spent, projected=False))
+        at += timedelta(hours=1)
+    found.append(Hour(now, today.limit - today.spent, projected=False))
+    if today.projected is None:
+        return found
+    rest = (end - now).total_seconds()
+    at = start
+    while at <= end:
+        if at > now and rest > 0:
+            more = (today.projected - today.spent) * (at - now).total_seconds() / rest
+            found.append(Hour(at, today.limit - today.spent - round(more), projected=True))
+        at += timedelta(hours=1)
+    return found
+
+
 def coming(past: Sequence[Day], today: str, count: int) -> list[Coming]:
     """Return the ``count`` days after ``today``; none where there is nothing to tell them from.
 

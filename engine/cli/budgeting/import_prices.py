@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.shell import Shell
+from engine.config import Config
 from engine.errors import ConfigError, UsageError, suggest
 
 if TYPE_CHECKING:
     from engine.budget.price_maps import Import, Row
     from engine.model import Json
-
-SUMMARY = "write the price list from a map in LiteLLM's form"
 
 PLACE = "prices/data.yaml"
 MAX_BYTES = 32 * 1024 * 1024
@@ -43,7 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace, shell: Shell) -> int:
+def run(args: argparse.Namespace, _config: Config, shell: Shell) -> int:
     """Import; 0 when something was taken."""
     from engine.budget import price_maps
     from engine.files import write_whole

@@ -1,1 +1,0 @@
-"""What ``engine budget`` does besides reserving: prices, invoices, history, forecast."""

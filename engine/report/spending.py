@@ -1,0 +1,148 @@
+"""Spending as lines of text with bars. Plain; ``engine.cli`` colours them on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from engine.budget.forecast import Coming, Hour, Pace
+from engine.budget.spending import Day
+from engine.money import dollars
+
+FULL, SHADE, SPACE = "█", "░", " "
+_ASCII = {FULL: "#", SHADE: ".", SPACE: " "}
+_LEAST_BAR = 10
+_SOFT = 0.95
+
+
+class Line(NamedTuple):
+    """One line and how serious it is: ``""``, ``dim``, ``soft`` or ``hard``."""
+
+    text: str
+    style: str = ""
+
+
+def bar(amount: int, whole: int, width: int, fill: str = FULL) -> str:
+    """Return a bar of ``width`` places, filled by the share of ``amount`` in ``whole``.
+
+    What is more than nothing shows; nothing does not.
+    """
+    share = 0 if whole <= 0 or amount <= 0 else min(max(round(width * amount / whole), 1), width)
+    return (fill * share).ljust(width, SPACE)
+
+
+def plain(text: str, encoding: str | None) -> str:
+    """Return ``text`` with bars that ``encoding`` can write."""
+    try:
+        text.encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return "".join(_ASCII.get(letter, letter) for letter in text)
+    return text
+
+
+def history(days: Sequence[Day], budget: str | None, width: int) -> list[Line]:
+    """Return one line a day, with a bar up to the budget's limit or the dearest day."""
+    whole = max((max(day.usd_micros, day.limit_usd_micros or 0) for day in days), default=0)
+    rows = [(day, _told(day)) for day in days]
+    room = max(width - 14 - max((len(told) for _, told in rows), default=0), _LEAST_BAR)
+    lines = [Line(f"spent a day{f', budget {budget}' if budget else ''}", "dim")]
+    lines += [
+        Line(f"{day.day}  {bar(day.usd_micros, whole, room)}  {told}", _style(day))
+        for day, told in rows
+    ]
+    total = sum(day.usd_micros for day in days)
+    requests, tokens = sum(day.requests for day in days), sum(day.tokens for day in days)
+    lines.append(
+        Line(
+            f"{len(days)} days  {dollars(total)} USD, {requests:,} requests, {tokens:,} tokens",
+            "dim",
+        )
+    )
+    return lines
+
+
+def _told(day: Day) -> str:
+    limit = "" if day.limit_usd_micros is None else f" of {dollars(day.limit_usd_micros)}"
+    said = [f"{dollars(day.usd_micros)}{limit} USD"]
+    if day.requests:
+        said.append(f"{day.requests:,} requests")
+    if day.tokens:
+        said.append(f"{day.tokens:,} tokens")
+    if day.held_usd_micros:
+        said.append(f"{dollars(day.held_usd_micros)} held")
+    if day.denied:
+        said.append(f"{day.denied:,} denied")
+    if day.overrun_usd_micros:
+        said.append(f"{dollars(day.overrun_usd_micros)} past what was left")
+    return ", ".join(said)
+
+
+def _style(day: Day) -> str:
+    limit = day.limit_usd_micros
+    if day.overrun_usd_micros or (limit is not None and day.usd_micros >= limit > 0):
+        return "hard"
+    return "soft" if limit and day.usd_micros >= _SOFT * limit else ""
+
+
+def forecast(
+    today: Pace, hours: Sequence[Hour], days: Sequence[Coming], zone: str, width: int
+) -> list[Line]:
+    """Return today's pace, its burn-down hour by hour, and the days to come."""
+    lines = [*_pace(today, zone)]
+    if today.limit is not None and hours:
+        lines += [Line(""), Line("left of the budget, hour by hour", "dim")]
+        lines += _burn_down(hours, today.limit, zone, width)
+    lines.append(Line(""))
+    if not days:
+        return [*lines, Line("the days to come: nothing to tell them from yet", "dim")]
+    lines.append(Line("the days to come, if they are like those before", "dim"))
+    for one in days:
+        name = date.fromisoformat(one.day).strftime("%a")
+        alike = f"{name} before" if one.same_weekday else "days before, of any weekday"
+        lines.append(
+            Line(
+                f"{one.day} {name}  {dollars(one.expected)} USD  "
+                f"({dollars(one.lowest)} to {dollars(one.highest)}, {one.rests_on} {alike})"
+            )
+        )
+    total = sum(one.expected for one in days)
+    return [*lines, Line(f"{len(days)} days  {dollars(total)} USD", "dim")]
+
+
+def _pace(today: Pace, zone: str) -> list[Line]:
+    limit = "" if today.limit is None else f" of {dollars(today.limit)}"
+    held = f", {dollars(today.held)} held" if today.held else ""
+    lines = [
+        Line(
+            f"{today.day}: {dollars(today.spent)}{limit} USD spent{held}; "
+            f"{today.elapsed_ratio:.0%} of the day is over"
+        )
+    ]
+    if today.projected is None:
+        return [*lines, Line("  too early in the day to tell how it goes on", "dim")]
+    lines.append(Line(f"  at this pace {dollars(today.projected)} USD at the end of the day"))
+    if today.runs_out_at is not None:
+        when = today.runs_out_at.astimezone(ZoneInfo(zone)).strftime("%H:%M")
+        over = today.limit is not None and today.spent >= today.limit
+        told = "the budget is used up" if over else f"the budget runs out at {when} ({zone})"
+        lines.append(Line(f"  {told}", "hard"))
+    return lines
+
+
+def _burn_down(hours: Sequence[Hour], limit: int, zone: str, width: int) -> list[Line]:
+    room = max(width - 40, _LEAST_BAR)
+    return [
+        Line(
+            f"{_clock(hour.at, zone)}  "
+            f"{bar(hour.left, limit, room, SHADE if hour.projected else FULL)}  "
+            f"{dollars(hour.left)}{'  at this pace' if hour.projected else ''}",
+            "hard" if hour.left <= 0 else "dim" if hour.projected else "",
+        )
+        for hour in hours
+    ]
+
+
+def _clock(at: datetime, zone: str) -> str:
+    return at.astimezone(ZoneInfo(zone)).strftime("%H:%M")
