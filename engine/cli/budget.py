@@ -30,6 +30,10 @@ ACTIONS = {
     "release": Action("release", "give a lease back, unspent"),
     "status": Action("status", "what each budget has left today"),
     "verify": Action("verify", "add the ledger's entries up and compare with its state"),
+    "history": Action("history", "what was spent day by day, as a chart"),
+    "forecast": Action("forecast", "how today goes on, hour by hour, and the days to come"),
+    "reconcile": Action("reconcile", "a provider's invoice against the ledger"),
+    "import-prices": Action("import_prices", "write the price list from a map in LiteLLM's form"),
 }
 
 
