@@ -54,22 +54,28 @@ def history(days: Sequence[Day], budget: str | None, width: int) -> list[Line]:
     ]
     total = sum(day.usd_micros for day in days)
     requests, tokens = sum(day.requests for day in days), sum(day.tokens for day in days)
-    lines.append(
-        Line(
-            f"{len(days)} days  {dollars(total)} USD, {requests:,} requests, {tokens:,} tokens",
-            "dim",
-        )
+    told = ", ".join(
+        (f"{dollars(total)} USD", _number(requests, "request"), _number(tokens, "token"))
     )
-    return lines
+    return [*lines, Line(f"{_number(len(days), 'day')}: {told}", "dim")]
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _about(amount: int) -> str:
+    """A projection, to the cent: it is not known any better."""
+    return dollars(round(amount, -4)) if abs(amount) >= 10_000 else dollars(amount)
 
 
 def _told(day: Day) -> str:
     limit = "" if day.limit_usd_micros is None else f" of {dollars(day.limit_usd_micros)}"
     said = [f"{dollars(day.usd_micros)}{limit} USD"]
     if day.requests:
-        said.append(f"{day.requests:,} requests")
+        said.append(_number(day.requests, "request"))
     if day.tokens:
-        said.append(f"{day.tokens:,} tokens")
+        said.append(_number(day.tokens, "token"))
     if day.held_usd_micros:
         said.append(f"{dollars(day.held_usd_micros)} held")
     if day.denied:
@@ -103,12 +109,12 @@ def forecast(
         alike = f"{name} before" if one.same_weekday else "days before, of any weekday"
         lines.append(
             Line(
-                f"{one.day} {name}  {dollars(one.expected)} USD  "
-                f"({dollars(one.lowest)} to {dollars(one.highest)}, {one.rests_on} {alike})"
+                f"{one.day} {name}  {_about(one.expected)} USD  "
+                f"({_about(one.lowest)} to {_about(one.highest)}, {one.rests_on} {alike})"
             )
         )
     total = sum(one.expected for one in days)
-    return [*lines, Line(f"{len(days)} days  {dollars(total)} USD", "dim")]
+    return [*lines, Line(f"{_number(len(days), 'day')}: {_about(total)} USD", "dim")]
 
 
 def _pace(today: Pace, zone: str) -> list[Line]:
@@ -122,7 +128,7 @@ def _pace(today: Pace, zone: str) -> list[Line]:
     ]
     if today.projected is None:
         return [*lines, Line("  too early in the day to tell how it goes on", "dim")]
-    lines.append(Line(f"  at this pace {dollars(today.projected)} USD at the end of the day"))
+    lines.append(Line(f"  at this pace {_about(today.projected)} USD at the end of the day"))
     if today.runs_out_at is not None:
         when = today.runs_out_at.astimezone(ZoneInfo(zone)).strftime("%H:%M")
         over = today.limit is not None and today.spent >= today.limit
@@ -135,12 +141,12 @@ def _burn_down(hours: Sequence[Hour], limit: int, zone: str, width: int) -> list
     room = max(width - 40, _LEAST_BAR)
     return [
         Line(
-            f"{_clock(hour.at, zone)}  "
+            f"{'24:00' if number and _clock(hour.at, zone) == '00:00' else _clock(hour.at, zone)}  "
             f"{bar(hour.left, limit, room, SHADE if hour.projected else FULL)}  "
-            f"{dollars(hour.left)}{'  at this pace' if hour.projected else ''}",
+            + (f"{_about(hour.left)}  at this pace" if hour.projected else dollars(hour.left)),
             "hard" if hour.left <= 0 else "dim" if hour.projected else "",
         )
-        for hour in hours
+        for number, hour in enumerate(hours)
     ]
 
 

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, _config: Config, shell: Shell) -> int:
     if not taken.rows:
         _report(taken, shell)
         raise UsageError(f"{args.file}: no price was taken", _nearest(args.provider, prices))
-    origin = f"Imported by `engine budget import-prices`, the newest prices from {day}."
+    origin = f"Written by `engine budget import-prices`, last with prices from {day}."
     if args.out is None:
         shell.stdout.write(price_maps.written(taken.rows, origin).decode())
         _report(taken, shell)
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace, _config: Config, shell: Shell) -> int:
     write_whole(path, content)
     _report(taken, shell)
     changed = len(set(rows) - set(old))
-    print(f"{path}: {len(rows):,} prices, {changed:,} of them new", file=shell.stdout)
+    print(f"{path}: {len(rows):,} in it, {changed:,} new or changed", file=shell.stdout)
     return 0
 
 
@@ -108,7 +108,7 @@ def _require_size(path: Path, content: bytes) -> None:
 
 
 def _report(taken: Import, shell: Shell) -> None:
-    shell.say(f"{len(taken.rows):,} prices taken")
+    shell.say(f"prices taken: {len(taken.rows):,}")
     if taken.dearest:
         shell.say(
             f"{len(taken.dearest):,} of them have several prices (by length of the prompt, say), "

@@ -95,7 +95,7 @@ def _objects(name: str, text: str) -> list[tuple[int, Json]]:
             try:
                 rows.append((number, read_json(line.encode())))
             except Unreadable as refused:
-                raise DocumentError(Position(name, number), refused.flaw.reason) from None
+                raise DocumentError(Position(name, number, 1), refused.flaw.reason) from None
         return rows
     from engine.documents import parse
     from engine.positions import json_places, line_and_column
