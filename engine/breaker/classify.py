@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 from engine.breaker.machine import Outcome
 
 _DEEPEST = 8
+_UNREACHABLE = (TimeoutError, ConnectionError, socket.gaierror)
 
 
 def classify(error: BaseException) -> Outcome:
     """Return what ``error`` says: a failure of the provider, or nothing.
 
     HTTP status 429 and 5xx count, another status does not: the provider answered. Without a
-    status, timeouts and connections that could not be made or broke count, also as the cause
-    of an error. What is no ``Exception`` (cancellation, Ctrl-C) never counts. No library is
-    imported for this: a status is what ``status_code``, ``response.status_code``, ``code`` or
-    ``status`` say.
+    status, timeouts, connections that could not be made or broke, and names that could not be
+    found count, also as the cause of an error. What is no ``Exception`` (cancellation, Ctrl-C)
+    never counts. A status is what ``status_code``, ``response.status_code``, ``code`` or
+    ``status`` say; no client library is imported for this.
     """
     if not isinstance(error, Exception):
         return Outcome.NEUTRAL
@@ -24,7 +26,7 @@ def classify(error: BaseException) -> Outcome:
     if status is not None:
         failed = status == 429 or status >= 500
     else:
-        failed = any(isinstance(one, TimeoutError | ConnectionError) for one in _chain(error))
+        failed = any(isinstance(one, _UNREACHABLE) for one in _chain(error))
     return Outcome.FAILURE if failed else Outcome.NEUTRAL
 
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import urllib.error
+import urllib.request
 from email.message import Message
 
 import pytest
+import requests
 
 from engine.breaker.classify import classify
 from engine.breaker.machine import Outcome
@@ -49,6 +52,7 @@ def _wrapped(inside: BaseException) -> Exception:
         _http(503),
         TimeoutError(),
         ConnectionRefusedError(),
+        socket.gaierror(-2, "Name or service not known"),
         _wrapped(TimeoutError("read")),
         _wrapped(ConnectionResetError()),
     ],
@@ -99,3 +103,24 @@ def test_errors_that_cause_each_other_end() -> None:
     one.__cause__, other.__cause__ = other, one
 
     assert classify(one) is Outcome.NEUTRAL
+
+
+def test_what_client_libraries_make_of_a_refused_connection_counts() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+
+        with pytest.raises(requests.ConnectionError) as by_requests:
+            requests.get(address, timeout=5, proxies={"http": ""})
+        with pytest.raises(urllib.error.URLError) as by_urllib:
+            urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=5)
+    assert classify(by_requests.value) is Outcome.FAILURE
+    assert classify(by_urllib.value) is Outcome.FAILURE
+
+
+def test_what_they_make_of_a_silent_server_counts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with pytest.raises(requests.ReadTimeout) as caught:
+            requests.get(address, timeout=(5, 0.01), proxies={"http": ""})
+    assert classify(caught.value) is Outcome.FAILURE
