@@ -2,6 +2,8 @@
 \* The breaker's models: broken guards and missing fairness, put in one at a time.
 EXTENDS Breaker, Limits
 
+CONSTANTS c1, c2
+
 MutAnyStart == TRUE
 MutAnyHalfOpen == TRUE
 MutAnyProbe == TRUE

@@ -386,7 +386,7 @@ def _told(ledger: Ledger) -> list[dict[str, object]]:
 
 
 def test_each_change_of_phase_is_an_entry(tmp_path: Path, clock: Clock, provider: Provider) -> None:
-    """INV-BREAKER-7"""
+    """INV-BREAKER-5"""
     settings = {
         "failure_threshold": 5,
         "timeout_ms": 60_000,

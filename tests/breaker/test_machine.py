@@ -1,4 +1,4 @@
-"""INV-BREAKER-1, -2, -3, INV-BREAKER-4, INV-BREAKER-5, INV-BREAKER-6, of the circuit as a value."""
+"""INV-BREAKER-1, INV-BREAKER-2, INV-BREAKER-3, INV-BREAKER-4, of the circuit as a value."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ class Callers(RuleBasedStateMachine):
 
     @invariant()
     def it_will_probe_and_then_it_may_close(self) -> None:
-        """LIVE-BREAKER-1, LIVE-BREAKER-2: whatever happened, waiting is enough for a probe."""
+        """LIVE-BREAKER-1: whatever happened, waiting is enough for a probe."""
         if self.circuit.phase is Phase.CLOSED:
             return
         later = max(self.now, self.circuit.since_ms, self.circuit.leased_ms) + 10

@@ -1,6 +1,6 @@
 """The real breaker and ``tla/Breaker.tla`` allow the same: their reachable graphs are one graph.
 
-INV-BREAKER-1 to INV-BREAKER-6: what TLC proved of every state of the spec holds of the code's.
+INV-BREAKER-1 to INV-BREAKER-4: what TLC proved of every state of the spec holds of the code's.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def test_every_step_of_the_spec_is_taken_by_the_code_in_memory(spec: Graph) -> N
 
 
 def test_every_step_of_the_spec_is_taken_through_a_ledger_that_conforms(spec: Graph) -> None:
-    """INV-BREAKER-7: what the entries say is a behaviour of the spec too."""
+    """INV-BREAKER-5: what the entries say is a behaviour of the spec too."""
     taken: set[Edge] = set()
     for path in cover.paths(spec):
         ledger = begun(MemoryStore())

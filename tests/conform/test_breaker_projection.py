@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,3 +100,11 @@ def test_an_entry_that_is_missing_is_noticed(missing: int) -> None:
 
 def test_the_settings_are_those_that_were_in_force() -> None:
     assert story(OTHER)[0]["settings"] == asdict(OTHER)
+
+
+def test_the_model_gives_the_projections_calls_their_names() -> None:
+    """Or TLC could not judge a ledger's steps: to it ``c1`` and ``"c1"`` are not the same."""
+    cfg = (Path(__file__).parents[2] / "tla" / "Breaker.cfg").read_text()
+    named = {left for left, right in re.findall(r"^ +(\w+) = (\w+)$", cfg, re.M) if left == right}
+
+    assert named >= {"c1", "c2", "None"}
