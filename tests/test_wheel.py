@@ -62,4 +62,7 @@ def test_the_wheel_carries_what_deciding_needs(wheel: Path) -> None:
         "engine/_data/policies/promotion/promotion.rego",
         "engine/_data/schemas/metrics.schema.json",
         "engine/_data/examples/promote.json",
+        "engine/_data/tla/Breaker.tla",
+        "engine/_data/tla/manifest.toml",
+        "engine/_data/tla/graph/breaker.json.gz",
     }

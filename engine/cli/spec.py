@@ -163,7 +163,7 @@ def _lines(result: Result) -> list[str]:
     ]
     lines += [f"      {fault}" for fault in result.faults]
     if any(fault.startswith(("expected", "TLC")) for fault in result.faults):
-        told = outcome.told.splitlines()
+        told = [line for line in outcome.told.splitlines() if line.strip()]
         lines += [f"        {line}" for line in told[:TRACE_LINES]]
         if len(told) > TRACE_LINES:
             lines.append(f"        … {len(told) - TRACE_LINES} lines more")

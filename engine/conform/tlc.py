@@ -33,6 +33,8 @@ _MESSAGE = re.compile(
     r"@!@!@STARTMSG (?P<code>\d+):\d+ @!@!@\n(?P<text>.*?)\n?@!@!@ENDMSG (?P=code) @!@!@", re.DOTALL
 )
 _COVERED = re.compile(r"<(\w+) line .*>: (\d+):(\d+)")
+_NARRATION = re.compile(r"^(?:Parsing file|Semantic processing of module) .*\n", re.MULTILINE)
+_VARIABLE = re.compile(r"^(?:/\\ )?(\w+) = (.*?)(?=\n/\\ |\n*\Z)", re.DOTALL | re.MULTILINE)
 _FOUND = {
     "2107": re.compile(r"Invariant (\w+) is violated"),
     "2110": re.compile(r"Invariant (\w+) is violated"),
@@ -218,17 +220,34 @@ def understood(said: str, exit_code: int) -> Outcome:
     for code, text in messages:
         if code == "2772" and (covered := _COVERED.search(text)):
             actions[covered[1]] = actions.get(covered[1], 0) + int(covered[3])
-    told = [text for code, text in messages if code not in _NOT_WORTH_TELLING]
+    told = _shortened([pair for pair in messages if pair[0] not in _NOT_WORTH_TELLING])
     if exit_code in (150, 151) or not texts.keys() & {"2199", "2193"}:
-        told.append(_MESSAGE.sub("", said))
+        told.append(_NARRATION.sub("", _MESSAGE.sub("", said)))
     return Outcome(
         _word(texts, exit_code),
         exit_code,
         int(states[1].replace(",", "")) if states else 0,
         int(depth[1]) if depth else trace,
         actions,
-        "\n".join(text.strip() for text in told if text.strip()),
+        "\n".join(text.rstrip() for text in told if text.strip()),
     )
+
+
+def _shortened(messages: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the messages' texts; of a counterexample's states only what changed."""
+    told, last = [], dict[str, str]()
+    for code, text in messages:
+        if code != "2217":
+            told.append(text)
+            continue
+        title, _, values = text.partition("\n")
+        state = dict(_VARIABLE.findall(values))
+        number, _, action = title.partition(": ")
+        name = re.match(r"<(Initial predicate|\w+)", action)
+        changed = [f"  {key} = {value}" for key, value in state.items() if last.get(key) != value]
+        told += [f"{number}: {name[1] if name else action}", *(changed or ["  nothing changed"])]
+        last = state
+    return told
 
 
 def _word(texts: Mapping[str, str], exit_code: int) -> str:

@@ -188,7 +188,7 @@ def _by_promise(properties: Sequence[Held], promised: Mapping[str, str]) -> Iter
     yield from (
         "",
         "## About order or time, without a property",
-        "Promises whose sentence speaks of order or time and which no spec covers; tests alone do.",
+        "Promises that speak of order or time, and that no spec covers; their tests alone do.",
         "",
         *(f"- {name}: {promised[name]}" for name in without),
     )

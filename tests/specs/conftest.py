@@ -1,0 +1,25 @@
+"""The lamp's folder, what TLC said about it, and the Java that says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.conform.tlc import Tools
+from tests.specs import lamp
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return lamp.specs(tmp_path)
+
+
+@pytest.fixture
+def said(tmp_path: Path) -> Path:
+    return lamp.outputs(tmp_path)
+
+
+@pytest.fixture
+def tools(said: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
+    return lamp.speaking(said, monkeypatch)
