@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from engine.cli import workspace
 from engine.cli.shell import Shell
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ DESCRIPTION = (
     "Check the TLA+ specs: each run of TLC against its expected outcome, states and depth.\n"
     "Mutants must be killed by the very property that is named, every action must be taken,\n"
     "and the state graphs that ledgers are checked against must be the ones that are kept.\n"
+    "With --profile or --policies: whether the specs hold with the limits of other policies.\n"
     "Exit 1 names what is not as expected; 3 when there is no Java, no TLC, or it crashed."
 )
 EXAMPLE = "  engine spec check Breaker"
@@ -31,6 +33,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     check = actions.add_parser("check", help="run TLC and compare")
     check.add_argument("names", nargs="*", metavar="NAME", help="runs or specs (all)")
     check.add_argument("--tla", metavar="DIR", help="folder of the specs (the shipped ones)")
+    check.add_argument(
+        "--profile", metavar="P", help="whether the specs hold with this table of limits"
+    )
+    workspace.policy_arguments(check)
     check.add_argument("--jobs", type=int, default=0, metavar="N", help="JVMs at a time (2)")
     check.add_argument("--write-graphs", action="store_true", help="keep the graphs anew")
     check.add_argument(
@@ -74,6 +80,8 @@ def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[Row]
     if args.jobs < 0:
         raise UsageError(f"--jobs {args.jobs}: a number from 1 is expected", "leave it out")
     wanted = manifest.selected(rows, args.names)
+    if args.profile or args.policies:
+        return _check_policy(args, shell, folder, wanted)
     tools = tlc.find(shell.environ, shell.here)
     began = shell.elapsed_s()
     with _progress(shell, len(wanted), plain=args.format == "json") as progress:
@@ -98,6 +106,30 @@ def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[Row]
         for line in (*matrix.lines(folder, findings), *_told(findings, shell.elapsed_s() - began)):
             print(line, file=shell.stdout)
     return 0 if findings.as_expected else 1
+
+
+def _check_policy(args: argparse.Namespace, shell: Shell, folder: Path, wanted: list[Row]) -> int:
+    """Say whether the specs hold with the limits of other policies; mutants are not run."""
+    from engine.conform import tlc
+    from engine.specs import checking, limits
+
+    config = workspace.settings(args, shell)
+    profile = config.text("profile")
+    tables = workspace.open_policies(config, shell).data["limits"]
+    if profile not in tables:
+        from engine.errors import ConfigError, suggest
+
+        raise ConfigError(f"no profile {profile!r}", suggest(profile, tables))
+    text = limits.text(folder, profile, tables[profile])
+    tools = tlc.find(shell.environ, shell.here)
+    holds = True
+    for row, outcome in checking.hold(folder, wanted, text, tools):
+        holds = holds and outcome.word == "ok"
+        word = "holds" if outcome.word == "ok" else "FAILS"
+        print(f"{word}  {row.name:<24} {outcome.word}  {outcome.states} states", file=shell.stdout)
+        for line in outcome.told.splitlines()[:TRACE_LINES]:
+            print(f"         {line}", file=shell.stdout)
+    return 0 if holds else 1
 
 
 def _write_counts(folder: Path, findings: Findings) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from engine.conform import dot, graph, tlc
 from engine.conform.tlc import EXITS, Outcome, Tools
 from engine.files import write_whole
-from engine.specs import complete, config
+from engine.specs import complete, config, limits
 from engine.specs.manifest import Row
 
 WORTH_AN_ARCHIVE = 6
@@ -122,6 +123,27 @@ def check(
             raise
     ordered = tuple(results[row.name] for row in wanted)
     return Findings(ordered, tuple(unproved), tuple(_never_taken(rows, ordered)))
+
+
+def hold(
+    folder: Path, rows: Sequence[Row], limits_text: str, tools: Tools
+) -> Iterator[tuple[Row, Outcome]]:
+    """Run those of ``rows`` that must be ok with other limits, and yield what TLC says.
+
+    Raises:
+        ConfigError: A module or a .cfg file is missing.
+        SpecError: TLC could not be run.
+    """
+    with tempfile.TemporaryDirectory(prefix="engine-spec-") as name:
+        scratch = Path(name)
+        for path in (*folder.glob("*.tla"), *folder.glob("*.cfg")):
+            shutil.copyfile(path, scratch / path.name)
+        (scratch / f"{limits.MODULE}.tla").write_text(limits_text)
+        for row in rows:
+            if row.expect == "ok":
+                text = config.derived(scratch, row)
+                (derived := scratch / f"run-{row.name}.cfg").write_text(text)
+                yield row, tlc.run(tools, scratch, row.module, derived)
 
 
 def _run(folder: Path, row: Row, tools: Tools, scratch: Path) -> tuple[Outcome, bytes | None]:

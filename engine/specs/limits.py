@@ -109,7 +109,7 @@ def _scaled(row: Json, value: Json, where: str) -> int:
     if scaled != int(scaled) or scaled < 0:
         raise ConfigError(
             f"{where}: {value} is {scaled} in the model's unit, which is not whole",
-            "choose another unit in limits.toml",
+            "give a whole number of the model's units, or choose another unit in limits.toml",
         )
     return int(scaled)
 

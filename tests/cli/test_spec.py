@@ -146,3 +146,27 @@ def test_findings_as_json_are_the_only_output(spec: Spec) -> None:
 
 def test_the_shipped_specs_are_listed_anywhere(engine: Engine) -> None:
     assert "Breaker      breaker " in engine("spec", "list").out
+
+
+def test_other_policies_are_held_against_the_specs(
+    engine: Engine, folder: Path, said: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "limits.toml").write_text(
+        '[[limit]]\nname = "Ttl"\npolicy = "decision_ttl_s"\ndivide = 3600\n'
+    )
+    (said / "run-lamp.txt").write_text((said / "lamp.txt").read_text())
+    tools = lamp.speaking(said, monkeypatch)
+    world = {"PATH": f"{tools.java.parent}:/usr/bin:/bin", "ENGINE_TLC_JAR": str(tools.jar)}
+    asked = ["spec", "check", "--tla", str(folder), "--profile"]
+
+    good = engine(*asked, "strict", **world)
+    (said / "run-lamp.txt").write_text((said / "lamp-empty-store.txt").read_text())
+    bad = engine(*asked, "strict", **world)
+    unknown = engine(*asked, "strikt", **world)
+
+    assert (good.code, good.out) == (0, "holds  lamp                     ok  9 states\n")
+    assert bad.code == 1
+    assert "FAILS  lamp                     assumption" in bad.out
+    assert "Assumption line" in bad.out
+    assert unknown.code == 2
+    assert "did you mean 'strict'" in unknown.err
