@@ -59,8 +59,9 @@ class Bar:
         """Show how it went."""
         self._running.remove(result.row.name)
         for line in self._worded(result):
-            style = {"ok": "green", "FAI": "bold red"}.get(line[:3].strip(), "")
-            self._progress.console.print(Text(line[:5], style=style) + Text(line[5:]))
+            style = "bold red" if line.startswith("FAIL") else "green"
+            word = (line[:4], style) if line[:1] != " " else line[:4]
+            self._progress.console.print(Text.assemble(word, line[4:]))
         self._progress.advance(self._task)
         self._show()
 
