@@ -83,7 +83,7 @@ def _said(each: Definition, promise: str) -> str:
             words.append(text.partition(f"{promise}:")[2].strip() or text)
         elif taking:
             words.append(text)
-    return " ".join(words)
+    return " ".join(words).replace("|", "\\|")
 
 
 def _code_of(mutated: set[str], defined: Mapping[str, Definition]) -> tuple[str, ...]:
