@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +12,9 @@ from engine.model import ETHICS_ATTESTATION_TYPE as TYPE
 from engine.model import Json
 from engine.reliance import is_attested
 from engine.verdict import recompute_status
+from tests.policies.opa_eval import evaluate
 from tests.policy.inputs import ANY_JSON, attestations
 
-POLICIES = Path(__file__).parents[2] / "policies"
-# In `opa eval`, what a `with` puts in place of the input has to be bound before.
 QUERY = """[check | some case in input
   document := case.input
   limits := case.limits
@@ -48,17 +45,8 @@ def cases(draw: st.DrawFn) -> Json:
 
 
 def answers(opa: Path, asked: list[Json]) -> list[dict[str, Any]]:
-    """One check per case, from one run of ``opa eval``; a built-in error fails."""
-    options = ["--strict-builtin-errors", "--format=raw", "--stdin-input", "--data", "."]
-    done = subprocess.run(
-        [opa, "eval", *options, QUERY],
-        cwd=POLICIES,
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return list(json.loads(done.stdout))
+    """One check per case."""
+    return list(evaluate(opa, QUERY, asked))
 
 
 @given(asked=st.lists(cases(), min_size=20, max_size=25))

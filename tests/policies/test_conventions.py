@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from engine.model import ATTESTATION_TYPES, Json
 from engine.policy.build import compile_policies
 from engine.policy.bundle import PolicyBundle
 from engine.policy.sources import CAPABILITIES, read_sources
+from tests.policies.opa_eval import evaluate
 
 ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
@@ -44,18 +44,9 @@ def bundle(opa: Path) -> PolicyBundle:
 
 
 def answer(opa: Path, gate: str, document: Json, limits: Json) -> Json:
-    """What ``opa eval`` says ``<gate>/decision`` is, by these limits; a built-in error fails."""
+    """What ``opa eval`` says ``<gate>/decision`` is, by these limits."""
     query = f"data.{gate}.decision with input as input.document with data.limits as input.limits"
-    options = ["--strict-builtin-errors", "--format=raw", "--stdin-input", "--data", "."]
-    done = subprocess.run(
-        [opa, "eval", *options, query],
-        cwd=POLICIES,
-        input=json.dumps({"document": document, "limits": limits}),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
+    return evaluate(opa, query, {"document": document, "limits": limits})
 
 
 def everywhere(opa: Path, document: Json, limits: Json) -> list[Json]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,8 @@ from hypothesis import strategies as st
 
 from engine.model import Json
 from engine.verdict import recompute_status
+from tests.policies.opa_eval import POLICIES, evaluate
 
-POLICIES = Path(__file__).parents[2] / "policies"
 CALLS = {
     ("limit", "<="): 'check.at_most("a.b")',
     ("limit", ">="): 'check.at_least("a.b")',
@@ -116,18 +114,9 @@ class Helpers:
         self._asking.write_text("\n".join((ASK, *calls)))
 
     def answers(self, asked: list[Json]) -> list[Json]:
-        """One result per case; a built-in error is an error here."""
-        options = ["--strict-builtin-errors", "--format=raw", "--stdin-input"]
-        sources = ["--data", "lib", "--data", str(self._asking)]
-        done = subprocess.run(
-            [self._opa, "eval", *options, *sources, "data.asked.answers"],
-            cwd=POLICIES,
-            input=json.dumps(asked),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return list(json.loads(done.stdout))
+        """One result per case."""
+        sources = (POLICIES / "lib", self._asking)
+        return list(evaluate(self._opa, "data.asked.answers", asked, *sources))
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ No stage that is generated is a known one, so that none of the answers may let a
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -15,12 +14,11 @@ from hypothesis import strategies as st
 from engine.model import Json
 from engine.policy.answer import canonical_answer
 from engine.policy.bundle import shipped_bundle
+from tests.policies.opa_eval import evaluate
 from tests.policy.inputs import ANY_JSON
 
-POLICIES = Path(__file__).parents[2] / "policies"
 GATES = shipped_bundle().gates()
 DECISIONS = ", ".join(f'"{gate.name}": data.{gate.name}.decision' for gate in GATES)
-# In `opa eval`, what a `with` puts in place of the input has to be bound before.
 BOUND = "some case in input; document := case.document; limits := case.limits"
 QUERY = f"[decision | {BOUND}; decision := {{{DECISIONS}}} with input as document"
 
@@ -72,14 +70,5 @@ def test_they_are_asked_about_that_input_and_by_those_limits(opa: Path) -> None:
 
 
 def decisions(opa: Path, asked: list[Json]) -> list[Json]:
-    """Every gate's answer to each case, from one run of ``opa eval``; a built-in error fails."""
-    options = ["--strict-builtin-errors", "--format=raw", "--stdin-input", "--data", "."]
-    done = subprocess.run(
-        [opa, "eval", *options, f"{QUERY} with data.limits as limits]"],
-        cwd=POLICIES,
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return list(json.loads(done.stdout))
+    """Every gate's answer to each case."""
+    return list(evaluate(opa, f"{QUERY} with data.limits as limits]", asked))
