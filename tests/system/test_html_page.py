@@ -2,75 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import re
-import subprocess
 from collections.abc import Sequence
-from html import unescape
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from engine.model import Json
 from tests.report.cases import BLOCK, HOLD, PROMOTE, REFUSED, Told, report, written
+from tests.system.browser import Seen, look
 
 pytestmark = pytest.mark.system
 
 LONG = "x" * 400
 HOSTILE = "<script>document.title='ran'</script><img src=http://127.0.0.1:9/x onerror=alert(1)>"
-PROBE = """<!DOCTYPE html><meta charset="utf-8"><body style="margin:0">
-<iframe src="page.html" style="border:0;width:{width}px;height:900px"></iframe><pre></pre><script>
-onload = () => {{
-  const page = frames[0], root = page.document.documentElement;
-  if ({opened}) for (const each of page.document.querySelectorAll("details")) each.open = true;
-  const style = page.getComputedStyle(page.document.body);
-  document.querySelector("pre").textContent = JSON.stringify({{
-    overflow: root.scrollWidth - root.clientWidth,
-    requests: page.performance.getEntriesByType("resource").length,
-    title: page.document.title,
-    ground: style.backgroundColor,
-    styled: style.fontSize !== "" && root.querySelector(".verdict") !== null
-      && page.getComputedStyle(root.querySelector(".verdict")).borderRadius !== "0px",
-    bars: [...page.document.querySelectorAll("svg.bar")].every(each => each.ariaLabel),
-    scripts: page.document.scripts.length,
-    height: root.scrollHeight,
-  }});
-}};
-</script>"""
-
-
-class Seen(NamedTuple):
-    """What the browser found, and what it said on its console."""
-
-    facts: Json
-    console: list[str]
+BARS = '[...page.document.querySelectorAll("svg.bar")].every(each => each.ariaLabel)'
 
 
 def seen(told: Sequence[Told], folder: Path, *, width: int, dark: bool = False) -> Seen:
-    """Open the page in a frame ``width`` wide and return what a probe beside it measures."""
-    (folder / "page.html").write_text(written("html", told), encoding="utf-8")
-    probe = PROBE.format(width=width, opened="true")
-    (folder / "probe.html").write_text(probe, encoding="utf-8")
-    answer = subprocess.run(
-        [
-            *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"),
-            *("--disable-background-networking", "--disable-dev-shm-usage"),
-            *("--allow-file-access-from-files", "--enable-logging=stderr"),
-            f"--blink-settings=preferredColorScheme={0 if dark else 1}",
-            f"--user-data-dir={folder / 'profile'}",
-            "--window-size=1600,1000",
-            (folder / "probe.html").as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    said = re.search(r"<pre>(\{.*?\})</pre>", answer.stdout, re.DOTALL)
-    assert said, answer.stdout[-500:]
-    console = [line for line in answer.stderr.splitlines() if "CONSOLE" in line]
-    return Seen(json.loads(unescape(said[1])), console)
+    page = written("html", told)
+    return look(page, folder, width=width, styled=".verdict", drawn=BARS, dark=dark)
 
 
 def hostile() -> Told:
@@ -95,7 +44,7 @@ def test_a_page_fits_its_window_loads_nothing_and_has_nothing_to_complain_about(
     assert (found.facts["requests"], found.facts["scripts"]) == (0, 0)
     assert found.facts["title"] != "ran"
     assert found.facts["styled"]
-    assert found.facts["bars"]
+    assert found.facts["drawn"]
     assert found.facts["height"] > 1000
 
 
