@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.errors import BenchError
-from tools.fetch_opa import TOOLS, FetchError, find_go, run_watched, say
+from tools.fetch_opa import TOOLS, FetchError, build, find_go, say
 
 GO_MOD = Path(__file__).with_name("go.mod")
 MODULE = "github.com/open-policy-agent/conftest"
@@ -32,7 +32,15 @@ def fetch(tools: Path = TOOLS, environ: Mapping[str, str] = os.environ) -> Path:
         return conftest
     tools.mkdir(exist_ok=True)
     try:
-        _build(find_go(tools, environ), conftest, wanted, environ)
+        go = find_go(tools, environ)
+        say(f"building conftest {wanted}, about 4 minutes, once")
+        stamp = f"-s -w -X {MODULE}/internal/version.Version={wanted}"
+        # It asks for a patch release of Go that may be newer than the one at hand.
+        build(
+            *(go, GO_MOD.parent, MODULE, conftest, environ),
+            toolchain="auto",
+            options=("-ldflags", stamp),
+        )
     except FetchError as error:
         raise BenchError(str(error)) from None
     if (found := version(conftest)) != wanted:
@@ -56,29 +64,6 @@ def version(conftest: Path) -> str:
         return ""
     match = re.match(r"Conftest: (\S+)", done.stdout)
     return match[1] if match else ""
-
-
-def _build(go: Path, conftest: Path, wanted: str, environ: Mapping[str, str]) -> None:
-    say(f"building conftest {wanted}, about 4 minutes, once")
-    unfinished = conftest.with_name(f".conftest-{os.getpid()}")
-    # conftest asks for a patch release of Go that may be newer than the one at hand
-    settings = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "auto", "GOWORK": "off"}
-    if "HOME" not in environ:
-        settings |= {"GOPATH": str(conftest.parent / "go")}
-        settings |= {"GOCACHE": str(conftest.parent / "go-cache")}
-    stamp = f"-s -w -X {MODULE}/internal/version.Version={wanted}"
-    try:
-        run_watched(
-            [
-                *(str(go), "build", "-C", str(GO_MOD.parent), "-v", "-trimpath"),
-                *("-ldflags", stamp, "-o", str(unfinished), MODULE),
-            ],
-            f"building conftest {wanted}",
-            {**environ, **settings},
-        )
-        unfinished.replace(conftest)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.fetch_opa import ROOT, TOOLS, FetchError, find_go, run_watched, say
+from tools.fetch_opa import ROOT, TOOLS, FetchError, build, find_go, say
 
 GO_MOD = ROOT / "tools" / "actionlint" / "go.mod"
 MODULE = "github.com/rhysd/actionlint"
@@ -32,22 +32,7 @@ def fetch(tools: Path = TOOLS, environ: Mapping[str, str] = os.environ) -> Path:
         return actionlint
     tools.mkdir(exist_ok=True)
     say(f"building actionlint {match[1]}, once")
-    unfinished = actionlint.with_name(f".actionlint-{os.getpid()}")
-    settings = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-    if "HOME" not in environ:
-        settings |= {"GOPATH": str(tools / "go"), "GOCACHE": str(tools / "go-cache")}
-    try:
-        run_watched(
-            [
-                *(str(find_go(tools, environ)), "build", "-C", str(GO_MOD.parent), "-v"),
-                *("-trimpath", "-o", str(unfinished), f"{MODULE}/cmd/actionlint"),
-            ],
-            "building actionlint",
-            {**environ, **settings},
-        )
-        unfinished.replace(actionlint)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    build(find_go(tools, environ), GO_MOD.parent, f"{MODULE}/cmd/actionlint", actionlint, environ)
     if not _runs(actionlint):
         raise FetchError(f"{actionlint} does not run")
     return actionlint

@@ -56,7 +56,9 @@ def fetch(tools: Path, environ: Mapping[str, str]) -> Path:
         opa.unlink(missing_ok=True)
         opa.symlink_to(Path(on_path).absolute())
         return opa
-    build(find_go(tools, environ), opa, wanted, environ)
+    go = find_go(tools, environ)
+    say(f"building OPA {wanted}, about 3 minutes, once")
+    build(go, GO_MOD.parent, MODULE, opa, environ)
     if (found := version(opa)) != wanted:
         raise FetchError(f"built OPA {found or 'that does not run'} where {wanted} is pinned")
     return opa
@@ -136,23 +138,44 @@ def install_go(folder: Path) -> Path:
     return go
 
 
-def build(go: Path, opa: Path, wanted: str, environ: Mapping[str, str]) -> None:
-    """Build OPA from ``tools/go.mod`` to ``opa``; nothing is there until it is whole."""
-    say(f"building OPA {wanted}, about 3 minutes, once")
-    unfinished = opa.with_name(f".opa-{os.getpid()}")
-    settings = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+def build(
+    go: Path,
+    folder: Path,
+    package: str,
+    program: Path,
+    environ: Mapping[str, str],
+    *,
+    toolchain: str = "local",
+    options: Sequence[str] = (),
+) -> None:
+    """Build ``package`` by the ``go.mod`` in ``folder``; ``program`` is not there until whole.
+
+    Args:
+        go: The Go that builds.
+        folder: Has ``go.mod`` and ``go.sum``.
+        package: Import path of the program.
+        program: Where it goes.
+        environ: Of this process; without a home, Go keeps what it needs beside ``program``.
+        toolchain: ``auto`` where ``go.mod`` may ask for a newer Go than the one at hand.
+        options: More of ``go build``.
+
+    Raises:
+        FetchError: It failed.
+    """
+    name = program.name
+    unfinished = program.with_name(f".{name}-{os.getpid()}")
+    settings = {"CGO_ENABLED": "0", "GOTOOLCHAIN": toolchain, "GOWORK": "off"}
     if "HOME" not in environ:
-        settings |= {"GOPATH": str(opa.parent / "go"), "GOCACHE": str(opa.parent / "go-cache")}
+        settings |= {"GOPATH": str(program.parent / "go")}
+        settings |= {"GOCACHE": str(program.parent / "go-cache")}
+    command = [str(go), "build", "-C", str(folder), "-v", "-trimpath", *options]
     try:
         run_watched(
-            [
-                *(str(go), "build", "-C", str(GO_MOD.parent), "-v", "-trimpath"),
-                *("-o", str(unfinished), MODULE),
-            ],
-            f"building OPA {wanted}",
+            [*command, "-o", str(unfinished), package],
+            f"building {name}",
             {**environ, **settings},
         )
-        unfinished.replace(opa)
+        unfinished.replace(program)
     finally:
         unfinished.unlink(missing_ok=True)
 
