@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from engine import canonical
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from engine.reliance import Wanted
 
 CLAIMS = ("gate", "profile", "stage")
+_ATTEST = "leave it out of the file; who may sign it off does so with: engine attest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,9 @@ def gather(
             raise document.refused(refused.pointer, refused.reason, refused.hint) from None
         _no_other_claim(document, question)
         subject = _one_subject(document, subject, artifact_sha256)
+        for name in given.keys() & _attested_only(bundle):
+            pointer = f"/metrics/{escape(name)}"
+            raise document.refused(pointer, f"{name!r} is read from attestations only", _ATTEST)
         for name in given.keys() & metrics.keys():
             pointer = f"/metrics/{escape(name)}"
             raise document.refused(pointer, f"metric {name!r} is in another file too", "keep one")
@@ -135,6 +140,14 @@ def gather(
         )
     attested = find(subject) if find is not None else ()
     return assemble(documents[0].name, subject, metrics, question, bundle, attested)
+
+
+@lru_cache(maxsize=16)
+def _attested_only(bundle: PolicyBundle) -> frozenset[str]:
+    """Metrics that only checks on attestations look at: a file's word for them is nobody's."""
+    checks = bundle.checks()
+    others = {info.metric for info in checks if info.kind != "attestation"}
+    return frozenset(info.metric for info in checks) - others
 
 
 def assemble(

@@ -63,6 +63,14 @@ def test_how_a_metric_was_computed_is_in_the_input_and_written_by_the_book() -> 
     assert not asked.usual
 
 
+def test_a_file_has_no_say_in_what_only_an_attestor_may_sign_off() -> None:
+    claim = document(metrics={"slo.dec_rps": 130, "ethics.attestation": True})
+    with pytest.raises(DocumentError, match="read from attestations only") as refused:
+        gather([claim], QUESTION, BUNDLE, SCHEMA)
+    assert refused.value.position.pointer == "/metrics/ethics.attestation"
+    assert "engine attest" in refused.value.hint
+
+
 def test_each_file_keeps_its_own_time_when_files_are_merged() -> None:
     later = document("b.json", observed_at=write_time(NOW), metrics={"slo.dec_5xx": 0})
     metrics = gather([document(), later], QUESTION, BUNDLE, SCHEMA).document["metrics"]

@@ -123,6 +123,11 @@ def test_a_metric_that_says_so_is_no_attestation(office: Office) -> None:
     office.policies()
     office.metrics["metrics"]["ethics.attestation"] = True
     office.write()
+    answer = office.decide()
+    assert answer.code == 2
+    assert "/metrics/ethics.attestation: 'ethics.attestation' is read from attest" in answer.err
+    del office.metrics["metrics"]["ethics.attestation"]
+    office.write()
     assert status_of(office.decide("--export", "proof.json")) == "unknown"
     assert office.engine("verify", "proof.json", "--key", KEY, "--require", "HOLD").code == 0
 
