@@ -50,6 +50,14 @@ class Fork:
         """Process id."""
         return self._process.pid or 0
 
+    @property
+    def overdue(self) -> bool:
+        """Whether its own alarm has ended it; asked of a fork that is lost."""
+        import signal
+
+        self._process.join()
+        return self._process.exitcode == -signal.SIGALRM
+
     def ask(self, question: object) -> None:
         """Send a question; a fork that is lost is noticed when it is to answer."""
         with suppress(BrokenPipeError):

@@ -7,6 +7,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,7 +126,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         if find is not None:
             stack.callback(find.close)
         if jobs > 1:
-            judged = stack.enter_context(Workers(jobs, judge.open, groups)).judged()
+            quick = partial(judge.open, expendable=True)
+            judged = stack.enter_context(Workers(jobs, quick, groups, judge.open)).judged()
         else:
             judge.open()
             stack.callback(judge.close)

@@ -77,7 +77,12 @@ def policies_in(folder: Path, shell: Shell) -> PolicyBundle:
 
 
 def open_evaluator(
-    bundle: PolicyBundle, config: Config, shell: Shell, *, few: bool = False
+    bundle: PolicyBundle,
+    config: Config,
+    shell: Shell,
+    *,
+    few: bool = False,
+    expendable: bool = False,
 ) -> Evaluator:
     """Return OPA, for the caller to close: embedded, or a server held against the embedded one.
 
@@ -86,6 +91,7 @@ def open_evaluator(
         config: Says whether a server is asked.
         shell: Has the server's token in ``ENGINE_OPA_TOKEN``, its CA in ``ENGINE_OPA_CA_FILE``.
         few: Whether only a few documents will follow, so that starting fast counts most.
+        expendable: See :class:`engine.policy.EvaluatorOptions`.
     """
     from engine.policy import EVALUATORS, EvaluatorOptions
 
@@ -94,6 +100,7 @@ def open_evaluator(
     options = EvaluatorOptions(
         cache=module_cache(shell),
         few=few,
+        expendable=expendable,
         url=url,
         token=shell.environ.get("ENGINE_OPA_TOKEN"),
         ca_file=Path(authority) if authority else None,

@@ -66,6 +66,7 @@ class EvaluatorOptions:
         time_limit_s: Longest that one embedded evaluation may take.
         memory_limit_bytes: Most memory that the embedded policy may take.
         few: Whether only a few documents will follow, so that starting fast counts most.
+        expendable: Whether the process may be ended where the time limit is reached.
         url: Address of an OPA server, for kind ``server``.
         token: Bearer token for it; None sends none.
         ca_file: Certificates that its own is checked against; None is the system's.
@@ -76,6 +77,7 @@ class EvaluatorOptions:
     time_limit_s: float = 5.0
     memory_limit_bytes: int = 64 * 1024 * 1024
     few: bool = False
+    expendable: bool = False
     url: str = ""
     token: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
@@ -91,6 +93,7 @@ def _wasm(bundle: PolicyBundle, options: EvaluatorOptions) -> Evaluator:
         time_limit_s=options.time_limit_s,
         memory_limit_bytes=options.memory_limit_bytes,
         few=options.few,
+        expendable=options.expendable,
     )
 
 

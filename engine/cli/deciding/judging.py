@@ -84,13 +84,17 @@ class Judge:
         if not self.config.values["opa_url"].value:
             import wasmtime  # noqa: F401
 
-    def open(self) -> Judge:
-        """Get what judging needs; in a worker process, after the fork."""
+    def open(self, *, expendable: bool = False) -> Judge:
+        """Get what judging needs; in a worker process, after the fork.
+
+        Args:
+            expendable: Whether this process may be ended where the policy takes too long.
+        """
         from engine.policy.bundle import shipped_schema
 
         self.schema = shipped_schema("metrics.schema.json")
         self.evaluator = workspace.open_evaluator(
-            self.bundle, self.config, self.shell, few=self.few
+            self.bundle, self.config, self.shell, few=self.few, expendable=expendable
         )
         return self
 

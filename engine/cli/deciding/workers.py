@@ -43,14 +43,22 @@ class Workers:
     Of n workers each has every nth chunk of the files, and writes what became of it into a pipe
     of its own; the pipes are read in turn, so the order of the files is kept.
 
+    A policy that takes too long ends its worker. What that one had left is judged by one more
+    process, which waits for such a case and cuts policies off without being ended itself.
+
     Args:
         count: How many.
-        open_judge: Called once in each worker; returns what judges.
+        open_judge: Called once in each worker; returns what judges. Its alarm may end the worker.
         groups: The files of each decision.
+        open_careful: The same for the process that waits, and without an alarm.
     """
 
     def __init__(
-        self, count: int, open_judge: Callable[[], Judge], groups: Sequence[list[str]]
+        self,
+        count: int,
+        open_judge: Callable[[], Judge],
+        groups: Sequence[list[str]],
+        open_careful: Callable[[], Judge],
     ) -> None:
         from queue import Queue
         from threading import Thread
@@ -58,12 +66,14 @@ class Workers:
         from engine.forks import Fork
 
         chunks = [groups[at : at + CHUNK] for at in range(0, len(groups), CHUNK)]
-        self._chunks = len(chunks)
+        self._chunks = chunks
         self._ready: Queue[list[Judged] | GovernanceError] = Queue(AHEAD * count)
         self._forks = [
             Fork(partial(_work, open_judge, chunks[number::count]))
-            for number in range(min(count, self._chunks))
+            for number in range(min(count, len(chunks)))
         ]
+        self._careful = Fork(partial(_work_carefully, open_careful))
+        self._overdue: set[int] = set()
         self._reader = Thread(target=self._read, name="worker-pipes", daemon=True)
         self._reader.start()
 
@@ -79,12 +89,12 @@ class Workers:
         from contextlib import suppress
         from queue import Empty
 
-        for fork in self._forks:
+        for fork in (*self._forks, self._careful):
             fork.kill()
         while self._reader.is_alive():  # it may wait for room, and then finds no more to read
             with suppress(Empty):
                 self._ready.get(timeout=0.01)
-        for fork in self._forks:
+        for fork in (*self._forks, self._careful):
             fork.close()
 
     def judged(self) -> Iterator[Judged]:
@@ -94,7 +104,7 @@ class Workers:
             PolicyError: A worker was lost, and with it what it was judging.
             GovernanceError: A worker could not be set up.
         """
-        for _ in range(self._chunks):
+        for _ in self._chunks:
             said = self._ready.get()
             if isinstance(said, GovernanceError):
                 raise said
@@ -102,18 +112,26 @@ class Workers:
 
     def _read(self) -> None:
         """Empty the pipes in turn while others record, so that no worker waits for that."""
-        for number in range(self._chunks):
-            said = self._answer(number % len(self._forks))
+        for number, chunk in enumerate(self._chunks):
+            said = self._answer(number % len(self._forks), chunk)
             self._ready.put(said)
             if isinstance(said, GovernanceError):
                 return
 
-    def _answer(self, number: int) -> list[Judged] | GovernanceError:
+    def _answer(self, number: int, chunk: Sequence[list[str]]) -> list[Judged] | GovernanceError:
+        """What the worker, or the careful process in its stead, made of its next chunk."""
         from engine.forks import Crashed
 
+        late = number in self._overdue
+        fork = self._careful if late else self._forks[number]
         try:
-            judged: list[Judged] = self._forks[number].answer()
+            if late:
+                fork.ask(chunk)
+            judged: list[Judged] = fork.answer()
         except EOFError:
+            if not late and fork.overdue:
+                self._overdue.add(number)
+                return self._answer(number, chunk)
             return PolicyError(
                 "a worker process was lost while it judged",
                 "was it killed, or out of memory? what was printed is recorded",
@@ -133,4 +151,14 @@ def _work(
 ) -> None:
     judge = open_judge()
     for chunk in chunks:
+        answers.send([(names, judge(names)) for names in chunk])
+
+
+def _work_carefully(
+    open_judge: Callable[[], Judge], questions: Connection, answers: Connection
+) -> None:
+    judge: Judge | None = None
+    while True:
+        chunk = questions.recv()
+        judge = judge or open_judge()
         answers.send([(names, judge(names)) for names in chunk])
