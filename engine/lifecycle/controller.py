@@ -179,7 +179,7 @@ class Controller:
         life = machine.measured(life, Reading.NONE, lagging=True)
         rows = self._bundle.profile(watched.profile)["checks"]
         due = undecided.due(machine.times(life, Reading.NONE), rows)
-        draft = failed(error, watched, now, decision, self._signer)
+        draft = failed(error, watched, now, decision, due, self._signer)
         return _Looked(life, Reading.NONE, decision, None, due, draft, error.message)
 
     def _asked(

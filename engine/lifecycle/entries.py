@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 
@@ -68,9 +69,17 @@ def entry(
 
 
 def failed(
-    error: GovernanceError, watched: Watched, now: datetime, attempt_id: str, signer: Signer
+    error: GovernanceError,
+    watched: Watched,
+    now: datetime,
+    attempt_id: str,
+    due: Collection[tuple[str, str]],
+    signer: Signer,
 ) -> Draft:
-    """Return the draft of an entry that says that gate ``lifecycle`` could not decide."""
+    """Return the draft of an entry that says that gate ``lifecycle`` could not decide.
+
+    Besides a failure's own members it says what is due all the same.
+    """
     predicate = {
         "attempt_id": attempt_id,
         "failed_at": write_time(now),
@@ -81,6 +90,7 @@ def failed(
         "error": {"type": type(error).__name__, "message": error.message[:2048]},
         "relaxations": [],
         "subject": asdict(watched),
+        "obligations": [{"id": action, "check": check} for action, check in sorted(due)],
     }
     return event(DECISION_FAILED_TYPE, watched.name, predicate, signer)
 

@@ -190,8 +190,8 @@ def plan(life: Life, due: Due) -> list[str]:
     asked = {action for action, _ in due}
     actions: list[str] = []
     if life.phase is Phase.SERVING and asked & {"breach", "rollback"}:
-        actions = ["breach", "page"]
-        actions += [action for action in ("degrade", "rollback") if action in asked]
+        last = "rollback" if "rollback" in asked else "degrade"  # not both in one breath
+        actions = ["breach", "page", *({last} & asked)]
     elif life.phase is Phase.BREACHED and "rollback" in asked:
         actions = ["rollback"] if life.paged else ["page", "rollback"]
     elif life.phase in (Phase.BREACHED, Phase.ROLLED_BACK) and "recover" in asked:

@@ -25,6 +25,7 @@ from engine.model import Json
 PROJECTIONS: dict[str, str] = {
     "breaker": "engine.conform.projections.breaker",
     "ledger": "engine.conform.projections.ledger",
+    "promotion": "engine.conform.projections.promotion",
 }
 """Name of a projection, and its module."""
 
