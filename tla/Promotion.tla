@@ -143,7 +143,6 @@ MeasureUnder ==
     /\ UNCHANGED <<phase, grounds, age, missed, marks>>
 
 Measured(run, loud) ==
-    /\ Idle /\ IsWatched
     /\ over' = IF InProduction THEN run ELSE -1
     /\ calm' = -1
     /\ todo' = CASE phase = "serving" /\ IsConfirmed(run) -> BreachPlan
@@ -154,11 +153,15 @@ Measured(run, loud) ==
 
 \* One of them is over its limit.
 \* engine: lifecycle.machine.measured
-MeasureOver == Measured(IF over = -1 THEN 0 ELSE over, TRUE)
+MeasureOver ==
+    /\ Idle /\ IsWatched
+    /\ Measured(IF over = -1 THEN 0 ELSE over, TRUE)
 
 \* Nothing, something stale, or the gate could not decide.
 \* engine: lifecycle.machine.measured, lifecycle.undecided.due
-MeasureNone == Measured(AfterSilence(over), FALSE)
+MeasureNone ==
+    /\ Idle /\ IsWatched
+    /\ Measured(AfterSilence(over), FALSE)
 
 \* Whatever was measured: the attestation has been gone for as long as it may be.
 \* engine: lifecycle.lapse.noticed

@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy
+from dataclasses import fields
 from pathlib import Path
 
 from engine.errors import LedgerError
@@ -29,6 +30,14 @@ class MemoryReader:
         self._id = ledger_id
         self.rows = Rows()
         self.notes: dict[int, str] = {}
+
+    def copy(self) -> MemoryReader:
+        """The same rows, to which others may be added; a row itself never changes."""
+        other = MemoryReader(self._id)
+        for each in fields(self.rows):
+            setattr(other.rows, each.name, copy(getattr(self.rows, each.name)))
+        other.notes = dict(self.notes)
+        return other
 
     def ledger_id(self) -> str:
         return self._id
@@ -132,6 +141,12 @@ class MemoryStore:
         self.commits = 0
         self.tidied = 0
 
+    def copy(self) -> MemoryStore:
+        """A store with the same rows, which goes its own way from here."""
+        other = MemoryStore()
+        other._committed = self._committed.copy()
+        return other
+
     def address(self, base: Path) -> str:
         return f"{base.name}/memory"
 
@@ -155,7 +170,7 @@ class MemoryStore:
 
     def begin(self) -> MemoryReader:
         self._pending = Rows()
-        return deepcopy(self._committed)
+        return self._committed.copy()
 
     def add(self, rows: Rows) -> None:
         self._pending = rows

@@ -12,22 +12,31 @@ One tick is one minute. Run it by hand::
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from engine.decide import judge, uuid7
+from engine.attesting import attest, last_words, newest
+from engine.decide import Judgement, judge, uuid7
 from engine.envelope import open_envelope
-from engine.evidence import Question, assemble
+from engine.evidence import Attested, Question, assemble, wanted_attestations
+from engine.ledger import Draft
+from engine.ledger.contract import State
 from engine.ledger.merkle_ledger import MerkleLedger
 from engine.lifecycle.contract import Cycle, Promotion, Watched
-from engine.lifecycle.controller import Controller
-from engine.lifecycle.machine import Life
+from engine.lifecycle.controller import KIND, Controller, key_of
+from engine.lifecycle.machine import Life, encode, minute_of
+from engine.metrics_file import expand
 from engine.model import Json, Subject
 from engine.policy import Evaluator
-from engine.policy.bundle import PolicyBundle, shipped_bundle
+from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_schema
+from engine.policy.overlay import load_policies
 from engine.policy.wasm import WasmEvaluator
 from engine.recording import append
 from engine.statement import parse_statement
@@ -38,8 +47,12 @@ from tests.ledger.scribe import KEY
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DIGEST = hashlib.sha256(b"model.onnx").hexdigest()
 OTHER = hashlib.sha256(b"other.onnx").hexdigest()
-WATCHED = Watched("scoring-model", "2.4.1", DIGEST, "security", "default")
+WATCHED = Watched("scoring-model", "2.4.1", DIGEST, "promotion", "default")
 BUNDLE = shipped_bundle()
+ROOT = Path(__file__).parents[2]
+EXAMPLE = json.loads((ROOT / "examples" / "promote.json").read_text())["metrics"]
+SOON_S = 1
+LONG_S = 7_776_000
 
 READINGS: Mapping[str, Mapping[str, Json]] = {
     "under": {"slo.dec_p95_ms": 512, "slo.burn_rate": 0.5, "slo.cdc_lag_p95_s": 30},
@@ -48,10 +61,35 @@ READINGS: Mapping[str, Mapping[str, Json]] = {
 }
 
 
-@lru_cache(maxsize=1)
-def shipped_evaluator() -> WasmEvaluator:
-    """One instance of the shipped policy for all tests of a process."""
-    return WasmEvaluator(BUNDLE, cache=None)
+@lru_cache(maxsize=8)
+def evaluator_of(bundle: PolicyBundle) -> WasmEvaluator:
+    """One instance of a policy for all tests of a process."""
+    return WasmEvaluator(bundle, cache=None)
+
+
+@lru_cache(maxsize=8)
+def bundle_with(*changes: tuple[str, str]) -> PolicyBundle:
+    """The shipped policies with some text of the default profile replaced."""
+    path = Path("limits") / "default" / "data.yaml"
+    text = (ROOT / "policies" / path).read_text()
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    with TemporaryDirectory() as folder:
+        (Path(folder) / path).parent.mkdir(parents=True)
+        (Path(folder) / path).write_text(text)
+        bundle = load_policies(Path(folder), opa=None)
+        bundle.data_bytes, bundle.archive()  # read it all while the folder is there
+    return bundle
+
+
+ATTESTED = (
+    'ethics.attestation: {limit: true, severity: "off", reason: no attestor configured,',
+    "ethics.attestation: {limit: true, severity: block,",
+)
+"""What makes the default profile ask for an attestation."""
+
+SHORT = ("decision_ttl_s: 86400", f"decision_ttl_s: {SOON_S}")
 
 
 def metrics(values: Mapping[str, Json], now: datetime, ago_s: int = 0) -> dict[str, Json]:
@@ -79,11 +117,11 @@ class World:
         watched: Watched = WATCHED,
     ) -> None:
         self.bundle, self.watched = bundle, watched
-        self.evaluator: Evaluator = evaluator or shipped_evaluator()
+        self.evaluator: Evaluator = evaluator or evaluator_of(bundle)
         self.store = MemoryStore()
         self.ledger: MerkleLedger = begun(self.store)
         self.now = START
-        self._numbers = count(1)
+        self._number = 0
         self.restart()
 
     def restart(self) -> None:
@@ -93,8 +131,16 @@ class World:
             self.ledger, KEY, self.bundle, self.evaluator, random=self._random
         )
 
+    def copy(self) -> World:
+        """A world that goes on from here by itself."""
+        other = copy(self)
+        other.store = self.store.copy()
+        other.restart()
+        return other
+
     def _random(self, size: int) -> bytes:
-        return hashlib.shake_256(b"%d" % next(self._numbers)).digest(size)
+        self._number += 1
+        return hashlib.shake_256(b"%d" % self._number).digest(size)
 
     def tick(self, minutes: int = 1) -> None:
         """Let time pass."""
@@ -108,24 +154,72 @@ class World:
     def life(self) -> Life:
         return self.controller.life(self.watched)
 
-    def decide(self, kind: str, ago: timedelta = timedelta(0)) -> str:
-        """Record a decision of the watched gate: ``good``, ``blocked`` or about ``other``."""
-        watched, gate = self.watched, self.watched.gate
-        digest = OTHER if kind == "other" else watched.sha256
-        found = {"security.critical_findings": 1 if kind == "blocked" else 0}
-        question = Question(gate, watched.profile, "candidate", self.now - ago)
-        subject = Subject(watched.name, watched.version, digest)
-        asked = assemble("evidence", subject, metrics(found, question.now), question, self.bundle)
-        judgement = judge(
+    def decide(self, kind: str, *, by: PolicyBundle | None = None, attest_s: int = LONG_S) -> str:
+        """Record a decision of the watched gate: ``good``, ``blocked`` or about an ``other``.
+
+        Args:
+            kind: Which.
+            by: Policies that decide; None is the world's own.
+            attest_s: For how long the attestation that it rests on lasts, where one is asked for.
+        """
+        bundle = by or self.bundle
+        digest = OTHER if kind == "other" else self.watched.sha256
+        subject = Subject(self.watched.name, self.watched.version, digest)
+        question = Question(self.watched.gate, self.watched.profile, "candidate", self.now)
+        changes = {"data.schema_drift": 1} if kind == "blocked" else {}
+        wants = wanted_attestations(question, bundle)
+        attested = self.attest(subject, attest_s) if wants else []
+        judgement = self._judged(subject, question, changes, bundle, attested)
+        append([judgement.record], self.ledger, KEY, bundle)
+        return judgement.decision_id
+
+    def attest(
+        self, subject: Subject, ttl_s: int = LONG_S, changes: Mapping[str, Json] | None = None
+    ) -> list[Attested]:
+        """Record an attestation of an artifact, as a decision takes it."""
+        question = Question("ethics", self.watched.profile, "candidate", self.now)
+        judgement = self._judged(subject, question, changes or {}, self.bundle, [])
+        attest(judgement, ttl_s, self.ledger, KEY, self.bundle)
+        found = newest(self.ledger, "ethics", subject.sha256 or "")
+        assert found is not None
+        return last_words([found], KEY.public_key)
+
+    def _judged(
+        self,
+        subject: Subject,
+        question: Question,
+        changes: Mapping[str, Json],
+        bundle: PolicyBundle,
+        attested: Sequence[Attested],
+    ) -> Judgement:
+        schema = shipped_schema("metrics.schema.json")
+        document = {"observed_at": write_time(self.now), "metrics": {**EXAMPLE, **changes}}
+        document["subject"] = {"name": subject.name, "digest": {"sha256": subject.sha256}}
+        given = expand(document, bundle.catalogue(), question.now, schema)
+        asked = assemble("evidence", subject, given, question, bundle, attested)
+        return judge(
             asked,
             question,
-            self.bundle,
-            self.evaluator,
+            bundle,
+            evaluator_of(bundle),
             decision_id=uuid7(self.ms, self._random),
             salt=self._random(32),
         )
-        append([judgement.record], self.ledger, KEY, self.bundle)
-        return judgement.decision_id
+
+    def lapse(self, minutes: int) -> None:
+        """Have the attestation of what is in production expire, that long ago."""
+        until, life = write_time(self.now - timedelta(minutes=minutes)), self.life
+        lapsed = minute_of(self.now) - minutes
+        self.put(replace(life, attested_until=until, lapsed=lapsed, lapse_paged=until))
+
+    def put(self, life: Life) -> None:
+        """Put the subject where ``life`` says."""
+
+        def work(state: State) -> Sequence[Draft]:
+            state.put(KIND, key_of(self.watched), encode(life))
+            return []
+
+        self.ledger.transact(work)
 
     def promote(self) -> Promotion:
         return self.controller.promote(self.watched, self.now)
