@@ -38,9 +38,17 @@ def put(state: State, effects: Sequence[Effect]) -> None:
 
 
 def pending(ledger: Ledger, now: datetime, most: int = 64) -> list[Effect]:
-    """Return the effects that are due, those that were decided first first."""
+    """Return the effects that are due, those that were decided first first.
+
+    One that was asked for in the future is due too: then the clock was set back, and nothing
+    waits until it has come round again.
+    """
     found = [_decode(body) for _, body in ledger.state().scan(KIND, _FIRST, _PAST, most)]
-    return [effect for effect in found if parse_time(effect.due_at) <= now]
+    return [effect for effect in found if _is_due(effect, now)]
+
+
+def _is_due(effect: Effect, now: datetime) -> bool:
+    return parse_time(effect.due_at) <= now or now < parse_time(effect.requested_at)
 
 
 def started(ledger: Ledger, effect_id: str) -> Effect | None:

@@ -169,22 +169,26 @@ class World:
         changes = {"data.schema_drift": 1} if kind == "blocked" else {}
         wants = wanted_attestations(question, bundle)
         attested = self.attest(subject, attest_s) if wants else []
-        judgement = self._judged(subject, question, changes, bundle, attested)
-        append([judgement.record], self.ledger, KEY, bundle)
+        judgement = self.judged(subject, question, changes, bundle, attested)
+        self.record(judgement, bundle)
         return judgement.decision_id
+
+    def record(self, judgement: Judgement, bundle: PolicyBundle | None = None) -> None:
+        """Append a judgement."""
+        append([judgement.record], self.ledger, KEY, bundle or self.bundle)
 
     def attest(
         self, subject: Subject, ttl_s: int = LONG_S, changes: Mapping[str, Json] | None = None
     ) -> list[Attested]:
         """Record an attestation of an artifact, as a decision takes it."""
         question = Question("ethics", self.watched.profile, "candidate", self.now)
-        judgement = self._judged(subject, question, changes or {}, self.bundle, [])
+        judgement = self.judged(subject, question, changes or {}, self.bundle, [])
         attest(judgement, ttl_s, self.ledger, KEY, self.bundle)
         found = newest(self.ledger, "ethics", subject.sha256 or "")
         assert found is not None
         return last_words([found], KEY.public_key)
 
-    def _judged(
+    def judged(
         self,
         subject: Subject,
         question: Question,
