@@ -74,7 +74,8 @@ class Effect:
         requested_at: RFC 3339; instant of the entry that asked for it.
         due_at: RFC 3339; not to be attempted before.
         attempts: Attempts that were begun.
-        cause: Why, in one word: ``over``, ``none``, ``attestation``, ``cdc_lag``, …
+        cause: The check that asks for it; of a promotion the gate, ``<action>_failed`` of an
+            escalation of an effect that failed for good.
         decision: Id of the decision behind it.
     """
 
@@ -167,7 +168,8 @@ class Lifecycles(Protocol):
 
         Args:
             watched: What is watched.
-            metrics: Metrics in long form by id; what could not be measured is left out.
+            metrics: Metrics in long form by id; what could not be measured, or is no metric of
+                the catalogue, is left out. What is in it of domain ``lifecycle`` is not used.
             now: The cycle's instant, UTC, whole seconds.
             ms: Unix time in milliseconds, for the decision's id.
         """
