@@ -1,6 +1,6 @@
 ----------------------------- MODULE MCPromotion -----------------------------
 \* The promotion's models: broken guards and missing fairness, put in one at a time.
-EXTENDS Promotion
+EXTENDS Promotion, Limits
 
 MutAny == TRUE
 MutUnfair == TRUE

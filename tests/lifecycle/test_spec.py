@@ -294,6 +294,6 @@ def test_the_model_has_the_shipped_limits() -> None:
     rows = BUNDLE.profile("default")["checks"]
     ticks = {name: rows[name]["limit"] // promotion.TICK_S for name in promotion._MODELLED}
     assert ticks == dict(promotion._MODELLED)
-    text = (graph.shipped().parent / "Promotion.cfg").read_text()
+    text = (graph.shipped().parent / "Limits.tla").read_text()
     for name in ("Confirm", "Still", "Deadline", "Calm"):
-        assert f"{name} = {getattr(promotion, name.upper())}\n" in text
+        assert f"Promotion{name}Ticks == {getattr(promotion, name.upper())}\n" in text
