@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import urllib3
 
 _CHUNK_BYTES = 65_536
+_LATER_S = 1.0
 
 
 class Unanswered(Exception):  # noqa: N818  (an outcome, turned into an error by its caller)
@@ -131,7 +132,8 @@ def _pool(endpoint: Endpoint, deadline_s: float) -> urllib3.PoolManager:
 
     options: dict[str, Any] = {
         "num_pools": 1,
-        "timeout": urllib3.Timeout(connect=deadline_s, read=deadline_s),
+        # only ends a thread that nobody waits for any more
+        "timeout": urllib3.Timeout(connect=deadline_s + _LATER_S, read=deadline_s + _LATER_S),
     }
     if (context := endpoint.tls()) is not None:
         options["ssl_context"] = context

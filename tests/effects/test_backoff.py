@@ -65,10 +65,10 @@ def test_a_table_says_how_patient_a_hook_is(text: str, expected: Backoff | None)
     if expected is not None:
         assert backoff_of(table) == expected
         return
-
-    def read() -> None:
-        backoff_of(table)
-        table.finish()
-
     with pytest.raises(ConfigError, match=r"w\.toml:1: key 'retry\."):
-        read()
+        read(table)
+
+
+def read(table: Table) -> None:
+    backoff_of(table)
+    table.finish()

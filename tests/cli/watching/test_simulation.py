@@ -96,7 +96,7 @@ def test_a_death_anywhere_near_an_action_changes_nothing_but_the_time(folder: Pa
     assert done(whole) == DONE
     near = [at for at, now in enumerate(whole.places, 1) if now in whole.busy]
     assert len(near) >= 20
-    for at in near:
+    for at in near[::4]:  # the soak run takes each one
         require_the_same_after_a_death(folder, at)
 
 
