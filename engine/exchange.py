@@ -106,7 +106,7 @@ def exchange(endpoint: Endpoint, request: Request, *, deadline_s: float, max_byt
 
 
 def _exchange(endpoint: Endpoint, request: Request, deadline_s: float, max_bytes: int) -> Answer:
-    until = time.monotonic() + deadline_s
+    until = time.monotonic() + deadline_s + _LATER_S
     headers = {
         "User-Agent": "governance-engine",
         "Accept-Encoding": "identity",
