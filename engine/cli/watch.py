@@ -24,7 +24,8 @@ DESCRIPTION = (
     "decided is performed once, or again with the same idempotency key, also after a crash.\n"
     "One watcher per ledger. SIGTERM and Ctrl-C finish what is being recorded.\n"
     "With --once the exit code is 6 where a subject is rolled back, 1 where one is in breach,\n"
-    "5 where one could not be measured, 3 where a source, the gate or the ledger failed, else 0."
+    "5 where one could not be measured, 3 where a source, the gate or the ledger failed, 4 where\n"
+    "the ledger is not genuine or does not conform to the specs, else 0."
 )
 EXAMPLE = "  engine watch watch.toml --once"
 _SLICE_S = 0.2
@@ -103,6 +104,7 @@ def _plan(args: argparse.Namespace, config: Config, bundle: PolicyBundle, shell:
 def _loop(
     args: argparse.Namespace, plan: Plan, config: Config, bundle: PolicyBundle, shell: Shell
 ) -> Loop:
+    from engine.cli.watching.conforming import Follower
     from engine.cli.watching.loop import Loop
     from engine.cli.watching.measuring import World
     from engine.cli.watching.performing import Performer
@@ -117,7 +119,7 @@ def _loop(
         world,
         lambda: _session(config, bundle, shell),
         performer,
-        None,
+        Follower() if plan.conform else None,
         shell,
         Teller(shell, as_json=args.format == "json"),
     )

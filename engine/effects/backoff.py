@@ -30,7 +30,7 @@ class Backoff:
 
     first_s: int = 5
     most_s: int = 60
-    attempts: int = 20
+    attempts: int = 120
 
     def wait_s(self, attempt: int, chance: float, retry_after_s: int | None = None) -> int:
         """Return the seconds to wait after attempt ``attempt``, at least 1.

@@ -26,29 +26,43 @@ from engine.times import parse_time, write_time
 KIND = "effect"
 _COUNT = "count"
 _FIRST, _PAST = "0", ":"
+_PAGE = 256
 
 
 def put(state: State, effects: Sequence[Effect]) -> None:
     """Put effects without an id into the outbox, in order; part of the caller's transaction."""
     count = int(state.get(KIND, _COUNT) or b"0")
     for count, effect in enumerate(effects, count + 1):  # noqa: B020  (counting goes on)
-        numbered = replace(effect, id=f"{count:012d}")
+        numbered = replace(effect, id=_key(count))
         state.put(KIND, numbered.id, _encode(numbered))
     state.put(KIND, _COUNT, b"%d" % count)
 
 
-def pending(ledger: Ledger, now: datetime, most: int = 64) -> list[Effect]:
+def pending(ledger: Ledger, now: datetime, most: int = 256) -> list[Effect]:
     """Return the effects that are due, those that were decided first first.
 
-    One that was asked for in the future is due too: then the clock was set back, and nothing
-    waits until it has come round again.
+    Those that wait for another attempt hide none that is due, however many they are. One that
+    was asked for in the future is due too: then the clock was set back, and nothing waits until
+    it has come round again.
     """
-    found = [_decode(body) for _, body in ledger.state().scan(KIND, _FIRST, _PAST, most)]
-    return [effect for effect in found if _is_due(effect, now)]
+    due: list[Effect] = []
+    start = _FIRST
+    while len(due) < most:
+        page = ledger.state().scan(KIND, start, _PAST, _PAGE)
+        found = (_decode(body) for _, body in page)
+        due += [effect for effect in found if _is_due(effect, now)]
+        if len(page) < _PAGE:
+            break
+        start = _key(int(page[-1][0]) + 1)
+    return due[:most]
 
 
 def _is_due(effect: Effect, now: datetime) -> bool:
     return parse_time(effect.due_at) <= now or now < parse_time(effect.requested_at)
+
+
+def _key(number: int) -> str:
+    return f"{number:012d}"
 
 
 def started(ledger: Ledger, effect_id: str) -> Effect | None:
@@ -76,7 +90,14 @@ def _changed(ledger: Ledger, effect_id: str, change: Any) -> Effect | None:
 
 
 def done(
-    ledger: Ledger, signer: Signer, effect_id: str, *, ok: bool, detail: str, now: datetime
+    ledger: Ledger,
+    signer: Signer,
+    effect_id: str,
+    *,
+    ok: bool,
+    detail: str,
+    now: datetime,
+    superseded: bool = False,
 ) -> Appended | None:
     """Record the outcome of an effect as ``effect:v1``, and take it out of the outbox.
 
@@ -90,6 +111,8 @@ def done(
         ok: Whether it was done.
         detail: What the hook said, at most 1024 characters are kept.
         now: Instant of the outcome.
+        superseded: Whether a later effect does what this one would have left undone, so that
+            nobody has to do it by hand.
 
     Returns:
         The entry; None when the outcome was recorded before: a repeat changes nothing.
@@ -108,7 +131,7 @@ def done(
         state.put(KIND, effect_id, None)
         name, outcome = effect.watched.name, _outcome(effect, ok, detail, now)
         recorded = [event(EFFECT_TYPE, name, outcome, signer)]
-        if not ok and effect.action != "escalate":
+        if not ok and not superseded and effect.action != "escalate":
             recorded.append(event(ESCALATE_TYPE, name, _escalated(effect, now), signer))
             put(state, [_escalation(effect, now)])
         return recorded

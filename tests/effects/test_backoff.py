@@ -52,8 +52,8 @@ def test_only_a_failure_is_followed_by_another_attempt_and_not_for_ever() -> Non
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", Backoff(5, 60, 20)),
-        ("retry = {first_s = 90}", Backoff(90, 90, 20)),
+        ("", Backoff(5, 60, 120)),
+        ("retry = {first_s = 90}", Backoff(90, 90, 120)),
         ("retry = {first_s = 1, most_s = 2, attempts = 3}", Backoff(1, 2, 3)),
         ("retry = {first_s = 9, most_s = 2}", None),
         ("retry = {attempts = 0}", None),

@@ -26,8 +26,8 @@ _T = TypeVar("_T")
 
 AT_ONCE = 8
 _SHORTEST_WAIT_S = 0.2
-UNDECIDED, HOLD, BREACHED, ROLLED_BACK, FINE = 3, 5, 1, 6, 0
-_WORST_FIRST = (UNDECIDED, ROLLED_BACK, BREACHED, HOLD, FINE)
+UNDECIDED, NOT_GENUINE, HOLD, BREACHED, ROLLED_BACK, FINE = 3, 4, 5, 1, 6, 0
+_WORST_FIRST = (NOT_GENUINE, UNDECIDED, ROLLED_BACK, BREACHED, HOLD, FINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,12 @@ class Session:
 
 
 class Conforming(Protocol):
-    """Holds what a ledger recorded since it was last asked against the specs."""
+    """Holds what a ledger recorded against the specs."""
 
     def check(self, ledger: Ledger) -> list[str]:
-        """Return what no spec allows, one finding each; empty when all of it conforms."""
+        """Look at what was appended since it was last asked; return what no spec allows, in
+        lines. What was found once is found again every time; empty when all of it conforms.
+        """
 
 
 class Loop:
@@ -183,7 +185,7 @@ class Loop:
     def _conform(self, at: Session) -> int:
         findings = self._conforming.check(at.ledger) if self._conforming else []
         self._teller.problems("the ledger does not conform", findings)
-        return UNDECIDED if findings else FINE
+        return NOT_GENUINE if findings else FINE
 
     def _guarded(self, work: Callable[[Session], _T], otherwise: _T) -> _T:
         """What ``work`` returns; what goes wrong is told, and the ledger opened anew."""

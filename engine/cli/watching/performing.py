@@ -15,7 +15,7 @@ from engine.signers import Signer
 from engine.times import parse_time
 
 AT_ONCE = 8
-MOST = 256
+MOST = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Performed:
 
     Attributes:
         effect: The effect; its attempts count this one.
-        ended: ``done``, ``failed`` (there will be another attempt) or ``given up``.
+        ended: ``done``, ``failed`` (there will be another attempt), ``given up`` or
+            ``superseded`` (by a later effect; it was not attempted).
         detail: What the receivers said.
         next_at: When the next attempt is due; None when there is none.
     """
@@ -64,13 +65,19 @@ class Performer:
         returns.
 
         Different effects run side by side, so that a receiver that hangs holds up no other;
-        those that change what serves run one after the other for a subject, as decided.
+        those that change what serves run one after the other for a subject, as decided, and a
+        later one that makes an earlier one pointless takes its place.
 
         Raises:
             GovernanceError: The ledger refused; what is not recorded is attempted again.
         """
-        performed: list[Performed] = []
-        for wave in _waves(outbox.pending(ledger, self._now(), MOST)):
+        now = self._now()
+        everything = outbox.pending(ledger, now + _EVER, MOST)
+        performed = []
+        for earlier, later in _pointless(everything):
+            performed.append(self._superseded(ledger, signer, earlier, later))
+            everything.remove(earlier)
+        for wave in _waves(everything, now):
             with ThreadPoolExecutor(min(self._at_once, len(wave)), "effect") as pool:
                 begun = {}
                 for effect in wave:
@@ -82,11 +89,21 @@ class Performer:
                     performed.append(recorded)
         return performed
 
+    def _superseded(
+        self, ledger: Ledger, signer: Signer, earlier: Effect, later: Effect
+    ) -> Performed:
+        detail = f"{later.action} takes its place"
+        outbox.done(
+            ledger, signer, earlier.id, ok=False, detail=detail, now=self._now(), superseded=True
+        )
+        return Performed(earlier, "superseded", detail)
+
     def next_due_s(self, ledger: Ledger, within_s: float) -> float:
         """Return the seconds until an effect is due, at most ``within_s``."""
         now = self._now()
-        soon = outbox.pending(ledger, now + timedelta(seconds=int(within_s)), MOST)
-        waits = [(parse_time(effect.due_at) - now).total_seconds() for effect in soon]
+        everything = outbox.pending(ledger, now + _EVER, MOST)
+        soon = _waves(everything, now + timedelta(seconds=within_s))
+        waits = [(parse_time(each.due_at) - now).total_seconds() for wave in soon for each in wave]
         return max(0.0, min([within_s, *waits]))
 
     def _attempt(self, effect: Effect) -> list[tuple[Hooked, Outcome]]:
@@ -127,27 +144,58 @@ class Performer:
 _SERVING = ("promote", "degrade", "rollback", "recover")
 """Actions that change what serves: two of one subject at once could end in either order."""
 
+_TAKES_THE_PLACE_OF = {"rollback": ("promote", "degrade"), "recover": ("degrade",)}
+"""What a late attempt at would undo a later action; and no rollback waits behind it."""
 
-def _waves(due: Sequence[Effect]) -> list[list[Effect]]:
-    """What may run side by side, and what only after that.
+_EVER = timedelta(days=36_500)
 
-    Of one subject the effects that change what serves go one at a time; and a recovery goes
-    after the page that it ends, so that no alert outlives its cause.
+
+def _pointless(pending: Sequence[Effect]) -> list[tuple[Effect, Effect]]:
+    """Effects that a later one of the same subject takes the place of, with that one."""
+    return [
+        (earlier, later)
+        for at, earlier in enumerate(pending)
+        if (
+            later := next(
+                (
+                    each
+                    for each in pending[at + 1 :]
+                    if _subject(each) == _subject(earlier)
+                    and earlier.action in _TAKES_THE_PLACE_OF.get(each.action, ())
+                ),
+                None,
+            )
+        )
+        is not None
+    ]
+
+
+def _subject(effect: Effect) -> tuple[str, str | None]:
+    return effect.watched.name, effect.watched.version
+
+
+def _waves(pending: Sequence[Effect], now: datetime) -> list[list[Effect]]:
+    """What is due and may run side by side, and what only after that.
+
+    Of one subject the effects that change what serves go one at a time, in order, also while
+    the first of them waits for another attempt; and a recovery goes after the page that it
+    ends, so that no alert outlives its cause.
     """
     taken: set[tuple[str, str | None]] = set()
     paged: set[tuple[str, str | None]] = set()
     first: list[Effect] = []
     second: list[Effect] = []
-    for effect in due:
-        subject = (effect.watched.name, effect.watched.version)
-        if effect.action == "page":
+    for effect in pending:
+        subject, due = _subject(effect), parse_time(effect.due_at) <= now
+        if effect.action == "page" and due:
             paged.add(subject)
         if effect.action in _SERVING:
             if subject in taken:
                 continue
             taken.add(subject)
-        late = effect.action == "recover" and subject in paged
-        (second if late else first).append(effect)
+        if due:
+            late = effect.action == "recover" and subject in paged
+            (second if late else first).append(effect)
     return [wave for wave in (first, second) if wave]
 
 

@@ -63,12 +63,14 @@ class Plan:
         period_s: Seconds from the start of a cycle to that of the next.
         subjects: What is watched, in order.
         hooks: By action, every hook that performs it, in order; empty where it is only recorded.
+        conform: Whether the ledger is held against the specs after each cycle.
     """
 
     folder: Path
     period_s: int
     subjects: tuple[Subject, ...]
     hooks: Mapping[str, tuple[Hooked, ...]]
+    conform: bool = True
 
 
 def read_plan(
@@ -97,13 +99,14 @@ def read_plan(
             "60s or less; from cron: engine watch CONFIG --once, every minute",
         )  # fmt: skip
     record_only = watch.texts("record_only", ())
+    conform = watch.flag("conform", default=True)
     subjects = tuple(_subject(table, folder, gate, profile) for table in top.tables("subject"))
     hooks = _hooks(top, watch, record_only, Around(folder, environ))
     top.finish()
     if not subjects:
         raise ConfigError(f"{name}: no [[subject]] table", f"add what is to be watched; {_SHOWN}")
     _require_different(subjects, top)
-    return Plan(folder, period_s, subjects, hooks)
+    return Plan(folder, period_s, subjects, hooks, conform)
 
 
 def _subject(table: Table, folder: Path, gate: str, profile: str) -> Subject:

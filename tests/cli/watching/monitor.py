@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from engine.conform.conformance import Conformance, conform, statements
 from engine.envelope import open_envelope
 from engine.ledger import Ledger
 from engine.statement import parse_statement
@@ -66,6 +67,10 @@ def judged(world: World) -> Seen:
     with world.ledger() as ledger:
         entries = said(ledger)
         ledger.verify(signatures=True, public_keys=[KEY.public_key])
+        for name, report in conform(statements(ledger), Conformance()).items():
+            seen.counts[f"steps of the spec: {name}"] = report.steps
+            if report.rejected is not None:
+                seen.wrong += report.rejected.lines()
         for index, entry in world.acknowledged.items():
             if index >= ledger.size() or ledger.entry(index) != entry:
                 seen.wrong.append(f"entry {index} was acknowledged and is lost")
@@ -109,6 +114,7 @@ class _Life:
         self._calm_since: int | None = None
         self._last_calm: int | None = None
         self._breach_at = 0
+        self._good_since_breach = False
         self._paged = False
 
     def measured(self, truth: str, now: int) -> None:
@@ -118,6 +124,7 @@ class _Life:
         if not good or not watched or self._last_calm is None or now - self._last_calm > 1:
             self._calm_since = now if good and watched else None
         self._last_calm = now if good and watched else None
+        self._good_since_breach |= good
         self._bad_since = None if good else now if self._bad_since is None else self._bad_since
 
     def acted(self, action: str, look: Look) -> None:
@@ -157,6 +164,7 @@ class _Life:
             wrong.append(f"after {bad_for} min")
         self._seen.took("breach confirmed", bad_for)
         self.phase, self._breach_at, self._paged = "breached", now, False
+        self._good_since_breach = False
         return wrong
 
     def _page(self, _now: int) -> list[str]:
@@ -167,7 +175,8 @@ class _Life:
         return [] if self._paged else ["before a page"]
 
     def _rollback(self, now: int) -> list[str]:
-        self._seen.took("rollback after the breach", now - self._breach_at)
+        how = "that came back" if self._good_since_breach else "that went on"
+        self._seen.took(f"rollback after a breach {how}", now - self._breach_at)
         self.phase = "rolledback"
         return self._mitigated(now)
 

@@ -28,7 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli.shell import Shell
-from engine.cli.watching.loop import Conforming, Loop, Session
+from engine.cli.watching.conforming import Follower
+from engine.cli.watching.loop import Loop, Session
 from engine.cli.watching.measuring import World as Sources
 from engine.cli.watching.performing import Performer
 from engine.cli.watching.plan import Plan, read_plan
@@ -191,10 +192,9 @@ class World:
     Args:
         folder: For the ledger.
         seed: Of all that happens by chance.
-        conforming: Checks after each cycle.
     """
 
-    def __init__(self, folder: Path, seed: int, conforming: Conforming | None = None) -> None:
+    def __init__(self, folder: Path, seed: int) -> None:
         _worlds.append(self)
         if not _evaluators:
             _evaluators.append(WasmEvaluator(shipped_bundle(), cache=None))
@@ -211,7 +211,7 @@ class World:
         self.dead = False
         self.dies_at: int | None = None
         self.dies_often = 0.0
-        self.conforming = conforming
+        self.conforming = Follower()
         self.out, self.err = StringIO(), StringIO()
         self.bundle = shipped_bundle()
         self.plan: Plan = read_plan(
