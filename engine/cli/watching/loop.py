@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -161,12 +161,16 @@ class Loop:
 
     def _step(self, subject: Subject, measured: Measured, now: datetime, at: Session) -> int:
         refusals: tuple[str, ...] = ()
-        if at.lifecycles.phase(subject.watched) is Phase.CANDIDATE and subject.promote:
+        promoted = False
+        if subject.promote and at.lifecycles.phase(subject.watched) is Phase.CANDIDATE:
             promotion = at.lifecycles.promote(subject.watched, now)
-            refusals = () if promotion.promoted else promotion.refusals
+            promoted, refusals = promotion.promoted, promotion.refusals
         cycle = at.lifecycles.step(
             subject.watched, measured.metrics, now, self._shell.milliseconds()
         )
+        if promoted:
+            actions = ("promoted", *cycle.actions)
+            cycle = replace(cycle, before=Phase.CANDIDATE, actions=actions)
         self._teller.subject(subject, cycle, measured, now, refusals)
         return _code(cycle, measured)
 

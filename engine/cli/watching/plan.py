@@ -103,6 +103,7 @@ def read_plan(
     subjects = tuple(_subject(table, folder, gate, profile) for table in top.tables("subject"))
     hooks = _hooks(top, watch, record_only, Around(folder, environ))
     top.finish()
+    _require_hooks(watch, record_only, hooks)
     if not subjects:
         raise ConfigError(f"{name}: no [[subject]] table", f"add what is to be watched; {_SHOWN}")
     _require_different(subjects, top)
@@ -160,13 +161,18 @@ def _hooks(
                     "on", f"{action!r} is in record_only, too", "keep one of the two"
                 )
             hooks[action].append(hooked)
+    return {action: tuple(found) for action, found in hooks.items()}
+
+
+def _require_hooks(
+    watch: Table, record_only: tuple[str, ...], hooks: Mapping[str, tuple[Hooked, ...]]
+) -> None:
     for action, found in hooks.items():
         if not found and action not in record_only:
             raise watch.refused(
                 "record_only", f"nothing performs {action!r}",
                 f"add a [[hook]] with on = [\"{action}\"], or name it in record_only",
             )  # fmt: skip
-    return {action: tuple(found) for action, found in hooks.items()}
 
 
 def _require_actions(table: Table, key: str, actions: tuple[str, ...]) -> None:
