@@ -1,6 +1,6 @@
 """A release gate that proves its verdicts.
 
->>> from engine import decide, verify
+>>> from engine import Budget, decide, verify
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.api import decide, verify
+    from engine.budget.client import Budget
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "decide", "verify"]
+__all__ = ["Budget", "__version__", "decide", "verify"]
 
 _FUNCTIONS = ("decide", "verify")
 
@@ -24,6 +25,10 @@ def __getattr__(name: str) -> Any:
         from engine import api
 
         return getattr(api, name)
+    if name == "Budget":
+        from importlib import import_module
+
+        return import_module("engine.budget.client").Budget
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -12,14 +12,16 @@ GovernanceError                  exit code
 ├── LedgerError             3    the ledger refused a read or a write; nothing was recorded
 │   ├── LedgerBusyError     3    another process held the ledger's lock for too long
 │   └── CommitError         3    a commit failed: it may or may not be recorded
+├── BudgetDeniedError       1    a program entered a lease that the budget did not grant
 ├── OutputError             3    a file could not be written; what was recorded stays so
 ├── NotRecordedError        2    no such decision, entry or blob in the ledger
 ├── CircuitOpenError        3    calls to a model are stopped: it keeps failing; says for how long
 └── VerificationError       4    not genuine: a signature, proof, chain, head or replay
     └── RollbackError       4    the ledger is missing, smaller or other than its signed head
 
-A *denied* decision is a result, never an error. ``engine.cli`` alone turns an error into
-text and an exit code; every message says what is wrong and, after a newline, what to do.
+A *denied* decision is a result, never an error; only a ``with`` has no other way to say so.
+``engine.cli`` alone turns an error into text and an exit code; every message says what is wrong
+and, after a newline, what to do.
 """
 
 from __future__ import annotations
@@ -164,6 +166,24 @@ class CommitError(LedgerError):
     """
 
     advice = "look the decision up before asking again: engine ledger log"
+
+
+class BudgetDeniedError(GovernanceError):
+    """A lease was entered that was not granted; nothing is held, and nothing may be spent.
+
+    Args:
+        reason: Code, such as ``HARD_LIMIT_EXCEEDED``.
+        message: What decided, in one sentence.
+        decision_id: The recorded denial.
+    """
+
+    exit_code = 1
+    advice = "wait for the next day, or have the budget raised by its owner"
+
+    def __init__(self, reason: str, message: str, decision_id: str) -> None:
+        super().__init__(f"{reason}: {message}", f"why: engine explain {decision_id}")
+        self.reason = reason
+        self.decision_id = decision_id
 
 
 class OutputError(GovernanceError):
