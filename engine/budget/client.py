@@ -46,6 +46,8 @@ class Budget:
         daily_requests: Calls a day, likewise.
         time_zone: IANA name of the zone whose calendar days count.
         clock: Gives the time; the system's if left out.
+        cache: The user's own folder for the compiled policy, which saves compiling it each time;
+            see :mod:`engine.policy.module_cache`.
 
     Raises:
         GovernanceError: Policies, key or ledger are not fit to use.
@@ -63,6 +65,7 @@ class Budget:
         daily_requests: int | None = None,
         time_zone: str = "UTC",
         clock: Callable[[], datetime] | None = None,
+        cache: Path | None = None,
     ) -> None:
         from engine.budget.calendar import zone_of
         from engine.budget.limits import Budgets, daily
@@ -79,7 +82,7 @@ class Budget:
         told = (_text(daily_usd), _text(daily_tokens), _text(daily_requests))
         budgets = Budgets(bundle.data.get("budgets", []), daily(*told))
         signer = from_pem(key, "key")
-        self._evaluator = WasmEvaluator(bundle, cache=None)
+        self._evaluator = WasmEvaluator(bundle, cache=cache)
         self._ledger = open_ledger(
             str(ledger),
             signer=signer,

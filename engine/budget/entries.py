@@ -116,13 +116,13 @@ class Entries:
             if within.plus(overrun) != used or min(*within, *overrun) < 0:
                 _wrong(index, f"counts lease {lease_id} in {each['budget']!r} as other than used")
             book = self._book(index, lease, each["budget"])
+            if within != _most_within(book, held, used):
+                _wrong(index, f"counts lease {lease_id} in {each['budget']!r} other than it fits")
             after = book._replace(
                 within=book.within.plus(within),
                 overrun=book.overrun.plus(overrun),
                 reserved=book.reserved.minus(held),
             )
-            if not _holds(after, within, held):
-                _wrong(index, f"counts lease {lease_id} in {each['budget']!r} past the limit")
             self._desk.put_book(lease.day, each["budget"], after)
             counted.append((within, overrun))
         after_lease = lease._replace(state=SETTLED, used=used, counted=tuple(counted))
@@ -154,14 +154,14 @@ class Entries:
         return book
 
 
-def _holds(book: Book, within: Amount, held: Amount) -> bool:
-    """Whether what was counted within is what was granted, or fits below the limit."""
-    return all(
-        limit is None or amount <= own or spent + late + reserved <= limit
-        for limit, amount, own, spent, late, reserved in zip(
-            book.limits, within, held, book.within, book.overrun, book.reserved, strict=True
-        )
-    )
+def _most_within(book: Book, held: Amount, used: Amount) -> Amount:
+    """What of ``used`` was granted, or has room beside everything else."""
+    within = []
+    for place, limit in enumerate(book.limits):
+        others = book.within[place] + book.overrun[place] + book.reserved[place] - held[place]
+        room = used[place] if limit is None else max(limit - others, held[place])
+        within.append(min(used[place], room))
+    return Amount(*within)
 
 
 def _amount(said: Mapping[str, Json]) -> Amount:
