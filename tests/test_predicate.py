@@ -102,7 +102,12 @@ def test_the_schema_is_a_schema_and_statements_match_it() -> None:
 
 def test_the_schema_and_the_parser_know_the_same_members() -> None:
     known = SCHEMA["$defs"]
-    assert set(known["predicate"]["properties"]) == set(predicate._REQUIRED)
+    assert set(known["predicate"]["properties"]) == {*predicate._REQUIRED, "reservation"}
+    assert set(known["reservation"]["required"]) == set(predicate._RESERVATION)
+    assert set(known["reservation"]["properties"]["for"]["properties"]) == {
+        *("provider", "model"),
+        *predicate._FOR,
+    }
     assert set(known["predicate"]["required"]) == set(predicate._REQUIRED)
     assert set(known["check"]["required"]) == set(predicate._CHECK)
     assert set(known["attestation"]["required"]) == set(known["attestation"]["properties"])
@@ -216,3 +221,67 @@ def test_what_is_accepted_matches_the_schema(name: str, value: Json) -> None:
     if accepted(candidate):
         known_rule = name == "verdict_rule" and isinstance(value, str)
         assert valid(candidate) or known_rule
+
+
+UNITS = {"requests": 1, "tokens": 10, "usd_micros": 100}
+CHARGE = {"budget": "daily", "limits": {**UNITS, "tokens": None}, **UNITS}
+RESERVED: dict[str, Any] = PREDICATE | {
+    "verdict": "ALLOW",
+    "reservation": {
+        "for": {"provider": "acme", "model": "large", "team": "search", "tags": ["a"]},
+        "asked": {**UNITS, "tokens": None},
+        "day": "2026-11-20",
+        "charges": [CHARGE, {**CHARGE, "budget": "search"}],
+        "expires_at": "2026-11-20T12:05:00Z",
+        "opened": ["search"],
+        "expired": [],
+        "reason": "OK",
+    },
+}
+DENIED: dict[str, Any] = {"charges": [], "opened": [], "expires_at": None}
+
+
+def reserved(verdict: str = "ALLOW", **said: Any) -> dict[str, Any]:
+    return RESERVED | {"verdict": verdict, "reservation": RESERVED["reservation"] | said}
+
+
+def test_a_decision_may_reserve() -> None:
+    for candidate in (RESERVED, reserved("DENY", **DENIED, reason="NO_LIMIT")):
+        require_shape(candidate)
+        assert valid(candidate)
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED["reservation"]))
+def test_a_reservation_is_whole(name: str) -> None:
+    values: list[Json] = [7, [7], {"a": 1}]
+    for value in values:
+        said: dict[str, Any] = {name: value}
+        assert not accepted(reserved(**said)), value
+        assert not valid(reserved(**said)), value
+    left_out = reserved()
+    del left_out["reservation"][name]
+    assert not accepted(left_out)
+    assert not valid(left_out)
+    assert not valid(reserved(more=1))
+    assert not accepted(reserved(more=1))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said", "words"),
+    [
+        ("DENY", {}, "does not fit the verdict"),
+        ("ALLOW", DENIED, "does not fit the verdict"),
+        ("DENY", {**DENIED, "expires_at": "2026-11-20T12:05:00Z"}, "does not fit the verdict"),
+        ("DENY", {**DENIED, "opened": ["daily"]}, "another budget's day began"),
+        ("ALLOW", {"opened": ["other"]}, "another budget's day began"),
+        ("ALLOW", {"charges": [CHARGE, CHARGE]}, "not sorted by budget"),
+        ("ALLOW", {"expires_at": "2026-11-20T11:59:59Z"}, "expired before it was granted"),
+        ("ALLOW", {"charges": [{**CHARGE, "usd_micros": 101}]}, "above its budget's limit"),
+        ("ALLOW", {"charges": [{**CHARGE, "usd_micros": -1}]}, "not an integer"),
+    ],
+)
+def test_a_reservation_says_what_its_verdict_allows(
+    verdict: str, said: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(VerificationError, match=words):
+        require_shape(reserved(verdict, **said))

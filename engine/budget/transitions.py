@@ -38,7 +38,7 @@ def roll_over(desk: Desk, local_day: str) -> str:
     """Return the day that counts: ``local_day``, but never one before the newest that was seen.
 
     The first decision of a day remembers it; there is nothing to reset, because the day is part
-    of each book's key (INV-BUDGET-7).
+    of each book's key (INV-BUDGET-6).
     """
     newest = desk.day()
     if local_day <= newest:

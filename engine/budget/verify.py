@@ -1,4 +1,4 @@
-"""Whether a ledger's budget entries add up to its state. INV-BUDGET-8."""
+"""Whether a ledger's budget entries add up to its state. INV-BUDGET-13."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_what_fits_is_told_to_the_last_coin() -> None:
 def test_a_settlement_counts_within_what_was_granted_or_is_left(
     before: Book, held: int, used: int, within: int, overrun: int
 ) -> None:
-    """INV-BUDGET-6: what does not fit is counted all the same."""
+    """INV-BUDGET-8, INV-BUDGET-11: what does not fit is counted all the same."""
     settled = book.settle(before, usd(held), usd(used))
 
     assert (settled.within, settled.overrun) == (usd(within), usd(overrun))
@@ -83,7 +83,7 @@ _STEPS = st.lists(
 def test_no_order_of_steps_takes_a_budget_past_its_limit(
     limit: int, steps: list[tuple[str, int, int]]
 ) -> None:
-    """INV-BUDGET-3, INV-BUDGET-6: within + reserved <= limit, and every coin is somewhere."""
+    """INV-BUDGET-3, INV-BUDGET-9: within + reserved <= limit, and every coin is somewhere."""
     there, held, spent = account(limit), list[int](), 0
     for action, amount, which in steps:
         own = held[which % len(held)] if held else None

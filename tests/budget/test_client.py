@@ -89,7 +89,7 @@ def test_an_exception_gives_back_unless_something_was_told(budget: Budget) -> No
 
 
 def test_a_usage_that_cannot_be_read_counts_as_reserved(budget: Budget) -> None:
-    """INV-BUDGET-6: something was spent, and nobody can say how much."""
+    """INV-BUDGET-8: something was spent, and nobody can say how much."""
     with (
         pytest.raises(UsageError, match="neither prompt_tokens"),
         budget.reserve("acme", "large", usd="0.05") as lease,

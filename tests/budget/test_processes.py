@@ -120,7 +120,7 @@ def test_sixteen_processes_with_a_thousand_reservations_each(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_any_step_nothing_that_was_told_is_lost(tmp_path: Path, step: str) -> None:
-    """INV-BUDGET-8: what was under way is there with its state, or neither is."""
+    """INV-BUDGET-13: what was under way is there with its state, or neither is."""
     doomed = spender(tmp_path, "--count", 3, "--die", step, 2)
     out, err = doomed.communicate()
     assert (doomed.returncode, err) == (-9, "")

@@ -178,6 +178,7 @@ def test_no_limit_is_one_once_somebody_said_so() -> None:
 
 
 def test_a_lease_that_expired_gives_back_with_the_next_decision() -> None:
+    """INV-BUDGET-12: and not a second before."""
     shop = Shop()
     lease = shop.reserve(900_000)
     shop.later(seconds=299)
@@ -191,7 +192,7 @@ def test_a_lease_that_expired_gives_back_with_the_next_decision() -> None:
 
 
 def test_a_settlement_past_the_lease_is_recorded_and_never_lost() -> None:
-    """INV-BUDGET-6."""
+    """INV-BUDGET-8."""
     shop = Shop()
     lease = shop.reserve(900_000)
     shop.later(seconds=300)
@@ -215,6 +216,7 @@ def test_a_lease_that_nobody_took_back_yet_still_holds() -> None:
 
 
 def test_settling_twice_is_settling_once() -> None:
+    """INV-BUDGET-10."""
     shop = Shop()
     lease = shop.reserve()
     first = shop.settle(lease.lease, 70_000)
@@ -303,7 +305,7 @@ def test_what_is_asked_for_must_make_sense(said: dict[str, Any]) -> None:
 
 
 def test_a_day_begins_once_and_nothing_has_to_be_reset() -> None:
-    """INV-BUDGET-7."""
+    """INV-BUDGET-6."""
     shop = Shop()
     shop.reserve(600_000)
     assert shop.reserve(600_000).reason == HARD
@@ -317,7 +319,7 @@ def test_a_day_begins_once_and_nothing_has_to_be_reset() -> None:
 
 
 def test_after_an_outage_only_the_day_of_now_begins() -> None:
-    """INV-BUDGET-7."""
+    """INV-BUDGET-6."""
     shop = Shop()
     shop.reserve(1)
     shop.later(days=30)
@@ -327,7 +329,7 @@ def test_after_an_outage_only_the_day_of_now_begins() -> None:
 
 
 def test_a_clock_that_is_set_back_opens_no_day_again() -> None:
-    """INV-BUDGET-7: what was spent yesterday is not granted a second time."""
+    """INV-BUDGET-6, INV-BUDGET-7: what was spent yesterday is not granted a second time."""
     shop = Shop()
     shop.reserve(600_000, ttl_s=604_800)
     shop.later(days=1)
@@ -430,7 +432,7 @@ def test_no_policy_makes_the_tracker_grant_what_no_budget_has() -> None:
 
 
 def test_every_step_adds_up() -> None:
-    """INV-BUDGET-8."""
+    """INV-BUDGET-13."""
     shop = Shop(rows=ROWS, profile="lenient")
     leases = [shop.reserve(90_000, team="search", tokens=10) for _ in range(3)]
     shop.settle(leases[0].lease, 95_000)

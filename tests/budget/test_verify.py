@@ -1,4 +1,4 @@
-"""INV-BUDGET-8: the ledger's entries add up to its state, and whoever changed either is found."""
+"""INV-BUDGET-13: the ledger's entries add up to its state, and whoever changed either is found."""
 
 from __future__ import annotations
 
