@@ -17,6 +17,7 @@ from typing import Any
 
 from bench import (
     breaker_calls,
+    budget_calls,
     corpus,
     gathering,
     ledger_plans,
@@ -40,7 +41,7 @@ SMALL = 20
 """Files of the scene where only one of them is decided."""
 CONTESTS = (
     *("start", "cold", "gates", "batch", "many", "memory"),
-    *("ledger-verify", "ledger-signatures", "ledger-scale", "gather", "scan", "breaker"),
+    *("ledger-verify", "ledger-signatures", "ledger-scale", "gather", "scan", "budget", "breaker"),
 )
 SOME = 400
 """Files on which two gates must agree before one of each verdict is measured."""
@@ -60,6 +61,8 @@ def main(argv: Sequence[str]) -> int:
         facts |= {"opa": opa_version(scene.opa), "conftest": conftest_version(scene.conftest)}
         results = _contests(scene, args.only, sizes, rounds)
         results += _ledger_contests(scene, args.only, args.entries, rounds)
+        if args.only in (None, "budget"):
+            results.append(budget_calls.hold(scene.home / "budget", rounds=rounds * 2, say=say))
         if args.only in (None, "breaker"):
             key_folder, home = ledger_plans.decided(scene), scene.home / "breaker"
             results.append(breaker_calls.hold(key_folder, home, rounds=rounds * 2, say=say))

@@ -35,6 +35,8 @@ BARS = (
     Bar("engine ledger verify --signatures", "bare loop: signatures", 0.8),
     Bar("append at 1,000,000", "append at 1,000", 1.5),
     Bar("proof at 1,000,000", "proof at 1,000", 1.5),
+    Bar("reserve + settle, 8 threads", "bare transactions, 8 threads", 2.0),
+    Bar("reserve + settle, 8 threads", "bare transactions, one thread", None),
     Bar("breaker, in memory", "circuitbreaker", 2.0),
     Bar("breaker, in a ledger", "circuitbreaker", 2.0),
     Bar("breaker, in memory, async", "circuitbreaker, async", 2.0),

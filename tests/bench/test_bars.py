@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bench import breaker_calls, gathering, ledger_plans, ledger_scale, plans, scan_plans
+from bench import (
+    breaker_calls,
+    budget_calls,
+    gathering,
+    ledger_plans,
+    ledger_scale,
+    plans,
+    scan_plans,
+)
 from bench.bars import BARS, Bar, bar_for
 from bench.gates import OURS, THEIRS, VERDICTS
 from bench.scene import Scene
@@ -42,6 +50,6 @@ def test_every_bar_is_about_a_pair_that_is_measured(
     measured = {(pair, contest.files is not None) for contest in contests for pair in contest.pairs}
     measured |= {(pair, False) for pair in ledger_scale.pairs(ledger_scale.LARGE)}
     measured |= {((f"{OURS}, {word}", f"{THEIRS}, {word}"), False) for word in VERDICTS}
-    measured |= {(pair, False) for pair in breaker_calls.PAIRS}
+    measured |= {(pair, False) for pair in (*breaker_calls.PAIRS, *budget_calls.PAIRS)}
     measured |= {(pair, True) for pair in gathering.pairs()}
     assert {((bar.ours, bar.theirs), bar.files is not None) for bar in BARS} == measured
