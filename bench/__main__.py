@@ -18,6 +18,7 @@ from typing import Any
 from bench import (
     breaker_calls,
     budget_calls,
+    conform_plans,
     corpus,
     gathering,
     ledger_plans,
@@ -42,6 +43,7 @@ SMALL = 20
 CONTESTS = (
     *("start", "cold", "gates", "batch", "many", "memory"),
     *("ledger-verify", "ledger-signatures", "ledger-scale", "gather", "scan", "budget", "breaker"),
+    "conform",
 )
 SOME = 400
 """Files on which two gates must agree before one of each verdict is measured."""
@@ -139,6 +141,10 @@ def _ledger_contests(
             sized = partial(plan, entries=entries or ledger_plans.ENTRIES)
             scene, result = hold(scene, sized, files=SMALL, rounds=rounds, say=say)
             results.append(result)
+    if only in (None, "conform"):
+        sized = partial(conform_plans.conform, entries=entries or conform_plans.ENTRIES)
+        scene, result = hold(scene, sized, files=SMALL, rounds=rounds, say=say)
+        results.append(result)
     if only in (None, "ledger-scale"):
         folder = ledger_plans.decided(scene)
         large = entries or ledger_scale.LARGE

@@ -1,14 +1,15 @@
-"""The bare loops that ``engine ledger verify`` is measured by. No check is left to leave out.
+"""The bare loops that reading a ledger is measured by. No check is left to leave out.
 
 ``python ledger_loop.py hash DB`` reads every entry of a ledger and hashes it as the ledger does:
 leaf and chain. ``python ledger_loop.py signatures DB PEM`` opens every envelope and verifies its
-one signature. Both print how many entries there were. Run as a script: it imports nothing that
-its loop does not need.
+one signature. ``python ledger_loop.py parse DB`` parses every envelope and the statement in it.
+All print how many entries there were. Run as a script: it imports nothing that its loop does not
+need.
 """
 
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 GENESIS = bytes(32)
 
@@ -55,6 +56,24 @@ def verify_all(path: str, pem: str) -> int:
     return count
 
 
+def parse_all(path: str) -> int:
+    """Parse the statement of every entry."""
+    import json
+    from base64 import b64decode
+
+    count = 0
+    for (body,) in rows(path, "body"):
+        json.loads(b64decode(json.loads(body)["payload"]))
+        count += 1
+    return count
+
+
+LOOPS: dict[str, Callable[..., int]] = {
+    "hash": hash_all,
+    "signatures": verify_all,
+    "parse": parse_all,
+}
+
 if __name__ == "__main__":
     what, *paths = sys.argv[1:]
-    print(hash_all(*paths) if what == "hash" else verify_all(*paths))
+    print(LOOPS[what](*paths))

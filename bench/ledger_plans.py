@@ -88,7 +88,7 @@ def _engine(
 
 
 def _bare(scene: Scene, folder: Path, name: str, said: tuple[str, ...], expected: int) -> Contender:
-    read: Callable[[bytes], Outcomes] = partial(_require_bare, expected=expected)
+    read: Callable[[bytes], Outcomes] = partial(require_bare, expected=expected)
     return Contender(name, (sys.executable, _LOOP, *said), scene.environ, cwd=folder, read=read)
 
 
@@ -101,7 +101,8 @@ def _require_engine(output: bytes, *, expected: int, signed: bool) -> Outcomes:
     return {}
 
 
-def _require_bare(output: bytes, *, expected: int) -> Outcomes:
+def require_bare(output: bytes, *, expected: int) -> Outcomes:
+    """Demand that a bare loop read all entries."""
     if output.split() != [b"%d" % expected]:
         raise BenchError(f"the bare loop read {output[:200]!r}, not {expected} entries")
     return {}

@@ -36,6 +36,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SEEDED = "tests/seeded"
 MEMBERS = {"name", "file", "old", "new", "tests"}
 TIMEOUT_S = 120
+TOLD = 160
+"""Characters of what a test said that the table shows."""
 WITNESS = "seeded_witness"
 
 TESTS_PASSED, TESTS_FAILED = 0, 1
@@ -280,13 +282,13 @@ def _judge_all(root: Path, only: str, jobs: int) -> int:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         judge = Judge(root, jobs, Path(folder))
         sound = pool.submit(judge.require_sound, [test for bug in chosen for test in bug.tests])
-        outcomes = list(zip(chosen, pool.map(judge, chosen), strict=True))
+        width, missed = max(len(str(bug)) for bug in chosen), 0
+        for bug, outcome in zip(chosen, pool.map(judge, chosen), strict=True):
+            word = "caught" if outcome.caught else "MISSED"
+            missed += not outcome.caught
+            told = outcome.told if not outcome.caught else outcome.told[:TOLD]
+            print(f"{bug!s:<{width}}  {word}  {outcome.took_s:4.1f} s  {told}", flush=True)
         sound.result()
-    width = max(len(str(bug)) for bug in chosen)
-    for bug, outcome in outcomes:
-        word = "caught" if outcome.caught else "MISSED"
-        print(f"{bug!s:<{width}}  {word}  {outcome.took_s:4.1f} s  {outcome.told}")
-    missed = sum(not outcome.caught for _, outcome in outcomes)
     took_s = time.monotonic() - started
     print(f"{len(chosen) - missed} of {len(chosen)} seeded bugs caught in {took_s:.0f} s")
     return 1 if missed else 0

@@ -9,6 +9,7 @@ import pytest
 from bench import (
     breaker_calls,
     budget_calls,
+    conform_plans,
     gathering,
     ledger_plans,
     ledger_scale,
@@ -52,4 +53,5 @@ def test_every_bar_is_about_a_pair_that_is_measured(
     measured |= {((f"{OURS}, {word}", f"{THEIRS}, {word}"), False) for word in VERDICTS}
     measured |= {(pair, False) for pair in (*breaker_calls.PAIRS, *budget_calls.PAIRS)}
     measured |= {(pair, True) for pair in gathering.pairs()}
+    measured |= {(pair, False) for pair in conform_plans.pairs()}
     assert {((bar.ours, bar.theirs), bar.files is not None) for bar in BARS} == measured

@@ -89,9 +89,9 @@ def test_the_engine_must_say_that_it_verified_all() -> None:
     for expected, signed in ((30, True), (31, False)):
         with pytest.raises(BenchError, match="engine ledger verify"):
             ledger_plans._require_engine(said, expected=expected, signed=signed)
-    assert ledger_plans._require_bare(b"31\n", expected=31) == {}
+    assert ledger_plans.require_bare(b"31\n", expected=31) == {}
     with pytest.raises(BenchError, match="the bare loop read"):
-        ledger_plans._require_bare(b"30\n", expected=31)
+        ledger_plans.require_bare(b"30\n", expected=31)
 
 
 def test_scale_measures_both_ledgers_and_leaves_nothing(

@@ -424,8 +424,9 @@ class World:
             assert before != "lock"
             if not process.opening:
                 assert ledger is not None
+                process.dead = True  # it must not even come to a point where it could stop
                 with pytest.raises(LedgerError, match="takes no more entries"):
-                    ledger.append([event("too late")])
+                    _append_once_more(ledger)
             process.drop()
             return "Fail"
         assert before == "lock", error
@@ -456,3 +457,10 @@ class World:
         older.notes = {at: note for at, note in notes.items() if at <= size + 1}
         self.disk.committed = older
         self._restored += 1
+
+
+def _append_once_more(ledger: MerkleLedger) -> None:
+    try:
+        ledger.append([event("too late")])
+    except Killed:
+        pytest.fail("a ledger whose commit failed went on to append")
