@@ -1,0 +1,142 @@
+---------------------------- MODULE BudgetPage -----------------------------
+(***************************************************************************)
+(* What a ledger's entries may say of one page of the books: one day of    *)
+(* one budget in one unit. Budget, seen from one day, without amounts.     *)
+(*                                                                         *)
+(* Real ledgers are held against this spec, one trace per page. A test     *)
+(* holds it against Budget: what the tracker records along every step of   *)
+(* Budget is a behaviour of this. An entry that sweeps, opens and gives is *)
+(* three steps here.                                                       *)
+(*                                                                         *)
+(* Left out: amounts. Predicates of them are kept; that they are added up  *)
+(* right is checked by `engine budget verify`. Budget leaves out that the  *)
+(* policies may change a budget within its day; here that is Change.       *)
+(***************************************************************************)
+EXTENDS Naturals
+
+VARIABLES opened,   \* How often the page was opened.
+          level,    \* What is in use: below the soft limit, at or past it, at the budget, past it.
+          overran,  \* Whether anything was counted as overrun.
+          changed,  \* Whether the policies changed the budget after it was opened.
+          over,     \* Whether a request was answered on a later day.
+          gave      \* The level that the last step gave at; "nothing" when it gave nothing.
+
+vars == <<opened, level, overran, changed, over, gave>>
+
+Rank == [below |-> 0, soft |-> 1, hard |-> 2, past |-> 3]
+Level == DOMAIN Rank
+
+TypeOK ==
+    /\ opened \in 0..2
+    /\ level \in Level
+    /\ overran \in BOOLEAN
+    /\ changed \in BOOLEAN
+    /\ over \in BOOLEAN
+    /\ gave \in Level \cup {"nothing"}
+
+Init ==
+    /\ opened = 0
+    /\ level = "below"
+    /\ overran = FALSE
+    /\ changed = FALSE
+    /\ over = FALSE
+    /\ gave = "nothing"
+
+MayOpen == opened = 0
+MayCount == opened > 0
+MayGive == level = "below" /\ ~over
+MayGiveSoft == level = "soft" /\ ~over
+AfterGive == {"below", "soft", "hard"}
+MayOverrun(l) == l = "past"
+
+\* The first lease of a day opens its page.
+\* engine: budget.transitions.grant
+Open ==
+    /\ MayOpen
+    /\ opened' = opened + 1
+    /\ gave' = "nothing"
+    /\ UNCHANGED <<level, overran, changed, over>>
+
+Given ==
+    /\ level' \in {l \in AfterGive : Rank[l] >= Rank[level]}
+    /\ gave' = level
+    /\ UNCHANGED <<opened, overran, changed, over>>
+
+\* A request is let through below the soft limit, and what it asks for is set aside.
+\* engine: budget.transitions.grant
+Give == MayCount /\ MayGive /\ Given
+
+\* A request is let through and told that the soft limit is reached.
+\* engine: budget.transitions.grant
+GiveSoft == MayCount /\ MayGiveSoft /\ Given
+
+\* A lease is swept or given back, and what it held is free again.
+\* engine: budget.transitions.expire, budget.transitions.release
+Return ==
+    /\ MayCount
+    /\ level' \in {l \in Level : Rank[l] <= Rank[level]}
+    /\ gave' = "nothing"
+    /\ UNCHANGED <<opened, overran, changed, over>>
+
+\* A usage is counted, and the page held all of it: it grows up to the budget at most.
+\* engine: budget.transitions.settle
+Settle ==
+    /\ MayCount
+    /\ level' \in {l \in Level : Rank[l] <= Rank[level] \/ Rank[l] <= Rank["hard"]}
+    /\ gave' = "nothing"
+    /\ UNCHANGED <<opened, overran, changed, over>>
+
+\* A usage is counted that the page could not hold: what was beyond it is overrun.
+\* engine: budget.transitions.settle
+Overrun ==
+    /\ MayCount
+    /\ level' \in {l \in Level : MayOverrun(l)}
+    /\ overran' = TRUE
+    /\ gave' = "nothing"
+    /\ UNCHANGED <<opened, changed, over>>
+
+\* The policies say another limit from this request on.
+\* engine: budget.transitions.grant
+Change ==
+    /\ MayCount
+    /\ level' \in Level
+    /\ changed' = TRUE
+    /\ gave' = "nothing"
+    /\ UNCHANGED <<opened, overran, over>>
+
+\* A request is answered on a later day: the page gives no more, and is settled on all the same.
+\* engine: budget.transitions.roll_over
+Later ==
+    /\ MayCount
+    /\ ~over
+    /\ over' = TRUE
+    /\ gave' = "nothing"
+    /\ UNCHANGED <<opened, level, overran, changed>>
+
+Next == Open \/ Give \/ GiveSoft \/ Return \/ Settle \/ Overrun \/ Change \/ Later
+
+\* No fairness: a ledger may end anywhere. That a day comes again is Budget's LIVE-BUDGET-2.
+Spec == Init /\ [][Next]_vars
+
+------------------------------------------------------------------------------
+
+\* INV-BUDGET-3: leases are given below the budget alone, and only reports take it past.
+WithinHardInv ==
+    /\ gave # "hard" /\ gave # "past"
+    /\ level = "past" => overran \/ changed
+
+\* INV-BUDGET-6: a page is opened once.
+OpenedOnceInv == opened <= 1
+
+\* INV-BUDGET-6: and nothing is counted on it before.
+CountedOpenProp == [][opened = 0 => UNCHANGED <<level, overran>> /\ gave' = "nothing"]_vars
+
+\* INV-BUDGET-7: a day that is over is not given from.
+DayForwardInv == over => gave = "nothing"
+
+\* INV-BUDGET-11: a usage counts as overrun only past the budget.
+OverrunLastProp == [][overran' /\ ~overran => level' = "past"]_vars
+
+\* Must FAIL: a page with overrun is given from again, after others gave back.
+NoGiftAfterOverrunDebugInv == ~(overran /\ gave # "nothing")
+=============================================================================

@@ -1,0 +1,13 @@
+---------------------------- MODULE MCBudgetPage ----------------------------
+(***************************************************************************)
+(* Broken guards of BudgetPage; each must make a named property fail.      *)
+(***************************************************************************)
+EXTENDS BudgetPage
+
+MutOpenAgain == TRUE                          \* A day is opened again.
+MutCountAnywhere == TRUE                      \* A page that nobody opened is counted on.
+MutGiveLater == level = "below"               \* A day that is over gives.
+MutGiveAtHard == level \in {"soft", "hard"} /\ ~over  \* A used-up budget gives.
+MutGivePast == Level                          \* A lease takes the page past its budget.
+MutAnyOverrun(l) == l \in Level               \* Overrun is counted while there is room.
+=============================================================================
