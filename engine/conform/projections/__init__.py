@@ -24,6 +24,8 @@ from engine.model import Json
 
 PROJECTIONS: dict[str, str] = {
     "breaker": "engine.conform.projections.breaker",
+    "budget-lease": "engine.conform.projections.budget_lease",
+    "budget-page": "engine.conform.projections.budget_page",
     "ledger": "engine.conform.projections.ledger",
     "promotion": "engine.conform.projections.promotion",
 }
