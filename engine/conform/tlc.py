@@ -28,7 +28,7 @@ _JVM = (
     *("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xshare:auto"),
     *("-Xlog:disable", "-Xmx1g"),
 )
-_TLC = ("-workers", "1", "-fp", "0", "-seed", "0", "-tool")
+_TLC = ("-workers", "1", "-fp", "0", "-seed", "0", "-lncheck", "final", "-tool")
 _MESSAGE = re.compile(
     r"@!@!@STARTMSG (?P<code>\d+):\d+ @!@!@\n(?P<text>.*?)\n?@!@!@ENDMSG (?P=code) @!@!@", re.DOTALL
 )
