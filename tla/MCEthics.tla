@@ -1,6 +1,11 @@
 ------------------------------- MODULE MCEthics -------------------------------
 \* Models of Ethics: broken guards and missing fairness, put in one at a time.
-EXTENDS Ethics
+EXTENDS Ethics, Limits
+
+\* The model's deadlines are short. In their order they are the policy's, and none of the policy's
+\* is shorter than the minute in which engine watch looks once.
+ASSUME /\ (DecisionTTL <= AttestTTL) = (DecisionTtlS <= AttestationTtlS)
+       /\ \A s \in {AttestationTtlS, DecisionTtlS, UnattestedS, HoldTtlS} : s >= 60
 
 MutRestsOnExpired == said = "pass"
 MutRestsOnAnyWord == left > 0

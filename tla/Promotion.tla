@@ -75,7 +75,7 @@ Init ==
 
 Idle == todo = <<>>
 InProduction == phase \in {"serving", "breached"}
-IsWatched == phase # "candidate"
+Watched == phase # "candidate"
 
 \* The guards of a promotion, each with a name of its own: a mutant .cfg replaces one of them.
 \* engine: lifecycle.admission.not_promoted
@@ -88,7 +88,7 @@ IsInForce == decision # "expired"
 IsAttested == decision # "unattested"
 \* engine: lifecycle.admission.decided_before
 IsNew == decision # "old"
-IsAdmitted == IsPromote /\ IsSame /\ IsInForce /\ IsAttested /\ IsNew
+Admitted == IsPromote /\ IsSame /\ IsInForce /\ IsAttested /\ IsNew
 
 \* What is due, and in which order: gate lifecycle's obligations.
 IsConfirmed(run) == run >= Confirm
@@ -127,7 +127,7 @@ Expire ==
 \* engine: lifecycle.controller.Controller.promote
 Promote ==
     /\ Idle /\ phase = "candidate"
-    /\ IsAdmitted
+    /\ Admitted
     /\ phase' = "serving"
     /\ loop' = "ran"
     /\ UNCHANGED <<grounds, clocks, marks, todo>>
@@ -135,7 +135,7 @@ Promote ==
 \* One measurement: within the limits, every one of them.
 \* engine: lifecycle.machine.measured
 MeasureUnder ==
-    /\ Idle /\ IsWatched
+    /\ Idle /\ Watched
     /\ over' = -1
     /\ calm' = IF phase = "serving" THEN -1 ELSE IF calm = -1 THEN 0 ELSE calm
     /\ todo' = IF IsRecovered(calm') THEN <<"recover">> ELSE <<>>
@@ -154,13 +154,13 @@ Measured(run, loud) ==
 \* One of them is over its limit.
 \* engine: lifecycle.machine.measured
 MeasureOver ==
-    /\ Idle /\ IsWatched
+    /\ Idle /\ Watched
     /\ Measured(IF over = -1 THEN 0 ELSE over, TRUE)
 
 \* Nothing, something stale, or the gate could not decide.
 \* engine: lifecycle.machine.measured, lifecycle.undecided.due
 MeasureNone ==
-    /\ Idle /\ IsWatched
+    /\ Idle /\ Watched
     /\ Measured(AfterSilence(over), FALSE)
 
 \* Whatever was measured: the attestation has been gone for as long as it may be.
@@ -218,7 +218,7 @@ Recover ==
 Older(clock, most) == IF clock \in {-1, most} THEN clock ELSE clock + 1
 
 Passes(run) ==
-    /\ Idle /\ IsWatched
+    /\ Idle /\ Watched
     /\ over' = Older(over, IF phase = "breached" THEN Still ELSE Confirm)
     /\ calm' = run
     /\ age' = IF phase = "breached" THEN Older(age, Deadline + 1) ELSE age

@@ -22,7 +22,7 @@ _RULER = re.compile(r"^(?:-{4,}|={4,}).*$", re.MULTILINE)
 _EXTENDS = re.compile(r"^EXTENDS\s+(\w+(?:\s*,\s*\w+)*)", re.MULTILINE)
 _ID = re.compile(r"\b(?:INV|LIVE)-[A-Z]+-[0-9]+\b")
 _ENGINE = re.compile(r"^\\\*\s*engine:\s*(.+?)\s*$", re.MULTILINE)
-_GUARD = re.compile(r"(?:May|After)[A-Z]\w*")
+_GUARD = re.compile(r"(?:May|After|Is)[A-Z]\w*")
 _FAIRNESS = re.compile(r"\b[WS]F_")
 
 
@@ -55,7 +55,7 @@ class Definition:
 
     @property
     def is_guard(self) -> bool:
-        """Whether it is a guard, by its name: ``May…`` or ``After…``."""
+        """Whether it is a guard, by its name: ``May…``, ``After…`` or ``Is…``."""
         return _GUARD.fullmatch(self.name) is not None
 
     @property
