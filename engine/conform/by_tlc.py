@@ -28,7 +28,7 @@ MODULE = "ConformSteps"
 
 _DEFINED = re.compile(r"^(\w+) *== *(.*(?:\n(?!\w|\\\*|=|-).*)*)", re.MULTILINE)
 _BOX = re.compile(r"\[\]\[(\w+)\]_")
-_AT = re.compile(r"/\\ at__ = (\d+)")
+_AT = re.compile(r"^\s*at__ = (\d+)", re.MULTILINE)
 _CONSTANT = re.compile(r"^ *(\w+) *= *(\S.*?) *$", re.MULTILINE)
 _SECTION = re.compile(
     r"^(CONSTANTS?|SPECIFICATION|INIT|NEXT|INVARIANTS?|PROPERTY|PROPERTIES|SYMMETRY|VIEW|"

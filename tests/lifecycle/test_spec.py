@@ -296,4 +296,4 @@ def test_the_model_has_the_shipped_limits() -> None:
     assert ticks == dict(promotion._MODELLED)
     text = (graph.shipped().parent / "Limits.tla").read_text()
     for name in ("Confirm", "Still", "Deadline", "Calm"):
-        assert f"Promotion{name}Ticks == {getattr(promotion, name.upper())}\n" in text
+        assert f"Lifecycle{name}Ticks == {getattr(promotion, name.upper())}\n" in text
