@@ -81,6 +81,7 @@ class Reached:
 def test_the_controller_follows_the_spec_along_every_edge() -> None:
     """INV-PROMO-1, INV-PROMO-2, INV-PROMO-3, INV-PROMO-4, INV-PROMO-5, INV-PROMO-6.
 
+    And so what the spec promises of every behaviour: LIVE-PROMO-1, LIVE-PROMO-2, LIVE-PROMO-3.
     Every edge of the spec is taken by a real controller from a world that is in its source;
     what its ledger says then is the edge.
     """
