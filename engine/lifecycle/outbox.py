@@ -41,23 +41,26 @@ def put(state: State, effects: Sequence[Effect]) -> None:
 def pending(ledger: Ledger, now: datetime, most: int = 256) -> list[Effect]:
     """Return the effects that are due, those that were decided first first.
 
-    Those that wait for another attempt hide none that is due, however many they are. One that
-    was asked for in the future is due too: then the clock was set back, and nothing waits until
-    it has come round again.
+    Those that wait for another attempt hide none that is due, however many they are.
     """
     due: list[Effect] = []
     start = _FIRST
     while len(due) < most:
         page = ledger.state().scan(KIND, start, _PAST, _PAGE)
         found = (_decode(body) for _, body in page)
-        due += [effect for effect in found if _is_due(effect, now)]
+        due += [effect for effect in found if is_due(effect, now)]
         if len(page) < _PAGE:
             break
         start = _key(int(page[-1][0]) + 1)
     return due[:most]
 
 
-def _is_due(effect: Effect, now: datetime) -> bool:
+def is_due(effect: Effect, now: datetime) -> bool:
+    """Return whether an effect may be attempted.
+
+    One that was asked for in the future is due too: then the clock was set back, and nothing
+    waits until it has come round again.
+    """
     return parse_time(effect.due_at) <= now or now < parse_time(effect.requested_at)
 
 

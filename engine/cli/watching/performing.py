@@ -186,7 +186,7 @@ def _waves(pending: Sequence[Effect], now: datetime) -> list[list[Effect]]:
     first: list[Effect] = []
     second: list[Effect] = []
     for effect in pending:
-        subject, due = _subject(effect), parse_time(effect.due_at) <= now
+        subject, due = _subject(effect), outbox.is_due(effect, now)
         if effect.action == "page" and due:
             paged.add(subject)
         if effect.action in _SERVING:

@@ -374,7 +374,7 @@ class World:
         """Somebody decides anew once a release is a candidate again, some minutes later."""
         if self.now < self._asked_again_at:
             return
-        self._asked_again_at = self.now + 5 * MINUTE
+        self._asked_again_at = self.now + 10 * MINUTE
         with self.ledger() as ledger:
             controller = Controller(
                 ledger, KEY, self.bundle, _evaluators[0], random=self.chance.randbytes

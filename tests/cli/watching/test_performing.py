@@ -211,3 +211,9 @@ def test_an_action_without_a_hook_is_recorded_as_such(ledger: Ledger) -> None:
     assert bench.perform() == [("degrade", "done")]
     (outcome,) = [predicate for _, kind, predicate in said(ledger) if kind == "effect"]
     assert outcome["detail"] == "no hook: only recorded"
+
+
+def test_a_clock_that_was_set_back_holds_up_nothing(ledger: Ledger) -> None:
+    bench = Bench(ledger, Receiver())
+    bench.intend("rollback")
+    assert bench.perform(-3600) == [("rollback", "done")]
