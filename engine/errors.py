@@ -172,16 +172,16 @@ class BudgetDeniedError(GovernanceError):
     """A lease was entered that was not granted; nothing is held, and nothing may be spent.
 
     Args:
-        reason: Code, such as ``HARD_LIMIT_EXCEEDED``.
         message: What decided, in one sentence.
+        reason: Code, such as ``HARD_LIMIT_EXCEEDED``.
         decision_id: The recorded denial.
     """
 
     exit_code = 1
     advice = "wait for the next day, or have the budget raised by its owner"
 
-    def __init__(self, reason: str, message: str, decision_id: str) -> None:
-        super().__init__(f"{reason}: {message}", f"why: engine explain {decision_id}")
+    def __init__(self, message: str, reason: str = "DENIED", decision_id: str = "") -> None:
+        super().__init__(message, f"why: engine explain {decision_id}" if decision_id else "")
         self.reason = reason
         self.decision_id = decision_id
 

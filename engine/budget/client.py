@@ -239,7 +239,9 @@ class Lease:
             raise UsageError("the lease was entered before", "reserve again for another call")
         answer = self._budget.ask(self._request, ttl_s=self._ttl_s)
         if not answer.allowed:
-            raise BudgetDeniedError(answer.reason, answer.message, answer.lease)
+            raise BudgetDeniedError(
+                f"{answer.reason}: {answer.message}", answer.reason, answer.lease
+            )
         self._granted = answer
         return self
 
