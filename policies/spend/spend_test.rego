@@ -61,6 +61,15 @@ test_asks_exactly_its_checks if {
 	ids == {id | some id, _ in _cases}
 }
 
+test_ships_with_these_limits if {
+	{check.id: check.limit | some check in _decision({}).checks} == {
+		"spend.budgets": 1, "spend.priced": true,
+		"spend.requests_soft": 0.95, "spend.requests_hard": 1, "spend.requests_fits": true,
+		"spend.tokens_soft": 0.95, "spend.tokens_hard": 1, "spend.tokens_fits": true,
+		"spend.usd_soft": 0.95, "spend.usd_hard": 1, "spend.usd_fits": true,
+	}
+}
+
 test_allows_what_fits_below_every_limit if _decision(_metrics).verdict == "ALLOW"
 
 test_just_within_the_limit_passes if {

@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import LedgerError
 from engine.ledger.contract import Draft, State
-from engine.ledger.group import Group, Unit
+from engine.ledger.group import MOST_TOGETHER, Group, Unit, settle
 
 
 def _nothing(_state: State) -> list[Draft]:
@@ -55,6 +55,39 @@ def test_whoever_waits_is_committed_together() -> None:
     assert sum(commits) == 6
     assert len(commits) == 2, "the first alone, and then all that waited"
     assert all(unit.settled for unit in units)
+
+
+def test_whoever_comes_while_others_are_worked_on_joins_their_commit() -> None:
+    handed_over = threading.Semaphore(0)
+    late = Unit(_nothing)
+    commits: list[list[Unit]] = []
+
+    def commit(units: list[Unit]) -> None:
+        commits.append(units)
+        thread.start()
+        handed_over.acquire()
+        group.join(units)
+        for unit in units:
+            unit.outcome = []
+
+    group = Group(commit)
+    thread = threading.Thread(target=group.run, args=(Announced(late, handed_over),))
+    first = Unit(_nothing)
+    group.run([first])
+    thread.join()
+
+    assert commits == [[first, late]]
+    assert late.result() == []
+
+
+def test_a_commit_takes_in_no_more_than_so_many() -> None:
+    group = Group(lambda units: settle(units, LedgerError("full")))
+    group._waiting = [Unit(_nothing)]
+    taken = [Unit(_nothing) for _ in range(MOST_TOGETHER)]
+    group.join(taken)
+    assert len(taken) == MOST_TOGETHER
+    group.join(taken[1:])
+    assert len(group._waiting) == 0
 
 
 def test_an_error_of_the_commit_settles_everybody() -> None:
