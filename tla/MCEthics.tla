@@ -22,4 +22,32 @@ MutRollsBackLate(ticks) == ticks > Grace
 MutRollsBackEarly(ticks) == ticks + 1 >= Grace
 MutHoldsForever == FALSE
 MutUnfair == TRUE
+
+\* What a reader of a ledger sees: entries between which any time may have passed. With every
+\* TTL 1, a clock that runs out runs out in one step, alone or with others.
+Pass ==
+    /\ looked' = FALSE
+    /\ left' \in {left, 0} /\ force' \in {force, 0} /\ rests' \in {rests, 0}
+    /\ covers' \in {covers, 0}
+    /\ lapse' \in IF stage = "serving" /\ covers = 0 THEN {lapse, Grace} ELSE {lapse}
+    /\ held' \in IF hold = "open" THEN {held, HoldTTL} ELSE {held}
+    /\ UNCHANGED <<stage, said, news, word, evidence, hold>>
+
+\* It is rolled back for another reason than its attestation, or recovers: Promotion's business.
+Leave ==
+    /\ stage = "serving"
+    /\ stage' = "rolledback"
+    /\ news' = FALSE /\ covers' = 0 /\ lapse' = 0
+    /\ UNCHANGED <<said, left, word, evidence, force, rests, hold, held, looked>>
+Return ==
+    /\ stage = "rolledback"
+    /\ stage' = "candidate"
+    /\ UNCHANGED <<said, left, news, word, evidence, force, rests, covers, lapse, hold, held, looked>>
+
+LineNext ==
+    \/ Pass \/ Look \/ Promote \/ Leave \/ Return
+    \/ \E answer \in {"pass", "fail"} : Attest(answer)
+    \/ \E seen \in {"good", "bad", "few"} : Decide(seen)
+
+SpecLine == Init /\ [][LineNext]_vars
 ===============================================================================

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
 from itertools import count
@@ -22,6 +23,7 @@ from engine import attesting
 from engine.attesting import attest, last_words, newest
 from engine.decide import Judgement, judge, record, subject_key, uuid7
 from engine.envelope import open_envelope
+from engine.errors import CommitError
 from engine.evidence import Attested, Question, assemble, subject_document
 from engine.ledger.merkle_ledger import MerkleLedger
 from engine.ledger.store import Rows
@@ -91,15 +93,30 @@ class EthicsWorld:
 
     def __init__(self, bundle: PolicyBundle) -> None:
         self.bundle = bundle
-        self.ledger: MerkleLedger = begun(_Store())
+        self._store = _Store()
+        self.ledger: MerkleLedger = begun(self._store)
         self.now = START
         self._numbers = count(1)
         self._looked = False
         self._evidence = "none"
         self._read: list[dict[str, Any]] = []
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything but the ledger, as a new process would."""
+        self.ledger = MerkleLedger(self._store, self.ledger.id, KEY, None)
+        self.ledger.catch_up()
         self.controller = Controller(
-            self.ledger, KEY, bundle, _evaluator(bundle), random=self._random
+            self.ledger, KEY, self.bundle, _evaluator(self.bundle), random=self._random
         )
+
+    def crash(self, what: str, how: str, when: str) -> None:
+        """Let it happen, but for a commit that fails ``before`` or ``after`` it took effect."""
+        self._store.fail_commit = when
+        with suppress(CommitError):
+            self.do(what, how)
+        self._store.fail_commit = ""
+        self.restart()
 
     def choices(self) -> list[tuple[str, str]]:
         """Everything that may be tried next: what, and on which evidence or to which end."""

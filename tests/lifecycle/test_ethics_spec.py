@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.conform import cover, graph
+from engine.conform.conformance import Conformance, conform
 from engine.conform.graph import Edge, Graph, State
 from engine.policy.bundle import PolicyBundle
 from tests.lifecycle.ethics_world import EVIDENCE, EthicsWorld, policies
@@ -59,3 +62,27 @@ def _choice(edge: Edge, after: State) -> tuple[str, str]:
 
 def test_the_spec_knows_every_kind_of_evidence() -> None:
     assert {state["evidence"] for state in SPEC.states} == {"none", *EVIDENCE}
+
+
+moves = st.tuples(st.integers(0, 6), st.sampled_from(["", "", "", "before", "after"]))
+
+
+@settings(max_examples=12)
+@given(run=st.lists(moves, min_size=20, max_size=40))
+def test_whatever_happens_the_ledger_conforms(
+    bundle: PolicyBundle, run: list[tuple[int, str]]
+) -> None:
+    """LIVE-ETHICS-1, LIVE-HOLD-1: the real engine, whose commits fail and whose processes die."""
+    world = EthicsWorld(bundle)
+    for number, crash in run:
+        choices = world.choices()
+        what, how = choices[number % len(choices)]
+        if crash:
+            world.crash(what, how, crash)
+        else:
+            world.do(what, how)
+
+    reports = conform(world.statements(), Conformance(["ethics", "ledger"]))
+
+    for report in reports.values():
+        assert report.conforms, "\n".join(report.rejected.lines() if report.rejected else ())

@@ -26,6 +26,7 @@ PROJECTIONS: dict[str, str] = {
     "breaker": "engine.conform.projections.breaker",
     "budget-lease": "engine.conform.projections.budget_lease",
     "budget-page": "engine.conform.projections.budget_page",
+    "ethics": "engine.conform.projections.ethics",
     "ledger": "engine.conform.projections.ledger",
     "promotion": "engine.conform.projections.promotion",
 }
