@@ -34,7 +34,7 @@ BARS = (
     Bar("engine ledger verify", "bare loop: hash", 3.0),
     Bar("engine ledger verify --signatures", "bare loop: signatures", 0.8),
     Bar("engine conform", "bare loop: parse", 2.0),
-    Bar("engine conform --tlc", "smallest run of TLC", 5.0),
+    Bar("TLC on every distinct step", "smallest run of TLC", 5.0),
     Bar("append at 1,000,000", "append at 1,000", 1.5),
     Bar("proof at 1,000,000", "proof at 1,000", 1.5),
     Bar("reserve + settle, 8 threads", "bare transactions, 8 threads", 2.0),

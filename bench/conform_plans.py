@@ -1,7 +1,8 @@
 """The contest about conformance: a long ledger against the specs, by lookup and by TLC.
 
-By lookup against reading and parsing the same entries; by TLC, which judges every distinct step,
-against the smallest complete run of TLC, that of the very model that the steps are judged by.
+By lookup against reading and parsing the same entries. By TLC, which judges every distinct step
+of all those entries, against the smallest complete run of TLC, that of the very model that the
+steps are judged by; reading the entries is the first pair's business.
 """
 
 from __future__ import annotations
@@ -22,26 +23,39 @@ from bench.ledger_fill import Template
 from bench.ledger_plans import decided, initialised, require_bare
 from bench.outcomes import Outcomes
 from bench.scene import ENGINE, ROOT, Scene
+from engine.conform.by_tlc import Distinct
+from engine.conform.conformance import Conformance, statements
+from engine.conform.conformance import conform as conform_all
 from engine.ledger import Draft, Signer
 
 ENTRIES = 100_000
 LOOKUP, PARSE = "engine conform", "bare loop: parse"
-JUDGED, SMALLEST = "engine conform --tlc", "smallest run of TLC"
+JUDGED, SMALLEST = "TLC on every distinct step", "smallest run of TLC"
 _LOOP = Path(__file__).with_name("ledger_loop.py")
-_SMALLEST = """
-import sys, tempfile
+_MODEL = """
+import json, os, sys, tempfile
 from pathlib import Path
-from engine.conform import tlc
+from engine.conform import by_tlc, projections, tlc
+from engine.conform.lookup import Step
 from engine.specs import config, manifest
 
 folder = Path(sys.argv[1])
 (row,) = [row for row in manifest.read(folder) if row.graph == "ledger-line"]
+tools, text = tlc.find(os.environ, folder), config.derived(folder, row)
+"""
+_SMALLEST = """
 with tempfile.TemporaryDirectory() as scratch:
     model = Path(scratch) / "model.cfg"
-    model.write_text(config.derived(folder, row))
-    outcome = tlc.run(tlc.find({"PATH": sys.argv[2], "ENGINE_TLC_JAR": sys.argv[3]}, folder),
-                      folder, row.module, model)
-print(outcome.word, outcome.states)
+    model.write_text(text)
+    print(tlc.run(tools, folder, row.module, model).word)
+"""
+_JUDGE = """
+distinct = by_tlc.Distinct()
+for step in json.loads(Path(sys.argv[2]).read_text()):
+    distinct.add(Step(*step))
+model = by_tlc.Model(folder, row.module, text, projections.load("ledger").sets)
+judged = by_tlc.judge(model, distinct, tools)
+print("ok" if judged.rejected is None and judged.steps else judged)
 """
 
 
@@ -75,17 +89,29 @@ def conform(scene: Scene, *, entries: int = ENTRIES) -> Contest:
     folder = repeated(scene, entries)
     jar = os.environ.get("ENGINE_TLC_JAR") or str(ROOT / ".tools" / "tlc.jar")
     environ = {**scene.environ, "PATH": os.environ["PATH"], "ENGINE_TLC_JAR": jar}
-    asked = (str(ENGINE), "conform", "--only", "ledger", "--format", "json")
     read = partial(_require_conform, expected=entries + 1)
     bare = (sys.executable, _LOOP, "parse", ".engine/ledger.db")
-    smallest = (sys.executable, "-c", _SMALLEST, str(ROOT / "tla"), environ["PATH"], jar)
+    tla, steps = str(ROOT / "tla"), _steps(folder)
+    judge = (sys.executable, "-c", _MODEL + _JUDGE, tla, str(steps))
+    smallest = (sys.executable, "-c", _MODEL + _SMALLEST, tla)
     contenders = (
         Contender(LOOKUP, (str(ENGINE), "conform", "--format", "json"), environ, folder, read=read),
         Contender(PARSE, bare, environ, folder, read=partial(require_bare, expected=entries + 1)),
-        Contender(JUDGED, (*asked, "--tlc"), environ, folder, read=read),
+        Contender(JUDGED, judge, environ, folder, read=_require_ok),
         Contender(SMALLEST, smallest, environ, folder, read=_require_ok),
     )
     return Contest(f"{entries:,} entries against the specs", contenders, pairs())
+
+
+def _steps(folder: Path) -> Path:
+    """Write down the distinct steps of the ledger in ``folder``, in their order."""
+    distinct = Distinct()
+    conformance = Conformance(["ledger"], observer=lambda _name, step: distinct.add(step))
+    with closing(ledger_fill.open_in(folder, signer=None)) as ledger:
+        conform_all(statements(ledger), conformance)
+    file = folder / "steps.json"
+    file.write_text(json.dumps([list(step) for step in distinct.found.values()]))
+    return file
 
 
 def _require_conform(output: bytes, *, expected: int) -> Outcomes:
