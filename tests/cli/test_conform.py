@@ -1,0 +1,134 @@
+"""``engine conform``: exit codes, what is told, and that a mistake is told with what to do."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from engine.ledger import Draft, Place
+from engine.signers.file import open_file
+from tests.cli.conftest import Engine
+from tests.ledger.scribe import decision, open_at
+
+LEDGER = ".engine/ledger.db"
+
+
+@pytest.fixture
+def recorded(engine: Engine) -> str:
+    """A ledger of three real decisions and one event."""
+    example = engine("example", "promote").out.encode()
+    for _ in range(3):
+        assert engine("decide", "-", stdin=example).code == 0
+    return LEDGER
+
+
+def strayed() -> None:
+    """Append a decision that says it is the first on its subject, when another one is there."""
+    signer = open_file(Path(".engine/keys/engine.pem"))
+    with closing(open_at(Path(".engine"), signer=signer)) as ledger:
+        honest = decision(7, "s", signer=signer)
+        ledger.append([honest])
+        lying = decision(8, "s", signer=signer)
+
+        def build(place: Place) -> bytes:
+            return lying.build(Place(place.ledger_id, 1, None))
+
+        ledger.append([Draft(lying.decision_id, "s", "promotion", build)])
+
+
+def test_a_ledger_of_the_engine_conforms(engine: Engine, recorded: str) -> None:
+    answer = engine("conform")
+
+    assert answer.code == 0
+    assert "ledger  conforms  20 steps, 13 of 13 edges of the spec seen" in answer.out
+    assert answer.out.endswith("ledger.db: 4 entries conform to the specs\n")
+    assert engine("conform", recorded).code == 0
+
+
+def test_a_writer_that_built_on_another_history_is_found(engine: Engine, recorded: str) -> None:
+    strayed()
+
+    answer = engine("conform", recorded, "--only", "ledger")
+
+    assert answer.code == 4
+    assert "ledger  REJECTED" in answer.out
+    assert "entry 5: decision:v1: it says attempt 1 after None" in answer.out
+    assert "Begin: the spec's action leads to another state" in answer.out
+    assert 'tree = {"p1":[1]}' in answer.out
+    assert 'tree: {"p1":[1]} -> {"p1":[2]}' in answer.out
+    assert 'tree: {"p1":[1]} -> {"p1":[1,2]}' in answer.out
+    assert answer.out.endswith("6 entries are NOT behaviour of the specs\n")
+
+
+def test_json_says_the_same(engine: Engine, recorded: str) -> None:
+    assert engine("conform", "--format", "json").json["conforms"] is True
+    strayed()
+
+    answer = engine("conform", "--format", "json", "--only", "ledger")
+    (spec,) = answer.json["specs"]
+
+    assert answer.code == 4
+    assert answer.json["entries"] == 6
+    assert (spec["spec"], spec["graph"], spec["conforms"]) == ("ledger", "ledger-line", False)
+    rejected = spec["rejected"]
+    assert (rejected["entry"], rejected["action"]) == (5, "Begin")
+    assert rejected["before"]["tree"] == {"p1": [1]}
+    assert rejected["allowed"][0]["after"]["tree"] == {"p1": [1, 2]}
+
+
+def test_tlc_judges_too(engine: Engine, recorded: str) -> None:
+    where = {"PATH": os.environ["PATH"], "ENGINE_TLC_JAR": _jar()}
+    answer = engine("conform", "--only", "ledger", "--tlc", **where)
+    assert answer.code == 0
+    assert "TLC allows all of 13 distinct steps" in answer.out
+    strayed()
+
+    told = engine("conform", "--only", "ledger", "--trace", **where)
+
+    assert told.code == 4
+    assert "TLC: entry 5: decision:v1: it says attempt 1" in told.out
+    assert "the spec has no such step" in told.out
+
+
+def _jar() -> str:
+    from engine.conform import tlc
+
+    return str(tlc.find(os.environ, Path(__file__)).jar)
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "told"),
+    [
+        (("nothere.db",), 2, "there is no ledger at nothere.db"),
+        (("--only", "ledgr"), 2, "did you mean 'ledger'?"),
+        (("--tla", "nowhere"), 2, "nowhere: no such folder"),
+        ((LEDGER, "--ledger", "x.db"), 2, "the ledger is named twice"),
+        (("--tlc",), 3, "no TLC: no such file"),
+    ],
+)
+def test_mistakes(
+    engine: Engine, recorded: str, argv: tuple[str, ...], code: int, told: str
+) -> None:
+    answer = engine("conform", *argv, PATH=os.environ["PATH"])
+
+    assert (answer.code, answer.out) == (code, "")
+    assert told in answer.err
+
+
+def test_without_a_rejection_a_trace_needs_no_java(engine: Engine, recorded: str) -> None:
+    assert engine("conform", "--trace").code == 0
+
+
+def test_a_broken_entry_is_not_genuine(engine: Engine, recorded: str) -> None:
+    signer = open_file(Path(".engine/keys/engine.pem"))
+    with closing(open_at(Path(".engine"), signer=signer)) as ledger:
+        ledger.append([Draft(None, None, None, lambda _place: b'{"no": "envelope"}')])
+
+    answer = engine("conform")
+
+    assert answer.code == 4
+    assert "entry 4: " in answer.err
+    assert answer.out == ""
