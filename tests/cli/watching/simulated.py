@@ -276,11 +276,11 @@ class World:
     def measured(self, asked: Asked) -> Evidence:
         """Answer as the source would; the truth is written down by instant."""
         self.may_die("measuring")
-        said = self.reading()
+        said, down = self.reading(), self.is_on("source down", "blackout")
         self.truth[asked.now] = said
         if self.is_on("source slow"):
             self.now += timedelta(seconds=self.chance.randint(1, 9))
-        if self.is_on("source down", "blackout"):
+        if down:
             raise SourceError("the source is down")
         if said == "none":
             nothing = {"value": None, "status": "undefined"}
