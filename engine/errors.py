@@ -209,14 +209,16 @@ class CircuitOpenError(GovernanceError):
         retry_after_ms: A call may be let through after this long.
     """
 
+    advice = "try again when that time is over, or ask another model"
+
     def __init__(self, provider: str, model: str, phase: str, retry_after_ms: int) -> None:
         self.provider = provider
         self.model = model
         self.phase = phase
         self.retry_after_s = retry_after_ms / 1000
         super().__init__(
-            f"{provider}/{model}: the circuit is {phase}, because calls to it failed",
-            f"try again in {self.retry_after_s:.0f} s, or ask another model",
+            f"{provider}/{model}: the circuit is {phase} for another {self.retry_after_s:.0f} s, "
+            "because calls to it failed"
         )
 
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Four real decisions, one proof, verified. Every line that starts with $ can be typed.
+# Four real decisions, one proof, verified; a budget that runs out; a ledger held against its specs.
+# Every line that starts with $ can be typed.
 set -euo pipefail
-unset ENGINE_KEY ENGINE_KEY_FILE ENGINE_LEDGER ENGINE_POLICIES ENGINE_GATE ENGINE_PROFILE ENGINE_STAGE ENGINE_OPA_URL
+unset "${!ENGINE_@}"
 
-folder="$(cd "$(dirname "$0")/.." && pwd)/build/demo"
+examples="$(cd "$(dirname "$0")" && pwd)"
+folder="$examples/../build/demo"
 rm -rf "$folder"
 mkdir -p "$folder"
 cd "$folder"
@@ -29,5 +31,18 @@ run 6 "engine example rollback | engine decide - --stage production"
 run 0 "engine verify proof.json --key .engine/keys/engine.pub.pem --require PROMOTE"
 run 0 "engine ledger verify --signatures"
 run 0 "engine replay"
+
+# A budget of one dollar a day for calls to models, at prices from a map like the one you have.
+run 0 "engine budget import-prices $examples/budget/prices.json -o policies --from 2026-01-01"
+echo 'policies = "policies"' >> engine.toml
+echo 'budget_daily_usd = "1.00"' >> engine.toml
+ask='engine budget reserve --provider openai --model gpt-4o --usd 0.40'
+run 0 "$ask --format json > lease.json"
+run 0 "engine budget settle \$(python3 -c 'import json; print(json.load(open(\"lease.json\"))[\"lease\"])') --usd 0.31"
+run 0 "$ask"
+run 1 "$ask"
+run 0 "engine budget status"
+run 0 "engine budget verify"
+run 0 "engine conform"
 echo
 echo "Ledger, key and proof are in build/demo"

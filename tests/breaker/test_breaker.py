@@ -57,8 +57,8 @@ def test_a_provider_that_fails_five_times_is_asked_no_more(
         breaker.call(provider.ask)
     assert caught.value.retry_after_s == 42.0
     assert str(caught.value) == (
-        "acme/large: the circuit is open, because calls to it failed\n"
-        "try again in 42 s, or ask another model"
+        "acme/large: the circuit is open for another 42 s, because calls to it failed\n"
+        "try again when that time is over, or ask another model"
     )
     assert provider.calls == 5
 

@@ -307,6 +307,8 @@ def test_no_error_leaves_a_person_without_advice(kind: type[GovernanceError]) ->
     arguments = ["it is wrong"]
     if kind is errors.DocumentError:
         plain: GovernanceError = errors.DocumentError(errors.Position("m.json"), *arguments)
+    elif kind is errors.CircuitOpenError:
+        plain = errors.CircuitOpenError("openai", "gpt-4o", "open", 5_000)
     else:
         plain = kind(*arguments)
     assert str(plain).split("\n")[1:] == [kind.advice]
