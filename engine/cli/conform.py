@@ -23,7 +23,8 @@ DESCRIPTION = (
     "steps, and every step looked up in the state graph that TLC made of the spec: no Java is\n"
     "needed. --tlc lets TLC itself judge every distinct step; --trace lets it judge the whole\n"
     "trace that leads to the first rejected step. Exit 4 names the entry, the action, the state\n"
-    "before and what the spec would have allowed. Signatures are not looked at here."
+    "before and what the spec would have allowed; exit 1 that a spec has no model of the limits\n"
+    "that were in force. Signatures are not looked at here."
 )
 EXAMPLE = "  engine conform .engine/ledger.db"
 
@@ -61,7 +62,9 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     said = _said_json(url, conformance.entries, reports, judged)
     told = json.dumps(said, indent=2) if args.format == "json" else _told(said, reports, judged)
     print(told, file=shell.stdout)
-    return 0 if said["conforms"] else 4
+    if any(report.rejected or _refuses(name, judged) for name, report in reports.items()):
+        return 4
+    return 0 if said["conforms"] else 1
 
 
 class _Observed:
@@ -139,11 +142,12 @@ def _said_json(
         said: dict[str, Json] = {
             "spec": name,
             "graph": report.graph,
-            "conforms": report.conforms and (name not in judged or judged[name].rejected is None),
+            "conforms": report.conforms and not _refuses(name, judged),
             "steps": report.steps,
             "edges_taken": len(report.taken),
             "edges": report.edges,
             "rejected": _rejected_json(report.rejected),
+            "unmodelled": report.unmodelled._asdict() if report.unmodelled else None,
         }
         if name in judged:
             by = judged[name]
@@ -155,6 +159,10 @@ def _said_json(
         specs.append(said)
     conforms = all(each["conforms"] for each in specs)
     return {"ledger": url, "entries": entries, "conforms": conforms, "specs": specs}
+
+
+def _refuses(name: str, judged: Mapping[str, Judged]) -> bool:
+    return name in judged and judged[name].rejected is not None
 
 
 def _rejected_json(rejected: Rejection | None) -> Json:
@@ -180,17 +188,25 @@ def _told(
     width = max(map(len, reports))
     for each in said["specs"]:
         name = each["spec"]
-        word = "conforms" if each["conforms"] else "REJECTED"
+        unmodelled = reports[name].unmodelled
+        word = "conforms" if each["conforms"] else "UNKNOWN " if unmodelled else "REJECTED"
         lines.append(
             f"{name:<{width}}  {word}  {each['steps']:,} steps, "
             f"{each['edges_taken']} of {each['edges']} edges of the spec seen"
         )
+        if unmodelled is not None:
+            lines.append(f"  entry {unmodelled.entry}: {unmodelled.reason}; nothing is looked up")
+            lines.append("  from there on. Whether the spec holds with your limits says")
+            lines.append("  `engine spec check --policies DIR`")
         rejected = reports[name].rejected
         if rejected is not None:
             lines += [f"  {line}" for line in rejected.lines()]
         if name in judged:
             lines += [f"  {line}" for line in _by_tlc(judged[name])]
-    what = "conform to the specs" if said["conforms"] else "are NOT behaviour of the specs"
+    refused = any(report.rejected or _refuses(name, judged) for name, report in reports.items())
+    what = "are NOT behaviour of the specs" if refused else "conform to the specs"
+    if not refused and not said["conforms"]:
+        what += ", as far as they could be looked up"
     return "\n".join([*lines, f"{said['ledger']}: {said['entries']:,} entries {what}"])
 
 

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import orjson
 
 from engine.conform import graph, projections
-from engine.conform.lookup import Checker, Rejection, Report, Step
+from engine.conform.lookup import Checker, Rejection, Report, Step, Unmodelled
 from engine.conform.projections import PROJECTIONS, Projected
 from engine.envelope import open_envelope
 from engine.errors import VerificationError
@@ -27,11 +27,16 @@ Observer: TypeAlias = Callable[[str, Step], None]
 
 @dataclass(slots=True)
 class _Checked:
-    """A projection at work; it sees nothing more once a step was rejected."""
+    """A projection at work; it sees nothing more once a step was rejected or has no model."""
 
     projected: Projected
     checker: Checker
     rejected: Rejection | None = None
+    unmodelled: Unmodelled | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.rejected is not None or self.unmodelled is not None
 
 
 class Conformance:
@@ -71,9 +76,12 @@ class Conformance:
             route = self._routes[kind] = list(wanting)
         found = []
         for checked in route:
-            if checked.rejected is not None:
+            if checked.ended:
                 continue
             for step in checked.projected.projection.steps(index, statement):
+                if isinstance(step, Unmodelled):
+                    checked.unmodelled = step
+                    break
                 if self._observer is not None:
                     self._observer(checked.projected.name, step)
                 checked.rejected = checked.checker.take(step)
@@ -91,6 +99,7 @@ class Conformance:
                 frozenset(each.checker.taken),
                 len(each.checker.graph.edges),
                 each.rejected,
+                each.unmodelled,
             )
             for each in self._all
         }

@@ -70,6 +70,18 @@ class Rejection:
         return lines
 
 
+class Unmodelled(NamedTuple):
+    """What a projection says in place of a step where the graph is of another model.
+
+    Attributes:
+        entry: Index of the ledger's entry.
+        reason: What differs, in one clause.
+    """
+
+    entry: int
+    reason: str
+
+
 @dataclass(frozen=True)
 class Report:
     """What a check found.
@@ -80,6 +92,7 @@ class Report:
         taken: The graph's edges that were seen.
         edges: How many edges the graph has.
         rejected: The first step that the spec does not allow; None when all are.
+        unmodelled: Where the check ended, because the graph is not of what was recorded.
     """
 
     graph: str
@@ -87,11 +100,12 @@ class Report:
     taken: frozenset[Edge] = field(repr=False)
     edges: int
     rejected: Rejection | None = None
+    unmodelled: Unmodelled | None = None
 
     @property
     def conforms(self) -> bool:
-        """Whether every step is one of the spec's."""
-        return self.rejected is None
+        """Whether every step was looked up and is one of the spec's."""
+        return self.rejected is None and self.unmodelled is None
 
 
 class Checker:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import NamedTuple, Protocol
 
-from engine.conform.lookup import Step
+from engine.conform.lookup import Step, Unmodelled
 from engine.errors import UsageError, suggest
 from engine.model import Json
 
@@ -36,8 +36,12 @@ PROJECTIONS: dict[str, str] = {
 class Projecting(Protocol):
     """Turns the entries of one ledger into steps; remembers what it must between them."""
 
-    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterable[Step]:
-        """Return what entry ``index`` means, in order; called once per entry, ascending."""
+    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterable[Step | Unmodelled]:
+        """Return what entry ``index`` means, in order; called once per entry, ascending.
+
+        An :class:`Unmodelled` says that the graph is of other limits than the entry's; it is
+        the last that is asked for.
+        """
 
 
 class Projected(NamedTuple):

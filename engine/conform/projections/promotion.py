@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from engine.conform.lookup import Step
+from engine.conform.lookup import Step, Unmodelled
 from engine.envelope import open_envelope
-from engine.errors import UsageError
 from engine.model import (
     BREACH_TYPE,
     DECISION_FAILED_TYPE,
@@ -107,12 +106,8 @@ class Projection:
         self._decided: dict[str, _Decided] = {}
         self._states: dict[tuple[Any, ...], Values] = {}
 
-    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step]:
-        """Yield what an entry means.
-
-        Raises:
-            UsageError: The gate was asked by other limits than the model's.
-        """
+    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step | Unmodelled]:
+        """Yield what an entry means."""
         kind, said = statement["predicateType"], statement["predicate"]
         if kind == DECISION_IMPORTED_TYPE:
             envelope = read_base64(said["envelope"], "the imported envelope")
@@ -120,6 +115,8 @@ class Projection:
             self._decided[said["decision_id"]] = _decided(statement)
         elif kind == DECISION_TYPE and said["gate"] != _GATE:
             self._decided[said["decision_id"]] = _decided(statement)
+        elif kind == DECISION_TYPE and (other := _other_limit(said["checks"])):
+            yield Unmodelled(index, other)
         elif (trace := _trace(kind, statement)) is not None:
             if trace not in self._subjects:
                 self._subjects[trace] = _Subject(trace, _INITIAL)
@@ -291,8 +288,6 @@ def _reading(checks: Iterable[Mapping[str, Json]]) -> str:
     for check in checks:
         if check["id"] == _LAPSE and check["status"] == "fail":
             return "Lapsed"
-        if check["id"] in _MODELLED:
-            _require_limit(check)
         if check["metric"].startswith(f"{_GATE}.") or check["severity"] != "block":
             continue
         passed |= check["status"] == "pass"
@@ -303,15 +298,13 @@ def _reading(checks: Iterable[Mapping[str, Json]]) -> str:
     return "Under" if passed and not left else "None"
 
 
-def _require_limit(check: Mapping[str, Json]) -> None:
-    ticks = _MODELLED[check["id"]]
-    if check["severity"] == "off" or check["limit"] == ticks * TICK_S:
-        return
-    raise UsageError(
-        f"{check['id']} was held against {check['limit']} s; the model of {GRAPH} has "
-        f"{ticks * TICK_S} s",
-        "the specs' graphs are of the shipped limits; make one of yours: engine spec check",
-    )
+def _other_limit(checks: Iterable[Mapping[str, Json]]) -> str:
+    """Which check was held against another limit than the model's; empty if none was."""
+    for check in checks:
+        limit_s = _MODELLED.get(check["id"], 0) * TICK_S
+        if limit_s and check["severity"] != "off" and check["limit"] != limit_s:
+            return f"{check['id']} was held against {check['limit']} s, and the model has {limit_s}"
+    return ""
 
 
 def _passed(subject: _Subject, minute: int) -> Iterator[Changes]:
