@@ -34,6 +34,7 @@ PAGE_BYTES = 65_536
 TIME_LIMIT_S = 5.0
 MEMORY_LIMIT_BYTES = 64 * 1024 * 1024
 
+_PROCESS = os.getpid()
 _FORMAT_JSON = 0
 _TICKS = 20
 _ALIGNMENT = 16
@@ -197,6 +198,9 @@ def _engine(*, quick: bool, guarded: bool) -> wasmtime.Engine:
 
     config = wasmtime.Config()
     config.epoch_interruption = guarded
+    # wasmtime compiles by threads that it starts once, and a fork has none of its parent's: it
+    # would wait for them for ever.
+    config.parallel_compilation = os.getpid() == _PROCESS
     if quick:
         config.cranelift_opt_level = "none"
         # An unknown flag ends the process, so it is given only where it was tried.

@@ -7,7 +7,9 @@ import os
 import signal
 from collections.abc import Iterator
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 import pytest
@@ -40,7 +42,7 @@ class Toy(NamedTuple):
 
 @pytest.fixture(scope="module")
 def looping(opa: Path, tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    """Compiled here: wasmtime compiles by threads, which a fork of this process has not."""
+    """Compiled here, once."""
     toy = Toy(compile_policies(toy_that(LOOP), opa), tmp_path_factory.mktemp("cache"))
     for expendable in (True, False):
         assert _toy(toy, expendable=expendable)(["0.5"]) == "BLOCK"
@@ -101,11 +103,11 @@ def test_a_careful_process_that_is_lost_is_an_error_and_no_verdict() -> None:
 
 @pytest.mark.usefixtures("ignored_and_blocked")
 def test_an_alarm_ends_the_process_and_rests_between_evaluations(looping: Toy) -> None:
-    def work(_questions: object, answers: object) -> None:
+    def work(_questions: Connection, answers: Connection) -> None:
         judge = _toy(looping, expendable=True)
         said = judge(["0.5"])
-        answers.send((said, signal.getitimer(signal.ITIMER_REAL)))  # type: ignore[attr-defined]
-        answers.send(judge(["13"]))  # type: ignore[attr-defined]
+        answers.send((said, signal.getitimer(signal.ITIMER_REAL)))
+        answers.send(judge(["13"]))
 
     fork = Fork(work)
     assert fork.answer() == ("BLOCK", (0.0, 0.0))
@@ -115,15 +117,36 @@ def test_an_alarm_ends_the_process_and_rests_between_evaluations(looping: Toy) -
     fork.close()
 
 
+@pytest.mark.parametrize("expendable", [True, False])
+def test_a_fork_compiles_though_its_parent_has_compiled(
+    looping: Toy, tmp_path: Path, *, expendable: bool
+) -> None:
+    """wasmtime compiles by threads, and the threads of this process are not in its forks."""
+    fresh = looping._replace(cache=tmp_path)
+
+    def work(_questions: Connection, answers: Connection) -> None:
+        answers.send(_toy(fresh, expendable=expendable)(["0.5"]))
+
+    fork = Fork(work)
+    answered: list[object] = []
+    waiting = Thread(target=lambda: answered.append(fork.answer()), daemon=True)
+    waiting.start()
+    waiting.join(60)  # seconds; else it would be for ever
+    fork.kill()
+    waiting.join()
+    assert answered == ["BLOCK"]
+    fork.close()
+
+
 def test_the_same_is_answered_with_and_without_a_guard(module_cache: Path) -> None:
     document = json.dumps({"metrics": {}, "profile": "default", "stage": "candidate"}).encode()
 
     expendable = WasmEvaluator(shipped_bundle(), cache=module_cache, expendable=True)
     expected = [expendable.evaluate("promotion", document)] * 3  # compiled, and kept
 
-    def work(_questions: object, answers: object) -> None:
+    def work(_questions: Connection, answers: Connection) -> None:
         evaluator = WasmEvaluator(shipped_bundle(), cache=module_cache, expendable=True)
-        answers.send([evaluator.evaluate("promotion", document) for _ in range(3)])  # type: ignore[attr-defined]
+        answers.send([evaluator.evaluate("promotion", document) for _ in range(3)])
 
     fork = Fork(work)
     guarded = WasmEvaluator(shipped_bundle(), cache=None)
