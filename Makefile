@@ -39,7 +39,7 @@ lock: | $(UV) ## Resolve the dependencies anew.
 
 # --- the main job ---------------------------------------------------------------------------
 
-demo: .venv/synced ## Decide the four examples, export one proof, verify it. No OPA needed.
+demo: .venv/synced ## Decisions, a proof, a budget that runs out, a ledger held against its specs.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
 
 # --- the core suite -------------------------------------------------------------------------
