@@ -161,14 +161,18 @@ class Checker:
         self._known[step.action, id(step.before), id(step.after)] = edge, step.before, step.after
 
 
-def check(graph: Graph, steps: Iterable[Step]) -> Report:
-    """Check ``steps`` in their order, up to the first that the spec does not allow."""
+def check(graph: Graph, steps: Iterable[Step | Unmodelled]) -> Report:
+    """Check ``steps`` in their order, up to the first that the spec does not allow or model."""
     checker = Checker(graph)
-    rejected = None
+    rejected = unmodelled = None
     for step in steps:
+        if isinstance(step, Unmodelled):
+            unmodelled = step
+            break
         if (rejected := checker.take(step)) is not None:
             break
-    return Report(graph.name, checker.steps, frozenset(checker.taken), len(graph.edges), rejected)
+    taken = frozenset(checker.taken)
+    return Report(graph.name, checker.steps, taken, len(graph.edges), rejected, unmodelled)
 
 
 def _unchained(graph: Graph, step: Step, end: int | None) -> Rejection:

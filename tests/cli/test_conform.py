@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.envelope import seal
 from engine.ledger import Draft, Place
+from engine.model import DECISION_TYPE
 from engine.signers.file import open_file
+from engine.statement import statement
 from tests.cli.conftest import Engine
-from tests.ledger.scribe import decision, open_at
+from tests.ledger.scribe import decision, decision_id, open_at
 
 LEDGER = ".engine/ledger.db"
 
@@ -47,6 +50,34 @@ def test_a_ledger_of_the_engine_conforms(engine: Engine, recorded: str) -> None:
     assert re.search(r"^ledger +conforms  20 steps, 13 of 13 edges of the spec", answer.out, re.M)
     assert answer.out.endswith("ledger.db: 4 entries conform to the specs\n")
     assert engine("conform", recorded).code == 0
+
+
+def test_limits_that_no_graph_is_of_are_an_expectation_that_is_not_met(
+    engine: Engine, recorded: str
+) -> None:
+    signer = open_file(Path(".engine/keys/engine.pem"))
+    check = {"id": "lifecycle.calm_s", "severity": "block", "limit": 60}
+    about = {"name": "s", "digest": {"sha256": "00" * 32}}
+
+    def build(place: Place) -> bytes:
+        said = {
+            **{"decision_id": decision_id(9), "gate": "lifecycle", "checks": [check]},
+            **{"attempt": 1, "previous": None, "ledger": {"id": place.ledger_id}},
+        }
+        return seal(statement([about], DECISION_TYPE, said), signer.sign, signer.key_id)
+
+    with closing(open_at(Path(".engine"), signer=signer)) as ledger:
+        ledger.append([Draft(decision_id(9), "s", "lifecycle", build)])
+
+    answer = engine("conform", "--only", "promotion", "--only", "ledger")
+
+    assert answer.code == 1
+    assert "promotion  UNKNOWN" in answer.out
+    assert "lifecycle.calm_s was held against 60 s, and the model has 600" in answer.out
+    assert re.search(r"^ledger +conforms", answer.out, re.M)
+    assert answer.out.endswith("as far as they could be looked up\n")
+    (spec,) = engine("conform", "--only", "promotion", "--format", "json").json["specs"]
+    assert spec["unmodelled"]["entry"] == 4
 
 
 def test_a_writer_that_built_on_another_history_is_found(engine: Engine, recorded: str) -> None:

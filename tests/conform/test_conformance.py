@@ -35,6 +35,20 @@ def test_the_golden_ledger_is_accepted() -> None:
     assert len(reports["ledger"].taken) == reports["ledger"].edges
 
 
+def test_limits_that_a_graph_is_not_of_are_told_and_the_other_specs_go_on() -> None:
+    """The golden ledger was decided by a longer calm than the shipped one."""
+    reports = conform(enumerate(ACCEPTED), Conformance())
+    promotion = reports.pop("promotion")
+
+    assert promotion.unmodelled is not None
+    assert "lifecycle.calm_s was held against 86400 s, and the model has 600" in (
+        promotion.unmodelled.reason
+    )
+    assert promotion.rejected is None
+    assert not promotion.conforms
+    assert all(report.conforms for report in reports.values())
+
+
 @pytest.mark.parametrize("case", REJECTED, ids=lambda case: case["name"])
 def test_a_golden_ledger_that_no_engine_writes_is_rejected_where_it_goes_wrong(
     case: dict[str, Any],

@@ -23,10 +23,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from engine.attesting import attest, last_words, newest
+from engine.conform.lookup import Step
+from engine.conform.projections import promotion
 from engine.decide import Judgement, judge, uuid7
 from engine.envelope import open_envelope
 from engine.evidence import Attested, Question, assemble, wanted_attestations
-from engine.ledger import Draft
+from engine.ledger import Draft, Ledger
 from engine.ledger.contract import State
 from engine.ledger.merkle_ledger import MerkleLedger
 from engine.lifecycle.contract import Cycle, Promotion, Watched
@@ -259,3 +261,13 @@ def serving(world: World | None = None) -> World:
     world.decide("good")
     assert world.promote().promoted
     return world
+
+
+def projected(ledger: Ledger, start: int, projection: promotion.Projection) -> list[Step]:
+    """What a ledger's entries from ``start`` on mean in the spec."""
+    steps = []
+    for index, entry in ledger.entries(start):
+        for step in projection.steps(index, parse_statement(open_envelope(entry).payload)):
+            assert isinstance(step, Step), step
+            steps.append(step)
+    return steps

@@ -17,13 +17,11 @@ from engine.conform import graph
 from engine.conform.graph import Graph
 from engine.conform.lookup import Report, check
 from engine.conform.projections import promotion
-from engine.envelope import open_envelope
 from engine.errors import CommitError
 from engine.ledger import Ledger
 from engine.lifecycle import Phase, outbox
-from engine.statement import parse_statement
 from tests.ledger.scribe import KEY
-from tests.lifecycle.driver import ATTESTED, World, bundle_with, serving
+from tests.lifecycle.driver import ATTESTED, World, bundle_with, projected, serving
 
 EFFECTS = {"promoted": "promote"} | {
     name: name for name in ("page", "degrade", "rollback", "recover", "escalate")
@@ -44,15 +42,7 @@ def spec() -> Graph:
 
 
 def conforms(ledger: Ledger) -> Report:
-    projection = promotion.Projection()
-    return check(
-        spec(),
-        (
-            step
-            for index, entry in ledger.entries()
-            for step in projection.steps(index, parse_statement(open_envelope(entry).payload))
-        ),
-    )
+    return check(spec(), projected(ledger, 0, promotion.Projection()))
 
 
 class Receiver:

@@ -19,12 +19,9 @@ from engine.conform import graph
 from engine.conform.graph import Edge, Graph
 from engine.conform.lookup import Step
 from engine.conform.projections import promotion
-from engine.envelope import open_envelope
-from engine.ledger import Ledger
 from engine.lifecycle.contract import Phase
 from engine.lifecycle.machine import Life, minute_of
 from engine.policy.bundle import PolicyBundle
-from engine.statement import parse_statement
 from engine.times import write_time
 from tests.lifecycle.driver import (
     ATTESTED,
@@ -33,6 +30,7 @@ from tests.lifecycle.driver import (
     SOON_S,
     World,
     bundle_with,
+    projected,
 )
 
 Values = dict[str, Any]
@@ -47,15 +45,6 @@ def spec() -> Graph:
 
 def attesting() -> PolicyBundle:
     return bundle_with(ATTESTED)
-
-
-def projected(ledger: Ledger, start: int, projection: promotion.Projection) -> list[Step]:
-    """What a ledger's entries from ``start`` on mean in the spec."""
-    return [
-        step
-        for index, entry in ledger.entries(start)
-        for step in projection.steps(index, parse_statement(open_envelope(entry).payload))
-    ]
 
 
 # -- spec → code -----------------------------------------------------------------------------
