@@ -19,11 +19,9 @@ from typing import Any
 from circuitbreaker import CircuitBreaker
 
 from bench import ledger_fill
-from bench.bars import bar_for
-from bench.contests import Result, Row
+from bench.contests import Result, row_of
 from bench.errors import BenchError
 from bench.process import Run
-from bench.ratios import ratio
 from engine.breaker import Breaker, Circuits, LedgerCircuits, MemoryCircuits
 
 CALLS = 200_000
@@ -76,7 +74,7 @@ def hold(
     finally:
         ledger.close()
         shutil.rmtree(home, ignore_errors=True)
-    return Result("breaker", tuple(_row(runs, *pair) for pair in PAIRS), runs, {})
+    return Result("breaker", tuple(row_of(runs, *pair) for pair in PAIRS), runs, {})
 
 
 def _timers(kept: Circuits, calls: int) -> dict[str, Callable[[], Run]]:
@@ -149,10 +147,3 @@ def _less(whole: Run, bare: Run) -> Run:
     # A busy neighbour can make the bare call the dearer one; a nanosecond is what is left then.
     wall_s, cpu_s = whole.wall_s - bare.wall_s, whole.cpu_s - bare.cpu_s
     return Run(max(wall_s, 1e-9), max(cpu_s, 1e-9), whole.peak_bytes, b"")
-
-
-def _row(runs: dict[str, list[Run]], ours: str, theirs: str) -> Row:
-    one, other = runs[ours], runs[theirs]
-    wall = ratio([run.wall_s for run in one], [run.wall_s for run in other])
-    cpu = ratio([run.cpu_s for run in one], [run.cpu_s for run in other])
-    return Row(ours, theirs, None, "wall", wall, cpu, bar_for(ours, theirs, None))

@@ -23,11 +23,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench import ledger_fill
-from bench.bars import bar_for
-from bench.contests import Result, Row
+from bench.contests import Result, row_of
 from bench.errors import BenchError
 from bench.process import Run
-from bench.ratios import ratio
 from engine.budget.amounts import Limits
 from engine.budget.limits import Budgets
 from engine.budget.request import Request
@@ -97,7 +95,7 @@ def hold(home: Path, *, rounds: int, say: Callable[[str], None], each: int = EAC
             evaluator.close()
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    return Result("budget", tuple(_row(runs, *pair) for pair in PAIRS), runs, {})
+    return Result("budget", tuple(row_of(runs, *pair) for pair in PAIRS), runs, {})
 
 
 def _policies(folder: Path) -> PolicyBundle:
@@ -150,10 +148,3 @@ def _timed(threads: int, work: Callable[[], None], count: int) -> Run:
         raise BenchError(f"a thread failed: {failures[0]!r}") from failures[0]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return Run(wall / count, cpu / count, peak, b"")
-
-
-def _row(runs: dict[str, list[Run]], ours: str, theirs: str) -> Row:
-    one, other = runs[ours], runs[theirs]
-    wall = ratio([run.wall_s for run in one], [run.wall_s for run in other])
-    cpu = ratio([run.cpu_s for run in one], [run.cpu_s for run in other])
-    return Row(ours, theirs, None, "wall", wall, cpu, bar_for(ours, theirs, None))

@@ -138,7 +138,7 @@ def hold(
         if number:
             for contender in contest.contenders:
                 runs.setdefault(contender.name, []).append(done[contender.name])
-    rows = tuple(_row(contest, runs, *pair) for pair in contest.pairs)
+    rows = tuple(row_of(runs, *pair, contest.measure, contest.files) for pair in contest.pairs)
     return scene, Result(contest.name, rows, runs, mix)
 
 
@@ -170,13 +170,19 @@ def _agreed(contest: Contest, done: Mapping[str, Run]) -> Mapping[str, int]:
     return Counter(outcome.verdict for outcome in next(iter(answers.values())).values())
 
 
-def _row(contest: Contest, runs: Mapping[str, Sequence[Run]], ours: str, theirs: str) -> Row:
+def row_of(
+    runs: Mapping[str, Sequence[Run]],
+    ours: str,
+    theirs: str,
+    measure: Literal["wall", "peak"] = "wall",
+    files: int | None = None,
+) -> Row:
+    """Return the ratio of two programs, and its bar for that many files."""
     one, other = runs[ours], runs[theirs]
-    figure = _FIGURES[contest.measure]
+    figure = _FIGURES[measure]
     measured = ratio([figure(run) for run in one], [figure(run) for run in other])
     cpu = ratio([run.cpu_s for run in one], [run.cpu_s for run in other])
-    at_most = bar_for(ours, theirs, contest.files)
-    return Row(ours, theirs, contest.files, contest.measure, measured, cpu, at_most)
+    return Row(ours, theirs, files, measure, measured, cpu, bar_for(ours, theirs, files))
 
 
 _FIGURES: Mapping[str, Callable[[Run], float]] = {

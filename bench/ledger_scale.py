@@ -17,11 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench import ledger_fill
-from bench.bars import bar_for
-from bench.contests import Result, Row
+from bench.contests import Result, row_of
 from bench.errors import BenchError
 from bench.process import Run
-from bench.ratios import ratio
 from engine.envelope import seal
 from engine.export import export
 from engine.ledger import Blob, Draft, Ledger, Signer
@@ -105,7 +103,7 @@ def hold(
                     runs[f"proof at {name}"].append(proved)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    rows = tuple(_row(runs, *pair) for pair in pairs(entries))
+    rows = tuple(row_of(runs, *pair) for pair in pairs(entries))
     return Result("ledger scale", rows, runs, {})
 
 
@@ -172,10 +170,3 @@ def _timed(work: Callable[[], object], count: int) -> Run:
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return Run(wall / count, cpu / count, peak, b"")
-
-
-def _row(runs: dict[str, list[Run]], ours: str, theirs: str) -> Row:
-    one, other = runs[ours], runs[theirs]
-    wall = ratio([run.wall_s for run in one], [run.wall_s for run in other])
-    cpu = ratio([run.cpu_s for run in one], [run.cpu_s for run in other])
-    return Row(ours, theirs, None, "wall", wall, cpu, bar_for(ours, theirs, None))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import socket
 import ssl
+import subprocess
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -148,3 +151,32 @@ class Authority:
             names = x509.SubjectAlternativeName([address])
             builder = builder.add_extension(names, critical=False)
         return builder.sign(self._key, hashes.SHA256())
+
+
+@contextmanager
+def running(argv: Callable[[str], list[str]], folder: Path) -> Iterator[str]:
+    """The address of a server that is not ours; ``argv`` of its ``host:port``. Ready when told."""
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        address = f"127.0.0.1:{reserved.getsockname()[1]}"
+    with subprocess.Popen(
+        argv(address), cwd=folder, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        try:
+            _await_ready(f"http://{address}/-/ready", process)
+            yield f"http://{address}"
+        finally:
+            process.terminate()
+
+
+def _await_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    pause = threading.Event()
+    for _ in range(1500):
+        assert process.poll() is None, "it ended instead of serving"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+                if answer.status == 200:
+                    return
+        except OSError:
+            pause.wait(0.02)
+    raise AssertionError(f"{url} is not ready")

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     if args.where and args.ledger:
         raise UsageError("the ledger is named twice", "leave --ledger out")
     args.ledger = args.where or args.ledger
-    folder = _folder(args, shell)
+    folder = workspace.specs_folder(args.tla, shell)
     observed = _Observed(args.tlc, args.trace)
     conformance = Conformance(
         args.only or (), folder / "graph", observed.see if args.tlc or args.trace else None
@@ -110,17 +110,6 @@ class _Observed:
 
 
 _LONG = 512
-
-
-def _folder(args: argparse.Namespace, shell: Shell) -> Path:
-    from engine.policy.bundle import shipped_folder
-
-    if args.tla is None:
-        return shipped_folder("tla")
-    folder: Path = shell.here / args.tla
-    if not folder.is_dir():
-        raise UsageError(f"{args.tla}: no such folder", "give the folder that holds graph/")
-    return folder
 
 
 def _model(folder: Path, graph: str, sets: frozenset[str]) -> Model:

@@ -52,24 +52,12 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     """Check or list."""
     from engine.specs import manifest
 
-    folder = _folder(args, shell)
+    folder = workspace.specs_folder(args.tla, shell)
     rows = manifest.read(folder)
     if args.action == "list":
         print(_listed_json(rows) if args.format == "json" else _listed(rows), file=shell.stdout)
         return 0
     return _check(args, shell, folder, rows)
-
-
-def _folder(args: argparse.Namespace, shell: Shell) -> Path:
-    from engine.errors import UsageError
-    from engine.policy.bundle import shipped_folder
-
-    if args.tla is None:
-        return shipped_folder("tla")
-    folder: Path = shell.here / args.tla
-    if not folder.is_dir():
-        raise UsageError(f"{args.tla}: no such folder", "give the folder of manifest.toml")
-    return folder
 
 
 def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[Row]) -> int:

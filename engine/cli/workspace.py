@@ -253,3 +253,21 @@ def ledger_to_read(config: Config, shell: Shell) -> Ledger:
         heads=heads_folder(config, shell),
         lock_timeout_s=float(config.number("lock_timeout_s")),
     )
+
+
+def specs_folder(named: str | None, shell: Shell) -> Path:
+    """Return the folder of the specs: the shipped ones where none is named.
+
+    Raises:
+        UsageError: There is no such folder.
+    """
+    from engine.policy.bundle import shipped_folder
+
+    if named is None:
+        return shipped_folder("tla")
+    folder = shell.here / named
+    if not folder.is_dir():
+        raise UsageError(
+            f"{named}: no such folder", "give the folder that holds manifest.toml and graph/"
+        )
+    return folder

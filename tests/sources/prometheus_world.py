@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import tomllib
 import urllib.error
 import urllib.request
@@ -32,7 +30,7 @@ from engine.sources import Asked, Evidence
 from engine.sources.prometheus import read
 from engine.table import Table
 from tests.loopback import Asked as Request
-from tests.loopback import Reply, Server, serving
+from tests.loopback import Reply, Server, running, serving
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 _RECORDED = Path(__file__).parents[1] / "data" / "prometheus.json"
@@ -144,33 +142,14 @@ def real(folder: Path) -> Iterator[str]:
     build = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "samples", "data"]
     subprocess.run(build, cwd=folder, check=True, capture_output=True, timeout=60)
     (folder / "prometheus.yml").write_text("global: {scrape_interval: 60s}\n")
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        address = f"127.0.0.1:{reserved.getsockname()[1]}"
     options = ["--config.file=prometheus.yml", "--storage.tsdb.path=data"]
-    options += ["--storage.tsdb.retention.time=50y", f"--web.listen-address={address}"]
-    with subprocess.Popen(
-        ["prometheus", *options], cwd=folder, stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
-        try:
-            await_ready(f"http://{address}/-/ready", process)
-            yield f"http://{address}"
-        finally:
-            process.terminate()
+    options += ["--storage.tsdb.retention.time=50y"]
 
+    def argv(address: str) -> list[str]:
+        return ["prometheus", *options, f"--web.listen-address={address}"]
 
-def await_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Return once ``url`` answers 200."""
-    pause = threading.Event()
-    for _ in range(1500):
-        assert process.poll() is None, "it ended instead of serving"
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
-                if answer.status == 200:
-                    return
-        except OSError:
-            pause.wait(0.02)
-    raise AssertionError(f"{url} is not ready")
+    with running(argv, folder) as url:
+        yield url
 
 
 def _record() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
-import subprocess
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,7 +15,7 @@ from engine.effects import Ended
 from engine.model import Json
 from engine.times import write_time
 from tests.effects.orders import hook, order
-from tests.sources.prometheus_world import await_ready
+from tests.loopback import running
 
 pytestmark = pytest.mark.system
 
@@ -30,19 +28,14 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("alertmanager")
     assert shutil.which("prometheus-alertmanager"), "prometheus-alertmanager is not installed"
     (folder / "alertmanager.yml").write_text(CONFIG)
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        address = f"127.0.0.1:{reserved.getsockname()[1]}"
     options = ["--config.file=alertmanager.yml", "--storage.path=data"]
-    options += [f"--web.listen-address={address}", "--cluster.listen-address="]
-    with subprocess.Popen(
-        ["prometheus-alertmanager", *options], cwd=folder, stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
-        try:
-            await_ready(f"http://{address}/-/ready", process)
-            yield f"http://{address}"
-        finally:
-            process.terminate()
+
+    def argv(address: str) -> list[str]:
+        listening = [f"--web.listen-address={address}", "--cluster.listen-address="]
+        return ["prometheus-alertmanager", *options, *listening]
+
+    with running(argv, folder) as url:
+        yield url
 
 
 def alerts(url: str) -> list[Json]:
