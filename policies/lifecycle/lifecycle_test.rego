@@ -170,3 +170,8 @@ test_no_waiver_stops_the_clocks if {
 		"lifecycle.lagging_s", "lifecycle.unattested_s",
 	}
 }
+
+test_every_check_ships_blocking if {
+	checks := _decision({}).checks
+	{check.id | some check in checks; check.severity == "block"} == {id | some id, _ in _cases}
+}

@@ -82,6 +82,9 @@ def _text(answer: Reservation) -> str:
         lines.append(f"  lease    {answer.lease}  until {answer.expires_at}")
     else:
         lines.append(f"  decision {answer.lease}; why: engine explain {answer.lease}")
-    shown = "no limit" if left is None else f"{dollars(left)} USD left"
-    lines.append(f"  {shown} on {answer.day} in {', '.join(answer.budgets) or 'no budget'}")
+    shown = "no limit of USD" if left is None else f"{dollars(left)} USD left"
+    if answer.budgets:
+        lines.append(f"  {shown} on {answer.day} in {', '.join(answer.budgets)}")
+    else:
+        lines.append("  no budget covers it: policies/budgets, or ENGINE_BUDGET_DAILY_USD, says one")
     return "\n".join(lines)
