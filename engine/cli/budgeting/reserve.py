@@ -86,5 +86,7 @@ def _text(answer: Reservation) -> str:
     if answer.budgets:
         lines.append(f"  {shown} on {answer.day} in {', '.join(answer.budgets)}")
     else:
-        lines.append("  no budget covers it: say one in policies/budgets or ENGINE_BUDGET_DAILY_USD")
+        lines.append(
+            "  no budget covers it: say one in policies/budgets or ENGINE_BUDGET_DAILY_USD"
+        )
     return "\n".join(lines)
