@@ -12,6 +12,7 @@ class Follower:
     def __init__(self) -> None:
         self._conformance = Conformance()
         self._found: list[str] = []
+        self._told: set[str] = set()
 
     def check(self, ledger: Ledger) -> list[str]:
         """Return what no spec allows, of all entries up to now; empty when all conform."""
@@ -23,3 +24,12 @@ class Follower:
                 continue
             self._found += [line for each in rejected for line in each.lines()]
         return list(self._found)
+
+    def unmodelled(self) -> list[str]:
+        """Return which specs have no model of what was recorded; each is told once."""
+        lines = []
+        for name, report in self._conformance.reports().items():
+            if report.unmodelled is not None and name not in self._told:
+                self._told.add(name)
+                lines.append(f"{name}: {report.unmodelled.reason}; `engine conform` says more")
+        return lines

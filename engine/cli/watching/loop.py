@@ -47,6 +47,9 @@ class Conforming(Protocol):
         lines. What was found once is found again every time; empty when all of it conforms.
         """
 
+    def unmodelled(self) -> list[str]:
+        """Return which specs have no model of what was recorded; each is told once."""
+
 
 class Loop:
     """Watches the subjects of a plan.
@@ -187,8 +190,11 @@ class Loop:
         return self._performer.next_due_s(at.ledger, left_s)
 
     def _conform(self, at: Session) -> int:
-        findings = self._conforming.check(at.ledger) if self._conforming else []
+        if self._conforming is None:
+            return FINE
+        findings = self._conforming.check(at.ledger)
         self._teller.problems("the ledger does not conform", findings)
+        self._teller.problems("not held against every spec", self._conforming.unmodelled())
         return NOT_GENUINE if findings else FINE
 
     def _guarded(self, work: Callable[[Session], _T], otherwise: _T) -> _T:

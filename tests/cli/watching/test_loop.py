@@ -107,9 +107,13 @@ def test_what_no_spec_allows_is_told_after_the_cycle(rig: Rig, loop: Loop) -> No
         def check(self, _ledger: object) -> list[str]:
             return ["entry 7: two rollbacks of one breach"]
 
+        def unmodelled(self) -> list[str]:
+            return ["promotion: other limits"]
+
     loop._conforming = Never()
     assert loop.cycle() == 4
     assert "does not conform: entry 7: two rollbacks" in rig.err.getvalue()
+    assert "not held against every spec: promotion: other limits" in rig.err.getvalue()
 
 
 def test_cycles_are_in_the_middle_of_each_minute_whenever_it_begins(rig: Rig, loop: Loop) -> None:
