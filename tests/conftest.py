@@ -1,8 +1,9 @@
-"""What several folders of tests share: the pinned OPA."""
+"""What several folders of tests share: the pinned OPA, and Ctrl-C as a terminal has it."""
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,11 @@ from engine.policy.build import find_opa
 # The same examples on every machine, however slow: a failure is a finding, never a delay.
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
+
+# A shell that runs the tests in the background has it ignored, and so would every program that
+# they start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
