@@ -6,7 +6,6 @@ import argparse
 import gc
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,7 +57,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--export", metavar="FILE", help="write the proof (a folder for several)")
     parser.add_argument("--explain", action="store_true", help="say why and what to do, for all")
     parser.add_argument("--dry-run", action="store_true", help="record nothing; never exits 0")
-    parser.add_argument("--now", metavar="T", type=_instant, help="decide as of T; a dry run")
+    parser.add_argument(
+        "--now", metavar="T", type=workspace.instant, help="decide as of T; a dry run"
+    )
     parser.add_argument(
         "--jobs", type=_jobs, metavar="N", help="processes that judge (2 from 400 files on)"
     )
@@ -76,15 +77,6 @@ def _jobs(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 64:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 64")
     return int(text)
-
-
-def _instant(text: str) -> datetime:
-    from engine.times import parse_time
-
-    try:
-        return parse_time(text).astimezone(UTC).replace(microsecond=0)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,17 +26,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", metavar="FILE", default="-", help="file to write (-)")
     parser.add_argument("--report", metavar="FILE", help="also write a page with diagrams, HTML")
     parser.add_argument("--sql", action="store_true", help="print the SQL that counts, and stop")
-    parser.add_argument("--now", metavar="T", type=_instant, help="gather as of T, RFC 3339")
+    parser.add_argument(
+        "--now", metavar="T", type=workspace.instant, help="gather as of T, RFC 3339"
+    )
     workspace.policy_arguments(parser)
-
-
-def _instant(text: str) -> datetime:
-    from engine.times import parse_time
-
-    try:
-        return parse_time(text).astimezone(UTC).replace(microsecond=0)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:

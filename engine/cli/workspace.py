@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.shell import Shell
 from engine.config import Config, load
 from engine.errors import KeyFileError, UsageError
-from engine.times import write_time
+from engine.times import parse_time, write_time
 
 if TYPE_CHECKING:
     from engine.ledger import Ledger
@@ -47,6 +48,14 @@ def ledger_arguments(parser: argparse.ArgumentParser) -> None:
         "--lock-timeout", dest="lock_timeout_s", type=_seconds, metavar="S",
         help="seconds to wait for another writer (30)",
     )  # fmt: skip
+
+
+def instant(text: str) -> datetime:
+    """Read an instant that a flag gives: RFC 3339, to UTC and whole seconds."""
+    try:
+        return parse_time(text).astimezone(UTC).replace(microsecond=0)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _seconds(text: str) -> int:

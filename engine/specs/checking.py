@@ -30,14 +30,12 @@ class Result:
         outcome: What TLC said.
         faults: Where that is not what the row says; empty when it is.
         seconds: How long it took.
-        snapshot: The state graph, as it is kept; None where the row keeps none.
     """
 
     row: Row
     outcome: Outcome
     faults: tuple[str, ...]
     seconds: float
-    snapshot: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def check(
             began = clock()
             outcome, kept = _run(folder, row, tools, scratch)
             faults = (*differences(row, outcome), *_graph_faults(folder, row, kept, write_graphs))
-            return Result(row, outcome, faults, clock() - began, kept)
+            return Result(row, outcome, faults, clock() - began)
 
         running = [pool.submit(run, row) for row in wanted]
         try:
