@@ -22,7 +22,7 @@ from bench import ledger_fill
 from bench.contests import Result, row_of
 from bench.errors import BenchError
 from bench.process import Run
-from engine.breaker import Breaker, Circuits, LedgerCircuits, MemoryCircuits
+from engine.calls.breaker import Breaker, Circuits, LedgerCircuits, MemoryCircuits
 
 CALLS = 200_000
 THEIRS, THEIRS_ASYNC = "circuitbreaker", "circuitbreaker, async"

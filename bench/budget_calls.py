@@ -26,15 +26,15 @@ from bench import ledger_fill
 from bench.contests import Result, row_of
 from bench.errors import BenchError
 from bench.process import Run
-from engine.budget.amounts import Limits
-from engine.budget.limits import Budgets
-from engine.budget.request import Request
-from engine.budget.spent import Spent
-from engine.budget.tracker import Tracker
-from engine.budget.verify import verify
+from engine.calls.budget.amounts import Limits
+from engine.calls.budget.limits import Budgets
+from engine.calls.budget.request import Request
+from engine.calls.budget.spent import Spent
+from engine.calls.budget.tracker import Tracker
+from engine.calls.budget.verify import verify
 from engine.policy.bundle import PolicyBundle, shipped_bundle
+from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.overlay import load_policies
-from engine.policy.wasm import WasmEvaluator
 from engine.signers.ed25519 import Ed25519Signer
 
 THREADS, EACH = 8, 100

@@ -23,10 +23,10 @@ from bench.ledger_fill import Template
 from bench.ledger_plans import decided, initialised, require_bare
 from bench.outcomes import Outcomes
 from bench.scene import ENGINE, ROOT, Scene
-from engine.conform.by_tlc import Distinct
-from engine.conform.conformance import Conformance, statements
-from engine.conform.conformance import conform as conform_all
 from engine.ledger import Draft, Signer
+from engine.specs.conform.by_tlc import Distinct
+from engine.specs.conform.conformance import Conformance, statements
+from engine.specs.conform.conformance import conform as conform_all
 
 ENTRIES = 100_000
 LOOKUP, PARSE = "engine conform", "bare loop: parse"
@@ -35,8 +35,10 @@ _LOOP = Path(__file__).with_name("ledger_loop.py")
 _MODEL = """
 import json, os, sys, tempfile
 from pathlib import Path
-from engine.conform import by_tlc, projections, tlc
-from engine.conform.lookup import Step
+from engine.specs.conform import by_tlc
+from engine.specs.conform import projections
+from engine.specs.conform import tlc
+from engine.specs.conform.lookup import Step
 from engine.specs import config, manifest
 
 folder = Path(sys.argv[1])

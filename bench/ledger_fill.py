@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.envelope import open_envelope, seal
 from engine.ledger import Blob, Draft, Ledger, Place, Signer, open_ledger
+from engine.proof.envelope import open_envelope, seal
+from engine.proof.statement import parse_statement
 from engine.signers.file import open_file
-from engine.statement import parse_statement
 
 BATCH = 256
 """Entries per commit and checkpoint, as in ``engine decide DIR``."""

@@ -20,12 +20,12 @@ from bench import ledger_fill
 from bench.contests import Result, row_of
 from bench.errors import BenchError
 from bench.process import Run
-from engine.envelope import seal
-from engine.export import export
+from engine.decision.export import export
 from engine.ledger import Blob, Draft, Ledger, Signer
-from engine.ledger.sqlite_schema import ENTRIES_PER_MERGE
+from engine.ledger.sqlite.schema import ENTRIES_PER_MERGE
 from engine.model import DECISION_TYPE
-from engine.statement import statement
+from engine.proof.envelope import seal
+from engine.proof.statement import statement
 
 SMALL, LARGE = 1_000, 1_000_000
 PROOFS, TIMES = 500, 2

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.api import decide, verify
-    from engine.budget.client import Budget
+    from engine.calls.budget.client import Budget
 
 __version__ = "0.1.0"
 __all__ = ["Budget", "__version__", "decide", "verify"]
@@ -28,12 +28,12 @@ def __getattr__(name: str) -> Any:
     if name == "Budget":
         from importlib import import_module
 
-        return import_module("engine.budget.client").Budget
+        return import_module("engine.calls.budget.client").Budget
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class _Package(ModuleType):
-    """Keeps ``engine.decide`` the function when the module of that name is imported."""
+    """Keeps ``engine.decision.judge`` the function when the module of that name is imported."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if not (name in _FUNCTIONS and isinstance(value, ModuleType)):

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from engine.model import Decision, Json
 
 if TYPE_CHECKING:
-    from engine.evidence import Finder
-    from engine.verify import Expectations, Verified
+    from engine.evidence.input import Finder
+    from engine.proof.verify import Expectations, Verified
 
 
 def decide(
@@ -57,13 +57,13 @@ def decide(
     Raises:
         GovernanceError: See :mod:`engine.errors`; nothing is ever promoted by an error.
     """
-    from engine.decide import judge, record, unrecorded, uuid7
-    from engine.documents import parse
+    from engine.decision.judge import judge, record, unrecorded, uuid7
     from engine.errors import UsageError
-    from engine.evidence import Question, gather, wanted_attestations
+    from engine.evidence.documents import parse
+    from engine.evidence.input import Question, gather, wanted_attestations
     from engine.policy.bundle import shipped_schema
+    from engine.policy.evaluators.wasm import WasmEvaluator
     from engine.policy.overlay import load_policies
-    from engine.policy.wasm import WasmEvaluator
 
     if (ledger is None) != (key is None):
         raise UsageError("a ledger needs a key, and a key a ledger", "give both, or neither")
@@ -92,10 +92,10 @@ def decide(
         evaluator.close()
     if ledger is None or key is None:
         return unrecorded(judgement)
-    from engine.files import write_whole
+    from engine.formats.times import write_time
     from engine.ledger import open_ledger
     from engine.signers.ed25519 import from_pem
-    from engine.times import write_time
+    from engine.system.files import write_whole
 
     signer = from_pem(key, "key")
     opened = open_ledger(
@@ -108,7 +108,7 @@ def decide(
     try:
         (decision,) = record([judgement], opened, signer, bundle)
         if export is not None:
-            from engine.export import export as exported
+            from engine.decision.export import export as exported
 
             write_whole(export, exported(opened, decision.decision_id).encode())
     finally:
@@ -118,8 +118,8 @@ def decide(
 
 def _given(attestations: Sequence[bytes], key: bytes | None) -> Finder:
     """Finds those of a subject among proofs that are verified here and now."""
-    from engine.attestation import verify_attestation
-    from engine.attesting import last_words
+    from engine.decision.attest import last_words
+    from engine.proof.attestation import verify_attestation
     from engine.signers.ed25519 import from_pem
 
     own_key = None if key is None else from_pem(key, "key").public_key
@@ -145,8 +145,8 @@ def verify(
     Raises:
         VerificationError: Not genuine.
     """
-    from engine.keys import load_public_pem
-    from engine.verify import Expectations as Nothing
-    from engine.verify import verify as verified
+    from engine.proof.keys import load_public_pem
+    from engine.proof.verify import Expectations as Nothing
+    from engine.proof.verify import verify as verified
 
     return verified(proof, [load_public_pem(pem) for pem in public_keys], expect or Nothing())

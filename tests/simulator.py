@@ -27,13 +27,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from engine import canonical, merkle
-from engine.archive import pack
-from engine.checkpoint import Checkpoint, origin_of
-from engine.checkpoint import sign as sign_checkpoint
-from engine.envelope import seal
-from engine.inputs import salted_digest
-from engine.keys import key_id, public_pem
+from engine.formats import canonical
+from engine.formats.signed_json import write_base64
+from engine.formats.times import age_s, parse_time, write_time
 from engine.model import (
     DECISION_IMPORTED_TYPE,
     DECISION_TYPE,
@@ -41,12 +37,17 @@ from engine.model import (
     LEDGER_CREATED_TYPE,
     Json,
 )
-from engine.proof import ProofBundle
-from engine.reliance import is_attested
-from engine.statement import statement
-from engine.times import age_s, parse_time, write_time
-from engine.verdict import recompute_status, recompute_verdict
-from engine.wire import write_base64
+from engine.proof import merkle
+from engine.proof.archive import pack
+from engine.proof.attestation_rules import is_attested
+from engine.proof.bundle import ProofBundle
+from engine.proof.checkpoint import Checkpoint, origin_of
+from engine.proof.checkpoint import sign as sign_checkpoint
+from engine.proof.envelope import seal
+from engine.proof.input_document import salted_digest
+from engine.proof.keys import key_id, public_pem
+from engine.proof.statement import statement
+from engine.proof.verdict_rules import recompute_status, recompute_verdict
 
 NOW = datetime(2026, 11, 20, 12, 0, 5, tzinfo=UTC)
 ARTIFACT = hashlib.sha256(b"model.onnx").hexdigest()
@@ -443,8 +444,8 @@ class Ledger:
 
     def adopt(self, other: Ledger, index: int, *, edit: Edit = _no_edit) -> int:
         """Import a decision of another ledger, as ``engine ledger import`` does."""
-        from engine.envelope import open_envelope
-        from engine.statement import parse_statement
+        from engine.proof.envelope import open_envelope
+        from engine.proof.statement import parse_statement
 
         inner = parse_statement(open_envelope(other.entries[index]).payload)
         predicate: dict[str, Any] = {

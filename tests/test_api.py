@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine import decide, verify
 from engine.errors import UsageError, VerificationError
+from engine.formats.times import write_time
 from engine.model import Json, Verdict
-from engine.times import write_time
-from engine.verify import Expectations
+from engine.proof.verify import Expectations
+from tests.repository import ROOT
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "promote.json"
+EXAMPLE = ROOT / "examples" / "promote.json"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 KEY = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"test").digest())
 PRIVATE = KEY.private_bytes(
@@ -78,14 +79,14 @@ def test_an_attestation_that_is_handed_on_is_verified_and_rested_on(tmp_path: Pa
 
 def attested(folder: Path) -> bytes:
     """The proof of an attestation by our key, in a ledger of its own."""
-    from engine.attesting import attest
-    from engine.decide import judge
-    from engine.documents import parse
-    from engine.evidence import Question, gather
-    from engine.export import export
+    from engine.decision.attest import attest
+    from engine.decision.export import export
+    from engine.decision.judge import judge
+    from engine.evidence.documents import parse
+    from engine.evidence.input import Question, gather
     from engine.ledger import open_ledger
     from engine.policy.bundle import shipped_bundle, shipped_schema
-    from engine.policy.wasm import WasmEvaluator
+    from engine.policy.evaluators.wasm import WasmEvaluator
     from engine.signers.ed25519 import from_pem
 
     question, bundle = Question("ethics", "default", "candidate", NOW), shipped_bundle()
@@ -118,10 +119,10 @@ def test_what_is_not_genuine_raises() -> None:
 
 def test_the_names_stay_functions_whoever_imports_the_modules_first() -> None:
     code = (
-        "import engine.decide, engine.verify\n"
+        "import engine.decision.judge, engine.proof.verify\n"
         "from engine import decide, verify\n"
         "assert decide.__module__ == verify.__module__ == 'engine.api'\n"
-        "from engine.verify import Expectations\n"
+        "from engine.proof.verify import Expectations\n"
         "from engine import decide as again\n"
         "assert again is decide\n"
     )

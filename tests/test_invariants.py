@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.repository import ROOT
+
 ID = re.compile(r"\b(?:INV|LIVE)-[A-Z]+-[0-9]+\b")
 TOY = "INV-TOY-"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.repository import ROOT
+
 UV = str(ROOT / ".tools" / "uv" / "bin" / "uv")
 
 

@@ -1,7 +1,7 @@
 ------------------------------- MODULE Breaker -------------------------------
 (***************************************************************************)
 (* A circuit breaker in front of one model of one provider, shared by      *)
-(* several processes. Mirrors engine/breaker/machine.py.                   *)
+(* several processes. Mirrors engine/calls/breaker/machine.py.                   *)
 (*                                                                         *)
 (* A call that is let through is "current" until it comes back, or until   *)
 (* the circuit moved on without it: then it is "stale" and says nothing    *)

@@ -2,7 +2,7 @@
 (***************************************************************************)
 (* One budget, its days, and the leases that reserve from it.              *)
 (*                                                                         *)
-(* Mirrors engine/budget/tracker.py: every action is one transaction under *)
+(* Mirrors engine/calls/budget/tracker.py: every action is one transaction under *)
 (* the ledger's lock, so that reservers of all threads and processes are   *)
 (* interleaved action by action. (That the lock is one is said by          *)
 (* Ledger.tla.) A crash before the commit is no step; a crash after it is  *)

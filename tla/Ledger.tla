@@ -219,7 +219,7 @@ Next ==
 
 Safe == Init /\ [][Next]_vars
 
-\* Who waits for the lock gets it or gives up: engine/ledger/locking.py counts its pauses.
+\* Who waits for the lock gets it or gives up: engine/ledger/sqlite/locking.py counts its pauses.
 AnswerFair == \A p \in Process : WF_vars(Answer(p))
 
 \* A process that runs takes its next step; nobody promises that one is started or asked.

@@ -9,16 +9,16 @@ BudgetSoftPercent == 95
 \* checks/spend.usd_hard/limit is 1
 BudgetHardPercent == 100
 
-\* engine.breaker.machine.Settings.failure_threshold is 5
+\* engine.calls.breaker.machine.Settings.failure_threshold is 5
 BreakerFailureThreshold == 5
 
-\* engine.breaker.machine.Settings.success_threshold is 2
+\* engine.calls.breaker.machine.Settings.success_threshold is 2
 BreakerSuccessThreshold == 2
 
-\* engine.breaker.machine.Settings.timeout_ms is 60000
+\* engine.calls.breaker.machine.Settings.timeout_ms is 60000
 BreakerTimeoutTicks == 2
 
-\* engine.breaker.machine.Settings.lease_ms is 60000
+\* engine.calls.breaker.machine.Settings.lease_ms is 60000
 BreakerLeaseTicks == 2
 
 \* checks/lifecycle.over_s/limit is 600

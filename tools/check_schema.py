@@ -10,8 +10,8 @@ import json
 import sys
 from pathlib import Path
 
+from engine.formats.json_text import read_yaml
 from engine.model import Json
-from engine.strict import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUE = ROOT / "policies" / "catalogue" / "data.yaml"

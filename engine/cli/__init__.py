@@ -19,19 +19,23 @@ class Verb(NamedTuple):
 
 
 VERBS = {
-    "decide": Verb("engine.cli.decide", "ask a gate about evidence, record the verdict"),
-    "watch": Verb("engine.cli.watch", "look after what is in production: measure, decide, act"),
+    "decide": Verb("engine.cli.decide.verb", "ask a gate about evidence, record the verdict"),
+    "watch": Verb(
+        "engine.cli.watch.verb", "look after what is in production: measure, decide, act"
+    ),
     "gather": Verb("engine.cli.gather", "measure what a configuration names, write a metrics file"),
     "attest": Verb("engine.cli.attest", "sign what a gate answers, for decisions to rest on"),
     "example": Verb("engine.cli.example", "print a fresh example document"),
-    "explain": Verb("engine.cli.explain", "say what a check or a recorded decision means"),
+    "explain": Verb("engine.cli.explain.verb", "say what a check or a recorded decision means"),
     "verify": Verb("engine.cli.verify", "check an exported proof offline"),
-    "budget": Verb("engine.cli.budget", "reserve, settle and release what calls to models cost"),
+    "budget": Verb(
+        "engine.cli.budget.verb", "reserve, settle and release what calls to models cost"
+    ),
     "export": Verb("engine.cli.export", "write a decision's proof to a file"),
     "convert": Verb("engine.cli.convert", "write decisions in another format, from json"),
     "replay": Verb("engine.cli.replay", "decide recorded decisions again and compare"),
     "ledger": Verb(
-        "engine.cli.ledger", "verify, list, show, checkpoint, import entries; tables for SQL"
+        "engine.cli.ledger.verb", "verify, list, show, checkpoint, import entries; tables for SQL"
     ),
     "conform": Verb("engine.cli.conform", "check a ledger's entries against the specs"),
     "keys": Verb("engine.cli.keys", "make or list signing keys"),
@@ -43,8 +47,8 @@ VERBS = {
         "engine.cli.spec", "check the TLA+ specs, each run of TLC against what it must say"
     ),
     "selftest": Verb("engine.cli.selftest", "try what must not get through on the policies in use"),
-    "init": Verb("engine.cli.init", "set up a folder: configuration, profile, key, ledger"),
-    "doctor": Verb("engine.cli.doctor", "look at all that a decision needs, say what to do"),
+    "init": Verb("engine.cli.init.verb", "set up a folder: configuration, profile, key, ledger"),
+    "doctor": Verb("engine.cli.doctor.verb", "look at all that a decision needs, say what to do"),
     "completion": Verb("engine.cli.completion", "print the completion script of bash, zsh or fish"),
     "config": Verb("engine.cli.config", "show every setting and where it came from"),
 }
@@ -79,7 +83,7 @@ def run(argv: Sequence[str]) -> int:
         hint = suggest(name, VERBS) or "`engine --help` lists the verbs"
         print(f"engine: {name!r} is not a verb\n  {hint}", file=sys.stderr)
         return 2
-    from engine.cli.shell import call
+    from engine.cli.console.shell import call
 
     try:
         return call(name, VERBS[name].module, argv[1:])

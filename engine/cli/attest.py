@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli import workspace
-from engine.cli.colour import write
-from engine.cli.shell import Shell
+from engine.cli.console.colour import write
+from engine.cli.console.shell import Shell
 from engine.cli.verify import duration
 from engine.errors import UsageError
 from engine.model import ATTESTATION_TYPES
 
 if TYPE_CHECKING:
-    from engine.attesting import Recorded
-    from engine.config import Config
-    from engine.decide import Judgement
-    from engine.evidence import Question
+    from engine.decision.attest import Recorded
+    from engine.decision.judge import Judgement
+    from engine.evidence.input import Question
     from engine.policy.bundle import PolicyBundle
+    from engine.settings.config import Config
 
 DESCRIPTION = (
     "Ask a gate about an artifact's evidence and sign its answer, whatever it is: with the\n"
@@ -53,10 +53,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Ask, sign, record, tell; the exit code is that of the gate's verdict."""
-    from engine.attesting import attest, ttl_of
-    from engine.cli.decide import relaxations_of
-    from engine.cli.deciding.batches import CODES
-    from engine.evidence import Question
+    from engine.cli.decide.batches import CODES
+    from engine.cli.decide.verb import relaxations_of
+    from engine.decision.attest import attest, ttl_of
+    from engine.evidence.input import Question
 
     config = workspace.settings(args, shell)
     bundle = workspace.open_policies(config, shell)
@@ -73,8 +73,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     with workspace.open_ledger_to_write(config, shell) as (ledger, signer):
         recorded = attest(judgement, ttl_s, ledger, signer, bundle)
         if args.export:
-            from engine.export import export
-            from engine.files import write_whole
+            from engine.decision.export import export
+            from engine.system.files import write_whole
 
             write_whole(Path(args.export), export(ledger, judgement.decision_id).encode())
     _tell(args.format, recorded, bundle, shell)
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def _require_export(args: argparse.Namespace, config: Config) -> None:
-    from engine.files import require_writable
+    from engine.system.files import require_writable
 
     if args.export:
         require_writable(Path(args.export))
@@ -101,10 +101,10 @@ def _judged(
     shell: Shell,
 ) -> Judgement:
     """The gate's answer on evidence that is read as ``engine decide`` reads it."""
-    from engine.cli.decide import digest_of
-    from engine.decide import judge, uuid7
-    from engine.documents import expand, read
-    from engine.evidence import gather
+    from engine.cli.decide.verb import digest_of
+    from engine.decision.judge import judge, uuid7
+    from engine.evidence.documents import expand, read
+    from engine.evidence.input import gather
     from engine.policy.bundle import shipped_schema
 
     most = config.number("max_bytes")
@@ -138,7 +138,7 @@ def _judged(
 
 
 def _tell(form: str, recorded: Recorded, bundle: PolicyBundle, shell: Shell) -> None:
-    from engine.cli.attested import as_document, as_text
+    from engine.cli.attestation_report import as_document, as_text
 
     if form == "json":
         document = as_document(recorded.at, bundle)

@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli.shell import Shell
+from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
     from engine.compat import Comparison, Finding
+    from engine.evidence.sources.schemas import Side
     from engine.model import Json
-    from engine.sources.schemas import Side
 
 DESCRIPTION = (
     "Compare JSON Schemas, old against new: files, folders, or REVISION:PATH of a git repository.\n"
@@ -46,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Compare; 0 compatible, 1 not, 5 undecided."""
     from engine.cli import measuring
-    from engine.sources import schemas
+    from engine.evidence.sources import schemas
 
     measuring.require_subject(args, "compat")
     old, new = (schemas.read_side(name, Path(), shell.environ) for name in (args.old, args.new))

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from engine.cli.shell import Shell, VerbModule, current_shell
+from engine.cli.console.shell import Shell, VerbModule, current_shell
 from engine.errors import GovernanceError
 
 if TYPE_CHECKING:

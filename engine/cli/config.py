@@ -7,8 +7,8 @@ import json
 from dataclasses import asdict, dataclass
 
 from engine.cli import workspace
-from engine.cli.shell import Shell
-from engine.config import SETTINGS, Config
+from engine.cli.console.shell import Shell
+from engine.settings.config import SETTINGS, Config
 
 DESCRIPTION = (
     "Show every setting, its value, and where it came from: a flag, a variable of the\n"

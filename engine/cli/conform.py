@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli import workspace
-from engine.cli.shell import Shell
+from engine.cli.console.shell import Shell
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from engine.conform.by_tlc import Distinct, Judged, Model
-    from engine.conform.lookup import Rejection, Report, Step
     from engine.model import Json
+    from engine.specs.conform.by_tlc import Distinct, Judged, Model
+    from engine.specs.conform.lookup import Rejection, Report, Step
 
 DESCRIPTION = (
     "Check that a ledger's entries are a behaviour of the TLA+ specs. Each entry is projected to\n"
@@ -44,7 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Check; exit 4 when a step is rejected."""
-    from engine.conform.conformance import Conformance, conform, statements
+    from engine.specs.conform.conformance import Conformance, conform, statements
 
     if args.where and args.ledger:
         raise UsageError("the ledger is named twice", "leave --ledger out")
@@ -77,7 +77,7 @@ class _Observed:
 
     def see(self, name: str, step: Step) -> None:
         """Take in one step of a projection."""
-        from engine.conform.by_tlc import Distinct, straight
+        from engine.specs.conform.by_tlc import Distinct, straight
 
         if self._tlc:
             self._distinct.setdefault(name, Distinct()).add(step)
@@ -91,7 +91,7 @@ class _Observed:
         self, folder: Path, reports: Mapping[str, Report], shell: Shell
     ) -> dict[str, Judged]:
         """Run TLC, once per spec that has steps to judge."""
-        from engine.conform import by_tlc, projections, tlc
+        from engine.specs.conform import by_tlc, projections, tlc
 
         found: dict[str, Judged] = {}
         if not self._tlc and all(report.conforms for report in reports.values()):
@@ -113,9 +113,9 @@ _LONG = 512
 
 
 def _model(folder: Path, graph: str, sets: frozenset[str]) -> Model:
-    from engine.conform.by_tlc import Model
     from engine.errors import ConfigError
     from engine.specs import config, manifest
+    from engine.specs.conform.by_tlc import Model
 
     for row in manifest.read(folder):
         if row.graph == graph:

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.cli.deciding.printer import Printer
-from engine.cli.deciding.progress import Screen
-from engine.cli.shell import Shell
-from engine.documents import Document, parse
+from engine.cli.console.printer import Printer
+from engine.cli.console.screen import Screen
+from engine.cli.console.shell import Shell
 from engine.errors import DocumentError, UsageError
-from engine.metrics_file import Refused
+from engine.evidence.documents import Document, parse
+from engine.evidence.metrics_file import Refused
+from engine.formats.json_text import Unreadable, read_json
 from engine.report import FORMATS, Report
 from engine.report.reading import Undecided, read
-from engine.strict import Unreadable, read_json
 
 DESCRIPTION = (
     "Write decisions in another format: one object or an array that `engine decide --format json`\n"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 
-from engine.cli.shell import Shell
+from engine.cli.console.shell import Shell
 from engine.errors import UsageError, suggest
+from engine.formats.times import write_time
 from engine.policy.bundle import shipped_folder
-from engine.times import write_time
 
 DESCRIPTION = "Print an example metrics file, observed now: promote, hold, block or rollback."
 EXAMPLE = "  engine example promote | engine decide -"

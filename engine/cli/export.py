@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from engine.cli import workspace
-from engine.cli.shell import Shell
+from engine.cli.console.shell import Shell
 
 DESCRIPTION = (
     "Write the proof of a recorded decision or attestation: the signed entry, its place in the\n"
@@ -25,8 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Export, whole or not at all."""
-    from engine.export import export
-    from engine.files import require_writable, write_whole
+    from engine.decision.export import export
+    from engine.system.files import require_writable, write_whole
 
     require_writable(Path(args.out))
     config = workspace.settings(args, shell)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli import workspace
-from engine.cli.shell import Shell
+from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
-    from engine.gathering import Gathered, Plan
+    from engine.evidence.gather import Gathered, Plan
 
 DESCRIPTION = (
     "Compute metrics from predictions, counts, consent records and other real outputs, and write\n"
@@ -34,9 +34,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Measure everything, then write it: whole or not at all."""
-    from engine.documents import read_bytes
-    from engine.files import require_writable
-    from engine.gathering import MAX_BYTES, read_plan
+    from engine.evidence.documents import read_bytes
+    from engine.evidence.gather import MAX_BYTES, read_plan
+    from engine.system.files import require_writable
 
     for target in (args.out, args.report):
         if target not in (None, "-"):
@@ -53,8 +53,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
 def _gathered(args: argparse.Namespace, plan: Plan, shell: Shell) -> Gathered:
     from engine.errors import DocumentError, Position
-    from engine.gathering import gather
-    from engine.metrics_file import Refused
+    from engine.evidence.gather import gather
+    from engine.evidence.metrics_file import Refused
     from engine.policy.bundle import shipped_schema
 
     bundle = workspace.open_policies(workspace.settings(args, shell), shell)
@@ -68,7 +68,7 @@ def _gathered(args: argparse.Namespace, plan: Plan, shell: Shell) -> Gathered:
 def _write(args: argparse.Namespace, gathered: Gathered, shell: Shell) -> None:
     import json
 
-    from engine.files import write_whole
+    from engine.system.files import write_whole
 
     for note in gathered.notes:
         shell.say(note)
@@ -85,7 +85,7 @@ def _write(args: argparse.Namespace, gathered: Gathered, shell: Shell) -> None:
 
 def _print_sql(plan: Plan, shell: Shell) -> int:
     from engine.errors import UsageError
-    from engine.sources import source_of
+    from engine.evidence.sources import source_of
 
     counting = [
         (asked, statement)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from engine.cli import workspace
-from engine.cli.shell import Shell
+from engine.cli.console.shell import Shell
 from engine.errors import KeyFileError, UsageError
 
 DESCRIPTION = "Make a signing key, or list the one in use. The private key is never printed."
@@ -43,7 +43,7 @@ def _init(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def _list(args: argparse.Namespace, shell: Shell) -> int:
-    from engine.keys import public_pem
+    from engine.proof.keys import public_pem
 
     config = workspace.settings(args, shell)
     origin = "$ENGINE_KEY" if shell.environ.get("ENGINE_KEY") else workspace.key_path(config)

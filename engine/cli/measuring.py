@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from engine.cli.shell import Shell
+from engine.cli.console.shell import Shell
 from engine.model import Json
 
 KEY_VARIABLE = "ENGINE_SCAN_KEY_FILE"
@@ -13,7 +13,7 @@ KEY_VARIABLE = "ENGINE_SCAN_KEY_FILE"
 
 def limit_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the limits on what is read of one file."""
-    from engine.sources.streams import Limits
+    from engine.evidence.sources.streams import Limits
 
     usual = Limits()
     parser.add_argument(
@@ -67,7 +67,7 @@ def require_subject(args: argparse.Namespace, verb: str) -> None:
         UsageError: It cannot, or does not.
     """
     from engine.errors import UsageError
-    from engine.files import require_writable
+    from engine.system.files import require_writable
 
     if args.metrics and not args.subject:
         raise UsageError(
@@ -84,8 +84,8 @@ def write_metrics(args: argparse.Namespace, shell: Shell, metrics: Json) -> None
     """Write a metrics file about ``--subject``, observed now."""
     import json
 
-    from engine.files import write_whole
-    from engine.times import write_time
+    from engine.formats.times import write_time
+    from engine.system.files import write_whole
 
     name, _, version = args.subject.partition("@")
     document = {

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from engine.cli import workspace
-from engine.cli.shell import Shell
-from engine.margins import written
+from engine.cli.console.shell import Shell
+from engine.decision.margins import written
 
 DESCRIPTION = (
     "List gates, checks and limits; start a policy of your own; test policies as the shipped\n"
@@ -56,7 +56,7 @@ def _test(args: argparse.Namespace, shell: Shell) -> int:
 
 def _new(args: argparse.Namespace, shell: Shell) -> int:
     """Write a starter policy into the overlay folder; nothing that is there is replaced."""
-    from engine.cli.starting.starter import starter_policy
+    from engine.cli.starter_files import starter_policy
     from engine.errors import UsageError
 
     if args.name is None:
@@ -79,7 +79,7 @@ def _laid_into(folder: Path, files: dict[str, str], name: str) -> dict[str, str]
     """``files``, where rows are added to the catalogue and the limits that are there."""
     from engine.errors import UsageError
     from engine.policy.bundle import shipped_folder
-    from engine.policy.nodes import read
+    from engine.policy.tables.nodes import read
 
     laid = {}
     for path, text in files.items():

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from engine.cli import measuring
-from engine.cli.shell import Shell
+from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
-    from engine.sources.streams import Limits
+    from engine.evidence.sources.streams import Limits
 
 DESCRIPTION = (
     "Write a log again with [redacted:TYPE] in place of all that `engine scan` finds; every other\n"
@@ -33,8 +33,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Rewrite until nothing is found; whole or not at all."""
     from engine.errors import UsageError
-    from engine.files import require_writable
-    from engine.sources.streams import Limits
+    from engine.evidence.sources.streams import Limits
+    from engine.system.files import require_writable
 
     out = Path(args.out)
     require_writable(out)
@@ -56,7 +56,7 @@ def _rewrite(name: str, out: Path, limits: Limits, shell: Shell) -> int:
     import tempfile
 
     from engine.errors import OutputError
-    from engine.files import WholeFile
+    from engine.system.files import WholeFile
 
     key = shell.random(32)
     with tempfile.TemporaryDirectory(prefix=".redact-", dir=out.parent) as folder:
@@ -89,8 +89,8 @@ def _round(
     Without ``limits`` the input is what an earlier round wrote: never packed.
     """
     from engine.errors import DocumentError, OutputError, Position
+    from engine.evidence.sources.streams import Limits, open_stream
     from engine.privacy.redactor import Redactor
-    from engine.sources.streams import Limits, open_stream
 
     stream = (
         open_stream(name, stdin=stdin, limits=limits)

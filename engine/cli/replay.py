@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli import workspace
-from engine.cli.shell import Shell
+from engine.cli.console.shell import Shell
 from engine.errors import PolicyError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     config = workspace.settings(args, shell)
     if args.policies:
         return _list_flips(args, shell)
-    from engine.replay import Replayer, recorded_decisions
+    from engine.decision.replay import Replayer, recorded_decisions
 
     count = 0
     with (
@@ -74,14 +74,14 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def _opener(shell: Shell) -> Callable[[PolicyBundle], Evaluator]:
-    from engine.policy.wasm import WasmEvaluator
+    from engine.policy.evaluators.wasm import WasmEvaluator
 
     cache = workspace.module_cache(shell)
     return lambda bundle: WasmEvaluator(bundle, cache=cache)
 
 
 def _list_flips(args: argparse.Namespace, shell: Shell) -> int:
-    from engine.replay import flip, recorded_decisions
+    from engine.decision.replay import flip, recorded_decisions
 
     config = workspace.settings(argparse.Namespace(**{**vars(args), "policies": None}), shell)
     bundle = workspace.policies_in(Path(args.policies), shell)
@@ -108,11 +108,11 @@ def _list_flips(args: argparse.Namespace, shell: Shell) -> int:
 
 def _replay_bundle(args: argparse.Namespace, shell: Shell) -> int:
     from engine.cli.verify import read_key
-    from engine.documents import read_bytes
-    from engine.policy.wasm import WasmEvaluator
-    from engine.proof import MAX_BYTES, parse
-    from engine.replay import Replayer, recorded_in
-    from engine.verify import verify
+    from engine.decision.replay import Replayer, recorded_in
+    from engine.evidence.documents import read_bytes
+    from engine.policy.evaluators.wasm import WasmEvaluator
+    from engine.proof.bundle import MAX_BYTES, parse
+    from engine.proof.verify import verify
 
     data = read_bytes(args.bundle, stdin=shell.stdin, max_bytes=MAX_BYTES)
     if args.key:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli import measuring
-from engine.cli.shell import Shell
+from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
+    from engine.evidence.sources.pii import Place, Totals
     from engine.model import Json
-    from engine.sources.pii import Place, Totals
 
 DESCRIPTION = (
     "Look for personal data and secrets in logs: plain, JSON lines, gz, bz2, xz; files, folders,\n"
@@ -49,8 +49,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Scan everything; 0 nothing found, 1 found, 5 nothing found in what could be read."""
-    from engine.sources import pii
-    from engine.sources.streams import Limits, expand
+    from engine.evidence.sources import pii
+    from engine.evidence.sources.streams import Limits, expand
 
     measuring.require_subject(args, "scan")
     key = measuring.digest_key(args.digest_key, shell)

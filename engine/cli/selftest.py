@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli import workspace
-from engine.cli.shell import Shell
+from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
     from engine.policy import Evaluator
     from engine.policy.bundle import PolicyBundle
-    from engine.selftest import Outcome
+    from engine.selftest.run import Outcome
 
 DESCRIPTION = (
     "Hold the policies in use against evidence and policies that must not get through.\n"
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     """Test, tell, and return 1 when something got through."""
     from engine.errors import UsageError
     from engine.policy.bundle import shipped_schema
-    from engine.selftest import selftest
+    from engine.selftest.run import selftest
 
     if args.all and (args.gate or args.profile):
         raise UsageError("--all is every gate under every profile", "leave out --gate, --profile")

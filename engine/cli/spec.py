@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from engine.cli import workspace
-from engine.cli.shell import Shell
+from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
     from engine.specs.checking import Findings, Result
@@ -61,9 +61,9 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[Row]) -> int:
-    from engine.conform import tlc
     from engine.errors import UsageError
     from engine.specs import checking, manifest
+    from engine.specs.conform import tlc
 
     if args.jobs < 0:
         raise UsageError(f"--jobs {args.jobs}: a number from 1 is expected", "leave it out")
@@ -98,8 +98,8 @@ def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[Row]
 
 def _check_policy(args: argparse.Namespace, shell: Shell, folder: Path, wanted: list[Row]) -> int:
     """Say whether the specs hold with the limits of other policies; mutants are not run."""
-    from engine.conform import tlc
     from engine.specs import checking, limits
+    from engine.specs.conform import tlc
 
     config = workspace.settings(args, shell)
     profile = config.text("profile")
@@ -122,8 +122,8 @@ def _check_policy(args: argparse.Namespace, shell: Shell, folder: Path, wanted: 
 
 def _write_counts(folder: Path, findings: Findings) -> None:
     """Add what was found to the manifest, of runs whose outcome is the expected one."""
-    from engine.files import write_whole
     from engine.specs import manifest
+    from engine.system.files import write_whole
 
     counts = {
         result.row.name: (result.outcome.states, result.outcome.depth)
@@ -162,13 +162,13 @@ class _Plain:
 def _progress(shell: Shell, total: int, *, plain: bool) -> Iterator[_Progress]:
     from rich.console import Console
 
-    from engine.cli.colour import is_plain
+    from engine.cli.console.colour import is_plain
 
     console = Console(file=shell.stdout, highlight=False, markup=False, soft_wrap=True)
     if plain or not shell.stdout.isatty() or is_plain(console):
         yield _Plain(shell, quiet=plain)
         return
-    from engine.cli.spec_progress import Bar
+    from engine.cli.console.progress_bar import Bar
 
     with Bar(console, total, _lines) as bar:
         yield bar

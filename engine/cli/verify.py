@@ -7,14 +7,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli.colour import write
-from engine.cli.shell import Shell
+from engine.cli.console.colour import write
+from engine.cli.console.shell import Shell
 from engine.errors import KeyFileError, UsageError
 from engine.model import Json, Verdict
 
 if TYPE_CHECKING:
-    from engine.attestation import VerifiedAttestation
-    from engine.verify import Expectations, Verified
+    from engine.proof.attestation import VerifiedAttestation
+    from engine.proof.verify import Expectations, Verified
 
 DESCRIPTION = (
     "Check exported proofs offline: who signed, what was decided about which artifact, in\n"
@@ -69,7 +69,7 @@ def duration(text: str) -> int:
 
 def read_key(path: str) -> bytes:
     """Return the 32 raw bytes of the public key in the PEM file ``path``."""
-    from engine.keys import load_public_pem
+    from engine.proof.keys import load_public_pem
 
     try:
         data = Path(path).read_bytes()
@@ -86,10 +86,10 @@ def read_key(path: str) -> bytes:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Verify every file; the worst outcome is the exit code."""
-    from engine.documents import read_bytes
     from engine.errors import DocumentError, VerificationError
-    from engine.proof import MAX_BYTES
-    from engine.verify import Verified, verify_any
+    from engine.evidence.documents import read_bytes
+    from engine.proof.bundle import MAX_BYTES
+    from engine.proof.verify import Verified, verify_any
 
     keys = [read_key(path) for path in args.key]
     expected = _expectations(args, shell)
@@ -117,8 +117,8 @@ def _badness(code: int) -> int:
 
 
 def _expectations(args: argparse.Namespace, shell: Shell) -> Expectations:
-    from engine.cli.decide import digest_of
-    from engine.verify import Expectations
+    from engine.cli.decide.verb import digest_of
+    from engine.proof.verify import Expectations
 
     digest = digest_of(args.artifact) if args.artifact else args.digest
     return Expectations(
@@ -169,7 +169,7 @@ def _asked(verified: Verified | VerifiedAttestation) -> str:
 
 def _tell_attestation(name: str, verified: VerifiedAttestation, form: str, shell: Shell) -> None:
     """Say the same of an attestation, and whose word it is."""
-    from engine.keys import key_id
+    from engine.proof.keys import key_id
 
     found, said = verified.attestation, verified.attestation.predicate
     key, subject = key_id(found.public_key), verified.subject
@@ -196,7 +196,7 @@ def _tell_attestation(name: str, verified: VerifiedAttestation, form: str, shell
 
 
 def _attestation_document(name: str, verified: VerifiedAttestation, key: str) -> Json:
-    from engine.evidence import subject_document
+    from engine.evidence.input import subject_document
 
     found, said = verified.attestation, verified.attestation.predicate
     plain = ("attestation_id", "issued_at", "expires_at", "gate", "stage", "verdict")
@@ -219,7 +219,7 @@ def _attestation_document(name: str, verified: VerifiedAttestation, key: str) ->
 
 
 def _document(name: str, verified: Verified) -> Json:
-    from engine.evidence import subject_document
+    from engine.evidence.input import subject_document
 
     return {
         "file": name,

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli.shell import Shell
-from engine.config import Config, load
+from engine.cli.console.shell import Shell
 from engine.errors import KeyFileError, UsageError
-from engine.times import parse_time, write_time
+from engine.formats.times import parse_time, write_time
+from engine.settings.config import Config, load
 
 if TYPE_CHECKING:
     from engine.ledger import Ledger

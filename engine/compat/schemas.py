@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urldefrag, urljoin
 
+from engine.formats.json_positions import escape
 from engine.model import Json
-from engine.positions import escape
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator

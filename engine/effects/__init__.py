@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from engine.errors import suggest
+from engine.formats.times import write_time
 from engine.model import Json
-from engine.times import write_time
 
 if TYPE_CHECKING:
-    from engine.table import Table
+    from engine.settings.table import Table
 
 EFFECTS = {
     "command": "engine.effects.command",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from engine.effects import Ended, Outcome
 
 if TYPE_CHECKING:
-    from engine.table import Table
+    from engine.settings.table import Table
 
 
 @dataclass(frozen=True, slots=True)

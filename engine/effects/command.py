@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from engine import canonical
 from engine.effects import Around, Ended, Order, Outcome, one_line
+from engine.formats import canonical
 
 if TYPE_CHECKING:
-    from engine.table import Table
+    from engine.settings.table import Table
 
 EXAMPLE = """\
 [[hook]]

@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from engine import canonical
 from engine.effects import Around, Ended, Order, Outcome, one_line
-from engine.endpoint import Endpoint, Unfit, endpoint_of
-from engine.exchange import Answer, Request, Unanswered, exchange
+from engine.formats import canonical
+from engine.formats.times import parse_time, write_time
 from engine.model import Json
-from engine.times import parse_time, write_time
+from engine.net.endpoint import Endpoint, Unfit, endpoint_of
+from engine.net.exchange import Answer, Request, Unanswered, exchange
 
 if TYPE_CHECKING:
-    from engine.table import Table
+    from engine.settings.table import Table
 
 EXAMPLE = """\
 [[hook]]

@@ -12,7 +12,7 @@ from engine.ledger.contract import (
     State,
     StateView,
 )
-from engine.ledger.stores import STORES, open_ledger
+from engine.ledger.open import STORES, open_ledger
 
 __all__ = [
     "STORES",

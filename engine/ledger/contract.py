@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from engine.ledger.companions import Companions
+    from engine.ledger.audit.workers import Companions
 
 SHARED_KINDS = frozenset({"policy"})
 """Kinds of blob that many entries point to by digest; every other kind belongs to one entry."""

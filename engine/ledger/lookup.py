@@ -6,8 +6,8 @@ import hashlib
 from itertools import takewhile
 
 from engine.errors import NotRecordedError, VerificationError
+from engine.ledger.audit.history import chain_before
 from engine.ledger.contract import Appended, Blob
-from engine.ledger.history import chain_before
 from engine.ledger.store import EntryRow, Reader
 
 _SHORTEST_START = 8

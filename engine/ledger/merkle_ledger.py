@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from engine.checkpoint import Checkpoint, origin_of, sign
 from engine.errors import CommitError, GovernanceError, LedgerError, NotRecordedError
-from engine.ledger.batch import Batch, Edge
+from engine.ledger.audit.history import chain_before, require_head, require_prefix
+from engine.ledger.audit.nodes import with_nodes
+from engine.ledger.commit.batch import Batch, Edge
+from engine.ledger.commit.group import Group, Unit, settle
+from engine.ledger.commit.signed_heads import Head, Heads
 from engine.ledger.contract import (
     Appended,
     Blob,
@@ -19,16 +22,13 @@ from engine.ledger.contract import (
     State,
     StateView,
 )
-from engine.ledger.group import Group, Unit, settle
-from engine.ledger.heads import Head, Heads
-from engine.ledger.history import chain_before, require_head, require_prefix
 from engine.ledger.lookup import find, read_appended, read_attachments, require_entry
-from engine.ledger.nodes import with_nodes
 from engine.ledger.store import NEWEST, EntryRow, Reader, Store, Wanted
-from engine.merkle import Frontier, consistency_proof, inclusion_proof, root
+from engine.proof.checkpoint import Checkpoint, origin_of, sign
+from engine.proof.merkle import Frontier, consistency_proof, inclusion_proof, root
 
 if TYPE_CHECKING:
-    from engine.ledger.companions import Companions
+    from engine.ledger.audit.workers import Companions
 
 _ROWS_IN_MEMORY = 128
 
@@ -325,7 +325,7 @@ class MerkleLedger:
         companions: Companions | None = None,
     ) -> LedgerReport:
         """See :meth:`engine.ledger.contract.Ledger.verify`."""
-        from engine.ledger.audit import audit
+        from engine.ledger.audit.audit import audit
 
         head = self._heads.of(self.id) if self._heads is not None else None
         return audit(

@@ -108,12 +108,12 @@ class Reader(Protocol):
         """Return the chain hash after entry ``index``; None when it is not there."""
 
     def node(self, level: int, index: int) -> bytes:
-        """Return the hash of a complete subtree, as ``engine.merkle.Node``."""
+        """Return the hash of a complete subtree, as ``engine.proof.merkle.Node``."""
 
     def node_set(self, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
         """Return the hashes of complete subtrees by ``(level, index)``; LedgerError if one lacks.
 
-        See :func:`engine.ledger.nodes.with_nodes`.
+        See :func:`engine.ledger.audit.nodes.with_nodes`.
         """
 
     def nodes(self, start: int, stop: int) -> list[bytes]:

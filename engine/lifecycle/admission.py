@@ -9,21 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from engine.attestation import at_instant
-from engine.attesting import newest as newest_attestation
-from engine.decide import subject_key
+from engine.decision.attest import newest as newest_attestation
+from engine.decision.export import decision_of, export
+from engine.decision.judge import subject_key
 from engine.errors import NotRecordedError
-from engine.evidence import Question, subject_document, wanted_attestations
-from engine.export import decision_of, export
+from engine.evidence.input import Question, subject_document, wanted_attestations
+from engine.formats.times import parse_time, write_time
 from engine.ledger import Ledger
 from engine.lifecycle.contract import Phase, Watched
 from engine.lifecycle.lapse import lasts_until
 from engine.lifecycle.machine import Life
 from engine.model import ATTESTATION_TYPES, Json, Severity, Stage, Subject, Verdict
 from engine.policy.bundle import PolicyBundle
-from engine.reliance import Wanted
-from engine.times import parse_time, write_time
-from engine.verify import Verified, verify
+from engine.proof.attestation import at_instant
+from engine.proof.attestation_rules import Wanted
+from engine.proof.verify import Verified, verify
 
 
 @dataclass(frozen=True, slots=True)

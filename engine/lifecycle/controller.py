@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from engine import canonical
-from engine.attestation import at_instant
-from engine.attesting import newest
-from engine.decide import Judgement, judge, subject_key, uuid7
+from engine.decision.attest import newest
+from engine.decision.judge import Judgement, judge, subject_key, uuid7
+from engine.decision.record import draft_of, policy_blob
 from engine.errors import NotRecordedError, PolicyError, VerificationError
-from engine.evidence import Question, assemble
+from engine.evidence.input import Question, assemble
+from engine.formats import canonical
+from engine.formats.times import write_time
 from engine.ledger import Draft, Ledger
 from engine.ledger.contract import State
 from engine.lifecycle import holds, lapse, machine, outbox, undecided
@@ -33,9 +34,8 @@ from engine.lifecycle.machine import Due, Life
 from engine.model import ATTESTATION_TYPES, Json, Stage, Subject
 from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle
-from engine.recording import draft_of, policy_blob
+from engine.proof.attestation import at_instant
 from engine.signers import Signer
-from engine.times import write_time
 
 KIND = "lifecycle"
 

@@ -6,7 +6,9 @@ from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 
+from engine.decision.record import event
 from engine.errors import GovernanceError
+from engine.formats.times import write_time
 from engine.ledger import Draft
 from engine.lifecycle.contract import GATE, Effect, Watched
 from engine.model import (
@@ -21,9 +23,7 @@ from engine.model import (
     Json,
     Stage,
 )
-from engine.recording import event
 from engine.signers import Signer
-from engine.times import write_time
 
 TYPES = {
     "promote": PROMOTED_TYPE,

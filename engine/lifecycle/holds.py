@@ -12,19 +12,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-from engine import canonical
-from engine.decide import subject_key
-from engine.evidence import subject_document
-from engine.expectations import subject_of
-from engine.export import decision_of, is_decision
+from engine.decision.export import decision_of, is_decision
+from engine.decision.judge import subject_key
+from engine.decision.record import event
+from engine.evidence.input import subject_document
+from engine.formats import canonical
+from engine.formats.times import parse_time, write_time
 from engine.ledger import Draft, Ledger
 from engine.ledger.contract import State
 from engine.lifecycle.contract import Swept
 from engine.model import HOLD_EXPIRED_TYPE, Json, Verdict
 from engine.policy.bundle import PolicyBundle
-from engine.recording import event
+from engine.proof.expectations import subject_of
 from engine.signers import Signer
-from engine.times import parse_time, write_time
 
 KIND = "hold"
 MOST_EXPIRED = 64

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from engine.formats.times import parse_time, write_time
 from engine.lifecycle.machine import Due, Life, minute_of
 from engine.model import Json
-from engine.reliance import Wanted, ways_to_count
-from engine.times import parse_time, write_time
+from engine.proof.attestation_rules import Wanted, ways_to_count
 
 UNATTESTED_CHECK = "lifecycle.unattested_s"
 """The check that pages and rolls back what has been without an attestation."""

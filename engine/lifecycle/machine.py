@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from engine import canonical
+from engine.formats import canonical
 from engine.lifecycle.contract import Phase, Reading
 from engine.model import Json, Severity, Status
 
@@ -274,6 +274,6 @@ def promoted(
 def _text(seconds: int) -> str:
     from datetime import UTC
 
-    from engine.times import write_time
+    from engine.formats.times import write_time
 
     return write_time(datetime.fromtimestamp(seconds, UTC))

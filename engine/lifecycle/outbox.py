@@ -13,15 +13,15 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from engine import canonical
+from engine.decision.record import event
 from engine.errors import NotRecordedError
+from engine.formats import canonical
+from engine.formats.times import parse_time, write_time
 from engine.ledger import Appended, Draft, Ledger
 from engine.ledger.contract import State
 from engine.lifecycle.contract import Effect, Watched
 from engine.model import EFFECT_TYPE, ESCALATE_TYPE, Json
-from engine.recording import event
 from engine.signers import Signer
-from engine.times import parse_time, write_time
 
 KIND = "effect"
 _COUNT = "count"

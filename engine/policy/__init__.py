@@ -85,7 +85,7 @@ class EvaluatorOptions:
 
 
 def _wasm(bundle: PolicyBundle, options: EvaluatorOptions) -> Evaluator:
-    from engine.policy.wasm import WasmEvaluator
+    from engine.policy.evaluators.wasm import WasmEvaluator
 
     return WasmEvaluator(
         bundle,
@@ -99,7 +99,7 @@ def _wasm(bundle: PolicyBundle, options: EvaluatorOptions) -> Evaluator:
 
 def _server(bundle: PolicyBundle, options: EvaluatorOptions) -> Evaluator:
     """The server, every answer of it held against the embedded one."""
-    from engine.policy.server import CheckedEvaluator, ServerEvaluator
+    from engine.policy.evaluators.server import CheckedEvaluator, ServerEvaluator
 
     server = ServerEvaluator(
         options.url,

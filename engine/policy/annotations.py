@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from engine.errors import PolicyBuildError, suggest
 from engine.model import Json
-from engine.policy.catalogue import METRIC_ID
 from engine.policy.manifest import KINDS, RULES, CheckInfo, GateInfo
+from engine.policy.tables.catalogue import METRIC_ID
 
 _CHECK_TEXTS = ("invariant", "why", "fix")
 _CHECK_KEYS = ("check", "metric", "kind", "unless", *_CHECK_TEXTS, "code")

@@ -18,11 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.errors import ConfigError, PolicyBuildError, PolicyError, UsageError
-from engine.policy import data, sources
+from engine.policy import sources
 from engine.policy.annotations import gates_and_checks
 from engine.policy.bundle import DATA_JSON, MANIFEST, SERVER_ARCHIVE, SOURCES, WASM, PolicyBundle
 from engine.policy.manifest import GateInfo, Manifest, encode
 from engine.policy.sources import CAPABILITIES, Sources
+from engine.policy.tables import data
 
 OPA_VERSION = "1.22.0"
 """The OPA that the shipped policy is compiled with; ``tools/go.mod`` pins the same."""
@@ -131,7 +132,7 @@ def _compiled(run: _Opa, gates: Iterable[GateInfo]) -> bytes:
 
 def _check_answers(bundle: PolicyBundle) -> None:
     """Ask every gate about nothing: METADATA and rules must name the same checks."""
-    from engine.policy.wasm import WasmEvaluator
+    from engine.policy.evaluators.wasm import WasmEvaluator
 
     evaluator = WasmEvaluator(bundle, cache=None)
     try:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from engine import canonical
-from engine.archive import pack
 from engine.errors import ConfigError, PolicyError, UsageError, VerificationError, suggest
+from engine.formats import canonical
 from engine.model import Json
 from engine.policy.manifest import CheckInfo, GateInfo, decode
 from engine.policy.sources import is_path, revision, sha256
+from engine.proof.archive import pack
 
 __all__ = [
     "CheckInfo",
@@ -185,7 +185,7 @@ class PolicyBundle:
         Raises:
             VerificationError: Not byte for byte what :meth:`archive` writes for some bundle.
         """
-        from engine import attached
+        from engine.proof import policy_archive as attached
 
         policy = attached.parse(archive)
         _check_manifest(policy.manifest)
@@ -203,7 +203,7 @@ _REBUILD = "run `engine policy build` where the policies were changed, or instal
 
 def _check_manifest(manifest: Json) -> None:
     """Refuse what :func:`engine.policy.manifest.decode` could stumble over, or read otherwise."""
-    from engine.schema import first_mismatch
+    from engine.formats.json_schema import first_mismatch
 
     schema = shipped_schema("policy-manifest.schema.json")
     if mismatch := first_mismatch(schema, manifest):

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine import canonical
+from engine.formats import canonical
 from engine.model import Json
 
 SCHEMA = "governance-engine/policy/v1"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import PolicyBuildError
-from engine.policy import data, manifest, sources
+from engine.policy import manifest, sources
 from engine.policy.bundle import (
     DATA_JSON,
     MANIFEST,
@@ -19,6 +19,7 @@ from engine.policy.bundle import (
     shipped_folder,
 )
 from engine.policy.sources import Source, Sources
+from engine.policy.tables import data
 
 
 def load_policies(directory: Path | None, *, opa: Path | Callable[[], Path] | None) -> PolicyBundle:

@@ -14,7 +14,7 @@ import tarfile
 import zlib
 from collections.abc import Mapping
 
-from engine import canonical
+from engine.formats import canonical
 
 _STORED = 65_535
 

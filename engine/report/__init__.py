@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Protocol, TypeAlias, cast
 
+from engine.decision.margins import counterfactual, margin_number
 from engine.errors import DocumentError, GovernanceError, UsageError, suggest
-from engine.margins import counterfactual, margin_number
 from engine.model import Decision, Json
 
 FORMATS = {
@@ -214,7 +214,7 @@ def before_place(report: Report) -> dict[str, Json]:
 
 def behind_place(report: Report) -> dict[str, Json]:
     """Return the members that stand behind it."""
-    from engine.evidence import subject_document
+    from engine.evidence.input import subject_document
 
     decision = report.decision
     return {

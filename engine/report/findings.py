@@ -6,8 +6,8 @@ import posixpath
 from collections.abc import Iterable
 from enum import StrEnum
 
+from engine.decision.margins import counterfactual, written
 from engine.errors import DocumentError, GovernanceError
-from engine.margins import counterfactual, written
 from engine.model import Decision, Json, Severity, Status, Verdict
 from engine.report import Location, Report
 from engine.report.wording import facts_of, limit_of, plain

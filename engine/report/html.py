@@ -11,8 +11,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
+from engine.decision.margins import counterfactual, margin, written
 from engine.errors import GovernanceError
-from engine.margins import counterfactual, margin, written
 from engine.model import Decision, Json, Verdict
 from engine.report import Manner, Report, Writer
 from engine.report.findings import (

@@ -7,9 +7,9 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
-from engine.margins import margin
-from engine.merkle import root_from_proof
+from engine.decision.margins import margin
 from engine.model import Json, Status
+from engine.proof.merkle import root_from_proof
 from engine.report import Inclusion
 from engine.report.findings import Standing, standing, word_of
 from engine.report.wording import plain

@@ -9,8 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from engine.decision.margins import counterfactual, margin, written
 from engine.errors import GovernanceError
-from engine.margins import counterfactual, margin, written
 from engine.model import Decision, Json, Verdict
 from engine.report import Manner, Report, Writer
 from engine.report.findings import (

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, NoReturn
 
 from engine.errors import DocumentError, GovernanceError, Position, suggest
-from engine.metrics_file import Refused
+from engine.evidence.metrics_file import Refused
+from engine.formats.json_positions import escape
 from engine.model import Decision, Json, Severity, Status, Subject, Verdict
-from engine.positions import escape
 from engine.report import Location, Report
 
 

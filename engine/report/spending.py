@@ -7,9 +7,9 @@ from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from engine.budget.forecast import Coming, Hour, Pace
-from engine.budget.spending import Day
-from engine.money import dollars
+from engine.calls.budget.forecast import Coming, Hour, Pace
+from engine.calls.budget.spending import Day
+from engine.formats.money import dollars
 
 FULL, SHADE, SPACE = "█", "░", " "
 _ASCII = {FULL: "#", SHADE: ".", SPACE: " "}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
+from engine.decision.margins import counterfactual, written
 from engine.errors import GovernanceError
-from engine.margins import counterfactual, written
 from engine.model import Decision, Json, Severity, Status
 from engine.report import Draft, Manner, Report, Writer
 from engine.report.wording import facts_of, limit_of, plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engine.margins import margin, written
+from engine.decision.margins import margin, written
 from engine.model import Json, Status
 
 # Line and paragraph separators, controls, and marks that turn the direction of what follows.

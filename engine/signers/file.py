@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.errors import KeyFileError
-from engine.keys import public_pem
+from engine.proof.keys import public_pem
 from engine.signers.ed25519 import Ed25519Signer, from_pem
 
 MAX_BYTES = 16_384

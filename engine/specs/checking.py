@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.conform import dot, graph, tlc
-from engine.conform.tlc import EXITS, Outcome, Tools
-from engine.files import write_whole
 from engine.specs import complete, config, limits
+from engine.specs.conform import dot, graph, tlc
+from engine.specs.conform.tlc import EXITS, Outcome, Tools
 from engine.specs.manifest import Row
+from engine.system.files import write_whole
 
 WORTH_AN_ARCHIVE = 6
 """From this many runs on, an archive of loaded classes saves more than its making costs."""

@@ -6,9 +6,9 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from engine.conform.graph import SUFFIX
 from engine.policy.bundle import shipped_bundle
 from engine.specs import config, limits, source
+from engine.specs.conform.graph import SUFFIX
 from engine.specs.manifest import Row
 from engine.specs.source import Definition
 

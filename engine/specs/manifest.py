@@ -45,7 +45,7 @@ class Row:
         name: Unique.
         module: Module that is checked, such as ``MCBreaker``.
         cfg: Name of the .cfg file, without ``.cfg``.
-        expect: What TLC must say, in the words of ``engine.conform.tlc.Outcome``.
+        expect: What TLC must say, in the words of ``engine.specs.conform.tlc.Outcome``.
         states: Distinct states it must find; -1 where the row does not say.
         depth: How deep; -1 where the row does not say.
         mutant: The one substitution; ``""`` for none.

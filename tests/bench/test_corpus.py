@@ -12,11 +12,11 @@ import pytest
 
 from bench import corpus
 from bench.scene import FRESH
-from engine.documents import parse
-from engine.evidence import Input, Question, gather
+from engine.evidence.documents import parse
+from engine.evidence.input import Input, Question, gather
 from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_folder
-from engine.policy.wasm import WasmEvaluator
+from engine.policy.evaluators.wasm import WasmEvaluator
 
 NOW = datetime(2026, 11, 20, 12, 0, 5, tzinfo=UTC)
 COUNT = 150

@@ -14,13 +14,14 @@ from bench import corpus
 from bench.errors import BenchError
 from bench.gates import HANDWRITTEN, of_handwritten
 from bench.outcomes import Outcome, of_opa
-from engine.canonical import encode
-from engine.documents import Document
-from engine.evidence import Question, gather
+from engine.evidence.documents import Document
+from engine.evidence.input import Question, gather
+from engine.formats.canonical import encode
 from engine.policy.bundle import shipped_bundle, shipped_schema
+from tests.repository import ROOT
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-POLICIES = Path(__file__).parents[2] / "policies"
+POLICIES = ROOT / "policies"
 
 
 def test_answers_what_the_promotion_gate_answers_on_the_corpus(opa: Path, tmp_path: Path) -> None:

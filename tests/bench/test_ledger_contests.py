@@ -12,10 +12,10 @@ import pytest
 
 from bench import ledger_fill, ledger_loop, ledger_plans, ledger_scale
 from bench.errors import BenchError
-from engine.keys import public_pem
+from engine.proof.keys import public_pem
 from engine.signers.file import generate
+from tests.ledger.audit.test_audit import behind_its_back
 from tests.ledger.scribe import decision, open_at
-from tests.ledger.test_audit import behind_its_back
 
 ENTRIES = 30
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.repository import ROOT
+
 BIN = Path(sys.executable).parent
 _EXPRESSION = re.compile(r"\$\{\{ *([\w.-]+) *\}\}")
 _GITLAB_INPUT = re.compile(r"\$\[\[ *inputs\.([\w-]+) *\]\]")

@@ -13,8 +13,9 @@ import pytest
 
 from engine.cli import run
 from engine.model import Json
+from tests.repository import ROOT
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = ROOT / "examples"
 
 
 @dataclass(frozen=True)

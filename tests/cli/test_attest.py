@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from engine.formats.times import parse_time, write_time
 from engine.model import Json
-from engine.times import parse_time, write_time
 from tests.cli.conftest import Answer, Engine
 
 KEY = ".engine/keys/engine.pub.pem"
@@ -348,7 +348,7 @@ def test_deciding_loads_nothing_of_it_where_nothing_asks(office: Office) -> None
     home = {"HOME": str(office.folder), "PATH": "/usr/bin:/bin"}
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, env=home, check=True)
     loaded = ran.stdout.decode().splitlines()[-1].split()
-    assert "engine.decide" in loaded
+    assert "engine.decision.judge" in loaded
     names = (
         "attestation",
         "attesting",

@@ -145,8 +145,8 @@ def test_a_decision_pays_nothing_for_it(tmp_path: Path) -> None:
         "from engine.cli import run\n"
         "code = run(['decide', 'nothing.json'])\n"
         "spare = {'argcomplete', 'rich', 'yaml', 'engine.cli.completion',  "
-        "'engine.cli.deciding.watch', 'engine.cli.doctor', 'engine.cli.starting.asking', "
-        "'engine.cli.starting.starter', 'engine.cli.refusals'}\n"
+        "'engine.cli.decide.on_change', 'engine.cli.doctor.verb', 'engine.cli.init.asking', "
+        "'engine.cli.starter_files', 'engine.cli.console.refusals'}\n"
         "print(code, sorted(spare & set(sys.modules)))\n"
     )
     done = subprocess.run(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.config import SETTINGS
+from engine.settings.config import SETTINGS
 from tests.cli.conftest import Engine
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.envelope import seal
 from engine.ledger import Draft, Place
 from engine.model import DECISION_TYPE
+from engine.proof.envelope import seal
+from engine.proof.statement import statement
 from engine.signers.file import open_file
-from engine.statement import statement
 from tests.cli.conftest import Engine
 from tests.ledger.scribe import decision, decision_id, open_at
 
@@ -126,7 +126,7 @@ def test_tlc_judges_too(engine: Engine, recorded: str) -> None:
 
 
 def _jar() -> str:
-    from engine.conform import tlc
+    from engine.specs.conform import tlc
 
     return str(tlc.find(os.environ, Path(__file__).parent).jar)
 

@@ -6,9 +6,9 @@ import base64
 import json
 from pathlib import Path
 
-from engine import merkle
-from engine.envelope import open_envelope
 from engine.model import Json
+from engine.proof import merkle
+from engine.proof.envelope import open_envelope
 from tests.cli.conftest import Engine
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from engine.model import Json
 from tests.cli.conftest import Answer, Engine
+from tests.repository import ROOT
 
 HEAD = 'subject = {name = "scoring-model", version = "2.4.1"}\n'
 SOURCE = """\
@@ -383,7 +384,7 @@ def test_without_duckdb_it_says_what_to_install(
 
 # The shipped example.
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "gather"
+EXAMPLE = ROOT / "examples" / "gather"
 
 
 def test_the_shipped_example_is_gathered_and_promoted(engine: Engine) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Engine
+from tests.repository import ROOT
 
-SHIPPED = Path(__file__).parents[2] / "examples" / "gather"
+SHIPPED = ROOT / "examples" / "gather"
 TRUST = """\
 keys:
   - name: ethics board

@@ -16,11 +16,11 @@ from typing import cast
 import pytest
 
 from engine.cli import VERBS
-from engine.cli.shell import VerbModule, parser_of
+from engine.cli.console.shell import VerbModule, parser_of
 from engine.errors import UsageError
 from tests.cli.conftest import Engine
+from tests.repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"(?:^|[\s|&;(])(engine(?: [^|&;#`<>)\n]*)?)")
 

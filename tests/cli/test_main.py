@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.repository import ROOT
+
 ENGINE = (sys.executable, "-m", "engine")
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = ROOT / "examples"
 
 
 def run(*argv: str, cwd: Path, code: str = "") -> subprocess.CompletedProcess[bytes]:
@@ -46,7 +48,7 @@ def test_no_verb_and_an_unknown_verb_are_usage(tmp_path: Path) -> None:
 def test_a_crash_of_the_engine_is_3(tmp_path: Path, crash: str, words: bytes) -> None:
     """INV-EXIT-1: every escape is "could not decide", never a verdict's code."""
     patched = (
-        "import engine.cli.decide as module\n"
+        "import engine.cli.decide.verb as module\n"
         "def run(args, shell):\n"
         f"    {crash}\n"
         "module.run = run\n"
@@ -90,7 +92,7 @@ def test_a_full_standard_output_is_3(tmp_path: Path) -> None:
 
 def test_an_interrupt_leaves_no_verdict_code(tmp_path: Path) -> None:
     slow = (
-        "import engine.cli.decide as module, time, sys\n"
+        "import engine.cli.decide.verb as module, time, sys\n"
         "def run(args, shell):\n"
         "    print('ready', flush=True)\n"
         "    time.sleep(60)\n"

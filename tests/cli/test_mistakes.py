@@ -19,8 +19,9 @@ from engine.errors import GovernanceError
 from engine.model import Json
 from engine.signers.file import generate
 from tests.cli.conftest import Answer, Engine
+from tests.repository import ROOT
 
-SHIPPED = Path(__file__).parents[2] / "policies"
+SHIPPED = ROOT / "policies"
 KEY = ".engine/keys/engine.pub.pem"
 
 
@@ -279,7 +280,7 @@ def test_two_processes_at_once_wait_or_say_who_holds_the_ledger(begun: Engine) -
 
 def test_a_crash_says_what_to_do(tmp_path: Path) -> None:
     crash = (
-        "import engine.cli.decide as verb\n"
+        "import engine.cli.decide.verb as verb\n"
         "def run(*_):\n    raise RuntimeError('boom')\n"
         "verb.run = run\n"
     )

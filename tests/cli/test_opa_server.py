@@ -8,8 +8,9 @@ import pytest
 
 from tests.cli.conftest import Engine
 from tests.policy.servers import fake_opa, hanging_up, real_opa, saying
+from tests.repository import ROOT
 
-ARCHIVE = Path(__file__).parents[2] / "engine" / "_data" / "policy-rego.tar.gz"
+ARCHIVE = ROOT / "engine" / "_data" / "policy-rego.tar.gz"
 
 
 def test_a_server_with_our_bundle_gives_the_verdict_of_record(engine: Engine, opa: Path) -> None:

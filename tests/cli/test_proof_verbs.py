@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Answer, Engine
+from tests.repository import ROOT
 
 KEY = ".engine/keys/engine.pub.pem"
 
@@ -135,7 +136,7 @@ def test_a_swapped_input_does_not_replay(engine: Engine, decided: Answer) -> Non
 def test_other_policies_list_what_they_would_flip(engine: Engine, decided: Answer) -> None:
     """INV-REPLAY-2: exactly the past decisions that a new policy would decide otherwise."""
     Path("new/limits/default").mkdir(parents=True)
-    shipped = Path(__file__).parents[2] / "policies" / "limits" / "default" / "data.yaml"
+    shipped = ROOT / "policies" / "limits" / "default" / "data.yaml"
     text = shipped.read_text()
     assert "limit: 0.01" in text
     Path("new/limits/default/data.yaml").write_text(text.replace("limit: 0.01", "limit: 0.001", 1))

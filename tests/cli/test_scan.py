@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.logs import PLANTED, clean
-from engine.sources import streams
+from engine.evidence.sources import streams
 from tests.cli.conftest import Answer, Engine
 
 MAIL = "jane.doe@example.com"
@@ -85,7 +85,11 @@ def test_a_secret_is_a_critical_finding_and_blocks(engine: Engine) -> None:
         assert engine("decide", "m.json", "--gate", gate).code == 1
 
 
-@pytest.mark.parametrize("data", [b"", gzip.compress(b""), gzip.compress(b"x" * 99)[:-12]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", gzip.compress(b""), gzip.compress(b"x" * 99)[:-12]],
+    ids=["empty", "empty gzip", "cut short"],
+)
 def test_nothing_read_or_not_all_is_no_pass(engine: Engine, data: bytes) -> None:
     """INV-PRIVACY-7."""
     Path("a.log").write_bytes(data)

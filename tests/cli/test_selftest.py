@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from tests.cli.conftest import Engine
+from tests.repository import ROOT
 
-POLICIES = Path(__file__).parents[2] / "policies"
+POLICIES = ROOT / "policies"
 
 
 def test_says_what_was_tried(engine: Engine) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.formats.times import write_time
 from engine.model import Json
-from engine.times import write_time
 from tests.cli.conftest import Answer, Engine
 
 SOON = write_time(datetime.now(UTC) + timedelta(days=7))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.effects import Around, Hook, Order, kind_of
-from engine.table import Table
+from engine.settings.table import Table
 
 NOW = datetime(2026, 11, 20, 12, 0, 5, tzinfo=UTC)
 ORDER = Order(

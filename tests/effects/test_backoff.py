@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.effects import Ended, Outcome
 from engine.effects.backoff import Backoff, backoff_of
 from engine.errors import ConfigError
-from engine.table import Table
+from engine.settings.table import Table
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 chances = st.floats(0, 1, exclude_max=True)

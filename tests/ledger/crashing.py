@@ -18,8 +18,6 @@ from typing import Any
 
 import pytest
 
-from engine.checkpoint import Checkpoint, parse
-from engine.conform.graph import key
 from engine.errors import (
     CommitError,
     GovernanceError,
@@ -27,12 +25,15 @@ from engine.errors import (
     LedgerError,
     RollbackError,
 )
-from engine.ledger import Appended, open_ledger, stores
+from engine.ledger import Appended, open_ledger
+from engine.ledger import open as stores
+from engine.ledger.commit.signed_heads import Head, Heads
 from engine.ledger.contract import Signer
-from engine.ledger.heads import Head, Heads
 from engine.ledger.merkle_ledger import MerkleLedger
 from engine.ledger.store import Reader, Rows, Store, node_count
-from engine.merkle import leaf_hash, node_hash
+from engine.proof.checkpoint import Checkpoint, parse
+from engine.proof.merkle import leaf_hash, node_hash
+from engine.specs.conform.graph import key
 from tests.ledger.memory_store import MemoryReader
 from tests.ledger.scribe import CREATED_AT, KEY, event
 

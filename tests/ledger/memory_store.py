@@ -14,11 +14,11 @@ from dataclasses import fields
 from pathlib import Path
 
 from engine.errors import LedgerError
+from engine.ledger.commit.created import created_entry
 from engine.ledger.contract import Blob, Draft
-from engine.ledger.created import created_entry
 from engine.ledger.merkle_ledger import MerkleLedger
 from engine.ledger.store import DecisionRow, EntryRow, Rows, Wanted, node_position
-from engine.merkle import GENESIS_CHAIN
+from engine.proof.merkle import GENESIS_CHAIN
 from engine.signers.ed25519 import Ed25519Signer
 from tests.ledger.scribe import CREATED_AT, KEY
 

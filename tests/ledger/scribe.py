@@ -14,11 +14,11 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from engine.envelope import open_envelope, seal
 from engine.ledger import Blob, Draft, Ledger, Place, Signer, open_ledger
 from engine.model import DECISION_TYPE
+from engine.proof.envelope import open_envelope, seal
+from engine.proof.statement import parse_statement, statement
 from engine.signers.ed25519 import Ed25519Signer
-from engine.statement import parse_statement, statement
 
 CREATED_AT = "2026-11-20T12:00:00Z"
 NOBODY = 65534

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.checkpoint import parse, verify
-from engine.envelope import MAX_BYTES
 from engine.errors import LedgerError, NotRecordedError
 from engine.ledger import Appended, Blob, Draft, Ledger, Place
-from engine.merkle import chain_hash, leaf_hash, verify_consistency, verify_inclusion
+from engine.proof.checkpoint import parse, verify
+from engine.proof.envelope import MAX_BYTES
+from engine.proof.merkle import chain_hash, leaf_hash, verify_consistency, verify_inclusion
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import (
     KEY,

@@ -13,8 +13,7 @@ import pytest
 
 from engine.ledger import LedgerReport
 from tests.ledger.scribe import KEY, decision, open_at
-
-ROOT = Path(__file__).parents[2]
+from tests.repository import ROOT
 
 
 def appender(folder: Path, first: int, count: int, **options: int) -> subprocess.Popen[str]:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoint import parse
 from engine.errors import (
     LedgerError,
     RollbackError,
     VerificationError,
 )
 from engine.ledger import open_ledger
+from engine.proof.checkpoint import parse
 from tests.ledger.copies import copied, put_back, written
 from tests.ledger.scribe import (
     KEY,

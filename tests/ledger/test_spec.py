@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.conform import cover, graph
-from engine.conform.graph import Edge, Graph, key
+from engine.specs.conform import cover, graph
+from engine.specs.conform.graph import Edge, Graph, key
 from tests.ledger.crashing import World, processes_may_die
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.ledger.store import node_count, node_position
-from engine.merkle import Frontier
+from engine.proof.merkle import Frontier
 
 
 @given(st.integers(0, 600))

@@ -22,36 +22,36 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from engine.attesting import attest, last_words, newest
-from engine.conform.lookup import Step
-from engine.conform.projections import promotion
-from engine.decide import Judgement, judge, uuid7
-from engine.envelope import open_envelope
-from engine.evidence import Attested, Question, assemble, wanted_attestations
+from engine.decision.attest import attest, last_words, newest
+from engine.decision.judge import Judgement, judge, uuid7
+from engine.decision.record import append
+from engine.evidence.input import Attested, Question, assemble, wanted_attestations
+from engine.evidence.metrics_file import expand
+from engine.formats.times import write_time
 from engine.ledger import Draft, Ledger
 from engine.ledger.contract import State
 from engine.ledger.merkle_ledger import MerkleLedger
 from engine.lifecycle.contract import Cycle, Promotion, Watched
 from engine.lifecycle.controller import KIND, Controller, key_of
 from engine.lifecycle.machine import Life, encode, minute_of
-from engine.metrics_file import expand
 from engine.model import Json, Subject
 from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_schema
+from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.overlay import load_policies
-from engine.policy.wasm import WasmEvaluator
-from engine.recording import append
-from engine.statement import parse_statement
-from engine.times import write_time
+from engine.proof.envelope import open_envelope
+from engine.proof.statement import parse_statement
+from engine.specs.conform.lookup import Step
+from engine.specs.conform.projections import promotion
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import KEY
+from tests.repository import ROOT
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DIGEST = hashlib.sha256(b"model.onnx").hexdigest()
 OTHER = hashlib.sha256(b"other.onnx").hexdigest()
 WATCHED = Watched("scoring-model", "2.4.1", DIGEST, "promotion", "default")
 BUNDLE = shipped_bundle()
-ROOT = Path(__file__).parents[2]
 EXAMPLE = json.loads((ROOT / "examples" / "promote.json").read_text())["metrics"]
 SOON_S = 1
 LONG_S = 7_776_000

@@ -19,21 +19,21 @@ from typing import Any
 import orjson
 import yaml
 
-from engine import attesting
-from engine.attesting import attest, last_words, newest
-from engine.decide import Judgement, judge, record, subject_key, uuid7
-from engine.envelope import open_envelope
+from engine.decision import attest as attesting
+from engine.decision.attest import attest, last_words, newest
+from engine.decision.judge import Judgement, judge, record, subject_key, uuid7
 from engine.errors import CommitError
-from engine.evidence import Attested, Question, assemble, subject_document
+from engine.evidence.input import Attested, Question, assemble, subject_document
+from engine.formats.times import parse_time
 from engine.ledger.merkle_ledger import MerkleLedger
 from engine.ledger.store import Rows
 from engine.lifecycle.contract import Phase, Watched
 from engine.lifecycle.controller import Controller
 from engine.model import HOLD_EXPIRED_TYPE, Json, Subject
 from engine.policy.bundle import PolicyBundle, shipped_bundle
+from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.overlay import load_policies
-from engine.policy.wasm import WasmEvaluator
-from engine.times import parse_time
+from engine.proof.envelope import open_envelope
 from tests.ledger.memory_store import MemoryReader, MemoryStore, begun
 from tests.ledger.scribe import KEY
 from tests.lifecycle.driver import DIGEST, READINGS, START, metrics

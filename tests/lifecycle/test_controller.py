@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from engine.errors import PolicyError, UsageError
-from engine.evidence import Question
+from engine.evidence.input import Question
 from engine.lifecycle import Controller, Phase, Reading, outbox
 from engine.lifecycle.lapse import UNATTESTED_CHECK
 from engine.model import Json, Subject

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.conform import graph
-from engine.conform.graph import Graph
-from engine.conform.lookup import Report, check
-from engine.conform.projections import promotion
 from engine.errors import CommitError
 from engine.ledger import Ledger
 from engine.lifecycle import Phase, outbox
+from engine.specs.conform import graph
+from engine.specs.conform.graph import Graph
+from engine.specs.conform.lookup import Report, check
+from engine.specs.conform.projections import promotion
 from tests.ledger.scribe import KEY
 from tests.lifecycle.driver import ATTESTED, World, bundle_with, projected, serving
 

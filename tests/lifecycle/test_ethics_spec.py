@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.conform import cover, graph
-from engine.conform.conformance import Conformance, conform
-from engine.conform.graph import Edge, Graph, State
 from engine.policy.bundle import PolicyBundle
+from engine.specs.conform import cover, graph
+from engine.specs.conform.conformance import Conformance, conform
+from engine.specs.conform.graph import Edge, Graph, State
 from tests.lifecycle.ethics_world import EVIDENCE, EthicsWorld, policies
 
 SPEC: Graph = graph.load("ethics")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from engine.evidence import Question
+from engine.evidence.input import Question
 from engine.lifecycle import holds
 from engine.model import Subject
 from tests.lifecycle.driver import WATCHED, World

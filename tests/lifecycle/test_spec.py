@@ -15,14 +15,14 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from engine.conform import graph
-from engine.conform.graph import Edge, Graph
-from engine.conform.lookup import Step
-from engine.conform.projections import promotion
+from engine.formats.times import write_time
 from engine.lifecycle.contract import Phase
 from engine.lifecycle.machine import Life, minute_of
 from engine.policy.bundle import PolicyBundle
-from engine.times import write_time
+from engine.specs.conform import graph
+from engine.specs.conform.graph import Edge, Graph
+from engine.specs.conform.lookup import Step
+from engine.specs.conform.projections import promotion
 from tests.lifecycle.driver import (
     ATTESTED,
     BUNDLE,

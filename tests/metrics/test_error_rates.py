@@ -7,24 +7,24 @@ rule that engine and verifier share.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engine.formats.json_text import read_yaml
 from engine.metrics.bias import ratios
 from engine.metrics.calibration import calibration
 from engine.metrics.counts import Bin
 from engine.metrics.fairness import Gaps, gaps, score
-from engine.strict import read_yaml
-from engine.verdict import recompute_status
+from engine.proof.verdict_rules import recompute_status
 from tests.metrics.tables import Array, equal_mass, equal_width, millionths
+from tests.repository import ROOT
 
-LIMITS = read_yaml(
-    (Path(__file__).parents[2] / "policies" / "limits" / "default" / "data.yaml").read_bytes()
-)[0]["checks"]
+LIMITS = read_yaml((ROOT / "policies" / "limits" / "default" / "data.yaml").read_bytes())[0][
+    "checks"
+]
 GROUPS = (2, 3, 6, 10)
 SIZES = (50, 200, 1_000, 10_000, 100_000)
 """Rows of each group."""

@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 from engine.model import Json
+from tests.repository import ROOT
 
-POLICIES = Path(__file__).parents[2] / "policies"
+POLICIES = ROOT / "policies"
 
 
 def evaluate(opa: Path, query: str, document: Json, *sources: Path) -> Json:

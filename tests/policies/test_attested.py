@@ -1,4 +1,4 @@
-"""INV-ATTEST-1, INV-GATE-2: Rego and :mod:`engine.reliance` let a check rest on the same."""
+"""INV-ATTEST-1, INV-GATE-2: Rego and Python let a check rest on the same attestations."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from engine.model import ETHICS_ATTESTATION_TYPE as TYPE
 from engine.model import Json
-from engine.reliance import is_attested
-from engine.verdict import recompute_status
+from engine.proof.attestation_rules import is_attested
+from engine.proof.verdict_rules import recompute_status
 from tests.policies.opa_eval import evaluate
 from tests.policy.inputs import ANY_JSON, attestations
 

@@ -13,8 +13,8 @@ from engine.policy.build import compile_policies
 from engine.policy.bundle import PolicyBundle
 from engine.policy.sources import CAPABILITIES, read_sources
 from tests.policies.opa_eval import evaluate
+from tests.repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
 PROFILES = {"default", "model", "service", "data-product", "strict", "pre-ga"}
 DOMAINS = {"budget", "data", "ethics", "market", "model", "privacy", "security", "slo"}

@@ -1,4 +1,4 @@
-"""INV-GATE-2: Rego and :mod:`engine.verdict` read the same status off the same comparison."""
+"""INV-GATE-2: Rego and Python read the same status off the same comparison."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.model import Json
-from engine.verdict import recompute_status
+from engine.proof.verdict_rules import recompute_status
 from tests.policies.opa_eval import POLICIES, evaluate
 
 CALLS = {

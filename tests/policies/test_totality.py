@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.model import Json
-from engine.policy.answer import canonical_answer
 from engine.policy.bundle import shipped_bundle
+from engine.policy.evaluators.answer import canonical_answer
 from tests.policies.opa_eval import evaluate
 from tests.policy.inputs import ANY_JSON
 

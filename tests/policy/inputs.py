@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from engine.model import Json
 from engine.policy.bundle import PolicyBundle
-
-from .toys import ROOT
+from tests.repository import ROOT
 
 _FLOATS = st.floats(allow_nan=False, allow_infinity=False).filter(
     lambda number: not 2**53 <= abs(number) < 1e21  # written as integers that JCS cannot hold
@@ -54,7 +53,7 @@ def near(limit: Json) -> st.SearchStrategy[Json]:
 
 
 def near_valid(bundle: PolicyBundle) -> st.SearchStrategy[Json]:
-    """Inputs in the shape that :mod:`engine.evidence` gives them, and slightly out of it."""
+    """Inputs in the shape that :mod:`engine.evidence.input` gives them, and slightly out of it."""
     limits = _limits(bundle)
     series = st.lists(st.sampled_from([0, 0.5, 0.999999, 1, 1.000001, 2, "1", None]), max_size=7)
     metrics = {

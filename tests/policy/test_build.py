@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError, PolicyBuildError, UsageError
+from engine.formats.json_schema import first_mismatch
 from engine.policy import build, sources
 from engine.policy.bundle import opened
-from engine.schema import first_mismatch
-
-from .toys import ROOT, toy, toy_rego, written
+from tests.policy.toys import toy, toy_rego, written
+from tests.repository import ROOT
 
 REGO = "promotion/promotion.rego"
 

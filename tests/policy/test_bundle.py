@@ -9,15 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import canonical
-from engine.archive import pack, unpack
 from engine.errors import ConfigError, PolicyError, UsageError, VerificationError
+from engine.formats import canonical
 from engine.policy.build import build, compile_policies
 from engine.policy.bundle import PolicyBundle, opened
+from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.sources import sha256
-from engine.policy.wasm import WasmEvaluator
-
-from .toys import toy, written
+from engine.proof.archive import pack, unpack
+from tests.policy.toys import toy, written
 
 
 @pytest.fixture(scope="module")

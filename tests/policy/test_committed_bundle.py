@@ -7,8 +7,7 @@ from pathlib import Path
 
 from engine.policy.build import OPA_VERSION, build
 from engine.policy.bundle import PolicyBundle, shipped_bundle
-
-from .toys import ROOT
+from tests.repository import ROOT
 
 COMMITTED = ROOT / "engine" / "_data"
 

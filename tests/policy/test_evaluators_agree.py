@@ -14,16 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine import canonical
+from engine.formats import canonical
 from engine.model import Json
-from engine.policy.answer import canonical_answer
 from engine.policy.bundle import shipped_bundle
-from engine.policy.server import ServerEvaluator
-from engine.policy.wasm import WasmEvaluator
-
-from .inputs import ANY_JSON, near_valid, passing
-from .servers import real_opa
-from .toys import ROOT
+from engine.policy.evaluators.answer import canonical_answer
+from engine.policy.evaluators.server import ServerEvaluator
+from engine.policy.evaluators.wasm import WasmEvaluator
+from tests.policy.inputs import ANY_JSON, near_valid, passing
+from tests.policy.servers import real_opa
+from tests.repository import ROOT
 
 BUNDLE = shipped_bundle()
 DOCUMENTS = st.one_of(ANY_JSON, near_valid(BUNDLE), near_valid(BUNDLE), passing())

@@ -10,10 +10,9 @@ import pytest
 from engine.errors import ConfigError, PolicyBuildError, PolicyError, UsageError
 from engine.policy.build import build
 from engine.policy.bundle import PolicyBundle, shipped_bundle
+from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.overlay import load_policies
-from engine.policy.wasm import WasmEvaluator
-
-from .toys import ROOT
+from tests.repository import ROOT
 
 HEIR = "extends: default\nchecks:\n  ethics.ece: {limit: 0.5}\n"
 

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from engine.policy.build import compile_policies
 from engine.policy.server_archive import gzip as stored
-
-from .toys import toy
+from tests.policy.toys import toy
 
 
 @given(st.binary(max_size=70_000))

@@ -8,8 +8,7 @@ import pytest
 from engine.errors import ConfigError, UsageError
 from engine.policy import sources
 from engine.policy.sources import Source
-
-from .toys import toy, written
+from tests.policy.toys import toy, written
 
 
 def test_a_policy_is_its_rego_its_data_and_its_capabilities(tmp_path: Path) -> None:

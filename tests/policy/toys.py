@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.policy.sources import CAPABILITIES, Source
+from tests.repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 TOY = Path(__file__).parent / "toy"
 
 LOOP = """

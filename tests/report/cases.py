@@ -14,9 +14,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine import merkle
 from engine.errors import DocumentError, GovernanceError, Position
 from engine.model import Decision, Json, Subject, Verdict
+from engine.proof import merkle
 from engine.report import FORMATS, Inclusion, Location, Manner, Report, format_named, sarif
 
 GOLDEN = Path(__file__).parent / "golden"

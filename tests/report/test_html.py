@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, settings
 
-from engine import merkle
+from engine.proof import merkle
 from engine.report import Inclusion, Manner
 from engine.report.html import MOST_ROWS
 from engine.report.html_parts import bar, sides

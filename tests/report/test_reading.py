@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from engine.metrics_file import Refused
+from engine.evidence.metrics_file import Refused
+from engine.formats.json_text import read_json
 from engine.model import Json
 from engine.report import FORMATS, Manner, Report
 from engine.report.reading import Undecided, read
-from engine.strict import read_json
 from tests.report.cases import CASES, PROMOTE, Told, any_call, written
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -26,8 +25,9 @@ from tests.report.cases import (
     report,
     written,
 )
+from tests.repository import DATA
 
-STANDARD = json.loads((Path(__file__).parents[1] / "data" / "sarif-schema-2.1.0.json").read_text())
+STANDARD = json.loads((DATA / "sarif-schema-2.1.0.json").read_text())
 standard = Draft4Validator(STANDARD)
 
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.budget.calendar import span
-from engine.budget.forecast import burn_down, coming, pace
-from engine.budget.spending import Day
+from engine.calls.budget.calendar import span
+from engine.calls.budget.forecast import burn_down, coming, pace
+from engine.calls.budget.spending import Day
 from engine.report.spending import bar, forecast, history, plain
 
 DAYS = [

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from engine.errors import KeyFileError
-from engine.keys import key_id, public_pem
+from engine.proof.keys import key_id, public_pem
 from engine.signers.ed25519 import Ed25519Signer, from_pem
 from tests.signers.pem import PRIVATE, pem
 

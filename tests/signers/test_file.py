@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import KeyFileError
-from engine.keys import load_public_pem, verify_signature
+from engine.proof.keys import load_public_pem, verify_signature
 from engine.signers.file import generate, open_file, public_path
 from tests.ledger.scribe import as_nobody
 from tests.signers.pem import pem, write

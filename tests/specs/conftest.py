@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.conform.tlc import Tools
+from engine.specs.conform.tlc import Tools
 from tests.specs import lamp
 
 

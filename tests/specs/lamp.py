@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.conform import tlc
-from engine.conform.tlc import Tools
-
-DATA = Path(__file__).parents[1] / "data"
+from engine.specs.conform import tlc
+from engine.specs.conform.tlc import Tools
+from tests.repository import DATA
 
 JAVA = """#!/bin/sh
 while [ $# -gt 0 ]; do

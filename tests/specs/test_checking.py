@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.conform import graph
-from engine.conform.tlc import Tools
 from engine.errors import SpecError
 from engine.specs import checking, manifest
 from engine.specs.checking import Findings
+from engine.specs.conform import graph
+from engine.specs.conform.tlc import Tools
 
 Checked = Callable[..., Findings]
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.conform import tlc
-from engine.conform.tlc import Tools
 from engine.errors import SpecError
-from tests.specs.lamp import DATA
+from engine.specs.conform import tlc
+from engine.specs.conform.tlc import Tools
+from tests.repository import DATA
 
 WORDS = {
     "lamp": ("ok", 0, 9, 9),

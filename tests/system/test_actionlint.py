@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.ci.steps import ROOT, bash, load
+from tests.ci.steps import bash, load
+from tests.repository import ROOT
 from tools.fetch_actionlint import fetch
 
 pytestmark = pytest.mark.system

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from engine.effects import Ended
+from engine.formats.times import write_time
 from engine.model import Json
-from engine.times import write_time
 from tests.effects.orders import hook, order
 from tests.loopback import running
 

@@ -14,7 +14,8 @@ from signal import SIGKILL
 import pytest
 
 from tests.ledger.disk import Call, Disk, calls, trace
-from tests.ledger.test_processes import ROOT, acknowledged, require_recorded
+from tests.ledger.test_processes import acknowledged, require_recorded
+from tests.repository import ROOT
 
 pytestmark = pytest.mark.system
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sources.prometheus_world import fake, measured, real, recorded, said_by
+from tests.evidence.sources.prometheus_world import fake, measured, real, recorded, said_by
 
 pytestmark = pytest.mark.system
 

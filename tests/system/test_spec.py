@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.repository import ROOT
 from tests.specs import lamp
 
-ROOT = Path(__file__).parents[2]
 JAR = ROOT / ".tools" / "tlc.jar"
 
 pytestmark = pytest.mark.system

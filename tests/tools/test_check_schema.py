@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.repository import ROOT
 from tools import check_schema
 
-ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
 SCHEMA = ROOT / "schemas" / "opa-input.schema.json"
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from engine.policy.build import OPA_VERSION
+from tests.repository import ROOT
 
-TOOLS = Path(__file__).parents[2] / "tools"
+TOOLS = ROOT / "tools"
 RIGHT = f"echo 'Version: {OPA_VERSION}'"
 
 

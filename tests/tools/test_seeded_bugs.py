@@ -98,13 +98,18 @@ def test_after_a_bug_the_copy_is_sound_again(judge: Judge) -> None:
         ("[[bug]]\nname = 'x'", "a bug has exactly"),
         (
             "\n".join(
-                ["[[bug]]", *(f"{name} = 'x'" for name in MEMBERS - {"tests"}), "tests = []"]
+                [
+                    "[[bug]]",
+                    *(f"{name} = 'x'" for name in sorted(MEMBERS - {"tests"})),
+                    "tests = []",
+                ]
             ),
             "and a test",
         ),
         (
             "\n".join(
-                2 * ["[[bug]]", *(f"{m} = 'x'" for m in MEMBERS - {"tests"}), "tests = ['x']"]
+                2
+                * ["[[bug]]", *(f"{m} = 'x'" for m in sorted(MEMBERS - {"tests"})), "tests = ['x']"]
             ),
             "listed twice: area: x",
         ),

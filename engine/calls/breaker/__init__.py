@@ -1,0 +1,24 @@
+"""Circuit breaker: calls to a provider's model that keeps failing are stopped, then probed.
+
+>>> breaker = CircuitBreaker("acme", "large", ledger="ledger.db", key=pem)
+>>> breaker.call(client.complete, prompt)
+>>> await breaker.call_async(client.complete, prompt)
+"""
+
+from engine.calls.breaker.breaker import Breaker
+from engine.calls.breaker.circuits import Circuits, LedgerCircuits, MemoryCircuits
+from engine.calls.breaker.client import CircuitBreaker
+from engine.calls.breaker.machine import Circuit, Outcome, Phase, Settings, Ticket
+
+__all__ = [
+    "Breaker",
+    "Circuit",
+    "CircuitBreaker",
+    "Circuits",
+    "LedgerCircuits",
+    "MemoryCircuits",
+    "Outcome",
+    "Phase",
+    "Settings",
+    "Ticket",
+]

@@ -1,0 +1,144 @@
+"""Circuit breakers for a program: with the system's clock, in a ledger or in memory.
+
+>>> from engine.calls.breaker import CircuitBreaker
+>>> with CircuitBreaker("openai", "gpt-4o", ledger="ledger.db", key=pem) as breaker:
+...     answer = breaker.call(client.chat.completions.create, model="gpt-4o", messages=[…])
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.calls.breaker.breaker import Breaker
+from engine.calls.breaker.circuits import Circuits, LedgerCircuits, MemoryCircuits
+from engine.calls.breaker.classify import classify as by_status
+from engine.calls.breaker.machine import Outcome, Settings
+from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from engine.ledger import Ledger
+
+
+class CircuitBreaker(Breaker):
+    """The circuit breaker of one model; :meth:`of` gives that of another on the same ledger.
+
+    Args:
+        provider: Such as ``openai``.
+        model: As the provider's API takes it.
+        ledger: SQLite file that all processes share, created when it is not there; None keeps
+            the circuit in this process's memory.
+        key: Private key, PEM; with ``ledger``.
+        failure_threshold: Failures in a row that open it.
+        timeout_s: Seconds that it stays open before a probe.
+        success_threshold: Probes that must succeed before it is closed.
+        lease_s: Seconds that a probe may take: longer than the longest call.
+        classify: What an error says; :func:`engine.calls.breaker.classify.classify` if left out.
+        classify_answer: What an answer says; every answer is a success if left out.
+        clock: Gives milliseconds since 1970; the system's if left out.
+
+    Raises:
+        UsageError: A ledger without a key or a key without a ledger; a setting that is none.
+        GovernanceError: Key or ledger are not fit to use.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        model: str,
+        *,
+        ledger: str | Path | None = None,
+        key: bytes | None = None,
+        failure_threshold: int = 5,
+        timeout_s: float = 60,
+        success_threshold: int = 2,
+        lease_s: float = 60,
+        classify: Callable[[BaseException], Outcome] = by_status,
+        classify_answer: Callable[[object], Outcome] | None = None,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        try:
+            settings = Settings(
+                failure_threshold,
+                _milliseconds(timeout_s),
+                success_threshold,
+                _milliseconds(lease_s),
+            )
+        except ValueError as error:
+            raise UsageError(f"{provider}/{model}: {error}") from None
+        now = clock or _now
+        self._ledger, circuits = _kept(ledger, key, now)
+        super().__init__(
+            circuits,
+            provider,
+            model,
+            clock=now,
+            call_ids=_call_id,
+            settings=settings,
+            classify=classify,
+            classify_answer=classify_answer,
+        )
+
+    def of(self, provider: str, model: str) -> Breaker:
+        """Return the breaker of another model, with the same settings, on the same circuits."""
+        return Breaker(
+            self._circuits,
+            provider,
+            model,
+            clock=self._clock,
+            call_ids=self._call_ids,
+            settings=self.settings,
+            classify=self._classify,
+            classify_answer=self._classify_answer,
+        )
+
+    def __enter__(self) -> CircuitBreaker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the ledger; the circuits stay as they are."""
+        if self._ledger is not None:
+            self._ledger.close()
+
+
+def _kept(
+    file: str | Path | None, key: bytes | None, now: Callable[[], int]
+) -> tuple[Ledger | None, Circuits]:
+    if (file is None) != (key is None):
+        raise UsageError("a ledger needs a key, and a key a ledger", "give both, or neither")
+    if file is None or key is None:
+        return None, MemoryCircuits()
+    from engine.formats.times import write_time
+    from engine.ledger import open_ledger
+    from engine.signers.ed25519 import from_pem
+
+    signer = from_pem(key, "key")
+    ledger = open_ledger(
+        str(file),
+        signer=signer,
+        heads=Path(file).parent / "heads",
+        create=True,
+        created_at=write_time(datetime.fromtimestamp(now() // 1000, UTC)),
+    )
+    return ledger, LedgerCircuits(ledger, signer)
+
+
+def _milliseconds(seconds: float) -> int:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e9:
+        raise ValueError(f"{seconds!r} is no number of seconds")
+    return max(1, round(seconds * 1000))
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _call_id() -> str:
+    return secrets.token_hex(16)

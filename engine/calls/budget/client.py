@@ -1,0 +1,325 @@
+"""Budgets for a program: reserve before a call, settle after it, with or without ``async``.
+
+>>> budget = engine.Budget("ledger.db", key=pem, daily_usd="50")
+>>> with budget.reserve("openai", "gpt-4o", usd="0.05") as lease:
+...     answer = client.chat.completions.create(…)
+...     lease.settle(answer.usage)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from engine.errors import BudgetDeniedError, UsageError
+from engine.model import Json
+
+if TYPE_CHECKING:
+    from engine.calls.budget.request import Request
+    from engine.calls.budget.reservation import Reservation
+    from engine.calls.budget.spent import Spent
+    from engine.calls.budget.tracker import Ending, Tracker
+
+_T = TypeVar("_T")
+Usd = str | int | Decimal
+"""US dollars: text such as ``"0.05"``, a whole number, or a Decimal. A float holds no money."""
+
+
+class Budget:
+    """Reserves, settles and releases in one ledger. Safe to use from several threads.
+
+    Args:
+        ledger: SQLite file, created when it is not there. All who share a budget share it.
+        key: Private key, PEM.
+        policies: Folder laid over the shipped policies: budgets, prices, profiles.
+        profile: Table of limits of gate ``spend``.
+        daily_usd: US dollars a day for everything, beside the budgets of the policies.
+        daily_tokens: Tokens a day, likewise.
+        daily_requests: Calls a day, likewise.
+        time_zone: IANA name of the zone whose calendar days count.
+        clock: Gives the time; the system's if left out.
+        cache: The user's own folder for the compiled policy, which saves compiling it each time;
+            see :mod:`engine.policy.evaluators.module_cache`.
+
+    Raises:
+        GovernanceError: Policies, key or ledger are not fit to use.
+    """
+
+    def __init__(
+        self,
+        ledger: str | Path,
+        *,
+        key: bytes,
+        policies: Path | None = None,
+        profile: str = "default",
+        daily_usd: Usd | None = None,
+        daily_tokens: int | None = None,
+        daily_requests: int | None = None,
+        time_zone: str = "UTC",
+        clock: Callable[[], datetime] | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        from engine.calls.budget.calendar import zone_of
+        from engine.calls.budget.limits import Budgets, daily
+        from engine.calls.budget.tracker import Tracker
+        from engine.formats.times import write_time
+        from engine.ledger import open_ledger
+        from engine.policy.evaluators.wasm import WasmEvaluator
+        from engine.policy.overlay import load_policies
+        from engine.signers.ed25519 import from_pem
+
+        self._clock = clock or (lambda: datetime.now(UTC))
+        zone_of(time_zone)
+        bundle = load_policies(policies, opa=None)
+        told = (_text(daily_usd), _text(daily_tokens), _text(daily_requests))
+        budgets = Budgets(bundle.data.get("budgets", []), daily(*told))
+        signer = from_pem(key, "key")
+        self._evaluator = WasmEvaluator(bundle, cache=cache)
+        self._ledger = open_ledger(
+            str(ledger),
+            signer=signer,
+            heads=Path(ledger).parent / "heads",
+            create=True,
+            created_at=write_time(self._now()),
+        )
+        self._tracker = Tracker(
+            self._ledger,
+            signer,
+            bundle,
+            self._evaluator,
+            budgets=budgets,
+            zone=time_zone,
+            profile=profile,
+            random=os.urandom,
+        )
+
+    def __enter__(self) -> Budget:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of ledger and policies; leases stay as they are."""
+        self._ledger.close()
+        self._evaluator.close()
+
+    def reserve(
+        self,
+        provider: str,
+        model: str,
+        *,
+        usd: Usd | None = None,
+        tokens: int | None = None,
+        requests: int = 1,
+        team: str | None = None,
+        tags: Sequence[str] = (),
+        route: str | None = None,
+        ttl_s: int = 300,
+    ) -> Lease:
+        """Return a lease to enter with ``with`` or ``async with``; entering it asks.
+
+        Args:
+            provider: As the price book has it.
+            model: As the provider's API takes it.
+            usd: Most that the call may cost; None leaves it to the price of ``tokens``.
+            tokens: Most tokens, prompt and answer.
+            requests: Calls.
+            team: Who pays.
+            tags: What else budgets may go by.
+            route: What it is for; profiles may let routes past the soft limits.
+            ttl_s: Seconds after which what was not settled may be taken back.
+        """
+        from engine.calls.budget.request import Request
+
+        request = Request(
+            provider=provider,
+            model=model,
+            usd_micros=_micros(usd),
+            tokens=tokens,
+            requests=requests,
+            team=team,
+            tags=tuple(tags),
+            route=route,
+        )
+        return Lease(self, request, ttl_s)
+
+    def ask(self, request: Request, *, ttl_s: int = 300) -> Reservation:
+        """Reserve without a ``with``: the answer may be a denial, and the caller ends the lease."""
+        milliseconds = time.time_ns() // 1_000_000
+        return self.tracker.reserve(request, self._now(), milliseconds, ttl_s=ttl_s)
+
+    def settle(self, lease_id: str, spent: Spent) -> Ending:
+        """Record what a lease turned out to use, also long after it expired."""
+        return self.tracker.settle(lease_id, spent, self._now())
+
+    def release(self, lease_id: str) -> Ending:
+        """Give a lease back, unspent."""
+        return self.tracker.release(lease_id, self._now())
+
+    @property
+    def tracker(self) -> Tracker:
+        """What does the work."""
+        return self._tracker
+
+    def _now(self) -> datetime:
+        return self._clock().astimezone(UTC).replace(microsecond=0)
+
+
+class Lease:
+    """One reservation, from entering the ``with`` to leaving it.
+
+    Entering asks the gate; a denial raises, so that nobody spends by forgetting to look. Leaving
+    settles with what :meth:`settle` was told, whether the body failed or not, and gives back what
+    was held where it was told nothing. What :meth:`settle` could not read counts as reserved.
+    """
+
+    def __init__(self, budget: Budget, request: Request, ttl_s: int) -> None:
+        self._budget, self._request, self._ttl_s = budget, request, ttl_s
+        self._spent: Spent | None = None
+        self._granted: Reservation | None = None
+        self._telling = threading.Lock()
+
+    @property
+    def granted(self) -> Reservation:
+        """What was granted: ``granted.lease`` is its id.
+
+        Raises:
+            UsageError: The lease was not entered.
+        """
+        if self._granted is None:
+            raise UsageError("the lease was not entered", "with budget.reserve(…) as lease: …")
+        return self._granted
+
+    @property
+    def id(self) -> str:
+        """Id of the lease, and of the decision that granted it."""
+        return self.granted.lease
+
+    def settle(
+        self,
+        usage: Mapping[str, Json] | Any | None = None,
+        *,
+        usd: Usd | None = None,
+        tokens: int | None = None,
+        requests: int | None = None,
+    ) -> None:
+        """Say what was used; recorded on leaving. Said again, the last word counts.
+
+        Args:
+            usage: The provider's ``usage`` object, as a mapping or as its SDK gives it.
+            usd: What it cost; None takes the price of ``usage``, else what was reserved.
+            tokens: Tokens, for callers who know no more.
+            requests: Calls that were made; None is as reserved.
+
+        Raises:
+            UsageError: It is no usage, or no amount.
+        """
+        from engine.calls.budget.spent import Spent
+        from engine.calls.budget.usage import Usage
+
+        self.granted  # noqa: B018  (raises before it is entered)
+        with self._telling:  # something was spent, even if what follows cannot be read
+            self._spent = self._spent or Spent()
+        read = None if usage is None else Usage.read(_mapping(usage))
+        spent = Spent(_micros(usd), read, tokens, requests)
+        with self._telling:
+            self._spent = spent
+
+    def __enter__(self) -> Lease:
+        if self._granted is not None:
+            raise UsageError("the lease was entered before", "reserve again for another call")
+        answer = self._budget.ask(self._request, ttl_s=self._ttl_s)
+        if not answer.allowed:
+            raise BudgetDeniedError(
+                f"{answer.reason}: {answer.message}", answer.reason, answer.lease
+            )
+        self._granted = answer
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    async def __aenter__(self) -> Lease:
+        entering = asyncio.ensure_future(asyncio.to_thread(self.__enter__))
+        try:
+            return await asyncio.shield(entering)
+        except asyncio.CancelledError:
+            # The thread goes on: what it may still be granted, nobody would use.
+            if await _outlast(entering):
+                await _outlast(asyncio.ensure_future(asyncio.to_thread(self._end)))
+            raise
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        ending = asyncio.ensure_future(asyncio.to_thread(self._end))
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await _outlast(ending)
+            raise
+
+    def _end(self) -> None:
+        with self._telling:
+            spent = self._spent
+        if spent is None:
+            self._budget.release(self.id)
+        else:
+            self._budget.settle(self.id, spent)
+
+
+async def _outlast(task: asyncio.Future[_T]) -> bool:
+    """Wait for ``task``, however often this one is cancelled; return whether it succeeded."""
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            continue
+    return not task.cancelled() and task.exception() is None
+
+
+def _mapping(usage: Any) -> Mapping[str, Json]:
+    """``usage`` as a mapping; SDKs give objects that know how to become one."""
+    if isinstance(usage, Mapping):
+        return usage
+    for name in ("model_dump", "to_dict", "dict"):
+        dump = getattr(usage, name, None)
+        if callable(dump) and isinstance(told := dump(), Mapping):
+            return told
+    raise UsageError(f"usage: a {type(usage).__name__}", "give the provider's `usage` object")
+
+
+def _micros(usd: Usd | None) -> int | None:
+    from engine.formats.money import micros
+
+    if usd is None:
+        return None
+    try:
+        return micros(str(_text(usd)))
+    except ValueError as error:
+        raise UsageError(f"usd: {error}", 'give text such as "0.05"') from None
+
+
+def _text(amount: Usd | None) -> str | None:
+    if amount is None:
+        return None
+    if isinstance(amount, float):
+        raise UsageError(f"usd: {amount} is a float", 'write it as text: "0.05"')
+    return f"{amount:f}" if isinstance(amount, Decimal) else str(amount)

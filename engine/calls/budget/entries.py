@@ -1,0 +1,177 @@
+"""What the ledger's entries add up to: each budget entry, counted again from its own words.
+
+Nothing here asks how the tracker counts. An entry that does not follow from those before it, or
+that grants more than its budget had left, is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NoReturn
+
+from engine.calls.budget.amounts import NOTHING, UNITS, Amount, Limits
+from engine.calls.budget.book import Book
+from engine.calls.budget.lease import EXPIRED, OPEN, RELEASED, SETTLED, Lease
+from engine.calls.budget.state import Desk
+from engine.errors import VerificationError
+from engine.ledger import Ledger, State
+from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPE, Json
+from engine.proof.envelope import open_envelope
+from engine.proof.statement import parse_statement
+
+_MARKS = (b'"reservation":', BUDGET_SETTLED_TYPE.encode(), BUDGET_RELEASED_TYPE.encode())
+"""What every payload holds that counts; most others need not be parsed."""
+
+
+class Entries:
+    """Adds up the budget entries of a ledger, in order.
+
+    Args:
+        ledger: Whose.
+        state: Empty; what they add up to is put there, as the tracker keeps it.
+    """
+
+    def __init__(self, ledger: Ledger, state: State) -> None:
+        self.size = 0
+        self.counted = 0
+        self._ledger, self._desk = ledger, Desk(state)
+
+    def advance(self, stop: int) -> None:
+        """Take in the entries up to, not including, ``stop``.
+
+        Raises:
+            VerificationError: One does not follow from those before it; names it.
+        """
+        for index, entry in self._ledger.entries(self.size, stop):
+            payload = open_envelope(entry).payload
+            if any(mark in payload for mark in _MARKS):
+                self._take(index, parse_statement(payload))
+            self.size = index + 1
+
+    def _take(self, index: int, statement: Mapping[str, Json]) -> None:
+        said, kind = statement["predicate"], statement["predicateType"]
+        try:
+            if kind == DECISION_TYPE and "reservation" in said:
+                self._reserved(index, said)
+            elif kind == BUDGET_SETTLED_TYPE:
+                self._settled(index, said)
+            elif kind == BUDGET_RELEASED_TYPE:
+                self._released(index, said)
+            else:
+                return
+        except (LookupError, TypeError, ValueError) as error:
+            _wrong(index, f"is not whole: {error!r}")
+        self.counted += 1
+
+    def _reserved(self, index: int, said: Mapping[str, Json]) -> None:
+        reservation = said["reservation"]
+        day = reservation["day"]
+        if day < self._desk.day():
+            _wrong(index, f"counts against {day}, and {self._desk.day()} had begun")
+        self._desk.put_day(day)
+        for lease_id in reservation["expired"]:
+            lease = self._lease(index, lease_id)
+            if lease.state != OPEN or lease.expires_at > said["decided_at"]:
+                _wrong(index, f"takes back lease {lease_id}, which is {lease.state} and not due")
+            self._give_back(lease_id, lease, EXPIRED)
+        charges = reservation["charges"]
+        if bool(charges) != (said["verdict"] == "ALLOW"):
+            _wrong(index, f"says {said['verdict']}, with {len(charges)} charges")
+        for charge in charges:
+            self._charge(index, charge, reservation)
+        if charges:
+            asked = _amount(charges[0])
+            if any(_amount(charge) != asked for charge in charges):
+                _wrong(index, "holds another amount in one budget than in another")
+            names = tuple(charge["budget"] for charge in charges)
+            lease = Lease(OPEN, day, reservation["expires_at"], names, asked, reservation["for"])
+            if self._desk.lease(said["decision_id"]) is not None:
+                _wrong(index, f"grants lease {said['decision_id']} again")
+            self._desk.put_lease(said["decision_id"], lease)
+
+    def _charge(
+        self, index: int, charge: Mapping[str, Json], reservation: Mapping[str, Json]
+    ) -> None:
+        day, name, asked = reservation["day"], charge["budget"], _amount(charge)
+        limits = Limits(*(charge["limits"][unit] for unit in UNITS))
+        book = self._desk.book(day, name)
+        if (name in reservation["opened"]) != (book is None):
+            _wrong(index, f"opens budget {name!r} on {day} again, or did not open it")
+        book = Book(limits) if book is None else book._replace(limits=limits)
+        for unit, limit, used, wanted in zip(UNITS, limits, book.used, asked, strict=True):
+            if limit is not None and used + wanted > limit:
+                _wrong(index, f"grants {wanted} {unit} of {name!r}: {used} of {limit} are in use")
+        self._desk.put_book(day, name, book._replace(reserved=book.reserved.plus(asked)))
+
+    def _settled(self, index: int, said: Mapping[str, Json]) -> None:
+        lease_id, used, held = said["lease"], _amount(said["used"]), _amount(said["held"])
+        lease = self._lease(index, lease_id)
+        if lease.state == SETTLED or held != lease.held or said["day"] != lease.day:
+            _wrong(index, f"settles lease {lease_id}, which is {lease.state}, as if it were not")
+        if tuple(each["budget"] for each in said["counted"]) != lease.budgets:
+            _wrong(index, f"settles lease {lease_id} in other budgets than it was granted in")
+        counted = []
+        for each in said["counted"]:
+            within, overrun = _amount(each["within"]), _amount(each["overrun"])
+            if within.plus(overrun) != used or min(*within, *overrun) < 0:
+                _wrong(index, f"counts lease {lease_id} in {each['budget']!r} as other than used")
+            book = self._book(index, lease, each["budget"])
+            if within != _most_within(book, held, used):
+                _wrong(index, f"counts lease {lease_id} in {each['budget']!r} other than it fits")
+            after = book._replace(
+                within=book.within.plus(within),
+                overrun=book.overrun.plus(overrun),
+                reserved=book.reserved.minus(held),
+            )
+            self._desk.put_book(lease.day, each["budget"], after)
+            counted.append((within, overrun))
+        after_lease = lease._replace(state=SETTLED, used=used, counted=tuple(counted))
+        self._desk.put_lease(lease_id, after_lease)
+
+    def _released(self, index: int, said: Mapping[str, Json]) -> None:
+        lease = self._lease(index, said["lease"])
+        if lease.state != OPEN or any(_amount(each) != lease.asked for each in said["charges"]):
+            _wrong(index, f"releases lease {said['lease']}, which is {lease.state}")
+        self._give_back(said["lease"], lease, RELEASED)
+
+    def _give_back(self, lease_id: str, lease: Lease, state: str) -> None:
+        for name in lease.budgets:
+            book = self._book(-1, lease, name)
+            after = book._replace(reserved=book.reserved.minus(lease.asked))
+            self._desk.put_book(lease.day, name, after)
+        self._desk.put_lease(lease_id, lease._replace(state=state))
+
+    def _lease(self, index: int, lease_id: str) -> Lease:
+        lease = self._desk.lease(lease_id)
+        if lease is None:
+            _wrong(index, f"is about lease {lease_id}, which no entry before it grants")
+        return lease
+
+    def _book(self, index: int, lease: Lease, name: str) -> Book:
+        book = self._desk.book(lease.day, name)
+        if book is None:
+            _wrong(index, f"is about budget {name!r} on {lease.day}, which no entry opened")
+        return book
+
+
+def _most_within(book: Book, held: Amount, used: Amount) -> Amount:
+    """What of ``used`` was granted, or has room beside everything else."""
+    within = []
+    for place, limit in enumerate(book.limits):
+        others = book.within[place] + book.overrun[place] + book.reserved[place] - held[place]
+        room = used[place] if limit is None else max(limit - others, held[place])
+        within.append(min(used[place], room))
+    return Amount(*within)
+
+
+def _amount(said: Mapping[str, Json]) -> Amount:
+    amount = Amount(*(said[unit] for unit in UNITS))
+    if any(type(count) is not int for count in amount) or min(amount) < min(NOTHING):
+        raise ValueError(f"{said} is no amount")
+    return amount
+
+
+def _wrong(index: int, what: str) -> NoReturn:
+    raise VerificationError(
+        f"entry {index} {what}", "see it: engine ledger show; who wrote it: engine ledger verify"
+    )

@@ -1,0 +1,76 @@
+"""What models cost: dated prices from the policy's data, and what a usage comes to."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.calls.budget.usage import Usage
+from engine.model import Json
+
+PER = 1_000_000
+"""Prices are told per this many tokens, as providers do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model's tokens cost, in micro-dollars per million tokens.
+
+    Attributes:
+        input: Of the prompt.
+        output: Generated.
+        cached_input: Of the prompt, read from the provider's cache.
+        cache_write: Of the prompt, written to it; None is as ``input``.
+    """
+
+    input: int
+    output: int
+    cached_input: int
+    cache_write: int | None = None
+
+    def cost(self, usage: Usage) -> int:
+        """Return what ``usage`` costs in micro-dollars, rounded up once, over all of it."""
+        write = self.input if self.cache_write is None else self.cache_write
+        millionths = (
+            usage.input_tokens * self.input
+            + usage.output_tokens * self.output
+            + usage.cached_tokens * self.cached_input
+            + usage.cache_write_tokens * write
+        )
+        return -(-millionths // PER)
+
+
+class PriceBook:
+    """The prices of a policy, by provider, model and day.
+
+    Args:
+        data: ``data.prices`` of a policy bundle: rows in order of day, checked when the
+            bundle was made.
+    """
+
+    def __init__(self, data: Mapping[str, Json]) -> None:
+        self._rows: dict[tuple[str, str], list[tuple[str, Price]]] = {}
+        for row in data.get("prices", ()):
+            price = Price(
+                input=row["input_usd_micros"],
+                output=row["output_usd_micros"],
+                cached_input=row["cached_input_usd_micros"],
+                cache_write=row["cache_write_usd_micros"],
+            )
+            rows = self._rows.setdefault((row["provider"], row["model"]), [])
+            rows.append((row["from"], price))
+
+    def at(self, provider: str, model: str, day: str) -> Price | None:
+        """Return the price on ``day`` (YYYY-MM-DD); None when it is not known, never a zero."""
+        rows = self._rows.get((provider, model), [])
+        place = bisect_right(rows, day, key=lambda row: row[0])
+        return rows[place - 1][1] if place else None
+
+    def models(self, provider: str) -> list[str]:
+        """Return the models of ``provider`` that have a price on some day, sorted."""
+        return sorted(model for of, model in self._rows if of == provider)
+
+    def providers(self) -> list[str]:
+        """Return the providers that have a priced model, sorted."""
+        return sorted({provider for provider, _ in self._rows})

@@ -1,0 +1,76 @@
+"""What is asked for: one call to a model, or some, before it is made."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from engine.calls.budget.amounts import MOST
+from engine.errors import UsageError
+from engine.formats.money import MOST_MICROS
+from engine.model import Json
+
+_NAME = re.compile(r"[^\s\x00-\x1f\x7f]{1,200}")
+MOST_TAGS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a reservation is asked for.
+
+    Attributes:
+        provider: As the price book has it, such as ``openai``.
+        model: As the provider's API takes it.
+        usd_micros: What the caller says it costs at most; None leaves it to the price book.
+        tokens: Most tokens that it may use; None if nobody said.
+        requests: Calls that it is for.
+        team: Who pays.
+        tags: What else budgets may go by.
+        route: What it is for; profiles may let routes past the soft limits.
+    """
+
+    provider: str
+    model: str
+    usd_micros: int | None = None
+    tokens: int | None = None
+    requests: int = 1
+    team: str | None = None
+    tags: tuple[str, ...] = ()
+    route: str | None = None
+
+    def __post_init__(self) -> None:
+        named: dict[str, str | None] = {"provider": self.provider, "model": self.model}
+        named |= {"team": self.team, "route": self.route}
+        for what, name in (*named.items(), *(("tag", tag) for tag in self.tags)):
+            if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
+                raise UsageError(f"{what} {str(name)[:40]!r}", "1 to 200 characters, no spaces")
+        if len(self.tags) > MOST_TAGS or len(set(self.tags)) != len(self.tags):
+            raise UsageError(f"{len(self.tags)} tags", f"at most {MOST_TAGS}, each once")
+        count("requests", self.requests, least=1)
+        if self.tokens is not None:
+            count("tokens", self.tokens)
+        if self.usd_micros is not None:
+            count("usd_micros", self.usd_micros, most=MOST_MICROS)
+
+    @property
+    def about(self) -> dict[str, Json]:
+        """Whose request it is and what for, as records write it."""
+        said: dict[str, Json] = {"provider": self.provider, "model": self.model}
+        if self.team is not None:
+            said["team"] = self.team
+        if self.tags:
+            said["tags"] = sorted(self.tags)
+        if self.route is not None:
+            said["route"] = self.route
+        return said
+
+
+def count(what: str, value: Json, *, least: int = 0, most: int = MOST) -> int:
+    """Return ``value``, a whole number from ``least`` to ``most``.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise UsageError(f"{what}: {str(value)[:40]!r}", f"a whole number from {least} to {most}")
+    return value

@@ -1,0 +1,239 @@
+"""One attempt to reserve: the books as they stand, OPA's verdict on them, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.calls.budget import transitions
+from engine.calls.budget.amounts import NOTHING, Amount, Limits
+from engine.calls.budget.prices import PriceBook
+from engine.calls.budget.question import (
+    GATE,
+    Asked,
+    asked_for,
+    is_grantable,
+    metrics_of,
+    remaining,
+    word,
+)
+from engine.calls.budget.request import Request
+from engine.calls.budget.state import Desk
+from engine.calls.budget.transitions import Charge
+from engine.decision.judge import judge
+from engine.decision.record import draft_of, policy_blob
+from engine.errors import LedgerError, PolicyError
+from engine.evidence.input import Question, assemble
+from engine.formats.times import write_time
+from engine.ledger import Draft, SharedBlob, State
+from engine.model import Json, Subject, Verdict
+from engine.policy import Evaluator
+from engine.policy.bundle import PolicyBundle
+from engine.signers import Signer
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What became of a request.
+
+    Attributes:
+        lease: Id of the decision; the lease if it was granted.
+        verdict: OPA's: ``ALLOW`` or ``DENY``.
+        reason: ``OK``, ``SOFT_LIMIT_EXCEEDED``, ``HARD_LIMIT_EXCEEDED``, ``NO_LIMIT``,
+            ``UNKNOWN_PRICE``, ``UNKNOWN_TOKENS`` or ``DENIED``.
+        message: One sentence on what decided.
+        day: Day that it counts against.
+        expires_at: RFC 3339; None if it was denied.
+        granted: What is held; nothing if it was denied.
+        remaining: The least that is left of each unit in any budget; None is no limit.
+        budgets: Ids of the budgets that it counts against, sorted.
+        index: Ledger index.
+        checkpoint: Signed note that covers the entry.
+    """
+
+    lease: str
+    verdict: Verdict
+    reason: str
+    message: str
+    day: str
+    expires_at: str | None
+    granted: Amount
+    remaining: Limits
+    budgets: tuple[str, ...]
+    index: int = -1
+    checkpoint: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it was granted."""
+        return self.verdict is Verdict.ALLOW
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is the same for every reservation; worked out once.
+
+    Attributes:
+        bundle: The policies.
+        evaluator: OPA; used inside the ledger's transactions only, one at a time.
+        signer: The key that signs.
+        profile: Table of limits of the gate.
+        prices: What models cost.
+        soft_routes: Routes that may spend past a soft limit.
+        declared_cost: Whether a caller's own figure may stand in for a price.
+        codes: What each check's METADATA calls its failure.
+        policy: The policy, as it is kept beside each decision.
+    """
+
+    bundle: PolicyBundle
+    evaluator: Evaluator
+    signer: Signer
+    profile: str
+    prices: PriceBook
+    soft_routes: frozenset[str]
+    declared_cost: bool
+    codes: Mapping[str, str | None]
+    policy: SharedBlob
+
+
+def terms_of(bundle: PolicyBundle, evaluator: Evaluator, signer: Signer, profile: str) -> Terms:
+    """Return what ``bundle`` says about reserving by ``profile``.
+
+    Raises:
+        UsageError, ConfigError: It has no gate ``spend``, or no such profile.
+    """
+    said = bundle.profile(profile)
+    return Terms(
+        bundle=bundle,
+        evaluator=evaluator,
+        signer=signer,
+        profile=profile,
+        prices=PriceBook(bundle.data["prices"]),
+        soft_routes=frozenset(said.get("soft_routes", ())),
+        declared_cost=said.get("declared_cost") == "allow",
+        codes={name: bundle.check(name).code for name in bundle.gate(GATE).checks},
+        policy=policy_blob(bundle),
+    )
+
+
+class Attempt:
+    """The work of one reservation, to be called inside the ledger's transaction.
+
+    Args:
+        terms: What is the same for every reservation.
+        request: What is asked for.
+        lease_id: UUIDv7: id of the decision.
+        salt: 32 random bytes.
+        question: What gate ``spend`` is asked, and when.
+        local_day: Calendar day of that instant.
+        expires_at: RFC 3339; when the lease ends if it is granted.
+        rows: Budgets that the request counts against, with their limits, sorted by id.
+    """
+
+    def __init__(
+        self,
+        *,
+        terms: Terms,
+        request: Request,
+        lease_id: str,
+        salt: bytes,
+        question: Question,
+        local_day: str,
+        expires_at: str,
+        rows: Sequence[tuple[str, Limits]],
+    ) -> None:
+        self._terms, self._request = terms, request
+        self._lease_id, self._salt, self._question = lease_id, salt, question
+        self._local_day, self._expires_at, self._rows = local_day, expires_at, rows
+        self._now = write_time(question.now)
+        self._about = request.about
+        self._subject = Subject(f"{request.provider}/{request.model}")
+        self._soft_route = request.route in terms.soft_routes
+        self._outcome: Reservation | None = None
+
+    @property
+    def outcome(self) -> Reservation:
+        """What became of it; known once it was called."""
+        if self._outcome is None:
+            raise LedgerError("the reservation was never tried; nothing was recorded")
+        return self._outcome
+
+    def __call__(self, state: State) -> list[Draft]:
+        """Ask the gate about the books as they stand; hold what it allows."""
+        terms, request = self._terms, self._request
+        desk = Desk(state)
+        day = transitions.roll_over(desk, self._local_day)
+        expired = transitions.expire(desk, self._now)
+        charged = transitions.charges(desk, day, self._rows)
+        price = terms.prices.at(request.provider, request.model, day)
+        asked = asked_for(request, price, declared_cost=terms.declared_cost)
+        metrics = metrics_of(asked, charged, self._now, soft_route=self._soft_route)
+        judgement = judge(
+            assemble("budget", self._subject, metrics, self._question, terms.bundle),
+            self._question,
+            terms.bundle,
+            terms.evaluator,
+            decision_id=self._lease_id,
+            salt=self._salt,
+            beside=lambda said: self._follow(said, desk, day, asked, charged, expired),
+        )
+        return [draft_of(judgement.record, terms.signer, terms.policy)]
+
+    def _follow(
+        self,
+        said: Mapping[str, Json],
+        desk: Desk,
+        day: str,
+        asked: Asked,
+        charged: Sequence[Charge],
+        expired: Sequence[str],
+    ) -> dict[str, Json]:
+        """Do what the verdict says, and return what the record says of it."""
+        verdict = Verdict(said["verdict"])
+        allowed = verdict is Verdict.ALLOW
+        if allowed and not is_grantable(asked, charged):
+            raise PolicyError(
+                f"gate {GATE!r} allowed by profile {self._terms.profile!r} what no budget has left",
+                "its checks of limits, prices and what fits must block: see limits/default",
+            )
+        held = asked.amount if allowed else NOTHING
+        opened = self._granted(desk, day, charged, held) if allowed else []
+        reason = word(said["checks"], self._terms.codes)
+        self._outcome = Reservation(
+            lease=self._lease_id,
+            verdict=verdict,
+            reason=reason,
+            message=said["reason"],
+            day=day,
+            expires_at=self._expires_at if allowed else None,
+            granted=held,
+            remaining=remaining(charged, held),
+            budgets=tuple(charge.budget for charge in charged),
+        )
+        charges = [
+            {"budget": charge.budget, "limits": charge.limits.members, **held.members}
+            for charge in (charged if allowed else ())
+        ]
+        # Source: spec/predicate-v1.md section 3.1.
+        reservation = {
+            "asked": asked.members,
+            "charges": charges,
+            "day": day,
+            "expired": expired,
+            "expires_at": self._outcome.expires_at,
+            "for": self._about,
+            "opened": opened,
+            "reason": reason,
+        }
+        return {"reservation": reservation}
+
+    def _granted(self, desk: Desk, day: str, charged: Sequence[Charge], held: Amount) -> list[str]:
+        return transitions.grant(
+            desk,
+            self._lease_id,
+            day,
+            charged,
+            held,
+            expires_at=self._expires_at,
+            about=self._about,
+        )

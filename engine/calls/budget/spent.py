@@ -1,0 +1,58 @@
+"""What a lease turned out to use, as callers tell it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.calls.budget.amounts import Amount
+from engine.calls.budget.lease import Lease
+from engine.calls.budget.prices import PriceBook
+from engine.calls.budget.request import count
+from engine.calls.budget.usage import Usage
+from engine.formats.money import MOST_MICROS
+
+TOLD, PRICED, AS_GRANTED = "told", "priced", "as granted"
+"""Where the cost of a settlement comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was used. What is left out counts as it was granted: never as nothing.
+
+    Attributes:
+        usd_micros: Money; None takes the price of the usage on the lease's day, if there is one.
+        usage: Tokens by kind.
+        tokens: All tokens, for callers who know no more; None takes those of ``usage``.
+        requests: Calls.
+    """
+
+    usd_micros: int | None = None
+    usage: Usage | None = None
+    tokens: int | None = None
+    requests: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.usd_micros is not None:
+            count("usd_micros", self.usd_micros, most=MOST_MICROS)
+        for what in ("tokens", "requests"):
+            if getattr(self, what) is not None:
+                count(what, getattr(self, what))
+
+    def amount(self, lease: Lease, prices: PriceBook) -> tuple[Amount, str]:
+        """Return what ``lease`` used in each unit, and where its cost comes from."""
+        tokens = self.tokens
+        if tokens is None:
+            tokens = lease.asked.tokens if self.usage is None else self.usage.tokens
+        requests = lease.asked.requests if self.requests is None else self.requests
+        usd, cost = self._usd_micros(lease, prices)
+        return Amount(requests, tokens, usd), cost
+
+    def _usd_micros(self, lease: Lease, prices: PriceBook) -> tuple[int, str]:
+        if self.usd_micros is not None:
+            return self.usd_micros, TOLD
+        if self.usage is not None:
+            about = lease.about
+            price = prices.at(about["provider"], about["model"], lease.day)
+            if price is not None:
+                return min(price.cost(self.usage), MOST_MICROS), PRICED
+        return lease.asked.usd_micros, AS_GRANTED

@@ -1,0 +1,93 @@
+"""Where books and leases are in a ledger's state, and the newest day that was seen.
+
+| kind | key | document |
+|---|---|---|
+| ``budget`` | ``day`` | the newest day that a decision was made on, as a JSON text |
+| ``budget`` | ``<day>/<budget>`` | :class:`engine.calls.budget.book.Book` |
+| ``lease`` | ``<lease>`` | :class:`engine.calls.budget.lease.Lease` |
+| ``lease-due`` | ``<expires_at>/<lease>`` | ``1``: the leases that are open, by when they expire |
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from engine.calls.budget import book, lease
+from engine.calls.budget.book import Book
+from engine.calls.budget.lease import Lease
+from engine.ledger import State, StateView
+
+BUDGET, LEASE, DUE = "budget", "lease", "lease-due"
+DAY = "day"
+_LAST = "~"
+"""Sorts after every key."""
+_AT_ONCE = 256
+
+
+class Documents:
+    """Reads what the budgets keep in a ledger's state."""
+
+    def __init__(self, view: StateView) -> None:
+        self._view = view
+
+    def day(self) -> str:
+        """Return the newest day that was seen; empty before the first."""
+        body = self._view.get(BUDGET, DAY)
+        return json.loads(body) if body is not None else ""
+
+    def book(self, day: str, budget: str) -> Book | None:
+        """Return the book of a budget on a day; None if nothing was granted there yet."""
+        body = self._view.get(BUDGET, f"{day}/{budget}")
+        return None if body is None else book.decode(body)
+
+    def lease(self, lease_id: str) -> Lease | None:
+        """Return a lease; None if there is none of that id."""
+        body = self._view.get(LEASE, lease_id)
+        return None if body is None else lease.decode(body)
+
+    def due(self, now: str, most: int) -> list[str]:
+        """Return the ids of open leases that expire at ``now`` or before, the oldest first."""
+        found = self._view.scan(DUE, "", f"{now}/{_LAST}", most)
+        return [key.rpartition("/")[2] for key, _ in found]
+
+    def books(self, first: str = "", last: str = _LAST) -> Iterator[tuple[str, str, Book]]:
+        """Yield ``(day, budget, book)`` of the days from ``first`` to ``last``, in order."""
+        start, stop = first, f"{last}/{_LAST}"
+        while rows := self._view.scan(BUDGET, start, stop, _AT_ONCE):
+            for key, body in rows:
+                day, _, budget = key.partition("/")
+                if key != DAY:
+                    yield day, budget, book.decode(body)
+            start = rows[-1][0] + "\0"
+
+    def open_leases(self) -> Iterator[tuple[str, str]]:
+        """Yield ``(expires_at, lease)`` of the open leases, the first to expire first."""
+        start = ""
+        while rows := self._view.scan(DUE, start, _LAST, _AT_ONCE):
+            for key, _ in rows:
+                expires_at, _, lease_id = key.rpartition("/")
+                yield expires_at, lease_id
+            start = rows[-1][0] + "\0"
+
+
+class Desk(Documents):
+    """Reads and writes them, inside a transaction."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state)
+        self._state = state
+
+    def put_day(self, day: str) -> None:
+        """Remember the newest day."""
+        self._state.put(BUDGET, DAY, json.dumps(day).encode())
+
+    def put_book(self, day: str, budget: str, said: Book) -> None:
+        """Keep a book."""
+        self._state.put(BUDGET, f"{day}/{budget}", said.encode())
+
+    def put_lease(self, lease_id: str, said: Lease) -> None:
+        """Keep a lease; open ones are found again by when they expire."""
+        self._state.put(LEASE, lease_id, said.encode())
+        due = b"1" if said.state == lease.OPEN else None
+        self._state.put(DUE, f"{said.expires_at}/{lease_id}", due)

@@ -1,0 +1,243 @@
+"""Budgets in a ledger: reserve, settle, release. Every call is one transaction and one entry.
+
+State machine of a lease, whose id is the id of the decision that granted it::
+
+    (none) --reserve--> open --settle--> settled        settled: final
+                        open --release-> released --settle--> settled   (late: holds nothing)
+                        open --expire--> expired  --settle--> settled   (late: holds nothing)
+
+Books, one per budget and day (``engine.calls.budget.book``), for each unit (requests, tokens,
+micro-dollars), with ``used = within + overrun + reserved``:
+
+- ``reserve(a)`` is granted only by OPA's ALLOW, which needs ``used + a <= limit`` in every budget
+  that the request falls under; then ``reserved += a``. DENY changes no book.
+- ``settle(u)`` of a lease that holds ``h`` (``a`` while it is open, else 0): ``reserved -= h``;
+  ``w = min(u, max(h, limit - (used - h)))``; ``within += w``; ``overrun += u - w``.
+- ``release`` and ``expire``: ``reserved -= a``.
+
+So ``within + reserved <= limit`` after every step (while the limit is not lowered), and whatever
+is settled is counted. Leases expire inside the next ``reserve`` whose ``now`` is ``expires_at`` or
+later, the oldest first, at most :data:`~engine.calls.budget.transitions.MOST_EXPIRED` at a time.
+
+The day of a reservation is the calendar day of ``now``, never one before the newest that was seen;
+the first decision of a day is its rollover. A lease ends in the day it began in.
+
+Refinement mapping to ``tla/Budget.tla``: ``day`` is the document ``budget/day``; ``within``,
+``overrun``, ``reserved`` of a day are the members of the document ``budget/<day>/<budget>``;
+``lease[l]`` is ``state`` of ``lease/<l>``, ``none`` where there is no document; a lease is due in
+``lease-due`` exactly while it is open. Actions: ``transitions.roll_over``, ``expire``, ``grant``,
+``settle``, ``release``. One call of :meth:`Tracker.reserve` is ``roll_over``, then ``expire``, then
+``grant`` or a denial, in one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from engine.calls.budget import transitions
+from engine.calls.budget.amounts import NOTHING, Amount
+from engine.calls.budget.calendar import day_of
+from engine.calls.budget.lease import Lease
+from engine.calls.budget.limits import Budgets
+from engine.calls.budget.prices import PriceBook
+from engine.calls.budget.question import GATE, STAGE
+from engine.calls.budget.request import Request
+from engine.calls.budget.reservation import Attempt, Reservation, terms_of
+from engine.calls.budget.spent import Spent
+from engine.calls.budget.state import Desk, Documents
+from engine.decision.judge import uuid7
+from engine.decision.record import event
+from engine.errors import UsageError
+from engine.evidence.input import Question
+from engine.formats.times import write_time
+from engine.ledger import Appended, Draft, Ledger, State
+from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, Json
+from engine.policy import Evaluator
+from engine.policy.bundle import PolicyBundle
+from engine.proof.input_document import SALT_BYTES
+from engine.signers import Signer
+
+DEFAULT_TTL_S = 300
+LONGEST_TTL_S = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a lease ended.
+
+    Attributes:
+        lease: Its id.
+        state: ``settled``, ``released``, or ``expired`` where a release came too late to
+            give anything back.
+        day: Day that it counts against.
+        used: What was settled; None for a release.
+        overrun: Of it, what no budget had left any more: the worst of its budgets.
+        new: Whether this call ended it; False where it had ended like that before.
+        index: Ledger index of the entry; None where nothing was recorded.
+    """
+
+    lease: str
+    state: str
+    day: str
+    used: Amount | None
+    overrun: Amount
+    new: bool
+    index: int | None
+
+
+class Tracker:
+    """Reserves, settles and releases. Safe to use from several threads.
+
+    Args:
+        ledger: Where everything is recorded, and where all state is.
+        signer: The key that signs.
+        bundle: The policies: gate ``spend``, profile, prices.
+        evaluator: OPA; only used inside the ledger's transactions, one at a time.
+        budgets: The limits.
+        zone: IANA name of the time zone whose calendar days count.
+        profile: Table of limits of the gate.
+        random: Gives so many random bytes.
+        relaxations: Options that weaken this, by name, sorted.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        signer: Signer,
+        bundle: PolicyBundle,
+        evaluator: Evaluator,
+        *,
+        budgets: Budgets,
+        zone: str,
+        profile: str,
+        random: Callable[[int], bytes],
+        relaxations: tuple[str, ...] = (),
+    ) -> None:
+        self._terms = terms_of(bundle, evaluator, signer, profile)
+        self._ledger, self._signer = ledger, signer
+        self._budgets, self._zone, self._random = budgets, zone, random
+        self._relaxations = relaxations
+
+    @property
+    def prices(self) -> PriceBook:
+        """The prices of the policies."""
+        return self._terms.prices
+
+    def reserve(
+        self, request: Request, now: datetime, milliseconds: int, *, ttl_s: int = DEFAULT_TTL_S
+    ) -> Reservation:
+        """Ask for a part of the budgets; the answer is recorded, whatever it is.
+
+        Args:
+            request: What for.
+            now: The decision's instant, whole seconds, UTC.
+            milliseconds: Unix time, for the lease's id.
+            ttl_s: How long the lease holds.
+
+        Raises:
+            UsageError: A lease that long is not given.
+            PolicyError: OPA could not decide; nothing is held and nothing recorded.
+            LedgerError: Nothing is held and nothing recorded.
+            CommitError: It may or may not be held; it expires by itself.
+        """
+        if not 1 <= ttl_s <= LONGEST_TTL_S:
+            raise UsageError(f"a lease of {ttl_s} s", f"1 to {LONGEST_TTL_S} seconds")
+        attempt = Attempt(
+            terms=self._terms,
+            request=request,
+            lease_id=uuid7(milliseconds, self._random),
+            salt=self._random(SALT_BYTES),
+            question=Question(GATE, self._terms.profile, STAGE, now, self._relaxations),
+            local_day=day_of(now, self._zone),
+            expires_at=write_time(now + timedelta(seconds=ttl_s)),
+            rows=[(row.budget, row.limits) for row in self._budgets.of(request)],
+        )
+        (place,) = self._ledger.transact(attempt)
+        return replace(attempt.outcome, index=place.index, checkpoint=place.checkpoint)
+
+    def settle(self, lease_id: str, spent: Spent, now: datetime) -> Ending:
+        """Record what a lease turned out to use, also past its expiry; the same again is no more.
+
+        Args:
+            lease_id: As :meth:`reserve` gave it.
+            spent: What was used; what it leaves out counts as it was granted.
+            now: Whole seconds, UTC.
+
+        Raises:
+            NotRecordedError: No such lease.
+            UsageError: It is settled with other amounts.
+            LedgerError, CommitError: As :meth:`reserve`.
+        """
+        done: list[tuple[Lease, bool]] = []
+
+        def work(state: State) -> Sequence[Draft]:
+            desk = Desk(state)
+            before = transitions.known(desk, lease_id)
+            used, cost = spent.amount(before, self.prices)
+            after, new = transitions.settle(desk, lease_id, used)
+            done.append((after, new))
+            if not new:
+                return []
+            said = {"held": before.held.members, "cost": cost, **_settled(after)}
+            return [self._event(BUDGET_SETTLED_TYPE, lease_id, after, now, said)]
+
+        return _ending(lease_id, self._ledger.transact(work), done)
+
+    def release(self, lease_id: str, now: datetime) -> Ending:
+        """Give back what a lease holds, unspent; a lease that holds nothing any more stays so.
+
+        Raises:
+            NotRecordedError: No such lease.
+            UsageError: It is settled.
+            LedgerError, CommitError: As :meth:`reserve`.
+        """
+        done: list[tuple[Lease, bool]] = []
+
+        def work(state: State) -> Sequence[Draft]:
+            after, new = transitions.release(Desk(state), lease_id)
+            done.append((after, new))
+            if not new:
+                return []
+            said = {"charges": [{"budget": name, **after.asked.members} for name in after.budgets]}
+            return [self._event(BUDGET_RELEASED_TYPE, lease_id, after, now, said)]
+
+        return _ending(lease_id, self._ledger.transact(work), done)
+
+    def documents(self) -> Documents:
+        """Return what is committed, for reading."""
+        return Documents(self._ledger.state())
+
+    def _event(
+        self, kind: str, lease_id: str, lease: Lease, now: datetime, said: dict[str, Json]
+    ) -> Draft:
+        name = f"{lease.about['provider']}/{lease.about['model']}"
+        at = {"at": write_time(now), "lease": lease_id, "day": lease.day, "for": dict(lease.about)}
+        return event(kind, name, {**at, **said}, self._signer, usual=True)
+
+
+def _settled(lease: Lease) -> dict[str, Json]:
+    """What a settlement adds up to, per budget."""
+    used = lease.used or NOTHING
+    counted = [
+        {"budget": budget, "within": within.members, "overrun": overrun.members}
+        for budget, (within, overrun) in zip(lease.budgets, lease.counted, strict=True)
+    ]
+    return {"used": used.members, "counted": counted}
+
+
+def _ending(
+    lease_id: str, places: Sequence[Appended], done: Sequence[tuple[Lease, bool]]
+) -> Ending:
+    lease, new = done[0]
+    overruns = [overrun for _, overrun in lease.counted]
+    return Ending(
+        lease=lease_id,
+        state=lease.state,
+        day=lease.day,
+        used=lease.used,
+        overrun=Amount(*map(max, zip(*overruns, strict=True))) if overruns else NOTHING,
+        new=new,
+        index=places[0].index if places else None,
+    )

@@ -1,0 +1,174 @@
+"""What a budget's state becomes: state in, state out, and what there is to record. No I/O.
+
+Each function is one action of ``tla/Budget.tla``. It takes a
+:class:`~engine.calls.budget.state.Desk` over any :class:`~engine.ledger.State`, so that a test can
+drive it with a dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from engine.calls.budget import book
+from engine.calls.budget.amounts import NOTHING, Amount, Limits
+from engine.calls.budget.book import Book
+from engine.calls.budget.lease import EXPIRED, OPEN, RELEASED, SETTLED, Lease
+from engine.calls.budget.state import Desk
+from engine.errors import NotRecordedError, UsageError, VerificationError
+from engine.model import Json
+
+MOST_EXPIRED = 128
+"""Leases that one decision takes back at most, so that its entry stays small."""
+
+
+class Charge(NamedTuple):
+    """A budget that a request counts against, as it stands before it."""
+
+    budget: str
+    limits: Limits
+    book: Book | None
+
+    @property
+    def used(self) -> Amount:
+        """What is in use of it."""
+        return NOTHING if self.book is None else self.book.used
+
+
+def roll_over(desk: Desk, local_day: str) -> str:
+    """Return the day that counts: ``local_day``, but never one before the newest that was seen.
+
+    The first decision of a day remembers it; there is nothing to reset, because the day is part
+    of each book's key (INV-BUDGET-6).
+    """
+    newest = desk.day()
+    if local_day <= newest:
+        return newest
+    desk.put_day(local_day)
+    return local_day
+
+
+def expire(desk: Desk, now: str, most: int = MOST_EXPIRED) -> list[str]:
+    """Take back what leases hold that have expired at ``now`` (RFC 3339); return their ids."""
+    due = desk.due(now, most)
+    for lease_id in due:
+        _end(desk, lease_id, known(desk, lease_id), EXPIRED)
+    return due
+
+
+def charges(desk: Desk, day: str, rows: Sequence[tuple[str, Limits]]) -> list[Charge]:
+    """Return the budgets of ``rows`` as they stand on ``day``."""
+    return [Charge(budget, limits, desk.book(day, budget)) for budget, limits in rows]
+
+
+def grant(
+    desk: Desk,
+    lease_id: str,
+    day: str,
+    charged: Sequence[Charge],
+    asked: Amount,
+    *,
+    expires_at: str,
+    about: Mapping[str, Json],
+) -> list[str]:
+    """Hold ``asked`` in every budget of ``charged`` for a new lease.
+
+    The policy has allowed it: it fits into each of them.
+
+    Returns:
+        Ids of the budgets whose day begins with this grant.
+    """
+    for budget, limits, before in charged:
+        after = book.reserve(before or Book(limits), limits, asked)
+        desk.put_book(day, budget, after)
+    names = tuple(charge.budget for charge in charged)
+    desk.put_lease(lease_id, Lease(OPEN, day, expires_at, names, asked, about))
+    return [charge.budget for charge in charged if charge.book is None]
+
+
+def settle(desk: Desk, lease_id: str, used: Amount) -> tuple[Lease, bool]:
+    """Count what a lease turned out to use, whether it is still open or not.
+
+    Returns:
+        The settled lease, and whether this call settled it: the same amounts again change
+        nothing.
+
+    Raises:
+        NotRecordedError: No such lease.
+        UsageError: It is settled with other amounts.
+    """
+    before = known(desk, lease_id)
+    if before.state == SETTLED:
+        if before.used == used:
+            return before, False
+        raise UsageError(
+            f"lease {lease_id} is settled already, with {_told(before.used)}",
+            "a lease is settled once; what was spent besides needs a reservation of its own",
+        )
+    counted = []
+    for budget in before.budgets:
+        settled = book.settle(_book(desk, before.day, budget), before.held, used)
+        desk.put_book(before.day, budget, settled.book)
+        counted.append((settled.within, settled.overrun))
+    after = before._replace(state=SETTLED, used=used, counted=tuple(counted))
+    desk.put_lease(lease_id, after)
+    return after, True
+
+
+def release(desk: Desk, lease_id: str) -> tuple[Lease, bool]:
+    """Give back what an open lease holds.
+
+    Returns:
+        The lease, and whether this call released it: one that was released or has expired holds
+        nothing to give back.
+
+    Raises:
+        NotRecordedError: No such lease.
+        UsageError: It is settled.
+    """
+    before = known(desk, lease_id)
+    if before.state == SETTLED:
+        raise UsageError(
+            f"lease {lease_id} is settled, with {_told(before.used)}", "what was spent stays spent"
+        )
+    if before.state != OPEN:
+        return before, False
+    return _end(desk, lease_id, before, RELEASED), True
+
+
+def _end(desk: Desk, lease_id: str, before: Lease, state: str) -> Lease:
+    """An open lease gives back what it holds."""
+    for budget in before.budgets:
+        there = _book(desk, before.day, budget)
+        desk.put_book(before.day, budget, book.give_back(there, before.held))
+    after = before._replace(state=state)
+    desk.put_lease(lease_id, after)
+    return after
+
+
+def known(desk: Desk, lease_id: str) -> Lease:
+    """Return a lease; NotRecordedError when there is none of that id."""
+    found = desk.lease(lease_id)
+    if found is None:
+        raise NotRecordedError(
+            f"no lease {lease_id!r}", "`engine budget reserve` prints it; `engine budget status`"
+        )
+    return found
+
+
+def _book(desk: Desk, day: str, budget: str) -> Book:
+    there = desk.book(day, budget)
+    if there is None:
+        raise VerificationError(
+            f"budget {budget!r} has no book for {day}, though a lease counts against it",
+            "the ledger's state was changed: engine budget verify",
+        )
+    return there
+
+
+def _told(used: Amount | None) -> str:
+    from engine.formats.money import dollars
+
+    if used is None:
+        return "nothing"
+    return f"{used.requests} requests, {used.tokens} tokens, {dollars(used.usd_micros)} USD"

@@ -1,0 +1,68 @@
+"""An attestation that is in a ledger, in words and as one JSON object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.cli.check_texts import off_reasons, texts_of
+from engine.decision.record import told
+from engine.model import Json
+from engine.policy.bundle import PolicyBundle
+from engine.proof.attestation import as_decision
+from engine.proof.envelope import open_envelope
+from engine.proof.expectations import subject_of
+from engine.proof.keys import key_id, load_public_pem
+from engine.proof.statement import parse_statement
+from engine.report import Manner, Report, decision_document, format_named
+
+if TYPE_CHECKING:
+    from engine.ledger import Appended
+
+_OF_A_DECISION = ("decision_id", "decided_at", "valid_until", "attestations")
+
+
+def as_text(at: Appended, bundle: PolicyBundle, width: int) -> str:
+    """Return what was attested, check by check."""
+    statement = _statement(at)
+    said = statement["predicate"]
+    body = format_named("text").writer(Manner(width=width)).item(_report(statement, at, bundle))
+    return (
+        f"ATTESTATION by key {_key_id(said)}\n"
+        f"  issued {said['issued_at']}, expires {said['expires_at']}; {said['gate']} gate:\n{body}"
+    )
+
+
+def as_document(at: Appended, bundle: PolicyBundle) -> dict[str, Json]:
+    """Return the same for programs."""
+    statement = _statement(at)
+    said = statement["predicate"]
+    answer = decision_document(_report(statement, at, bundle))
+    return {
+        "attestation_id": said["attestation_id"],
+        "type": statement["predicateType"],
+        "issued_at": said["issued_at"],
+        "expires_at": said["expires_at"],
+        "key_id": _key_id(said),
+        **{key: value for key, value in answer.items() if key not in _OF_A_DECISION},
+        "metrics": said["metrics"],
+        "policy": said["policy"]["digest"]["sha256"],
+    }
+
+
+def policy_digest(at: Appended) -> str:
+    """Return the digest of the policy that answered."""
+    return str(_statement(at)["predicate"]["policy"]["digest"]["sha256"])
+
+
+def _statement(at: Appended) -> dict[str, Json]:
+    return parse_statement(open_envelope(at.entry).payload)
+
+
+def _report(statement: dict[str, Json], at: Appended, bundle: PolicyBundle) -> Report:
+    view = as_decision(statement)
+    decision = told(view["predicate"], subject_of(view), b"", at.index, at.checkpoint)
+    return Report(decision, texts_of(bundle), off_reasons(bundle, decision.profile), "-")
+
+
+def _key_id(said: Json) -> str:
+    return key_id(load_public_pem(said["public_key"].encode()))

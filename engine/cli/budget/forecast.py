@@ -1,0 +1,91 @@
+"""``engine budget forecast``: how today goes on, and what the days to come may cost."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from engine.cli.budget import recorded
+from engine.cli.budget.lines import write
+from engine.cli.console.shell import Shell
+from engine.cli.measuring import count
+from engine.settings.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.calls.budget.forecast import Coming, Hour, Pace
+    from engine.model import Json
+
+DAYS = 7
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    parser.add_argument("--days", type=count, default=DAYS, metavar="N", help=f"to come ({DAYS})")
+    recorded.filter_arguments(parser)
+
+
+def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    """Print it; 0."""
+    from engine.calls.budget import forecast
+    from engine.calls.budget.calendar import day_of, following, span
+    from engine.calls.budget.spending import by_day
+    from engine.formats.times import parse_time
+    from engine.report.spending import forecast as told
+
+    zone, now = config.text("budget_time_zone"), shell.now()
+    today = day_of(now, zone)
+    found, budget = recorded.chosen(recorded.spending(config, shell), args)
+    first = following(today, -7 * forecast.WEEKS)
+    *past, current = by_day(found, first, today, budget)
+    start, end = span(today, zone)
+    pace = forecast.pace(current, now, start, end)
+    settled = [(parse_time(one.at), one.usd_micros) for one in found.settled if one.day == today]
+    hours = forecast.burn_down(pace, settled, now, start, end)
+    days = forecast.coming(past, today, min(args.days, 366))
+    if args.format == "json":
+        print(json.dumps(_document(pace, hours, days, budget, zone), indent=2), file=shell.stdout)
+        return 0
+    write(told(pace, hours, days, zone, shell.width), shell)
+    return 0
+
+
+def _document(
+    pace: Pace, hours: Sequence[Hour], days: Sequence[Coming], budget: str | None, zone: str
+) -> Json:
+    from engine.formats.times import write_time
+
+    return {
+        "budget": budget,
+        "zone": zone,
+        "today": {
+            "day": pace.day,
+            "spent_usd_micros": pace.spent,
+            "held_usd_micros": pace.held,
+            "limit_usd_micros": pace.limit,
+            "elapsed_ratio": round(pace.elapsed_ratio, 4),
+            "projected_usd_micros": pace.projected,
+            "runs_out_at": None if pace.runs_out_at is None else write_time(pace.runs_out_at),
+            "hours": [
+                {
+                    "at": write_time(hour.at),
+                    "left_usd_micros": hour.left,
+                    "projected": hour.projected,
+                }
+                for hour in hours
+            ],
+        },
+        "days": [
+            {
+                "day": one.day,
+                "expected_usd_micros": one.expected,
+                "lowest_usd_micros": one.lowest,
+                "highest_usd_micros": one.highest,
+                "rests_on_days": one.rests_on,
+                "same_weekday": one.same_weekday,
+            }
+            for one in days
+        ],
+    }

@@ -1,0 +1,40 @@
+"""``engine budget history``: what was spent, day by day, from the ledger's entries."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from engine.cli.budget import recorded
+from engine.cli.budget.lines import write
+from engine.cli.console.shell import Shell
+from engine.cli.measuring import count
+from engine.settings.config import Config
+
+DAYS = 30
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    parser.add_argument(
+        "--days", type=count, default=DAYS, metavar="N", help=f"up to today ({DAYS})"
+    )
+    recorded.filter_arguments(parser)
+
+
+def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    """Print the days; 0."""
+    from engine.calls.budget.calendar import day_of, following
+    from engine.calls.budget.spending import by_day
+    from engine.report.spending import history
+
+    zone = config.text("budget_time_zone")
+    today = day_of(shell.now(), zone)
+    found, budget = recorded.chosen(recorded.spending(config, shell), args)
+    days = by_day(found, following(today, 1 - min(args.days, 3660)), today, budget)
+    if args.format == "json":
+        said = {"budget": budget, "zone": zone, "days": [day._asdict() for day in days]}
+        print(json.dumps(said, indent=2), file=shell.stdout)
+        return 0
+    write(history(days, budget, shell.width), shell)
+    return 0

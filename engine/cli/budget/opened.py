@@ -1,0 +1,88 @@
+"""What budgets are made of on the command line: settings, policies, ledger and key."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from engine.cli import workspace
+from engine.cli.console.shell import Shell
+from engine.errors import UsageError
+from engine.settings.config import Config
+
+if TYPE_CHECKING:
+    from engine.calls.budget.limits import Budgets
+    from engine.calls.budget.tracker import Tracker
+    from engine.ledger import Ledger
+    from engine.policy.bundle import PolicyBundle
+
+
+def policy_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say by which policies; the limits among them."""
+    parser.add_argument("--profile", metavar="P", help="table of limits (default)")
+    workspace.policy_arguments(parser)
+
+
+def format_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that says how the answer is written."""
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
+
+
+def budgets_of(config: Config, bundle: PolicyBundle) -> Budgets:
+    """Return the budgets of the policies and of the settings."""
+    from engine.calls.budget.limits import Budgets, daily
+
+    said = (config.values[f"budget_daily_{unit}"].value for unit in ("usd", "tokens", "requests"))
+    usd, tokens, requests = (None if value is None else str(value) for value in said)
+    return Budgets(bundle.data.get("budgets", []), daily(usd, tokens, requests))
+
+
+def require_lasting(config: Config) -> None:
+    """Refuse a ledger that is gone with its run: nothing would be counted."""
+    if workspace.ledger_url(config) == workspace.RUN_LEDGER:
+        raise UsageError(
+            "a run: ledger forgets what was spent", "name a ledger file that callers share"
+        )
+
+
+@contextmanager
+def open_tracker(config: Config, shell: Shell) -> Iterator[tuple[Tracker, Ledger]]:
+    """Yield what reserves, settles and releases, and the ledger it does so in."""
+    from engine.calls.budget.calendar import zone_of
+    from engine.calls.budget.tracker import Tracker
+    from engine.policy.bundle import shipped_bundle
+
+    require_lasting(config)
+    bundle = workspace.open_policies(config, shell)
+    budgets = budgets_of(config, bundle)
+    zone_of(zone := config.text("budget_time_zone"))
+    overridden = config.values["policies"].by_caller and bundle.digest != shipped_bundle().digest
+    evaluator = workspace.open_evaluator(bundle, config, shell, few=True)
+    try:
+        with workspace.open_ledger_to_write(config, shell) as (ledger, signer):
+            tracker = Tracker(
+                ledger,
+                signer,
+                bundle,
+                evaluator,
+                budgets=budgets,
+                zone=zone,
+                profile=config.text("profile"),
+                random=shell.random,
+                relaxations=("policies_overridden",) if overridden else (),
+            )
+            yield tracker, ledger
+    finally:
+        evaluator.close()
+
+
+def lease_of(ledger: Ledger, text: str) -> str:
+    """Return the whole id of a lease that is named by its beginning."""
+    from engine.decision.export import decision_of, is_decision
+
+    entry = ledger.entry(ledger.find(text))
+    if not is_decision(entry):
+        raise UsageError(f"{text} is no lease", "give the `lease` that reserve printed")
+    return str(decision_of(entry).statement["predicate"]["decision_id"])

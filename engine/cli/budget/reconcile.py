@@ -1,0 +1,185 @@
+"""``engine budget reconcile``: a provider's invoice against the ledger."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+from engine.cli.budget import recorded
+from engine.cli.console.shell import Shell
+from engine.errors import DocumentError, Position, UsageError
+from engine.settings.config import Config
+
+if TYPE_CHECKING:
+    from engine.calls.budget.invoices import Billed, Finding
+    from engine.calls.budget.spending import Spending
+    from engine.model import Json
+
+MAX_BYTES = 64 * 1024 * 1024
+_COLUMNS = ("day", "model", "amount", "tokens", "provider")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    parser.add_argument(
+        "file", metavar="INVOICE", help="CSV, JSON or JSON lines: day, model, amount, tokens; or -"
+    )
+    parser.add_argument("--provider", metavar="P", help="whose invoice, if no column says it")
+    parser.add_argument(
+        "--column", action="append", default=[], metavar="WHAT=NAME",
+        help="a column's name in the file; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tolerance-usd", type=_decimal, default=Decimal("0.01"), metavar="X",
+        help="difference of a day and model that is none (0.01)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tolerance-percent", type=_decimal, default=Decimal(0), metavar="X",
+        help="the same, as a share of the amount; of tokens too (0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--total", action="store_true", help="add the days up: the invoice's are of another zone"
+    )
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
+
+
+def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    """Compare; 0 when there is no difference, 1 when there is one."""
+    from engine.calls.budget.invoices import Tolerance, reconcile
+
+    billed = _billed(args, shell)
+    found = recorded.spending(config, shell)
+    tolerance = Tolerance(args.tolerance_usd, args.tolerance_percent)
+    findings = reconcile(billed, found, tolerance, total=args.total)
+    unsettled = _unsettled(billed, found)
+    if args.format == "json":
+        said = {
+            "rows": len(billed),
+            "findings": [_as_json(one) for one in findings],
+            "unsettled_leases": unsettled,
+        }
+        print(json.dumps(said, indent=2, ensure_ascii=False), file=shell.stdout)
+    else:
+        _tell(args.file, billed, findings, unsettled, shell)
+    return 1 if findings else 0
+
+
+def _billed(args: argparse.Namespace, shell: Shell) -> list[Billed]:
+    from engine.calls.budget.invoices import read_csv, read_objects
+    from engine.evidence.documents import read_bytes
+
+    columns = dict(_column(text) for text in args.column)
+    data = read_bytes(args.file, stdin=shell.stdin, max_bytes=MAX_BYTES)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DocumentError(
+            Position(args.file), f"byte {error.start} is not UTF-8 text", "save it as UTF-8"
+        ) from None
+    if text.lstrip()[:1] in ("{", "["):
+        return read_objects(args.file, _objects(args.file, text), args.provider, columns)
+    return read_csv(args.file, text, args.provider, columns)
+
+
+def _objects(name: str, text: str) -> list[tuple[int, Json]]:
+    """The rows of JSON with their lines: a list, an object with one list in it, or JSON lines."""
+    from engine.formats.json_text import Unreadable, read_json
+
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if len(lines) > 1 and all(line.lstrip().startswith("{") for _, line in lines):
+        rows = []
+        for number, line in lines:
+            try:
+                rows.append((number, read_json(line.encode())))
+            except Unreadable as refused:
+                raise DocumentError(Position(name, number, 1), refused.flaw.reason) from None
+        return rows
+    from engine.evidence.documents import parse
+    from engine.formats.json_positions import json_places, line_and_column
+
+    value = parse(f"{name}.json" if name == "-" else name, text.encode()).value
+    pointer = ""
+    if isinstance(value, dict):
+        lists = [key for key, member in value.items() if isinstance(member, list)]
+        if not lists:
+            return [(1, value)]
+        if len(lists) > 1:
+            raise DocumentError(
+                Position(name), f"several lists in it: {', '.join(lists)}", "give one list of rows"
+            )
+        pointer, value = f"/{lists[0]}", value[lists[0]]
+    places = json_places(text)[0]
+    return [
+        (line_and_column(text, places.get(f"{pointer}/{number}", 0))[0], row)
+        for number, row in enumerate(value)
+    ]
+
+
+def _column(text: str) -> tuple[str, str]:
+    what, _, name = text.partition("=")
+    if what not in _COLUMNS or not name:
+        raise UsageError(
+            f"--column {text!r}", f"WHAT=NAME, and WHAT is one of {', '.join(_COLUMNS)}"
+        )
+    return what, name
+
+
+def _unsettled(billed: Sequence[Billed], found: Spending) -> int:
+    """Leases of the invoice's days that nobody settled: their cost is not in the ledger."""
+    first, last = min(row.day for row in billed), max(row.day for row in billed)
+    whose = {row.provider for row in billed}
+    return sum(
+        first <= held.day <= last and held.about.provider in whose for held in found.held.values()
+    )
+
+
+def _tell(
+    name: str, billed: Sequence[Billed], findings: Sequence[Finding], unsettled: int, shell: Shell
+) -> None:
+    for one in findings:
+        unit = " tokens" if one.kind == "tokens" else " USD"
+        whose = f"{one.provider}/{one.model}"
+        print(
+            f"{one.day or 'all days':<10}  {whose}: {one.kind}: "
+            f"billed {_number(one.billed)}{unit}, "
+            f"recorded {_number(one.recorded)}{unit}, difference {_number(one.difference)}",
+            file=shell.stdout,
+        )
+    total = f"{len(findings)} differences" if len(findings) != 1 else "1 difference"
+    print(f"{name}: {len(billed):,} rows, {total}", file=shell.stdout)
+    if unsettled:
+        shell.say(
+            f"{unsettled:,} leases of these days were never settled: what they cost is on the "
+            "invoice only"
+        )
+
+
+def _number(amount: Decimal) -> str:
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _as_json(one: Finding) -> Json:
+    return {
+        "kind": one.kind,
+        "day": one.day or None,
+        "provider": one.provider,
+        "model": one.model,
+        "unit": "tokens" if one.kind == "tokens" else "usd",
+        "billed": _number(one.billed),
+        "recorded": _number(one.recorded),
+        "difference": _number(one.difference),
+    }
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal(-1)
+    if not number.is_finite() or number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
+    return number

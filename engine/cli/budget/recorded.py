@@ -1,0 +1,73 @@
+"""What the ledger says was spent, and the part of it that a caller asks for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from engine.cli import workspace
+from engine.cli.console.shell import Shell
+from engine.errors import UsageError, suggest
+from engine.settings.config import Config
+
+if TYPE_CHECKING:
+    from engine.calls.budget.spending import Spending
+    from engine.ledger import Ledger
+    from engine.model import Json
+
+DAILY = "daily"
+
+
+def filter_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say which spending is meant."""
+    parser.add_argument("--budget", metavar="ID", help="of this budget (the only one, or daily)")
+    parser.add_argument("--provider", metavar="P", help="of this provider")
+    parser.add_argument("--model", metavar="M", help="of this model")
+    parser.add_argument("--team", metavar="T", help="of this team")
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
+
+
+def spending(config: Config, shell: Shell) -> Spending:
+    """Return what the entries of the ledger add up to."""
+    from engine.calls.budget.spending import fold
+
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        return fold(_statements(ledger))
+
+
+def chosen(found: Spending, args: argparse.Namespace) -> tuple[Spending, str | None]:
+    """Return the part of ``found`` that ``args`` ask for, and the budget whose limit counts.
+
+    Raises:
+        UsageError: Nothing was ever granted from that budget.
+    """
+    budgets = found.budgets()
+    budget = args.budget
+    if budget is None:
+        budget = budgets[0] if len(budgets) == 1 else DAILY if DAILY in budgets else None
+    elif budget not in budgets:
+        raise UsageError(
+            f"the ledger has no grant from a budget {budget!r}",
+            suggest(budget, budgets) or "nothing was granted yet",
+        )
+    words = {name: getattr(args, name) for name in ("provider", "model", "team")}
+    asked = {name: word for name, word in words.items() if word is not None}
+    alone = len(budgets) < 2
+    return found.only(
+        lambda about: (
+            all(getattr(about, name) == word for name, word in asked.items())
+            # What was denied was charged to no budget; where there is one only, it was that.
+            and (budget is None or budget in about.budgets or (alone and not about.budgets))
+        )
+    ), budget
+
+
+def _statements(ledger: Ledger) -> Iterator[tuple[int, Json]]:
+    from engine.ledger.audit.quick_json import quick_json
+    from engine.proof.envelope import open_envelope
+    from engine.proof.statement import parse_statement
+
+    for index, entry in ledger.entries(1):
+        payload = open_envelope(entry).payload
+        yield index, quick_json(payload) or parse_statement(payload)

@@ -1,0 +1,113 @@
+"""``engine budget status``: what each budget has left today."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from typing import TYPE_CHECKING
+
+from engine.cli import workspace
+from engine.cli.budget.opened import (
+    budgets_of,
+    format_argument,
+    policy_arguments,
+    require_lasting,
+)
+from engine.cli.console.shell import Shell
+from engine.errors import NotRecordedError
+from engine.settings.config import Config
+
+if TYPE_CHECKING:
+    from engine.calls.budget.book import Book
+    from engine.calls.budget.limits import Budgets
+    from engine.calls.budget.state import Documents
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    parser.add_argument("--day", type=_day, metavar="D", help="another day, such as 2026-01-31")
+    format_argument(parser)
+    policy_arguments(parser)
+
+
+def _day(text: str) -> str:
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day such as 2026-01-31")
+    return text
+
+
+def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    """Print one row per budget; those of the policies also where nothing was granted yet."""
+    from engine.calls.budget.calendar import day_of
+    from engine.calls.budget.state import Documents
+
+    require_lasting(config)
+    bundle = workspace.open_policies(config, shell)
+    budgets = budgets_of(config, bundle)
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        documents = Documents(ledger.state())
+        today = day_of(shell.now(), config.text("budget_time_zone"))
+        day = args.day or max(today, documents.day())
+        rows = _rows(documents, day, budgets, today=args.day is None)
+        leases = sum(1 for _ in documents.open_leases())
+    if not rows:
+        raise NotRecordedError(
+            f"no budget has anything on {day}",
+            "say limits in policies/budgets/data.yaml, or set ENGINE_BUDGET_DAILY_USD",
+        )
+    if args.format == "json":
+        said = {"day": day, "open_leases": leases, "budgets": [_told(*row) for row in rows]}
+        print(json.dumps(said, indent=2), file=shell.stdout)
+        return 0
+    print(f"{day}, {leases} open leases", file=shell.stdout)
+    for name, book in rows:
+        for line in _lines(name, book):
+            print(line, file=shell.stdout)
+    return 0
+
+
+def _rows(
+    documents: Documents, day: str, budgets: Budgets, *, today: bool
+) -> list[tuple[str, Book]]:
+    from engine.calls.budget.book import Book
+
+    found = {name: book for _, name, book in documents.books(day, day)}
+    for row in budgets.rows if today else ():
+        there = found.get(row.budget)
+        found[row.budget] = Book(row.limits) if there is None else there._replace(limits=row.limits)
+    return sorted(found.items())
+
+
+def _told(name: str, book: Book) -> dict[str, object]:
+    left = {
+        unit: None if limit is None else max(0, limit - used)
+        for unit, limit, used in zip(book.limits._fields, book.limits, book.used, strict=True)
+    }
+    return {
+        "budget": name,
+        "limits": book.limits.members,
+        "within": book.within.members,
+        "overrun": book.overrun.members,
+        "reserved": book.reserved.members,
+        "left": left,
+    }
+
+
+def _lines(name: str, book: Book) -> list[str]:
+    from engine.formats.money import dollars
+
+    lines = []
+    for place, unit in enumerate(("requests", "tokens", "USD")):
+        limit, used = book.limits[place], book.used[place]
+        if limit is None and not used:
+            continue
+        show = dollars if unit == "USD" else str
+        of = "no limit" if limit is None else f"of {show(limit)}"
+        share = "" if not limit else f" ({used * 100 // limit} %)"
+        parts = f"settled {show(book.within[place] + book.overrun[place])}"
+        parts += f", held {show(book.reserved[place])}"
+        if book.overrun[place]:
+            parts += f", overrun {show(book.overrun[place])}"
+        lines.append(f"  {name:<20} {unit:<8} {show(used)} {of}{share}: {parts}")
+    return lines or [f"  {name:<20} no limit, nothing used"]

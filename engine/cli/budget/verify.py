@@ -1,0 +1,35 @@
+"""``engine budget verify``: exit code 4 where entries and state differ."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+
+from engine.cli import workspace
+from engine.cli.budget.opened import format_argument
+from engine.cli.console.shell import Shell
+from engine.settings.config import Config
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    format_argument(parser)
+
+
+def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    """Add up, compare, say what was compared."""
+    from engine.calls.budget.verify import verify
+
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        sums = verify(ledger)
+        ledger_id = ledger.id
+    if args.format == "json":
+        print(json.dumps({"ledger": ledger_id, **asdict(sums)}), file=shell.stdout)
+    else:
+        print(
+            f"ledger {ledger_id}: {sums.counted} budget entries of {sums.size} add up to the "
+            f"state: {sums.documents} documents",
+            file=shell.stdout,
+        )
+    return 0

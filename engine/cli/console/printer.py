@@ -1,0 +1,143 @@
+"""Where decisions are written as they become durable: standard output and files, by format."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from engine.cli.console.screen import Screen
+from engine.cli.console.shell import Shell
+from engine.errors import GovernanceError, UsageError
+from engine.report import Draft, Drafting, Manner, Report, Writer, format_named
+from engine.system.files import WholeFile, require_writable
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from engine.cli.console.github_files import GithubFiles
+
+Put = Callable[[str], None]
+PutEncoded = Callable[[bytes], None]
+
+
+class Printer:
+    """Writes decisions in every format that was asked for, as they become durable.
+
+    Files appear whole when the printer is left, even by an error: what they hold is recorded.
+    """
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        screen: Screen,
+        shell: Shell,
+        *,
+        several: bool,
+        decides: bool = True,
+    ) -> None:
+        manner = Manner(several, args.explain, shell.width, str(shell.here))
+        for_people = (args.format or "text") == "text"
+        self._to_screen: tuple[Put, PutEncoded] = (
+            (screen.write, lambda text: screen.write(text.decode(errors="surrogateescape")))
+            if for_people
+            else (screen.write_as_is, screen.write_encoded)
+        )
+        self._stdout = shell.stdout
+        names = [args.format or "text"]
+        self._formats = [format_named(names[0])]
+        self._paths: list[Path] = []
+        for output in args.output:
+            name, separator, path = output.partition("=")
+            if not separator or not path:
+                raise UsageError(f"--output {output!r} is not F=PATH", "such as json=decision.json")
+            if Path(path) in self._paths:
+                raise UsageError(f"--output {output!r}: that file is named twice", "name another")
+            self._formats.append(format_named(name))
+            names.append(name)
+            require_writable(Path(path))
+            self._paths.append(Path(path))
+        self._writers = [form.writer(manner) for form in self._formats]
+        self._sinks: list[tuple[Writer, Put, PutEncoded]] = []
+        self._files = ExitStack()
+        self._code: int | None = None
+        self._github: GithubFiles | None = None
+        if "github" in names:
+            from engine.cli.console.github_files import GithubFiles
+
+            self._github = GithubFiles(manner, shell, outputs=decides)
+
+    @property
+    def locates(self) -> bool:
+        """Whether a format says where each metric stands."""
+        return any(form.LOCATES for form in self._formats)
+
+    @property
+    def proves(self) -> bool:
+        """Whether a format shows the way from the record to the ledger's root."""
+        return any(form.PROVES for form in self._formats)
+
+    def ends_with(self, code: int) -> None:
+        """Take the exit code of the call, for what tells it to others."""
+        self._code = code
+
+    def __enter__(self) -> Printer:
+        main, *others = self._writers
+        self._sinks.append((main, *self._to_screen))
+        for writer, path in zip(others, self._paths, strict=True):
+            file = WholeFile(path)
+            self._files.callback(file.keep)
+            self._sinks.append((writer, partial(_put, file), file.write))
+        for writer, put, _ in self._sinks:
+            put(writer.head())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._files:
+            for writer, put, _ in self._sinks:
+                put(writer.tail())
+        self._stdout.flush()
+        if self._github is not None:
+            failed = error.exit_code if isinstance(error, GovernanceError) else 3
+            self._github.write(failed if error or self._code is None else self._code)
+
+    def drafts(self, report: Report) -> list[Draft] | None:
+        """Return every format's text but for the place in the ledger; None if one cannot."""
+        drafts = []
+        for writer in self._writers:
+            draft = cast(Drafting, writer).draft(report) if hasattr(writer, "draft") else None
+            if draft is None:
+                return None
+            drafts.append(draft)
+        return drafts
+
+    def add_drafted(self, drafts: Sequence[Draft], index: int | None, note: str | None) -> None:
+        """Write one decision that may be told; ``note`` is the checkpoint that covers it."""
+        for (writer, _, put), draft in zip(self._sinks, drafts, strict=True):
+            put(cast(Drafting, writer).placed(draft, index, note))
+
+    def add(self, report: Report) -> None:
+        """Write one decision that may be told."""
+        for writer, put, _ in self._sinks:
+            put(writer.item(report))
+        if self._github is not None:
+            self._github.add(report)
+
+    def failed(self, file: str, error: GovernanceError) -> None:
+        """Write that one input could not be decided on, where the format has words for it."""
+        for writer, put, _ in self._sinks:
+            put(writer.failed(file, error))
+        if self._github is not None:
+            self._github.failed(file, error)
+
+
+def _put(file: WholeFile, text: str) -> None:
+    file.write(text.encode())

@@ -1,0 +1,131 @@
+"""What a verb may know of the world it runs in, and how a verb is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, NoReturn, Protocol, TextIO, cast
+
+
+@dataclass(frozen=True)
+class Shell:
+    """The process around a verb: environment, folder, streams, clock and chance."""
+
+    environ: Mapping[str, str]
+    here: Path
+    stdin: BinaryIO
+    stdout: TextIO
+    stderr: TextIO
+
+    def now(self) -> datetime:
+        """Return the time in UTC, whole seconds. Asked once per command."""
+        return datetime.now(UTC).replace(microsecond=0)
+
+    def milliseconds(self) -> int:
+        """Return Unix time in milliseconds, for ids."""
+        return time.time_ns() // 1_000_000
+
+    def elapsed_s(self) -> float:
+        """Return seconds on a clock that only goes forward."""
+        return time.monotonic()
+
+    def random(self, size: int) -> bytes:
+        """Return ``size`` bytes nobody can guess."""
+        return os.urandom(size)
+
+    def say(self, text: str) -> None:
+        """Narrate on standard error; standard output is for results."""
+        print(text, file=self.stderr, flush=True)
+
+    @property
+    def in_ci(self) -> bool:
+        """Whether a CI system says that this is one of its jobs."""
+        return self.environ.get("CI", "") not in ("", "0", "false")
+
+    @property
+    def width(self) -> int:
+        """Return the columns of the terminal; 100 when there is none."""
+        import shutil
+
+        return shutil.get_terminal_size((100, 24)).columns if self.stdout.isatty() else 100
+
+
+class VerbModule(Protocol):
+    """What a module in ``engine.cli`` that is a verb has."""
+
+    DESCRIPTION: str
+    EXAMPLE: str
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, args: argparse.Namespace, shell: Shell) -> int: ...
+
+
+def call(name: str, module: str, argv: Sequence[str]) -> int:
+    """Run the verb ``name`` of ``module`` and return its exit code."""
+    verb = cast(VerbModule, importlib.import_module(module))
+    helps = "-h" in argv or "--help" in argv
+    args = parser_of(name, verb, width=None if helps else _USAGE_WIDTH).parse_args(argv)
+    return verb.run(args, current_shell())
+
+
+_USAGE_WIDTH = 100
+
+
+def current_shell() -> Shell:
+    """Return the world around this process."""
+    return Shell(os.environ, _here(), sys.stdin.buffer, sys.stdout, sys.stderr)
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        from engine.errors import UsageError
+
+        raise UsageError("the working folder is gone", "cd into one that exists") from None
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints end with what to do, as every error of the engine does."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the call.
+
+        Raises:
+            UsageError: Always; says the nearest right word, or how the call is written.
+        """
+        from engine.cli.console.refusals import advised
+        from engine.errors import UsageError
+
+        raise UsageError(
+            f"{self.prog.removeprefix('engine ')}: {message.partition(' (choose from')[0]}",
+            advised(self, message),
+        )
+
+
+def parser_of(name: str, verb: VerbModule, *, width: int | None = None) -> argparse.ArgumentParser:
+    """Return the argument parser of one verb.
+
+    Args:
+        name: The verb.
+        verb: Its module.
+        width: Columns of the help; None asks the terminal, once for each argument.
+    """
+    parser = Parser(
+        prog=f"engine {name}",
+        description=verb.DESCRIPTION,
+        epilog=f"example:\n{verb.EXAMPLE}",
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=width),
+        allow_abbrev=False,
+    )
+    verb.arguments(parser)
+    return parser

@@ -1,0 +1,169 @@
+"""Judgements through the ledger in batches: recorded, and only then told. INV-LEDGER-1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from engine.cli.console.printer import Printer
+from engine.cli.console.screen import Screen
+from engine.cli.console.shell import Shell
+from engine.cli.decide.judging import Judged
+from engine.cli.decide.summary import Summary
+from engine.errors import GovernanceError
+from engine.evidence.input import Question
+from engine.model import Decision, Verdict
+from engine.report import Inclusion
+
+if TYPE_CHECKING:
+    from engine.ledger import Appended, Ledger
+    from engine.policy.bundle import PolicyBundle
+    from engine.signers import Signer
+
+BATCH = 256
+BATCH_S = 0.5
+LAST = 24
+"""Decisions in the last batch of many: while they are recorded, the workers have nothing to do."""
+CODES = {
+    Verdict.PROMOTE: 0,
+    Verdict.ALLOW: 0,
+    Verdict.BLOCK: 1,
+    Verdict.DENY: 1,
+    Verdict.HOLD: 5,
+    Verdict.ROLLBACK: 6,
+}
+WORST_FIRST = (3, 2, 6, 1, 5, 0)
+
+
+@dataclass
+class Batches:
+    """One call of ``engine decide``.
+
+    Attributes:
+        shell: Has the clock that says when a batch has waited long enough.
+        bundle: The policies.
+        question: Gate, profile, stage and instant.
+        recorder: The ledger and the key that signs; None is a dry run.
+        printer: Where decisions are told.
+        screen: Where is narrated.
+        export_to: File or folder for proofs; None writes none.
+        total: How many decisions there are to be made.
+        several: Whether there may be more than one decision.
+    """
+
+    shell: Shell
+    bundle: PolicyBundle
+    question: Question
+    recorder: tuple[Ledger, Signer] | None
+    printer: Printer
+    screen: Screen
+    export_to: Path | None
+    total: int
+    several: bool
+    summary: Summary = field(default_factory=Summary)
+    checkpoint: str | None = None
+    _codes: set[int] = field(default_factory=set)
+    _waiting: list[Judged] = field(default_factory=list)
+    _since: float = 0.0
+
+    def run(self, judged: Iterable[tuple[list[str], object]]) -> int:
+        """Record and tell what was judged; return the worst exit code."""
+        before_last = self.total - LAST if self.total > BATCH else 0
+        for number, (names, outcome) in enumerate(judged, 1):
+            if isinstance(outcome, GovernanceError):
+                self._failed(names, outcome)
+            else:
+                self._take(cast(Judged, outcome))
+            if number == before_last:
+                self._flush()
+        self._flush()
+        return next((code for code in WORST_FIRST if code in self._codes), 3)
+
+    def summarise(self) -> None:
+        """Say what became of all inputs, and the checkpoint that covers them."""
+        self.shell.stdout.flush()
+        head, *table = self.summary.lines()
+        self.screen.say("\n".join([f"engine: {head}", *table]))
+        if self.checkpoint:
+            self.screen.say(f"checkpoint:\n{self.checkpoint}")
+
+    def _take(self, judged: Judged) -> None:
+        if not self._waiting:
+            self._since = self.shell.elapsed_s()
+        self._waiting.append(judged)
+        if len(self._waiting) >= BATCH or self.shell.elapsed_s() - self._since > BATCH_S:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Record what waits, then say it: never the other way round."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        places: Sequence[Appended | None] = [None] * len(waiting)
+        if self.recorder is not None:
+            from engine.decision.record import append
+
+            places = append([judged.record for judged in waiting], *self.recorder, self.bundle)
+            if self.export_to is not None:
+                self._export([judged.record.decision_id for judged in waiting], self.export_to)
+        for judged, place in zip(waiting, places, strict=True):
+            self._tell(judged, place)
+        self.shell.stdout.flush()
+        self.screen.advance(len(waiting))
+
+    def _tell(self, judged: Judged, place: Appended | None) -> None:
+        index, note = (place.index, place.checkpoint) if place is not None else (None, None)
+        self.checkpoint = note
+        code = CODES[judged.verdict]
+        self._codes.add(5 if code == 0 and place is None else code)
+        self.summary.add(judged.verdict, judged.against)
+        if judged.drafts is not None:
+            self.printer.add_drafted(judged.drafts, index, note)
+        elif judged.untold is not None:
+            untold = judged.untold.decision
+            told = replace(untold, recorded=place is not None, index=index, checkpoint=note)
+            self.printer.add(replace(judged.untold, decision=told, proof=self._proof(told)))
+
+    def _proof(self, decision: Decision) -> Inclusion | None:
+        """Where the record stands in the ledger's tree, for the formats that show it."""
+        if self.recorder is None or not self.printer.proves:
+            return None
+        from engine.cli.decide.inclusion import inclusion_of
+
+        return inclusion_of(decision, self.recorder[0])
+
+    def _failed(self, names: Sequence[str], error: GovernanceError) -> None:
+        """Say what is wrong with one input and go on; leave a record where that works."""
+        self._flush()
+        self._codes.add(error.exit_code)
+        self.screen.say("engine: " + str(error).replace("\n", "\n  "))
+        self.summary.failed(error)
+        self.screen.advance(1)
+        self.printer.failed(", ".join(names), error)
+        if self.recorder is not None:
+            try:
+                self._record_failure(names, error, *self.recorder)
+            except GovernanceError as second:
+                self.screen.say(f"engine: the failure is not recorded: {second.message}")
+
+    def _record_failure(
+        self, names: Sequence[str], error: GovernanceError, ledger: Ledger, signer: Signer
+    ) -> None:
+        from engine.decision.judge import uuid7
+        from engine.decision.record import record_failure
+
+        attempt_id = uuid7(self.shell.milliseconds(), self.shell.random)
+        record_failure(error, names, self.question, ledger, signer, attempt_id=attempt_id)
+
+    def _export(self, ids: Sequence[str], target: Path) -> None:
+        from engine.decision.export import export
+        from engine.system.files import write_whole
+
+        if self.recorder is None:
+            return
+        ledger, _ = self.recorder
+        for decision_id in ids:
+            file = target / f"{decision_id}.proof.json" if self.several else target
+            write_whole(file, export(ledger, decision_id).encode())

@@ -1,0 +1,182 @@
+"""One decision's files in, a verdict that nobody has seen yet out; or what stood against it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from engine.cli import workspace
+from engine.cli.check_texts import off_reasons, texts_of
+from engine.cli.console.printer import Printer
+from engine.cli.console.shell import Shell
+from engine.cli.decide.summary import standing_against
+from engine.errors import DocumentError, GovernanceError, PolicyError, UsageError
+from engine.evidence.documents import Document, read
+from engine.evidence.input import Finder, Input, Question, gather
+from engine.formats.json_positions import escape
+from engine.model import Decision, Json, Verdict
+from engine.report import Draft, Location, Report
+from engine.settings.config import Config
+
+if TYPE_CHECKING:
+    from engine.decision.judge import Judgement
+    from engine.decision.record import Unplaced
+    from engine.policy import Evaluator
+    from engine.policy.bundle import PolicyBundle
+
+
+class Judged(NamedTuple):
+    """A verdict, and what it takes to record and to tell it; crosses from a worker process.
+
+    Attributes:
+        verdict: OPA's own word.
+        against: Id and status of the blocking checks that stand against it.
+        record: What recording it takes.
+        drafts: Every format's text but for the place in the ledger, if all formats can.
+        untold: The decision without its place, for formats that cannot.
+    """
+
+    verdict: Verdict
+    against: tuple[tuple[str, str], ...]
+    record: Unplaced
+    drafts: Sequence[Draft] | None
+    untold: Report | None
+
+
+@dataclass
+class Judge:
+    """Reads, validates and asks the gate. Sees neither ledger nor key.
+
+    Attributes:
+        args: The call.
+        shell: The world around it.
+        config: Settings.
+        bundle: The policies.
+        question: Gate, profile, stage and instant.
+        artifact_sha256: Digest of the artifact that was named; None if none was.
+        printer: Says what its formats want to know, and drafts their texts.
+        few: Whether few files will follow, so that starting fast counts most.
+        find: Finds a subject's attestations; None where the profile asks for none.
+    """
+
+    args: argparse.Namespace
+    shell: Shell
+    config: Config
+    bundle: PolicyBundle
+    question: Question
+    artifact_sha256: str | None
+    printer: Printer
+    few: bool
+    find: Finder | None = None
+    schema: Json = None
+    evaluator: Evaluator | None = None
+
+    def prepare(self) -> None:
+        """Load now what forks would load each for itself; afterwards all of them share it."""
+        import orjson  # noqa: F401
+
+        import engine.decision.judge
+        import engine.ledger  # noqa: F401
+
+        if not self.config.values["opa_url"].value:
+            import wasmtime  # noqa: F401
+
+    def open(self, *, expendable: bool = False) -> Judge:
+        """Get what judging needs; in a worker process, after the fork.
+
+        Args:
+            expendable: Whether this process may be ended where the policy takes too long.
+        """
+        from engine.policy.bundle import shipped_schema
+
+        self.schema = shipped_schema("metrics.schema.json")
+        self.evaluator = workspace.open_evaluator(
+            self.bundle, self.config, self.shell, few=self.few, expendable=expendable
+        )
+        return self
+
+    def close(self) -> None:
+        """Let go of the evaluator."""
+        if self.evaluator is not None:
+            self.evaluator.close()
+
+    def __call__(self, names: list[str]) -> Judged | GovernanceError:
+        try:
+            documents = [self._read(name) for name in names]
+            return self._judged(self._judgement(documents), documents)
+        except (DocumentError, PolicyError) as error:
+            return error
+
+    def _read(self, name: str) -> Document:
+        return read(name, stdin=self.shell.stdin, max_bytes=self.config.number("max_bytes"))
+
+    def _judgement(self, documents: Sequence[Document]) -> Judgement:
+        from engine.decision.judge import judge, uuid7
+
+        if self.evaluator is None:
+            raise PolicyError("nobody to ask: the evaluator was not opened")
+        asked = gather(
+            documents,
+            self.question,
+            self.bundle,
+            self.schema,
+            artifact_sha256=self.artifact_sha256,
+            find=self.find,
+        )
+        if self.args.emit_input:
+            _emit(Path(self.args.emit_input), asked)
+        return judge(
+            asked,
+            self.question,
+            self.bundle,
+            self.evaluator,
+            decision_id=uuid7(self.shell.milliseconds(), self.shell.random),
+            salt=self.shell.random(32),
+        )
+
+    def _judged(self, judgement: Judgement, documents: Sequence[Document]) -> Judged:
+        report = Report(
+            untold(judgement),
+            texts_of(self.bundle),
+            off_reasons(self.bundle, self.question.profile),
+            judgement.input.name,
+            self._located(documents),
+        )
+        drafts = self.printer.drafts(report)
+        against = standing_against(judgement.predicate["checks"])
+        return Judged(
+            judgement.verdict, against, judgement.record, drafts, None if drafts else report
+        )
+
+    def _located(self, documents: Sequence[Document]) -> dict[str, Location]:
+        """Where each metric stands, for the formats that say it."""
+        places: dict[str, Location] = {}
+        for document in documents if self.printer.locates else ():
+            for name in document.value["metrics"]:
+                at = document.position(f"/metrics/{escape(name)}")
+                places[name] = Location(at.file, at.line, at.column)
+            at = document.position("/metrics")
+            places.setdefault("", Location(at.file, at.line, at.column))
+        return places
+
+
+def untold(judgement: Judgement) -> Decision:
+    """The decision without what is known once it is recorded: entry, checkpoint, signed bytes."""
+    from engine.decision.record import told
+
+    return told(judgement.predicate, judgement.input.subject, b"", None, None)
+
+
+def _emit(folder: Path, asked: Input) -> None:
+    """Write what OPA sees, under the evidence file's own name."""
+    name = "stdin" if asked.name == "-" else asked.name.lstrip("/").replace("/", "_")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name.rpartition('.')[0] or name}.json").write_bytes(asked.encoded)
+    except OSError as error:
+        raise UsageError(
+            f"--emit-input {folder}: {(error.strerror or str(error)).lower()}"
+        ) from None

@@ -1,0 +1,241 @@
+"""``engine decide``: ask a gate about evidence and record the verdict."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli import workspace
+from engine.cli.console.interrupts import Interrupts
+from engine.cli.console.printer import Printer
+from engine.cli.console.screen import Screen
+from engine.cli.console.shell import Shell
+from engine.cli.decide.batches import Batches
+from engine.cli.decide.judging import Judge
+from engine.cli.decide.workers import Workers, worth
+from engine.errors import UsageError
+from engine.evidence.documents import expand
+from engine.evidence.input import Question, wanted_attestations
+from engine.formats.json_text import MAX_BYTES
+from engine.report import FORMATS
+from engine.settings.config import Config
+
+if TYPE_CHECKING:
+    from engine.cli.decide.attestations import Attestations
+    from engine.policy.bundle import PolicyBundle
+
+DESCRIPTION = (
+    "Ask a gate about evidence. Each metrics file is one decision: signed, appended to the\n"
+    "ledger, durable, and only then printed. A folder is all its *.json, *.yaml and *.yml."
+)
+EXAMPLE = "  engine decide metrics.json --artifact dist/model.tar.gz --export proof.json"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags. DESIGN section 6."""
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="metrics file, folder, or -")
+    workspace.question_arguments(parser)
+    workspace.policy_arguments(parser)
+    workspace.ledger_arguments(parser)
+    parser.add_argument("--artifact", metavar="PATH", help="compute the subject's digest from it")
+    parser.add_argument(
+        "--attestation", action="append", default=[], metavar="FILE",
+        help="proof of an attestation, from `engine attest --export` (repeatable)",
+    )  # fmt: skip
+    parser.add_argument("--combine", action="store_true", help="the files are about one subject")
+    parser.add_argument("--opa", dest="opa_url", metavar="URL", help="OPA server to ask")
+    parser.add_argument("--max-bytes", type=_bytes, metavar="N", help="largest metrics file")
+    parser.add_argument("--format", default=None, metavar="F", help=f"{', '.join(FORMATS)} (text)")
+    parser.add_argument(
+        "--output", action="append", default=[], metavar="F=PATH", help="also write format F"
+    )
+    parser.add_argument("--export", metavar="FILE", help="write the proof (a folder for several)")
+    parser.add_argument("--explain", action="store_true", help="say why and what to do, for all")
+    parser.add_argument("--dry-run", action="store_true", help="record nothing; never exits 0")
+    parser.add_argument(
+        "--now", metavar="T", type=workspace.instant, help="decide as of T; a dry run"
+    )
+    parser.add_argument(
+        "--jobs", type=_jobs, metavar="N", help="processes that judge (2 from 400 files on)"
+    )
+    parser.add_argument("--emit-input", metavar="DIR", help="write what OPA sees, one file each")
+    parser.add_argument("--watch", action="store_true", help="again at every change; a dry run")
+
+
+def _bytes(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 2**30:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes from 1 to 2^30")
+    return int(text)
+
+
+def _jobs(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 64")
+    return int(text)
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Decide, record, print; return the worst exit code of all decisions."""
+    if args.watch:
+        from engine.cli.decide.on_change import watch
+
+        return watch(args, shell, run)
+    args.dry_run = args.dry_run or args.now is not None
+    config = workspace.settings(args, shell)
+    bundle = workspace.open_policies(config, shell)
+    _no_contradiction(args, config)
+    question = Question(
+        gate=bundle.gate(config.text("gate")).name,
+        profile=config.text("profile"),
+        stage=config.text("stage"),
+        now=args.now or shell.now(),
+        relaxations=relaxations_of(config, bundle),
+    )
+    bundle.profile(question.profile)
+    groups = list(_groups(args))
+    jobs = 1 if "-" in args.paths else args.jobs or worth(len(groups))
+    artifact = digest_of(args.artifact) if args.artifact else None
+    several = len(groups) > 1 or (not args.combine and Path(args.paths[0]).is_dir())
+    screen = Screen(shell, len(groups), several=several)
+    printer = Printer(args, screen, shell, several=several)
+    find = _finder(args, config, bundle, question, shell, several=several)
+    judge = Judge(
+        args, shell, config, bundle, question, artifact, printer, few=len(groups) < 8, find=find
+    )
+    if args.export:
+        _require_export(Path(args.export), several=several)
+    if jobs > 1:
+        judge.prepare()
+    # Decisions hold no cycles; looking for some in every batch took a tenth of the time.
+    gc.freeze()
+    gc.set_threshold(100_000)
+    with ExitStack() as stack:
+        if find is not None:
+            stack.callback(find.close)
+        if jobs > 1:
+            quick = partial(judge.open, expendable=True)
+            judged = stack.enter_context(Workers(jobs, quick, groups, judge.open)).judged()
+        else:
+            judge.open()
+            stack.callback(judge.close)
+            judged = ((names, judge(names)) for names in groups)
+        recorder = None
+        if not args.dry_run:
+            recorder = stack.enter_context(workspace.open_ledger_to_write(config, shell))
+        stack.enter_context(screen)
+        stack.enter_context(printer)
+        stop = stack.enter_context(Interrupts(patient=several))
+        export_to = Path(args.export) if args.export else None
+        batches = Batches(
+            *(shell, bundle, question, recorder, printer, screen, export_to),
+            total=len(groups),
+            several=several,
+        )
+        code = batches.run(_until(stop, judged))
+        if several:
+            batches.summarise()
+        if stop.asked:
+            left = len(groups) - batches.summary.done
+            screen.say(f"engine: stopped; {left:,} of {len(groups):,} inputs were not decided")
+            code = 3
+        printer.ends_with(code)
+        return code
+
+
+def _finder(
+    args: argparse.Namespace,
+    config: Config,
+    bundle: PolicyBundle,
+    question: Question,
+    shell: Shell,
+    *,
+    several: bool,
+) -> Attestations | None:
+    """What finds attestations; None, and nothing is looked for, where the profile asks for none."""
+    wanted = wanted_attestations(question, bundle)
+    if wanted:
+        from engine.cli.decide.attestations import Attestations
+
+        say = None if several else shell.say
+        return Attestations(wanted, args.attestation, config, shell, say)
+    if args.attestation:
+        shell.say(
+            f"engine: gate {question.gate} by profile {question.profile} asks for no attestation; "
+            "--attestation is not looked at"
+        )
+    return None
+
+
+def _until(
+    stop: Interrupts, judged: Iterator[tuple[list[str], object]]
+) -> Iterator[tuple[list[str], object]]:
+    """What is judged, until somebody asks to stop."""
+    for outcome in judged:
+        if stop.asked:
+            return
+        yield outcome
+
+
+def _groups(args: argparse.Namespace) -> Iterator[list[str]]:
+    """The files of each decision."""
+    files = expand(args.paths)
+    if args.combine:
+        yield list(files)
+    else:
+        for name in files:
+            yield [name]
+
+
+def _no_contradiction(args: argparse.Namespace, config: Config) -> None:
+    if config.text("ledger") == workspace.RUN_LEDGER and not args.export and not args.dry_run:
+        raise UsageError(
+            "a run: ledger lives in its proof, and no proof was asked for", "add --export FILE"
+        )
+    if args.export and args.dry_run:
+        raise UsageError("a dry run has no proof to export", "leave out --dry-run or --export")
+    if args.artifact and len(args.paths) > 1 and not args.combine:
+        raise UsageError("one artifact, several metrics files", "decide them one by one")
+
+
+def relaxations_of(config: Config, bundle: PolicyBundle) -> tuple[str, ...]:
+    """Every option of this call that weakens it. INV-RELAX-1."""
+    from engine.policy.bundle import shipped_bundle
+
+    named = []
+    if config.text("ledger") == workspace.RUN_LEDGER:
+        named.append("ephemeral_ledger")
+    if config.number("max_bytes") > MAX_BYTES:
+        named.append("input_limit_raised")
+    if config.values["policies"].by_caller and bundle.digest != shipped_bundle().digest:
+        named.append("policies_overridden")
+    return tuple(named)
+
+
+def digest_of(path: str) -> str:
+    """SHA-256 of the artifact, read in pieces."""
+    import hashlib
+
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(
+            f"--artifact {path}: {(error.strerror or str(error)).lower()}",
+            "give the one file that would be promoted",
+        ) from None
+
+
+def _require_export(target: Path, *, several: bool) -> None:
+    from engine.system.files import require_writable
+
+    if several and not target.is_dir():
+        raise UsageError(
+            f"--export {target}: is no folder, and several decisions have several proofs",
+            "name a folder that exists",
+        )
+    require_writable(target / "proof.json" if several else target)

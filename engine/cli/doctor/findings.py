@@ -1,0 +1,66 @@
+"""What ``engine doctor`` found: one finding per thing, whatever went wrong with looking at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.cli.console.shell import Shell
+from engine.errors import GovernanceError
+from engine.settings.config import Config
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        level: ``ok``, ``warn``, or ``FAIL`` for what keeps ``engine decide`` from deciding.
+        about: One word.
+        says: What was found.
+        do: What to do about it; empty for ``ok``.
+        code: Exit code that a failure stands for; 0 when it is none.
+    """
+
+    level: Level
+    about: str
+    says: str
+    do: str = ""
+    code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is examined."""
+
+    config: Config
+    shell: Shell
+
+
+Examination = Callable[[World], Iterator[Finding]]
+
+
+def examined(about: str, examine: Examination, world: World) -> Iterator[Finding]:
+    """Yield what ``examine`` finds; what it stumbles over is a finding too."""
+    try:
+        yield from examine(world)
+    except GovernanceError as error:
+        yield failed(about, error)
+    except Exception as error:  # noqa: BLE001  (the world is broken, the report is not)
+        said = f"could not be examined: {type(error).__name__}: {error}"
+        yield Finding(Level.FAIL, about, said, "mend what the message names, then ask again", 3)
+
+
+def failed(about: str, error: GovernanceError) -> Finding:
+    """Return ``error`` as a finding."""
+    do = "; ".join(error.hint.splitlines()) or "see `engine decide --help`"
+    return Finding(Level.FAIL, about, "; ".join(error.message.splitlines()), do, error.exit_code)

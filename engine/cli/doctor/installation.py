@@ -1,0 +1,144 @@
+"""What ``engine doctor`` looks at that came with the installation: programs, policies, cache."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from engine.cli import workspace
+from engine.cli.doctor.findings import Finding, Level, World, failed
+from engine.errors import GovernanceError, UsageError
+
+REINSTALL = "install it again: pip install --force-reinstall governance-engine"
+BUILD_SLACK = timedelta(days=1)
+
+
+def versions(_world: World) -> Iterator[Finding]:
+    """Engine, Python and the packages that decide and sign."""
+    from engine import __version__
+
+    python = sys.version.split()[0]
+    yield Finding(Level.OK, "engine", f"{__version__}, Python {python}")
+    for name in ("wasmtime", "cryptography"):
+        try:
+            importlib.import_module(name)
+            yield Finding(Level.OK, name, importlib.metadata.version(name))
+        except Exception as error:  # noqa: BLE001  (a broken package raises what it likes)
+            said = f"cannot be loaded: {type(error).__name__}: {error}"
+            yield Finding(Level.FAIL, name, said, REINSTALL, 3)
+
+
+def loses_rows(version: tuple[int, ...]) -> bool:
+    """Whether SQLite of this version has the bug that a reset of the log can lose rows.
+
+    Source: sqlite.org/wal.html, "The WAL-Reset Bug": 3.7.0 to 3.51.2, fixed in 3.50.7, 3.44.6.
+    """
+    if version[:2] == (3, 44):
+        return version < (3, 44, 6)
+    if version[:2] == (3, 50):
+        return version < (3, 50, 7)
+    return (3, 7, 0) <= version <= (3, 51, 2)
+
+
+def sqlite(_world: World) -> Iterator[Finding]:
+    """The SQLite that Python brings."""
+    import sqlite3
+
+    version = sqlite3.sqlite_version
+    if sqlite3.sqlite_version_info < (3, 37, 0):
+        do = "use a Python that brings a newer one"
+        yield Finding(Level.FAIL, "sqlite", f"{version} is older than 3.37.0", do, 3)
+    elif loses_rows(sqlite3.sqlite_version_info):
+        yield Finding(
+            Level.WARN,
+            "sqlite",
+            f"{version} can lose rows when one program writes while another checkpoints "
+            "(fixed in 3.51.3, 3.50.7 and 3.44.6)",
+            "nothing for the engine, which writes and checkpoints under one lock; "
+            "let no other program write to the ledger's file",
+        )
+    else:
+        yield Finding(Level.OK, "sqlite", version)
+
+
+def opa(world: World) -> Iterator[Finding]:
+    """OPA's binary, which only changed Rego needs."""
+    from engine.policy.build import find_opa, opa_version
+
+    try:
+        path = find_opa(world.shell.environ, world.shell.here)
+        yield Finding(Level.OK, "opa", f"{opa_version(path)} at {path}")
+    except GovernanceError as error:
+        if world.shell.environ.get("ENGINE_OPA"):
+            told = failed("opa", error)
+            yield Finding(Level.WARN, "opa", f"{told.says}; changed Rego needs it", told.do)
+        else:
+            yield Finding(Level.OK, "opa", f"{error.message}; only changed Rego needs it")
+
+
+def clock(world: World) -> Iterator[Finding]:
+    """Hold the clock against the day the engine was installed."""
+    from engine.formats.times import write_time
+    from engine.policy.bundle import shipped_folder
+
+    now = world.shell.now()
+    built = datetime.fromtimestamp((shipped_folder("schemas")).stat().st_mtime, UTC)
+    if now < built - BUILD_SLACK:
+        said = f"{write_time(now)}, before the engine was installed ({write_time(built)})"
+        yield Finding(Level.FAIL, "clock", said, "set the clock (NTP)", 3)
+    else:
+        yield Finding(Level.OK, "clock", write_time(now))
+
+
+def policies(world: World) -> Iterator[Finding]:
+    """The shipped policies, what is laid over them, and that the configured gate answers."""
+    from engine.model import Stage
+    from engine.policy.bundle import shipped_bundle
+
+    shipped = shipped_bundle()
+    shipped.archive()  # reads every file and holds it to the manifest
+    yield Finding(
+        Level.OK, "policies", f"shipped {shipped.digest[:16]}, of OPA {shipped.opa_version}"
+    )
+    bundle = workspace.open_policies(world.config, world.shell)
+    if folder := world.config.path("policies"):
+        yield Finding(Level.OK, "policies", f"{folder}: laid over, {bundle.digest[:16]}")
+    gate, profile = world.config.text("gate"), world.config.text("profile")
+    bundle.gate(gate), bundle.profile(profile)
+    if (stage := world.config.text("stage")) not in list(Stage):
+        raise UsageError(f"stage {stage!r} is not known", "known: candidate, production")
+    evaluator = workspace.open_evaluator(bundle, world.config, world.shell, few=True)
+    try:
+        evaluator.evaluate(gate, b"{}")
+    finally:
+        evaluator.close()
+    said = f"gate {gate} answers; profile {profile}, stage {stage}"
+    yield Finding(Level.OK, "policies", said)
+
+
+def cache(world: World) -> Iterator[Finding]:
+    """The folder of compiled modules: native code, so nobody else may write there."""
+    folder = workspace.module_cache(world.shell)
+    if folder is None:
+        yield Finding(Level.OK, "cache", "kept nowhere: in CI, or there is no home")
+        return
+    try:
+        facts = folder.lstat()
+    except FileNotFoundError:
+        yield Finding(Level.OK, "cache", f"{folder}: made by the first decision")
+        return
+    except OSError as error:
+        do = "each decision compiles the policy; give a home that can be read"
+        yield Finding(Level.WARN, "cache", f"{folder}: {(error.strerror or '').lower()}", do)
+        return
+    own = facts.st_uid == os.geteuid() and stat.S_ISDIR(facts.st_mode)
+    if not own or facts.st_mode & 0o077:
+        do = f"nothing is kept there; if nobody else could: chmod 700 {folder}"
+        yield Finding(Level.WARN, "cache", f"{folder}: others could have written there", do)
+    else:
+        yield Finding(Level.OK, "cache", f"{folder}: own, mode 0700")

@@ -1,0 +1,81 @@
+"""``engine doctor``: is everything there that a decision needs, and what to do if not."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from engine.cli import workspace
+from engine.cli.console.shell import Shell
+from engine.cli.doctor import custody, installation
+from engine.cli.doctor.findings import Examination, Finding, Level, World, examined, failed
+from engine.errors import ConfigError
+
+DESCRIPTION = (
+    "Look at everything a decision needs: versions, OPA, key, ledger, clock, disk, policies.\n"
+    "Changes nothing. Exit 0 when nothing FAILs; else 4 (not genuine), 3 (cannot decide) or\n"
+    "2 (something is set wrongly), whichever is worst."
+)
+EXAMPLE = "  engine doctor"
+
+WORST_FIRST = (4, 3, 2, 0)
+EXAMINATIONS: dict[str, Examination] = {
+    "engine": installation.versions,
+    "sqlite": installation.sqlite,
+    "opa": installation.opa,
+    "folder": custody.folder,
+    "key": custody.key,
+    "ledger": custody.ledger,
+    "clock": installation.clock,
+    "disk": custody.place,
+    "policies": installation.policies,
+    "cache": installation.cache,
+}
+"""Everything that is looked at, by the word that its own failure is told under, in order."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    workspace.question_arguments(parser)
+    workspace.policy_arguments(parser)
+    workspace.ledger_arguments(parser)
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Examine everything, however broken; return the worst code."""
+    findings = []
+    for finding in _findings(args, shell):
+        findings.append(finding)
+        if args.format == "text":
+            print(_line(finding), file=shell.stdout)
+    code = next(code for code in WORST_FIRST if code in {each.code for each in findings} | {0})
+    if args.format == "json":
+        told = {"findings": [asdict(finding) for finding in findings], "code": code}
+        print(json.dumps(told, indent=2, ensure_ascii=False), file=shell.stdout)
+    return code
+
+
+def _findings(args: argparse.Namespace, shell: Shell) -> Iterator[Finding]:
+    try:
+        config = workspace.settings(args, shell)
+    except ConfigError as error:
+        yield failed("settings", error)
+        yield Finding(
+            Level.WARN,
+            "settings",
+            "what depends on them was not looked at",
+            "mend engine.toml, then ask again",
+        )
+        return
+    yield Finding(Level.OK, "settings", f"{config.file or 'no engine.toml; defaults'}")
+    world = World(config, shell)
+    for about, examine in EXAMINATIONS.items():
+        yield from examined(about, examine, world)
+
+
+def _line(finding: Finding) -> str:
+    line = f"{finding.level:<4}  {finding.about:<12}  {finding.says}"
+    return f"{line}\n{'':20}{finding.do}" if finding.do else line

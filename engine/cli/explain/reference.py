@@ -1,0 +1,254 @@
+"""``engine explain --all``: everything the policies in use can be asked, as one page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from engine.decision.margins import written
+from engine.model import Json
+
+if TYPE_CHECKING:
+    from engine.policy import Evaluator
+    from engine.policy.bundle import PolicyBundle
+
+NOTHING = b"{}"
+_PROFILE = ("description", "relaxations_allowed", "decision_ttl_s")
+
+
+def reference(bundle: PolicyBundle, evaluator: Evaluator) -> dict[str, Json]:
+    """Return gates, profiles, checks and metrics of ``bundle``; the same every time.
+
+    Args:
+        bundle: The policies.
+        evaluator: Asked about nothing, it answers with each check's operator.
+    """
+    operators: dict[str, str] = {}
+    for gate in bundle.gates():
+        answer = evaluator.answer(gate.name, NOTHING)
+        operators |= {check["id"]: check["operator"] for check in answer["checks"]}
+    return {
+        "policy": bundle.digest,
+        "gates": [
+            {
+                "name": gate.name,
+                "title": gate.title,
+                "description": gate.description,
+                "rule": gate.rule,
+                "requires_digest": gate.requires_digest,
+                "checks": list(gate.checks),
+            }
+            for gate in bundle.gates()
+        ],
+        "profiles": [
+            {"name": name, **{key: table[key] for key in _PROFILE}}
+            for name, table in sorted(bundle.data["limits"].items())
+        ],
+        "checks": [_about(bundle, name, operators[name]) for name in sorted(operators)],
+        "metrics": [{"id": name, **row} for name, row in sorted(bundle.catalogue().items())],
+    }
+
+
+def _about(bundle: PolicyBundle, name: str, operator: str) -> dict[str, Json]:
+    """What METADATA, catalogue and profiles say about one check."""
+    info = bundle.check(name)
+    return {
+        "id": name,
+        "title": info.title,
+        "description": info.description,
+        "metric": info.metric,
+        "operator": operator,
+        "unit": bundle.catalogue()[info.metric]["unit"],
+        "kind": info.kind,
+        "unless": info.unless,
+        "why": info.why,
+        "fix": info.fix,
+        "invariant": info.invariant,
+        "gates": [gate.name for gate in bundle.gates() if name in gate.checks],
+        "limits": {
+            profile: table["checks"][name]
+            for profile, table in sorted(bundle.data["limits"].items())
+        },
+    }
+
+
+def as_json(page: Mapping[str, Json]) -> str:
+    """Return the page for programs."""
+    return json.dumps(page, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_markdown(page: Mapping[str, Json]) -> str:
+    """Return the page for a wiki or a repository."""
+    return _page(page, _Markdown())
+
+
+def as_text(page: Mapping[str, Json]) -> str:
+    """Return the page for a terminal."""
+    return _page(page, _Text())
+
+
+class _Markdown:
+    """Headings, tables and names as Markdown writes them."""
+
+    def head(self, level: int, text: str) -> str:
+        return f"{'#' * level} {text}"
+
+    def name(self, text: str) -> str:
+        return f"`{text}`"
+
+    def item(self, label: str, text: str) -> str:
+        return f"- **{label}** {text}"
+
+    def table(self, *rows: tuple[str, ...]) -> list[str]:
+        head, *body = rows
+        cells = [head, tuple("---" for _ in head), *body]
+        return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
+
+
+class _Text:
+    """The same, indented and in columns."""
+
+    def head(self, level: int, text: str) -> str:
+        return text.upper() if level < 3 else text
+
+    def name(self, text: str) -> str:
+        return text
+
+    def item(self, label: str, text: str) -> str:
+        return f"  {label:<9} {text}"
+
+    def table(self, *rows: tuple[str, ...]) -> list[str]:
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        padded = (
+            [cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows
+        )
+        return [f"  {'  '.join(row)}".rstrip() for row in padded]
+
+
+_Form = _Markdown | _Text
+
+
+def _page(page: Mapping[str, Json], form: _Form) -> str:
+    about = f"Policy {form.name(page['policy'])}. Written by `engine explain --all`."
+    lines = [form.head(1, "Gates, checks, metrics and limits"), "", about, ""]
+    lines += [form.head(2, "Gates"), "", *_gates(page["gates"], form), ""]
+    lines += [form.head(2, "Profiles"), "", *_profiles(page["profiles"], form), ""]
+    lines += [form.head(2, "Checks"), ""]
+    for check in page["checks"]:
+        lines += [*_check(check, form), ""]
+    lines += [form.head(2, "Metrics"), "", *_metrics(page["metrics"], form)]
+    return "\n".join(lines) + "\n"
+
+
+def _gates(gates: Iterable[Json], form: _Form) -> list[str]:
+    head = ("gate", "checks", "needs a digest", "decides")
+    return form.table(
+        head,
+        *(
+            (
+                form.name(gate["name"]),
+                str(len(gate["checks"])),
+                "yes" if gate["requires_digest"] else "no",
+                _line(gate["description"]),
+            )
+            for gate in gates
+        ),
+    )
+
+
+def _profiles(profiles: Iterable[Json], form: _Form) -> list[str]:
+    head = ("profile", "tolerates", "valid for", "meant for")
+    return form.table(
+        head,
+        *(
+            (
+                form.name(profile["name"]),
+                ", ".join(profile["relaxations_allowed"]) or "nothing",
+                f"{profile['decision_ttl_s']} s",
+                _line(profile["description"]),
+            )
+            for profile in profiles
+        ),
+    )
+
+
+def _check(check: Json, form: _Form) -> list[str]:
+    unit = f" ({check['unit']})" if check["unit"] != "none" else ""
+    items = {
+        "demands": check["description"],
+        "metric": form.name(check["metric"]) + unit,
+        "why": check["why"],
+        "fix": check["fix"],
+        "gates": ", ".join(map(form.name, check["gates"])),
+        "promise": check["invariant"],
+    }
+    if check["unless"]:
+        items["exempt"] = f"while {form.name(check['unless'])} is true"
+    rows = (
+        (", ".join(map(form.name, names)), told)
+        for told, names in _grouped(check["limits"], check["operator"]).items()
+    )
+    return [
+        form.head(3, f"{form.name(check['id'])}: {check['title']}"),
+        "",
+        *(form.item(label, _line(text)) for label, text in items.items()),
+        "",
+        *form.table(("profile", "demand"), *rows),
+    ]
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _grouped(limits: Mapping[str, Json], operator: str) -> dict[str, list[str]]:
+    """Profiles by what they demand, so that what is the same is said once."""
+    groups: dict[str, list[str]] = {}
+    for profile, row in limits.items():
+        groups.setdefault(demand(row, operator), []).append(profile)
+    return groups
+
+
+def demand(row: Json, operator: str) -> str:
+    """Return in one line what a profile's row demands."""
+    if row["severity"] == "off":
+        return f"off: {row['reason']}"
+    limit = written(row["limit"]) if "limit" in row else "its own baseline"
+    facts = [row["severity"], f"{operator} {limit}", f"at most {row['max_age_s']} s old"]
+    if "min_n" in row:
+        facts.append(f"n >= {row['min_n']}")
+    if row.get("compare") == "ci":
+        facts.append("its whole interval")
+    if "in_production" in row:
+        facts.append(f"in production: {row['in_production']}")
+    if row.get("unwaivable"):
+        facts.append("cannot be waived")
+    return ", ".join(facts)
+
+
+def _metrics(metrics: Iterable[Json], form: _Form) -> list[str]:
+    head = ("metric", "type", "unit", "can be", "better", "meaning")
+    return form.table(
+        head,
+        *(
+            (
+                form.name(metric["id"]),
+                metric["type"],
+                metric["unit"],
+                _range(metric),
+                metric["direction"],
+                _line(metric["description"]),
+            )
+            for metric in metrics
+        ),
+    )
+
+
+def _range(metric: Json) -> str:
+    if "values" in metric:
+        return ", ".join(metric["values"])
+    low, high = metric.get("range", (None, None))
+    if low is None:
+        return "any" if high is None else f"<= {written(high)}"
+    return f">= {written(low)}" if high is None else f"{written(low)} to {written(high)}"

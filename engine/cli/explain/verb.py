@@ -1,0 +1,127 @@
+"""``engine explain``: a recorded decision, or a check, in words; offline."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import textwrap
+from typing import TYPE_CHECKING
+
+from engine.cli import workspace
+from engine.cli.check_texts import off_reasons, texts_of
+from engine.cli.console.colour import write
+from engine.cli.console.shell import Shell
+from engine.errors import UsageError, suggest
+from engine.policy.bundle import PolicyBundle
+
+if TYPE_CHECKING:
+    from engine.ledger import Ledger
+
+DESCRIPTION = (
+    "Say what a check means and what each profile demands of it; or, of a recorded decision,\n"
+    "what was observed, what was allowed, by how much, and what would make it pass."
+)
+EXAMPLE = "  engine explain ethics.ece\n  engine explain --all > policies.md"
+
+PAGES = {"json": "as_json", "markdown": "as_markdown", "text": "as_text"}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    parser.add_argument(
+        "what", nargs="?", metavar="DECISION|CHECK", help="its id; an attestation's too"
+    )
+    parser.add_argument("--all", action="store_true", help="every gate, check, metric and limit")
+    parser.add_argument("--format", choices=sorted(PAGES), help="of --all (markdown)")
+    workspace.policy_arguments(parser)
+    workspace.ledger_arguments(parser)
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Explain; nothing is decided or recorded."""
+    if args.all == (args.what is not None) or (args.format and not args.all):
+        raise UsageError(
+            "explain what", "engine explain DECISION, engine explain CHECK, or engine explain --all"
+        )
+    config = workspace.settings(args, shell)
+    bundle = workspace.open_policies(config, shell)
+    if args.all:
+        return _all(args.format or "markdown", bundle, shell)
+    known = [check.id for check in bundle.checks()]
+    if args.what in known:
+        print(_check(args.what, bundle, shell.width), end="", file=shell.stdout)
+        return 0
+    if not re.fullmatch(r"[0-9a-f-]{8,36}", args.what):
+        raise UsageError(
+            f"{args.what!r} is neither a check nor a decision id",
+            suggest(args.what, known) or "`engine explain --all` names every check",
+        )
+    return _decision(args, shell)
+
+
+def _all(form: str, bundle: PolicyBundle, shell: Shell) -> int:
+    from engine.cli.explain import reference
+    from engine.policy.evaluators.wasm import WasmEvaluator
+
+    evaluator = WasmEvaluator(bundle, cache=workspace.module_cache(shell))
+    try:
+        page = reference.reference(bundle, evaluator)
+    finally:
+        evaluator.close()
+    print(getattr(reference, PAGES[form])(page), end="", file=shell.stdout)
+    return 0
+
+
+def _check(name: str, bundle: PolicyBundle, width: int) -> str:
+    from engine.cli.explain.reference import demand
+
+    info = bundle.check(name)
+    unit = bundle.catalogue().get(info.metric, {}).get("unit", "")
+    lines = [f"{name}: {info.title}"]
+    for label, text in (
+        ("demands", info.description),
+        ("why", info.why),
+        ("fix", info.fix),
+        ("metric", f"{info.metric} ({unit})" if unit else info.metric),
+        ("promise", f"{info.invariant} in spec/invariants.md"),
+        ("gates", ", ".join(gate.name for gate in bundle.gates() if name in gate.checks)),
+    ):
+        body = textwrap.wrap(text, max(width, 60) - 12) or [""]
+        lines.append(f"  {label:<9} {body[0]}")
+        lines += [f"  {'':<9} {line}" for line in body[1:]]
+    lines.append("  limits")
+    for profile, table in sorted(bundle.data["limits"].items()):
+        lines.append(f"    {profile:<14} {demand(table['checks'][name], 'limit')}")
+    return "\n".join(lines) + "\n"
+
+
+def _decision(args: argparse.Namespace, shell: Shell) -> int:
+    from engine.decision.export import decision_at
+    from engine.proof.attestation import is_attestation
+    from engine.report import Manner, Report, format_named
+
+    config = workspace.settings(args, shell)
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        if is_attestation(ledger.entry(index := ledger.find(args.what))):
+            return _attestation(ledger, index, shell)
+        decision = decision_at(ledger, args.what)
+        said = json.loads(decision.statement)["predicate"]
+        archive = ledger.blob("policy", said["policy"]["digest"]["sha256"])
+    # Its own policy has the words: another one may mean something else by the same id.
+    bundle = PolicyBundle.from_archive(archive)
+    report = Report(decision, texts_of(bundle), off_reasons(bundle, decision.profile), "-")
+    manner = Manner(explain=True, width=shell.width)
+    text = format_named("text").writer(manner).item(report)
+    write(text, shell.stdout)
+    return 0
+
+
+def _attestation(ledger: Ledger, index: int, shell: Shell) -> int:
+    from engine.cli.attestation_report import as_text, policy_digest
+
+    at = ledger.appended(index)
+    digest = policy_digest(at)
+    bundle = PolicyBundle.from_archive(ledger.blob("policy", digest))
+    write(as_text(at, bundle, shell.width), shell.stdout)
+    return 0

@@ -1,0 +1,127 @@
+"""The few questions of ``engine init``, for a person at a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from engine.cli.console.shell import Shell
+from engine.cli.starter_files import CI_SYSTEMS, starter_policy
+from engine.errors import GovernanceError
+from engine.policy.bundle import PolicyBundle
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NONE = "none"
+_BUILT = ("dist", "build", "target", "out")
+
+
+def may_ask(shell: Shell) -> bool:
+    """Whether a person sits at both ends: answers come from a terminal and questions show."""
+    return shell.stdin.isatty() and shell.stderr.isatty() and not shell.in_ci
+
+
+def ask(args: argparse.Namespace, ci: str, shell: Shell, bundle: PolicyBundle) -> dict[str, Any]:
+    """Ask for what no flag said; return it by the name of its field in a plan.
+
+    A question is asked again until its answer can be used. The end of input takes defaults.
+    """
+    from rich.console import Console
+
+    console = Console(file=shell.stderr, highlight=False)
+    answers: dict[str, str | None] = {}
+    with _lines(shell) as stream:
+        asking = _Asking(console, stream)
+        if not args.metrics:
+            guess = "metrics.json" if (shell.here / "metrics.json").is_file() else NONE
+            question = "Which file holds your metrics? JSON or YAML, or none yet"
+            answers["metrics"] = asking.maybe(question, guess, _no_file)
+        metrics = args.metrics or answers.get("metrics")
+        if not metrics and not args.profile:
+            known = sorted(bundle.data["limits"])
+            for name in known:
+                console.print(f"  {name:<13} {bundle.data['limits'][name]['description']}")
+            answers["profile"] = asking.one_of("Which profile fits your service?", "default", known)
+        if metrics and not args.artifact:
+            guess = built_file(shell.here) or NONE
+            question = "Which file is released? Its digest goes into the record; or none"
+            answers["artifact"] = asking.maybe(question, guess, _no_file)
+        if not args.ci:
+            answers["ci"] = asking.one_of("Write a CI job for", ci, CI_SYSTEMS)
+        if not args.policy:
+            question = "A starter policy of your own, in Rego, as a draft? Its name, or none"
+            answers["policy"] = asking.maybe(question, NONE, _no_policy)
+    return answers
+
+
+def built_file(here: Path) -> str | None:
+    """Return the one file that a build left in its usual folder; None when there are several."""
+    for name in _BUILT:
+        folder = here / name
+        files = (
+            sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+        )
+        if files:
+            return f"{name}/{files[0].name}" if len(files) == 1 else None
+    return None
+
+
+def _no_file(answer: str) -> str:
+    return "" if Path(answer).is_file() else f"{answer}: no such file here"
+
+
+def _no_policy(answer: str) -> str:
+    try:
+        starter_policy(answer)
+    except GovernanceError as error:
+        return str(error).replace("\n", ": ")
+    return ""
+
+
+class _Asking:
+    """Asks one question at a time."""
+
+    def __init__(self, console: Console, stream: TextIO) -> None:
+        self._console = console
+        self._stream = stream
+
+    def one_of(self, question: str, default: str, known: Sequence[str]) -> str:
+        """Return one of ``known``."""
+        return self._answer(question, default, list(known))
+
+    def maybe(self, question: str, default: str, flaw: Callable[[str], str]) -> str | None:
+        """Return an answer in which ``flaw`` finds nothing; None for none."""
+        while (answer := self._answer(question, default, None)) != NONE:
+            if not (reason := flaw(answer)):
+                return answer
+            self._console.print(f"  {reason}", markup=False)
+        return None
+
+    def _answer(self, question: str, default: str, choices: list[str] | None) -> str:
+        from rich.prompt import Prompt
+
+        class Line(Prompt):
+            """A line without its end, so that an empty one means the default."""
+
+            @classmethod
+            def get_input(cls, *arguments: Any, **more: Any) -> str:
+                return super().get_input(*arguments, **more).strip()
+
+        return Line.ask(
+            question, console=self._console, stream=self._stream, default=default, choices=choices
+        )
+
+
+@contextmanager
+def _lines(shell: Shell) -> Iterator[TextIO]:
+    """Standard input as lines; it stays open afterwards."""
+    stream = io.TextIOWrapper(shell.stdin, errors="replace")
+    try:
+        yield stream
+    finally:
+        stream.detach()

@@ -1,0 +1,94 @@
+"""Files that are laid into somebody's folder: all of them or none, and nothing written over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import OutputError, UsageError
+from engine.system.files import write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What became of the files, in their order.
+
+    Attributes:
+        written: New, or replaced because that was asked for.
+        same: There already, with the same content.
+        kept: There already, with other content, and left alone.
+    """
+
+    written: tuple[Path, ...]
+    same: tuple[Path, ...]
+    kept: tuple[Path, ...]
+
+
+def place(files: Mapping[Path, str], *, force: bool, extended: Set[Path] = frozenset()) -> Placed:
+    """Write ``files``; what is there with other content stays, unless ``force``.
+
+    When one cannot be written, those before it are as they were again.
+
+    Args:
+        files: Content by path.
+        force: Whether to replace what is there.
+        extended: Files whose new content begins with what is there; they are replaced.
+
+    Raises:
+        UsageError: A folder stands where a file should, or a file is in the way of a folder.
+        OutputError: A file cannot be written.
+    """
+    before = {path: _content(path) for path in files}
+    changed = [path for path in files if before[path] != files[path].encode()]
+    kept = tuple(
+        path for path in changed if before[path] is not None and not (force or path in extended)
+    )
+    written = tuple(path for path in changed if path not in kept)
+    folders: list[Path] = []
+    done: list[Path] = []
+    try:
+        for path in written:
+            folders += _make_folders(path.parent)
+            write_whole(path, files[path].encode())
+            done.append(path)
+    except OutputError:
+        _undo({path: before[path] for path in done}, folders)
+        raise
+    same = tuple(path for path in files if path not in changed)
+    return Placed(written, same, kept)
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(
+            f"{path}: {(error.strerror or str(error)).lower()}",
+            "move it away, or work in another folder; nothing was written",
+        ) from None
+
+
+def _make_folders(folder: Path) -> list[Path]:
+    """Make ``folder``; return what was made, the innermost last."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: {(error.strerror or str(error)).lower()}",
+            "work in a folder that can be written",
+        ) from None
+    return missing[::-1]
+
+
+def _undo(before: Mapping[Path, bytes | None], folders: list[Path]) -> None:
+    for path, content in before.items():
+        with suppress(OSError, OutputError):
+            path.unlink() if content is None else write_whole(path, content)
+    for folder in reversed(folders):
+        with suppress(OSError):
+            folder.rmdir()

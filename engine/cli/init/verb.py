@@ -1,0 +1,278 @@
+"""``engine init``: set up a folder so that the next command decides."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.cli import workspace
+from engine.cli.console.shell import Shell
+from engine.cli.init.fitting import fitted_profile, read_metrics, require_claims
+from engine.cli.init.placing import Placed, place
+from engine.cli.starter_files import (
+    CI_SYSTEMS,
+    GITLAB_INCLUDE,
+    Job,
+    ci_files,
+    detected_ci,
+    repository,
+    starter_policy,
+)
+from engine.errors import UsageError, suggest
+from engine.evidence.documents import Document
+from engine.model import Json
+from engine.policy.bundle import PolicyBundle, shipped_bundle
+from engine.settings.config import FILE_NAME
+
+DESCRIPTION = (
+    "Set up this folder: engine.toml, a signing key, a ledger, .gitignore lines and a CI job.\n"
+    "With a metrics file, also a profile that blocks on what is measured in it and turns the\n"
+    "rest off. Asks on a terminal; everything asked is also a flag. Writes over nothing."
+)
+EXAMPLE = "  engine init metrics.json --artifact dist/shop.tar.gz --ci github"
+
+OWN_PROFILE = "own"
+IGNORED = ("/.engine/", "/proof.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be set up, by flags, answers and defaults.
+
+    Attributes:
+        metrics: Metrics file that the profile is fitted to; None when there is none yet.
+        artifact: File that is released; None when nobody said.
+        gate, profile, stage: What will be asked. A profile is written when there are metrics.
+        policies: Folder of own policies, as written into engine.toml.
+        ci: ``github``, ``gitlab`` or ``none``.
+        policy: Name of the starter policy; None writes none.
+    """
+
+    metrics: str | None
+    artifact: str | None
+    gate: str
+    profile: str
+    stage: str
+    policies: str
+    ci: str
+    policy: str | None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What engine.toml says."""
+        said = {"gate": self.gate, "profile": self.profile, "stage": self.stage}
+        return said | ({"policies": self.policies} if self.metrics else {})
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    parser.add_argument("metrics", nargs="?", metavar="METRICS", help="metrics file to fit")
+    parser.add_argument("--artifact", metavar="PATH", help="the file that is released")
+    parser.add_argument("--gate", metavar="G", default="promotion", help="gate to ask (promotion)")
+    parser.add_argument(
+        "--profile", metavar="NAME",
+        help="profile to write (own); without METRICS, a shipped one to use (default)",
+    )  # fmt: skip
+    parser.add_argument("--stage", metavar="S", default="candidate", help="(candidate)")
+    parser.add_argument(
+        "--policies", metavar="DIR", default="policies", help="folder of own policies (policies)"
+    )
+    parser.add_argument("--ci", choices=CI_SYSTEMS, help="CI job to write (by the repository)")
+    parser.add_argument("--policy", metavar="NAME", help="also a starter policy in Rego, as draft")
+    parser.add_argument("--yes", action="store_true", help="ask nothing, take the defaults")
+    parser.add_argument("--force", action="store_true", help="write over files, never over a key")
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Plan, ask, check, and only then write."""
+    from engine.cli.init.asking import ask, may_ask
+
+    bundle = shipped_bundle()
+    plan = _planned(args, shell)
+    if not args.yes and may_ask(shell):
+        plan = replace(plan, **ask(args, plan.ci, shell, bundle))
+    plan = replace(plan, profile=plan.profile or (OWN_PROFILE if plan.metrics else "default"))
+    _require_names(plan, bundle)
+    document, files = _files(plan, bundle, shell)
+    _require_sound(shell)
+    ignoring = _ignoring(shell.here)
+    placed = place(files | ignoring, force=args.force, extended=ignoring.keys())
+    _tell(placed, shell)
+    _open_workspace(shell)
+    _advise(plan, placed, shell)
+    print(f"next: {_next(plan, document, shell)}", file=shell.stdout)
+    return 0
+
+
+def _planned(args: argparse.Namespace, shell: Shell) -> Plan:
+    return Plan(
+        metrics=args.metrics,
+        artifact=args.artifact,
+        gate=args.gate,
+        profile=args.profile or "",
+        stage=args.stage,
+        policies=args.policies,
+        ci=args.ci or detected_ci(shell.here),
+        policy=args.policy,
+    )
+
+
+def _require_names(plan: Plan, bundle: PolicyBundle) -> None:
+    from engine.model import Stage
+
+    bundle.gate(plan.gate)
+    if plan.stage not in list(Stage):
+        raise UsageError(f"stage {plan.stage!r} is not known", suggest(plan.stage, Stage))
+    if plan.metrics == "-":
+        raise UsageError("init fits a profile to a file", "write the metrics to one first")
+    if plan.artifact and not Path(plan.artifact).is_file():
+        raise UsageError(f"--artifact {plan.artifact}: no such file", "name the file you release")
+    shipped = sorted(bundle.data["limits"])
+    if not plan.metrics:
+        bundle.profile(plan.profile)
+    elif plan.profile in shipped:
+        raise UsageError(
+            f"profile {plan.profile!r} is shipped, and yours extends it", "choose another name"
+        )
+    elif not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", plan.profile):
+        raise UsageError(f"profile {plan.profile!r} is not a name", "such as own or my-service")
+
+
+def _require_sound(shell: Shell) -> None:
+    """Find out before anything is written that a key or a ledger that is there cannot be used."""
+    config = workspace.settings(argparse.Namespace(), shell)
+    if config.folder.exists() and not config.folder.is_dir():
+        raise UsageError(f"{config.folder}: is no folder", "move it away; nothing was written")
+    if workspace.key_path(config).exists() or shell.environ.get("ENGINE_KEY"):
+        workspace.open_signer(config, shell)
+    url = workspace.ledger_url(config)
+    if url != workspace.RUN_LEDGER and Path(url.removeprefix("sqlite:///")).exists():
+        with workspace.open_ledger_to_read(config, shell):
+            pass
+
+
+def _files(
+    plan: Plan, bundle: PolicyBundle, shell: Shell
+) -> tuple[Document | None, dict[Path, str]]:
+    """Every file that is to be there, by its path; nothing is written yet."""
+    document, profile = None, None
+    own = Path(plan.policies, "limits", plan.profile, "data.yaml")
+    files = {Path(FILE_NAME): _toml(plan)}
+    if plan.metrics:
+        document, metrics = read_metrics(plan.metrics, bundle, shell)
+        require_claims(document, plan.settings)
+        profile = fitted_profile(bundle, plan.gate, metrics, plan.metrics, shell)
+        files[own] = profile
+    if plan.policy:
+        draft = draft_folder(plan)
+        files |= {draft / path: text for path, text in starter_policy(plan.policy).items()}
+        if profile:
+            files[draft / own.relative_to(plan.policies)] = profile
+    job = Job(plan.gate, plan.metrics or "metrics.json", plan.artifact, shell.here)
+    here = {shell.here / path: text for path, text in files.items()}
+    return document, here | ci_files(plan.ci, job)
+
+
+def draft_folder(plan: Plan) -> Path:
+    """Return where a policy lies that is not in use yet."""
+    return Path(f"{plan.policies}-draft")
+
+
+def _toml(plan: Plan) -> str:
+    lines = [f"{key} = {json.dumps(value)}" for key, value in plan.settings.items()]
+    return "\n".join(
+        [
+            "# For `engine` here and below; flags and variables of the environment win.",
+            "# `engine config show` says where each setting comes from.",
+            *lines,
+            "",
+        ]
+    )
+
+
+def _ignoring(here: Path) -> dict[Path, str]:
+    """``.gitignore`` with our lines at its end; what it says already stays."""
+    path = here / ".gitignore"
+    try:
+        text = path.read_text("utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError):
+        return {}
+    missing = [line for line in IGNORED if line not in text.splitlines()]
+    if not missing:
+        return {}
+    separator = "" if not text or text.endswith("\n") else "\n"
+    return {path: text + separator + "\n".join(missing) + "\n"}
+
+
+def _tell(placed: Placed, shell: Shell) -> None:
+    for path in placed.written:
+        shell.say(f"engine: wrote {_shown(path, shell)}")
+    for path in placed.kept:
+        shell.say(f"engine: kept {_shown(path, shell)} as it is; --force writes over it")
+
+
+def _shown(path: Path, shell: Shell) -> Path:
+    return path.relative_to(shell.here) if path.is_relative_to(shell.here) else path
+
+
+def _open_workspace(shell: Shell) -> None:
+    config = workspace.settings(argparse.Namespace(), shell)
+    with workspace.open_ledger_to_write(config, shell, asked=True) as (ledger, _signer):
+        shell.say(f"engine: ledger {ledger.id} at {workspace.ledger_url(config)}")
+
+
+def _advise(plan: Plan, placed: Placed, shell: Shell) -> None:
+    """Say what is left to do by hand, each with the command for it."""
+    if plan.ci == "github":
+        key = workspace.key_path(workspace.settings(argparse.Namespace(), shell))
+        shell.say(
+            f"engine: give the CI job the key: gh secret set ENGINE_KEY < {_shown(key, shell)}"
+        )
+    if plan.ci == "gitlab":
+        shell.say(
+            "engine: give the CI job the key: a masked variable ENGINE_KEY, see the job's file"
+        )
+        root = repository(shell.here) or shell.here
+        if root / ".gitlab-ci.yml" in placed.kept:
+            shell.say(f"engine: add to {root / '.gitlab-ci.yml'}: {GITLAB_INCLUDE.strip()}")
+    if plan.policy:
+        draft = draft_folder(plan)
+        shell.say(
+            f"engine: {draft} is a draft that nothing uses yet; changed Rego needs OPA\n"
+            f"  its tests: engine policy test --policies {draft}\n"
+            f'  to use it: policies = "{draft}" in {FILE_NAME}'
+        )
+
+
+def _next(plan: Plan, document: Document | None, shell: Shell) -> str:
+    """The command that decides now, whatever files were kept and variables are set."""
+    config = workspace.settings(argparse.Namespace(), shell)
+    flags: list[str] = []
+    for name in ("gate", "profile", "stage"):
+        if config.text(name) != (wanted := plan.settings[name]):
+            flags += [f"--{name}", wanted]
+    if document is None or plan.metrics is None:
+        return shlex.join(["engine", "decide", "-", *flags]).replace("engine", EXAMPLE_INTO, 1)
+    if config.path("policies") != shell.here / plan.policies:
+        flags += ["--policies", plan.policies]
+    artifact = plan.artifact
+    if artifact is None and _needs_artifact(plan, document.value):
+        artifact = plan.metrics
+        shell.say(
+            f"engine: {plan.metrics} names no digest; --artifact {artifact} below stands in for "
+            "the file\n  that you release: name that instead, or give its digest in the file"
+        )
+    if artifact:
+        flags += ["--artifact", artifact]
+    return shlex.join(["engine", "decide", plan.metrics, *flags])
+
+
+EXAMPLE_INTO = "engine example promote | engine"
+
+
+def _needs_artifact(plan: Plan, document: Json) -> bool:
+    return shipped_bundle().gate(plan.gate).requires_digest and "digest" not in document["subject"]

@@ -1,0 +1,79 @@
+"""Decisions as two flat tables, for people who ask questions in SQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.decision.export import decision_of, is_decision
+from engine.errors import OutputError
+from engine.ledger import Ledger
+from engine.model import Json
+
+
+def write_tables(ledger: Ledger, target: Path) -> int:
+    """Write tables ``decision`` and ``check`` to a new SQLite file; return the decisions.
+
+    Raises:
+        OutputError: The file cannot be written; a part of it may be there.
+    """
+    import sqlite3
+
+    import sqlite_utils
+
+    database = sqlite_utils.Database(target)
+    try:
+        database.table("decision").insert_all(_decisions(ledger), pk="entry")
+        database.table("check").insert_all(
+            _checks(ledger), pk=("entry", "id"), foreign_keys=[("entry", "decision", "entry")]
+        )
+        return int(database.table("decision").count)
+    except sqlite3.Error as error:
+        raise OutputError(f"{target}: {error}", "name a new file where there is room") from None
+    finally:
+        database.close()
+
+
+def _statements(ledger: Ledger) -> Iterator[tuple[int, Json]]:
+    for index, entry in ledger.entries(0):
+        if is_decision(entry):
+            yield index, decision_of(entry).statement
+
+
+def _decisions(ledger: Ledger) -> Iterator[dict[str, Json]]:
+    for index, statement in _statements(ledger):
+        said, about = statement["predicate"], statement["subject"][0]
+        plain = ("decision_id", "decided_at", "valid_until", "gate", "stage", "verdict", "reason")
+        yield {
+            "entry": index,
+            **{key: said[key] for key in plain},
+            "profile": said["profile"]["name"],
+            "subject": about["name"],
+            "version": about.get("annotations", {}).get("version"),
+            "sha256": about["digest"]["sha256"],
+            "attempt": said["attempt"],
+            "policy": said["policy"]["digest"]["sha256"],
+        }
+
+
+def _checks(ledger: Ledger) -> Iterator[dict[str, Json]]:
+    for index, statement in _statements(ledger):
+        for check in statement["predicate"]["checks"]:
+            yield {
+                "entry": index,
+                "id": check["id"],
+                "status": check["status"],
+                "severity": check["severity"],
+                "operator": check["operator"],
+                "observed": _cell(check["observed"]),
+                "limit": _cell(check["limit"]),
+                "n": check.get("n"),
+                "age_s": check.get("age_s"),
+                "waived_by": check["waived_by"],
+            }
+
+
+def _cell(value: Json) -> Json:
+    """Numbers stay numbers; what SQLite has no type for is JSON text."""
+    return json.dumps(value) if isinstance(value, list | bool) else value

@@ -1,0 +1,254 @@
+"""``engine ledger``: verify it, read it, and bring runs' decisions into it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli import workspace
+from engine.cli.console.shell import Shell
+from engine.errors import UsageError
+from engine.model import Json
+
+if TYPE_CHECKING:
+    from engine.ledger import Ledger
+    from engine.ledger.audit.workers import Companions
+    from engine.settings.config import Config
+
+DESCRIPTION = "Verify the ledger, list and show its entries, print its checkpoint, import proofs."
+EXAMPLE = "  engine ledger verify --signatures --since last-week.checkpoint"
+
+_MOST_JOBS = 64
+_MOST_UNASKED = 4
+_WORTH_IT = {False: 64_000_000, True: 4_000_000}
+"""Bytes of a ledger from which a second process saves more than it costs; with signatures too."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare one sub-command per action."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    verify = actions.add_parser("verify", help="recompute every hash, proof and checkpoint")
+    verify.add_argument("--since", metavar="CHECKPOINT", help="file with a checkpoint kept before")
+    verify.add_argument("--signatures", action="store_true", help="each entry's signature too")
+    verify.add_argument("--jobs", type=_jobs, metavar="N", help="processes (one per processor)")
+    verify.add_argument("--key", action="append", metavar="PUB", help="public key (the own one)")
+    log = actions.add_parser("log", help="one line per entry, newest first")
+    log.add_argument("--limit", type=int, default=20, metavar="N", help="0 is all (20)")
+    log.add_argument("--format", choices=["text", "jsonl"], default="text", help="(text)")
+    show = actions.add_parser("show", help="one entry: its signed statement")
+    show.add_argument("entry", metavar="DECISION|INDEX", help="decision id, or place from 0")
+    actions.add_parser("checkpoint", help="print the newest signed checkpoint")
+    bring = actions.add_parser("import", help="append decisions of other ledgers, by their proofs")
+    bring.add_argument("files", nargs="+", metavar="FILE", help="proof bundle, or -")
+    bring.add_argument(
+        "--key", action="append", metavar="PUB", help="key of the runs (the own one)"
+    )
+    tables = actions.add_parser("tables", help="decisions and checks as a SQLite file for SQL")
+    tables.add_argument("out", metavar="FILE", help="a new file")
+    for each in actions.choices.values():
+        workspace.ledger_arguments(each)
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Do what ``args`` ask."""
+    config = workspace.settings(args, shell)
+    actions = {
+        "verify": _verify,
+        "log": _log,
+        "show": _show,
+        "checkpoint": _checkpoint,
+        "import": _import,
+        "tables": _tables,
+    }
+    return actions[args.action](args, config, shell)
+
+
+def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    since = _note(args.since, shell) if args.since else None
+    keys = _keys(args, config, shell)
+    jobs = args.jobs or _worth(config, signatures=args.signatures)
+    # companions first: what they inherit must not include the ledger
+    with _companions(jobs - 1) as others, workspace.open_ledger_to_read(config, shell) as ledger:
+        report = ledger.verify(
+            since=since, signatures=args.signatures, public_keys=keys, companions=others
+        )
+    signed = f", {report.signatures} signatures" if args.signatures else ""
+    begun = f" since entry {report.since}" if report.since else ""
+    print(
+        f"ledger {report.ledger_id}: {report.size} entries hold{begun}{signed}", file=shell.stdout
+    )
+    print(f"  root {report.root.hex()}", file=shell.stdout)
+    print(f"  {report.decisions} decisions, {report.checkpoints} checkpoints", file=shell.stdout)
+    if not keys:
+        print(
+            "  checkpoint signatures were not checked: no key here; pass --key", file=shell.stdout
+        )
+    if not report.head:
+        print("  no signed head is kept here: keep checkpoints, pass --since", file=shell.stdout)
+    if report.uncovered:
+        print(f"  {report.uncovered} entries wait for the next checkpoint", file=shell.stdout)
+    return 0
+
+
+def _jobs(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= _MOST_JOBS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST_JOBS}")
+    return int(text)
+
+
+def _worth(config: Config, *, signatures: bool) -> int:
+    """How many processes to use when nobody says: several when there is much to read."""
+    url = workspace.ledger_url(config)
+    try:
+        size = Path(url.removeprefix("sqlite:///")).stat().st_size
+        processors = len(os.sched_getaffinity(0))
+    except (OSError, AttributeError):  # the latter where there is no fork for us either
+        return 1
+    return min(processors, _MOST_UNASKED) if size >= _WORTH_IT[signatures] else 1
+
+
+@contextmanager
+def _companions(count: int) -> Iterator[Companions | None]:
+    """So many other processes; none where they cannot be had."""
+    if count < 1:
+        yield None
+        return
+    from engine.ledger.audit.workers import Companions, can_fork
+
+    if not can_fork():
+        yield None
+        return
+    with Companions(count) as others:
+        yield others
+
+
+def _note(source: str, shell: Shell) -> str:
+    """A checkpoint as a file holds it, or as a CI log shows it: indented."""
+    if source == "-":
+        text = shell.stdin.read(65_536).decode(errors="replace")
+    else:
+        try:
+            text = Path(source).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"--since {source}: {error}", "give a file with a checkpoint"
+            ) from None
+    lines = [line.rstrip() for line in textwrap.dedent(text).strip("\n").split("\n")]
+    return "\n".join(lines) + "\n"
+
+
+def _keys(args: argparse.Namespace, config: Config, shell: Shell) -> list[bytes]:
+    """The keys given, or the public half of the own one if there is one."""
+    from engine.errors import KeyFileError
+
+    public = workspace.key_path(config).with_suffix(".pub.pem")
+    has_public = not shell.environ.get("ENGINE_KEY") and public.exists()
+    if args.key or has_public:
+        from engine.cli.verify import read_key
+
+        return [read_key(path) for path in args.key or [str(public)]]
+    try:
+        return [workspace.open_signer(config, shell).public_key]
+    except KeyFileError:
+        return []
+
+
+def _log(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        for index, statement in _newest(ledger, args.limit):
+            row = _row(index, statement)
+            if args.format == "jsonl":
+                print(json.dumps(row, ensure_ascii=False), file=shell.stdout)
+            else:
+                told = (row["at"] or "-", row["kind"], row["verdict"] or "", row["id"] or "")
+                columns = "{:<20}  {:<18} {:<9} {:<36}".format(*told)
+                print(f"{index:>6}  {columns}  {row['subject']}", file=shell.stdout)
+    return 0
+
+
+def _newest(ledger: Ledger, limit: int) -> Iterator[tuple[int, Json]]:
+    stop = ledger.size()
+    start = max(0, stop - limit) if limit > 0 else 0
+    while stop > start:
+        first = max(start, stop - 256)
+        for index, entry in reversed(list(ledger.entries(first, stop))):
+            yield index, _statement(entry)
+        stop = first
+
+
+def _statement(entry: bytes) -> Json:
+    from engine.proof.envelope import open_envelope
+    from engine.proof.statement import parse_statement
+
+    return parse_statement(open_envelope(entry).payload)
+
+
+def _row(index: int, statement: Json) -> dict[str, Json]:
+    said = statement["predicate"]
+    times = (said[k] for k in said if k.endswith("_at") and k != "expires_at")
+    at = said.get("at") or next(times, None)
+    return {
+        "index": index,
+        "at": at,
+        "kind": statement["predicateType"].split(":")[2],
+        "verdict": said.get("verdict"),
+        "id": next((said[k] for k in _IDS if k in said), None),
+        "subject": statement["subject"][0]["name"],
+    }
+
+
+_IDS = ("decision_id", "attestation_id", "attempt_id", "lease")
+"""What an entry is told by, whichever it has."""
+
+
+def _show(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        index = int(args.entry) if args.entry.isdigit() and len(args.entry) < 8 else None
+        if index is None:
+            index = ledger.find(args.entry)
+        entry = ledger.entry(index)
+    print(json.dumps(_statement(entry), indent=2, ensure_ascii=False), file=shell.stdout)
+    return 0
+
+
+def _checkpoint(_args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        print(ledger.last_checkpoint(), end="", file=shell.stdout)
+    return 0
+
+
+def _tables(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    from engine.cli.ledger.tables import write_tables
+    from engine.system.files import require_writable
+
+    target = Path(args.out)
+    require_writable(target)
+    if target.exists():
+        raise UsageError(f"{target}: there is a file already", "name a new one")
+    with workspace.open_ledger_to_read(config, shell) as ledger:
+        count = write_tables(ledger, target)
+    print(f"{count} decisions in {target}: tables decision and check", file=shell.stdout)
+    return 0
+
+
+def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    from engine.decision.export import import_proof
+    from engine.evidence.documents import read_bytes
+    from engine.formats.times import write_time
+    from engine.proof.bundle import MAX_BYTES
+
+    now = write_time(shell.now())
+    keys = [*_keys(args, config, shell)]
+    with workspace.open_ledger_to_write(config, shell) as (ledger, signer):
+        for name in args.files:
+            data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
+            decision_id, is_new = import_proof(data, ledger, signer, keys, now)
+            told = "imported" if is_new else "was here already"
+            print(f"{decision_id}  {told}  {name}", file=shell.stdout)
+    return 0

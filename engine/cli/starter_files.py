@@ -1,0 +1,140 @@
+"""The files that a newcomer starts from: a policy of their own, and a CI job."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import UsageError
+from engine.policy.bundle import shipped_bundle, shipped_folder
+
+TEMPLATES = Path(__file__).parents[1] / "starter"
+PLACEHOLDER = "my_domain"
+"""Name of the domain in the templates, so that they are Rego as they stand."""
+
+_DOMAIN = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_TAKEN = frozenset(
+    (
+        *("as", "contains", "default", "else", "every", "false", "if", "import", "in", "input"),
+        *("not", "null", "package", "some", "true", "with", "x"),
+    )
+)
+"""Words of Rego, and of metrics that no policy evaluates."""
+
+
+def starter_policy(domain: str) -> dict[str, str]:
+    """Return the files of a starter policy by their path below a policy folder.
+
+    Laid over the shipped policies they are whole: a domain that is its own gate, with one check
+    and its test, its metric in a copy of the shipped catalogue, its limit in a copy of the
+    shipped ``default`` profile. The Rego needs OPA to be compiled.
+
+    Raises:
+        UsageError: ``domain`` cannot be a Rego package of its own.
+    """
+    _require_domain(domain)
+
+    def filled(name: str) -> str:
+        return (TEMPLATES / "policy" / name).read_text("utf-8").replace(PLACEHOLDER, domain)
+
+    def shipped(path: str) -> str:
+        return (shipped_folder("policies") / path).read_text("utf-8")
+
+    return {
+        f"{domain}/{domain}.rego": filled(f"{PLACEHOLDER}.rego"),
+        f"{domain}/{domain}_test.rego": filled(f"{PLACEHOLDER}_test.rego"),
+        "catalogue/data.yaml": shipped("catalogue/data.yaml") + filled("catalogue.yaml"),
+        "limits/default/data.yaml": shipped("limits/default/data.yaml") + filled("limits.yaml"),
+    }
+
+
+def _require_domain(domain: str) -> None:
+    if not _DOMAIN.fullmatch(domain) or domain.endswith("_test"):
+        raise UsageError(
+            f"policy {domain!r} is not a name for a Rego package",
+            "lowercase letters, digits and _, such as checkout",
+        )
+    shipped = {path.partition("/")[0] for path in shipped_bundle().source_digests}
+    if domain in _TAKEN | shipped:
+        raise UsageError(f"policy {domain!r}: the name is taken", "choose another, such as own")
+
+
+CI_SYSTEMS = ("github", "gitlab", "none")
+GITLAB_INCLUDE = "include: [{local: .gitlab/release-gate.yml}]\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a CI job asks.
+
+    Attributes:
+        gate: Gate, for the comment only: the job asks what engine.toml says.
+        metrics: Metrics file, seen from ``here``.
+        artifact: File that is released, seen from ``here``; None when the metrics name it.
+        here: Folder with engine.toml.
+    """
+
+    gate: str
+    metrics: str
+    artifact: str | None
+    here: Path
+
+
+def ci_files(system: str, job: Job) -> dict[Path, str]:
+    """Return the files of a CI job that asks the gate, by absolute path.
+
+    They install the engine, decide into a ledger of the run, and keep the proof.
+    """
+    root = repository(job.here) or job.here
+    if system == "github":
+        return {root / ".github" / "workflows" / "release-gate.yml": _job("github.yml", job, root)}
+    if system == "gitlab":
+        return {
+            root / ".gitlab" / "release-gate.yml": _job("gitlab.yml", job, root),
+            root / ".gitlab-ci.yml": GITLAB_INCLUDE,
+        }
+    return {}
+
+
+def _job(template: str, job: Job, root: Path) -> str:
+    from engine import __version__
+
+    form = ["--format", "github"] if template == "github.yml" else []
+    about = ["--artifact", job.artifact] if job.artifact else []
+    command = ["engine", "decide", job.metrics, *about, *form]
+    folder = job.here.relative_to(root).as_posix()
+    text = (TEMPLATES / "ci" / template).read_text("utf-8")
+    for name, value in {
+        "@COMMAND@": shlex.join([*command, "--ledger", "run:", "--export", "proof.json"]),
+        "@FOLDER@/": "" if folder == "." else f"{folder}/",
+        "@FOLDER@": folder,
+        "@VERSION@": __version__,
+        "@METRICS@": job.metrics,
+        "@AND_ARTIFACT@": f" and {job.artifact}" if job.artifact else "",
+        "@GATE@": job.gate,
+    }.items():
+        text = text.replace(name, value)
+    return text
+
+
+def repository(here: Path) -> Path | None:
+    """Return the root of the git work tree that ``here`` is in; None outside of one."""
+    return next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), None)
+
+
+def detected_ci(here: Path) -> str:
+    """Return the CI system that the repository ``here`` shows signs of, or ``none``.
+
+    Below a repository's root it is ``none``: nothing is written above ``here`` unasked.
+    """
+    if (here / ".github").is_dir():
+        return "github"
+    if (here / ".gitlab-ci.yml").exists():
+        return "gitlab"
+    try:
+        remotes = (here / ".git" / "config").read_text("utf-8", errors="replace")
+    except OSError:
+        return "none"
+    return next((system for system in CI_SYSTEMS if system in remotes), "none")

@@ -1,0 +1,35 @@
+"""After each cycle: is what was recorded a behaviour of the specs? By lookup, entry by entry."""
+
+from __future__ import annotations
+
+from engine.ledger import Ledger
+from engine.specs.conform.conformance import Conformance, statements
+
+
+class Follower:
+    """Reads a ledger once from its beginning, and then what each cycle appended."""
+
+    def __init__(self) -> None:
+        self._conformance = Conformance()
+        self._found: list[str] = []
+        self._told: set[str] = set()
+
+    def check(self, ledger: Ledger) -> list[str]:
+        """Return what no spec allows, of all entries up to now; empty when all conform."""
+        for index, statement in statements(ledger, self._conformance.entries):
+            try:
+                rejected = self._conformance.feed(index, statement)
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                self._found.append(f"entry {index} lacks what a spec reads: {error!r}")
+                continue
+            self._found += [line for each in rejected for line in each.lines()]
+        return list(self._found)
+
+    def unmodelled(self) -> list[str]:
+        """Return which specs have no model of what was recorded; each is told once."""
+        lines = []
+        for name, report in self._conformance.reports().items():
+            if report.unmodelled is not None and name not in self._told:
+                self._told.add(name)
+                lines.append(f"{name}: {report.unmodelled.reason}; `engine conform` says more")
+        return lines

@@ -1,0 +1,223 @@
+"""The control loop: measure, decide, record, act; then wait, and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from engine.cli.watch.measuring import Measured, World, measure
+from engine.errors import GovernanceError, VerificationError
+from engine.lifecycle import Cycle, Lifecycles, Phase, Reading
+
+if TYPE_CHECKING:
+    from engine.cli.console.shell import Shell
+    from engine.cli.watch.performing import Performer
+    from engine.cli.watch.plan import Plan, Subject
+    from engine.cli.watch.telling import Teller
+    from engine.ledger import Ledger
+    from engine.signers import Signer
+
+_T = TypeVar("_T")
+
+AT_ONCE = 8
+_SHORTEST_WAIT_S = 0.2
+UNDECIDED, NOT_GENUINE, HOLD, BREACHED, ROLLED_BACK, FINE = 3, 4, 5, 1, 6, 0
+_WORST_FIRST = (NOT_GENUINE, UNDECIDED, ROLLED_BACK, BREACHED, HOLD, FINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a cycle works on: a ledger that is open, its key, and who decides."""
+
+    ledger: Ledger
+    signer: Signer
+    lifecycles: Lifecycles
+
+
+class Conforming(Protocol):
+    """Holds what a ledger recorded against the specs."""
+
+    def check(self, ledger: Ledger) -> list[str]:
+        """Look at what was appended since it was last asked; return what no spec allows, in
+        lines. What was found once is found again every time; empty when all of it conforms.
+        """
+
+    def unmodelled(self) -> list[str]:
+        """Return which specs have no model of what was recorded; each is told once."""
+
+
+class Loop:
+    """Watches the subjects of a plan.
+
+    Nothing that goes wrong in a cycle ends the watch, but a ledger that is not genuine: it is
+    told, the cycle's code is 3, and the next cycle opens the ledger anew.
+
+    Args:
+        plan: What is watched.
+        world: What its sources need.
+        sessions: Opens a ledger to write; entered when there is none open, left when one failed.
+        performer: Performs effects.
+        conforming: Checks what was recorded; None checks nothing.
+        shell: The clock.
+        teller: Tells.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        world: World,
+        sessions: Callable[[], AbstractContextManager[Session]],
+        performer: Performer,
+        conforming: Conforming | None,
+        shell: Shell,
+        teller: Teller,
+    ) -> None:
+        self._plan = plan
+        self._world = world
+        self._sessions = sessions
+        self._performer = performer
+        self._conforming = conforming
+        self._shell = shell
+        self._teller = teller
+        self._open = ExitStack()
+        self._session: Session | None = None
+
+    def run(self, wait: Callable[[float], None], asked_to_stop: Callable[[], bool]) -> int:
+        """Watch until asked to stop; return the exit code of the last cycle.
+
+        Args:
+            wait: Waits that many seconds, or until asked to stop.
+            asked_to_stop: Whether somebody did.
+        """
+        code = UNDECIDED
+        while not asked_to_stop():
+            started_s = self._shell.elapsed_s()
+            next_s = started_s + self._until_next_s()
+            code = self.cycle()
+            took_s = self._shell.elapsed_s() - started_s
+            if took_s > self._plan.period_s:
+                said = f"this cycle took {took_s:.0f} s; one is due every {self._plan.period_s} s"
+                self._teller.problems("watch", [said])
+            self._rest(next_s, wait, asked_to_stop)
+        return code
+
+    def _until_next_s(self) -> float:
+        """Seconds until the middle of the next period, counted from 1970.
+
+        Clocks of the lifecycle count minutes. Cycles in their middle drift across no edge, so
+        that none is left out and then called unmeasured.
+        """
+        period_s = self._plan.period_s
+        left_s = period_s - (self._shell.milliseconds() / 1000 + period_s / 2) % period_s
+        return left_s if left_s > _SHORTEST_WAIT_S else left_s + period_s
+
+    def _rest(
+        self, next_s: float, wait: Callable[[float], None], asked_to_stop: Callable[[], bool]
+    ) -> None:
+        """Wait for the next cycle; effects that fall due meanwhile are attempted meanwhile."""
+        while not asked_to_stop():
+            left_s = next_s - self._shell.elapsed_s()
+            if left_s <= 0:
+                return
+            due_s = self._guarded(partial(self._until_due, left_s), left_s)
+            wait(max(due_s, _SHORTEST_WAIT_S))
+            if due_s < left_s and not asked_to_stop():
+                self._guarded(self._act, None)
+
+    def cycle(self) -> int:
+        """Look at every subject once, and act on what is due; return the cycle's exit code.
+
+        Raises:
+            VerificationError: The ledger is not genuine: nothing more is appended to it.
+        """
+        now = self._shell.now()
+        codes = [
+            self._guarded(partial(self._step, subject, measured, now), UNDECIDED)
+            for subject, measured in zip(self._plan.subjects, self._measured(now), strict=True)
+        ]
+        codes.append(self._guarded(partial(self._sweep, now), UNDECIDED))
+        codes.append(self._guarded(self._act, UNDECIDED))
+        codes.append(self._guarded(self._conform, UNDECIDED))
+        return next(code for code in _WORST_FIRST if code in codes)
+
+    def close(self) -> None:
+        """Close the ledger."""
+        self._session = None
+        self._open.close()
+
+    def _measured(self, now: datetime) -> list[Measured]:
+        """Side by side: a source that hangs holds up no other subject."""
+
+        def measured(subject: Subject) -> Measured:
+            return measure(subject.watched.name, subject.sources, now, self._world)
+
+        subjects = self._plan.subjects
+        if len(subjects) == 1:
+            return [measured(subjects[0])]
+        with ThreadPoolExecutor(min(AT_ONCE, len(subjects)), "measure") as pool:
+            return list(pool.map(measured, subjects))
+
+    def _step(self, subject: Subject, measured: Measured, now: datetime, at: Session) -> int:
+        refusals: tuple[str, ...] = ()
+        promoted = False
+        if subject.promote and at.lifecycles.phase(subject.watched) is Phase.CANDIDATE:
+            promotion = at.lifecycles.promote(subject.watched, now)
+            promoted, refusals = promotion.promoted, promotion.refusals
+        cycle = at.lifecycles.step(
+            subject.watched, measured.metrics, now, self._shell.milliseconds()
+        )
+        if promoted:
+            actions = ("promoted", *cycle.actions)
+            cycle = replace(cycle, before=Phase.CANDIDATE, actions=actions)
+        self._teller.subject(subject, cycle, measured, now, refusals)
+        return _code(cycle, measured)
+
+    def _sweep(self, now: datetime, at: Session) -> int:
+        self._teller.swept(at.lifecycles.sweep(now), now)
+        return FINE
+
+    def _act(self, at: Session) -> int:
+        for performed in self._performer.perform(at.ledger, at.signer):
+            self._teller.effect(performed, self._shell.now())
+        return FINE
+
+    def _until_due(self, left_s: float, at: Session) -> float:
+        return self._performer.next_due_s(at.ledger, left_s)
+
+    def _conform(self, at: Session) -> int:
+        if self._conforming is None:
+            return FINE
+        findings = self._conforming.check(at.ledger)
+        self._teller.problems("the ledger does not conform", findings)
+        self._teller.problems("not held against every spec", self._conforming.unmodelled())
+        return NOT_GENUINE if findings else FINE
+
+    def _guarded(self, work: Callable[[Session], _T], otherwise: _T) -> _T:
+        """What ``work`` returns; what goes wrong is told, and the ledger opened anew."""
+        try:
+            if self._session is None:
+                self._session = self._open.enter_context(self._sessions())
+            return work(self._session)
+        except VerificationError:
+            raise
+        except GovernanceError as error:
+            self._teller.problems("watch", [error.message])
+        except Exception as error:  # noqa: BLE001  (a defect must not end the watch unseen)
+            self._teller.problems("watch", [f"a defect: {type(error).__name__}: {error}"])
+        self.close()
+        return otherwise
+
+
+def _code(cycle: Cycle, measured: Measured) -> int:
+    if cycle.failure is not None or measured.failures:
+        return UNDECIDED
+    if cycle.after is Phase.ROLLED_BACK:
+        return ROLLED_BACK
+    if cycle.after is Phase.BREACHED:
+        return BREACHED
+    return FINE if cycle.reading is Reading.UNDER else HOLD

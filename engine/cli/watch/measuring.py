@@ -1,0 +1,89 @@
+"""The metrics of a watched subject: each source on its own, so that none hides another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from engine.errors import GovernanceError
+from engine.evidence.metrics_file import Refused, expand
+from engine.evidence.sources import Asked, source_of
+from engine.formats.times import write_time
+from engine.model import Json
+from engine.settings.table import Table
+
+
+@dataclass(slots=True)
+class Measured:
+    """What the sources of a subject said at one instant.
+
+    Attributes:
+        metrics: Metrics in long form by id; what could not be measured is missing.
+        failures: What kept a source from measuring, one line each.
+        notes: What a person should know besides.
+    """
+
+    metrics: dict[str, Json] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What reading sources takes besides their tables.
+
+    Attributes:
+        folder: What their paths are relative to.
+        environ: The environment.
+        catalogue: Row by metric id.
+        schema: ``metrics.schema.json``.
+    """
+
+    folder: Path
+    environ: Mapping[str, str]
+    catalogue: Mapping[str, Json]
+    schema: Json
+
+
+def measure(name: str, sources: tuple[Table, ...], now: datetime, world: World) -> Measured:
+    """Read every source of the subject ``name``. What goes wrong is in the answer.
+
+    A source that fails, says what the catalogue does not know, or claims a metric that another
+    one has given, counts as if it had said nothing: its metrics are missing, which passes nowhere.
+    """
+    measured = Measured()
+    for table in sources:
+        fresh, place = table.again(), f"{table.file}:{table.line}"
+        try:
+            evidence = source_of(fresh).read(Asked(fresh, world.folder, now, world.environ))
+            fresh.finish()
+            found = _expanded(name, evidence.metrics, now, world)
+        except GovernanceError as error:
+            measured.failures.append(error.message)
+            continue
+        except Refused as refused:
+            measured.failures.append(f"{place}: {refused.pointer}: {refused.reason}")
+            continue
+        except Exception as error:  # noqa: BLE001  (a defect of a source must not end the watch)
+            measured.failures.append(f"{place}: a defect: {type(error).__name__}: {error}")
+            continue
+        measured.notes += evidence.notes
+        if doubled := sorted(found.keys() & measured.metrics.keys()):
+            said = f"{place}: {doubled[0]} is measured by two sources; neither counts"
+            measured.failures.append(said)
+            for metric in doubled:
+                del measured.metrics[metric], found[metric]
+        measured.metrics |= found
+    return measured
+
+
+def _expanded(
+    name: str, metrics: Mapping[str, Json], now: datetime, world: World
+) -> dict[str, Json]:
+    """The metrics as a metrics file of them would be read: checked, typed, with their ages."""
+    if not metrics:
+        return {}
+    document = {"subject": {"name": name}, "observed_at": write_time(now), "metrics": dict(metrics)}
+    return expand(document, world.catalogue, now, world.schema)

@@ -1,0 +1,108 @@
+"""What ``engine watch`` says of a cycle: lines for people, or one JSON object per line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from engine.formats.times import write_time
+from engine.model import Json
+
+if TYPE_CHECKING:
+    from engine.cli.console.shell import Shell
+    from engine.cli.watch.measuring import Measured
+    from engine.cli.watch.performing import Performed
+    from engine.cli.watch.plan import Subject
+    from engine.lifecycle import Cycle, Swept
+
+
+class Teller:
+    """Prints results on standard output, and narrates what went wrong on standard error.
+
+    Args:
+        shell: Has the streams.
+        as_json: Whether results are JSON lines.
+    """
+
+    def __init__(self, shell: Shell, *, as_json: bool) -> None:
+        self._shell = shell
+        self._as_json = as_json
+
+    def subject(
+        self,
+        subject: Subject,
+        cycle: Cycle,
+        measured: Measured,
+        now: datetime,
+        refusals: tuple[str, ...],
+    ) -> None:
+        """One line per subject and cycle; what failed in it on standard error besides."""
+        self.problems(subject.shown, measured.failures)
+        for note in measured.notes:
+            self._shell.say(f"engine: {subject.shown}: {note}")
+        if cycle.failure is not None:
+            self.problems(subject.shown, [f"the gate could not decide: {cycle.failure}"])
+        if self._as_json:
+            self._json(
+                "subject", now,
+                subject=asdict(subject.watched), before=cycle.before, after=cycle.after,
+                reading=cycle.reading, verdict=cycle.verdict, decision=cycle.decision,
+                actions=list(cycle.actions), entries=list(cycle.entries),
+                failure=cycle.failure, problems=list(measured.failures), refusals=list(refusals),
+            )  # fmt: skip
+            return
+        self._line(now, _line_of(subject, cycle, measured, refusals))
+
+    def effect(self, performed: Performed, now: datetime) -> None:
+        """One line per attempt."""
+        effect, next_at = performed.effect, performed.next_at
+        if self._as_json:
+            self._json(
+                "effect", now,
+                subject=asdict(effect.watched), effect=effect.id, action=effect.action,
+                idempotency_key=effect.idempotency_key, ended=performed.ended,
+                detail=performed.detail, attempt=effect.attempts,
+                next_at=None if next_at is None else write_time(next_at),
+            )  # fmt: skip
+            return
+        again = "" if next_at is None else f", again at {write_time(next_at)}"
+        what = f"{effect.action} {performed.ended}"
+        self._line(now, f"{what:<22} {effect.watched.name:<24} {performed.detail}{again}")
+
+    def swept(self, swept: Swept, now: datetime) -> None:
+        """One line, where HOLDs expired."""
+        if self._as_json:
+            self._json("sweep", now, expired=list(swept.expired), behind=swept.behind)
+        elif swept.expired:
+            self._line(now, f"{'HOLD expired':<22} {', '.join(swept.expired)}")
+
+    def problems(self, about: str, problems: list[str]) -> None:
+        """Narrate what went wrong: one line each."""
+        for problem in problems:
+            self._shell.say(f"engine: {about}: {problem}")
+
+    def _line(self, now: datetime, text: str) -> None:
+        print(f"{write_time(now)}  {text}".rstrip(), file=self._shell.stdout, flush=True)
+
+    def _json(self, what: str, now: datetime, **members: Json) -> None:
+        said = {"event": what, "at": write_time(now), **members}
+        text = json.dumps(said, ensure_ascii=False, allow_nan=False)
+        print(text, file=self._shell.stdout, flush=True)
+
+
+def _line_of(subject: Subject, cycle: Cycle, measured: Measured, refusals: tuple[str, ...]) -> str:
+    phases = dict.fromkeys((cycle.before, cycle.after))
+    if cycle.decision is None:
+        why = f"not in production: {refusals[0]}" if refusals else "not in production"
+        said = [why]
+    else:
+        said = [cycle.verdict or "undecided", f"reading {cycle.reading or 'nothing'}"]
+    if cycle.actions:
+        said.append(f"recorded {', '.join(cycle.actions)}")
+    if cycle.entries:
+        said.append(f"entry {cycle.entries[0]}")
+    if measured.failures:
+        said.append(f"sources failed: {len(measured.failures)}")
+    return f"{' → '.join(phases):<22} {subject.shown:<24} {'  '.join(said)}"

@@ -1,0 +1,144 @@
+"""``engine watch``: look after what is in production, until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli import workspace
+from engine.cli.console.shell import Shell
+
+if TYPE_CHECKING:
+    from engine.cli.watch.loop import Loop, Session
+    from engine.cli.watch.plan import Plan
+    from engine.policy.bundle import PolicyBundle
+    from engine.settings.config import Config
+
+DESCRIPTION = (
+    "Measure what is in production, ask gate lifecycle, record what follows (breach, page,\n"
+    "degrade, rollback, recover) and perform it through the hooks of CONFIG. Whatever was\n"
+    "decided is performed once, or again with the same idempotency key, also after a crash.\n"
+    "One watcher per ledger. SIGTERM and Ctrl-C finish what is being recorded.\n"
+    "With --once the exit code is 6 where a subject is rolled back, 1 where one is in breach,\n"
+    "5 where one could not be measured, 3 where a source, the gate or the ledger failed, 4 where\n"
+    "the ledger is not genuine or does not conform to the specs, else 0."
+)
+EXAMPLE = "  engine watch watch.toml --once"
+_SLICE_S = 0.2
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare flags."""
+    parser.add_argument("config", metavar="CONFIG", help="TOML: docs/watch.md shows one")
+    parser.add_argument("--once", action="store_true", help="one cycle, for cron and CI")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text",
+        help="text, or one JSON object per line",
+    )  # fmt: skip
+    workspace.policy_arguments(parser)
+    workspace.ledger_arguments(parser)
+
+
+def run(args: argparse.Namespace, shell: Shell) -> int:
+    """Watch, alone."""
+    from engine.cli.watch.alone import alone
+    from engine.errors import UsageError
+
+    config = workspace.settings(args, shell)
+    url = workspace.ledger_url(config)
+    if url == workspace.RUN_LEDGER:
+        raise UsageError("a ledger of one run forgets what it decided", "name a lasting ledger")
+    bundle = workspace.open_policies(config, shell)
+    plan = _plan(args, config, bundle, shell)
+    workspace.ensure_workspace(config, shell)
+    with alone(url):
+        return _watch(args, _loop(args, plan, config, bundle, shell), shell)
+
+
+def _watch(args: argparse.Namespace, loop: Loop, shell: Shell) -> int:
+    from engine.cli.console.interrupts import Interrupts
+
+    with Interrupts(patient=True) as interrupts:
+        try:
+            if args.once:
+                return loop.cycle()
+            return loop.run(_waiting(interrupts), lambda: interrupts.asked)
+        finally:
+            loop.close()
+            if interrupts.asked:
+                shell.say("engine: no longer watching; what was decided is recorded")
+
+
+def _waiting(interrupts: object) -> Callable[[float], None]:
+    """A wait that ends soon after a signal; a sleep would go on after it."""
+
+    def wait(seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not getattr(interrupts, "asked", False):
+            time.sleep(min(left, _SLICE_S))
+
+    return wait
+
+
+def _plan(args: argparse.Namespace, config: Config, bundle: PolicyBundle, shell: Shell) -> Plan:
+    from engine.cli.watch.plan import read_plan
+    from engine.evidence.documents import read_bytes
+    from engine.evidence.gather import MAX_BYTES
+    from engine.lifecycle import GATE
+
+    data = read_bytes(args.config, stdin=shell.stdin, max_bytes=MAX_BYTES)
+    folder = Path() if args.config == "-" else Path(args.config).parent
+    gate, profile = (str(config.values[key].value) for key in ("gate", "profile"))
+    plan = read_plan(args.config, data, folder, shell.environ, gate, profile)
+    bundle.gate(GATE)
+    for subject in plan.subjects:
+        bundle.gate(subject.watched.gate)
+        bundle.profile(subject.watched.profile)
+    return plan
+
+
+def _loop(
+    args: argparse.Namespace, plan: Plan, config: Config, bundle: PolicyBundle, shell: Shell
+) -> Loop:
+    from engine.cli.watch.conforming import Follower
+    from engine.cli.watch.loop import Loop
+    from engine.cli.watch.measuring import World
+    from engine.cli.watch.performing import Performer
+    from engine.cli.watch.telling import Teller
+    from engine.policy.bundle import shipped_schema
+
+    schema = shipped_schema("metrics.schema.json")
+    world = World(plan.folder, shell.environ, bundle.catalogue(), schema)
+    performer = Performer(plan.hooks, shell.now, lambda: _chance(shell))
+    return Loop(
+        plan,
+        world,
+        lambda: _session(config, bundle, shell),
+        performer,
+        Follower() if plan.conform else None,
+        shell,
+        Teller(shell, as_json=args.format == "json"),
+    )
+
+
+def _chance(shell: Shell) -> float:
+    """A number of at least 0 and below 1."""
+    return int.from_bytes(shell.random(4), "big") / 2**32
+
+
+@contextmanager
+def _session(config: Config, bundle: PolicyBundle, shell: Shell) -> Iterator[Session]:
+    from engine.cli.watch.loop import Session
+    from engine.lifecycle import Controller
+
+    evaluator = workspace.open_evaluator(bundle, config, shell)
+    try:
+        with workspace.open_ledger_to_write(config, shell) as (ledger, signer):
+            controller = Controller(ledger, signer, bundle, evaluator, random=shell.random)
+            yield Session(ledger, signer, controller)
+    finally:
+        evaluator.close()

@@ -1,0 +1,200 @@
+"""Proofs that leave the ledger, and proofs of another ledger that come in."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from engine.decision.record import told
+from engine.errors import NotRecordedError, VerificationError
+from engine.formats.signed_json import read_base64
+from engine.ledger import Blob, Draft, Ledger, Place
+from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Decision, Json
+from engine.proof.attestation import is_attestation
+from engine.proof.bundle import ProofBundle
+from engine.proof.bundle import parse as parse_proof
+from engine.proof.checkpoint import parse as parse_note
+from engine.proof.envelope import open_envelope, seal
+from engine.proof.expectations import subject_of
+from engine.proof.statement import parse_statement, statement
+from engine.proof.verify import Expectations, verify
+from engine.signers import Signer
+
+RUN_URL = "run:"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The decision that an entry is, or that it carries because it was imported.
+
+    Attributes:
+        statement: The decision's statement, parsed.
+        payload: Its exact bytes, as they were signed.
+        imported: Whether it came from another ledger.
+    """
+
+    statement: Json
+    payload: bytes
+    imported: bool
+
+
+def is_decision(entry: bytes) -> bool:
+    """Return whether ``entry`` is, or carries, a decision."""
+    payload = open_envelope(entry).payload
+    return parse_statement(payload)["predicateType"] in (DECISION_TYPE, DECISION_IMPORTED_TYPE)
+
+
+def decision_of(entry: bytes) -> Carried:
+    """Return the decision that ``entry`` is or carries; nothing is verified.
+
+    Raises:
+        VerificationError: The entry is not readable, or not about a decision.
+    """
+    payload = open_envelope(entry).payload
+    outer = parse_statement(payload)
+    if outer["predicateType"] == DECISION_TYPE:
+        return Carried(outer, payload, imported=False)
+    if outer["predicateType"] != DECISION_IMPORTED_TYPE:
+        raise VerificationError(f"the entry is no decision but {outer['predicateType']}")
+    envelope = read_base64(outer["predicate"].get("envelope"), "the imported envelope")
+    inner = open_envelope(envelope).payload
+    return Carried(parse_statement(inner), inner, imported=True)
+
+
+def export(ledger: Ledger, decision_id: str, *, with_policy: bool = True) -> ProofBundle:
+    """Return the proof of one recorded decision or attestation.
+
+    Args:
+        ledger: Where it is recorded.
+        decision_id: Whole, or a unique beginning of at least 8 characters.
+        with_policy: Attach the policy bundle too, so that it can be replayed offline.
+
+    Raises:
+        NotRecordedError: Nothing of that id; or its input was erased.
+    """
+    index = ledger.find(decision_id)
+    entry = ledger.entry(index)
+    if is_attestation(entry):
+        predicate = parse_statement(open_envelope(entry).payload)["predicate"]
+    elif is_decision(entry):
+        predicate = decision_of(entry).statement["predicate"]
+    else:
+        raise NotRecordedError(f"{decision_id} is not a decision", "see: engine ledger show")
+    attachments = {blob.kind: blob.body for blob in ledger.attachments(index)}
+    if not attachments.keys() >= {"input", "salt"}:
+        raise NotRecordedError(
+            f"the input of {decision_id} was erased", "its record stays, and cannot be exported"
+        )
+    if with_policy:
+        attachments["policy"] = ledger.blob("policy", predicate["policy"]["digest"]["sha256"])
+    return proof_at(ledger, index, attachments)
+
+
+def proof_at(
+    ledger: Ledger, index: int, attachments: Mapping[str, bytes] = MappingProxyType({})
+) -> ProofBundle:
+    """Return the proof of the place of entry ``index``, with ``attachments``.
+
+    Raises:
+        NotRecordedError: No such entry, or no checkpoint covers it yet.
+    """
+    note = ledger.checkpoint_covering(index)
+    size = parse_note(note)[0].size
+    place = ledger.appended(index)
+    whole = tuple(body for _, body in ledger.entries(0, size)) if ledger.url == RUN_URL else None
+    following = () if whole else tuple(ledger.leaves(index + 1, size))
+    return ProofBundle(
+        entry=place.entry,
+        index=index,
+        size=size,
+        path=tuple(ledger.proof(index, size)),
+        checkpoint=note,
+        previous_hash=place.previous_hash,
+        current_hash=place.current_hash,
+        attachments=attachments,
+        following_leaves=following,
+        ledger=whole,
+    )
+
+
+def import_proof(
+    data: bytes,
+    ledger: Ledger,
+    signer: Signer,
+    public_keys: Sequence[bytes],
+    imported_at: str,
+) -> tuple[str, bool]:
+    """Append a decision of another ledger, as its proof shows it, to this one.
+
+    Args:
+        data: A proof bundle whose attachments are whole.
+        ledger: Where to.
+        signer: The key of this ledger.
+        public_keys: Keys that the proof may be signed with, 32 raw bytes each.
+        imported_at: RFC 3339.
+
+    Returns:
+        The decision's id, and whether it was appended: False when it was here already.
+
+    Raises:
+        VerificationError: The proof is not genuine; nothing is appended.
+        LedgerError: The decision is too large to be carried inside an entry.
+    """
+    verified = verify(data, public_keys, Expectations())
+    bundle = parse_proof(data)
+    try:
+        ledger.find(verified.decision_id)
+    except NotRecordedError:
+        pass
+    else:
+        return verified.decision_id, False
+    carried = decision_of(bundle.entry)
+    if carried.imported:
+        raise VerificationError("the proof is of an entry that was itself imported", _ORIGINAL)
+    decision = carried.statement
+    predicate = decision["predicate"]
+    origin = {"checkpoint": bundle.checkpoint, "index": bundle.index, "size": bundle.size}
+    said = {
+        "decision_id": verified.decision_id,
+        "envelope": base64.b64encode(bundle.entry).decode(),
+        "origin": origin,
+        "imported_at": imported_at,
+    }
+
+    def build(place: Place) -> bytes:
+        whole = {**said, "ledger": {"id": place.ledger_id}}
+        payload = statement(decision["subject"], DECISION_IMPORTED_TYPE, whole)
+        return seal(payload, signer.sign, signer.key_id)
+
+    policy = predicate["policy"]["digest"]["sha256"]
+    blobs = tuple(
+        Blob(kind, body, policy if kind == "policy" else None)
+        for kind, body in bundle.attachments.items()
+    )
+    ledger.append([Draft(verified.decision_id, None, None, build, blobs)])
+    return verified.decision_id, True
+
+
+_ORIGINAL = "import the proof that the run itself wrote"
+
+
+def decision_at(ledger: Ledger, decision_id: str) -> Decision:
+    """Return a recorded decision as :func:`engine.decision.judge.record` returned it.
+
+    Raises:
+        NotRecordedError: No such decision.
+    """
+    index = ledger.find(decision_id)
+    entry = ledger.entry(index)
+    if not is_decision(entry):
+        raise NotRecordedError(f"{decision_id} is not a decision", "see: engine ledger show")
+    carried = decision_of(entry)
+    return told(
+        carried.statement["predicate"],
+        subject_of(carried.statement),
+        carried.payload,
+        index,
+        ledger.checkpoint_covering(index),
+    )

@@ -1,0 +1,324 @@
+"""One Input becomes one recorded Decision.
+
+The policies say the verdict; this module checks that their answer is whole and that the
+verdict follows from the checks, writes the statement, and hands it to the ledger. It knows
+no gate, no metric and no limit by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from engine.decision.record import Unplaced, append, told_recorded, told_unrecorded, unplaced
+from engine.errors import PolicyError
+from engine.evidence.input import Input, Question
+from engine.formats import canonical
+from engine.formats.canonical import is_usual
+from engine.formats.times import write_time
+from engine.ledger import Ledger
+from engine.model import Decision, Json, Severity, Status, Verdict
+from engine.policy import Evaluator
+from engine.policy.bundle import PolicyBundle
+from engine.proof.input_document import salted_digest
+from engine.proof.verdict_rules import recompute_status, recompute_verdict
+from engine.signers import Signer
+
+BESIDE = ("reservation",)
+"""Members of the predicate that come neither from the Input nor from the policies."""
+
+_OF_ROW = ("max_age_s", "min_n", "compare", "in_production")
+_BLOCK, _FAIL = Severity.BLOCK, Status.FAIL
+_PASSING = (Status.PASS, Status.EXEMPT)
+_OF_METRIC = ("n", "ci", "baseline", "observed_at", "age_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict that nobody has seen yet: whole and checked, not recorded.
+
+    Attributes:
+        input: What was judged.
+        question: What was asked.
+        decision_id: UUIDv7.
+        salt: 32 random bytes; with them the input's digest says nothing about the input.
+        verdict: OPA's own word.
+        predicate: Everything the statement says but its place in the ledger.
+        record: What recording it takes.
+    """
+
+    input: Input
+    question: Question
+    decision_id: str
+    salt: bytes
+    verdict: Verdict
+    predicate: dict[str, Json]
+    record: Unplaced
+
+
+def judge(
+    asked: Input,
+    question: Question,
+    bundle: PolicyBundle,
+    evaluator: Evaluator,
+    *,
+    decision_id: str,
+    salt: bytes,
+    beside: Callable[[dict[str, Json]], dict[str, Json]] | None = None,
+) -> Judgement:
+    """Ask the gate about one Input.
+
+    Args:
+        asked: The Input.
+        question: What it was gathered for.
+        bundle: The policies.
+        evaluator: OPA.
+        decision_id: UUIDv7.
+        salt: 32 random bytes.
+        beside: Gives what the record says besides, one of :data:`BESIDE`, once the verdict is
+            known; it is called with the predicate.
+
+    Raises:
+        PolicyError: The gate could not decide: no answer, one that is not exactly the checks
+            that the gate declares, or a status or verdict that does not follow from them.
+    """
+    answer = evaluator.answer(question.gate, asked.encoded)
+    profile = bundle.profile(question.profile)
+    static = _static(bundle, question.gate, question.profile)
+    metrics = asked.document["metrics"]
+    checks = [_joined(check, static.members[check["id"]], metrics) for check in answer["checks"]]
+    _no_false_status(checks, metrics)
+    relaxations = _named(asked.document)
+    _no_false_attestation([checks[place] for place in static.attested], asked.document)
+    verdict = _verified_verdict(answer["verdict"], checks, relaxations, question, bundle)
+    digest = salted_digest(salt, asked.encoded)
+    gate = bundle.gate(question.gate)
+    valid_until = question.now + timedelta(seconds=profile["decision_ttl_s"])
+    waivers = {waiver.get("id"): waiver for waiver in bundle.waivers()}
+    tolerated = profile["relaxations_allowed"]
+    predicate = {
+        "decision_id": decision_id,
+        "decided_at": asked.document["decided_at"],
+        "valid_until": write_time(valid_until),
+        "gate": question.gate,
+        "profile": {
+            "name": question.profile,
+            "digest": {"sha256": _profile_digest(bundle, question.profile)},
+        },
+        "stage": question.stage,
+        "verdict": verdict,
+        "verdict_rule": gate.rule,
+        "reason": reason(verdict, checks, relaxations, tolerated),
+        "checks": checks,
+        "obligations": answer["obligations"],
+        "waivers": [_waiver(use, waivers.get(use["id"], {})) for use in answer["waivers"]],
+        "relaxations": [{"name": name, "tolerated": name in tolerated} for name in relaxations],
+        "input": {"digest": {"sha256": digest}},
+        "policy": {"digest": {"sha256": bundle.digest}, "revision": bundle.revision},
+        "evaluator": {"kind": evaluator.kind, "opa_version": evaluator.opa_version},
+        "attestations": asked.document["attestations"],
+    }
+    if beside is not None:
+        predicate.update(beside(predicate))
+    key = subject_key(asked.document["subject"])
+    usual = asked.usual and not predicate["waivers"] and _is_usual(checks, static)
+    record = unplaced(
+        predicate, asked.subject, key, asked.encoded, salt, usual=usual, attested=asked.attested
+    )
+    return Judgement(asked, question, decision_id, salt, verdict, predicate, record)
+
+
+def _is_usual(checks: Sequence[Json], static: _Static) -> bool:
+    """Whether no number in ``checks`` needs a second look when they are encoded."""
+    return static.usual and all(
+        is_usual(check["observed"]) and is_usual(check["limit"]) for check in checks
+    )
+
+
+def subject_key(subject: Json) -> str:
+    """Return the digest under which decisions on the same subject find each other.
+
+    Args:
+        subject: As :func:`engine.evidence.input.subject_document` writes it: nothing but texts.
+    """
+    return sha256(canonical.encode_read(subject, usual=True)).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _profile_digest(bundle: PolicyBundle, profile: str) -> str:
+    return bundle.profile_digest(profile)
+
+
+class _Static(NamedTuple):
+    """What the checks of a statement say that no evidence changes.
+
+    Attributes:
+        members: By check id.
+        usual: Whether every value in them :func:`engine.formats.canonical.is_usual`.
+        attested: Places of the checks of kind ``attestation`` among the gate's.
+    """
+
+    members: dict[str, dict[str, Json]]
+    usual: bool
+    attested: tuple[int, ...]
+
+
+@lru_cache(maxsize=64)
+def _static(bundle: PolicyBundle, gate: str, profile: str) -> _Static:
+    rows, catalogue = bundle.profile(profile)["checks"], bundle.catalogue()
+    static = {}
+    for name in bundle.gate(gate).checks:
+        info, row = bundle.check(name), rows.get(name, {})
+        members: dict[str, Any] = {"metric": info.metric, "kind": info.kind}
+        if info.unless:
+            members["unless"] = info.unless
+        if unit := catalogue.get(info.metric, {}).get("unit"):
+            members["unit"] = unit
+        members |= {key: row[key] for key in _OF_ROW if key in row}
+        static[name] = members
+    usual = all(is_usual(value) for members in static.values() for value in members.values())
+    kinds = enumerate(members["kind"] for members in static.values())
+    return _Static(static, usual, tuple(place for place, kind in kinds if kind == "attestation"))
+
+
+def _joined(check: Json, static: dict[str, Json], metrics: Json) -> dict[str, Json]:
+    joined: dict[str, Json] = {**static, **check}
+    metric = metrics.get(static["metric"])
+    if metric is not None:
+        for key in _OF_METRIC:
+            if key in metric:
+                joined[key] = metric[key]
+        joined["metric_status"] = metric["status"]
+    return joined
+
+
+def _no_false_status(checks: Sequence[Json], metrics: Json) -> None:
+    """Refuse an answer whose statuses are not what was compared. INV-GATE-2."""
+    for check in checks:
+        if check["status"] != (status := recompute_status(check, metrics)):
+            raise PolicyError(
+                f"check {check['id']!r} was answered {check['status']!r}, "
+                f"and what it compared says {status!r}",
+                _DISAGREE,
+            )
+
+
+def _named(document: Json) -> list[str]:
+    """The options that weakened the run; what the caller named, and what attestations need."""
+    relaxations: list[str] = document["relaxations"]
+    if not isinstance(relaxations, list):
+        raise PolicyError("the Input does not name its relaxations", "gather it anew")
+    return relaxations
+
+
+def _no_false_attestation(checks: Sequence[Json], document: Json) -> None:
+    """Refuse an answer that rests on another attestation than the Input's. INV-GATE-2."""
+    attestations = document["attestations"]
+    for check in checks:
+        if not attestations and check["observed"] is None:
+            continue
+        from engine.proof.attestation_rules import is_attested
+
+        holds = is_attested(check, document["subject"], attestations, document["relaxations"])
+        if check["observed"] is not (True if holds else None):
+            raise PolicyError(
+                f"check {check['id']!r} was answered {check['observed']!r}, and the attestations "
+                f"of its input say {'that there is one' if holds else 'that there is none'}",
+                _DISAGREE,
+            )
+
+
+def _verified_verdict(
+    word: Json,
+    checks: Sequence[Json],
+    relaxations: Sequence[str],
+    question: Question,
+    bundle: PolicyBundle,
+) -> Verdict:
+    """OPA's verdict, once Python's own reading of the same checks agrees. INV-GATE-2."""
+    rule = bundle.gate(question.gate).rule
+    tolerated = bundle.profile(question.profile)["relaxations_allowed"]
+    expected = recompute_verdict(rule, checks, question.stage, relaxations, tolerated)
+    if expected is None or word != expected:
+        raise PolicyError(
+            f"gate {question.gate!r} answered {word!r}, and its checks say {expected!r} by {rule}",
+            _DISAGREE,
+        )
+    return expected
+
+
+_DISAGREE = "the policy bundle and the engine disagree; rebuild it: engine policy build"
+
+
+def _waiver(use: Json, waiver: Json) -> dict[str, Json]:
+    told = {key: waiver[key] for key in ("reason", "approvers", "expires_at") if key in waiver}
+    return {**use, **told}
+
+
+def reason(
+    verdict: Verdict, checks: Sequence[Json], relaxations: Sequence[str], tolerated: Sequence[str]
+) -> str:
+    """Return one sentence on what decided."""
+    asked = [check for check in checks if check["severity"] == _BLOCK]
+    failed = [c["id"] for c in asked if c["status"] == _FAIL and c["waived_by"] is None]
+    if failed:
+        return f"{len(failed)} of {len(asked)} blocking checks failed: {_listed(failed)}"
+    lacking = [
+        f"{c['id']} ({c['status']})"
+        for c in asked
+        if c["status"] not in _PASSING and c["waived_by"] is None
+    ]
+    if lacking:
+        return f"not enough evidence on {len(lacking)} of {len(asked)} blocking checks: " + _listed(
+            lacking
+        )
+    if refused := [name for name in relaxations if name not in tolerated]:
+        return f"the profile does not tolerate: {_listed(refused)}"
+    if verdict in (Verdict.PROMOTE, Verdict.ALLOW):
+        waived = sum(check["waived_by"] is not None for check in asked)
+        return f"{len(asked)} blocking checks passed" + (f", {waived} by waiver" if waived else "")
+    return "no blocking check passed: nothing was evaluated"
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def record(
+    judgements: Sequence[Judgement], ledger: Ledger, signer: Signer, bundle: PolicyBundle
+) -> list[Decision]:
+    """Sign and append; every decision is durable when this returns, in the order given.
+
+    Raises:
+        LedgerError: Nothing was recorded.
+        CommitError: What was appended may or may not be recorded.
+    """
+    places = append([judgement.record for judgement in judgements], ledger, signer, bundle)
+    return [
+        told_recorded(judgement.predicate, judgement.input.subject, place)
+        for judgement, place in zip(judgements, places, strict=True)
+    ]
+
+
+def unrecorded(judgement: Judgement) -> Decision:
+    """Return the decision of a dry run: it says that it is not recorded."""
+    return told_unrecorded(judgement.predicate, judgement.input.subject, judgement.record)
+
+
+def uuid7(milliseconds: int, random: Callable[[int], bytes]) -> str:
+    """Return a UUIDv7. RFC 9562 section 5.7.
+
+    Args:
+        milliseconds: Unix time.
+        random: Gives that many random bytes.
+    """
+    tail = int.from_bytes(random(10), "big")
+    value = (milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | (tail >> 68) << 64
+    value |= 0b10 << 62 | tail & (2**62 - 1)
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,0 +1,268 @@
+"""Judgements into the ledger: signed, appended, durable, and only then told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from itertools import pairwise
+from typing import NamedTuple
+
+from engine.errors import GovernanceError
+from engine.evidence.input import Question
+from engine.formats import canonical
+from engine.formats.times import write_time
+from engine.ledger import Appended, Blob, Draft, Ledger, Place, SharedBlob
+from engine.model import DECISION_FAILED_TYPE, DECISION_TYPE, Decision, Json, Subject, Verdict
+from engine.policy.bundle import PolicyBundle
+from engine.proof.envelope import open_envelope, seal
+from engine.proof.statement import statement_around
+from engine.signers import Signer
+
+
+class Unplaced(NamedTuple):
+    """What recording a judgement takes: its statement, but for its place in the ledger.
+
+    Only texts and bytes, so that it crosses from a worker process cheaply.
+
+    Attributes:
+        decision_id: UUIDv7.
+        gate: Policy package that was asked.
+        subject_key: Digest under which decisions on the same subject find each other.
+        pieces: The statement's bytes, cut where each of ``PLACE`` goes.
+        encoded_input: The Input that the statement commits to.
+        salt: 32 random bytes; with them the input's digest says nothing about the input.
+        attested: Proofs of the Input's attestations; empty if there are none.
+    """
+
+    decision_id: str
+    gate: str
+    subject_key: str
+    pieces: tuple[bytes, ...]
+    encoded_input: bytes
+    salt: bytes
+    attested: bytes = b""
+
+
+PLACE = ("attempt", "ledger", "previous")
+"""Members of the predicate that only the ledger knows, sorted."""
+
+
+def unplaced(
+    predicate: dict[str, Json],
+    subject: Subject,
+    subject_key: str,
+    encoded_input: bytes,
+    salt: bytes,
+    *,
+    usual: bool = False,
+    attested: bytes = b"",
+) -> Unplaced:
+    """Return what recording ``predicate``, which lacks its place, takes.
+
+    Args:
+        predicate: Everything the statement says but its place; every number of it is finite.
+        subject: What was decided on.
+        subject_key: See :class:`Unplaced`.
+        encoded_input: The Input, in JCS form.
+        salt: 32 random bytes.
+        usual: See :func:`engine.formats.canonical.encode_read`.
+        attested: See :class:`Unplaced`.
+    """
+    cut = []
+    for names in _between(tuple(predicate)):
+        between = {name: predicate[name] for name in names}
+        cut.append(canonical.encode_read(between, usual=usual)[1:-1])
+    about = resource(subject, predicate["input"]["digest"]["sha256"])
+    # Nothing but texts by names of ours: their form needs no second look.
+    whole = statement_around([about], DECISION_TYPE, b"\0", usual=True)
+    head, tail = whole.split(b"\0")
+    first, *middle, last = cut
+    pieces = (
+        head + b"{" + (first and first + b","),
+        *(b"," + (piece and piece + b",") for piece in middle),
+        (last and b"," + last) + b"}" + tail,
+    )
+    return Unplaced(
+        decision_id=predicate["decision_id"],
+        gate=predicate["gate"],
+        subject_key=subject_key,
+        pieces=pieces,
+        encoded_input=encoded_input,
+        salt=salt,
+        attested=attested,
+    )
+
+
+@lru_cache(maxsize=16)
+def _between(names: tuple[str, ...]) -> list[list[str]]:
+    """Those of ``names`` that sort before, between and behind the members of :data:`PLACE`."""
+    bounds = pairwise(("", *PLACE, "~"))
+    return [[name for name in names if low < name < high] for low, high in bounds]
+
+
+def resource(subject: Subject, input_sha256: str) -> dict[str, Json]:
+    """Return ``subject`` as a statement names it; the input's digest stands in for none."""
+    annotations: dict[str, Json] = {}
+    if subject.version is not None:
+        annotations["version"] = subject.version
+    digest = subject.sha256
+    if digest is None:
+        annotations["digest_of"] = "input"
+        digest = input_sha256
+    described: dict[str, Json] = {"name": subject.name, "digest": {"sha256": digest}}
+    return {**described, "annotations": annotations} if annotations else described
+
+
+def statement_at(place: Place, record: Unplaced) -> bytes:
+    """Return the statement's bytes, in RFC 8785 form, once its place is known."""
+    attempt, ledger, previous = (
+        b'"attempt":%d' % place.attempt,
+        b'"ledger":{"id":"%b"}' % place.ledger_id.encode(),
+        b'"previous":"%b"' % place.previous.encode() if place.previous else b'"previous":null',
+    )
+    first, second, third, last = record.pieces
+    return b"".join((first, attempt, second, ledger, third, previous, last))
+
+
+def append(
+    records: Sequence[Unplaced], ledger: Ledger, signer: Signer, bundle: PolicyBundle
+) -> list[Appended]:
+    """Sign and append; every one is durable when this returns, in the order given.
+
+    Raises:
+        LedgerError: Nothing was recorded.
+        CommitError: What was appended may or may not be recorded.
+    """
+    policy = policy_blob(bundle)
+    return ledger.append([draft_of(record, signer, policy) for record in records])
+
+
+def policy_blob(bundle: PolicyBundle) -> SharedBlob:
+    """Return the policy as it is kept beside what it decided, once per digest."""
+    return SharedBlob("policy", bundle.digest, lambda: _archive(bundle))
+
+
+@lru_cache(maxsize=4)
+def _archive(bundle: PolicyBundle) -> bytes:
+    return bundle.archive()
+
+
+def draft_of(record: Unplaced, signer: Signer, policy: SharedBlob) -> Draft:
+    """Return the draft of a judgement; ``policy`` as :func:`policy_blob` gives it."""
+    attested = (Blob("attestations", record.attested),) if record.attested else ()
+    return Draft(
+        decision_id=record.decision_id,
+        subject_key=record.subject_key,
+        gate=record.gate,
+        build=lambda place: seal(statement_at(place, record), signer.sign, signer.key_id),
+        blobs=(Blob("input", record.encoded_input), Blob("salt", record.salt), *attested, policy),
+    )
+
+
+def told(
+    said: Json, subject: Subject, signed: bytes, index: int | None, checkpoint: str | None
+) -> Decision:
+    """Return a decision as callers see it.
+
+    Args:
+        said: Predicate of the statement.
+        subject: What was decided on.
+        signed: The statement's bytes.
+        index: Ledger index; None when it is not recorded.
+        checkpoint: Signed note that covers it; None when it is not recorded.
+    """
+    return Decision(
+        decision_id=said["decision_id"],
+        decided_at=said["decided_at"],
+        valid_until=said["valid_until"],
+        gate=said["gate"],
+        profile=said["profile"]["name"],
+        stage=said["stage"],
+        verdict=Verdict(said["verdict"]),
+        reason=said["reason"],
+        subject=subject,
+        checks=tuple(said["checks"]),
+        obligations=tuple(said["obligations"]),
+        waivers=tuple(said["waivers"]),
+        relaxations=tuple(relaxation["name"] for relaxation in said["relaxations"]),
+        recorded=index is not None,
+        index=index,
+        checkpoint=checkpoint,
+        statement=signed,
+        attestations=tuple(said["attestations"]),
+    )
+
+
+def told_recorded(said: Json, subject: Subject, at: Appended) -> Decision:
+    """Return the decision that is in the ledger at ``at``."""
+    return told(said, subject, open_envelope(at.entry).payload, at.index, at.checkpoint)
+
+
+def told_unrecorded(said: Json, subject: Subject, record: Unplaced) -> Decision:
+    """Return the decision of a dry run: it says that it is not recorded."""
+    return told(said, subject, statement_at(Place("dry-run", 1, None), record), None, None)
+
+
+def record_failure(
+    error: GovernanceError,
+    names: Sequence[str],
+    question: Question,
+    ledger: Ledger,
+    signer: Signer,
+    *,
+    attempt_id: str,
+) -> None:
+    """Append ``decision-failed:v1``: that a decision was asked for and could not be made.
+
+    Args:
+        error: Why.
+        names: The files that were to be decided on, as the caller named them.
+        question: What was asked.
+        ledger: Where to.
+        signer: The key that signs.
+        attempt_id: UUIDv7.
+
+    Raises:
+        LedgerError: It could not be recorded either.
+    """
+    name = ", ".join(names)[:1024]
+    predicate = {
+        "attempt_id": attempt_id,
+        "failed_at": write_time(question.now),
+        "gate": question.gate,
+        "profile": question.profile,
+        "stage": question.stage,
+        "exit_code": error.exit_code,
+        "error": {"type": type(error).__name__, "message": error.message[:2048]},
+        "relaxations": list(question.relaxations),
+    }
+    # What was asked about could not be read, so the statement is about the asking.
+    ledger.append([event(DECISION_FAILED_TYPE, name, predicate, signer)])
+
+
+def event(
+    kind: str, name: str, predicate: dict[str, Json], signer: Signer, *, usual: bool = False
+) -> Draft:
+    """Return the draft of an entry that is no decision, to append.
+
+    Args:
+        kind: Its predicate type.
+        name: What it is about; where that has a digest, the predicate says it.
+        predicate: What it says; its place in the ledger is added as ``ledger``.
+        signer: The key that signs.
+        usual: See :func:`engine.formats.canonical.encode_read`.
+    """
+    import hashlib
+
+    encode = partial(canonical.encode_read, usual=True) if usual else canonical.encode
+    subject = {
+        "name": name,
+        "digest": {"sha256": hashlib.sha256(encode(predicate)).hexdigest()},
+        "annotations": {"digest_of": "predicate"},
+    }
+
+    def build(place: Place) -> bytes:
+        said = {**predicate, "ledger": {"id": place.ledger_id}}
+        return seal(statement_around([subject], kind, encode(said)), signer.sign, signer.key_id)
+
+    return Draft(None, None, None, build)

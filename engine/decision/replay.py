@@ -1,0 +1,261 @@
+"""Deciding again what was decided: by the same policy, byte for byte; by another, what flips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from engine.decision.export import decision_of, is_decision
+from engine.decision.judge import BESIDE, Judgement, judge
+from engine.errors import GovernanceError, NotRecordedError, PolicyError, VerificationError
+from engine.evidence.input import Attested, Input, Question, assemble
+from engine.evidence.metrics_file import read_subject
+from engine.formats import canonical
+from engine.formats.times import parse_time
+from engine.ledger import Ledger
+from engine.model import Json
+from engine.policy import Evaluator
+from engine.policy.bundle import PolicyBundle
+from engine.proof.attestation_rules import SELF_ATTESTED
+from engine.proof.bundle import ProofBundle
+from engine.proof.input_document import parse as parse_input
+
+PLACE = ("ledger", "attempt", "previous")
+"""What the ledger, and not the policies, put into a statement."""
+
+OpenEvaluator = Callable[[PolicyBundle], Evaluator]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A decision as it was recorded, with what it was decided on.
+
+    Attributes:
+        index: Ledger index.
+        statement: The decision statement.
+        payload: The exact statement bytes that were signed.
+        encoded_input: JCS bytes of the Input.
+        salt: 32 bytes.
+        policy: Archive of the policy bundle.
+    """
+
+    index: int
+    statement: Json
+    payload: bytes
+    encoded_input: bytes
+    salt: bytes
+    policy: bytes
+
+    @property
+    def decision_id(self) -> str:
+        """UUIDv7 of the decision."""
+        return str(self.statement["predicate"]["decision_id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A past decision that other policies would have decided otherwise.
+
+    Attributes:
+        decision_id: Which.
+        index: Ledger index.
+        subject: Name of what was decided on.
+        recorded: Verdict of record.
+        now: Verdict by the other policies; ``ERROR`` where they could not decide.
+        because: Ids of the checks whose status or severity differ, sorted.
+    """
+
+    decision_id: str
+    index: int
+    subject: str
+    recorded: str
+    now: str
+    because: tuple[str, ...]
+
+
+def recorded_decisions(ledger: Ledger, decision_id: str | None = None) -> Iterator[Recorded]:
+    """Yield the recorded decisions, imported ones too, oldest first; or the one asked for.
+
+    Raises:
+        NotRecordedError: No such decision, or its input was erased.
+        VerificationError: An entry is not readable as what it says it is.
+    """
+    if decision_id is not None:
+        index = ledger.find(decision_id)
+        entry = ledger.entry(index)
+        if not is_decision(entry):
+            raise NotRecordedError(f"{decision_id} is not a decision", "see: engine ledger show")
+        yield _recorded(ledger, index, entry)
+        return
+    for index, entry in ledger.entries(0):
+        if is_decision(entry):
+            yield _recorded(ledger, index, entry)
+
+
+def _recorded(ledger: Ledger, index: int, entry: bytes) -> Recorded:
+    carried = decision_of(entry)
+    predicate = carried.statement["predicate"]
+    kept = {blob.kind: blob.body for blob in ledger.attachments(index)}
+    if not kept.keys() >= {"input", "salt"}:
+        raise NotRecordedError(
+            f"the input of {predicate['decision_id']} was erased", "it cannot be replayed any more"
+        )
+    return Recorded(
+        index=index,
+        statement=carried.statement,
+        payload=carried.payload,
+        encoded_input=kept["input"],
+        salt=kept["salt"],
+        policy=ledger.blob("policy", predicate["policy"]["digest"]["sha256"]),
+    )
+
+
+def recorded_in(bundle: ProofBundle) -> Recorded:
+    """Return the decision in a proof bundle that :func:`engine.proof.verify.verify` accepted.
+
+    Raises:
+        NotRecordedError: The policy or the input is not attached.
+    """
+    carried = decision_of(bundle.entry)
+    missing = {"input", "salt", "policy"} - bundle.attachments.keys()
+    if missing:
+        raise NotRecordedError(
+            f"the proof has no {', '.join(sorted(missing))} attached",
+            "ask for one that was exported with it",
+        )
+    return Recorded(
+        index=bundle.index,
+        statement=carried.statement,
+        payload=carried.payload,
+        encoded_input=bundle.attachments["input"],
+        salt=bundle.attachments["salt"],
+        policy=bundle.attachments["policy"],
+    )
+
+
+class Replayer:
+    """Decides recorded decisions again, each by the policy bundle it was decided by.
+
+    Args:
+        open_evaluator: Opens an evaluator for a bundle; one is kept per policy digest.
+    """
+
+    def __init__(self, open_evaluator: OpenEvaluator) -> None:
+        self._open = open_evaluator
+        self._opened: dict[str, tuple[PolicyBundle, Evaluator]] = {}
+
+    def __enter__(self) -> Replayer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for _bundle, evaluator in self._opened.values():
+            evaluator.close()
+
+    def again(self, recorded: Recorded) -> None:
+        """Decide ``recorded`` again; it holds when every signed byte comes out the same.
+
+        Raises:
+            VerificationError: The policy is not the recorded one, or another statement comes
+                out; names the first difference.
+            PolicyError: The recorded policy cannot decide it any more.
+        """
+        said = recorded.statement["predicate"]
+        bundle, evaluator = self._bundle(recorded)
+        asked, question = _asked(recorded)
+        judgement = judge(
+            asked,
+            question,
+            bundle,
+            evaluator,
+            decision_id=said["decision_id"],
+            salt=recorded.salt,
+        )
+        place = {key: said[key] for key in (*PLACE, *BESIDE) if key in said}
+        predicate = {**judgement.predicate, **place, "evaluator": said["evaluator"]}
+        replayed = {**recorded.statement, "predicate": predicate}
+        if canonical.encode(replayed) != recorded.payload:
+            raise VerificationError(
+                f"decision {said['decision_id']} replays differently: "
+                f"{_first_difference(said, predicate)}",
+                "the record, the policy bundle or the engine that reads them was changed",
+            )
+
+    def _bundle(self, recorded: Recorded) -> tuple[PolicyBundle, Evaluator]:
+        digest = recorded.statement["predicate"]["policy"]["digest"]["sha256"]
+        if digest not in self._opened:
+            bundle = PolicyBundle.from_archive(recorded.policy)
+            if bundle.digest != digest:
+                raise VerificationError(f"the policy kept as {digest} is {bundle.digest}")
+            self._opened[digest] = (bundle, self._open(bundle))
+        return self._opened[digest]
+
+
+def flip(recorded: Recorded, bundle: PolicyBundle, evaluator: Evaluator) -> Flip | None:
+    """Return how ``bundle`` would decide otherwise; None when the verdict is the same."""
+    said = recorded.statement["predicate"]
+    before = {check["id"]: (check["status"], check["severity"]) for check in said["checks"]}
+    try:
+        judgement = _judged_by(recorded, bundle, evaluator)
+    except GovernanceError as error:
+        if not isinstance(error, PolicyError) and error.exit_code != 2:
+            raise
+        return Flip(*_named(recorded), said["verdict"], "ERROR", (error.message,))
+    if judgement.verdict == said["verdict"]:
+        return None
+    after = {
+        check["id"]: (check["status"], check["severity"]) for check in judgement.predicate["checks"]
+    }
+    because = sorted(
+        name for name in before.keys() | after.keys() if before.get(name) != after.get(name)
+    )
+    return Flip(*_named(recorded), said["verdict"], judgement.verdict, tuple(because))
+
+
+def _named(recorded: Recorded) -> tuple[str, int, str]:
+    return recorded.decision_id, recorded.index, recorded.statement["subject"][0]["name"]
+
+
+def _judged_by(recorded: Recorded, bundle: PolicyBundle, evaluator: Evaluator) -> Judgement:
+    """The recorded evidence under other policies, and so under their waivers and trust list."""
+    before, question = _asked(recorded)
+    # That the own key's word was enough is named again only if it is still needed.
+    named = tuple(name for name in question.relaxations if name != SELF_ATTESTED)
+    question = replace(question, relaxations=named)
+    attested = [Attested(facts, b"null") for facts in before.document["attestations"]]
+    document = before.document
+    asked = assemble(before.name, before.subject, document["metrics"], question, bundle, attested)
+    return judge(
+        asked, question, bundle, evaluator, decision_id=recorded.decision_id, salt=recorded.salt
+    )
+
+
+def _asked(recorded: Recorded) -> tuple[Input, Question]:
+    document = parse_input(recorded.encoded_input)
+    question = Question(
+        gate=document.gate,
+        profile=document.profile,
+        stage=document.stage,
+        now=parse_time(document.decided_at),
+        relaxations=document.relaxations,
+    )
+    whole = {
+        "subject": document.subject,
+        "metrics": document.metrics,
+        "decided_at": document.decided_at,
+        "relaxations": list(document.relaxations),
+        "attestations": list(document.attestations),
+    }
+    return Input(recorded.decision_id, whole, recorded.encoded_input, read_subject(whole)), question
+
+
+def _first_difference(recorded: Json, replayed: Json) -> str:
+    for key in sorted(recorded.keys() | replayed.keys()):
+        one, other = recorded.get(key), replayed.get(key)
+        if one == other:
+            continue
+        if key == "checks" and isinstance(one, list) and isinstance(other, list):
+            for old, new in zip(one, other, strict=False):
+                if old != new:
+                    return f"check {old.get('id')} was {old}, is {new}"
+        return f"{key} was {str(one)[:200]}, is {str(other)[:200]}"
+    return "the bytes differ, the values do not"

@@ -1,0 +1,182 @@
+"""Evidence files: found, read within limits, parsed strictly, with a place for every value."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.errors import DocumentError, Position, UsageError
+from engine.formats.json_positions import json_places, line_and_column
+from engine.formats.json_text import MAX_BYTES, Unreadable, decode, read_json, read_yaml
+from engine.model import Json
+
+SUFFIXES = (".json", ".yaml", ".yml")
+STANDARD_INPUT = "-"
+
+_BINARY = (b"\x1f\x8b", b"PK\x03\x04", b"PAR1", b"\x7fELF", b"%PDF", b"\x89PNG")
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document as the caller gave it.
+
+    Attributes:
+        name: File name as the caller wrote it; ``-`` is standard input.
+        data: The bytes that were read.
+        value: What they say.
+        is_yaml: Whether they were read as YAML.
+    """
+
+    name: str
+    data: bytes = field(repr=False)
+    value: Json = field(repr=False)
+    is_yaml: bool = False
+
+    def position(self, pointer: str) -> Position:
+        """Return where ``pointer`` stands; its nearest existing parent if it is not there."""
+        text = decode(self.data)
+        at = pointer
+        while at not in self._places and at:
+            at = at.rpartition("/")[0]
+        line, column = line_and_column(text, self._places.get(at, 0))
+        return Position(self.name, line, column, pointer)
+
+    def refused(self, pointer: str, reason: str, hint: str = "") -> DocumentError:
+        """Return the error that says why this document is refused at ``pointer``."""
+        return DocumentError(self.position(pointer), reason, hint)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        if self.is_yaml:
+            return read_yaml(self.data)[1]
+        return json_places(decode(self.data))[0]
+
+
+def parse(name: str, data: bytes) -> Document:
+    """Return the document in ``data``; YAML by its suffix, standard input by its first byte.
+
+    Raises:
+        DocumentError: Refused by a strict reader; says where and why.
+    """
+    is_yaml = name.endswith((".yaml", ".yml"))
+    if name == STANDARD_INPUT:
+        is_yaml = data.lstrip()[:1] not in (b"{", b"[", b"")
+    try:
+        value = read_yaml(data)[0] if is_yaml else read_json(data)
+    except Unreadable as refused:
+        flaw = refused.flaw
+        line, column = line_and_column(refused.text, flaw.offset) if refused.text else (0, 0)
+        position = Position(name, line, column, flaw.pointer)
+        hint = (
+            "a metrics file is JSON or YAML; this one looks binary, so name another"
+            if data.startswith(_BINARY)
+            else flaw.hint
+        )
+        raise DocumentError(position, flaw.reason, hint) from None
+    return Document(name, data, value, is_yaml)
+
+
+def read(name: str, *, stdin: BinaryIO, max_bytes: int = MAX_BYTES) -> Document:
+    """Read and parse the file ``name``, or standard input when it is ``-``.
+
+    Raises:
+        DocumentError: Missing, unreadable, no file, over ``max_bytes``, or refused by a
+            strict reader.
+    """
+    return parse(name, read_bytes(name, stdin=stdin, max_bytes=max_bytes))
+
+
+def read_bytes(name: str, *, stdin: BinaryIO, max_bytes: int = MAX_BYTES) -> bytes:
+    """Return the bytes of the regular file or pipe ``name``, at most ``max_bytes`` of them."""
+    try:
+        if name == STANDARD_INPUT:
+            data = stdin.read(max_bytes + 1)
+        else:
+            data = _read_file(name, max_bytes + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise DocumentError(Position(name), reason, _nearest(name)) from None
+    if len(data) > max_bytes:
+        raise DocumentError(
+            Position(name),
+            f"larger than {max_bytes:,} bytes",
+            "raise the limit with --max-bytes if evidence this large is meant",
+        )
+    return data
+
+
+def _read_file(name: str, most: int) -> bytes:
+    """Up to ``most`` bytes of a file or a pipe, and of nothing else that has a name."""
+    # Non-blocking, so that opening a pipe nobody writes to does not hang.
+    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode):
+            expected = found.st_size
+        elif stat.S_ISFIFO(found.st_mode):
+            os.set_blocking(descriptor, True)
+            expected = most
+        else:
+            what = "is a folder" if stat.S_ISDIR(found.st_mode) else "is not a regular file"
+            raise OSError(errno.EINVAL, what, name)
+        data = os.read(descriptor, min(expected + 1, most))
+        while len(data) < most and (more := os.read(descriptor, most - len(data))):
+            data += more
+        return data
+    finally:
+        os.close(descriptor)
+
+
+def _nearest(name: str) -> str:
+    """What to do about a file that cannot be read: the nearest name beside it, if any is near."""
+    import difflib
+
+    path = Path(name)
+    try:
+        beside = [each.name for each in path.parent.iterdir() if not path.exists()]
+    except OSError:
+        beside = []
+    near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.8)
+    if near:
+        return f"did you mean {str(path.with_name(near[0]))!r}?"
+    return "give the path of a file that can be read, seen from the folder you are in"
+
+
+def expand(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the files that ``paths`` name: a folder is its metrics files, recursive, sorted.
+
+    Raises:
+        UsageError: A folder holds no metrics file.
+    """
+    for path in paths:
+        if path == STANDARD_INPUT or not Path(path).is_dir():
+            yield path
+            continue
+        found = sorted(_files_below(Path(path)))
+        if not found:
+            raise UsageError(
+                f"{path}: no {', '.join('*' + suffix for suffix in SUFFIXES)} in this folder",
+                "give the folder that the pipeline wrote its metrics files into",
+            )
+        yield from found
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    for root, folders, files in os.walk(folder, onerror=_unreadable_folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.endswith(SUFFIXES) and not name.startswith("."):
+                yield str(Path(root) / name)
+
+
+def _unreadable_folder(error: OSError) -> None:
+    raise UsageError(
+        f"{error.filename}: {(error.strerror or 'unreadable').lower()}",
+        "every folder below the given one must be readable, or evidence is missed",
+    )

@@ -1,0 +1,174 @@
+"""From a gather configuration to a metrics file: every source read, and nothing claimed twice."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ConfigError, suggest
+from engine.evidence.metrics_file import expand
+from engine.evidence.sources import Asked, Evidence, source_of
+from engine.formats.times import write_time
+from engine.model import Json
+from engine.settings.table import Table
+
+MAX_BYTES = 1024 * 1024
+_HEX = frozenset("0123456789abcdef")
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What the sources of a configuration said.
+
+    Attributes:
+        document: A metrics file.
+        evidence: What each source said, in the order of the configuration.
+    """
+
+    document: dict[str, Json]
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know."""
+        return tuple(note for each in self.evidence for note in each.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A configuration that was read: nothing of its sources has been looked at yet.
+
+    Attributes:
+        subject: As a metrics file writes it.
+        asked: What each source will be asked.
+    """
+
+    subject: dict[str, Json]
+    asked: tuple[Asked, ...]
+
+
+def read_plan(
+    name: str, data: bytes, folder: Path, now: datetime, environ: Mapping[str, str]
+) -> Plan:
+    """Return what the configuration in ``data`` asks for.
+
+    Args:
+        name: Of the file, for messages.
+        data: Its bytes, TOML.
+        folder: What its paths are relative to.
+        now: The instant of gathering, UTC, whole seconds.
+        environ: The environment.
+
+    Raises:
+        ConfigError: Not TOML, or a key of the top level is wrong; says where.
+    """
+    top = read_table(
+        name, data, "one [[source]] table per source; `engine gather --help` shows one"
+    )
+    subject = subject_of(top.table("subject", required=True), folder)
+    tables = top.tables("source")
+    if not tables:
+        near = suggest("source", top.keys())
+        hint = near if near.startswith("did") else '[[source]]\nkind = "predictions"'
+        raise ConfigError(f"{name}: no [[source]] table", f"add what is to be measured: {hint}")
+    top.finish()
+    return Plan(subject, tuple(Asked(table, folder, now, environ) for table in tables))
+
+
+def gather(plan: Plan, catalogue: Mapping[str, Json], schema: Json) -> Gathered:
+    """Read every source of ``plan`` and return the metrics file they make together.
+
+    Args:
+        plan: See :func:`read_plan`.
+        catalogue: Row by metric id.
+        schema: ``metrics.schema.json``.
+
+    Raises:
+        ConfigError: A key of a source is wrong, or two sources measure the same metric.
+        DocumentError: A source cannot be read.
+        engine.evidence.metrics_file.Refused: What was measured does not match schema or catalogue.
+    """
+    evidence: list[Evidence] = []
+    owner: dict[str, Table] = {}
+    metrics: dict[str, Json] = {}
+    for asked in plan.asked:
+        found = source_of(asked.table).read(asked)
+        asked.table.finish()
+        for name in found.metrics:
+            if name in owner:
+                first = owner[name]
+                raise asked.table.refused(
+                    "kind",
+                    f"metric {name!r} is measured by the source at line {first.line}, too",
+                    "keep one of the two, or gather them into two files",
+                )
+            owner[name] = asked.table
+        metrics |= found.metrics
+        evidence.append(found)
+    now = plan.asked[0].now
+    document = {"subject": plan.subject, "observed_at": write_time(now), "metrics": metrics}
+    expand(document, catalogue, now, schema)
+    return Gathered(document, tuple(evidence))
+
+
+def read_table(name: str, data: bytes, hint: str) -> Table:
+    """Return the whole of a TOML file as a table.
+
+    Args:
+        name: Of the file, for messages.
+        data: Its bytes.
+        hint: What to write, where it is no TOML.
+
+    Raises:
+        ConfigError: Too large, not UTF-8, or not TOML; says where.
+    """
+    text = _decoded(name, data)
+    try:
+        return Table(name, text, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name}: {error}", hint) from None
+
+
+def _decoded(name: str, data: bytes) -> str:
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"{name}: larger than {MAX_BYTES:,} bytes", "is it a configuration?")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{name}:{line}: not UTF-8", "write the file in UTF-8") from None
+
+
+def subject_of(table: Table, folder: Path) -> dict[str, Json]:
+    """Return the subject that ``table`` describes, as a metrics file writes it.
+
+    Raises:
+        ConfigError: A key is wrong, or the artifact is not there.
+    """
+    subject: dict[str, Any] = {"name": table.text("name", longest=256)}
+    if table.has("version"):
+        subject["version"] = table.text("version", longest=256)
+    if table.has("digest"):
+        digest = table.table("digest")
+        sha256 = digest.text("sha256")
+        if len(sha256) != 64 or not _HEX.issuperset(sha256):
+            raise digest.refused(
+                "sha256", "not 64 lowercase hex digits", "as sha256sum prints them"
+            )
+        subject["digest"] = {"sha256": sha256}
+    if table.has("artifact"):
+        files = table.paths(folder, "artifact")
+        if len(files) != 1 or "digest" in subject:
+            raise table.refused("artifact", "names more than one file, or stands beside a digest")
+        subject["digest"] = {"sha256": _sha256(files[0])}
+    return subject
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

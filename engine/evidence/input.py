@@ -1,0 +1,281 @@
+"""Documents, waivers and attestations become the one Input that a gate is asked about."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from engine.errors import UsageError
+from engine.evidence.documents import Document
+from engine.evidence.metrics_file import Refused, expand, read_subject
+from engine.formats import canonical
+from engine.formats.canonical import is_usual
+from engine.formats.json_positions import escape
+from engine.formats.times import parse_time, write_time
+from engine.model import Json, Stage, Subject
+from engine.policy.bundle import PolicyBundle
+
+if TYPE_CHECKING:
+    from engine.proof.attestation_rules import Wanted
+
+CLAIMS = ("gate", "profile", "stage")
+_ATTEST = "leave it out of the file; who may sign it off does so with: engine attest"
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """A verified attestation, found for a decision.
+
+    Attributes:
+        facts: What the Input says of it, but for age, time left and role.
+        proof: Its proof bundle without attachments, canonical JSON.
+    """
+
+    facts: Mapping[str, Json]
+    proof: bytes
+
+
+Finder: TypeAlias = Callable[[Subject], Sequence[Attested]]
+"""Finds the attestations of one subject; asked only where the profile asks for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the caller asks; the evidence has no say in it.
+
+    Attributes:
+        gate: Policy package.
+        profile: Table of limits.
+        stage: ``candidate`` or ``production``.
+        now: The decision's instant, whole seconds, UTC.
+        relaxations: Options that weaken this run, by name, sorted.
+    """
+
+    gate: str
+    profile: str
+    stage: str
+    now: datetime
+    relaxations: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.stage not in list(Stage):
+            raise UsageError(f"stage {self.stage!r} is not known", "known: candidate, production")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What OPA sees of one release.
+
+    Attributes:
+        name: File the evidence came from; ``-`` is standard input.
+        document: The Input document, see ``schemas/opa-input.schema.json``.
+        encoded: Its JCS form: what is evaluated, digested and kept.
+        subject: What is decided on.
+        usual: Whether every number in it :func:`engine.formats.canonical.is_usual`, and it has no
+            waiver and no attestation; False if nobody looked.
+        attested: Proofs of its attestations, to be kept beside it; empty if there are none.
+    """
+
+    name: str
+    document: Json
+    encoded: bytes
+    subject: Subject
+    usual: bool = False
+    attested: bytes = b""
+
+
+def gather(
+    documents: Sequence[Document],
+    question: Question,
+    bundle: PolicyBundle,
+    schema: Json,
+    *,
+    artifact_sha256: str | None = None,
+    find: Finder | None = None,
+) -> Input:
+    """Return the Input that ``documents``, of one subject, make together.
+
+    Args:
+        documents: One, or several whose metrics are merged.
+        question: Gate, profile, stage and instant, named by the caller.
+        bundle: Catalogue, gates and waivers.
+        schema: ``metrics.schema.json``.
+        artifact_sha256: Digest computed from the artifact itself, if it was given.
+        find: Finds the subject's attestations; None where nothing asks for any.
+
+    Raises:
+        DocumentError: A document is refused, differs from the caller's question, or two of
+            them disagree.
+    """
+    gate = bundle.gate(question.gate)
+    catalogue = bundle.catalogue()
+    metrics: dict[str, Json] = {}
+    subject: Subject | None = None
+    for document in documents:
+        try:
+            given = expand(document.value, catalogue, question.now, schema)
+        except Refused as refused:
+            raise document.refused(refused.pointer, refused.reason, refused.hint) from None
+        _no_other_claim(document, question)
+        subject = _one_subject(document, subject, artifact_sha256)
+        for name in given.keys() & _attested_only(bundle):
+            pointer = f"/metrics/{escape(name)}"
+            raise document.refused(pointer, f"{name!r} is read from attestations only", _ATTEST)
+        for name in given.keys() & metrics.keys():
+            pointer = f"/metrics/{escape(name)}"
+            raise document.refused(pointer, f"metric {name!r} is in another file too", "keep one")
+        metrics |= given
+    if subject is None:
+        raise UsageError("no metrics file was given")
+    if gate.requires_digest and subject.sha256 is None:
+        raise documents[0].refused(
+            "/subject",
+            f"gate {gate.name!r} promotes an artifact, and the subject has no digest",
+            "give the artifact with --artifact PATH, or add "
+            '"digest": {"sha256": "<64 hex digits>"} to the subject',
+        )
+    attested = find(subject) if find is not None else ()
+    return assemble(documents[0].name, subject, metrics, question, bundle, attested)
+
+
+@lru_cache(maxsize=16)
+def _attested_only(bundle: PolicyBundle) -> frozenset[str]:
+    """Metrics that only checks on attestations look at: a file's word for them is nobody's."""
+    checks = bundle.checks()
+    others = {info.metric for info in checks if info.kind != "attestation"}
+    return frozenset(info.metric for info in checks) - others
+
+
+def assemble(
+    name: str,
+    subject: Subject,
+    metrics: dict[str, Json],
+    question: Question,
+    bundle: PolicyBundle,
+    attested: Sequence[Attested] = (),
+) -> Input:
+    """Return the Input for metrics in long form; what :func:`gather` and replay both end in."""
+    attestations, relaxations, proofs = _rested_on(attested, subject, question, bundle)
+    document = {
+        "gate": question.gate,
+        "profile": question.profile,
+        "stage": question.stage,
+        "decided_at": write_time(question.now),
+        "subject": subject_document(subject),
+        "metrics": metrics,
+        "waivers": [_aged(waiver, question.now) for waiver in bundle.waivers()],
+        "relaxations": relaxations,
+        "attestations": attestations,
+    }
+    usual = not (document["waivers"] or attested) and all(map(_is_usual, metrics.values()))
+    encoded = canonical.encode_read(document, usual=usual)
+    return Input(name, document, encoded, subject, usual, proofs)
+
+
+def wanted_attestations(question: Question, bundle: PolicyBundle) -> tuple[Wanted, ...]:
+    """Return what the gate asks for by this profile; nothing where every such check is off."""
+    rows = bundle.profile(question.profile)["checks"]
+    asked = [
+        (info, rows[info.id])
+        for info in map(bundle.check, bundle.gate(question.gate).checks)
+        if info.kind == "attestation" and rows[info.id].get("severity") != "off"
+    ]
+    if not asked:
+        return ()
+    from engine.proof.attestation_rules import Wanted, attestation_type
+
+    return tuple(
+        Wanted(attestation_type(info.metric), row.get("max_age_s"), row.get("severity"))
+        for info, row in asked
+    )
+
+
+def _rested_on(
+    attested: Sequence[Attested], subject: Subject, question: Question, bundle: PolicyBundle
+) -> tuple[list[Json], list[str], bytes]:
+    """The Input's attestations, what has to be named for them to count, and their proofs."""
+    if not attested:
+        return [], list(question.relaxations), b""
+    from engine.proof.attestation import at_instant, attachment_of
+    from engine.proof.attestation_rules import MAX_ATTESTATIONS, relaxations_for
+
+    if len(attested) > MAX_ATTESTATIONS:
+        raise UsageError(
+            f"{len(attested)} attestations of one artifact; {MAX_ATTESTATIONS} are taken",
+            "leave out those that have expired",
+        )
+    trust = bundle.data["trust"]
+    found = [at_instant(each.facts, question.now, trust) for each in attested]
+    wanted = wanted_attestations(question, bundle)
+    tolerated = bundle.profile(question.profile)["relaxations_allowed"]
+    named = relaxations_for(wanted, found, subject.sha256, tolerated)
+    proofs = attachment_of([each.proof for each in attested])
+    return found, sorted(named.union(question.relaxations)), proofs
+
+
+def _is_usual(metric: dict[str, Json]) -> bool:
+    return (
+        is_usual(metric["value"])
+        and ("baseline" not in metric or is_usual(metric["baseline"]))
+        and ("n" not in metric or is_usual(metric["n"]))
+        and ("ci" not in metric or all(map(is_usual, metric["ci"])))
+        and "computed" not in metric
+    )
+
+
+def subject_document(subject: Subject) -> dict[str, Json]:
+    """Return ``subject`` as the Input and the metrics file write it."""
+    document: dict[str, Json] = {"name": subject.name}
+    if subject.version is not None:
+        document["version"] = subject.version
+    if subject.sha256 is not None:
+        document["digest"] = {"sha256": subject.sha256}
+    return document
+
+
+def _aged(waiver: Json, now: datetime) -> Json:
+    """``waiver`` with the seconds it still has; none left from the instant it expires on."""
+    aged: dict[str, Any] = {**waiver}
+    aged.pop("remaining_s", None)
+    try:
+        left = parse_time(str(waiver.get("expires_at"))) - now
+    except ValueError:
+        return aged
+    aged["remaining_s"] = math.ceil(left.total_seconds())
+    return aged
+
+
+def _no_other_claim(document: Document, question: Question) -> None:
+    for claim in CLAIMS:
+        claimed, asked = document.value.get(claim), getattr(question, claim)
+        if claimed is not None and claimed != asked:
+            raise document.refused(
+                f"/{claim}",
+                f"the evidence says {claim} {claimed!r}, the caller asks {asked!r}",
+                f"the caller names the {claim}: pass --{claim} {claimed}, or remove the line",
+            )
+
+
+def _one_subject(
+    document: Document, before: Subject | None, artifact_sha256: str | None
+) -> Subject:
+    subject = read_subject(document.value)
+    if artifact_sha256 is not None:
+        if subject.sha256 not in (None, artifact_sha256):
+            raise document.refused(
+                "/subject/digest/sha256",
+                f"the evidence is about {subject.sha256}, the artifact is {artifact_sha256}",
+                "gather the evidence again for this artifact",
+            )
+        subject = Subject(subject.name, subject.version, artifact_sha256)
+    if before is not None and subject != before:
+        raise document.refused(
+            "/subject",
+            f"another subject: {subject.name!r}, the file before says {before.name!r}",
+            "--combine merges files of one subject: same name, version and digest",
+        )
+    return subject

@@ -1,0 +1,322 @@
+"""A metrics file as the policies see it: long form, typed by the catalogue, with ages. Pure.
+
+``schemas/metrics.schema.json`` is the contract. This module accepts exactly what the schema
+accepts, in one pass and quickly; what it refuses, the schema then words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from engine.errors import suggest
+from engine.formats.json_positions import escape
+from engine.formats.json_schema import first_mismatch
+from engine.formats.times import age_s, is_time
+from engine.model import Json, Subject
+
+_ID = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+")
+_UNSEEN = re.compile(
+    "[\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]"
+)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_METHOD = re.compile(r"[a-z][a-z0-9_.-]{0,63}/[0-9]{1,4}")
+_STATUSES = frozenset(("ok", "undefined", "insufficient_data", "invalid_input"))
+_TOP = frozenset(("$schema", "subject", "observed_at", "gate", "profile", "stage", "metrics"))
+_NUMBERS = frozenset((int, float))
+_CARRIED = "x."
+_UNTYPED: Json = {"type": "any"}
+
+
+class Refused(Exception):  # noqa: N818  (an outcome of reading, turned into a DocumentError)
+    """The document is refused at ``pointer``.
+
+    Args:
+        pointer: RFC 6901 JSON pointer.
+        reason: One clause.
+        hint: What to do.
+    """
+
+    def __init__(self, pointer: str, reason: str, hint: str = "") -> None:
+        super().__init__(reason)
+        self.pointer = pointer
+        self.reason = reason
+        self.hint = hint
+
+
+def read_subject(document: Json) -> Subject:
+    """Return the subject of a document that :func:`expand` accepts, or of an Input."""
+    subject = document["subject"]
+    return Subject(subject["name"], subject.get("version"), subject.get("digest", {}).get("sha256"))
+
+
+def expand(
+    document: Json, catalogue: Mapping[str, Json], now: datetime, schema: Json
+) -> dict[str, Json]:
+    """Return the metrics in long form, by id, each with ``status`` and ``age_s``.
+
+    Args:
+        document: What a metrics file says.
+        catalogue: Row by metric id: type, unit, range, values.
+        now: The decision's instant.
+        schema: ``metrics.schema.json``, to word a refusal.
+
+    Raises:
+        Refused: Does not match the schema, or an id, a type, a unit or a value does not
+            match the catalogue.
+    """
+    if not is_regular(document):
+        mismatch = first_mismatch(schema, document)
+        if mismatch is None:
+            raise Refused("", "does not match metrics.schema.json")
+        raise Refused(*mismatch)
+    default = document["observed_at"]
+    default_age = _age(now, default, "/observed_at")
+    metrics: dict[str, Json] = {}
+    for name, given in document["metrics"].items():
+        metric: dict[str, Any] = dict(given) if isinstance(given, dict) else {"value": given}
+        row = catalogue.get(name)
+        if row is None:
+            row = _unknown(name, catalogue)
+        if "observed_at" in metric:
+            pointer = f"/metrics/{escape(name)}/observed_at"
+            metric["age_s"] = _age(now, metric["observed_at"], pointer)
+        else:
+            metric["observed_at"] = default
+            metric["age_s"] = default_age
+        if "status" not in metric:
+            metric["status"] = "ok" if metric["value"] is not None else "undefined"
+        if reason := _misfit(metric, row):
+            place = f"/metrics/{escape(name)}"
+            raise Refused(place + ("/value" if isinstance(given, dict) else ""), *reason)
+        metrics[name] = metric
+    return metrics
+
+
+def _unknown(name: str, catalogue: Mapping[str, Json]) -> Json:
+    if name.startswith(_CARRIED):
+        return _UNTYPED
+    hint = suggest(name, catalogue) or "`engine policy list` names them all"
+    raise Refused(
+        f"/metrics/{escape(name)}",
+        f"metric {name!r} is not in the catalogue",
+        f"{hint}\nids that start with {_CARRIED!r} are carried and not evaluated",
+    )
+
+
+def _age(now: datetime, text: str, pointer: str) -> int:
+    try:
+        return age_s(now, datetime.fromisoformat(text))  # its form was checked with the schema
+    except ValueError as error:
+        raise Refused(pointer, str(error), "such as 2026-01-31T12:00:00Z") from None
+
+
+def is_regular(document: Json) -> bool:
+    """Whether ``document`` matches ``metrics.schema.json``."""
+    if not isinstance(document, dict) or not document.keys() <= _TOP:
+        return False
+    metrics = document.get("metrics")
+    claims = (document.get(key, "") for key in ("$schema", "gate", "profile", "stage"))
+    return (
+        _is_subject(document.get("subject"))
+        and _is_time(document.get("observed_at"))
+        and all(isinstance(claim, str) for claim in claims)
+        and isinstance(metrics, dict)
+        and 1 <= len(metrics) <= 2000
+        and all(map(_is_id, metrics))
+        and all(_is_metric(given) for given in metrics.values())
+    )
+
+
+@lru_cache(maxsize=4096)
+def _is_id(name: str) -> bool:
+    return len(name) <= 128 and _ID.fullmatch(name) is not None
+
+
+def _is_subject(subject: Json) -> bool:
+    if not isinstance(subject, dict) or not subject.keys() <= {"name", "version", "digest"}:
+        return False
+    digest = subject.get("digest", {"sha256": "0" * 64})
+    return (
+        _is_name(subject.get("name"))
+        and _is_name(subject.get("version", "-"))
+        and isinstance(digest, dict)
+        and digest.keys() == {"sha256"}
+        and isinstance(digest["sha256"], str)
+        and _DIGEST.fullmatch(digest["sha256"]) is not None
+    )
+
+
+def _is_name(value: Json, longest: int = 256) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= longest and _is_visible(value)
+
+
+def _is_visible(text: str) -> bool:
+    """Whether nothing in ``text`` is unseen, or makes what stands around it look otherwise."""
+    return text.isprintable() or _UNSEEN.search(text) is None
+
+
+def _is_time(value: Json) -> bool:
+    return isinstance(value, str) and is_time(value)
+
+
+def _is_number(value: Json) -> bool:
+    return type(value) in _NUMBERS or _is_other_number(value)
+
+
+def _is_other_number(value: Json) -> bool:
+    """Whether ``value`` is of a kind of number that no reader gives, but a computation may."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_value(value: Json) -> bool:
+    if type(value) in _NUMBERS:
+        return True
+    if isinstance(value, str):
+        return len(value) <= 256 and _is_visible(value)
+    if isinstance(value, list):
+        return len(value) <= 1000 and all(map(_is_number, value))
+    return value is None or isinstance(value, (int, float))
+
+
+def _is_interval(value: Json) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+
+
+def _is_count(value: Json) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_scalar(value: Json) -> bool:
+    return _is_value(value) and not isinstance(value, list)
+
+
+def _named(fits: Callable[[Json], bool], most: int) -> Callable[[Json], bool]:
+    """What tells an object of at most ``most`` members, each of which fits."""
+
+    def is_named(value: Json) -> bool:
+        return (
+            isinstance(value, dict)
+            and len(value) <= most
+            and all(len(name) <= 128 and _is_visible(name) for name in value)
+            and all(map(fits, value.values()))
+        )
+
+    return is_named
+
+
+_OF_COMPUTED: dict[str, Callable[[Json], bool]] = {
+    "method": lambda value: isinstance(value, str) and _METHOD.fullmatch(value) is not None,
+    "parameters": _named(_is_scalar, 64),
+    "groups": _named(_is_count, 200),
+    "excluded": _named(_is_count, 64),
+    "source_sha256": lambda value: isinstance(value, str) and _DIGEST.fullmatch(value) is not None,
+    "reference": _named(_is_number, 512),
+}
+
+
+def _is_computed(value: Json) -> bool:
+    if not isinstance(value, dict) or "method" not in value:
+        return False
+    return value.keys() <= _OF_COMPUTED.keys() and all(
+        _OF_COMPUTED[key](member) for key, member in value.items()
+    )
+
+
+_MEMBERS: dict[str, Callable[[Json], bool]] = {
+    "value": _is_value,
+    "status": lambda value: isinstance(value, str) and value in _STATUSES,
+    "n": _is_count,
+    "ci": _is_interval,
+    "baseline": _is_number,
+    "unit": lambda value: isinstance(value, str) and len(value) <= 64 and _is_visible(value),
+    "observed_at": _is_time,
+    "source": lambda value: _is_name(value, 1024),
+    "computed": _is_computed,
+}
+
+
+def _is_metric(given: Json) -> bool:
+    if not isinstance(given, dict):
+        return _is_value(given)
+    if "value" not in given:
+        return False
+    for key, value in given.items():
+        fits = _MEMBERS.get(key)
+        if fits is None or not fits(value):
+            return False
+    return True
+
+
+def _misfit(metric: Json, row: Json) -> tuple[str, str] | None:
+    """Why ``metric`` does not fit its catalogue row, and what to do; None when it fits."""
+    value, kind = metric["value"], row["type"]
+    if metric["status"] == "ok" or value is not None:
+        if not _TYPES[kind](value):
+            return f"{_written(value)} where the catalogue says {kind}", _to_write(value, row)
+        if kind == "string" and (values := row.get("values")) and value not in values:
+            known = ", ".join(map(repr, values))
+            return f"{value!r} is not one of {known}", suggest(value, values)
+        if outside := _outside(value, row.get("range")):
+            return outside, _percentage(value, row) or _to_write(value, row)
+    unit = metric.get("unit")
+    if unit is not None and "unit" in row and unit != row["unit"]:
+        return f"unit {unit!r} where the catalogue says {row['unit']!r}", "convert the value"
+    ci = metric.get("ci")
+    if ci is not None and ci[0] > ci[1]:
+        return f"ci {ci} has its lower bound above its upper one", "write [lower, upper]"
+    return None
+
+
+_TYPES: dict[str, Callable[[Json], bool]] = {
+    "number": _is_number,
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "boolean": lambda value: isinstance(value, bool),
+    "string": lambda value: isinstance(value, str),
+    "series": lambda value: isinstance(value, list),
+    "any": lambda _value: True,
+}
+
+
+def _outside(value: Json, bounds: Json) -> str | None:
+    if not bounds:
+        return None
+    low, high = bounds
+    numbers = value if isinstance(value, list) else (value,)
+    for number in numbers:
+        if not _is_number(number):
+            continue
+        if low is not None and number < low:
+            return f"{number} is below {low}, the least this metric can be"
+        if high is not None and number > high:
+            return f"{number} is above {high}, the most this metric can be"
+    return None
+
+
+def _written(value: Json) -> str:
+    kind = {bool: "boolean", int: "number", float: "number", str: "string", list: "series"}
+    return "null" if value is None else f"{kind[type(value)]} {str(value)[:40]!r}"
+
+
+def _to_write(value: Json, row: Json) -> str:
+    """What to write instead, and what the metric is."""
+    kind, unit = row["type"], row.get("unit", "none")
+    article = "an" if kind == "integer" else "a"
+    wanted = f"write {article} {kind}" + (f" in {unit}" if unit != "none" else "")
+    if isinstance(value, str) and kind in ("number", "integer", "boolean"):
+        wanted += ", without quotes"
+    about = row.get("description", "")
+    return f"{about}\n{wanted}" if about else wanted
+
+
+def _percentage(value: Json, row: Json) -> str:
+    """The share that ``value`` per cent is; empty where it can be no percentage."""
+    if row.get("unit") != "ratio" or not _is_number(value) or not 1 < value <= 100:
+        return ""
+    from decimal import Decimal
+
+    share = (Decimal(repr(value)) / 100).normalize()
+    return f"a ratio is from 0 to 1: if {value} is a percentage, write {share:f}"

@@ -1,0 +1,192 @@
+"""``kind = "consent"``: whether everybody whose data is used has agreed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.errors import DocumentError, Position, suggest
+from engine.evidence.sources import Asked, Evidence
+from engine.evidence.sources.digest import Unchanged, sha256_of
+from engine.evidence.sources.records import SUFFIXES, columns, records
+from engine.formats.times import parse_time, write_time
+from engine.metrics.consent import Coverage, Record
+from engine.model import Json
+from engine.settings.table import Table
+
+EXAMPLE = """\
+[[source]]
+kind = "consent"
+path = "consent.csv"                # or .jsonl, a folder, a glob
+purpose = "credit scoring"          # letter by letter
+notices = ["2026-01"]               # versions of the notice that count; without it all
+required = ["age_checked"]          # flags that must be true
+subjects = {path = "predictions.csv", column = "id"}    # who; without it all with a record
+"""
+ROLES = ("subject", "purpose", "decision", "issued", "expiry", "withdrawal", "notice_version")
+_TIMES = ("issued", "expiry", "withdrawal")
+_NEEDED = ("subject", "purpose", "decision", "issued")
+_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How records are written.
+
+    Attributes:
+        columns: Column by role.
+        granted: How a decision for is written.
+        refused: How one against is written.
+        required: Columns of flags that must be true.
+    """
+
+    columns: Mapping[str, str]
+    granted: frozenset[str]
+    refused: frozenset[str]
+    required: tuple[str, ...]
+
+
+def read(asked: Asked) -> Evidence:
+    """Read every record; a metric that says whether all are covered."""
+    table = asked.table
+    files = table.paths(asked.folder, "path", SUFFIXES)
+    form = _form(table)
+    purpose = table.text("purpose")
+    notices = table.texts("notices", ())
+    used = _used(table, asked.folder)
+    observed_at = table.time("observed_at", write_time(asked.now))
+    table.finish()
+    everything = [*files, *(used[0] if used else ())]
+    unchanged = Unchanged(everything)
+    coverage = Coverage(purpose, asked.now, notices)
+    for file in files:
+        _require_columns(table, file, form)
+        for line, values in records(file):
+            coverage.add(_record(file, line, values, form))
+    subjects = None if used is None else _subjects(*used)
+    parameters: dict[str, Json] = {
+        "purpose": purpose[:256],
+        "at": write_time(asked.now),
+        "subjects": "all with a record" if used is None else "named",
+    }
+    for key, names in (("notices", notices), ("required", form.required)):
+        if names:
+            parameters[key] = ", ".join(names)[:256]
+    outcome = coverage.outcome(subjects, parameters)
+    sha256 = sha256_of(everything, asked.folder)
+    unchanged.require()
+    metric = outcome.metric(
+        source=", ".join(table.texts("path"))[:1024],
+        observed_at=observed_at,
+        source_sha256=sha256,
+    )
+    notes = (f"ethics.consent: {outcome.because}",) if outcome.because else ()
+    return Evidence({"ethics.consent": metric}, notes)
+
+
+def _form(table: Table) -> _Form:
+    named = table.table("columns")
+    form = _Form(
+        columns={role: named.text(role, role) for role in ROLES},
+        granted=frozenset(table.texts("granted", ("granted",))),
+        refused=frozenset(table.texts("refused", ("refused", "denied"))),
+        required=table.texts("required", ()),
+    )
+    if both := sorted(form.granted & form.refused):
+        raise table.refused("granted", f"{both[0]!r} would be both granted and refused")
+    return form
+
+
+def _used(table: Table, folder: Path) -> tuple[list[Path], str, Table] | None:
+    """Files and column that say whose data is used; None where nothing does."""
+    if not table.has("subjects"):
+        return None
+    named = table.table("subjects")
+    return named.paths(folder, "path", SUFFIXES), named.text("column"), named
+
+
+def _subjects(files: Sequence[Path], column: str, table: Table) -> set[str]:
+    found: set[str] = set()
+    for file in files:
+        _require_column(table, file, "column", column, columns(file))
+        for line, values in records(file):
+            found.add(_text(file, line, column, values.get(column)))
+    return found
+
+
+def _require_columns(table: Table, file: Path, form: _Form) -> None:
+    there = columns(file)
+    if not there:
+        return
+    for role in _NEEDED:
+        _require_column(table, file, "columns", form.columns[role], there)
+    if file.suffix == ".csv":
+        optional = [form.columns[role] for role in ROLES if table.table("columns").has(role)]
+        for column in optional:
+            _require_column(table, file, "columns", column, there)
+    for flag in form.required:
+        _require_column(table, file, "required", flag, there)
+
+
+def _require_column(table: Table, file: Path, key: str, column: str, there: Sequence[str]) -> None:
+    if column not in there:
+        hint = suggest(column, there) or f"its columns: {', '.join(there[:12])}"
+        raise table.refused(key, f"{str(file)!r} has no column {column!r}", hint)
+
+
+def _record(file: Path, line: int, values: Mapping[str, Json], form: _Form) -> Record:
+    given = {role: values.get(column) for role, column in form.columns.items()}
+    decision = _text(file, line, "decision", given["decision"])
+    if decision not in form.granted | form.refused:
+        raise _refused(
+            file, line, f"decision {decision[:40]!r} is not known",
+            suggest(decision, form.granted | form.refused) or "name it in granted or refused",
+        )  # fmt: skip
+    times = {role: _time(file, line, role, given[role]) for role in _TIMES}
+    issued = times["issued"]
+    if issued is None:
+        raise _refused(file, line, "issued is missing", "say since when it holds")
+    notice = given["notice_version"]
+    flags = [_flag(file, line, name, values.get(name)) for name in form.required]
+    return Record(
+        subject=_text(file, line, "subject", given["subject"]),
+        purpose=_text(file, line, "purpose", given["purpose"]),
+        granted=decision in form.granted,
+        issued=issued,
+        expiry=times["expiry"],
+        withdrawal=times["withdrawal"],
+        notice_version=None if notice is None else str(notice),
+        flags=all(flags),
+    )
+
+
+def _text(file: Path, line: int, role: str, value: Json) -> str:
+    """A text that is not empty. What it is is not told: it may be about a person."""
+    if type(value) is int:
+        return str(value)
+    if not isinstance(value, str) or not value:
+        raise _refused(file, line, f"{role} is missing or no text", "every record needs one")
+    return value
+
+
+def _time(file: Path, line: int, role: str, value: Json) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return parse_time(value if isinstance(value, str) else "").astimezone(UTC)
+    except (ValueError, OverflowError):
+        reason = f"{role} {str(value)[:40]!r} is no time"
+        raise _refused(file, line, reason, "with its zone, such as 2026-01-31T12:00:00Z") from None
+
+
+def _flag(file: Path, line: int, name: str, value: Json) -> bool:
+    found = value if isinstance(value, bool) else _FLAGS.get(str(value).lower())
+    if found is None:
+        raise _refused(file, line, f"{name} is neither true nor false", "write true or false")
+    return found
+
+
+def _refused(file: Path, line: int, reason: str, hint: str) -> DocumentError:
+    return DocumentError(Position(str(file), line, 1), reason, hint)

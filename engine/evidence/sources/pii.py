@@ -1,0 +1,146 @@
+"""Personal data and secrets in logs: what is found, how much was read, whether that was all."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import BinaryIO
+
+from engine.errors import ConfigError
+from engine.evidence.sources import Asked, Evidence
+from engine.evidence.sources.streams import Limits, Stream, expand, open_stream
+from engine.model import Json
+from engine.privacy.scanner import Finding, Scanner
+
+EXAMPLE = """\
+[[source]]
+kind = "pii"
+path = "logs"                        # a file, a folder, a glob; plain, gz, bz2, xz
+max_bytes = 1000000000               # of each file, after decompression
+max_ratio = 400                      # decompressed ÷ compressed
+"""
+
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A finding and the file it is in."""
+
+    file: str
+    finding: Finding
+
+
+@dataclass
+class Totals:
+    """What a scan of several files came to; filled while :func:`scan` runs.
+
+    Attributes:
+        streams: The files that were read, in order, with size and truncation.
+        types: Findings by type.
+        kinds: Findings by kind: ``personal`` and ``secret``.
+    """
+
+    streams: list[Stream] = field(default_factory=list)
+    types: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def scanned_bytes(self) -> int:
+        """Bytes that were looked at, after decompression."""
+        return sum(stream.size for stream in self.streams)
+
+    @property
+    def truncated(self) -> bool:
+        """Whether some file was not read to its end."""
+        return any(stream.truncated for stream in self.streams)
+
+    def notes(self) -> Iterator[str]:
+        """Yield what a person should know about single files."""
+        for stream in self.streams:
+            if stream.truncated:
+                yield f"{stream.name}: not read to its end: {stream.truncated}"
+
+
+def scan(
+    files: Iterable[str], totals: Totals, *, key: bytes, limits: Limits, stdin: BinaryIO
+) -> Iterator[Place]:
+    """Yield what is found in ``files``, in order; ``totals`` counts along.
+
+    Raises:
+        DocumentError: A file cannot be read.
+    """
+    for name in files:
+        stream = open_stream(name, stdin=stdin, limits=limits)
+        totals.streams.append(stream)
+        for finding in _found(stream, key):
+            totals.types[finding.type] += 1
+            totals.kinds[finding.kind] += 1
+            yield Place(name, finding)
+
+
+def _found(stream: Stream, key: bytes) -> Iterator[Finding]:
+    scanner = Scanner(key)
+    for piece in stream.pieces():
+        yield from scanner.feed(piece)
+    yield from scanner.finish()
+
+
+def metrics(totals: Totals, source: str) -> dict[str, dict[str, Json]]:
+    """Return the metrics of a scan.
+
+    Nothing read is not "nothing found". Secrets count among the critical findings of the
+    security gate when there are any; that there are none in logs says nothing about the rest of
+    what that gate asks, so then the metric is left to whoever measures it.
+    """
+    read = totals.scanned_bytes
+    found = totals.kinds.total()
+    count: dict[str, Json] = {"value": found}
+    if not read and not found:
+        count = {"value": None, "status": "insufficient_data"}
+    says: dict[str, dict[str, Json]] = {
+        "privacy.pii_findings": count,
+        "privacy.scanned_bytes": {"value": read},
+        "privacy.truncated": {"value": totals.truncated},
+    }
+    if secrets_found := totals.kinds["secret"]:
+        says["security.critical_findings"] = {"value": secrets_found}
+    about: dict[str, Json] = {"source": source[:1024], "computed": {"method": "scan/1"}}
+    return {name: {**metric, **about} for name, metric in says.items()}
+
+
+def read(asked: Asked) -> Evidence:
+    """Scan what ``path`` names; no digest leaves this function, so its key is thrown away."""
+    table = asked.table
+    limits = Limits(
+        table.whole("max_bytes", Limits().max_bytes, least=1, most=2**50),
+        table.whole("max_ratio", Limits().max_ratio, least=1, most=100_000),
+    )
+    names = table.texts("path")
+    files = _expanded(asked, list(names), table.refused)
+    totals = Totals()
+    for _ in scan(
+        files, totals, key=secrets.token_bytes(KEY_BYTES), limits=limits, stdin=BytesIO()
+    ):
+        pass
+    notes = list(totals.notes())
+    if totals.types:
+        each = ", ".join(f"{count} {name}" for name, count in sorted(totals.types.items()))
+        notes.append(f"{', '.join(names)}: {each}; `engine scan` says where")
+    return Evidence(metrics(totals, ", ".join(names)), tuple(notes))
+
+
+def _expanded(
+    asked: Asked, names: list[str], refused: Callable[[str, str, str], ConfigError]
+) -> list[str]:
+    from engine.errors import UsageError
+
+    if "-" in names:
+        raise refused("path", "standard input is no path of a configuration", "name files")
+    try:
+        return list(expand(names, asked.folder))
+    except UsageError as error:
+        raise refused("path", error.message, error.hint) from None

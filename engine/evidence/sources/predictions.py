@@ -1,0 +1,163 @@
+"""``kind = "predictions"``: calibration, bias ratio and fairness of rows of predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.evidence.sources import Asked, Evidence
+from engine.evidence.sources.counting import ROLES, Counting
+from engine.evidence.sources.digest import Unchanged, sha256_of
+from engine.evidence.sources.ethics import (
+    MOST_GROUPS,
+    Settings,
+    counts_of,
+    measured,
+    metrics_of,
+    notes_of,
+    require_something,
+    settings_of,
+)
+from engine.evidence.sources.rows import Rows, connected, rows_of
+from engine.formats.times import write_time
+from engine.metrics.calibration import MAX_BINS
+from engine.metrics.counts import Counts
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+EXAMPLE = """\
+[[source]]
+kind = "predictions"
+path = "predictions.csv"            # or .parquet, .jsonl, .arrow, a folder, a glob
+columns = {label = "y", score = "p", prediction = "yhat", group = "g"}
+ece = {bins = 15, strategy = "equal_width", min_n = 1000}
+groups = {min_n = 30}
+"""
+_MOST_CELLS = (MOST_GROUPS + 1) * (MAX_BINS + 1) * 3**3
+"""Ordered by group, more than these have more groups than are allowed."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What one source table asks for."""
+
+    rows: Rows
+    columns: dict[str, str]
+    threshold: float | None
+    settings: Settings
+    observed_at: str
+
+    @property
+    def roles(self) -> frozenset[str]:
+        derived = () if self.threshold is None else ("prediction",)
+        return frozenset((*self.columns, *derived))
+
+    @property
+    def counting(self) -> Counting:
+        return self.settings.counting(self.roles)
+
+    def view(self, scan: str) -> str:
+        """SQL for the rows as :class:`Counting` wants them."""
+        named = {role: self.rows.column(column) for role, column in self.columns.items()}
+        score = f"TRY_CAST({named['score']} AS DOUBLE)" if "score" in named else "NULL"
+        missing = f"{named['score']} IS NULL" if "score" in named else "true"
+        prediction = named.get("prediction", "NULL")
+        if self.threshold is not None:
+            prediction = f"CASE WHEN {score} >= {self.threshold!r} THEN 1 ELSE 0 END"
+        return (
+            f"SELECT {named.get('label', 'NULL')} AS label, {score} AS score, "
+            f"{missing} AS score_missing, {prediction} AS prediction, "
+            f"{named.get('group', 'NULL')} AS group_name\nFROM {scan}"
+        )
+
+
+def read(asked: Asked) -> Evidence:
+    """Count the rows and compute what their columns allow."""
+    plan = _planned(asked)
+    asked.table.finish()
+    unchanged = Unchanged(plan.rows.files)
+    with connected(plan.rows) as connection:
+        plan.rows.require(connection, plan.columns)
+        with plan.rows.worded():
+            counts, places = _counted(connection, asked, plan)
+    sha256 = sha256_of(plan.rows.files, asked.folder)
+    unchanged.require()
+    outcomes = measured(counts, plan.settings, plan.roles)
+    metrics = metrics_of(
+        outcomes,
+        source=", ".join(asked.table.texts("path"))[:1024],
+        observed_at=plan.observed_at,
+        source_sha256=sha256,
+    )
+    return Evidence(metrics, (*notes_of(outcomes), *places))
+
+
+def statement(asked: Asked) -> str:
+    """Return the SQL that :func:`read` runs."""
+    plan = _planned(asked)
+    with connected(plan.rows) as connection:
+        plan.rows.require(connection, plan.columns)
+    return (
+        "-- The rows, as DuckDB reads them; on another engine put your own table here.\n"
+        f"CREATE OR REPLACE TEMPORARY VIEW predictions AS\n{plan.view(plan.rows.scan())};\n\n"
+        '-- The counts, for any engine; `kind = "counts"` reads them as Parquet or CSV.\n'
+        f"{plan.counting.statement()};"
+    )
+
+
+def _planned(asked: Asked) -> _Plan:
+    table = asked.table
+    named = table.table("columns", required=True)
+    columns = {role: named.text(role) for role in ROLES if named.has(role)}
+    threshold = None
+    if table.has("threshold"):
+        threshold = table.number("threshold", least=0, most=1)
+        if "prediction" in columns or "score" not in columns:
+            raise table.refused(
+                "threshold", "makes predictions of scores", "name a score and no prediction"
+            )
+    plan = _Plan(
+        rows=rows_of(table, asked.folder),
+        columns=columns,
+        threshold=threshold,
+        settings=settings_of(table),
+        observed_at=table.time("observed_at", write_time(asked.now)),
+    )
+    require_something(table, plan.roles, plan.settings)
+    return plan
+
+
+def _counted(
+    connection: DuckDBPyConnection, asked: Asked, plan: _Plan
+) -> tuple[Counts, tuple[str, ...]]:
+    """The table, and where the first unusable rows are."""
+    view = plan.view(plan.rows.scan())
+    connection.execute(f"CREATE TEMPORARY VIEW predictions AS {view}")
+    cursor = connection.execute(plan.counting.statement())
+    counts = counts_of(asked.table, cursor.fetchmany(_MOST_CELLS + 1))
+    if not counts.excluded:
+        return counts, ()
+    flaws, places = _unusable(connection, plan)
+    return Counts(counts.cells, flaws), places
+
+
+def _unusable(
+    connection: DuckDBPyConnection, plan: _Plan
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """How many rows are unusable by reason, and where the first one of each is."""
+    connection.execute("SET threads = 1")
+    connection.execute("SET preserve_insertion_order = true")
+    together = plan.rows.kind == "arrow"
+    flaws: dict[str, int] = {}
+    first: dict[str, str] = {}
+    for file in plan.rows.files[:1] if together else plan.rows.files:
+        view = plan.view(plan.rows.scan([file]))
+        found = connection.execute(
+            f"SELECT flaw, count(*), min(place) FROM (SELECT {plan.counting.flaws()} AS flaw, "  # noqa: S608
+            f"row_number() OVER () AS place FROM ({view})) WHERE flaw IS NOT NULL GROUP BY flaw"
+        ).fetchall()
+        for flaw, n, at in sorted(found):
+            flaws[flaw] = flaws.get(flaw, 0) + n
+            first.setdefault(flaw, f"{file}: row {at:,}")
+    return flaws, tuple(f"  {flaw}: first at {place}" for flaw, place in sorted(first.items()))

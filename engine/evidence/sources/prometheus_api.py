@@ -1,0 +1,172 @@
+"""What is said to Prometheus's HTTP API, and what its answers mean.
+
+Source: Prometheus documentation, "HTTP API" (``/api/v1/query``, ``/api/v1/query_range``), and
+what 2.42 answers: samples are ``[unix time, text]``, errors have ``errorType`` and ``error``,
+and whatever was only partly looked at is said in ``warnings``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from engine.errors import SourceError
+from engine.formats.json_text import Unreadable, read_json
+from engine.model import Json
+from engine.net.endpoint import Endpoint
+from engine.net.exchange import Answer, Request, Unanswered, exchange
+
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+_FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+
+
+class BadQuery(Exception):  # noqa: N818  (turned into a ConfigError by whoever knows the line)
+    """Prometheus does not understand the query.
+
+    Args:
+        reason: Its own words.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series of an answer.
+
+    Attributes:
+        labels: By name.
+        points: ``(unix seconds, value)``, oldest first; the value may be NaN or infinite, and
+            is None where it is no number, as a native histogram is.
+    """
+
+    labels: dict[str, str]
+    points: tuple[tuple[float, float | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one query found.
+
+    Attributes:
+        series: Empty where nothing matched.
+        warnings: What Prometheus says it could not look at, or not wholly.
+        sha256: Digest of the answer's body.
+    """
+
+    series: tuple[Series, ...]
+    warnings: tuple[str, ...]
+    sha256: str
+
+
+class Prometheus:
+    """Asks one server; every query counts against one deadline.
+
+    Args:
+        endpoint: Where, and as whom.
+        deadline_s: Longest that all queries together may take, from now.
+    """
+
+    def __init__(self, endpoint: Endpoint, deadline_s: float) -> None:
+        self._endpoint = endpoint
+        self._deadline_s = deadline_s
+        self._until = time.monotonic() + deadline_s
+
+    def query(self, promql: str, at: int) -> Found:
+        """Return what ``promql`` is at the instant ``at``, Unix seconds.
+
+        Raises:
+            BadQuery: It is no PromQL.
+            SourceError: No whole answer came.
+        """
+        return self._ask("query", {"query": promql, "time": str(at)})
+
+    def query_range(self, promql: str, start: int, end: int, step_s: int) -> Found:
+        """Return what ``promql`` is from ``start`` to ``end`` every ``step_s`` seconds.
+
+        Raises:
+            BadQuery: It is no PromQL.
+            SourceError: No whole answer came.
+        """
+        form = {"query": promql, "start": str(start), "end": str(end), "step": str(step_s)}
+        return self._ask("query_range", form)
+
+    def _ask(self, what: str, form: dict[str, str]) -> Found:
+        left_s = self._until - time.monotonic()
+        form["timeout"] = f"{max(1, math.ceil(left_s))}s"  # so that it stops when we do
+        request = Request("POST", f"/api/v1/{what}", urlencode(form).encode(), _FORM)
+        try:
+            answer = exchange(
+                self._endpoint, request, deadline_s=left_s, max_bytes=MAX_ANSWER_BYTES
+            )
+        except Unanswered as unanswered:
+            hint = f"timeout_s is {self._deadline_s:g} for all of its queries together"
+            raise self._failed(unanswered.reason, hint) from None
+        return self._read(answer)
+
+    def _read(self, answer: Answer) -> Found:
+        if 300 <= answer.status < 400:
+            raise self._failed("it redirects, and that is not followed", "name the last address")
+        if answer.status in (401, 403):
+            raise self._failed(f"it refuses us with {answer.status}", "look at token_file")
+        try:
+            said = read_json(answer.body)
+        except Unreadable as refused:
+            reason = f"HTTP {answer.status}, and no JSON: {refused.flaw.reason}"
+            raise self._failed(reason, "is it the address of a Prometheus?") from None
+        if not isinstance(said, dict):
+            raise self._failed(f"HTTP {answer.status}, and no object")
+        if said.get("errorType") == "bad_data":
+            raise BadQuery(_line(said.get("error")))
+        if answer.status != 200 or said.get("status") != "success":
+            kind, words = _line(said.get("errorType")), _line(said.get("error"))
+            raise self._failed(f"HTTP {answer.status}: {kind}: {words}")
+        try:
+            series = _series(said["data"])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise self._failed("an answer in no form that Prometheus has") from None
+        warnings = tuple(_line(each) for each in said.get("warnings") or ())
+        return Found(series, warnings, hashlib.sha256(answer.body).hexdigest())
+
+    def _failed(self, reason: str, hint: str = "") -> SourceError:
+        return SourceError(f"Prometheus at {self._endpoint.shown}: {reason}", hint)
+
+
+def _series(data: Json) -> tuple[Series, ...]:
+    kind, result = data["resultType"], data["result"]
+    if kind == "scalar":
+        return (Series({}, (_point(result),)),)
+    if kind == "vector":
+        return tuple(_one(each, [each["value"]] if "value" in each else None) for each in result)
+    if kind == "matrix":
+        return tuple(_one(each, each.get("values")) for each in result)
+    if kind == "string":
+        return (Series({}, ((float(result[0]), None),)),)
+    raise ValueError(kind)
+
+
+def _one(said: Json, points: Sequence[Any] | None) -> Series:
+    labels = {str(name): str(value) for name, value in said["metric"].items()}
+    if points is None or said.get("histograms"):
+        return Series(labels, ((0.0, None),))
+    return Series(labels, tuple(_point(point) for point in points))
+
+
+def _point(said: Sequence[Any]) -> tuple[float, float]:
+    at, text = said
+    if not isinstance(text, str):
+        raise TypeError(text)
+    return float(at), float(text)
+
+
+def _line(said: Json) -> str:
+    """Foreign words in one line that shows all that is in it."""
+    text = " ".join(str(said).split())
+    return "".join(sign for sign in text if sign.isprintable())[:200]

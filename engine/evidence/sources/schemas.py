@@ -1,0 +1,269 @@
+"""JSON Schemas, old against new: two files, two folders, or two revisions of a git repository."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+from engine.compat import DIRECTIONS, Comparison, Direction, compare
+from engine.compat.outcome import Question
+from engine.compat.schemas import SchemaSet
+from engine.errors import DocumentError, Position, UsageError
+from engine.evidence.sources import Asked, Evidence
+from engine.formats.json_positions import line_and_column
+from engine.formats.json_text import Unreadable, read_json
+from engine.model import Json
+
+EXAMPLE = """\
+[[source]]
+kind = "schemas"
+old = "v1/schemas"                   # a file, a folder, or REVISION:PATH of a git repository
+new = "schemas"
+direction = "output"                 # output: old readers read new; input: new reads old; both
+annotations = ["x-owner"]            # further keywords that do not constrain
+"""
+
+MAX_BYTES = 4 * 1024 * 1024
+MAX_FILES = 2_000
+_TIMEOUT_S = 60
+_REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/@{}~^+-]{0,199}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The schemas of one side.
+
+    Attributes:
+        name: As the caller gave it.
+        schemas: By path inside the folder; a single file by its name.
+        is_file: Whether the caller named one file.
+    """
+
+    name: str
+    schemas: SchemaSet
+    is_file: bool
+
+
+def read_side(name: str, folder: Path, environ: Mapping[str, str]) -> Side:
+    """Read the schemas that ``name`` means: a file, a folder, or ``REVISION:PATH``.
+
+    Raises:
+        UsageError: Nothing is there; no such revision; no repository.
+        DocumentError: Not JSON, or not a JSON Schema; says where.
+    """
+    path = folder / name
+    if path.exists() or ":" not in name:
+        texts, is_file = _from_disk(name, path)
+    else:
+        texts, is_file = _from_git(name, folder, environ)
+    documents = {each: _parsed(_place(name, each, is_file), data) for each, data in texts.items()}
+    return Side(name, SchemaSet(documents), is_file)
+
+
+def compare_sides(
+    old: Side, new: Side, direction: str, annotations: frozenset[str] = frozenset()
+) -> Comparison:
+    """Compare two files, or the files of two folders by their paths inside.
+
+    Raises:
+        UsageError: One side is a file and the other a folder.
+    """
+    if old.is_file != new.is_file:
+        raise UsageError(
+            f"{old.name} and {new.name}: one is a file, the other a folder", "give two of a kind"
+        )
+    names = sorted(old.schemas.documents)
+    pairs = [(name, name) for name in names]
+    if old.is_file:
+        pairs = [(names[0], next(iter(new.schemas.documents)))]
+    return compare(old.schemas, new.schemas, pairs, cast(Direction, direction), annotations)
+
+
+def metrics(comparison: Comparison, source: str, direction: str) -> dict[str, dict[str, Json]]:
+    """Return the metrics of a comparison; what is undecided has no value."""
+    verdict = comparison.verdict
+    says: dict[str, Json] = {"value": verdict == "compatible"}
+    if verdict == "undecided" or not comparison.documents:
+        says = {"value": None, "status": "undefined"}
+    how: dict[str, Json] = {"method": "schemas/1", "parameters": {"direction": direction}}
+    about: dict[str, Json] = {"source": source[:1024], "computed": how}
+    return {
+        "data.schema_compatible": {**says, **about},
+        "data.schema_drift": {"value": comparison.drift, **about},
+    }
+
+
+def read(asked: Asked) -> Evidence:
+    """Compare what the table names."""
+    table = asked.table
+    names = table.text("old"), table.text("new")
+    direction = table.choice("direction", DIRECTIONS)
+    annotations = frozenset(table.texts("annotations", ()))
+    try:
+        old, new = (read_side(name, asked.folder, asked.environ) for name in names)
+        comparison = compare_sides(old, new, direction, annotations)
+    except UsageError as error:
+        raise table.refused("old", error.message, error.hint) from None
+    notes = [
+        f"{finding.direction}: {finding.told.document}{finding.told.pointer}: {finding.told.reason}"
+        for finding in comparison.findings[:20]
+    ]
+    return Evidence(metrics(comparison, " → ".join(names), direction), tuple(notes))
+
+
+def questions(comparison: Comparison) -> int:
+    """Return how many questions are open."""
+    return sum(isinstance(finding.told, Question) for finding in comparison.findings)
+
+
+# Where schemas come from.
+
+
+def _place(name: str, inside: str, is_file: bool) -> str:
+    return name if is_file else f"{name}/{inside}"
+
+
+def _from_disk(name: str, path: Path) -> tuple[dict[str, bytes], bool]:
+    try:
+        if path.is_file():
+            return {path.name: _bytes(name, path)}, True
+        if not path.is_dir():
+            raise UsageError(f"{name}: no such file or folder", _WHAT)
+        found = sorted(each for each in path.rglob("*.json") if each.is_file())
+        if not found:
+            raise UsageError(f"{name}: no *.json in this folder", _WHAT)
+        if len(found) > MAX_FILES:
+            raise UsageError(f"{name}: more than {MAX_FILES:,} files", "name a smaller folder")
+        return {each.relative_to(path).as_posix(): _bytes(str(each), each) for each in found}, False
+    except OSError as error:
+        raise UsageError(f"{name}: {(error.strerror or str(error)).lower()}", _WHAT) from None
+
+
+def _bytes(name: str, path: Path) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise DocumentError(Position(name), f"larger than {MAX_BYTES:,} bytes", "split it")
+    return data
+
+
+def _parsed(name: str, data: bytes) -> Json:
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import Draft202012Validator, validator_for
+
+    try:
+        schema = read_json(data)
+    except Unreadable as refused:
+        line, column = (
+            line_and_column(refused.text, refused.flaw.offset) if refused.text else (0, 0)
+        )
+        place = Position(name, line, column, refused.flaw.pointer)
+        raise DocumentError(place, refused.flaw.reason, refused.flaw.hint or _JSON) from None
+    if not isinstance(schema, dict | bool):
+        raise DocumentError(Position(name), "no JSON Schema is written like this", _JSON)
+    try:
+        kind: Any = validator_for(schema, default=Draft202012Validator)
+        kind.check_schema(schema)
+    except SchemaError as error:
+        pointer = "".join(f"/{step}" for step in error.absolute_path)
+        raise DocumentError(Position(name, pointer=pointer), error.message[:200], _JSON) from None
+    except Exception as error:  # noqa: BLE001  (a dialect or a regex the library cannot take)
+        raise DocumentError(Position(name), f"cannot be read ({error})"[:200], _JSON) from None
+    return schema
+
+
+def _from_git(name: str, folder: Path, environ: Mapping[str, str]) -> tuple[dict[str, bytes], bool]:
+    revision, _, inside = name.partition(":")
+    path = PurePosixPath(inside or ".")
+    if not _REVISION.match(revision) or ".." in revision:
+        raise UsageError(f"{name}: {revision!r} is no revision", _REVISIONS)
+    if path.is_absolute() or ".." in path.parts or "\0" in inside:
+        raise UsageError(f"{name}: {inside!r} is no path inside the repository", _REVISIONS)
+    git = _Git(folder, environ, name)
+    commit = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    digest = commit.decode().strip()
+    if not re.fullmatch(r"[0-9a-f]{40,64}", digest):
+        raise UsageError(f"{name}: no such revision", _REVISIONS)
+    top = git("rev-parse", "--show-prefix").decode().strip()
+    whole = (PurePosixPath(top) / path).as_posix().removeprefix("./")
+    listed = git("ls-tree", "-r", "-z", "--full-tree", "--full-name", digest)
+    blobs = dict(_blobs(listed))
+    if whole in blobs:
+        return {PurePosixPath(whole).name: git.blob(blobs[whole])}, True
+    prefix = "" if whole == "." else f"{whole}/"
+    found = {
+        each.removeprefix(prefix): blob
+        for each, blob in blobs.items()
+        if each.startswith(prefix) and each.endswith(".json")
+    }
+    if not found:
+        raise UsageError(f"{name}: no *.json there at that revision", _REVISIONS)
+    if len(found) > MAX_FILES:
+        raise UsageError(f"{name}: more than {MAX_FILES:,} files", "name a smaller folder")
+    return {each: git.blob(blob) for each, blob in sorted(found.items())}, False
+
+
+def _blobs(listed: bytes) -> list[tuple[str, str]]:
+    """Path and object of every regular file in what ``git ls-tree -z`` lists."""
+    rows = [row.partition(b"\t") for row in listed.split(b"\0") if row]
+    return [
+        (path.decode("utf-8", "surrogateescape"), about.split()[2].decode())
+        for about, _, path in rows
+        if about.startswith(b"100") and about.split()[1] == b"blob"
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Git:
+    """Runs git without a shell, a prompt, a hook or a pager.
+
+    Nothing that a caller wrote is ever an argument where git would take an option.
+    """
+
+    folder: Path
+    environ: Mapping[str, str]
+    name: str
+
+    def __call__(self, *arguments: str) -> bytes:
+        kept = {key: self.environ[key] for key in ("PATH", "HOME") if key in self.environ}
+        environ = {
+            **kept,
+            "LC_ALL": "C",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_OPTIONAL_LOCKS": "0",
+            "GIT_NO_LAZY_FETCH": "1",
+        }
+        command = ["git", "-c", "core.fsmonitor=false", "--no-pager", *arguments]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self.folder,
+                env={"PATH": os.defpath, **environ},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_TIMEOUT_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise UsageError(f"{self.name}: git did not answer: {error}", _REVISIONS) from None
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip().split("\n")[0]
+            raise UsageError(f"{self.name}: {said or 'no such revision'}"[:300], _REVISIONS)
+        return done.stdout
+
+    def blob(self, digest: str) -> bytes:
+        """Return the bytes of an object by its digest."""
+        size = int(self("cat-file", "-s", digest))
+        if size > MAX_BYTES:
+            raise DocumentError(Position(self.name), f"larger than {MAX_BYTES:,} bytes", "split it")
+        return self("cat-file", "blob", digest)
+
+
+_WHAT = "give a schema, a folder of *.json, or REVISION:PATH such as v1.2:schemas"
+_REVISIONS = "such as v1.2:schemas or HEAD~1:api/user.schema.json, from inside the repository"
+_JSON = "a JSON Schema is a JSON object, or true or false"

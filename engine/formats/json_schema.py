@@ -1,0 +1,129 @@
+"""What a JSON Schema says about a document, in words. The schema is passed in; no file is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from engine.errors import suggest
+from engine.formats.json_positions import escape
+from engine.model import Json
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+
+class Mismatch(NamedTuple):
+    """Where a document does not match its schema: pointer, reason, and what to do."""
+
+    pointer: str
+    reason: str
+    hint: str
+
+
+def first_mismatch(schema: Json, document: Json) -> Mismatch | None:
+    """Return the first place, in document order, where ``document`` does not match ``schema``.
+
+    Source: JSON Schema 2020-12.
+    """
+    from jsonschema import Draft202012Validator
+
+    errors = Draft202012Validator(schema).iter_errors(document)
+    first = min(errors, key=_place, default=None)
+    return None if first is None else _worded(first)
+
+
+def _place(error: ValidationError) -> list[str]:
+    return [str(token) for token in error.absolute_path]
+
+
+def _worded(error: ValidationError) -> Mismatch:
+    pointer = "".join(f"/{escape(str(token))}" for token in error.absolute_path)
+    rule: Json = error.validator_value
+    schema: Json = error.schema
+    word = _WORDED.get(str(error.validator))
+    if word is not None:
+        return word(pointer, error.instance, rule, schema)
+    reason = error.message if len(error.message) < 200 else f"fails {error.validator}"
+    return Mismatch(pointer, reason, _advice(schema))
+
+
+def _missing(pointer: str, value: Json, rule: Json, schema: Json) -> Mismatch:
+    missing = next(key for key in rule if key not in value)
+    return Mismatch(pointer, f"key {missing!r} is missing", _line_to_add(missing, schema))
+
+
+def _extra(pointer: str, value: Json, _rule: Json, schema: Json) -> Mismatch:
+    known = schema.get("properties", {})
+    extra = next(key for key in value if key not in known)
+    inner = f"{pointer}/{escape(str(extra))}"
+    return Mismatch(inner, f"key {extra!r} is not known here", suggest(str(extra), known))
+
+
+def _type(pointer: str, value: Json, rule: Json, schema: Json) -> Mismatch:
+    wanted = " or ".join(rule) if isinstance(rule, list) else rule
+    return Mismatch(pointer, f"{_kind(value)} where {wanted} is expected", _advice(schema))
+
+
+def _advice(schema: Json) -> str:
+    """What the schema itself says of a value there, and how one is written."""
+    import json
+
+    said = [str(schema["description"])] if "description" in schema else []
+    said += [
+        f"write it such as {json.dumps(example)}" for example in schema.get("examples", ())[:1]
+    ]
+    return "\n".join(said)
+
+
+def _enum(pointer: str, value: Json, rule: Json, _schema: Json) -> Mismatch:
+    allowed = [str(item) for item in rule]
+    return Mismatch(
+        pointer, f"{_short(value)} is not one of {', '.join(allowed)}", suggest(str(value), allowed)
+    )
+
+
+def _pattern(pointer: str, value: Json, rule: Json, schema: Json) -> Mismatch:
+    hint = _advice(schema) or f"it must match {rule}"
+    return Mismatch(pointer, f"{_short(value)} is not written as expected", hint)
+
+
+def _not(pointer: str, value: Json, _rule: Json, schema: Json) -> Mismatch:
+    return Mismatch(pointer, f"{_short(value)} is written as it must not be", _advice(schema))
+
+
+_WORDED = {
+    "required": _missing,
+    "additionalProperties": _extra,
+    "type": _type,
+    "enum": _enum,
+    "pattern": _pattern,
+    "not": _not,
+}
+
+
+def _line_to_add(key: str, schema: Json) -> str:
+    import json
+
+    if key == "observed_at":
+        return (
+            "add when the evidence was gathered, such as "
+            '"observed_at": "2026-01-31T12:00:00Z" (date -u +%FT%TZ prints the time now)'
+        )
+    if key == "subject":
+        return 'add what is decided on, such as "subject": {"name": "scoring-model"}'
+    for example in schema.get("examples", ()):
+        if key in example:
+            return f"add it, such as {json.dumps(key)}: {json.dumps(example[key])}"
+    return f"add {key!r}"
+
+
+def _kind(value: Json) -> str:
+    if value is None:
+        return "null"
+    kinds = {bool: "boolean", int: "number", float: "number", str: "string", list: "array"}
+    return kinds.get(type(value), "object")
+
+
+def _short(value: Json) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

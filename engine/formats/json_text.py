@@ -1,0 +1,308 @@
+"""JSON and YAML texts, read strictly: what two readers might understand differently is refused.
+
+Refused are duplicate keys, NaN and infinities, numbers that a double cannot hold exactly,
+half surrogate pairs, nesting over a limit, text after the end, and in YAML aliases, tags
+and the types that JSON does not have (dates, octal numbers, yes and no).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from engine.formats.json_positions import Flaw, escape, json_places
+from engine.model import Json
+
+if TYPE_CHECKING:
+    import yaml
+
+MAX_BYTES = 1024 * 1024
+"""Largest document that is read when nobody says otherwise."""
+MAX_DEPTH = 32
+MAX_INTEGER = 2**53 - 1
+
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
+_YAML_NOT_A_NUMBER = re.compile(
+    r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)|-?(?:NaN|Infinity))\Z"
+)
+_YAML_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+
+
+class Unreadable(Exception):  # noqa: N818  (an outcome of reading, turned into a DocumentError)
+    """A text that a strict reader refuses.
+
+    Args:
+        flaw: What and where. The offset counts characters of the decoded text.
+        text: The decoded text; ``""`` when it was not text at all.
+    """
+
+    def __init__(self, flaw: Flaw, text: str) -> None:
+        super().__init__(flaw.reason)
+        self.flaw = flaw
+        self.text = text
+
+
+class _Irregular(ValueError):  # noqa: N818
+    """Something that the fast reader refuses; the slow one finds the place and the words."""
+
+
+def decode(data: bytes) -> str:
+    """Return ``data`` as text.
+
+    Raises:
+        Unreadable: Empty, not UTF-8, or with a byte order mark.
+    """
+    if not data.strip():
+        raise Unreadable(Flaw(0, "", "the document is empty"), "")
+    if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise Unreadable(
+            Flaw(0, "", "the document starts with a byte order mark", "save it as plain UTF-8"), ""
+        )
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        flaw = Flaw(0, "", f"byte {error.start} is not UTF-8 text", "is this the right file?")
+        raise Unreadable(flaw, "") from None
+
+
+def read_json(data: bytes) -> Json:
+    """Return the JSON value in ``data``; every number is exactly what its text says.
+
+    A number that is whole comes back as ``int``, so that ``1.0`` and ``1`` are one value.
+
+    Raises:
+        Unreadable: Refused; says where and why.
+
+    Source: RFC 8259; RFC 7493 (I-JSON) for what is refused.
+    """
+    text = decode(data)
+    try:
+        value = _decoder.decode(text)
+    except (ValueError, RecursionError):
+        value = None
+    else:
+        if _is_shallow(value, MAX_DEPTH) and _is_text(text, value):
+            return value
+    _places, flaw = json_places(text, max_depth=MAX_DEPTH)
+    raise Unreadable(flaw or _first_inexact(text), text)
+
+
+def _pairs(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _Irregular("duplicate key")
+    return members
+
+
+def _integer(text: str) -> int:
+    if len(text) > 15 and (len(text) > 17 or abs(int(text)) > MAX_INTEGER):
+        raise _Irregular("integer beyond 2^53")
+    return int(text)
+
+
+def _real(text: str) -> int | float:
+    number = float(text)
+    if len(text) > 15 or "e" in text or "E" in text:
+        if number in (float("inf"), float("-inf")):
+            raise _Irregular("beyond a double")
+        if Decimal(text) != Decimal(repr(number)):
+            raise _Irregular("inexact")
+    if not number.is_integer():
+        return number
+    if abs(number) > MAX_INTEGER:  # its canonical form would be an integer that is refused
+        raise _Irregular("integer beyond 2^53")
+    return int(number)
+
+
+def _constant(text: str) -> NoReturn:
+    raise _Irregular(text)
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_int=_integer, parse_float=_real, parse_constant=_constant
+)
+
+
+_CONTAINERS = frozenset((dict, list))
+
+
+def _is_shallow(value: Json, depth: int) -> bool:
+    """Whether ``value``, as the decoder makes it, nests at most ``depth`` levels."""
+    level = [value]
+    for _ in range(depth + 1):
+        level = [item for item in level if type(item) in _CONTAINERS]
+        if not level:
+            return True
+        level = [
+            inner for item in level for inner in (item.values() if type(item) is dict else item)
+        ]
+    return False
+
+
+def _is_text(text: str, value: Json) -> bool:
+    """Whether no text in ``value``, which ``text`` says, holds half a surrogate pair."""
+    if "\\u" not in text:
+        return True  # only an escape can write one: text that was decoded has none
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _first_inexact(text: str) -> Flaw:
+    """The first number of ``text`` that the fast reader refused."""
+    places, _flaw = json_places(text, max_depth=MAX_DEPTH)
+    for pointer, offset in places.items():
+        match = re.compile(r"-?[0-9][0-9.eE+-]*").match(text, offset)
+        if match and (flaw := number_flaw(match.group(), offset, pointer)):
+            return flaw
+    return Flaw(0, "", "the document could not be read")
+
+
+def number_flaw(text: str, offset: int, pointer: str) -> Flaw | None:
+    """Why the number ``text`` is refused; None when it is read exactly."""
+    try:
+        if re.fullmatch(r"-?[0-9]+", text):
+            _integer(text)
+        else:
+            _real(text)
+    except ValueError:
+        return Flaw(
+            offset,
+            pointer,
+            f"number {text[:40]} is not read exactly by every program",
+            "write it with at most 15 digits, or as a string",
+        )
+    return None
+
+
+def read_yaml(data: bytes) -> tuple[Json, dict[str, int]]:
+    """Return the one YAML document in ``data`` and the offset of every value by its pointer.
+
+    Plain scalars are JSON's null, booleans and numbers as JSON writes them; anything else
+    is a string.
+
+    Raises:
+        Unreadable: Refused; says where and why.
+    """
+    import yaml
+
+    text = decode(data)
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    builder = _YamlBuilder(text)
+    try:
+        for event in yaml.parse(text, Loader=loader):
+            builder.take(event)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        offset = mark.index if mark else 0
+        tab = text[offset : offset + 1] == "\t"
+        hint = "YAML is indented with spaces, never with tabs" if tab else ""
+        raise Unreadable(Flaw(offset, "", f"YAML: {error.problem}", hint), text) from None
+    except yaml.YAMLError as error:
+        reason = str(error).splitlines()[0]
+        raise Unreadable(Flaw(0, "", f"YAML: {reason}"), text) from None
+    return builder.value, builder.places
+
+
+class _YamlBuilder:
+    """Builds one JSON value out of YAML events; never recurses, so depth is only a number."""
+
+    def __init__(self, text: str) -> None:
+        self.value: Json = None
+        self.places: dict[str, int] = {}
+        self._text = text
+        self._documents = 0
+        self._open: list[tuple[str, dict[str, Json] | list[Json]]] = []
+        self._key: list[str | None] = []
+
+    def take(self, event: yaml.Event) -> None:
+        import yaml
+
+        at = event.start_mark.index if event.start_mark else 0
+        match event:
+            case yaml.AliasEvent():
+                self._refuse(at, "YAML aliases are not read", "write the value out")
+            case yaml.DocumentStartEvent():
+                self._documents += 1
+                if self._documents > 1:
+                    self._refuse(at, "a second YAML document starts here", "one file, one document")
+            case yaml.ScalarEvent():
+                self._no_anchor(event, at)
+                self._scalar(event, at)
+            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                self._no_anchor(event, at)
+                self._start({} if isinstance(event, yaml.MappingStartEvent) else [], at)
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                self._open.pop()
+                self._key.pop()
+
+    def _no_anchor(self, event: Any, at: int) -> None:
+        if event.anchor is not None:
+            self._refuse(at, "YAML anchors are not read", "write the value out")
+        if event.tag is not None:
+            self._refuse(at, f"YAML tag {event.tag!r} is not read", "write plain JSON values")
+
+    def _start(self, container: dict[str, Json] | list[Json], at: int) -> None:
+        if len(self._open) >= MAX_DEPTH:
+            self._refuse(at, "nested too deeply", f"at most {MAX_DEPTH} levels are read")
+        if self._awaits_key():
+            self._refuse(at, "a key must be a string")
+        pointer = self._put(container, at)
+        self._open.append((pointer, container))
+        self._key.append(None)
+
+    def _scalar(self, event: yaml.ScalarEvent, at: int) -> None:
+        if self._awaits_key():
+            pointer, members = self._open[-1]
+            inner = f"{pointer}/{escape(event.value)}"
+            if event.value in members:
+                self._refuse(at, f"key {event.value!r} is given twice", "keep one of the two")
+            self.places[f"{inner}#"] = at
+            self._key[-1] = event.value
+            return
+        plain = not event.style  # the C parser says "", the Python parser None
+        self._put(self._plain(event.value, at) if plain else event.value, at)
+
+    def _plain(self, text: str, at: int) -> Json:
+        if text in _YAML_WORDS:
+            return _YAML_WORDS[text]
+        if _YAML_NOT_A_NUMBER.match(text):
+            self._refuse(at, f"{text} is not a number that can be compared")
+        if not _JSON_NUMBER.match(text):
+            return text
+        if flaw := number_flaw(text, at, self._pointer()):
+            raise Unreadable(flaw, self._text)
+        return _integer(text) if re.fullmatch(r"-?[0-9]+", text) else _real(text)
+
+    def _awaits_key(self) -> bool:
+        return bool(self._open) and isinstance(self._open[-1][1], dict) and self._key[-1] is None
+
+    def _pointer(self) -> str:
+        if not self._open:
+            return ""
+        pointer, container = self._open[-1]
+        if isinstance(container, list):
+            return f"{pointer}/{len(container)}"
+        key = self._key[-1]
+        return pointer if key is None else f"{pointer}/{escape(key)}"
+
+    def _put(self, value: Json, at: int) -> str:
+        pointer = self._pointer()
+        self.places[pointer] = at
+        if not self._open:
+            self.value = value
+            return pointer
+        container = self._open[-1][1]
+        if isinstance(container, list):
+            container.append(value)
+        else:
+            container[self._key[-1] or ""] = value
+            self._key[-1] = None
+        return pointer
+
+    def _refuse(self, at: int, reason: str, hint: str = "") -> NoReturn:
+        raise Unreadable(Flaw(at, self._pointer(), reason, hint), self._text)

@@ -1,0 +1,137 @@
+"""Verifying a whole ledger: its parts, the seams between them, and what is stored beyond."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from engine.errors import RollbackError, UsageError, VerificationError
+from engine.ledger.audit.history import require_head, require_prefix
+from engine.ledger.audit.walk import HINT, Part, Scope, audit_part
+from engine.ledger.commit.created import read_created
+from engine.ledger.commit.signed_heads import Head
+from engine.ledger.contract import LedgerReport
+from engine.ledger.lookup import require_entry
+from engine.ledger.store import Reader, node_count
+from engine.proof import checkpoint as notes
+from engine.proof.checkpoint import Checkpoint, origin_of
+from engine.proof.merkle import EMPTY_ROOT, GENESIS_CHAIN
+
+if TYPE_CHECKING:
+    from engine.ledger.audit.workers import Companions
+
+PART = 1024
+"""Entries that one process takes at a time when there are several."""
+_BEYOND = 1 << 62
+
+
+def audit(
+    reader: Reader,
+    *,
+    ledger_id: str,
+    url: str,
+    head: Head | None,
+    since: str | None,
+    signatures: bool,
+    public_keys: Sequence[bytes],
+    companions: Companions | None = None,
+    reopen: Callable[[], Reader] | None = None,
+) -> LedgerReport:
+    """Recompute every leaf, chain hash, tree node, index row, checkpoint and the head.
+
+    Memory is bounded: entries are read in chunks, and only the tree's right edge is kept.
+    See :meth:`engine.ledger.contract.Ledger.verify`.
+
+    Args:
+        companions: Processes that take their share of the parts.
+        reopen: Gives such a process a reader of its own; None where only this one can read.
+    """
+    if signatures and not public_keys:
+        raise UsageError("signatures are not verified without a public key", "pass --key")
+    size, tip = reader.tip()
+    start = _start(since, origin_of(ledger_id), public_keys)
+    require_prefix(reader, size, start, "the checkpoint that was kept", url)
+    if head is not None:
+        require_head(reader, size, head, url)
+    if read_created(require_entry(reader, 0).body).ledger_id != ledger_id:
+        raise VerificationError(f"entry 0 did not create the ledger {ledger_id}", HINT)
+    scope = Scope(ledger_id, start, tuple(public_keys), signatures)
+    if companions is None or reopen is None:
+        parts = iter([audit_part(reader, scope, start.size, size)])
+    else:
+        bounds = [(at, min(at + PART, size)) for at in range(start.size, size, PART)]
+        bounds = bounds or [(size, size)]
+        parts = companions.share(reopen, scope, bounds, reader)
+    whole = _joined(parts, scope)
+    if whole.after.chain != tip:
+        raise VerificationError(f"entry {size - 1}: the hash chain breaks here", HINT)
+    _require_end(reader, size)
+    return LedgerReport(
+        ledger_id=ledger_id,
+        since=start.size,
+        size=size,
+        root=whole.after.root,
+        chain=whole.after.chain,
+        decisions=whole.decisions,
+        checkpoints=whole.checkpoints,
+        uncovered=size - max(whole.covered, start.size),
+        signatures=size - start.size if signatures else 0,
+        head=head is not None,
+    )
+
+
+def _start(since: str | None, origin: str, public_keys: Sequence[bytes]) -> Checkpoint:
+    """Return the state that the caller vouches for: the empty ledger when none."""
+    if since is None:
+        return Checkpoint(origin, 0, EMPTY_ROOT, GENESIS_CHAIN)
+    start = notes.verify(since, public_keys) if public_keys else notes.parse(since)[0]
+    if start.origin != origin:
+        raise RollbackError(
+            f"the checkpoint is of {start.origin}, and this is {origin}",
+            "give a checkpoint of this ledger, or look for the ledger that it is of",
+        )
+    return start
+
+
+def _joined(parts: Iterator[Part], scope: Scope) -> Part:
+    """Return the parts as one.
+
+    Raises:
+        VerificationError: One does not begin where the one before it ended: somebody changed
+            the ledger between the two.
+    """
+    state, decisions, checkpoints, covered = scope.start, 0, 0, 0
+    for part in parts:
+        if part.before != state:
+            raise VerificationError(
+                f"entry {state.size}: what comes before it is not what was verified", HINT
+            )
+        state = part.after
+        decisions += part.decisions
+        checkpoints += part.checkpoints
+        covered = max(covered, part.covered)
+    return Part(scope.start, state, decisions, checkpoints, covered)
+
+
+def _require_end(reader: Reader, size: int) -> None:
+    """Require that nothing is stored beyond the last entry; others may append meanwhile.
+
+    Raises:
+        VerificationError: Something is.
+    """
+    while beyond := _beyond(reader, size):
+        now, _ = reader.tip()
+        if now == size:
+            raise VerificationError(f"{beyond}, and the ledger holds {size} entries", HINT)
+        size = now
+
+
+def _beyond(reader: Reader, size: int) -> str:
+    """What is stored of entries that a ledger of ``size`` does not have; empty if nothing."""
+    if said := reader.checkpoints(size, 1):
+        return f"a checkpoint says {said[0][0]}"
+    if reader.nodes(node_count(size), _BEYOND):
+        return "the tree has more nodes"
+    if rows := reader.decisions(size, _BEYOND):
+        return f"the index names entry {rows[0].leaf_index}"
+    return ""

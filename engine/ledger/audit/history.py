@@ -1,0 +1,86 @@
+"""Whether a stored ledger continues a state that somebody remembers."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from engine.errors import LedgerBusyError, LedgerError, RollbackError, VerificationError
+from engine.ledger.audit.nodes import with_nodes
+from engine.ledger.commit.signed_heads import Head
+from engine.ledger.store import Reader
+from engine.proof.checkpoint import Checkpoint
+from engine.proof.merkle import GENESIS_CHAIN, root
+
+_HINT = "restore the newest copy of the ledger; entries made after the copy are lost with it"
+
+
+def require_prefix(
+    reader: Reader, size: int, remembered: Checkpoint, whose: str, url: str, hint: str = _HINT
+) -> None:
+    """Require that a ledger begins with what ``remembered`` covers.
+
+    Args:
+        reader: The ledger; O(log n) hashes are read, not the entries under them.
+        size: Its number of entries.
+        remembered: An earlier state.
+        whose: Who remembers, for the message.
+        url: The ledger's address, for the message.
+        hint: What to do.
+
+    Raises:
+        RollbackError: It is smaller, or has another history.
+    """
+    if remembered.size > size:
+        raise RollbackError(
+            f"{url} holds {size} entries, but {whose} says {remembered.size}: it went backwards",
+            hint,
+        )
+    if remembered.size == 0:
+        return
+    try:
+        same = (
+            with_nodes(reader, partial(root, remembered.size)) == remembered.root
+            and reader.chain(remembered.size - 1) == remembered.chain
+        )
+    except LedgerBusyError:
+        raise
+    except (LedgerError, VerificationError) as error:
+        raise RollbackError(f"{url} is damaged: {error.message}", hint) from error
+    if not same:
+        raise RollbackError(
+            f"{url} has another history than {whose}: "
+            f"its first {remembered.size} entries are not those that were signed",
+            hint,
+        )
+
+
+def require_head(reader: Reader, size: int, head: Head, url: str) -> None:
+    """Require that a ledger continues the head that is kept for it.
+
+    Raises:
+        RollbackError: It does not.
+    """
+    whose = f"its signed head ({head.file})"
+    require_prefix(reader, size, head.checkpoint, whose, url, head_hint(head))
+
+
+def head_hint(head: Head) -> str:
+    """Return what to do when a ledger does not fit its head."""
+    return (
+        f"{_HINT}.\nOnly when that loss is accepted: keep {head.file} as evidence, under another "
+        "name, and tell whoever holds later checkpoints"
+    )
+
+
+def chain_before(reader: Reader, index: int) -> bytes:
+    """Return the chain hash before entry ``index``.
+
+    Raises:
+        LedgerError: The entry before it is not there.
+    """
+    chain = reader.chain(index - 1) if index else GENESIS_CHAIN
+    if chain is None:
+        raise LedgerError(
+            f"entry {index - 1} is missing", "verify the ledger: engine ledger verify"
+        )
+    return chain

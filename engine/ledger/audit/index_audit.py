@@ -1,0 +1,200 @@
+"""Whether the decision index says what the entries say."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from engine.errors import VerificationError
+from engine.formats import canonical
+from engine.ledger.audit.quick_json import quick_json
+from engine.ledger.store import DecisionRow, EntryRow, Reader, Wanted
+from engine.model import ATTESTATION_TYPES, DECISION_IMPORTED_TYPE, DECISION_TYPE, Json
+from engine.proof.envelope import Envelope, open_envelope
+from engine.proof.statement import parse_statement, require_statement
+
+_HINT = "the entries are whole, and their index was changed or damaged: restore a copy"
+_START = b'{"payload":"'
+_GLANCE = 2048
+_NEAR = 384  # both in characters of base64: multiples of 4
+_TYPES: dict[Json, str] = {
+    DECISION_TYPE: "decision_id",
+    DECISION_IMPORTED_TYPE: "decision_id",
+    **dict.fromkeys(ATTESTATION_TYPES.values(), "attestation_id"),
+}
+"""Types of statement that are indexed, and the member that is their id."""
+_TYPES_TEXT = tuple(canonical.encode(each) for each in _TYPES)
+
+
+def require_indexed(
+    reader: Reader,
+    rows: Sequence[EntryRow],
+    ledger_id: str,
+    opened: Sequence[Envelope] | None = None,
+) -> int:
+    """Require that exactly the decisions and attestations among ``rows`` are indexed by their ids.
+
+    Args:
+        reader: The ledger.
+        rows: Consecutive entries.
+        ledger_id: Id that each decision must name.
+        opened: The entries' envelopes: then each statement is parsed, and gate, attempt and
+            previous are held to it too. Else the id is looked for in the statement's bytes:
+            in JSON text a member cannot be imitated from inside a string, because its quotes
+            would be escaped.
+
+    Returns:
+        How many decisions are among them.
+
+    Raises:
+        VerificationError: The index says something else; names the entry.
+    """
+    if not rows:
+        return 0
+    found = reader.decisions(rows[0].leaf_index, rows[-1].leaf_index + 1)
+    indexed = {each.leaf_index: each for each in found}
+    if opened is not None:
+        standings = dict(zip(indexed, _standings(reader, found), strict=True))
+        for row, envelope in zip(rows, opened, strict=True):
+            index = row.leaf_index
+            statement = _statement(index, envelope)
+            _require_same(index, statement, indexed.get(index), standings.get(index), ledger_id)
+        return len(found)
+    glance = _Glance()
+    for row in rows:
+        index, said = row.leaf_index, indexed.get(row.leaf_index)
+        if not glance.finds(row.body, said) and not _plainly_right(row.body, said):
+            statement = _statement(index, _opened(row))
+            standing = _standings(reader, [said])[0] if said is not None else None
+            _require_same(index, statement, said, standing, ledger_id)
+    return len(found)
+
+
+class _Glance:
+    """Looks for a decision's id where the one before it had its own, seen from the end."""
+
+    def __init__(self) -> None:
+        self._behind = 0
+
+    def finds(self, envelope: bytes, said: DecisionRow | None) -> bool:
+        """Whether the statement has the id that the index gives it; False says nothing yet."""
+        if said is None:
+            return False
+        start, end = len(_START), envelope.find(b'"', len(_START))
+        if not envelope.startswith(_START) or end < 0 or (end - start) % 4:
+            return False
+        member = b'"decision_id":' + _quoted(said.decision_id)
+        for reach, behind in ((_NEAR, self._behind), (_GLANCE, _GLANCE)):
+            first = max(start, end - behind - _NEAR)
+            try:
+                text = binascii.a2b_base64(envelope[first : min(end, first + reach + _NEAR)])
+            except binascii.Error:
+                return False
+            if (at := text.find(member)) >= 0:
+                self._behind = (end - first) - at // 3 * 4
+                return True
+        return False
+
+
+_Standing: TypeAlias = tuple[tuple[int, str] | None, tuple[int, str] | None]
+"""``(attempt, decision id)`` of the last decision on a subject by a gate: before, and up to."""
+
+
+def _standings(reader: Reader, rows: Sequence[DecisionRow]) -> list[_Standing]:
+    wanted = []
+    for row in rows:
+        asked = row.subject_key or "", row.gate or ""  # without them it takes no part
+        wanted += [Wanted(*asked, row.leaf_index), Wanted(*asked, row.leaf_index + 1)]
+    answers = iter(reader.last_decisions(wanted))
+    return list(zip(answers, answers, strict=True))
+
+
+def _plainly_right(envelope: bytes, said: DecisionRow | None) -> bool:
+    """Whether a glance shows that the index is right; False says nothing yet.
+
+    The members looked for are near the end of a statement, so that is decoded first.
+    """
+    start, end = len(_START), envelope.find(b'"', len(_START))
+    if not envelope.startswith(_START) or end < 0 or (end - start) % 4:
+        return False
+    member = b'"predicateType":' if said is None else b'"decision_id":' + _quoted(said.decision_id)
+    window = _GLANCE
+    while True:
+        first = max(start, end - window)
+        try:
+            tail = binascii.a2b_base64(envelope[first:end])
+        except binascii.Error:
+            return False
+        at = tail.rfind(member)
+        if at >= 0:
+            return said is not None or not tail.startswith(_TYPES_TEXT, at + len(member))
+        if first == start:
+            return False
+        window *= 8
+
+
+def _quoted(text: str) -> bytes:
+    """``text`` as a member of a statement; most ids need no encoder to tell."""
+    if text.replace("-", "").isalnum() and text.isascii():
+        return b'"%s"' % text.encode()
+    return canonical.encode(text)
+
+
+def _opened(row: EntryRow) -> Envelope:
+    try:
+        return open_envelope(row.body)
+    except VerificationError as error:
+        raise VerificationError(f"entry {row.leaf_index}: {error.message}", error.hint) from error
+
+
+def _statement(index: int, envelope: Envelope) -> dict[str, Json]:
+    try:
+        quick = quick_json(envelope.payload)
+        return parse_statement(envelope.payload) if quick is None else require_statement(quick)
+    except VerificationError as error:
+        raise VerificationError(f"entry {index}: {error.message}", error.hint) from error
+
+
+def _require_same(
+    index: int,
+    statement: dict[str, Json],
+    said: DecisionRow | None,
+    standing: _Standing | None,
+    ledger_id: str,
+) -> None:
+    predicate = statement["predicate"]
+    if said is None:
+        if statement["predicateType"] in _TYPES:
+            raise VerificationError(f"entry {index}: a decision that is not in the index", _HINT)
+        return
+    expected: dict[str, Json] = {
+        _TYPES.get(statement["predicateType"], "decision_id"): said.decision_id
+    }
+    if "ledger" in predicate:
+        expected["ledger"] = {"id": ledger_id}
+    if "gate" in predicate and said.gate is not None:
+        expected["gate"] = said.gate
+    if "attempt" in predicate:
+        expected["attempt"], expected["previous"] = _expected_attempt(said, standing)
+    for name, value in expected.items():
+        if predicate.get(name) != value:
+            raise VerificationError(
+                f"entry {index}: its {name} is {predicate.get(name)!r}, and by the index {value!r}",
+                _HINT,
+            )
+
+
+def _expected_attempt(said: DecisionRow, standing: _Standing | None) -> tuple[int, str | None]:
+    """What attempt and previous must be; and the row must be found under its own subject."""
+    if said.subject_key is None or said.gate is None or standing is None:
+        return 1, None
+    before, found = standing
+    attempt, previous = (before[0] + 1, before[1]) if before else (1, None)
+    if found != (attempt, said.decision_id):
+        raise VerificationError(
+            f"entry {said.leaf_index}: the index does not count it as attempt {attempt} "
+            "on its subject",
+            _HINT,
+        )
+    return attempt, previous

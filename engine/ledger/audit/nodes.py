@@ -1,0 +1,31 @@
+"""Reading the tree's hashes many at a time: a query costs more than a hash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from engine.ledger.store import Reader
+from engine.proof.merkle import Node
+
+Answer = TypeVar("Answer")
+_ANY = bytes(32)
+
+
+def with_nodes(reader: Reader, compute: Callable[[Node], Answer]) -> Answer:
+    """Return ``compute(node)``, whose hashes are read all at once.
+
+    It is called twice: first to learn which it asks for, so that must not depend on them.
+
+    Raises:
+        LedgerError: One is missing.
+    """
+    wanted: list[tuple[int, int]] = []
+
+    def asked(level: int, index: int) -> bytes:
+        wanted.append((level, index))
+        return _ANY
+
+    compute(asked)
+    found = reader.node_set(wanted)
+    return compute(lambda level, index: found[level, index])

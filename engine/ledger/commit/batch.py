@@ -1,0 +1,225 @@
+"""Drafts become rows: attempts, chain and tree, worked out before anything is written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+from engine.errors import LedgerError
+from engine.ledger.commit.state import Overlay
+from engine.ledger.contract import SHARED_KINDS, Draft, Place, SharedBlob, State
+from engine.ledger.store import (
+    MAX_ATTACHMENTS,
+    NEWEST,
+    DecisionRow,
+    EntryRow,
+    Reader,
+    Rows,
+    Wanted,
+    node_position,
+)
+from engine.proof.envelope import MAX_BYTES
+from engine.proof.merkle import GENESIS_CHAIN, Frontier, chain_hash, leaf_hash
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+@dataclass(slots=True)
+class Edge:
+    """Where a ledger ends: all that the next entry's hashes depend on."""
+
+    frontier: Frontier = field(default_factory=Frontier)
+    chain: bytes = GENESIS_CHAIN
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return self.frontier.size
+
+    def copy(self) -> Edge:
+        """Return an independent copy."""
+        return Edge(self.frontier.copy(), self.chain)
+
+
+@dataclass(slots=True)
+class _Said:
+    """What earlier drafts of a transaction have added to the index."""
+
+    ids: dict[str, int] = field(default_factory=dict)
+    last: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+
+
+class Batch:
+    """The rows of one transaction, and the edge that the ledger has after it.
+
+    Args:
+        view: The ledger inside the transaction.
+        edge: Its edge; copied.
+        ledger_id: For the entries' :class:`Place`.
+        stored: ``(kind, digest)`` of shared blobs known to be there already.
+    """
+
+    def __init__(
+        self,
+        view: Reader,
+        edge: Edge,
+        ledger_id: str,
+        stored: Collection[tuple[str, str]] = frozenset(),
+    ) -> None:
+        self.rows = Rows()
+        self.edge = edge.copy()
+        self._first, self._chain = edge.size, edge.chain
+        self._view = view
+        self._ledger_id = ledger_id
+        self._stored = stored
+        self._there: set[tuple[str, str]] = set()
+        self._said = _Said()
+
+    def add(self, drafts: Sequence[Draft]) -> list[tuple[int, bool]]:
+        """Build ``drafts`` and add their rows, all of them or none.
+
+        Returns:
+            ``(index, existing)`` per draft; see :class:`Appended`.
+
+        Raises:
+            LedgerError: An entry or its blobs cannot be stored.
+            Exception: What a ``build`` raised.
+        """
+        places: list[tuple[int, bool]] = []
+        built: list[_Built] = []
+        said, stored = _Said(), self._stored_of(drafts)
+        for draft in drafts:
+            index = _first(draft.decision_id, said.ids, self._said.ids, stored.ids)
+            if index is not None:
+                places.append((index, True))
+                continue
+            index = self.edge.size + len(built)
+            last = _first(_asked(draft), said.last, self._said.last, stored.last)
+            attempt, previous = last or (0, None)
+            place = Place(self._ledger_id, attempt + 1, previous)
+            built.append(_built(draft, place, self._read_missing(draft, built)))
+            places.append((index, False))
+            if draft.decision_id is not None:
+                said.ids[draft.decision_id] = index
+                if (asked := _asked(draft)) is not None:
+                    said.last[asked] = (place.attempt, draft.decision_id)
+        for each in built:  # nothing below can fail
+            self._add_rows(each)
+        self._said.ids.update(said.ids)
+        self._said.last.update(said.last)
+        return places
+
+    def work(self, work: Callable[[State], Sequence[Draft]]) -> list[tuple[int, bool]]:
+        """Let ``work`` read and put state, then :meth:`add` its drafts; all of it or nothing."""
+        state = Overlay(self._view, self.rows.state)
+        places = self.add(work(state))
+        self.rows.state.update(state.changes)
+        return places
+
+    def entry(self, index: int) -> tuple[EntryRow, bytes]:
+        """Return an entry of this batch, and the chain hash before it."""
+        at = index - self._first
+        return self.rows.entries[at], self.rows.entries[at - 1].chain if at else self._chain
+
+    def __contains__(self, index: int) -> bool:
+        return self._first <= index < self.edge.size
+
+    def _stored_of(self, drafts: Sequence[Draft]) -> _Said:
+        """What the index says of these drafts, in two questions for all of them."""
+        ids = [draft.decision_id for draft in drafts if draft.decision_id is not None]
+        asked = list({asked for draft in drafts if (asked := _asked(draft)) is not None})
+        if not (ids or asked):
+            return _Said()
+        found = self._view.last_decisions([Wanted(*each, NEWEST) for each in asked])
+        last = {each: one for each, one in zip(asked, found, strict=True) if one is not None}
+        return _Said(self._view.indexes_of(ids), last)
+
+    def _read_missing(self, draft: Draft, built: Sequence[_Built]) -> dict[tuple[str, str], bytes]:
+        """Read those shared documents of a draft that neither the ledger nor this batch has."""
+        missing: dict[tuple[str, str], bytes] = {}
+        for blob in draft.blobs:
+            if not isinstance(blob, SharedBlob):
+                continue
+            key = blob.kind, blob.digest
+            if key in self._stored or key in self.rows.shared or key in self._there:
+                continue
+            if any(key in each.shared for each in built):
+                continue
+            if self._view.has_shared_blob(*key):
+                self._there.add(key)
+            else:
+                missing[key] = blob.read()
+        return missing
+
+    def _add_rows(self, built: _Built) -> None:
+        index, leaf = self.edge.size, leaf_hash(built.entry)
+        chain = self.edge.chain = chain_hash(self.edge.chain, leaf)
+        rows, draft = self.rows, built.draft
+        rows.entries.append(EntryRow(index, leaf, chain, built.entry))
+        for level, number, digest in self.edge.frontier.append(leaf):
+            rows.nodes.append((node_position(level, number), digest))
+        if draft.decision_id is not None:
+            rows.decisions.append(
+                DecisionRow(index, draft.decision_id, draft.subject_key, draft.gate, built.attempt)
+            )
+        if built.own:
+            rows.attachments.append((index, built.own))
+        for key, body in built.shared.items():
+            if key not in self._stored:
+                rows.shared.setdefault(key, body)
+
+
+def _asked(draft: Draft) -> tuple[str, str] | None:
+    """Subject and gate, where the draft takes part in attempts."""
+    if draft.subject_key is None or draft.gate is None:
+        return None
+    return draft.subject_key, draft.gate
+
+
+def _first(key: Key | None, *places: dict[Key, Value]) -> Value | None:
+    """What the first of ``places`` that knows ``key`` says of it."""
+    if key is not None:
+        for place in places:
+            if key in place:
+                return place[key]
+    return None
+
+
+class _Built(NamedTuple):
+    """An entry and its documents, ready to be stored."""
+
+    draft: Draft
+    attempt: int
+    entry: bytes
+    own: list[tuple[str, str, bytes]]
+    shared: dict[tuple[str, str], bytes]
+
+
+def _built(draft: Draft, place: Place, shared: dict[tuple[str, str], bytes]) -> _Built:
+    entry = draft.build(place)
+    name = draft.decision_id or "an event"
+    if not isinstance(entry, bytes) or not 0 < len(entry) <= MAX_BYTES:
+        raise LedgerError(
+            f"{name} cannot be recorded: an entry has 1 to {MAX_BYTES:,} bytes, not {len(entry):,}",
+            "documents belong into blobs beside the entry, which has only their digests",
+        )
+    own: list[tuple[str, str, bytes]] = []
+    for blob in draft.blobs:
+        if isinstance(blob, SharedBlob):
+            continue
+        if blob.kind in SHARED_KINDS and blob.digest is not None:
+            shared[blob.kind, blob.digest] = blob.body
+            continue
+        digest = hashlib.sha256(blob.body).hexdigest()
+        if blob.digest not in (None, digest):
+            raise LedgerError(f"the {blob.kind} of {name} is not what its digest says")
+        if blob.kind in SHARED_KINDS:
+            shared[blob.kind, digest] = blob.body
+        else:
+            own.append((blob.kind, digest, blob.body))
+    if len(own) > MAX_ATTACHMENTS:
+        raise LedgerError(f"{name} has {len(own)} documents; {MAX_ATTACHMENTS} are kept")
+    return _Built(draft, place.attempt, entry, own, shared)

@@ -1,0 +1,64 @@
+"""Entry 0: a ledger says its random id and the key it begins with, signed by that key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.errors import KeyFileError, VerificationError
+from engine.ledger.contract import Signer
+from engine.model import LEDGER_CREATED_TYPE
+from engine.proof.envelope import open_envelope, seal, verify_envelope
+from engine.proof.keys import key_id, load_public_pem, public_pem
+from engine.proof.statement import parse_statement, statement
+
+_HINT = "this is not a ledger of this engine, or its first entry was replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What entry 0 says.
+
+    Attributes:
+        ledger_id: 32 hex digits.
+        public_key: Raw key that signed it.
+        created_at: RFC 3339 UTC.
+    """
+
+    ledger_id: str
+    public_key: bytes
+    created_at: str
+
+
+def created_entry(ledger_id: str, created_at: str, signer: Signer) -> bytes:
+    """Return the envelope of entry 0. Its subject is the key, by key id."""
+    predicate = {
+        "ledger_id": ledger_id,
+        "public_key": public_pem(signer.public_key).decode(),
+        "created_at": created_at,
+    }
+    subject = {"name": f"ledger {ledger_id}", "digest": {"sha256": signer.key_id}}
+    payload = statement([subject], LEDGER_CREATED_TYPE, predicate)
+    return seal(payload, signer.sign, signer.key_id)
+
+
+def read_created(entry: bytes) -> Created:
+    """Return what entry 0 says, if the key in it signed it.
+
+    Raises:
+        VerificationError: Not such an entry, or another key signed it.
+    """
+    said = parse_statement(open_envelope(entry).payload)
+    predicate = said["predicate"]
+    if said["predicateType"] != LEDGER_CREATED_TYPE:
+        raise VerificationError("entry 0 is not the creation of a ledger", _HINT)
+    texts = [predicate.get(name) for name in ("ledger_id", "public_key", "created_at")]
+    if not all(isinstance(text, str) for text in texts):
+        raise VerificationError("entry 0 lacks the ledger's id, key or time", _HINT)
+    try:
+        public = load_public_pem(texts[1].encode())
+    except (KeyFileError, UnicodeEncodeError) as error:
+        raise VerificationError("entry 0 does not hold a public key", _HINT) from error
+    verify_envelope(entry, [public])
+    if said["subject"][0]["digest"]["sha256"] != key_id(public):
+        raise VerificationError("entry 0 speaks of another key than it holds", _HINT)
+    return Created(texts[0], public, texts[2])

@@ -1,0 +1,167 @@
+"""The last signed head of each ledger, kept beside the key and away from the ledger.
+
+Whoever can replace a ledger by an older copy of itself cannot replace its head too, unless
+they can also reach the key. One file per ledger id::
+
+    {"ledger": "<where, seen from this folder>", "checkpoint": "<signed note>"}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import LedgerError, VerificationError
+from engine.proof.checkpoint import Checkpoint, origin_of, parse
+
+_MAX_BYTES = 262_144
+_FILE_NAME = re.compile(r"([0-9a-f]{32})\.json", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a ledger had come when it was last written with this key.
+
+    Attributes:
+        file: Where the head is kept.
+        ledger_id: 32 hex digits.
+        address: Where the ledger was, seen from the folder of heads.
+        note: The signed note.
+        checkpoint: What it says. Its signature is not verified again: who can write to this
+            folder can read the key that lies beside it.
+    """
+
+    file: Path
+    ledger_id: str
+    address: str
+    note: str
+    checkpoint: Checkpoint
+
+
+class Heads:
+    """The folder of heads (0700, made when first needed)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+
+    def of(self, ledger_id: str) -> Head | None:
+        """Return the head of a ledger; None when none was ever kept.
+
+        Raises:
+            VerificationError: The file is not a head of this ledger.
+        """
+        file = self._file(ledger_id)
+        try:
+            data = file.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise LedgerError(
+                f"{file}: the ledger's head cannot be read: {error.strerror}",
+                "its folder belongs to whoever owns the key",
+            ) from error
+        return _parse(file, ledger_id, data)
+
+    def claiming(self, address: str) -> list[Head]:
+        """Return the heads of all ledgers that were last seen at ``address``."""
+        try:
+            names = sorted(file.name for file in self.folder.iterdir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise LedgerError(
+                f"{self.folder}: the heads cannot be read: {error.strerror}",
+                "this folder belongs to whoever owns the key",
+            ) from error
+        ids = [match[1] for name in names if (match := _FILE_NAME.fullmatch(name))]
+        found = [head for each in ids if (head := self.of(each)) is not None]
+        return [head for head in found if head.address == address]
+
+    def require_writable(self) -> None:
+        """Make the folder if it is missing; refuse one that others can write to.
+
+        Raises:
+            LedgerError: It cannot be made or written, or others can write to it.
+        """
+        try:
+            if not self.folder.is_dir():
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                sync_folder(self.folder.parent)
+            mode = self.folder.stat().st_mode
+        except OSError as error:
+            raise LedgerError(
+                f"{self.folder}: the folder of heads cannot be made: {error.strerror}",
+                "it lies beside the key; make it yourself with mode 0700, or name another",
+            ) from error
+        if mode & 0o022:
+            raise LedgerError(
+                f"{self.folder}: others can write to the folder of heads",
+                f"check the heads, then: chmod 700 {self.folder}",
+            )
+        if not os.access(self.folder, os.W_OK | os.X_OK, effective_ids=True):
+            raise LedgerError(
+                f"{self.folder}: the folder of heads cannot be written",
+                "signing needs it; nothing was recorded",
+            )
+
+    def keep(self, ledger_id: str, address: str, note: str, checkpoint: Checkpoint) -> Head:
+        """Replace a ledger's head, durably, and return it; called under the ledger's lock.
+
+        Raises:
+            OSError: It was not replaced.
+        """
+        data = json.dumps({"ledger": address, "checkpoint": note}, ensure_ascii=False) + "\n"
+        file = self._file(ledger_id)
+        draft = file.with_name(f".{file.name}.new")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(draft, flags, 0o600)
+        try:
+            _write_all(descriptor, data.encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        draft.replace(file)
+        sync_folder(self.folder)
+        return Head(file, ledger_id, address, note, checkpoint)
+
+    def _file(self, ledger_id: str) -> Path:
+        return self.folder / f"{ledger_id}.json"
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _parse(file: Path, ledger_id: str, data: bytes) -> Head:
+    try:
+        if len(data) > _MAX_BYTES:
+            raise ValueError(f"{len(data):,} bytes long")
+        value = json.loads(data)
+        address, note = value["ledger"], value["checkpoint"]
+        if not isinstance(address, str) or not isinstance(note, str):
+            raise TypeError("members are not strings")
+        checkpoint, _, _ = parse(note)
+    except (ValueError, KeyError, TypeError, RecursionError, VerificationError) as error:
+        raise VerificationError(
+            f"{file}: not the head of a ledger: {error}",
+            "restore it from a backup of the key's folder",
+        ) from error
+    if checkpoint.origin != origin_of(ledger_id):
+        raise VerificationError(
+            f"{file}: holds the head of {checkpoint.origin}",
+            "restore it from a backup of the key's folder",
+        )
+    return Head(file, ledger_id, address, note, checkpoint)

@@ -1,0 +1,209 @@
+"""Which stores there are, and how one is opened: found or made, and held against its head."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from engine.errors import (
+    KeyFileError,
+    LedgerError,
+    RollbackError,
+    UsageError,
+    VerificationError,
+)
+from engine.ledger.audit.history import head_hint, require_head, require_prefix
+from engine.ledger.commit.created import created_entry, read_created
+from engine.ledger.commit.signed_heads import Head, Heads
+from engine.ledger.contract import Draft, Ledger, Signer
+from engine.ledger.lookup import require_entry
+from engine.ledger.merkle_ledger import MerkleLedger
+from engine.ledger.store import Reader, Store
+from engine.proof.checkpoint import parse
+from engine.proof.keys import key_id
+
+Opener: TypeAlias = Callable[[str, bool, float], Store]
+"""``opener(url, writable, lock_timeout_s)``: the store that a URL names, not yet connected."""
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.ASCII)
+_ID_BYTES = 16
+
+
+def _sqlite(url: str, writable: bool, lock_timeout_s: float) -> Store:
+    from engine.ledger.sqlite.store import SqliteStore
+
+    path = url.removeprefix("sqlite:///").removeprefix("sqlite:")
+    if not path or path.startswith("//"):
+        raise UsageError(
+            f"{url!r} does not name a file", "write sqlite:///FOLDER/ledger.db, or just the path"
+        )
+    return SqliteStore(Path(path), url=url, writable=writable, lock_timeout_s=lock_timeout_s)
+
+
+def _run(url: str, writable: bool, lock_timeout_s: float) -> Store:
+    from engine.ledger.sqlite.store import SqliteStore
+
+    if url != "run:" or not writable:
+        raise UsageError(
+            f"{url!r} cannot be opened: run: is a ledger of this run only",
+            "write just run:, and have a key",
+        )
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix="engine-run-"))
+    return SqliteStore(
+        folder / "ledger.db",
+        url=url,
+        writable=True,
+        lock_timeout_s=lock_timeout_s,
+        remove=folder,
+    )
+
+
+STORES: dict[str, Opener] = {"run": _run, "sqlite": _sqlite}
+"""Scheme of a URL, and what opens it. A plain path is ``sqlite``."""
+
+
+def open_ledger(
+    url: str,
+    *,
+    signer: Signer | None,
+    heads: Path | None,
+    lock_timeout_s: float = 30.0,
+    create: bool = False,
+    created_at: str = "",
+    random: Callable[[int], bytes] = os.urandom,
+) -> Ledger:
+    """Return the ledger at ``url``, held against the head that was kept for it.
+
+    Args:
+        url: A path, ``sqlite:///PATH`` (``sqlite:////PATH`` when absolute), or ``run:`` for
+            a ledger that is made now and removed at close.
+        signer: Key of the ledger; None opens it for reading.
+        heads: Folder of signed heads beside the key; None keeps and checks none. A ledger
+            of this run has none.
+        lock_timeout_s: How long an append waits for other writers.
+        create: Make the ledger if there is none; needs ``signer`` and ``created_at``.
+        created_at: RFC 3339 UTC, for entry 0.
+        random: Gives that many random bytes, for the ledger's id.
+
+    Raises:
+        UsageError: No ledger there and none to be made, or an unknown kind of URL.
+        RollbackError: A head is kept for a ledger here, and it is missing, smaller or other.
+        KeyFileError: ``signer`` is not the key that the ledger was begun with.
+        LedgerError: It cannot be opened, or what is there is no ledger.
+    """
+    match = _SCHEME.match(url)
+    scheme = match[1] if match else "sqlite"
+    if scheme not in STORES:
+        raise UsageError(
+            f"{url!r}: no ledger is kept in {scheme}:",
+            f"a path, or one of: {', '.join(f'{known}:' for known in STORES)}",
+        )
+    store = STORES[scheme](url, signer is not None, lock_timeout_s)
+    kept = Heads(heads) if heads is not None and scheme != "run" else None
+    try:
+        if _connect(store, kept):
+            return _opened(store, signer, kept)
+        _refuse_missing(store, kept)
+        if signer is None or not (create or scheme == "run"):
+            raise UsageError(
+                f"there is no ledger at {url}",
+                "is its volume mounted? make one with `engine init`; "
+                "on a disk that is thrown away use --ledger run: with --export FILE",
+            )
+        return _created(store, signer, kept, created_at, random)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _connect(store: Store, heads: Heads | None) -> bool:
+    try:
+        return store.connect()
+    except VerificationError as error:
+        for head in _claiming(store, heads):
+            raise RollbackError(
+                f"{error.message}; {head.checkpoint.size} entries were signed for it",
+                head_hint(head),
+            ) from error
+        raise LedgerError(error.message, error.hint) from error
+
+
+def _claiming(store: Store, heads: Heads | None) -> list[Head]:
+    return heads.claiming(store.address(heads.folder)) if heads else []
+
+
+def _opened(store: Store, signer: Signer | None, heads: Heads | None) -> Ledger:
+    # what is remembered first, the size last: meanwhile others may append
+    claiming = _claiming(store, heads)
+    reader = store.reader()
+    ledger_id = reader.ledger_id()
+    head = heads.of(ledger_id) if heads else None
+    last = reader.last_checkpoint()
+    size, _ = reader.tip()
+    for other in claiming:
+        if other.ledger_id != ledger_id:
+            raise RollbackError(
+                f"{store.url} is ledger {ledger_id}, but {other.ledger_id} was signed for there",
+                head_hint(other),
+            )
+    if head is not None:
+        require_head(reader, size, head, store.url)
+    _require_beginning(store.url, reader, ledger_id, signer)
+    if last is not None:
+        require_prefix(reader, size, parse(last[1])[0], "its last checkpoint", store.url)
+    ledger = MerkleLedger(store, ledger_id, signer, heads)
+    if signer is not None:
+        if heads is not None:
+            heads.require_writable()
+        if last is None or last[0] < size:
+            ledger.catch_up()
+    return ledger
+
+
+def _require_beginning(url: str, reader: Reader, ledger_id: str, signer: Signer | None) -> None:
+    created = read_created(require_entry(reader, 0).body)
+    if created.ledger_id != ledger_id:
+        raise VerificationError(
+            f"{url} calls itself {ledger_id}, but entry 0 created {created.ledger_id}",
+            "restore the newest copy of the ledger",
+        )
+    if signer is not None and signer.public_key != created.public_key:
+        raise KeyFileError(
+            f"{url} was begun with key {key_id(created.public_key)}, and this is {signer.key_id}",
+            "use that key, or another ledger",
+        )
+
+
+def _refuse_missing(store: Store, heads: Heads | None) -> None:
+    for head in _claiming(store, heads):
+        raise RollbackError(
+            f"{store.url} is missing, and {head.checkpoint.size} entries were signed for it",
+            head_hint(head),
+        )
+
+
+def _created(
+    store: Store,
+    signer: Signer,
+    heads: Heads | None,
+    created_at: str,
+    random: Callable[[int], bytes],
+) -> Ledger:
+    if not created_at:
+        raise UsageError("a new ledger says when it was created", "pass created_at")
+    if heads is not None:
+        heads.require_writable()
+    with store.exclusive():
+        if not store.connect():  # else another process made it while we waited
+            ledger_id = random(_ID_BYTES).hex()
+            store.create(ledger_id)
+            ledger = MerkleLedger(store, ledger_id, signer, heads)
+            entry = created_entry(ledger_id, created_at, signer)
+            ledger.create(Draft(None, None, None, lambda _: entry))
+            return ledger
+    return _opened(store, signer, heads)

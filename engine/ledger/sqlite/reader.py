@@ -1,0 +1,292 @@
+"""A ledger's rows, read from SQLite."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from engine.errors import LedgerBusyError, LedgerError, VerificationError
+from engine.ledger.contract import Blob
+from engine.ledger.sqlite.schema import SUBJECT_TIERS
+from engine.ledger.store import MAX_ATTACHMENTS, DecisionRow, EntryRow, Wanted, node_position
+from engine.proof.merkle import GENESIS_CHAIN
+
+_VERIFY = "find out what is left of it: engine ledger verify"
+_WORDS = {
+    sqlite3.SQLITE_FULL: (
+        "the disk is full",
+        "make room; what was not recorded can be asked again",
+    ),
+    sqlite3.SQLITE_READONLY: ("it cannot be written", "a writer needs the file and its folder"),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "check the path and its permissions"),
+    sqlite3.SQLITE_IOERR: ("the disk failed", "look at the system's log before going on"),
+}
+
+
+_NOT_GENUINE = {
+    sqlite3.SQLITE_CORRUPT: ("the file is damaged", f"restore the newest copy, or {_VERIFY}"),
+    sqlite3.SQLITE_NOTADB: ("the file is not a database", "name the ledger's own file"),
+}
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code; 0 when the error is not SQLite's own."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def explained(error: sqlite3.Error, place: str, doing: str) -> LedgerError | VerificationError:
+    """Return the error that tells a person what SQLite says."""
+    primary = primary_code(error)
+    if primary in _NOT_GENUINE:
+        words, hint = _NOT_GENUINE[primary]
+        return VerificationError(f"{place}: {doing}: {words} ({error})", hint)
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return LedgerBusyError(
+            f"{place}: {doing}: another program holds the database itself ({error})",
+            "close whatever else has the file open, such as a database browser",
+        )
+    if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
+        return LedgerError(f"{place}: {doing}: the ledger is closed", "open it again")
+    words, hint = _WORDS.get(primary, ("SQLite refused", _VERIFY))
+    return LedgerError(f"{place}: {doing}: {words} ({error})", hint)
+
+
+def subject_hash(subject_key: str, gate: str) -> int:
+    """Return the 64-bit key under which decisions on a subject by a gate are found.
+
+    Two pairs may share one; rows found by it are held against the pair itself.
+    """
+    digest = hashlib.sha256(f"{gate}\0{subject_key}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+_AT_ONCE = 256
+"""Most rows in one query, far below SQLite's limit on variables."""
+
+
+def _newest(table: str) -> str:
+    """The newest entry in a tier that fits a row of ``wanted``."""
+    return (
+        f"(SELECT s.leaf_index FROM {table} s "  # noqa: S608  names from below only
+        "CROSS JOIN decision d ON d.leaf_index = s.leaf_index "
+        "WHERE s.key = w.key AND s.leaf_index < w.stop "
+        "AND d.subject_key = w.subject_key AND d.gate = w.gate "
+        "ORDER BY s.leaf_index DESC LIMIT 1)"
+    )
+
+
+def _last_decisions(count: int) -> str:
+    """The query for ``count`` rows of key, subject, gate and stop; answers in their order."""
+    values = ", ".join(f"({place}, ?, ?, ?, ?)" for place in range(count))
+    tiers = ", ".join(map(_newest, SUBJECT_TIERS))
+    return (
+        f"WITH wanted(place, key, subject_key, gate, stop) AS (VALUES {values}), "  # noqa: S608
+        "placed AS MATERIALIZED "
+        f"(SELECT w.place AS place, coalesce({tiers}) AS leaf_index FROM wanted w) "
+        "SELECT d.attempt, d.decision_id FROM placed p "
+        "LEFT JOIN decision d ON d.leaf_index = p.leaf_index ORDER BY p.place"
+    )
+
+
+class SqliteReader:
+    """Implements :class:`engine.ledger.store.Reader` on one connection.
+
+    Args:
+        connection: Used by one thread at a time.
+        place: Name of the file, for messages.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, place: str) -> None:
+        self._connection = connection
+        self._place = place
+        self._using = threading.Lock()
+        self._keeps_state = False
+
+    def _all(self, query: str, *values: int | str) -> list[Any]:
+        try:
+            with self._using:
+                return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise explained(error, self._place, "reading") from error
+
+    def _one(self, query: str, *values: int | str) -> Any:
+        rows = self._all(query, *values)
+        return rows[0] if rows else None
+
+    def ledger_id(self) -> str:
+        """Return the id that the store was created with."""
+        row = self._one("SELECT id FROM ledger")
+        if row is None:
+            raise LedgerError(f"{self._place}: has no id", _VERIFY)
+        return str(row[0])
+
+    def tip(self) -> tuple[int, bytes]:
+        """Return the number of entries and the chain hash after the last of them."""
+        row = self._one("SELECT leaf_index, chain FROM entry ORDER BY leaf_index DESC LIMIT 1")
+        return (row[0] + 1, row[1]) if row else (0, GENESIS_CHAIN)
+
+    def entries(self, start: int, stop: int) -> list[EntryRow]:
+        """Return the entries from ``start`` up to, not including, ``stop``, in order."""
+        rows = self._all(
+            "SELECT leaf_index, leaf, chain, body FROM entry "
+            "WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index",
+            start,
+            stop,
+        )
+        return list(map(EntryRow._make, rows))
+
+    def chain(self, index: int) -> bytes | None:
+        """Return the chain hash after entry ``index``; None when it is not there."""
+        row = self._one("SELECT chain FROM entry WHERE leaf_index = ?", index)
+        return row[0] if row else None
+
+    def node(self, level: int, index: int) -> bytes:
+        """Return the hash of a complete subtree."""
+        if level == 0:
+            row = self._one("SELECT leaf FROM entry WHERE leaf_index = ?", index)
+        else:
+            row = self._one("SELECT hash FROM node WHERE position = ?", node_position(level, index))
+        if row is None:
+            raise LedgerError(f"{self._place}: tree node {level}/{index} is missing", _VERIFY)
+        return bytes(row[0])
+
+    def node_set(self, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        """Return the hashes of complete subtrees by ``(level, index)``."""
+        leaves = {index: (0, index) for level, index in wanted if level == 0}
+        above = {node_position(*each): each for each in wanted if each[0]}
+        found: dict[tuple[int, int], bytes] = {}
+        for columns, table, key, places in (
+            ("leaf_index, leaf", "entry", "leaf_index", leaves),
+            ("position, hash", "node", "position", above),
+        ):
+            if places:
+                marks = ", ".join("?" * len(places))
+                query = f"SELECT {columns} FROM {table} WHERE {key} IN ({marks})"  # noqa: S608
+                found.update((places[at], digest) for at, digest in self._all(query, *places))
+        for level, index in wanted:
+            if (level, index) not in found:
+                raise LedgerError(f"{self._place}: tree node {level}/{index} is missing", _VERIFY)
+        return found
+
+    def nodes(self, start: int, stop: int) -> list[bytes]:
+        """Return the node hashes at positions from ``start`` up to ``stop``, in order."""
+        rows = self._all(
+            "SELECT hash FROM node WHERE position >= ? AND position < ? ORDER BY position",
+            start,
+            stop,
+        )
+        return [row[0] for row in rows]
+
+    def index_of(self, decision_id: str) -> int | None:
+        """Return the index of the decision with exactly this id."""
+        row = self._one("SELECT leaf_index FROM decision WHERE decision_id = ?", decision_id)
+        return row[0] if row else None
+
+    def indexes_of(self, decision_ids: Sequence[str]) -> dict[str, int]:
+        """Return the indexes of those decisions that there are."""
+        found: dict[str, int] = {}
+        for at in range(0, len(decision_ids), _AT_ONCE):
+            some = decision_ids[at : at + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT decision_id, leaf_index FROM decision WHERE decision_id IN ({marks})"  # noqa: S608
+            found.update(self._all(query, *some))
+        return found
+
+    def ids_from(self, text: str, most: int) -> list[tuple[str, int]]:
+        """Return the first ``(id, index)`` that sort at or after ``text``."""
+        return self._all(
+            "SELECT decision_id, leaf_index FROM decision WHERE decision_id >= ? "
+            "ORDER BY decision_id LIMIT ?",
+            text,
+            most,
+        )
+
+    def ids_before(self, text: str, most: int) -> list[tuple[str, int]]:
+        """Return the last ``(id, index)`` that sort before ``text``, nearest first."""
+        return self._all(
+            "SELECT decision_id, leaf_index FROM decision WHERE decision_id < ? "
+            "ORDER BY decision_id DESC LIMIT ?",
+            text,
+            most,
+        )
+
+    def decisions(self, start: int, stop: int) -> list[DecisionRow]:
+        """Return the index rows of the entries from ``start`` up to ``stop``."""
+        rows = self._all(
+            "SELECT leaf_index, decision_id, subject_key, gate, attempt FROM decision "
+            "WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index",
+            start,
+            stop,
+        )
+        return list(map(DecisionRow._make, rows))
+
+    def last_decisions(self, wanted: Sequence[Wanted]) -> list[tuple[int, str] | None]:
+        """Return ``(attempt, decision id)`` of the last one on each subject by a gate."""
+        answers: list[tuple[int, str] | None] = []
+        for at in range(0, len(wanted), _AT_ONCE):
+            some = wanted[at : at + _AT_ONCE]
+            values: list[int | str] = []
+            for subject_key, gate, stop in some:
+                values += (subject_hash(subject_key, gate), subject_key, gate, stop)
+            rows = self._all(_last_decisions(len(some)), *values)
+            answers += [row if row[0] is not None else None for row in rows]
+        return answers
+
+    def checkpoints(self, after: int, most: int) -> list[tuple[int, str]]:
+        """Return the first ``(size, note)`` with a size greater than ``after``."""
+        return self._all(
+            "SELECT size, note FROM checkpoint WHERE size > ? ORDER BY size LIMIT ?", after, most
+        )
+
+    def last_checkpoint(self) -> tuple[int, str] | None:
+        """Return the newest ``(size, note)``."""
+        row = self._one("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1")
+        return (row[0], row[1]) if row else None
+
+    def has_shared_blob(self, kind: str, digest: str) -> bool:
+        """Return whether a shared document is there, without reading it."""
+        return bool(
+            self._one("SELECT 1 FROM shared_blob WHERE kind = ? AND digest = ?", kind, digest)
+        )
+
+    def shared_blob(self, kind: str, digest: str) -> bytes | None:
+        """Return a shared document."""
+        row = self._one("SELECT body FROM shared_blob WHERE kind = ? AND digest = ?", kind, digest)
+        return row[0] if row else None
+
+    def attachments(self, index: int) -> list[Blob]:
+        """Return the documents of one entry, each with its digest."""
+        rows: Sequence[tuple[str, bytes, str]] = self._all(
+            "SELECT kind, body, digest FROM attachment WHERE place >= ? AND place < ? "
+            "ORDER BY place",
+            index * MAX_ATTACHMENTS,
+            (index + 1) * MAX_ATTACHMENTS,
+        )
+        return [Blob(*row) for row in rows]
+
+    def get(self, kind: str, key: str) -> bytes | None:
+        """Return a document of the state; None if there is none."""
+        rows = self._state("SELECT body FROM state WHERE kind = ? AND key = ?", kind, key)
+        return rows[0][0] if rows else None
+
+    def scan(self, kind: str, start: str, stop: str, most: int) -> list[tuple[str, bytes]]:
+        """Return the first ``(key, document)`` of the state with ``start <= key < stop``."""
+        return self._state(
+            "SELECT key, body FROM state WHERE kind = ? AND key >= ? AND key < ? "
+            "ORDER BY key LIMIT ?",
+            kind,
+            start,
+            stop,
+            most,
+        )
+
+    def _state(self, query: str, *values: int | str) -> list[Any]:
+        """Rows of the state; none where the ledger has never kept any."""
+        if not self._keeps_state:
+            self._keeps_state = bool(
+                self._one("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'state'")
+            )
+        return self._all(query, *values) if self._keeps_state else []

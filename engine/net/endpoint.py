@@ -1,0 +1,200 @@
+"""A service that is spoken to over HTTP: its address, and what proves who is who.
+
+Nothing comes from the environment: no proxy, no ``.netrc``, no certificates of its choosing. A
+file of secrets is read anew for each exchange, so that a token may be rotated beneath a process.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+if TYPE_CHECKING:
+    import ssl
+
+    from engine.settings.table import Table
+
+MAX_SECRET_BYTES = 65_536
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_KEYS = ("ca_file", "client_cert", "client_key", "token_file")
+
+
+class Unfit(Exception):  # noqa: N818  (an outcome of looking, turned into an error by its caller)
+    """A file that an endpoint needs cannot be used.
+
+    Args:
+        key: Of the table that names it.
+        reason: One clause; holds no secret.
+        hint: What to do.
+    """
+
+    def __init__(self, key: str, reason: str, hint: str) -> None:
+        super().__init__(reason)
+        self.key = key
+        self.reason = reason
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to, and as whom. Holds paths of secrets, never a secret.
+
+    Attributes:
+        url: ``https://host[:port]/path``, or ``http`` where that was allowed.
+        ca_file: PEM certificates that the server's is checked against; None: the system's.
+        client_cert: PEM certificate that we show.
+        client_key: Its private key, readable by its owner alone.
+        token_file: Bearer token, or with ``user`` a password, readable by its owner alone.
+        user: Name for basic authentication.
+        proxy: Address of an HTTP proxy; None: none, whatever the environment says.
+    """
+
+    url: str
+    ca_file: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    token_file: Path | None = None
+    user: str | None = None
+    proxy: str | None = None
+
+    @property
+    def address(self) -> SplitResult:
+        """The parts of ``url``."""
+        return urlsplit(self.url)
+
+    @property
+    def shown(self) -> str:
+        """Where to, for messages: scheme, host and port, nothing that could be secret."""
+        return f"{self.address.scheme}://{self.address.netloc}"
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that say who asks.
+
+        Raises:
+            Unfit: The token's file is missing, readable by others, empty or not plain text.
+        """
+        if self.token_file is None:
+            return {}
+        secret = _secret("token_file", self.token_file).strip()
+        if not secret or not all(33 <= byte <= 126 for byte in secret):
+            raise Unfit("token_file", f"{self.token_file}: no token in it", "one line, the token")
+        if self.user is None:
+            return {"Authorization": f"Bearer {secret.decode()}"}
+        pair = base64.b64encode(f"{self.user}:{secret.decode()}".encode()).decode()
+        return {"Authorization": f"Basic {pair}"}
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Return what a TLS connection is checked with; None for plain HTTP.
+
+        Raises:
+            Unfit: A certificate or key is missing, not one, or readable by others.
+        """
+        import ssl
+
+        if self.address.scheme != "https":
+            return None
+        # not create_default_context: that one lets the environment ask for the session's keys
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        key = "ca_file"
+        try:
+            if self.ca_file is None:
+                context.load_default_certs()
+            else:
+                context.load_verify_locations(self.ca_file)
+            key = "client_cert"
+            if self.client_cert is not None and self.client_key is not None:
+                _secret("client_key", self.client_key)
+                # a key with a password is refused: there is nobody to ask
+                context.load_cert_chain(self.client_cert, self.client_key, password="")
+        except (OSError, ValueError) as error:
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            raise Unfit(key, f"{getattr(self, key)}: {reason}", "name a PEM file") from None
+        return context
+
+
+def endpoint_of(table: Table, folder: Path) -> Endpoint:
+    """Return the endpoint that the keys of ``table`` describe.
+
+    Keys: ``url``, ``ca_file``, ``client_cert``, ``client_key``, ``token_file``, ``user``,
+    ``proxy``, ``plain_http``. The files are looked at, so that a mistake shows at once.
+
+    Raises:
+        ConfigError: A key is wrong, or a file cannot be used; says where.
+    """
+    url = _url(table, "url")
+    paths = {key: folder / table.text(key) for key in _KEYS if table.has(key)}
+    user = table.text("user") if table.has("user") else None
+    proxy = _url(table, "proxy").geturl() if table.has("proxy") else None
+    plain = table.flag("plain_http", default=False)
+    if url.scheme == "http" and url.hostname not in LOOPBACK:
+        if "token_file" in paths:
+            raise table.refused("url", "a token is sent over https only", "write https://…")
+        if not plain:
+            raise table.refused(
+                "url", "anybody on the way can change what plain http says",
+                "write https://…, or plain_http = true where the way is yours",
+            )  # fmt: skip
+    if ("client_cert" in paths) != ("client_key" in paths):
+        raise table.refused("client_cert", "certificate and key go together", "name both files")
+    if user is not None and "token_file" not in paths:
+        raise table.refused("user", "a user without a password", "name its file: token_file = …")
+    endpoint = Endpoint(url.geturl(), **paths, user=user, proxy=proxy)
+    require_fit(endpoint, table)
+    return endpoint
+
+
+def require_fit(endpoint: Endpoint, table: Table) -> None:
+    """Look at the files of ``endpoint``.
+
+    Raises:
+        ConfigError: One cannot be used; says where it is named.
+    """
+    try:
+        endpoint.headers()
+        endpoint.tls()
+    except Unfit as unfit:
+        raise table.refused(unfit.key, unfit.reason, unfit.hint) from None
+
+
+def _url(table: Table, key: str) -> SplitResult:
+    text = table.text(key)
+    example = "such as https://prometheus.example.org:9090"
+    try:
+        url = urlsplit(text)
+        fits = url.port is None or url.port > 0
+    except ValueError as error:
+        raise table.refused(key, str(error), example) from None
+    if url.username is not None or url.password is not None:
+        raise table.refused(key, "holds a user or a password", "token_file names a file with it")
+    wrong = url.scheme not in ("http", "https") or not url.hostname or url.fragment or not fits
+    if wrong or not text.isascii() or any(ord(sign) <= 32 for sign in text):
+        raise table.refused(key, f"{text[:60]!r} is no address", example)
+    return url
+
+
+def _secret(key: str, path: Path) -> bytes:
+    """The bytes of a file that only its owner can read."""
+    try:  # O_NONBLOCK: a FIFO in its place is refused, not waited for
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            facts = os.fstat(descriptor)
+            data = os.read(descriptor, MAX_SECRET_BYTES)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise Unfit(key, f"{path}: {(error.strerror or str(error)).lower()}", _NAME_IT) from None
+    if not stat.S_ISREG(facts.st_mode):
+        raise Unfit(key, f"{path}: not a plain file", _NAME_IT)
+    if facts.st_mode & 0o077:
+        mode = stat.S_IMODE(facts.st_mode)
+        raise Unfit(key, f"{path}: others can read it (mode {mode:04o})", f"chmod 600 {path}")
+    return data
+
+
+_NAME_IT = "name a file that only its owner can read; paths are relative to the configuration"

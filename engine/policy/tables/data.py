@@ -1,0 +1,120 @@
+"""Policy data: ``data.yaml`` files read strictly, resolved, checked, and written as one JSON.
+
+Everything that is a number, a key or a name in a policy comes through here. OPA is not
+needed: the checks that rows may name come from the manifest of the compiled bundle.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from engine.errors import ConfigError, suggest
+from engine.formats import canonical
+from engine.formats.times import parse_time
+from engine.model import Json
+from engine.policy.manifest import CheckInfo
+from engine.policy.sources import DATA, Sources
+from engine.policy.tables import budget_rows, catalogue, profiles
+from engine.policy.tables.nodes import Node, read
+from engine.policy.tables.price_list import price_list
+from engine.policy.tables.trust_list import trust_list
+
+_TOPICS = ("budgets", "catalogue", "prices", "trust", "waivers")
+_OPTIONAL = ("budgets",)
+_LIMITS = re.compile(rf"limits/({profiles.NAME})")
+_WAIVER = ("id", "check", "subject", "reason", "approvers", "expires_at")
+
+
+def resolve(sources: Sources, checks: Mapping[str, CheckInfo]) -> bytes:
+    """Return ``data.json``: what every rule sees below ``data``, as canonical JSON.
+
+    Args:
+        sources: The policy's files.
+        checks: Every check of the compiled policy, by id.
+
+    Returns:
+        ``{"budgets", "catalogue", "limits", "prices", "trust", "waivers"}``; profiles are
+        whole, ``extends`` applied. No budgets are said where there is no file of them.
+
+    Raises:
+        ConfigError: Says file, line, column and key, and the nearest known name.
+    """
+    roots = {
+        path.removesuffix(f"/{DATA}"): read(source.shown, source.content)
+        for path, source in sources.items()
+        if path.rpartition("/")[2] == DATA
+    }
+    _check_places(roots)
+    metrics = catalogue.metrics(roots["catalogue"])
+    _check_metrics(checks, metrics)
+    tables = {match[1]: root for path, root in roots.items() if (match := _LIMITS.fullmatch(path))}
+    return canonical.encode(
+        {
+            "budgets": budget_rows.rows(roots.get("budgets")),
+            "catalogue": {"metrics": metrics},
+            "limits": profiles.resolve(tables, checks, metrics),
+            "prices": price_list(roots["prices"]),
+            "trust": trust_list(roots["trust"], sources),
+            "waivers": {"waivers": _waivers(roots["waivers"], checks)},
+        }
+    )
+
+
+def _check_places(roots: Mapping[str, Node]) -> None:
+    for path, root in roots.items():
+        if path not in _TOPICS and not _LIMITS.fullmatch(path):
+            known = [f"{topic}/{DATA}" for topic in (*_TOPICS, "limits/<profile>")]
+            raise ConfigError(
+                f"{root.file.shown}: no policy reads data from {path!r}",
+                suggest(f"{path}/{DATA}", known) or f"known: {', '.join(known)}",
+            )
+    for path in (*_TOPICS, "limits/default"):
+        if path not in roots and path not in _OPTIONAL:
+            raise ConfigError(f"{path}/{DATA} is missing", "the shipped policies have one to copy")
+
+
+def _check_metrics(checks: Mapping[str, CheckInfo], metrics: Mapping[str, Json]) -> None:
+    for check in checks.values():
+        for name in filter(None, (check.metric, check.unless)):
+            if name not in metrics:
+                raise ConfigError(
+                    f"check {check.id}: metric {name!r} is not in the catalogue",
+                    suggest(name, metrics) or f"add it to catalogue/{DATA}",
+                )
+        if check.unless and metrics[check.unless]["type"] != "boolean":
+            raise ConfigError(f"check {check.id}: `unless` metric {check.unless!r} is no boolean")
+        if (check.kind == "series") != (metrics[check.metric]["type"] == "series"):
+            raise ConfigError(
+                f"check {check.id}: kind {check.kind!r} does not fit metric {check.metric!r}",
+                "kind series is for metrics of type series, and they for it",
+            )
+
+
+def _waivers(root: Node, checks: Mapping[str, CheckInfo]) -> list[Json]:
+    seen: set[str] = set()
+    for waiver in root.keys(("waivers",), ("waivers",))["waivers"].items():
+        members = waiver.keys(_WAIVER, ("id", "reason", "approvers", "expires_at"))
+        if (waiver_id := members["id"].text()) in seen:
+            raise members["id"].wrong(f"waiver {waiver_id!r} is given twice")
+        seen.add(waiver_id)
+        members["reason"].text()
+        if not [approver.text() for approver in members["approvers"].items()]:
+            raise members["approvers"].wrong("somebody must have approved a waiver")
+        _check_expiry(members["expires_at"])
+        # A waiver without a check or a subject stays: it is reported as unscoped, never applied.
+        check = members.get("check")
+        if check is not None and isinstance(check.value, str) and check.value not in checks:
+            raise check.wrong(f"no gate has a check {check.value!r}", suggest(check.value, checks))
+    waivers: list[Json] = root.value["waivers"]
+    return waivers
+
+
+def _check_expiry(node: Node) -> None:
+    text = node.text(example="such as 2026-12-31T00:00:00Z")
+    try:
+        parse_time(text)
+    except ValueError as error:
+        raise node.wrong(str(error)) from None
+    if not text.endswith("Z"):
+        raise node.wrong(f"{text} is not in UTC", "write it with Z, such as 2026-12-31T00:00:00Z")

@@ -1,0 +1,144 @@
+"""A value of a policy data file together with the place it was written at.
+
+Every demand that is not met is a :class:`~engine.errors.ConfigError` with file, line and
+column, so that validating code reads as a list of demands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from engine.errors import ConfigError, Position, suggest
+from engine.formats.json_positions import escape, line_and_column
+from engine.formats.json_text import Unreadable, decode, read_yaml
+from engine.model import Json
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    shown: str
+    content: bytes = field(repr=False)
+    places: Mapping[str, int] = field(repr=False)
+
+    def position(self, pointer: str, *, key: bool) -> Position:
+        offset = self.places.get(pointer, 0)
+        if key:
+            offset = self.places.get(f"{pointer}#", offset)
+        line, column = line_and_column(decode(self.content), offset)
+        return Position(self.shown, line, column, pointer)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value of a file.
+
+    Attributes:
+        value: What is written there.
+        pointer: RFC 6901 JSON pointer to it.
+        file: Where; shared by all nodes of one file.
+    """
+
+    value: Json
+    pointer: str
+    file: _File
+
+    def wrong(self, reason: str, hint: str = "", *, key: bool = False) -> ConfigError:
+        """Return the error that says ``reason`` about this value, or about its key."""
+        return ConfigError(f"{self.file.position(self.pointer, key=key)}: {reason}", hint)
+
+    def members(self) -> dict[str, Node]:
+        """Return the members of an object."""
+        if not isinstance(self.value, dict):
+            raise self.wrong("an object is expected here")
+        return {
+            key: Node(value, f"{self.pointer}/{escape(key)}", self.file)
+            for key, value in self.value.items()
+        }
+
+    def keys(self, known: Collection[str], required: Collection[str] = ()) -> dict[str, Node]:
+        """Return the members of an object that has ``required`` keys and only ``known`` ones."""
+        members = self.members()
+        for key, member in members.items():
+            if key not in known:
+                raise member.wrong(f"key {key!r} is not known here", suggest(key, known), key=True)
+        for key in required:
+            if key not in members:
+                raise self.wrong(f"key {key!r} is missing", f"add a line `{key}: …`")
+        return members
+
+    def items(self) -> list[Node]:
+        """Return the items of a list."""
+        if not isinstance(self.value, list):
+            raise self.wrong("a list is expected here")
+        return [
+            Node(item, f"{self.pointer}/{index}", self.file)
+            for index, item in enumerate(self.value)
+        ]
+
+    def text(self, pattern: str = r"(?s).*\S.*", example: str = "") -> str:
+        """Return a string that ``pattern`` matches as a whole; not blank if none is given."""
+        if not isinstance(self.value, str) or not re.fullmatch(pattern, self.value):
+            raise self.wrong(f"{self._shown()} where a text is expected", example)
+        return self.value
+
+    def one_of(self, known: Collection[str]) -> str:
+        """Return a string of ``known``."""
+        if not isinstance(self.value, str) or self.value not in known:
+            hint = suggest(self.value, known) if isinstance(self.value, str) else ""
+            raise self.wrong(f"{self._shown()} is none of {', '.join(known)}", hint)
+        return self.value
+
+    def integer(self, least: int) -> int:
+        """Return a whole number, ``least`` or more."""
+        if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < least:
+            raise self.wrong(f"{self._shown()} where a whole number from {least} is expected")
+        return self.value
+
+    def number(self) -> int | float:
+        """Return a number."""
+        if not is_number(self.value):
+            raise self.wrong(
+                f"{self._shown()} where a number is expected", "write it as JSON does: 0.5, -1, 1e3"
+            )
+        number: int | float = self.value
+        return number
+
+    def boolean(self) -> bool:
+        """Return true or false."""
+        if not isinstance(self.value, bool):
+            raise self.wrong(f"{self._shown()} where true or false is expected")
+        return self.value
+
+    def _shown(self) -> str:
+        if self.value is None or isinstance(self.value, bool):
+            return str(self.value).replace("None", "nothing").lower()
+        shown = repr(self.value)
+        return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def is_number(value: Json) -> bool:
+    """Whether ``value`` is a JSON number; Python counts booleans as integers, JSON does not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def read(shown: str, content: bytes) -> Node:
+    """Return the one document of a ``data.yaml``.
+
+    Args:
+        shown: The file's name in errors.
+        content: Its bytes.
+
+    Raises:
+        ConfigError: Not YAML, or YAML that two readers might understand differently:
+            duplicate keys, anchors, aliases, tags, inexact numbers.
+    """
+    try:
+        value, places = read_yaml(content)
+    except Unreadable as refused:
+        flaw = refused.flaw
+        line, column = line_and_column(refused.text, flaw.offset) if refused.text else (0, 0)
+        position = Position(shown, line, column, flaw.pointer)
+        raise ConfigError(f"{position}: {flaw.reason}", flaw.hint) from None
+    return Node(value, "", _File(shown, content, places))

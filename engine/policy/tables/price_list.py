@@ -1,0 +1,72 @@
+"""The price list of a policy: what models cost, read strictly from its source."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from engine.formats.money import micros
+from engine.model import Json
+from engine.policy.tables.nodes import Node, is_number
+
+_AMOUNTS = ("input", "output", "cached_input", "cache_write")
+_ROW = ("provider", "model", "from", *_AMOUNTS)
+_REQUIRED = ("provider", "model", "from", "input", "output")
+_NAME = r"[^\s\x00-\x1f\x7f]{1,200}"
+
+
+def price_list(root: Node) -> Json:
+    """Return the rows with their amounts in micro-dollars per million tokens.
+
+    ``{"prices": [{"provider", "model", "from", "input_usd_micros", "output_usd_micros",
+    "cached_input_usd_micros", "cache_write_usd_micros"}]}``, in order of provider, model and
+    day. A price that is not told for cached tokens is that of others.
+
+    Args:
+        root: ``prices/data.yaml``.
+
+    Raises:
+        ConfigError: A row is not whole, its amounts are no amounts, or it is there twice.
+    """
+    top = root.keys(("prices",))
+    rows: dict[tuple[str, str, str], Json] = {}
+    for row in top["prices"].items() if "prices" in top else ():
+        members = row.keys(_ROW, _REQUIRED)
+        key = (_name(members["provider"]), _name(members["model"]), _day(members["from"]))
+        if key in rows:
+            raise row.wrong(
+                "{}/{} has a price from {} already".format(*key), "one row for each day it changes"
+            )
+        rows[key] = _priced(key, members)
+    return {"prices": [rows[key] for key in sorted(rows)]}
+
+
+def _priced(key: tuple[str, str, str], members: dict[str, Node]) -> Json:
+    amounts = {name: _amount(members[name]) for name in _AMOUNTS if name in members}
+    return {
+        "provider": key[0],
+        "model": key[1],
+        "from": key[2],
+        **{f"{name}_usd_micros": amounts.get(name, amounts["input"]) for name in _AMOUNTS},
+    }
+
+
+def _name(node: Node) -> str:
+    return node.text(_NAME, "without spaces, as the provider's API takes it")
+
+
+def _day(node: Node) -> str:
+    text = node.text(r"\d{4}-\d{2}-\d{2}", 'quote it: "2026-01-31"')
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise node.wrong(f"{text} is no day of any calendar") from None
+    return text
+
+
+def _amount(node: Node) -> int:
+    hint = 'US dollars per million tokens, such as "2.50"'
+    text = str(node.value) if is_number(node.value) else node.text(example=hint)
+    try:
+        return micros(text)
+    except ValueError as error:
+        raise node.wrong(str(error), hint) from None

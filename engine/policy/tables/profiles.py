@@ -1,0 +1,170 @@
+"""Profiles: tables of limits that inherit from each other, resolved and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.errors import ConfigError, suggest
+from engine.model import Json
+from engine.policy.manifest import CheckInfo
+from engine.policy.tables.catalogue import NUMERIC, check_limit
+from engine.policy.tables.nodes import Node
+
+NAME = r"[a-z0-9][a-z0-9_-]*"
+SEVERITIES = ("block", "warn", "off")
+
+_TOP = (
+    *("extends", "description", "relaxations_allowed", "decision_ttl_s", "hold_ttl_s", "checks"),
+    *("soft_routes", "declared_cost"),
+)
+_ROW = (
+    *("limit", "severity", "reason", "max_age_s", "min_n", "compare"),
+    *("in_production", "unwaivable"),
+)
+_Row = dict[str, Node]
+
+
+def resolve(
+    profiles: Mapping[str, Node], checks: Mapping[str, CheckInfo], metrics: Mapping[str, Json]
+) -> dict[str, Json]:
+    """Return every profile's whole table, ``extends`` applied, by name.
+
+    Args:
+        profiles: Root of ``limits/<name>/data.yaml`` by name.
+        checks: Every check that some gate lists.
+        metrics: Catalogue rows by metric id.
+
+    Raises:
+        ConfigError: A parent is unknown or its own ancestor, a row is not whole, names an
+            unknown check, has a limit that its metric cannot be held against, or a check has
+            no row.
+    """
+    return {
+        name: _resolved(_with_parents(name, profiles, ()), root, checks, metrics)
+        for name, root in sorted(profiles.items())
+    }
+
+
+def _with_parents(name: str, profiles: Mapping[str, Node], below: tuple[str, ...]) -> list[Node]:
+    """The profile ``name`` behind all its ancestors, the eldest first."""
+    root = profiles[name]
+    parent = root.keys(_TOP).get("extends")
+    if parent is None:
+        return [root]
+    if (parent_name := parent.text(NAME)) not in profiles:
+        raise parent.wrong(f"no profile {parent_name!r}", suggest(parent_name, profiles))
+    if parent_name in (*below, name):
+        chain = " extends ".join((*below, name, parent_name))
+        raise parent.wrong(f"{chain}: a profile cannot be its own ancestor")
+    return [*_with_parents(parent_name, profiles, (*below, name)), root]
+
+
+def _resolved(
+    lineage: list[Node],
+    own: Node,
+    checks: Mapping[str, CheckInfo],
+    metrics: Mapping[str, Json],
+) -> Json:
+    merged: dict[str, Node] = {}
+    rows: dict[str, _Row] = {}
+    for root in lineage:
+        merged |= root.members()
+        for check_id, row in root.keys(_TOP, ("checks",))["checks"].members().items():
+            if check_id not in checks:
+                raise row.wrong(
+                    f"no gate has a check {check_id!r}", suggest(check_id, checks), key=True
+                )
+            rows[check_id] = _merged(rows.get(check_id, {}), row.keys(_ROW))
+    for key in ("description", "relaxations_allowed", "decision_ttl_s", "hold_ttl_s"):
+        if key not in merged:
+            raise own.wrong(f"key {key!r} is missing", "give it, or extend a profile that has it")
+    if missing := sorted(checks.keys() - rows.keys()):
+        raise own.wrong(
+            f"no row for {', '.join(missing)}",
+            "extend a profile that has them, or turn them off with a reason",
+        )
+    return {
+        "description": merged["description"].text(),
+        "relaxations_allowed": _relaxations(merged["relaxations_allowed"]),
+        "decision_ttl_s": merged["decision_ttl_s"].integer(1),
+        "soft_routes": _routes(merged.get("soft_routes")),
+        "declared_cost": _declared_cost(merged.get("declared_cost")),
+        "hold_ttl_s": merged["hold_ttl_s"].integer(1),
+        "checks": {
+            check_id: _checked(row, checks[check_id], own, metrics)
+            for check_id, row in sorted(rows.items())
+        },
+    }
+
+
+def _relaxations(node: Node) -> list[str]:
+    names = [item.text(r"[a-z][a-z0-9_]*") for item in node.items()]
+    if len(set(names)) != len(names):
+        raise node.wrong("a relaxation is named twice")
+    return sorted(names)
+
+
+def _routes(node: Node | None) -> list[str]:
+    """Routes that may spend past a soft limit; none where nobody says any."""
+    names = [] if node is None else [item.text() for item in node.items()]
+    if node is not None and len(set(names)) != len(names):
+        raise node.wrong("a route is named twice")
+    return sorted(names)
+
+
+def _declared_cost(node: Node | None) -> str:
+    """Whether a caller's own figure may stand in for a price; only where somebody says so."""
+    return "deny" if node is None else node.one_of(("allow", "deny"))
+
+
+def _merged(inherited: _Row, given: _Row) -> _Row:
+    """``given`` laid over ``inherited``; turned on again, a check forgets why it was off."""
+    merged = inherited | given
+    if "reason" not in given and "severity" in given and given["severity"].value != "off":
+        merged.pop("reason", None)
+    return merged
+
+
+def _checked(row: _Row, check: CheckInfo, own: Node, metrics: Mapping[str, Json]) -> Json:
+    """The row as JSON, once every demand on it is met."""
+    severity = _required(row, "severity", check, own).one_of(SEVERITIES)
+    if severity == "off":
+        _required(row, "reason", check, own).text()
+    elif "reason" in row:
+        raise row["reason"].wrong("a reason is given for severity off only", key=True)
+    if severity != "off":
+        _required(row, "max_age_s", check, own)
+        if check.kind != "baseline":
+            _required(row, "limit", check, own)
+    _check_values(row, check, metrics)
+    return {key: node.value for key, node in sorted(row.items())}
+
+
+def _check_values(row: _Row, check: CheckInfo, metrics: Mapping[str, Json]) -> None:
+    metric = metrics[check.metric]
+    if "limit" in row:
+        if check.kind == "baseline":
+            raise row["limit"].wrong(f"{check.id} is held against the metric's own baseline")
+        check_limit(row["limit"], check.metric, metric)
+    if "max_age_s" in row:
+        row["max_age_s"].integer(1)
+    if "min_n" in row:
+        row["min_n"].integer(1)
+    compares_ci = "compare" in row and row["compare"].one_of(("value", "ci")) == "ci"
+    if compares_ci and (metric["type"] not in NUMERIC or check.kind == "series"):
+        raise row["compare"].wrong(f"{check.metric} has no confidence interval")
+    if "in_production" in row:
+        row["in_production"].one_of(("rollback", "block"))
+    if "unwaivable" in row:
+        row["unwaivable"].boolean()
+
+
+def _required(row: _Row, key: str, check: CheckInfo, own: Node) -> Node:
+    if key in row:
+        return row[key]
+    some = next(iter(row.values()), own)
+    error: ConfigError = some.wrong(
+        f"the row of {check.id} has no {key!r}",
+        "say why the check is off" if key == "reason" else f"add {key!r} to this row",
+    )
+    raise error

@@ -1,0 +1,403 @@
+"""Attestations: a key's signed word on what a gate answered about one artifact, read and verified.
+
+An attestation names the key that signs it, so its proof shows by itself that it is genuine:
+whose word it is. Whether that key's word counts is the trust list's business
+(:mod:`engine.proof.trust`), and whether a check may rest on it the policies'
+(:mod:`engine.proof.attestation_rules`). Nothing here reads a file or a clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from engine.errors import KeyFileError, VerificationError
+from engine.formats.signed_json import read_json, read_list, read_object, read_text, refuse
+from engine.formats.times import age_s
+from engine.model import ATTESTATION_TYPES, Json, Subject, Verdict
+from engine.proof import bundle as proof
+from engine.proof import policy_archive as attached
+from engine.proof.attestation_rules import MAX_ATTESTATIONS
+from engine.proof.bundle import ProofBundle
+from engine.proof.checkpoint import Checkpoint
+from engine.proof.decision_predicate import require_shape
+from engine.proof.derivation import (
+    require_consequence,
+    require_statuses,
+    require_verdict,
+    tied_to_input,
+)
+from engine.proof.envelope import open_envelope, verify_envelope
+from engine.proof.expectations import Expectations, subject_of, unmet_wishes
+from engine.proof.inclusion import ledger_id_of, placed
+from engine.proof.input_document import (
+    InputDocument,
+    read_time,
+    require_ages,
+    require_observed,
+    same,
+)
+from engine.proof.keys import key_id, load_public_pem, public_pem
+from engine.proof.policy_archive import AttachedPolicy, require_attestation_policy
+from engine.proof.statement import parse_statement
+from engine.proof.trust import role_of
+
+ATTACHMENT = "attestations"
+MAX_PROOF_BYTES = 1024 * 1024
+"""Longest proof of an attestation that a decision carries on, in bytes."""
+
+_MEMBERS = (
+    *("attestation_id", "issued_at", "expires_at", "public_key", "gate", "profile", "stage"),
+    *("verdict", "verdict_rule", "reason", "checks", "obligations", "waivers", "relaxations"),
+    *("metrics", "evidence", "policy", "evaluator", "ledger", "attempt", "previous"),
+)
+_FACTS = (
+    *("id", "type", "subject_sha256", "issued_at", "expires_at", "verdict", "profile"),
+    *("evidence_sha256", "policy_sha256", "key_id", "self", "relaxations", "ledger_id"),
+    "entry_sha256",
+)
+_OF_THE_INSTANT = ("age_s", "remaining_s", "role")
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A genuine attestation: the key that it names signed it, and its place in a ledger.
+
+    Attributes:
+        statement: What was signed, parsed.
+        view: The same in the form of a decision on its gate, which is how it is verified.
+        public_key: 32 raw bytes.
+        checkpoint: Signed state of the ledger that holds it.
+        proof: The bundle that shows all this.
+    """
+
+    statement: Mapping[str, Json]
+    view: Mapping[str, Json]
+    public_key: bytes
+    checkpoint: Checkpoint
+    proof: ProofBundle
+
+    @property
+    def predicate(self) -> dict[str, Json]:
+        """What the key attests."""
+        predicate: dict[str, Json] = self.statement["predicate"]
+        return predicate
+
+    @property
+    def id(self) -> str:
+        """UUIDv7."""
+        return str(self.predicate["attestation_id"])
+
+    @property
+    def subject_sha256(self) -> str:
+        """Digest of the artifact that it is about."""
+        return str(self.statement["subject"][0]["digest"]["sha256"])
+
+    def facts(self, *, own: bool) -> dict[str, Json]:
+        """Return what an Input says of it, but for what depends on the decision's instant.
+
+        Args:
+            own: Whether the key that attested is the key that signs the decision.
+        """
+        said = self.predicate
+        return {
+            "id": said["attestation_id"],
+            "type": self.statement["predicateType"],
+            "subject_sha256": self.subject_sha256,
+            "issued_at": said["issued_at"],
+            "expires_at": said["expires_at"],
+            "verdict": said["verdict"],
+            "profile": said["profile"]["name"],
+            "evidence_sha256": said["evidence"]["digest"]["sha256"],
+            "policy_sha256": said["policy"]["digest"]["sha256"],
+            "key_id": key_id(self.public_key),
+            "self": own,
+            "relaxations": [each["name"] for each in said["relaxations"]],
+            "ledger_id": said["ledger"]["id"],
+            "entry_sha256": hashlib.sha256(self.proof.entry).hexdigest(),
+        }
+
+    def carried(self) -> bytes:
+        """Return its proof as a decision carries it on: without attachments, canonical JSON.
+
+        Raises:
+            VerificationError: It is longer than 1 MiB.
+        """
+        data = replace(self.proof, attachments={}).encode().removesuffix(b"\n")
+        if len(data) > MAX_PROOF_BYTES:
+            refuse(
+                f"the proof of attestation {self.id} has {len(data):,} bytes without attachments; "
+                f"{MAX_PROOF_BYTES:,} are carried",
+                "export it from the ledger that it was recorded in, or attest again",
+            )
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedAttestation:
+    """A genuine attestation whose answer follows from its evidence.
+
+    Attributes:
+        attestation: What was verified.
+        verdict: The gate's answer.
+        subject: What it is about.
+        relaxations: Names of the options that weakened it.
+        failed_expectations: What was wanted and is not so, one sentence each.
+        nothing_required: Whether nothing was wanted.
+    """
+
+    attestation: Attestation
+    verdict: Verdict
+    subject: Subject
+    relaxations: tuple[str, ...]
+    failed_expectations: tuple[str, ...]
+    nothing_required: bool
+
+
+def is_attestation(entry: bytes) -> bool:
+    """Return whether ``entry`` says that it is an attestation; nothing is verified.
+
+    Raises:
+        VerificationError: The entry is not readable.
+    """
+    kind = parse_statement(open_envelope(entry).payload)["predicateType"]
+    return kind in ATTESTATION_TYPES.values()
+
+
+def as_decision(statement: Mapping[str, Json]) -> dict[str, Json]:
+    """Return an attestation's statement in the form of a decision on its gate."""
+    said = dict(statement["predicate"])
+    for name in ("public_key", "metrics"):
+        del said[name]
+    said["decision_id"] = said.pop("attestation_id")
+    said["decided_at"] = said.pop("issued_at")
+    said["valid_until"] = said.pop("expires_at")
+    said["input"] = said.pop("evidence")
+    said["attestations"] = []
+    return {**statement, "predicate": said}
+
+
+def read(parts: ProofBundle) -> Attestation:
+    """Return the attestation in a proof bundle; its attachments are not looked at.
+
+    That is: the key that it names signed it and the checkpoint, the entry stands where the
+    bundle says, and the gate's answer follows from the metrics it holds.
+
+    Raises:
+        VerificationError: One of these is not so.
+
+    Source: spec/predicate-v1.md section 12.4.
+    """
+    statement = parse_statement(open_envelope(parts.entry).payload)
+    said = _require_members(statement)
+    public = _key_of(said)
+    verify_envelope(parts.entry, [public])
+    place = placed(parts, [public])
+    view = as_decision(statement)
+    require_shape(view["predicate"])
+    if ledger_id_of(place.origin) != said["ledger"]["id"]:
+        refuse("the attestation is of another ledger than the checkpoint")
+    if ATTESTATION_TYPES.get(said["gate"]) != statement["predicateType"]:
+        refuse(f"a {statement['predicateType']} cannot be about gate {said['gate']!r}")
+    if read_time(said["expires_at"], "expires_at") <= read_time(said["issued_at"], "issued_at"):
+        refuse("the attestation expires before it is issued")
+    _require_answer(view, said["metrics"])
+    return Attestation(statement, view, public, place, parts)
+
+
+def _require_members(statement: Mapping[str, Json]) -> dict[str, Json]:
+    kind = statement["predicateType"]
+    if kind not in ATTESTATION_TYPES.values():
+        refuse(
+            f"the entry is a {kind}, not an attestation",
+            "give the file that `engine attest` or `engine export` wrote",
+        )
+    if len(statement["subject"]) != 1:
+        refuse("an attestation is about one subject")
+    if statement["subject"][0].get("annotations", {}).keys() - {"version"}:
+        refuse("an attestation is about an artifact, by its digest")
+    return read_object(statement["predicate"], "the attestation", _MEMBERS)
+
+
+def _key_of(said: Mapping[str, Json]) -> bytes:
+    text = read_text(said["public_key"], "the attestation's public key")
+    try:
+        public = load_public_pem(text.encode())
+    except (KeyFileError, UnicodeEncodeError):
+        refuse("the attestation does not hold a public key")
+    if public_pem(public).decode() != text:
+        refuse("the attestation's public key is not written in its one form")
+    return public
+
+
+def _require_answer(view: Mapping[str, Json], metrics: Json) -> None:
+    """The answer follows from the metrics in the statement, as far as they go: no waivers."""
+    said, about = view["predicate"], view["subject"][0]
+    if not isinstance(metrics, dict) or not all(isinstance(m, dict) for m in metrics.values()):
+        refuse("the attestation's metrics are not objects by id")
+    document = InputDocument(
+        gate=said["gate"],
+        profile=said["profile"]["name"],
+        stage=said["stage"],
+        decided_at=said["decided_at"],
+        subject={"name": about["name"], **about.get("annotations", {}), "digest": about["digest"]},
+        metrics=metrics,
+        waivers=(),
+        relaxations=tuple(each["name"] for each in said["relaxations"]),
+        attestations=(),
+    )
+    require_ages(document)
+    for check in said["checks"]:
+        require_observed(check, document)
+    require_statuses(said, document)
+    require_verdict(said)
+
+
+def verify_attestation(
+    bundle: bytes, public_keys: Sequence[bytes] | None, expect: Expectations | None = None
+) -> VerifiedAttestation:
+    """Verify the proof bundle of an attestation, with the input and the policy it came from.
+
+    Args:
+        bundle: The file's bytes, as ``engine attest --export`` or ``engine export`` wrote them.
+        public_keys: Raw Ed25519 keys, one of which must have signed it; None takes any key, and
+            the caller decides what that key's word is worth.
+        expect: What the caller wants besides; None wants nothing.
+
+    Raises:
+        VerificationError: Not genuine; says which link does not hold.
+
+    Source: spec/predicate-v1.md sections 12.4 and 13.
+    """
+    return verified_attestation(proof.parse(bundle), public_keys, expect or Expectations())
+
+
+def verified_attestation(
+    parts: ProofBundle, public_keys: Sequence[bytes] | None, expect: Expectations
+) -> VerifiedAttestation:
+    """Verify an attestation as :func:`verify_attestation` does, from a bundle that was read.
+
+    Raises:
+        VerificationError: Not genuine; says which link does not hold.
+    """
+    found = read(parts)
+    if public_keys is not None and found.public_key not in public_keys:
+        refuse(
+            f"the attestation is signed by key {key_id(found.public_key)}, "
+            "which is none of those given",
+            "give the attestor's public key",
+        )
+    said = found.view["predicate"]
+    document, _ = tied_to_input(found.view, parts.attachments)
+    require_consequence(said, document)
+    if not same(document.metrics, found.predicate["metrics"]):
+        refuse("the attestation holds other metrics than its input")
+    if "policy" in parts.attachments:
+        require_attestation_policy(said, attached.parse(parts.attachments["policy"]))
+    return VerifiedAttestation(
+        attestation=found,
+        verdict=Verdict(said["verdict"]),
+        subject=subject_of(found.view),
+        relaxations=tuple(each["name"] for each in said["relaxations"]),
+        failed_expectations=tuple(unmet_wishes(found.view, expect)),
+        nothing_required=expect.nothing,
+    )
+
+
+def at_instant(facts: Mapping[str, Json], now: datetime, trust: Json) -> dict[str, Json]:
+    """Return ``facts`` as an Input of that instant says them, with age and role.
+
+    Args:
+        facts: What :meth:`Attestation.facts` gave, or a member of an Input's ``attestations``.
+        now: The decision's instant.
+        trust: The policy's trust list.
+
+    Raises:
+        VerificationError: Its times cannot be read.
+    """
+    issued = read_time(facts["issued_at"], "the attestation's issued_at")
+    expires = read_time(facts["expires_at"], "the attestation's expires_at")
+    return {
+        **{key: facts[key] for key in _FACTS},
+        "age_s": age_s(now, issued),
+        "remaining_s": math.ceil((expires - now).total_seconds()),
+        "role": role_of(trust, str(facts["key_id"]), issued, now),
+    }
+
+
+def attachment_of(proofs: Sequence[bytes]) -> bytes:
+    """Return the attachment of a decision that rests on attestations: their proofs, in order."""
+    return b"[" + b",".join(proofs) + b"]"
+
+
+def require_attestations(
+    document: InputDocument,
+    attachments: Mapping[str, bytes],
+    decision: bytes,
+    policy: AttachedPolicy | None,
+) -> None:
+    """Verify that a decision's Input says of its attestations what they say themselves.
+
+    Each is genuine by the key that it names, its facts, age and time left are the Input's, and
+    ``self`` says whether the same key signed the decision. With the policy, the role is the
+    one that its trust list gives that key.
+
+    Args:
+        document: The decision's Input.
+        attachments: Of the decision's proof bundle, by name.
+        decision: The decision's own envelope.
+        policy: The policy in the proof; None when it was left out.
+
+    Raises:
+        VerificationError: One of these is otherwise.
+
+    Source: spec/predicate-v1.md section 8.3.
+    """
+    if not document.attestations:
+        if ATTACHMENT in attachments:
+            refuse("attestations are attached that the input does not speak of")
+        return
+    if ATTACHMENT not in attachments:
+        refuse(
+            f"attachment {ATTACHMENT!r} is missing, so nobody answers for the input's attestations",
+            "export the decision again",
+        )
+    if len(document.attestations) > MAX_ATTESTATIONS:
+        refuse(f"the input holds more than {MAX_ATTESTATIONS} attestations")
+    most = MAX_ATTESTATIONS * (MAX_PROOF_BYTES + 1) + 1
+    values = read_json(attachments[ATTACHMENT], "the attached attestations", max_bytes=most)
+    if len(read_list(values, "the attached attestations")) != len(document.attestations):
+        refuse("other attestations are attached than the input speaks of")
+    now = read_time(document.decided_at, "the input's decided_at")
+    for stated, value in zip(document.attestations, values, strict=True):
+        parts = proof.read(value)
+        if parts.attachments:
+            refuse("an attached attestation has attachments of its own")
+        found = read(parts)
+        own = _signed_by(found.public_key, decision)
+        trust = policy.data.get("trust") if policy is not None else None
+        expected = at_instant(found.facts(own=own), now, trust)
+        if policy is None and isinstance(stated, dict):
+            expected["role"] = stated.get("role")
+        _require_same(stated, expected)
+
+
+def _signed_by(public: bytes, envelope: bytes) -> bool:
+    try:
+        verify_envelope(envelope, [public])
+    except VerificationError:
+        return False
+    return True
+
+
+def _require_same(stated: Json, expected: Mapping[str, Json]) -> None:
+    members = read_object(stated, "an attestation of the input", (*_FACTS, *_OF_THE_INSTANT))
+    for key, value in expected.items():
+        if not same(members[key], value):
+            refuse(
+                f"the input says {key} {members[key]!r} of attestation {expected['id']}; "
+                f"it is {value!r}"
+            )

@@ -1,0 +1,193 @@
+"""The decision predicate, read: every member there, of its type, and no unknown one.
+
+A member that this version does not know could be a relaxation, so it is refused rather than
+passed over. What the members say about each other is :mod:`engine.proof.verify`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from engine.formats.signed_json import (
+    read_hex,
+    read_integer,
+    read_list,
+    read_object,
+    read_text,
+    refuse,
+)
+from engine.model import Json, Severity, Stage, Status, Verdict
+from engine.proof.attestation_rules import ATTESTOR, MAX_ATTESTATIONS, NO_ROLE
+from engine.proof.input_document import read_time
+
+_REQUIRED = (
+    *("decision_id", "decided_at", "valid_until", "gate", "profile", "stage", "verdict"),
+    *("verdict_rule", "reason", "checks", "obligations", "waivers", "relaxations", "input"),
+    *("policy", "evaluator", "attestations", "ledger", "attempt", "previous"),
+)
+_CHECK = (
+    *("id", "status", "severity", "operator", "observed", "limit", "waived_by"),
+    *("metric", "kind"),
+)
+_CHECK_OPTIONAL = (
+    *("unless", "unit", "n", "ci", "baseline", "observed_at", "age_s", "metric_status"),
+    *("max_age_s", "min_n", "compare", "in_production"),
+)
+_OPERATORS = ("<=", "<", ">=", ">", "==", "quiet")
+_KINDS = ("limit", "evidence", "baseline", "series", "attestation")
+_RESERVATION = (*("asked", "charges", "day", "expired", "expires_at", "for", "opened", "reason"),)
+_FOR = ("team", "tags", "route")
+_UNITS = ("requests", "tokens", "usd_micros")
+_ATTESTATION_TEXTS = ("id", "type", "profile", "ledger_id")
+_ATTESTATION_HASHES = (
+    *("subject_sha256", "evidence_sha256", "policy_sha256", "entry_sha256"),
+    "key_id",
+)
+_ATTESTATION_REST = (
+    *("issued_at", "expires_at", "verdict", "role", "age_s", "remaining_s", "self"),
+    "relaxations",
+)
+_WAIVER_STATUSES = ("applied", "unused", "expired", "unscoped", "unwaivable")
+
+
+def require_shape(predicate: Mapping[str, Json]) -> None:
+    """Verify that ``predicate`` has the shape of a decision.
+
+    Raises:
+        VerificationError: A member is missing, unknown, or of another type; checks are not
+            there, not in order, or there twice.
+
+    Source: spec/predicate-v1.md sections 3 and 4.
+    """
+    read_object(predicate, "the decision", _REQUIRED, ("reservation",))
+    for name in ("decision_id", "gate", "stage", "verdict", "verdict_rule", "reason"):
+        read_text(predicate[name], name)
+    _require_word(predicate["verdict"], Verdict, "verdict")
+    _require_word(predicate["stage"], Stage, "stage")
+    if read_time(predicate["valid_until"], "valid_until") < read_time(
+        predicate["decided_at"], "decided_at"
+    ):
+        refuse("the decision was valid until before it was made")
+    profile = read_object(predicate["profile"], "the profile", ("name", "digest"))
+    read_text(profile["name"], "the profile's name")
+    _require_digest(profile["digest"], "the profile's digest")
+    _require_digest(read_object(predicate["input"], "the input", ("digest",))["digest"], "input")
+    policy = read_object(predicate["policy"], "the policy", ("digest", "revision"))
+    _require_digest(policy["digest"], "the policy's digest")
+    read_text(policy["revision"], "the policy's revision")
+    _require_rest(predicate)
+    if "reservation" in predicate:
+        _require_reservation(predicate)
+    _require_checks(read_list(predicate["checks"], "the checks"))
+
+
+def _require_rest(predicate: Mapping[str, Json]) -> None:
+    evaluator = read_object(predicate["evaluator"], "the evaluator", ("kind", "opa_version"))
+    _require_word(evaluator["kind"], ("wasm", "server"), "evaluator kind")
+    read_text(evaluator["opa_version"], "the OPA version")
+    read_text(read_object(predicate["ledger"], "the ledger", ("id",))["id"], "the ledger's id")
+    read_integer(predicate["attempt"], "the attempt", 1)
+    if predicate["previous"] is not None:
+        read_text(predicate["previous"], "the previous decision")
+    _require_attestations(read_list(predicate["attestations"], "the attestations"))
+    for each in read_list(predicate["obligations"], "the obligations"):
+        obligation = read_object(each, "an obligation", ("id", "check"))
+        read_text(obligation["id"], "an obligation's id")
+        read_text(obligation["check"], "an obligation's check")
+    for each in read_list(predicate["waivers"], "the waivers"):
+        read_object(
+            each, "a waiver", ("id", "check", "status"), ("reason", "approvers", "expires_at")
+        )
+        _require_word(each["status"], _WAIVER_STATUSES, "status of a waiver")
+    names = []
+    for each in read_list(predicate["relaxations"], "the relaxations"):
+        relaxation = read_object(each, "a relaxation", ("name", "tolerated"))
+        names.append(read_text(relaxation["name"], "a relaxation's name"))
+        if not isinstance(relaxation["tolerated"], bool):
+            refuse("a relaxation does not say whether it is tolerated")
+    if names != sorted(set(names)):
+        refuse("the relaxations are not sorted, or one is there twice")
+
+
+def _require_reservation(predicate: Mapping[str, Json]) -> None:
+    """Section 3.1: what is held, exactly when the gate allowed it."""
+    said = read_object(predicate["reservation"], "the reservation", _RESERVATION)
+    read_text(said["day"], "the reservation's day")
+    read_text(said["reason"], "the reservation's reason")
+    read_object(said["for"], "the reservation's `for`", ("provider", "model"), _FOR)
+    for unit, amount in read_object(said["asked"], "what was asked for", _UNITS).items():
+        if amount is not None:
+            read_integer(amount, f"{unit} asked for", 0)
+    charged = [_charged(each) for each in read_list(said["charges"], "the charges")]
+    for what in ("expired", "opened"):
+        for each in read_list(said[what], f"what {what}"):
+            read_text(each, f"what {what}")
+    allowed = predicate["verdict"] == Verdict.ALLOW
+    if allowed != bool(charged) or allowed != (said["expires_at"] is not None):
+        refuse(f"the reservation does not fit the verdict {predicate['verdict']}")
+    if charged != sorted(set(charged)) or not set(said["opened"]) <= set(charged):
+        refuse("the charges are not sorted by budget, or another budget's day began")
+    if allowed and read_time(said["expires_at"], "expires_at") < read_time(
+        predicate["decided_at"], "decided_at"
+    ):
+        refuse("the lease expired before it was granted")
+
+
+def _charged(value: Json) -> str:
+    """The budget that a charge is to."""
+    charge = read_object(value, "a charge", ("budget", "limits", *_UNITS))
+    for unit in _UNITS:
+        read_integer(charge[unit], f"{unit} of a charge", 0)
+    for unit, limit in read_object(charge["limits"], "the limits of a charge", _UNITS).items():
+        if limit is not None and read_integer(limit, f"{unit} limit", 0) < charge[unit]:
+            refuse(f"a charge is above its budget's limit of {unit}")
+    return read_text(charge["budget"], "the budget of a charge")
+
+
+def _require_attestations(attestations: Sequence[Json]) -> None:
+    """Section 8.3: of each all that is said, and no more."""
+    if len(attestations) > MAX_ATTESTATIONS:
+        refuse(f"there are more than {MAX_ATTESTATIONS} attestations")
+    known = (*_ATTESTATION_TEXTS, *_ATTESTATION_HASHES, *_ATTESTATION_REST)
+    for each in attestations:
+        said = read_object(each, "an attestation", known)
+        for name in _ATTESTATION_TEXTS:
+            read_text(said[name], f"{name} of an attestation")
+        for name in _ATTESTATION_HASHES:
+            read_hex(said[name], f"{name} of an attestation")
+        for name in ("issued_at", "expires_at"):
+            read_time(said[name], f"{name} of an attestation")
+        _require_word(said["verdict"], Verdict, "verdict of an attestation")
+        _require_word(said["role"], (ATTESTOR, NO_ROLE), "role of an attestation")
+        if any(type(said[name]) is not int for name in ("age_s", "remaining_s")):
+            refuse("an attestation's age or time left is not an integer")
+        if not isinstance(said["self"], bool):
+            refuse("an attestation does not say whether its key signed the decision")
+        for name in read_list(said["relaxations"], "the relaxations of an attestation"):
+            read_text(name, "a relaxation of an attestation")
+
+
+def _require_checks(checks: Sequence[Json]) -> None:
+    for each in checks:
+        check = read_object(each, "a check", _CHECK, _CHECK_OPTIONAL)
+        where = f"check {read_text(check['id'], 'id of a check')!r}"
+        _require_word(check["status"], Status, f"status of {where}")
+        _require_word(check["severity"], Severity, f"severity of {where}")
+        _require_word(check["operator"], _OPERATORS, f"operator of {where}")
+        _require_word(check["kind"], _KINDS, f"kind of {where}")
+        read_text(check["metric"], f"metric of {where}")
+        for key in ("waived_by", "unless"):
+            if check.get(key) is not None:
+                read_text(check[key], f"{key} of {where}")
+    ids = [check["id"] for check in checks]
+    if not ids or ids != sorted(set(ids)):
+        refuse("there are no checks, they are not sorted by id, or one is there twice")
+
+
+def _require_digest(value: Json, what: str) -> None:
+    read_hex(read_object(value, what, ("sha256",))["sha256"], what)
+
+
+def _require_word(value: Json, known: Iterable[str], what: str) -> None:
+    if not isinstance(value, str) or value not in list(known):
+        refuse(f"{what} {value!r} is not known")

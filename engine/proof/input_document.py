@@ -1,0 +1,213 @@
+"""The Input: the one document that a gate was asked about, as a record refers to it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from engine.formats import canonical
+from engine.formats.signed_json import read_json, read_list, read_object, read_text, refuse
+from engine.formats.times import age_s, parse_time
+from engine.model import Json
+
+MAX_BYTES = 16 * 1024 * 1024
+SALT_BYTES = 32
+
+_MEMBERS = (
+    *("gate", "profile", "stage", "decided_at", "subject"),
+    *("metrics", "waivers", "relaxations", "attestations"),
+)
+_OF_METRIC = ("n", "ci", "baseline", "observed_at", "age_s")
+
+
+def salted_digest(salt: bytes, document: bytes) -> str:
+    """Return SHA-256 of salt and document, lowercase hex.
+
+    The salt is random and kept beside the document: once both are erased, the digest in the
+    ledger tells nothing, not even to somebody who guesses the document.
+
+    Source: spec/predicate-v1.md section 8.
+    """
+    return hashlib.sha256(salt + document).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class InputDocument:
+    """An Input, read strictly.
+
+    Attributes:
+        gate: Gate that was asked.
+        profile: Table of limits.
+        stage: Stage that was asked about.
+        decided_at: RFC 3339.
+        subject: ``{"name", "version"?, "digest"?}``.
+        metrics: Metrics in long form by id.
+        waivers: Waivers as the policy wrote them, with ``remaining_s`` where they can expire.
+        relaxations: Names of options that weakened the run.
+        attestations: Attestations that the policies saw; section 8.3 says which count.
+    """
+
+    gate: str
+    profile: str
+    stage: str
+    decided_at: str
+    subject: dict[str, Json]
+    metrics: dict[str, dict[str, Json]]
+    waivers: tuple[dict[str, Json], ...]
+    relaxations: tuple[str, ...]
+    attestations: tuple[Json, ...]
+
+    def metric(self, metric_id: str) -> dict[str, Json] | None:
+        """Return a metric in long form; None when it was not given."""
+        return self.metrics.get(metric_id)
+
+    def waivers_for(self, check_id: str) -> list[str]:
+        """Return the sorted ids of the waivers that cover a failure of ``check_id`` now.
+
+        Source: spec/predicate-v1.md section 7.
+        """
+        return sorted(
+            waiver["id"]
+            for waiver in self.waivers
+            if waiver.get("check") == check_id
+            and isinstance(waiver.get("id"), str)
+            and self._names_subject(waiver.get("subject"))
+            and self._lasts(waiver)
+        )
+
+    def _names_subject(self, scope: Json) -> bool:
+        if not isinstance(scope, dict) or not isinstance(scope.get("name"), str):
+            return False
+        subject = self.subject
+        return all(key in subject and same(value, subject[key]) for key, value in scope.items())
+
+    def _lasts(self, waiver: Mapping[str, Json]) -> bool:
+        """Whether it has seconds left, and its own expiry says so too."""
+        remaining, expires_at = waiver.get("remaining_s"), waiver.get("expires_at")
+        if type(remaining) is not int or remaining <= 0 or not isinstance(expires_at, str):
+            return False
+        try:
+            return parse_time(self.decided_at) < parse_time(expires_at)
+        except (ValueError, OverflowError):
+            return False
+
+
+def parse(data: bytes) -> InputDocument:
+    """Return the Input in ``data``.
+
+    Raises:
+        VerificationError: Over 16 MiB, not strict JSON, not in RFC 8785 form, or not shaped
+            like an Input. The forms of a metric's and a waiver's members are not looked at.
+
+    Source: spec/predicate-v1.md section 8.
+    """
+    value = read_json(data, "the input", max_bytes=MAX_BYTES)
+    if not isinstance(value, dict):
+        refuse("the input is not an object")
+    read_object({key: value[key] for key in _MEMBERS if key in value}, "the input", _MEMBERS)
+    try:
+        canonical_form = canonical.encode(value)
+    except ValueError:
+        canonical_form = b""
+    if canonical_form != data:
+        refuse("the input is not in RFC 8785 form")
+    relaxations = read_list(value["relaxations"], "the input's relaxations")
+    return InputDocument(
+        gate=read_text(value["gate"], "the input's gate"),
+        profile=read_text(value["profile"], "the input's profile"),
+        stage=read_text(value["stage"], "the input's stage"),
+        decided_at=read_text(value["decided_at"], "the input's decided_at"),
+        subject=_object(value["subject"], "the input's subject"),
+        metrics={
+            name: _object(metric, f"metric {name!r} of the input")
+            for name, metric in _object(value["metrics"], "the input's metrics").items()
+        },
+        waivers=tuple(
+            _object(waiver, "a waiver of the input")
+            for waiver in read_list(value["waivers"], "the input's waivers")
+        ),
+        relaxations=tuple(read_text(name, "a relaxation of the input") for name in relaxations),
+        attestations=tuple(read_list(value["attestations"], "the input's attestations")),
+    )
+
+
+def _object(value: Json, what: str) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        refuse(f"{what} is not an object")
+    return value
+
+
+def require_ages(document: InputDocument) -> None:
+    """Verify that the age of every metric is the time from its observation to the decision.
+
+    Raises:
+        VerificationError: It is not, or one of the two times cannot be read.
+
+    Source: spec/predicate-v1.md section 8.2.
+    """
+    decided = read_time(document.decided_at, "the input's decided_at")
+    for name, metric in document.metrics.items():
+        if "age_s" in metric or "observed_at" in metric:
+            observed = read_time(metric.get("observed_at"), f"observed_at of metric {name!r}")
+            if not same(metric.get("age_s"), age_s(decided, observed)):
+                refuse(f"the age of metric {name!r} does not follow from its times")
+
+
+def require_observed(check: Mapping[str, Json], document: InputDocument) -> None:
+    """Verify that everything ``check`` says of its metric is what the Input says of it.
+
+    Raises:
+        VerificationError: Another value, sample size, interval, baseline, status, time or age.
+
+    Source: spec/predicate-v1.md section 8.2.
+    """
+    where = f"check {check['id']!r}"
+    metric = document.metric(check["metric"])
+    stated = {key: check[key] for key in (*_OF_METRIC, "metric_status") if key in check}
+    given: dict[str, Json] = {}
+    if metric is not None:
+        given = {key: metric[key] for key in _OF_METRIC if key in metric}
+        given["metric_status"] = metric.get("status")
+    if check["kind"] == "attestation":
+        from engine.proof.attestation_rules import is_attested
+
+        holds = is_attested(check, document.subject, document.attestations, document.relaxations)
+        observed = True if holds else None
+    else:
+        observed = None if metric is None else metric.get("value")
+    if not same(check["observed"], observed):
+        refuse(f"{where} observed {check['observed']!r}, which is not in the input")
+    if not same(stated, given):
+        odd = sorted(key for key in stated.keys() | given.keys() if _differ(stated, given, key))
+        refuse(f"{where} says {', '.join(odd)} otherwise than the input")
+    if check["kind"] == "baseline" and not same(check["limit"], given.get("baseline")):
+        refuse(f"{where} was held against another baseline than the input's")
+
+
+def _differ(one: Mapping[str, Json], other: Mapping[str, Json], key: str) -> bool:
+    return (key in one) != (key in other) or not same(one.get(key), other.get(key))
+
+
+def read_time(value: Json, what: str) -> datetime:
+    """Return the instant that ``value`` names, in UTC.
+
+    Raises:
+        VerificationError: Not an RFC 3339 time with a zone, or outside the years 1 to 9999.
+    """
+    try:
+        return parse_time(read_text(value, what)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        refuse(f"{what} is not an RFC 3339 time")
+
+
+def same(one: Json, other: Json) -> bool:
+    """Return whether two JSON values are equal: numbers by value, booleans never as numbers."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)

@@ -1,0 +1,216 @@
+"""The policy that travels inside a proof: what its own files say about a record.
+
+Nothing is evaluated here. The manifest's hash is the policy digest that was signed, the
+manifest names every file by hash, and the files say which checks the gate has and which
+limits the profile gives them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from engine.formats import canonical
+from engine.formats.signed_json import read_hex, read_json, refuse
+from engine.model import Json
+from engine.proof.archive import unpack
+from engine.proof.attestation_rules import longest_s
+from engine.proof.input_document import read_time, same
+
+SCHEMA = "governance-engine/policy/v1"
+MAX_BYTES = 16 * 1024 * 1024
+MANIFEST = "manifest.json"
+DATA_JSON = "data.json"
+FILES = (DATA_JSON, "policy.wasm")
+SOURCES = "sources/"
+
+_ROW_DEFAULTS: Mapping[str, Json] = {
+    "max_age_s": None,
+    "min_n": None,
+    "compare": "value",
+    "in_production": "block",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedPolicy:
+    """A policy archive whose files are those of its manifest.
+
+    Attributes:
+        digest: SHA-256 of the manifest, lowercase hex.
+        manifest: The manifest, parsed.
+        data: ``data.json``, parsed: what every rule saw below ``data``.
+        files: Contents by path.
+    """
+
+    digest: str
+    manifest: dict[str, Json]
+    data: dict[str, Json]
+    files: Mapping[str, bytes]
+
+
+def parse(archive: bytes) -> AttachedPolicy:
+    """Return the policy in ``archive``.
+
+    Raises:
+        VerificationError: Over 16 MiB, not an archive that the engine wrote, no manifest of
+            this version, or files other than the manifest's, by name or by hash.
+
+    Source: spec/predicate-v1.md section 9.
+    """
+    if len(archive) > MAX_BYTES:
+        refuse(f"the policy archive has {len(archive):,} bytes; {MAX_BYTES:,} are read")
+    files = unpack(archive)
+    manifest = _object(_json(files, MANIFEST), "the policy manifest")
+    if manifest.get("schema") != SCHEMA:
+        refuse(f"the policy manifest is not of schema {SCHEMA}")
+    digests = {name: _member(manifest, "files").get(name) for name in FILES}
+    if _member(manifest, "files").keys() != digests.keys():
+        refuse("the policy manifest names other files than it should")
+    for path, digest in _member(manifest, "sources").items():
+        digests[SOURCES + path] = digest
+    if files.keys() != digests.keys() | {MANIFEST}:
+        odd = sorted(files.keys() ^ (digests.keys() | {MANIFEST}))
+        refuse(f"the policy archive and its manifest differ on {', '.join(odd[:5])}")
+    for name, digest in digests.items():
+        if hashlib.sha256(files[name]).digest() != read_hex(digest, f"the hash of {name}"):
+            refuse(f"{name} of the policy archive is not what the manifest names")
+    return AttachedPolicy(
+        digest=hashlib.sha256(files[MANIFEST]).hexdigest(),
+        manifest=manifest,
+        data=_object(_json(files, DATA_JSON), "the policy's data"),
+        files=files,
+    )
+
+
+def require_policy(predicate: Mapping[str, Json], policy: AttachedPolicy) -> None:
+    """Verify that a decision says of its policy what the policy says itself.
+
+    That is: the digest and revision; the gate's rule and its checks, all of them; each
+    check's metric and kind; the profile's digest, each limit, severity and age limit; which
+    relaxations are tolerated; how long the verdict is valid; no waiver where none may be.
+
+    Args:
+        predicate: A decision predicate whose shape was read.
+        policy: The policy in the proof.
+
+    Raises:
+        VerificationError: One of these is otherwise.
+
+    Source: spec/predicate-v1.md section 9.
+    """
+    ttl_s = _require_answer(predicate, policy)["decision_ttl_s"]
+    if _valid_for(predicate) != timedelta(seconds=ttl_s):
+        refuse(f"the record is not valid for the {ttl_s} s that the profile says")
+
+
+def require_attestation_policy(predicate: Mapping[str, Json], policy: AttachedPolicy) -> None:
+    """Verify the same of an attestation, but that it may last for less than is allowed.
+
+    Args:
+        predicate: An attestation's, in the form of a decision on its gate.
+        policy: The policy in the proof.
+
+    Raises:
+        VerificationError: It is otherwise, or lasts longer than the profile lets it.
+
+    Source: spec/predicate-v1.md section 12.4.
+    """
+    profile = _require_answer(predicate, policy)
+    checks = _member(policy.manifest, "checks")
+    longest = longest_s(checks, _member(profile, "checks"), predicate["gate"])
+    if longest is None or _valid_for(predicate) > timedelta(seconds=longest):
+        refuse("the attestation lasts longer than the profile allows")
+
+
+def _valid_for(predicate: Mapping[str, Json]) -> timedelta:
+    decided = read_time(predicate["decided_at"], "decided_at")
+    return read_time(predicate["valid_until"], "valid_until") - decided
+
+
+def _require_answer(predicate: Mapping[str, Json], policy: AttachedPolicy) -> dict[str, Json]:
+    """Everything but for how long; returns the profile."""
+    if policy.digest != predicate["policy"]["digest"]["sha256"]:
+        refuse("the attached policy is not the one that the record names")
+    if policy.manifest.get("revision") != predicate["policy"]["revision"]:
+        refuse("the attached policy has another revision than the record says")
+    gate = _member(_member(policy.manifest, "gates"), predicate["gate"])
+    if gate.get("rule") != predicate["verdict_rule"]:
+        refuse(f"gate {predicate['gate']!r} decides by another rule than the record says")
+    if gate.get("checks") != [check["id"] for check in predicate["checks"]]:
+        refuse(f"the record does not hold exactly the checks of gate {predicate['gate']!r}")
+    profile = _member(_member(policy.data, "limits"), predicate["profile"]["name"])
+    digest = hashlib.sha256(_canonical(profile)).hexdigest()
+    if digest != predicate["profile"]["digest"]["sha256"]:
+        refuse("the profile is not the one whose digest the record holds")
+    _require_terms(predicate, profile)
+    for check in predicate["checks"]:
+        _require_check(check, policy, profile)
+    return profile
+
+
+def _require_terms(predicate: Mapping[str, Json], profile: Mapping[str, Json]) -> None:
+    """What the profile says about the answer as a whole."""
+    allowed, ttl_s = profile.get("relaxations_allowed"), profile.get("decision_ttl_s")
+    if not isinstance(allowed, list) or type(ttl_s) is not int or not 0 <= ttl_s < 2**32:
+        refuse("the profile does not say what it allows and for how long")
+    for relaxation in predicate["relaxations"]:
+        if relaxation["tolerated"] is not (relaxation["name"] in allowed):
+            refuse(f"the profile says otherwise on relaxation {relaxation['name']!r}")
+
+
+def _require_check(
+    check: Mapping[str, Json], policy: AttachedPolicy, profile: Mapping[str, Json]
+) -> None:
+    where = f"check {check['id']!r}"
+    described = _member(_member(policy.manifest, "checks"), check["id"])
+    if (described.get("metric"), described.get("kind"), described.get("unless")) != (
+        check["metric"],
+        check["kind"],
+        check.get("unless"),
+    ):
+        refuse(f"{where} is about another metric, or of another kind, than the policy says")
+    unit = _row(_member(_member(policy.data, "catalogue"), "metrics"), check["metric"]).get("unit")
+    if not same(check.get("unit"), unit):
+        refuse(f"{where} has another unit than the catalogue says")
+    row = _row(_member(profile, "checks"), check["id"])
+    severity = row.get("severity")
+    if check["severity"] != (severity if severity in ("warn", "off") else "block"):
+        refuse(f"{where} has another severity than the profile says")
+    if check["kind"] != "baseline" and not same(check["limit"], row.get("limit")):
+        refuse(f"{where} was held against {check['limit']!r}, which is not the profile's limit")
+    for key, default in _ROW_DEFAULTS.items():
+        if not same(check.get(key, default), row.get(key, default)):
+            refuse(f"{where} has another {key} than the profile says")
+    if check["waived_by"] is not None and row.get("unwaivable") is True:
+        refuse(f"{where} was waived, and the profile says that it cannot be")
+
+
+def _json(files: Mapping[str, bytes], name: str) -> Json:
+    if name not in files:
+        refuse(f"the policy archive lacks {name}")
+    return read_json(files[name], f"{name} of the policy archive", max_bytes=MAX_BYTES)
+
+
+def _object(value: Json, what: str) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        refuse(f"{what} is not an object")
+    return value
+
+
+def _member(value: Mapping[str, Json], name: str) -> dict[str, Json]:
+    return _object(value.get(name), f"{name!r} of the policy")
+
+
+def _row(rows: Mapping[str, Json], name: str) -> dict[str, Json]:
+    row = rows.get(name)
+    return row if isinstance(row, dict) else {}
+
+
+def _canonical(value: Json) -> bytes:
+    try:
+        return canonical.encode(value)
+    except ValueError:
+        refuse("the policy's data is not plain JSON")

@@ -1,0 +1,227 @@
+"""Whether one proof bundle is a genuine record, offline, from its bytes and a public key.
+
+A state machine over bytes: each step takes what the step before has shown, and cites the
+clause of ``spec/predicate-v1.md`` that it enforces. It reads no file, no clock and no
+network, and never evaluates a policy; ``engine replay`` does that. Audit this module, the
+modules it imports, and nothing else.
+
+    bytes -> parsed -> placed in a signed ledger -> signed by a key -> a decision
+          -> tied to its input -> follows from its checks -> tied to its policy
+          -> tied to its attestations -> expected
+
+A record that is not genuine raises. One that is genuine but not what the caller wanted does
+not: the wishes that were not met are listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.formats.signed_json import read_base64, read_integer, read_object, read_text, refuse
+from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Json, Subject, Verdict
+from engine.proof import bundle as proof
+from engine.proof import checkpoint
+from engine.proof import policy_archive as attached
+from engine.proof.attestation import (
+    VerifiedAttestation,
+    is_attestation,
+    require_attestations,
+    verified_attestation,
+)
+from engine.proof.bundle import ProofBundle
+from engine.proof.checkpoint import Checkpoint, origin_of
+from engine.proof.decision_predicate import require_shape
+from engine.proof.derivation import require_consequence, tied_to_input
+from engine.proof.envelope import verify_envelope
+from engine.proof.expectations import Expectations, subject_of, unmet_wishes
+from engine.proof.inclusion import ledger_id_of, placed
+from engine.proof.input_document import read_time
+from engine.proof.policy_archive import AttachedPolicy, require_policy
+from engine.proof.statement import parse_statement
+
+__all__ = ["Expectations", "Verified", "VerifiedAttestation", "verify", "verify_any"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A genuine record of one decision.
+
+    Attributes:
+        verdict: What the gate said.
+        decision_id: UUIDv7.
+        decided_at: RFC 3339.
+        valid_until: RFC 3339; from then on the verdict must not be acted on.
+        gate: Gate that was asked.
+        profile: Table of limits.
+        stage: Stage that was asked about.
+        reason: One sentence on what decided.
+        subject: What was decided on; without ``sha256`` no artifact was named.
+        checks: The statement's checks.
+        relaxations: Names of the options that weakened the run.
+        ledger_id: Ledger that decided.
+        index: Position of the entry in the ledger of ``checkpoint``.
+        checkpoint: Signed state of the ledger that holds the entry. It is another ledger
+            than ``ledger_id`` when the decision was imported.
+        policy_digest: SHA-256 of the policy manifest.
+        predicate: Everything that was signed about the decision.
+        input: The Input's bytes.
+        policy: The policy in the proof; None when it was left out.
+        failed_expectations: What was wanted and is not so, one sentence each.
+        nothing_required: Whether nothing was wanted.
+    """
+
+    verdict: Verdict
+    decision_id: str
+    decided_at: str
+    valid_until: str
+    gate: str
+    profile: str
+    stage: str
+    reason: str
+    subject: Subject
+    checks: tuple[Json, ...]
+    relaxations: tuple[str, ...]
+    ledger_id: str
+    index: int
+    checkpoint: Checkpoint
+    policy_digest: str
+    predicate: Mapping[str, Json]
+    input: bytes
+    policy: AttachedPolicy | None
+    failed_expectations: tuple[str, ...]
+    nothing_required: bool
+
+
+_NOTHING = Expectations()
+_IMPORT = ("decision_id", "envelope", "imported_at", "ledger", "origin")
+
+
+def verify(
+    bundle: bytes, public_keys: Sequence[bytes], expect: Expectations = _NOTHING
+) -> Verified:
+    """Verify one proof bundle.
+
+    Args:
+        bundle: The file's bytes, as ``engine export`` wrote them.
+        public_keys: Raw Ed25519 keys, each of them trusted; one must have signed the record
+            and one the checkpoint.
+        expect: What the caller wants besides.
+
+    Returns:
+        What the record says, with the wishes it does not meet.
+
+    Raises:
+        VerificationError: Not genuine; says which link does not hold.
+
+    Source: spec/predicate-v1.md section 13.
+    """
+    return _verified(proof.parse(bundle), public_keys, expect)
+
+
+def verify_any(
+    bundle: bytes, public_keys: Sequence[bytes], expect: Expectations = _NOTHING
+) -> Verified | VerifiedAttestation:
+    """Verify one proof bundle, of a decision or of an attestation.
+
+    Raises:
+        VerificationError: As :func:`verify`.
+
+    Source: spec/predicate-v1.md section 13.
+    """
+    parts = proof.parse(bundle)
+    if is_attestation(parts.entry):
+        return verified_attestation(parts, public_keys, expect)
+    return _verified(parts, public_keys, expect)
+
+
+def _verified(parts: ProofBundle, public_keys: Sequence[bytes], expect: Expectations) -> Verified:
+    place = placed(parts, public_keys)
+    statement, ledger_id, envelope = _signed(parts.entry, public_keys, place)
+    predicate = statement["predicate"]
+    if ledger_id != predicate["ledger"]["id"]:
+        refuse("the record is of another ledger than the checkpoint")
+    document, document_bytes = tied_to_input(statement, parts.attachments)
+    require_consequence(predicate, document)
+    policy = _tied_to_policy(predicate, parts.attachments)
+    require_attestations(document, parts.attachments, envelope, policy)
+    return Verified(
+        **_said(statement),
+        index=parts.index,
+        checkpoint=place,
+        input=document_bytes,
+        policy=policy,
+        failed_expectations=tuple(unmet_wishes(statement, expect)),
+        nothing_required=expect.nothing,
+    )
+
+
+def _signed(
+    entry: bytes, public_keys: Sequence[bytes], place: Checkpoint
+) -> tuple[dict[str, Json], str, bytes]:
+    """Section 2: a decision that a key signed, the ledger it must name, and its envelope."""
+    statement = parse_statement(verify_envelope(entry, public_keys).payload)
+    origin, envelope = place.origin, entry
+    if statement["predicateType"] == DECISION_IMPORTED_TYPE:
+        statement, origin, envelope = _imported(statement["predicate"], public_keys, place)
+    if statement["predicateType"] != DECISION_TYPE:
+        refuse(
+            f"the entry is a {statement['predicateType']}, not a decision",
+            "export a decision: engine ledger log lists them",
+        )
+    require_shape(statement["predicate"])
+    return statement, ledger_id_of(origin), envelope
+
+
+def _imported(
+    predicate: Mapping[str, Json], public_keys: Sequence[bytes], place: Checkpoint
+) -> tuple[dict[str, Json], str, bytes]:
+    """Section 12.3: the decision inside, signed too, the ledger it came from, its envelope."""
+    read_object(predicate, "the import", _IMPORT)
+    read_time(predicate["imported_at"], "imported_at")
+    into = read_object(predicate["ledger"], "the import's ledger", ("id",))["id"]
+    if place.origin != origin_of(read_text(into, "the id of the import's ledger")):
+        refuse("the import is of another ledger than the checkpoint")
+    source = read_object(predicate["origin"], "the origin", ("checkpoint", "index", "size"))
+    signed = checkpoint.verify(read_text(source["checkpoint"], "its checkpoint"), public_keys)
+    index = read_integer(source["index"], "the origin's index")
+    if source["size"] != signed.size or index >= signed.size:
+        refuse("the import's origin does not fit its checkpoint")
+    envelope = read_base64(predicate["envelope"], "the import")
+    statement = parse_statement(verify_envelope(envelope, public_keys).payload)
+    if statement["predicate"].get("decision_id") != predicate["decision_id"]:
+        refuse("the import holds another decision than it names")
+    return statement, signed.origin, envelope
+
+
+def _tied_to_policy(
+    predicate: Mapping[str, Json], attachments: Mapping[str, bytes]
+) -> AttachedPolicy | None:
+    """Section 9: a policy that is attached is the one that was signed, and says the same."""
+    if "policy" not in attachments:
+        return None
+    policy = attached.parse(attachments["policy"])
+    require_policy(predicate, policy)
+    return policy
+
+
+def _said(statement: Mapping[str, Json]) -> dict[str, Any]:
+    """What the statement itself says, by the names of :class:`Verified`."""
+    said = statement["predicate"]
+    return {
+        "verdict": Verdict(said["verdict"]),
+        "decision_id": said["decision_id"],
+        "decided_at": said["decided_at"],
+        "valid_until": said["valid_until"],
+        "gate": said["gate"],
+        "profile": said["profile"]["name"],
+        "stage": said["stage"],
+        "reason": said["reason"],
+        "subject": subject_of(statement),
+        "checks": tuple(said["checks"]),
+        "relaxations": tuple(each["name"] for each in said["relaxations"]),
+        "ledger_id": said["ledger"]["id"],
+        "policy_digest": said["policy"]["digest"]["sha256"],
+        "predicate": said,
+    }

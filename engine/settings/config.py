@@ -1,0 +1,209 @@
+"""Settings and where each came from: flag, environment, ``engine.toml``, default, in that order.
+
+``engine.toml`` and the ``.engine`` folder are looked for upwards from the working folder, as
+``.git`` is. Paths in ``engine.toml`` are relative to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import ConfigError, suggest
+from engine.formats.json_text import MAX_BYTES
+
+FILE_NAME = "engine.toml"
+FOLDER_NAME = ".engine"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing that can be set.
+
+    Attributes:
+        name: Key in ``engine.toml``; the flag is the same with hyphens.
+        variable: Environment variable.
+        default: Value when nobody says anything.
+        meaning: One clause.
+        is_path: A relative path is taken from where it was written.
+        is_amount: ``engine.toml`` may have a number there, too; whoever uses it reads it.
+    """
+
+    name: str
+    variable: str
+    default: str | int | None
+    meaning: str
+    is_path: bool = False
+    is_amount: bool = False
+
+
+SETTINGS = (
+    Setting("gate", "ENGINE_GATE", "promotion", "policy package that is asked"),
+    Setting("profile", "ENGINE_PROFILE", "default", "table of limits"),
+    Setting("stage", "ENGINE_STAGE", "candidate", "candidate or production"),
+    Setting("policies", "ENGINE_POLICIES", None, "folder laid over the shipped policies", True),
+    Setting("ledger", "ENGINE_LEDGER", None, "ledger file, or run: for one inside the proof"),
+    Setting("key_file", "ENGINE_KEY_FILE", None, "private key, PEM, mode 0600", True),
+    Setting("opa_url", "ENGINE_OPA_URL", None, "OPA server that gives the verdict of record"),
+    Setting("lock_timeout_s", "ENGINE_LOCK_TIMEOUT_S", 30, "seconds to wait for the ledger's lock"),
+    Setting("budget_time_zone", "ENGINE_BUDGET_TIME_ZONE", "UTC", "zone whose days budgets go by"),
+    *(
+        Setting(
+            f"budget_daily_{unit}",
+            f"ENGINE_BUDGET_DAILY_{unit.upper()}",
+            None,
+            f"{what} a day for everything; none is no limit",
+            is_amount=True,
+        )
+        for unit, what in (("usd", "US dollars"), ("tokens", "tokens"), ("requests", "requests"))
+    ),
+    Setting("max_bytes", "ENGINE_MAX_BYTES", MAX_BYTES, "largest metrics file that is read"),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a setting is, and who said so: ``--flag``, ``$VARIABLE``, a file or ``default``."""
+
+    value: str | int | None
+    origin: str
+
+    @property
+    def by_caller(self) -> bool:
+        """Whether the call itself set it, by flag or environment."""
+        return self.origin.startswith(("--", "$"))
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting with its origin, and the folder that keys and ledger live in.
+
+    Attributes:
+        values: By setting name.
+        file: The ``engine.toml`` that was found; None when there is none.
+        folder: The ``.engine`` that was found, or where it would be created.
+    """
+
+    values: Mapping[str, Value]
+    file: Path | None
+    folder: Path
+
+    def text(self, name: str) -> str:
+        """Return the setting ``name``, which has a default."""
+        return str(self.values[name].value)
+
+    def number(self, name: str) -> int:
+        """Return the setting ``name``, a whole number."""
+        return int(self.values[name].value or 0)
+
+    def path(self, name: str) -> Path | None:
+        """Return the setting ``name`` as a path; None when it is not set."""
+        value = self.values[name].value
+        return None if value is None else Path(str(value))
+
+
+def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here: Path) -> Config:
+    """Return the settings of one call.
+
+    Args:
+        flags: Setting name to what the command line said; None where it said nothing.
+        environ: The environment.
+        here: The working folder.
+
+    Raises:
+        ConfigError: ``engine.toml`` is unreadable, or a key or a value in it is wrong.
+    """
+    file = _upwards(here, FILE_NAME)
+    written = _read(file) if file else {}
+    base = file.parent if file else here
+    values = {
+        setting.name: _resolve(setting, flags.get(setting.name), environ, written, file)
+        for setting in SETTINGS
+    }
+    folder = _upwards(here, FOLDER_NAME) or base / FOLDER_NAME
+    return Config(values, file, folder)
+
+
+def _resolve(
+    setting: Setting,
+    flag: str | int | None,
+    environ: Mapping[str, str],
+    written: Mapping[str, str | int],
+    file: Path | None,
+) -> Value:
+    if flag is not None:
+        return Value(flag, f"--{setting.name.replace('_', '-')}")
+    if text := environ.get(setting.variable):
+        value = _whole_number(text, f"${setting.variable}") if _is_number(setting) else text
+        return Value(value, f"${setting.variable}")
+    if file and setting.name in written:
+        value = written[setting.name]
+        if setting.is_path or (setting.name == "ledger" and not _is_url(str(value))):
+            value = str(file.parent / str(value))
+        return Value(value, str(file))
+    return Value(setting.default, "default")
+
+
+def _is_number(setting: Setting) -> bool:
+    return isinstance(setting.default, int)
+
+
+def _is_url(text: str) -> bool:
+    return re.match(r"[a-z][a-z0-9+.-]*:", text) is not None
+
+
+def _whole_number(text: str, origin: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,12}", text):
+        raise ConfigError(f"{origin}: {text!r} is not a whole number", "give digits only")
+    return int(text)
+
+
+def _read(file: Path) -> dict[str, str | int]:
+    import tomllib
+
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: {(error.strerror or str(error)).lower()}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{file}: {error}",
+            'write each setting on a line of its own, such as gate = "promotion"',
+        ) from None
+    table = {name: _amount(_BY_NAME.get(name), value) for name, value in table.items()}
+    for name, value in table.items():
+        place = f"{file}:{_line_of(name, file)}: key {name!r}"
+        setting = _BY_NAME.get(name)
+        if setting is None:
+            raise ConfigError(f"{place} is not known", suggest(name, _BY_NAME))
+        wanted = int if _is_number(setting) else str
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            raise ConfigError(
+                f"{place} is {type(value).__name__} where {wanted.__name__} is expected",
+                f"{setting.name}: {setting.meaning}",
+            )
+        if isinstance(value, int) and value < 0:
+            raise ConfigError(f"{place} is negative", f"{setting.name}: {setting.meaning}")
+    return table
+
+
+def _amount(setting: Setting | None, value: object) -> object:
+    """An amount as text, however the file writes it."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if setting is not None and setting.is_amount and is_number else value
+
+
+def _line_of(name: str, file: Path) -> int:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    pattern = re.compile(rf"""\s*["'\[]?{re.escape(name)}["'\]]?\s*(=|$)""")
+    return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), 1)
+
+
+def _upwards(here: Path, name: str) -> Path | None:
+    for folder in (here, *here.parents):
+        if (folder / name).exists():
+            return folder / name
+    return None

@@ -1,0 +1,279 @@
+"""One table of a TOML file, read strictly: every key by name and type, and nothing besides.
+
+Whoever reads a table asks for all its keys, then calls :meth:`Table.finish`: a key that nobody
+asked for is refused, with the nearest that somebody did.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from engine.errors import ConfigError, suggest
+from engine.formats.times import is_time, parse_time
+from engine.model import Json
+
+_MISSING = object()
+_DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LONGEST_S = 400 * 86_400
+
+
+class Table:
+    """A TOML table with the file and line it stands in.
+
+    Args:
+        file: Name as the caller gave it.
+        text: The whole file, to find lines in.
+        members: What the table says.
+        line: Line of its header, counted from 1.
+        path: Dotted name inside the table at ``line``; empty for that table itself.
+        header: What stands in its ``[[ ]]``; empty for the top of the file.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        text: str,
+        members: Mapping[str, Json],
+        line: int = 1,
+        path: str = "",
+        header: str = "",
+    ) -> None:
+        self.file = file
+        self.line = line
+        self._text = text
+        self._members = members
+        self._path = path
+        self._header = header
+        self._asked: list[str] = []
+        self._inner: list[Table] = []
+
+    def again(self) -> Table:
+        """Return the same table, of which nothing was asked yet: to read it once more."""
+        return Table(self.file, self._text, self._members, self.line, self._path, self._header)
+
+    def refused(self, key: str, reason: str, hint: str = "") -> ConfigError:
+        """Return the error that says why ``key`` is refused."""
+        name = f"{self._path}{key}"
+        return ConfigError(f"{self.file}:{self._line_of(key)}: key {name!r}: {reason}", hint)
+
+    def has(self, key: str) -> bool:
+        """Whether ``key`` is there."""
+        self._asked.append(key)
+        return key in self._members
+
+    def text(self, key: str, default: str | None = None, *, longest: int = 1024) -> str:
+        """Return a text that is not empty; ``default`` where the key is missing."""
+        value = self._value(key, default)
+        if not isinstance(value, str) or not 0 < len(value) <= longest:
+            raise self._not(key, value, f"text of 1 to {longest} characters")
+        return value
+
+    def choice(self, key: str, choices: Sequence[str], default: str | None = None) -> str:
+        """Return one of ``choices``."""
+        value = self.text(key, default)
+        if value not in choices:
+            known = ", ".join(choices)
+            hint = suggest(value, choices) or f"known: {known}"
+            raise self.refused(key, f"{value!r} is not one of {known}", hint)
+        return value
+
+    def texts(self, key: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Return a list of texts; one text alone is a list of one."""
+        value = self._value(key, None if default is None else list(default))
+        given = [value] if isinstance(value, str) else value
+        if not isinstance(given, list) or not all(isinstance(each, str) and each for each in given):
+            raise self._not(key, value, "a list of texts")
+        return tuple(given)
+
+    def whole(
+        self, key: str, default: int | None = None, *, least: int = 0, most: int = 10**12
+    ) -> int:
+        """Return a whole number from ``least`` to ``most``."""
+        value = self._value(key, default)
+        if type(value) is not int or not least <= value <= most:
+            raise self._not(key, value, f"a whole number from {least:,} to {most:,}")
+        return value
+
+    def number(self, key: str, default: float | None = None, *, least: float, most: float) -> float:
+        """Return a finite number from ``least`` to ``most``."""
+        value = self._value(key, default)
+        if type(value) not in (int, float) or not math.isfinite(value):
+            raise self._not(key, value, "a number")
+        if not least <= value <= most:
+            raise self._not(key, value, f"a number from {least:g} to {most:g}")
+        return float(value)
+
+    def seconds(self, key: str, default: str | None = None, *, least: int = 1) -> int:
+        """Return a length of time such as ``90s``, ``10m``, ``6h`` or ``3d``, in seconds."""
+        value = self._value(key, default)
+        found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        seconds = int(found[1]) * _SECONDS[found[2]] if found else -1
+        if not least <= seconds <= _LONGEST_S:
+            raise self._not(key, value, f"a length of time from {least}s to 400d, such as 10m")
+        return seconds
+
+    def flag(self, key: str, default: bool | None = None) -> bool:
+        """Return true or false."""
+        value = self._value(key, default)
+        if not isinstance(value, bool):
+            raise self._not(key, value, "true or false")
+        return value
+
+    def time(self, key: str, default: str | None = None) -> str:
+        """Return an instant as RFC 3339 text with its zone."""
+        value = self._value(key, default)
+        text = value.isoformat() if hasattr(value, "isoformat") else value
+        try:
+            if not isinstance(text, str) or not is_time(text):
+                raise ValueError(text)
+            parse_time(text)
+        except ValueError:
+            raise self._not(key, value, "a time such as 2026-01-31T12:00:00Z") from None
+        return text
+
+    def table(self, key: str, *, required: bool = False) -> Table:
+        """Return the table inside this one; an empty one where the key is missing."""
+        value = self._value(key, None if required else {})
+        if not isinstance(value, dict):
+            raise self._not(key, value, f"a table such as {key} = {{…}}")
+        line = self._line_of(key)
+        inner = Table(self.file, self._text, value, line, f"{self._path}{key}.")
+        self._inner.append(inner)
+        return inner
+
+    def tables(self, key: str) -> list[Table]:
+        """Return the ``[[key]]`` tables of a file, or ``[[header.key]]`` ones of a table with a
+        header, each at its own line."""
+        value = self._value(key, [])
+        header = f"{self._header}.{key}" if self._header else key
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise self._not(key, value, f"tables that start with [[{header}]]")
+        lines = self._headers(header)[: len(value)]
+        lines += [self._line_of(key)] * (len(value) - len(lines))
+        return [
+            Table(self.file, self._text, members, line, header=header)
+            for members, line in zip(value, lines, strict=True)
+        ]
+
+    def _headers(self, header: str) -> list[int]:
+        """Lines of ``[[header]]`` below this table's own, up to the next table like this one."""
+        wanted, own = (
+            re.compile(rf"\s*\[\[\s*[\"']?{re.escape(name)}[\"']?\s*\]\]")
+            for name in (header, self._header)
+        )
+        found = []
+        for number, line in enumerate(self._lines()[self.line - 1 :], self.line):
+            if self._header and number > self.line and own.match(line):
+                break
+            if wanted.match(line):
+                found.append(number)
+        return found
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys that are there, where a table holds names of the writer's own."""
+        self._asked += self._members
+        return tuple(self._members)
+
+    def paths(self, folder: Path, key: str, suffixes: Sequence[str] = ()) -> list[Path]:
+        """Return the files that ``key`` names: a file, all in a folder, or a glob; sorted.
+
+        Args:
+            folder: What a relative path is relative to.
+            key: A text or a list of texts.
+            suffixes: Of the files looked for in a folder, such as ``.csv``; empty is all.
+
+        Raises:
+            ConfigError: Nothing is there; names the nearest that is.
+        """
+        found: set[Path] = set()
+        for name in self.texts(key):
+            some = _matching(folder, name, suffixes)
+            if not some:
+                raise self.refused(key, _nothing(folder, name, suffixes), _nearest(folder / name))
+            found.update(some)
+        return sorted(found)
+
+    def finish(self) -> None:
+        """Refuse whatever nobody asked for, here and in the tables inside."""
+        for key in self._members:
+            if key not in self._asked:
+                hint = suggest(key, set(self._asked)) or f"known: {', '.join(sorted(self._asked))}"
+                raise self.refused(key, "is not known here", hint)
+        for inner in self._inner:
+            inner.finish()
+
+    def _value(self, key: str, default: Json) -> Json:
+        self._asked.append(key)
+        value = self._members.get(key, _MISSING)
+        if value is not _MISSING:
+            return value
+        if default is None:
+            near = suggest(key, [name for name in self._members if name not in self._asked])
+            said = f"{near}\n" if near.startswith("did you") else ""
+            raise self.refused(key, "is missing", f"{said}add it to the table at this line")
+        return default
+
+    def _not(self, key: str, value: Json, wanted: str) -> ConfigError:
+        return self.refused(
+            key, f"{str(value)[:60]!r} where {wanted} is expected", f"write {wanted}"
+        )
+
+    def _lines(self) -> list[str]:
+        return self._text.splitlines()
+
+    def _line_of(self, key: str) -> int:
+        """Line of ``key`` below this table's own; that of the table where it is not found."""
+        word = rf"[\"']?{re.escape(key)}[\"']?"
+        start = re.compile(rf"\s*{word}\s*[=.]|\s*\[[\w.]*\b{word}\s*\]")
+        inside = re.compile(rf"(?<![\w.-]){word}\s*[=.]|^\s*\[[\w.]*\.{word}\s*\]")
+        look = inside.search if self._path else start.match
+        for number, line in enumerate(self._lines()[self.line - 1 :], self.line):
+            if number > self.line and re.match(r"\s*\[\[", line):
+                break
+            if look(line):
+                return number
+        return self.line
+
+
+def _matching(folder: Path, name: str, suffixes: Sequence[str]) -> list[Path]:
+    path = folder / name
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        return [each for each in _below(path) if not suffixes or each.suffix in suffixes]
+    if not re.search(r"[*?\[]", name):
+        return []
+    anchor = Path(path.anchor) if Path(name).is_absolute() else folder
+    pattern = str(Path(name).relative_to(anchor)) if Path(name).is_absolute() else name
+    found = (each for each in anchor.glob(pattern) if each.is_file())
+    return sorted(each for each in found if not each.name.startswith("."))
+
+
+def _below(folder: Path) -> list[Path]:
+    """Regular files below ``folder``, sorted, without hidden ones."""
+    return sorted(
+        each
+        for each in folder.rglob("*")
+        if each.is_file()
+        and not any(part.startswith((".", "_")) for part in each.relative_to(folder).parts)
+    )
+
+
+def _nothing(folder: Path, name: str, suffixes: Sequence[str]) -> str:
+    if (folder / name).is_dir():
+        kinds = ", ".join(f"*{suffix}" for suffix in suffixes) or "files"
+        return f"no {kinds} in the folder {name!r}"
+    return f"no file {name!r}"
+
+
+def _nearest(path: Path) -> str:
+    try:
+        beside = [each.name for each in path.parent.iterdir()]
+    except OSError:
+        return f"there is no folder {str(path.parent)!r}; paths are relative to the configuration"
+    near = suggest(path.name, beside)
+    return near if near.startswith("did you") else "paths are relative to the configuration's file"

@@ -1,0 +1,157 @@
+"""A ledger against every spec that it can be checked against, in one pass, entry by entry.
+
+The same object serves ``engine conform``, which reads a whole ledger, and ``engine watch``,
+which goes on with what each cycle appended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import orjson
+
+from engine.errors import VerificationError
+from engine.ledger import Ledger
+from engine.model import Json
+from engine.proof.envelope import open_envelope
+from engine.specs.conform import graph, projections
+from engine.specs.conform.lookup import Checker, Rejection, Report, Step, Unmodelled
+from engine.specs.conform.projections import PROJECTIONS, Projected
+
+Observer: TypeAlias = Callable[[str, Step], None]
+"""Sees every step that was looked up, with the name of its projection."""
+
+
+@dataclass(slots=True)
+class _Checked:
+    """A projection at work; it sees nothing more once a step was rejected or has no model."""
+
+    projected: Projected
+    checker: Checker
+    rejected: Rejection | None = None
+    unmodelled: Unmodelled | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.rejected is not None or self.unmodelled is not None
+
+
+class Conformance:
+    """Checks entries as they come, by lookup in the specs' graphs: no JVM.
+
+    Args:
+        names: Projections; all when empty.
+        folder: Of the graphs; the shipped ones when None.
+        observer: Sees every step.
+
+    Raises:
+        UsageError: A name is no projection.
+        PolicyError: A graph is damaged or missing.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str] = (),
+        folder: Path | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.entries = 0
+        self._observer = observer
+        self._all = [
+            _Checked(each, Checker(graph.load(each.graph, folder)))
+            for each in map(projections.load, names or PROJECTIONS)
+        ]
+        self._routes: dict[str, list[_Checked]] = {}
+
+    def feed(self, index: int, statement: Mapping[str, Json]) -> list[Rejection]:
+        """Check one entry; entries come in order, from 0. Returns what is rejected now."""
+        self.entries += 1
+        kind = statement["predicateType"]
+        route = self._routes.get(kind)
+        if route is None:
+            wanting = (c for c in self._all if _wants(c.projected, kind))
+            route = self._routes[kind] = list(wanting)
+        found = []
+        for checked in route:
+            if checked.ended:
+                continue
+            for step in checked.projected.projection.steps(index, statement):
+                if isinstance(step, Unmodelled):
+                    checked.unmodelled = step
+                    break
+                if self._observer is not None:
+                    self._observer(checked.projected.name, step)
+                checked.rejected = checked.checker.take(step)
+                if checked.rejected is not None:
+                    found.append(checked.rejected)
+                    break
+        return found
+
+    def reports(self) -> dict[str, Report]:
+        """Return what was found so far, by projection."""
+        return {
+            each.projected.name: Report(
+                each.projected.graph,
+                each.checker.steps,
+                frozenset(each.checker.taken),
+                len(each.checker.graph.edges),
+                each.rejected,
+                each.unmodelled,
+            )
+            for each in self._all
+        }
+
+
+def _wants(projected: Projected, kind: str) -> bool:
+    return projected.types is None or kind in projected.types
+
+
+def statements(ledger: Ledger, start: int = 0) -> Iterator[tuple[int, dict[str, Json]]]:
+    """Yield ``(index, statement)`` of a ledger's entries; signatures are ``ledger verify``'s.
+
+    Raises:
+        VerificationError: An entry is no statement; names it.
+    """
+    for index, body in ledger.entries(start):
+        try:
+            statement = orjson.loads(open_envelope(body).payload)
+        except (ValueError, VerificationError) as error:
+            raise VerificationError(f"entry {index}: {error}", _VERIFY) from None
+        if not _is_statement(statement):
+            raise VerificationError(f"entry {index}: it is no in-toto statement", _VERIFY)
+        yield index, statement
+
+
+def _is_statement(value: Json) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("predicateType"), str)
+        and isinstance(value.get("predicate"), dict)
+        and isinstance(value.get("subject"), list)
+    )
+
+
+def conform(
+    entries: Iterable[tuple[int, Mapping[str, Json]]], conformance: Conformance
+) -> dict[str, Report]:
+    """Feed all ``entries``; a projection stops at the first step that its spec does not allow.
+
+    Raises:
+        VerificationError: An entry lacks what a projection reads; names it.
+    """
+    for index, statement in entries:
+        try:
+            conformance.feed(index, statement)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise VerificationError(
+                f"entry {index}: its {statement['predicateType']} lacks what a spec reads: "
+                f"{type(error).__name__} {error}",
+                _VERIFY,
+            ) from error
+    return conformance.reports()
+
+
+_VERIFY = "verify the ledger: engine ledger verify --signatures"

@@ -1,0 +1,78 @@
+"""What a ledger's entries mean in each spec: one module per projection, one line in the table.
+
+A module has
+
+- ``GRAPH``: name of the snapshot that its steps are looked up in;
+- ``TYPES``: predicate types of the entries that it wants to see; None wants all;
+- ``SETS``: variables whose value is a set, ``variable`` or ``variable.*`` for one inside a
+  function; JSON has arrays only, and TLC asks;
+- ``Projection``: made once per ledger, with ``steps(index, statement)``.
+
+Memory must grow with what is under way, not with entries. Equal states are best the same object:
+the checker knows them again by identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from typing import NamedTuple, Protocol
+
+from engine.errors import UsageError, suggest
+from engine.model import Json
+from engine.specs.conform.lookup import Step, Unmodelled
+
+PROJECTIONS: dict[str, str] = {
+    "breaker": "engine.specs.conform.projections.breaker",
+    "budget-lease": "engine.specs.conform.projections.budget_lease",
+    "budget-page": "engine.specs.conform.projections.budget_page",
+    "ethics": "engine.specs.conform.projections.ethics",
+    "ledger": "engine.specs.conform.projections.ledger",
+    "promotion": "engine.specs.conform.projections.promotion",
+}
+"""Name of a projection, and its module."""
+
+
+class Projecting(Protocol):
+    """Turns the entries of one ledger into steps; remembers what it must between them."""
+
+    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterable[Step | Unmodelled]:
+        """Return what entry ``index`` means, in order; called once per entry, ascending.
+
+        An :class:`Unmodelled` says that the graph is of other limits than the entry's; it is
+        the last that is asked for.
+        """
+
+
+class Projected(NamedTuple):
+    """A projection, ready for a ledger.
+
+    Attributes:
+        name: As in :data:`PROJECTIONS`.
+        graph: Name of its graph.
+        types: Predicate types that it wants; None for all.
+        sets: See the module.
+        projection: What makes the steps.
+    """
+
+    name: str
+    graph: str
+    types: frozenset[str] | None
+    sets: frozenset[str]
+    projection: Projecting
+
+
+def load(name: str) -> Projected:
+    """Return the projection called ``name``, fresh.
+
+    Raises:
+        UsageError: There is none; says the nearest.
+    """
+    if name not in PROJECTIONS:
+        raise UsageError(
+            f"{name!r} is no spec that ledgers are checked against",
+            suggest(name, PROJECTIONS) or f"one of: {', '.join(PROJECTIONS)}",
+        )
+    module = import_module(PROJECTIONS[name])
+    sets = frozenset(getattr(module, "SETS", ()))
+    return Projected(name, module.GRAPH, module.TYPES, sets, module.Projection())

@@ -1,0 +1,220 @@
+"""Every day of every budget, in each unit, as ``tla/BudgetPage.tla`` has them.
+
+One trace per page: a budget, a day and a unit. Amounts are added up from the entries, and the
+spec sees what they come to: below the soft limit, at it, at the budget, or past it; a unit
+without a limit stays below. Whether a request was told of the soft limit is its entry's own
+word; whether it was to be told follows from the pages. That an entry's amounts are the right
+ones is for ``engine budget verify``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import NamedTuple
+
+from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPE, Json, Verdict
+from engine.specs.conform.graph import State
+from engine.specs.conform.lookup import Step
+
+GRAPH = "budget-page"
+TYPES = frozenset({DECISION_TYPE, BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE})
+
+UNITS = {"requests": "requests", "tokens": "tokens", "usd_micros": "usd"}
+"""Units as entries call them, and as the checks of gate ``spend`` do."""
+
+SOFT = "SOFT_LIMIT_EXCEEDED"
+
+
+@dataclass
+class _Page:
+    """One unit of one budget on one day: its amounts, and its state in the spec.
+
+    Attributes:
+        trace: Its name.
+        limit: The budget; None is no limit.
+        soft: Share in use from which requests are told of the soft limit; None for never.
+    """
+
+    trace: str
+    within: int = 0
+    overrun: int = 0
+    reserved: int = 0
+    limit: int | None = None
+    soft: float | None = None
+    opened: int = 0
+    changed: bool = False
+    over: bool = False
+    gave: str = "nothing"
+
+    @property
+    def share(self) -> float:
+        """Share in use, as the gate sees it."""
+        if self.limit is None:
+            return 0.0
+        return (self.within + self.overrun + self.reserved) / self.limit if self.limit else 1.0
+
+    @property
+    def level(self) -> str:
+        """What the share comes to."""
+        used = self.within + self.overrun + self.reserved
+        if self.limit is not None and used >= self.limit:
+            return "past" if used > self.limit else "hard"
+        return "below" if self.soft is None or self.share < self.soft else "soft"
+
+    @property
+    def state(self) -> State:
+        """The variables of the spec."""
+        return _state(self.opened, self.level, self.overrun > 0, self.changed, self.over, self.gave)
+
+
+@cache
+def _state(opened: int, level: str, overran: bool, changed: bool, over: bool, gave: str) -> State:
+    return {
+        "opened": opened,
+        "level": level,
+        "overran": overran,
+        "changed": changed,
+        "over": over,
+        "gave": gave,
+    }
+
+
+class _Held(NamedTuple):
+    """What a lease holds: on which day, in which budgets, how much of each unit."""
+
+    day: str
+    budgets: tuple[str, ...]
+    amounts: Mapping[str, int]
+
+
+_NOTHING = _Held("", (), dict.fromkeys(UNITS, 0))
+
+
+@dataclass
+class Projection:
+    """See :mod:`engine.specs.conform.projections`."""
+
+    _pages: dict[tuple[str, str], dict[str, _Page]] = field(default_factory=dict)
+    _held: dict[str, _Held] = field(default_factory=dict)
+    _newest: str = ""
+
+    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step]:
+        """Return what entry ``index`` does to pages."""
+        kind, said = statement["predicateType"], statement["predicate"]
+        if kind == BUDGET_SETTLED_TYPE:
+            yield from self._settled(said, index)
+        elif kind == BUDGET_RELEASED_TYPE:
+            yield from self._returned(said["lease"], index, "release lease")
+        elif "reservation" in said:
+            yield from self._asked(said, index)
+
+    def _asked(self, said: Mapping[str, Json], index: int) -> Iterator[Step]:
+        reservation, name = said["reservation"], said["decision_id"]
+        day, charges = reservation["day"], reservation["charges"]
+        yield from self._rolled_over(day, index)
+        for each in reservation["expired"]:
+            yield from self._returned(each, index, "reserve: swept lease")
+        if said["verdict"] != Verdict.ALLOW:
+            return
+        checks = {check["id"]: check for check in said["checks"]}
+        for unit, short in UNITS.items():
+            check = checks.get(f"spend.{short}_soft", {})
+            given = []
+            for charge in charges:
+                page = self._page(day, charge["budget"])[unit]
+                opens = charge["budget"] in reservation["opened"]
+                yield from _limited(page, charge["limits"][unit], _soft(check), opens, index)
+                given.append((page, charge[unit]))
+            told = _is_soft(check) and (
+                reservation["reason"] == SOFT or check["waived_by"] is not None
+            )
+            yield from _given(given, told, index, f"reserve: lease {name}")
+        amounts = {unit: charges[0][unit] for unit in UNITS}
+        self._held[name] = _Held(day, tuple(charge["budget"] for charge in charges), amounts)
+
+    def _page(self, day: str, budget: str) -> dict[str, _Page]:
+        """The units of a budget on a day."""
+        found = self._pages.get((day, budget))
+        if found is None:
+            over = day < self._newest
+            found = {unit: _Page(f"{budget} {day} {unit}", over=over) for unit in UNITS}
+            self._pages[day, budget] = found
+        return found
+
+    def _rolled_over(self, day: str, index: int) -> Iterator[Step]:
+        """The pages of the newest day are over once a request is answered on a later one."""
+        if day <= self._newest:
+            return
+        last, self._newest = self._newest, day
+        for (known, _), units in self._pages.items():
+            if known == last:
+                for page in units.values():
+                    yield _step(page, "Later", index, f"a request on {day}", over=True)
+
+    def _returned(self, name: str, index: int, text: str) -> Iterator[Step]:
+        """What a lease held is given back."""
+        held = self._held.pop(name, _NOTHING)
+        for budget in held.budgets:
+            for unit, page in self._page(held.day, budget).items():
+                left = page.reserved - held.amounts[unit]
+                yield _step(page, "Return", index, f"{text} {name}", reserved=left)
+
+    def _settled(self, said: Mapping[str, Json], index: int) -> Iterator[Step]:
+        """A usage is counted, whatever the lease still holds."""
+        name = said["lease"]
+        held = self._held.pop(name, _NOTHING)
+        for counted in said["counted"]:
+            for unit, page in self._page(said["day"], counted["budget"]).items():
+                beyond = counted["overrun"][unit]
+                yield _step(
+                    page,
+                    "Overrun" if beyond else "Settle",
+                    index,
+                    f"settle lease {name}",
+                    reserved=page.reserved - held.amounts[unit],
+                    within=page.within + counted["within"][unit],
+                    overrun=page.overrun + beyond,
+                )
+
+
+def _limited(
+    page: _Page, limit: int | None, soft: float | None, opens: bool, index: int
+) -> Iterator[Step]:
+    """The page as this request finds it: opened by it, or under another limit than before."""
+    if opens and not page.opened:
+        page.limit, page.soft = limit, soft
+    if opens:
+        yield _step(page, "Open", index, "the page is opened", opened=page.opened + 1)
+    elif (page.limit, page.soft) != (limit, soft):
+        text = f"a budget of {limit} instead of {page.limit}, softly {soft}"
+        yield _step(page, "Change", index, text, limit=limit, soft=soft, changed=True)
+
+
+def _given(pages: list[tuple[_Page, int]], told: bool, index: int, text: str) -> Iterator[Step]:
+    """What is asked for is set aside on each page. The gate speaks of the one nearest its limit."""
+    nearest = max(pages, key=lambda each: each[0].share)[0]
+    for page, amount in pages:
+        soft = told if page is nearest else page.level == "soft"
+        reserved, gave = page.reserved + amount, page.level
+        action = "GiveSoft" if soft else "Give"
+        yield _step(page, action, index, text, reserved=reserved, gave=gave)
+
+
+def _step(page: _Page, action: str, index: int, text: str, **changes: Json) -> Step:
+    before = page.state
+    page.gave = "nothing"
+    for name, value in changes.items():
+        setattr(page, name, value)
+    return Step(action, before, page.state, index, text, page.trace)
+
+
+def _soft(check: Mapping[str, Json]) -> float | None:
+    """The soft limit that a check compared with; None when the profile turned it off."""
+    return None if check.get("status", "off") == "off" else check["limit"]
+
+
+def _is_soft(check: Mapping[str, Json]) -> bool:
+    """Whether a check saw the soft limit reached."""
+    return _soft(check) is not None and check["observed"] >= check["limit"]

@@ -1,0 +1,347 @@
+"""A ledger's entries about watched subjects, as steps of ``tla/Promotion.tla``.
+
+Nothing is taken from the controller but what it signed: what was measured and when, and which
+actions it recorded with which measurement. How old each run of measurements is follows from the
+times of the entries; what is due from the obligations of the measurement's own decision; which
+decision a promotion rests on from that decision's entry. So a controller or a policy that counts
+wrongly, leaves out an action or promotes by something else makes a step that the spec has not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from engine.formats.signed_json import read_base64
+from engine.formats.times import parse_time
+from engine.model import (
+    BREACH_TYPE,
+    DECISION_FAILED_TYPE,
+    DECISION_IMPORTED_TYPE,
+    DECISION_TYPE,
+    DEGRADE_TYPE,
+    PAGE_TYPE,
+    PROMOTED_TYPE,
+    RECOVER_TYPE,
+    ROLLBACK_TYPE,
+    Json,
+)
+from engine.proof.envelope import open_envelope
+from engine.proof.statement import parse_statement
+from engine.specs.conform.lookup import Step, Unmodelled
+
+GRAPH = "promotion"
+
+CONFIRM, STILL, DEADLINE, CALM = 10, 5, 10, 10
+"""The constants of the model that the graph is of, in ticks."""
+
+TICK_S = 60
+
+_GATE = "lifecycle"
+_LAPSE = "lifecycle.unattested_s"
+_MODELLED = {
+    "lifecycle.over_s": CONFIRM,
+    "lifecycle.still_over_s": STILL,
+    "lifecycle.breached_s": DEADLINE,
+    "lifecycle.calm_s": CALM,
+}
+_ACTIONS = {
+    BREACH_TYPE: "Breach",
+    PAGE_TYPE: "Page",
+    DEGRADE_TYPE: "Degrade",
+    ROLLBACK_TYPE: "Rollback",
+    RECOVER_TYPE: "Recover",
+}
+_FINE = ("pass", "exempt", "off")
+_VARIABLES = (
+    *("phase", "decision", "fresh", "over", "calm", "age", "paged", "degraded", "missed"),
+    *("loop", "todo"),
+)
+
+TYPES = frozenset(
+    {*_ACTIONS, PROMOTED_TYPE, DECISION_TYPE, DECISION_FAILED_TYPE, DECISION_IMPORTED_TYPE}
+)
+SETS: tuple[str, ...] = ()
+
+Values = dict[str, Any]
+
+
+class _Decided(NamedTuple):
+    """What a decision says that a promotion may rest on."""
+
+    about: tuple[Json, ...]
+    verdict: str
+    decided_at: datetime
+    valid_until: datetime
+    attested_until: datetime | None
+    attested: bool
+
+
+@dataclass
+class _Subject:
+    """One watched subject's behaviour so far.
+
+    Attributes:
+        trace: What it is called.
+        state: Of the spec.
+        minute: In which it was measured last.
+        rolled_back_at: When it was rolled back last.
+        breached: Whether the last measurement has been recorded as a breach.
+    """
+
+    trace: str
+    state: Values
+    minute: int | None = None
+    rolled_back_at: datetime | None = None
+    breached: bool = False
+
+
+class Projection:
+    """The steps of every watched subject of one ledger; each subject is a trace of its own."""
+
+    def __init__(self) -> None:
+        self._subjects: dict[str, _Subject] = {}
+        self._decided: dict[str, _Decided] = {}
+        self._states: dict[tuple[Any, ...], Values] = {}
+
+    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step | Unmodelled]:
+        """Yield what an entry means."""
+        kind, said = statement["predicateType"], statement["predicate"]
+        if kind == DECISION_IMPORTED_TYPE:
+            envelope = read_base64(said["envelope"], "the imported envelope")
+            statement = parse_statement(open_envelope(envelope).payload)
+            self._decided[said["decision_id"]] = _decided(statement)
+        elif kind == DECISION_TYPE and said["gate"] != _GATE:
+            self._decided[said["decision_id"]] = _decided(statement)
+        elif kind == DECISION_TYPE and (other := _other_limit(said["checks"])):
+            yield Unmodelled(index, other)
+        elif (trace := _trace(kind, statement)) is not None:
+            if trace not in self._subjects:
+                self._subjects[trace] = _Subject(trace, _INITIAL)
+            yield from self._stepped(self._subjects[trace], index, kind, said)
+
+    def _stepped(
+        self, subject: _Subject, index: int, kind: str, said: Mapping[str, Json]
+    ) -> Iterator[Step]:
+        if kind == PROMOTED_TYPE:
+            text = f"promoted by decision {said['decision']}"
+            for name, changes in _promoted(subject, said, self._decided.get(said["decision"])):
+                yield self._step(subject, name, index, text, changes)
+        elif kind not in _ACTIONS:
+            text = f"{_GATE} says {said.get('verdict', 'nothing: it could not decide')}"
+            for name, changes in _measured(subject, kind, said):
+                yield self._step(subject, name, index, text, changes)
+        elif not (kind == PAGE_TYPE and said["cause"] == _LAPSE and not subject.breached):
+            # a page about the attestation alone is tla/Ethics.tla's
+            name, changes = _acted(subject, kind, said)
+            yield self._step(subject, name, index, f"{name.lower()}, {said['cause']}", changes)
+
+    def _step(self, subject: _Subject, action: str, index: int, text: str, changes: Values) -> Step:
+        before = subject.state
+        after = {**before, **changes}
+        known = tuple(str(after[name]) for name in _VARIABLES)
+        subject.state = self._states.setdefault(known, after)
+        return Step(action, before, subject.state, index, text, subject.trace)
+
+
+_INITIAL: Values = {
+    "phase": "candidate",
+    "decision": "none",
+    "fresh": False,
+    "over": -1,
+    "calm": -1,
+    "age": 0,
+    "paged": False,
+    "degraded": False,
+    "missed": False,
+    "loop": "ran",
+    "todo": [],
+}
+_CALM: Values = {"over": -1, "calm": -1, "age": 0, "missed": False}
+_EFFECTS: Mapping[str, Values] = {
+    "Breach": {**_CALM, "phase": "breached", "over": 0},
+    "Page": {"paged": True},
+    "Degrade": {"degraded": True},
+    "Rollback": {**_CALM, "phase": "rolledback", "decision": "old", "fresh": False},
+    "Recover": {**_CALM, "paged": False, "degraded": False},
+}
+
+
+def _decided(statement: Mapping[str, Json]) -> _Decided:
+    said, about = statement["predicate"], statement["subject"][0]
+    digest = about["digest"]["sha256"]
+    wanted = [
+        check
+        for check in said["checks"]
+        if check["kind"] == "attestation" and check["severity"] == "block"
+    ]
+    ends = [
+        min(
+            parse_time(each["expires_at"]),
+            parse_time(each["issued_at"]) + timedelta(seconds=check["max_age_s"]),
+        )
+        for check in wanted
+        for each in said["attestations"]
+        if each["verdict"] == "PROMOTE" and each["subject_sha256"] == digest
+    ]
+    return _Decided(
+        about=(about["name"], digest, said["gate"], said["profile"]["name"]),
+        verdict=said["verdict"],
+        decided_at=parse_time(said["decided_at"]),
+        valid_until=parse_time(said["valid_until"]),
+        attested_until=max(ends, default=None),
+        attested=not wanted or bool(ends),
+    )
+
+
+def _trace(kind: str, statement: Mapping[str, Json]) -> str | None:
+    """Which subject an entry is about; None where it is about no watched one."""
+    said = statement["predicate"]
+    if kind == DECISION_TYPE:
+        about = statement["subject"][0]
+        digest, profile = about["digest"]["sha256"], said["profile"]["name"]
+        return f"{about['name']} sha256:{digest} by {profile}"
+    watched = said.get("subject")
+    known = kind in _ACTIONS or kind in (PROMOTED_TYPE, DECISION_FAILED_TYPE)
+    if not known or not isinstance(watched, dict):
+        return None
+    return f"{watched['name']} sha256:{watched['sha256']} by {watched['profile']}"
+
+
+Changes = tuple[str, Values]
+"""An action of the spec, and what it changes."""
+
+
+def _promoted(
+    subject: _Subject, said: Mapping[str, Json], found: _Decided | None
+) -> Iterator[Changes]:
+    """What was decided, what became of it, and the promotion that rests on it."""
+    watched, now = said["subject"], parse_time(said["at"])
+    subject.minute = _minute(now)
+    yield from _grounds(subject, found, watched, now)
+    yield "Promote", {"phase": "serving", "loop": "ran"}
+
+
+def _grounds(
+    subject: _Subject, found: _Decided | None, watched: Mapping[str, Json], now: datetime
+) -> list[Changes]:
+    """The steps that lead to the decision that a promotion names."""
+    if found is None:
+        return []
+    if subject.rolled_back_at is not None and found.decided_at <= subject.rolled_back_at:
+        return []
+    about = (watched["name"], watched["sha256"], watched["gate"], watched["profile"])
+    kind = "good" if found.verdict == "PROMOTE" else "blocked"
+    if found.about != about:
+        kind = "other"
+    leading: list[Changes] = [("Decide", {"decision": kind, "fresh": True})]
+    if kind == "good" and now >= found.valid_until:
+        leading.append(("Expire", {"decision": "expired"}))
+    elif kind == "good" and not _is_attested(found, now):
+        leading.append(("Expire", {"decision": "unattested"}))
+    return leading
+
+
+def _is_attested(found: _Decided, now: datetime) -> bool:
+    return found.attested and (found.attested_until is None or now < found.attested_until)
+
+
+def _measured(subject: _Subject, kind: str, said: Mapping[str, Json]) -> Iterator[Changes]:
+    """The minutes since the last measurement, and this one with what it finds due."""
+    failed = kind == DECISION_FAILED_TYPE
+    now = parse_time(said["failed_at"] if failed else said["decided_at"])
+    yield from _passed(subject, _minute(now))
+    reading = _reading(said["checks"]) if not failed else "None"
+    if failed and {"id": "rollback", "check": _LAPSE} in said["obligations"]:
+        reading = "Lapsed"
+    state, changes = subject.state, Values(loop="ran")
+    if reading == "Under":
+        recovering = state["phase"] != "serving"
+        changes |= {"over": -1, "calm": max(state["calm"], 0) if recovering else -1}
+    elif reading != "Lapsed":
+        in_production = state["phase"] in ("serving", "breached")
+        changes |= {"over": max(state["over"], 0) if in_production else -1, "calm": -1}
+    subject.breached = False
+    due = [task["id"] for task in said["obligations"]]
+    yield f"Measure{reading}", {**changes, "todo": _todo(state["phase"], due)}
+
+
+def _todo(phase: str, due: Iterable[str]) -> list[str]:
+    """What is due, as actions in the order of the spec; what does not fit the phase is not."""
+    asked = set(due)
+    if phase == "serving":
+        if "rollback" in asked:
+            return ["breach", "page", "rollback"]
+        if "breach" in asked:
+            return [action for action in ("breach", "page", "degrade") if action in asked]
+        return []
+    if "rollback" in asked and phase == "breached":
+        return ["rollback"]
+    return ["recover"] if "recover" in asked else []
+
+
+def _reading(checks: Iterable[Mapping[str, Json]]) -> str:
+    """What a decision's checks say as a whole."""
+    passed, left = False, set()
+    for check in checks:
+        if check["id"] == _LAPSE and check["status"] == "fail":
+            return "Lapsed"
+        if check["metric"].startswith(f"{_GATE}.") or check["severity"] != "block":
+            continue
+        passed |= check["status"] == "pass"
+        if check["status"] not in _FINE and check["waived_by"] is None:
+            left.add(check["status"])
+    if "fail" in left:
+        return "Over"
+    return "Under" if passed and not left else "None"
+
+
+def _other_limit(checks: Iterable[Mapping[str, Json]]) -> str:
+    """Which check was held against another limit than the model's; empty if none was."""
+    for check in checks:
+        limit_s = _MODELLED.get(check["id"], 0) * TICK_S
+        if limit_s and check["severity"] != "off" and check["limit"] != limit_s:
+            return f"{check['id']} was held against {check['limit']} s, and the model has {limit_s}"
+    return ""
+
+
+def _passed(subject: _Subject, minute: int) -> Iterator[Changes]:
+    """The ticks from the last measurement to this one; none where the clock was set back."""
+    last = minute if subject.minute is None else subject.minute
+    subject.minute = minute
+    for _ in range(minute - last):
+        state, missed = subject.state, subject.state["loop"] == "due"
+        breached = state["phase"] == "breached"
+        changes: Values = {
+            "over": _older(state["over"], STILL if breached else CONFIRM),
+            "calm": -1 if missed else _older(state["calm"], CALM),
+            "age": _older(state["age"], DEADLINE + 1) if breached else state["age"],
+            "missed": breached if missed else state["missed"],
+            "loop": "due",
+        }
+        if {**state, **changes} == state:
+            return
+        yield "Miss" if missed else "Tick", changes
+
+
+def _older(clock: int, most: int) -> int:
+    return clock if clock in (-1, most) else clock + 1
+
+
+def _acted(subject: _Subject, kind: str, said: Mapping[str, Json]) -> Changes:
+    """An action; one that is not the next that is due leaves what is due as it is."""
+    name, todo = _ACTIONS[kind], subject.state["todo"]
+    changes = {**_EFFECTS[name], "todo": todo[1:] if todo[:1] == [name.lower()] else todo}
+    if name == "Breach":
+        subject.breached = True
+    if name == "Rollback":
+        subject.rolled_back_at = parse_time(said["at"])
+    if name == "Recover":
+        changes["phase"] = "serving" if subject.state["phase"] == "breached" else "candidate"
+    return name, changes
+
+
+def _minute(instant: datetime) -> int:
+    return int(instant.timestamp()) // TICK_S

@@ -1,0 +1,227 @@
+"""INV-BREAKER-1, INV-BREAKER-2, INV-BREAKER-3, INV-BREAKER-4, of the circuit as a value."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from engine.calls.breaker.machine import (
+    Circuit,
+    Outcome,
+    Phase,
+    Refusal,
+    Settings,
+    Ticket,
+    ask,
+    report,
+)
+
+SETTINGS = Settings(failure_threshold=3, timeout_ms=10, success_threshold=2, lease_ms=7)
+OPEN = Circuit(Phase.OPEN, since_ms=100, turn=1, version=3)
+
+
+def probing() -> tuple[Circuit, Ticket]:
+    circuit, ticket = ask(OPEN, "p", 110, SETTINGS)
+    assert isinstance(ticket, Ticket)
+    return circuit, ticket
+
+
+def test_a_closed_circuit_opens_after_so_many_failures_in_a_row() -> None:
+    circuit = Circuit()
+    for number in (1, 2):
+        circuit = report(circuit, Ticket("", 0, False), Outcome.FAILURE, 50, SETTINGS)
+        assert (circuit.phase, circuit.failures) == (Phase.CLOSED, number)
+
+    circuit = report(circuit, Ticket("", 0, False), Outcome.FAILURE, 50, SETTINGS)
+
+    assert circuit == Circuit(Phase.OPEN, since_ms=50, turn=1, version=3)
+
+
+def test_a_success_between_begins_the_row_anew() -> None:
+    circuit = Circuit(failures=2, version=2)
+
+    assert report(circuit, Ticket("", 0, False), Outcome.NEUTRAL, 1, SETTINGS) == circuit
+    circuit = report(circuit, Ticket("", 0, False), Outcome.SUCCESS, 1, SETTINGS)
+
+    assert circuit == Circuit(failures=0, version=3)
+
+
+@pytest.mark.parametrize(("now", "left"), [(100, 10), (105, 5), (109, 1), (90, 10)])
+def test_an_open_circuit_says_how_long_it_stays_so(now: int, left: int) -> None:
+    _, answer = ask(OPEN, "p", now, SETTINGS)
+
+    assert answer == Refusal(Phase.OPEN, left)
+
+
+def test_a_clock_set_back_neither_shortens_nor_prolongs_the_wait() -> None:
+    circuit, _ = ask(OPEN, "p", 40, SETTINGS)
+
+    assert ask(circuit, "p", 49, SETTINGS)[1] == Refusal(Phase.OPEN, 1)
+    assert isinstance(ask(circuit, "p", 50, SETTINGS)[1], Ticket)
+
+
+def test_then_one_call_probes_and_no_other() -> None:
+    circuit, ticket = probing()
+
+    assert (circuit.phase, circuit.probe, ticket.probe) == (Phase.HALF_OPEN, "p", True)
+    assert ask(circuit, "q", 110, SETTINGS) == (circuit, Refusal(Phase.HALF_OPEN, 7))
+
+
+def test_a_probe_that_never_comes_back_gives_way_after_its_lease() -> None:
+    circuit, lost = probing()
+
+    assert ask(circuit, "q", 116, SETTINGS)[1] == Refusal(Phase.HALF_OPEN, 1)
+    circuit, ticket = ask(circuit, "q", 117, SETTINGS)
+
+    assert ticket == Ticket("q", 2, probe=True)
+    assert report(circuit, lost, Outcome.SUCCESS, 118, SETTINGS) == circuit
+    assert report(circuit, lost, Outcome.FAILURE, 118, SETTINGS) == circuit
+
+
+def test_a_lease_is_not_prolonged_by_a_clock_set_back() -> None:
+    circuit, _ = probing()
+    circuit, _ = ask(circuit, "q", 20, SETTINGS)
+
+    assert ask(circuit, "q", 26, SETTINGS)[1] == Refusal(Phase.HALF_OPEN, 1)
+    assert isinstance(ask(circuit, "q", 27, SETTINGS)[1], Ticket)
+
+
+def test_it_closes_after_so_many_probes_that_succeeded() -> None:
+    circuit, ticket = probing()
+    circuit = report(circuit, ticket, Outcome.SUCCESS, 111, SETTINGS)
+    assert (circuit.phase, circuit.successes, circuit.probe) == (Phase.HALF_OPEN, 1, None)
+
+    circuit, second = ask(circuit, "q", 112, SETTINGS)
+    assert isinstance(second, Ticket)
+    circuit = report(circuit, second, Outcome.SUCCESS, 113, SETTINGS)
+
+    assert replace(circuit, version=0) == Circuit(Phase.CLOSED, since_ms=113, turn=3)
+
+
+def test_a_probe_that_fails_opens_it_anew_for_the_whole_time() -> None:
+    circuit, ticket = probing()
+    circuit = report(circuit, ticket, Outcome.FAILURE, 115, SETTINGS)
+
+    assert ask(circuit, "q", 116, SETTINGS)[1] == Refusal(Phase.OPEN, 9)
+
+
+def test_a_probe_that_says_nothing_only_gives_way() -> None:
+    circuit, ticket = probing()
+    circuit = report(circuit, ticket, Outcome.NEUTRAL, 111, SETTINGS)
+
+    assert (circuit.phase, circuit.successes, circuit.probe) == (Phase.HALF_OPEN, 0, None)
+
+
+def test_a_call_of_an_earlier_turn_changes_nothing() -> None:
+    early = Ticket("", 0, probe=False)
+    circuit, _ = probing()
+    for outcome in Outcome:
+        assert report(OPEN, early, outcome, 105, SETTINGS) == OPEN
+        assert report(circuit, early, outcome, 111, SETTINGS) == circuit
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "5"])
+@pytest.mark.parametrize(
+    "name", ["failure_threshold", "timeout_ms", "success_threshold", "lease_ms"]
+)
+def test_settings_are_whole_numbers_from_one(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=name):
+        Settings(**{name: value})  # type: ignore[arg-type]
+
+
+class Callers(RuleBasedStateMachine):
+    """Calls begin, come back and vanish in any order, while time passes and jumps back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.circuit = Circuit()
+        self.now = 1000
+        self.real = 0
+        self.opened_real = 0
+        self.flying: list[Ticket] = []
+        self.holders: dict[str, int] = {}
+        self.row = 0
+        self.number = 0
+
+    @rule(by=st.integers(0, 12))
+    def time_passes(self, by: int) -> None:
+        self.now += by
+        self.real += by
+
+    @rule(by=st.integers(1, 500))
+    def the_clock_is_set_back(self, by: int) -> None:
+        self.now -= by
+        self.circuit, answer = ask(self.circuit, "look", self.now, SETTINGS)
+        if isinstance(answer, Ticket):
+            self.admitted(answer)
+
+    @rule()
+    def a_call_begins(self) -> None:
+        self.number += 1
+        before = self.circuit
+        self.circuit, answer = ask(before, f"c{self.number}", self.now, SETTINGS)
+        if isinstance(answer, Refusal):
+            assert 0 < answer.retry_after_ms <= max(SETTINGS.timeout_ms, SETTINGS.lease_ms)
+            return
+        self.admitted(answer)
+        if before.phase is Phase.OPEN:
+            # INV-BREAKER-2: no probe before the circuit was open for its whole time.
+            assert self.real - self.opened_real >= SETTINGS.timeout_ms
+
+    def admitted(self, ticket: Ticket) -> None:
+        if ticket.probe:
+            live = [c for c, at in self.holders.items() if self.real - at < SETTINGS.lease_ms]
+            # INV-BREAKER-1: one probe at a time.
+            assert not live
+            self.holders = {ticket.call: self.real}
+        self.flying.append(ticket)
+
+    @precondition(lambda self: self.flying)
+    @rule(data=st.data(), outcome=st.sampled_from(Outcome))
+    def a_call_comes_back(self, data: st.DataObject, outcome: Outcome) -> None:
+        ticket = self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
+        before = self.circuit
+        counted = ticket.turn == before.turn and before.phase is Phase.CLOSED
+        self.circuit = report(before, ticket, outcome, self.now, SETTINGS)
+        self.holders.pop(ticket.call, None)
+        if counted and outcome is not Outcome.NEUTRAL:
+            self.row = self.row + 1 if outcome is Outcome.FAILURE else 0
+        if before.phase is Phase.CLOSED:
+            # INV-BREAKER-3: it opens with the failure that reaches the threshold, not before.
+            assert (self.circuit.phase is Phase.OPEN) == (self.row == SETTINGS.failure_threshold)
+        if self.circuit.phase is not Phase.CLOSED:
+            self.row = 0
+        if self.circuit.phase is Phase.OPEN and before.phase is not Phase.OPEN:
+            self.opened_real, self.holders = self.real, {}
+
+    @precondition(lambda self: self.flying)
+    @rule(data=st.data())
+    def a_process_dies(self, data: st.DataObject) -> None:
+        self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
+
+    @invariant()
+    def it_will_probe_and_then_it_may_close(self) -> None:
+        """LIVE-BREAKER-1: whatever happened, waiting is enough for a probe."""
+        if self.circuit.phase is Phase.CLOSED:
+            return
+        later = max(self.now, self.circuit.since_ms, self.circuit.leased_ms) + 10
+        _, answer = ask(self.circuit, "later", later, SETTINGS)
+        assert isinstance(answer, Ticket)
+        assert answer.probe
+
+
+TestCallers = Callers.TestCase
+
+
+@given(st.integers(-100, 100), st.sampled_from(Outcome))
+def test_a_version_grows_with_every_change(now: int, outcome: Outcome) -> None:
+    for circuit in (Circuit(), Circuit(failures=2), OPEN, probing()[0]):
+        for changed in (
+            ask(circuit, "c", now, SETTINGS)[0],
+            report(circuit, Ticket("p", circuit.turn, True), outcome, now, SETTINGS),
+        ):
+            assert changed == circuit or changed.version > circuit.version

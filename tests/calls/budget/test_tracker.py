@@ -1,0 +1,446 @@
+"""Reserve, settle, release: OPA's verdicts on real ledgers, and what the records say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.calls.budget.question import (
+    HARD,
+    NO_LIMIT,
+    OK,
+    SOFT,
+    UNKNOWN_PRICE,
+    UNKNOWN_TOKENS,
+)
+from engine.calls.budget.usage import Usage
+from engine.calls.budget.verify import verify
+from engine.errors import NotRecordedError, PolicyError, UsageError
+from engine.ledger import Ledger
+from engine.model import Verdict
+from engine.policy.bundle import PolicyBundle
+from tests.calls.budget.shop import Shop, policies
+from tests.ledger.memory_store import MemoryStore, begun
+
+ROWS = policies().data["budgets"]
+
+
+def test_a_lease_is_reserved_and_settled() -> None:
+    shop = Shop()
+    lease = shop.reserve(300_000)
+
+    assert (lease.verdict, lease.reason, lease.remaining.usd_micros) == ("ALLOW", OK, 700_000)
+    assert shop.book() == (0, 0, 300_000)
+    ending = shop.settle(lease.lease, 250_000)
+    assert (ending.state, ending.new, ending.overrun.usd_micros) == ("settled", True, 0)
+    assert shop.book() == (250_000, 0, 0)
+
+
+def test_the_record_says_what_is_held_and_is_the_decision() -> None:
+    shop = Shop()
+    lease = shop.reserve(300_000, team="search", tags=("b", "a"), route="chat")
+    said = shop.said()
+
+    assert (said["gate"], said["verdict"]) == ("spend", "ALLOW")
+    assert shop.ledger.find(lease.lease) == lease.index
+    assert said["reservation"] == {
+        "asked": {"requests": 1, "tokens": 100, "usd_micros": 300_000},
+        "charges": [
+            {
+                "budget": "daily",
+                "limits": {"requests": None, "tokens": None, "usd_micros": 1_000_000},
+                "requests": 1,
+                "tokens": 100,
+                "usd_micros": 300_000,
+            }
+        ],
+        "day": "2026-11-20",
+        "expired": [],
+        "expires_at": "2026-11-20T12:05:00Z",
+        "for": {
+            "provider": "acme",
+            "model": "large",
+            "team": "search",
+            "tags": ["a", "b"],
+            "route": "chat",
+        },
+        "opened": ["daily"],
+        "reason": "OK",
+    }
+
+
+def test_a_denial_is_recorded_and_holds_nothing() -> None:
+    shop = Shop()
+    denied = shop.reserve(1_000_001)
+
+    assert (denied.verdict, denied.reason, denied.expires_at) == ("DENY", HARD, None)
+    assert denied.remaining.usd_micros == 1_000_000
+    assert shop.said()["reservation"]["charges"] == []
+    assert shop.book() == (0, 0, 0)
+    with pytest.raises(NotRecordedError, match="no lease"):
+        shop.settle(denied.lease)
+
+
+def test_all_of_a_budget_may_be_spent_and_no_more() -> None:
+    """INV-BUDGET-3."""
+    shop = Shop(profile="lenient")
+    assert shop.reserve(1_000_000).allowed
+    assert shop.reserve(1).reason == HARD
+    assert shop.reserve(0, route="chat").reason == HARD, "nothing is free once it is used up"
+
+
+def test_past_the_soft_limit_only_routes_of_the_profile_go_on() -> None:
+    """INV-BUDGET-5."""
+    shop = Shop(profile="lenient")
+    shop.reserve(949_999)
+    assert shop.reserve(1).reason == OK  # 94.9999 % were in use before
+    answers = [shop.reserve(10), shop.reserve(10, route="batch"), shop.reserve(10, route="chat")]
+    assert [answer.verdict for answer in answers] == ["DENY", "DENY", "ALLOW"]
+    assert {answer.reason for answer in answers} == {SOFT}
+
+
+def test_by_default_no_route_passes_the_soft_limit() -> None:
+    shop = Shop()
+    shop.reserve(950_000)
+    assert shop.reserve(10, route="chat").verdict == "DENY"
+
+
+def test_zero_is_a_budget() -> None:
+    """INV-BUDGET-4."""
+    for asked in (0, 1):
+        denied = Shop(usd=0).reserve(asked)
+        assert (denied.verdict, denied.reason, denied.remaining.usd_micros) == ("DENY", HARD, 0)
+
+
+def test_without_a_limit_nothing_is_granted() -> None:
+    """INV-BUDGET-4: what no row matches has no limit, and that is no permission."""
+    shop = Shop(usd=None, rows=ROWS)
+    assert shop.reserve(1, model="large", provider="acme").allowed
+    denied = shop.reserve(1, provider="other", model="large")
+    assert (denied.verdict, denied.reason, denied.budgets) == ("DENY", NO_LIMIT, ())
+
+
+def test_an_unknown_price_is_denied_whatever_the_caller_says() -> None:
+    """INV-BUDGET-4: never $0."""
+    shop = Shop()
+    for usd in (None, 0, 10):
+        assert shop.reserve(usd, model="new").reason == UNKNOWN_PRICE
+
+
+def test_where_the_profile_lets_callers_their_word_counts_but_silence_does_not() -> None:
+    shop = Shop(profile="lenient")
+    granted = shop.reserve(400_000, model="new")
+    assert (granted.verdict, granted.granted.usd_micros) == ("ALLOW", 400_000)
+    assert shop.reserve(None, model="new").reason == UNKNOWN_PRICE
+
+
+def test_what_nobody_said_costs_what_the_dearest_tokens_cost() -> None:
+    shop = Shop()
+    assert shop.reserve(None, tokens=1_001).granted.usd_micros == 10_010
+    assert shop.reserve(None, tokens=None).reason == UNKNOWN_PRICE
+
+
+def test_every_budget_that_matches_counts_and_the_nearest_decides() -> None:
+    shop = Shop(rows=ROWS, profile="lenient")
+    lease = shop.reserve(100_000, team="search", tags=("night",), tokens=600)
+
+    assert lease.budgets == ("daily", "large-model", "night", "search")
+    assert lease.remaining == (4, 400, 400_000)
+    assert shop.book("large-model") == shop.book("night") == shop.book() == (0, 0, 100_000)
+    denied = shop.reserve(1, team="search", tokens=401)
+    assert (denied.reason, denied.message) == (
+        HARD,
+        "1 of 11 blocking checks failed: spend.tokens_fits",
+    )
+    assert shop.reserve(400_001, tags=("night",)).reason == HARD
+    assert shop.reserve(400_001).allowed
+
+
+def test_requests_are_counted() -> None:
+    shop = Shop(rows=ROWS, usd=None)
+    answers = [shop.reserve(1, team="search", tokens=1) for _ in range(6)]
+    assert [answer.allowed for answer in answers] == [True] * 5 + [False]
+    assert shop.reserve(1, team="search", tokens=1, requests=5).reason == HARD
+
+
+def test_tokens_that_somebody_limits_must_be_told() -> None:
+    shop = Shop(rows=ROWS)
+    assert shop.reserve(1, team="search", tokens=None).reason == UNKNOWN_TOKENS
+    assert shop.reserve(1, team="free", tokens=None).allowed
+
+
+def test_no_limit_is_one_once_somebody_said_so() -> None:
+    shop = Shop(rows=ROWS, usd=None)
+    free = shop.reserve(10**12, team="free", provider="acme", model="large", tags=())
+    assert free.reason == HARD, "the model's own budget still counts"
+    assert shop.reserve(1, team="nobody").reason == HARD
+
+
+def test_a_lease_that_expired_gives_back_with_the_next_decision() -> None:
+    """INV-BUDGET-12: and not a second before."""
+    shop = Shop()
+    lease = shop.reserve(900_000)
+    shop.later(seconds=299)
+    assert shop.reserve(200_000).reason == HARD
+    shop.later(seconds=1)
+    granted = shop.reserve(200_000)
+
+    assert granted.allowed
+    assert shop.said()["reservation"]["expired"] == [lease.lease]
+    assert shop.book() == (0, 0, 200_000)
+
+
+def test_a_settlement_past_the_lease_is_recorded_and_never_lost() -> None:
+    """INV-BUDGET-8."""
+    shop = Shop()
+    lease = shop.reserve(900_000)
+    shop.later(seconds=300)
+    shop.reserve(200_000)
+    ending = shop.settle(lease.lease, 900_000)
+
+    assert (ending.new, ending.used and ending.used.usd_micros) == (True, 900_000)
+    assert ending.overrun.usd_micros == 100_000
+    assert shop.book() == (800_000, 100_000, 200_000)
+    assert shop.reserve(1).reason == HARD
+    said = shop.said(shop.ledger.find(lease.lease) + 2)
+    assert said["held"] == {"requests": 0, "tokens": 0, "usd_micros": 0}
+
+
+def test_a_lease_that_nobody_took_back_yet_still_holds() -> None:
+    shop = Shop()
+    lease = shop.reserve(900_000)
+    shop.later(seconds=4000)
+    assert shop.settle(lease.lease, 950_000).overrun.usd_micros == 0
+    assert shop.book() == (950_000, 0, 0)
+
+
+def test_settling_twice_is_settling_once() -> None:
+    """INV-BUDGET-10."""
+    shop = Shop()
+    lease = shop.reserve()
+    first = shop.settle(lease.lease, 70_000)
+    size = shop.ledger.size()
+    again = shop.settle(lease.lease, 70_000)
+
+    assert (again.used, again.new, again.index) == (first.used, False, None)
+    assert shop.ledger.size() == size
+    with pytest.raises(UsageError, match=r"is settled already, with 1 requests.*0\.07 USD"):
+        shop.settle(lease.lease, 70_001)
+    assert shop.book() == (70_000, 0, 0)
+
+
+def test_releasing_twice_is_releasing_once_and_not_after_a_settlement() -> None:
+    shop = Shop()
+    lease = shop.reserve()
+    assert shop.release(lease.lease).new
+    assert shop.book() == (0, 0, 0)
+    assert not shop.release(lease.lease).new
+    other = shop.reserve()
+    shop.settle(other.lease)
+    with pytest.raises(UsageError, match="what was spent stays spent"):
+        shop.release(other.lease)
+
+
+def test_what_was_released_by_mistake_can_still_be_settled() -> None:
+    shop = Shop()
+    lease = shop.reserve(100_000)
+    shop.release(lease.lease)
+    assert shop.settle(lease.lease, 100_000).new
+    assert shop.book() == (100_000, 0, 0)
+
+
+def test_what_is_not_told_counts_as_it_was_granted() -> None:
+    shop = Shop()
+    lease = shop.reserve(100_000, tokens=500)
+    used = shop.settle(lease.lease, None, tokens=200).used
+    assert used == (1, 200, 100_000)
+    assert shop.said()["cost"] == "as granted"
+
+
+def test_a_usage_costs_what_the_price_book_says_on_the_day_of_the_lease() -> None:
+    shop = Shop()
+    lease = shop.reserve(100_000)
+    shop.later(days=1)  # the price doubles
+    used = shop.settle(lease.lease, None, usage=Usage(1000, 100, 400)).used
+    assert used == (1, 1500, 4000)
+    assert shop.said()["cost"] == "priced"
+    assert shop.book() == (4000, 0, 0)
+
+
+def test_a_lease_of_nobody_is_refused() -> None:
+    shop = Shop()
+    for end in (shop.settle, shop.release):
+        with pytest.raises(NotRecordedError, match="no lease 'x'"):
+            end("x")
+    assert shop.ledger.size() == 1
+
+
+@pytest.mark.parametrize("ttl_s", [0, -1, 7 * 86_400 + 1])
+def test_a_lease_has_an_end(ttl_s: int) -> None:
+    with pytest.raises(UsageError, match="1 to 604800 seconds"):
+        Shop().reserve(ttl_s=ttl_s)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"provider": "a b"},
+        {"model": ""},
+        {"team": "x" * 201},
+        {"tags": ("a", "a")},
+        {"tags": tuple(map(str, range(17)))},
+        {"requests": 0},
+        {"requests": True},
+        {"tokens": -1},
+        {"tokens": 2**53},
+    ],
+)
+def test_what_is_asked_for_must_make_sense(said: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        Shop().reserve(1, **said)
+
+
+# Days.
+
+
+def test_a_day_begins_once_and_nothing_has_to_be_reset() -> None:
+    """INV-BUDGET-6."""
+    shop = Shop()
+    shop.reserve(600_000)
+    assert shop.reserve(600_000).reason == HARD
+    shop.later(hours=12)
+    fresh = shop.reserve(600_000)
+    assert (fresh.day, fresh.allowed) == ("2026-11-21", True)
+    assert shop.said()["reservation"]["opened"] == ["daily"]
+    shop.reserve(1)
+    assert shop.said()["reservation"]["opened"] == []
+    assert shop.book(day="2026-11-20")[2] == 0  # its lease expired meanwhile
+
+
+def test_after_an_outage_only_the_day_of_now_begins() -> None:
+    """INV-BUDGET-6."""
+    shop = Shop()
+    shop.reserve(1)
+    shop.later(days=30)
+    assert shop.reserve(1).day == "2026-12-20"
+    days = [day for day, _, _ in shop.tracker.documents().books()]
+    assert days == ["2026-11-20", "2026-12-20"]
+
+
+def test_a_clock_that_is_set_back_opens_no_day_again() -> None:
+    """INV-BUDGET-6, INV-BUDGET-7: what was spent yesterday is not granted a second time."""
+    shop = Shop()
+    shop.reserve(600_000, ttl_s=604_800)
+    shop.later(days=1)
+    shop.reserve(600_000, ttl_s=604_800)
+    shop.later(days=-1)
+    back = shop.reserve(600_000)
+    assert (back.day, back.reason) == ("2026-11-21", HARD)
+    opened = [shop.said(at)["reservation"]["opened"] for at in (1, 2, 3)]
+    assert opened == [["daily"], ["daily"], []]
+
+
+def test_a_denial_begins_the_day_too() -> None:
+    shop = Shop()
+    shop.later(days=1)
+    assert shop.reserve(10**9).verdict == "DENY"
+    shop.later(days=-1)
+    assert shop.reserve(1).day == "2026-11-21"
+
+
+def test_a_lease_ends_in_the_day_it_began_in() -> None:
+    shop = Shop()
+    lease = shop.reserve(600_000)
+    shop.later(hours=12)
+    assert shop.reserve(1).day == "2026-11-21"
+    shop.settle(lease.lease, 700_000)
+    assert shop.book(day="2026-11-20") == (700_000, 0, 0)
+    assert shop.book(day="2026-11-21") == (0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("month", "day", "hours"), [(3, 29, 23), (10, 25, 25), (6, 1, 24)], ids=["spring", "autumn", ""]
+)
+def test_days_are_those_of_the_zone_also_when_clocks_change(
+    month: int, day: int, hours: int
+) -> None:
+    shop = Shop(zone="Europe/Vienna", profile="lenient")
+    start = shop.now.replace(month=month, day=day, hour=0) - _offset(month, day)
+    days = []
+    for passed in (-1, 0, hours * 3600 - 1, hours * 3600):
+        shop.now = start
+        shop.later(seconds=passed)
+        days.append(shop.reserve(1).day[8:])
+    assert days == [f"{day - 1:02}" if day > 1 else "31", f"{day:02}", f"{day:02}", f"{day + 1:02}"]
+
+
+def _offset(month: int, day: int) -> Any:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    return datetime(2026, month, day, tzinfo=ZoneInfo("Europe/Vienna")).utcoffset()
+
+
+# Limits that change, and policies that are not followed.
+
+
+def test_a_limit_that_was_lowered_counts_at_once() -> None:
+    ledger: Ledger = begun(MemoryStore())
+    shop = Shop(ledger)
+    shop.reserve(600_000)
+    lowered = Shop(ledger, usd=500_000)
+    lowered.tracker._random = shop.tracker._random
+    assert lowered.reserve(1).reason == HARD
+
+
+class Yes:
+    """An evaluator whose every check passes: what a policy that lets everything through says."""
+
+    kind = "wasm"
+    opa_version = "1.22.0"
+
+    def __init__(self, bundle: PolicyBundle) -> None:
+        self._gate = bundle.gate("spend")
+
+    def evaluate(self, _gate: str, _document: bytes) -> bytes:
+        raise NotImplementedError
+
+    def answer(self, _gate: str, _document: bytes) -> dict[str, Any]:
+        checks: list[dict[str, Any]] = [
+            {"id": name, "status": "off", "severity": "off", "operator": "==", "observed": None,
+             "limit": None, "waived_by": None}
+            for name in self._gate.checks
+        ]  # fmt: skip
+        passing: dict[str, Any] = {"severity": "block", "status": "pass", "operator": ">="}
+        checks[0] = {**checks[0], **passing, "observed": 0, "limit": 0}
+        return {"verdict": "ALLOW", "checks": checks, "obligations": [], "waivers": []}
+
+    def close(self) -> None:
+        pass
+
+
+def test_no_policy_makes_the_tracker_grant_what_no_budget_has() -> None:
+    """INV-BUDGET-3: a gate that allows too much is an error, and nothing is recorded."""
+    shop = Shop(usd=10)
+    object.__setattr__(shop.tracker._terms, "evaluator", Yes(policies()))
+    for asked in ({"usd": 11}, {"usd": None, "tokens": None}):
+        with pytest.raises(PolicyError, match="allowed by profile 'default' what no budget has"):
+            shop.reserve(**asked)
+    assert shop.ledger.size() == 1
+    assert shop.tracker.documents().day() == ""
+
+
+def test_every_step_adds_up() -> None:
+    """INV-BUDGET-13."""
+    shop = Shop(rows=ROWS, profile="lenient")
+    leases = [shop.reserve(90_000, team="search", tokens=10) for _ in range(3)]
+    shop.settle(leases[0].lease, 95_000)
+    shop.release(leases[1].lease)
+    shop.later(days=1)
+    assert shop.reserve(1).verdict is Verdict.ALLOW
+    shop.settle(leases[2].lease, 10**9)
+    shop.reserve(10**9)
+
+    sums = verify(shop.ledger)
+    assert (sums.size, sums.counted) == (9, 8)

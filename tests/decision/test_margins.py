@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.decision.margins import counterfactual, margin, margin_number, written
+from engine.model import Json
+
+
+def check(**changes: Json) -> Json:
+    return {
+        "id": "ethics.ece",
+        "metric": "ethics.ece",
+        "kind": "limit",
+        "status": "fail",
+        "severity": "block",
+        "operator": "<=",
+        "observed": 0.031,
+        "limit": 0.01,
+        "waived_by": None,
+        "age_s": 5,
+        "max_age_s": 60,
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "-0.021"),
+        ({"observed": 0.1, "limit": 0.3}, "0.2"),  # 0.19999999999999998 in doubles
+        ({"operator": ">=", "observed": 0.97, "limit": 0.95}, "0.02"),
+        ({"operator": "==", "observed": 3, "limit": 0}, "-3"),
+        ({"operator": "==", "observed": 0, "limit": 0}, "0"),
+        ({"observed": None}, None),
+        ({"observed": True, "limit": True, "operator": "=="}, None),
+        ({"observed": 1e300, "limit": 1e-300}, "-1E+300"),
+    ],
+)
+def test_a_margin_is_exact_and_negative_past_the_limit(
+    changes: dict[str, Json], expected: str | None
+) -> None:
+    assert margin(check(**changes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "passes when ethics.ece <= 0.01; now 0.031"),
+        ({"status": "pass"}, None),
+        ({"status": "unknown", "observed": None},
+         "passes when ethics.ece is measured, and ethics.ece <= 0.01"),
+        ({"status": "unknown", "limit": None},
+         "passes when the profile gives ethics.ece a limit"),
+        ({"status": "unknown", "age_s": -400},
+         "passes when ethics.ece was not observed 400 s in the future; compare the clocks"),
+        ({"status": "stale", "age_s": 90},
+         "passes when ethics.ece is measured again: it is 90 s old, at most 60 s is accepted"),
+        ({"status": "insufficient", "min_n": 1000, "n": 12},
+         "passes when ethics.ece rests on n >= 1000; now n 12"),
+        ({"status": "fail", "operator": "quiet", "kind": "series", "observed": [1, 2]},
+         "passes when two consecutive windows of ethics.ece are below 0.01; now [1, 2]"),
+    ],
+)  # fmt: skip
+def test_a_counterfactual_says_what_would_make_it_pass(
+    changes: dict[str, Json], expected: str | None
+) -> None:
+    assert counterfactual(check(**changes)) == expected
+
+
+def test_values_are_written_as_people_read_them() -> None:
+    assert [written(value) for value in (None, True, 1e-7, 24000, "pass", 1e16)] == [
+        "missing",
+        "true",
+        "0.0000001",
+        "24000",
+        "pass",
+        "10000000000000000",
+    ]
+
+
+NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.sampled_from(["<=", "<", ">=", ">", "==", "quiet"]), NUMBERS, NUMBERS)
+def test_the_number_is_the_double_nearest_to_the_text(
+    operator: str, observed: float, limit: float
+) -> None:
+    compared = check(operator=operator, observed=observed, limit=limit)
+    text = margin(compared)
+    number = margin_number(compared)
+    assert number == (None if text is None else float(text))
+
+
+@pytest.mark.parametrize("observed", [None, True, "0.1", [0.1]])
+def test_what_is_no_number_has_no_distance(observed: Json) -> None:
+    assert margin_number(check(observed=observed)) is None

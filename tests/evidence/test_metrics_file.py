@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import copy
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from engine.evidence.metrics_file import Refused, expand, is_regular
+from engine.model import Json
+from tests.repository import ROOT
+
+SCHEMA = json.loads((ROOT / "schemas" / "metrics.schema.json").read_bytes())
+NOW = datetime(2026, 11, 20, 12, 0, 5, tzinfo=UTC)
+CATALOGUE: dict[str, Json] = {
+    "ethics.ece": {"type": "number", "unit": "ratio", "range": [0, 1]},
+    "ethics.rho_bias": {"type": "number", "unit": "ratio", "range": [0, None]},
+    "data.schema_drift": {"type": "integer", "unit": "count", "range": [0, None]},
+    "data.dbt_tests": {"type": "string", "values": ["pass", "fail"]},
+    "ethics.consent": {"type": "boolean"},
+    "market.burn_rate_4h": {"type": "series"},
+}
+DOCUMENT: Json = {
+    "subject": {"name": "scoring-model", "version": "2.4.1", "digest": {"sha256": "ab" * 32}},
+    "observed_at": "2026-11-20T12:00:00Z",
+    "metrics": {
+        "ethics.ece": {"value": 0.006, "n": 24000, "observed_at": "2026-11-20T13:58:00.5+02:00"},
+        "ethics.rho_bias": {
+            "value": 1.02,
+            "computed": {
+                "method": "rho/1",
+                "parameters": {"min_n": 30, "strategy": "equal_width"},
+                "groups": {"a": 12000},
+                "excluded": {"group_too_small": 3},
+                "source_sha256": "cd" * 32,
+                "reference": {"pairs": 1},
+            },
+        },
+        "data.schema_drift": 0,
+        "ethics.consent": True,
+        "x.note": "carried",
+    },
+}
+
+
+def test_a_bare_value_becomes_the_long_form_with_its_age() -> None:
+    metrics = expand(DOCUMENT, CATALOGUE, NOW, SCHEMA)
+    assert metrics["data.schema_drift"] == {
+        "value": 0,
+        "status": "ok",
+        "observed_at": "2026-11-20T12:00:00Z",
+        "age_s": 5,
+    }
+    assert metrics["ethics.ece"]["age_s"] == 124  # 124.5 s, rounded down
+    assert metrics["x.note"]["value"] == "carried"
+
+
+def test_null_is_undefined_and_never_a_value() -> None:
+    document = _with("metrics", {"ethics.ece": None})
+    assert expand(document, CATALOGUE, NOW, SCHEMA)["ethics.ece"]["status"] == "undefined"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "pointer", "reason"),
+    [
+        ("metrics", {"ethics.eec": 1}, "/metrics/ethics.eec", "not in the catalogue"),
+        ("metrics", {"ethics.ece": "low"}, "/metrics/ethics.ece", "the catalogue says number"),
+        ("metrics", {"ethics.ece": True}, "/metrics/ethics.ece", "the catalogue says number"),
+        ("metrics", {"ethics.ece": 1.5}, "/metrics/ethics.ece", "is above 1"),
+        ("metrics", {"data.schema_drift": 0.5}, "/metrics/data.schema_drift", "says integer"),
+        ("metrics", {"data.dbt_tests": "passed"}, "/metrics/data.dbt_tests", "is not one of"),
+        ("metrics", {"ethics.ece": {"value": None, "status": "ok"}}, "/metrics/ethics.ece/value",
+         "null where the catalogue says number"),
+        ("metrics", {"ethics.ece": {"value": 0.1, "unit": "%"}}, "/metrics/ethics.ece/value",
+         "unit '%'"),
+        ("metrics", {"ethics.ece": {"value": 0.1, "ci": [2, 1]}}, "/metrics/ethics.ece/value",
+         "lower bound above"),
+        ("metrics", {"ethics.ece": {"value": 0.1, "N": 3}}, "/metrics/ethics.ece/N", "not known"),
+        ("metrics", {}, "/metrics", "non-empty"),
+        ("metrics", [], "/metrics", "array where object"),
+        ("observed_at", "yesterday", "/observed_at", "not written as expected"),
+        ("observed_at", "2026-13-01T00:00:00Z", "/observed_at", "month must be"),
+        ("observed_at", "2026-11-20T12:00:00", "/observed_at", "not written as expected"),
+        ("subject", "scoring-model", "/subject", "string where object"),
+        ("subject", {}, "/subject", "key 'name' is missing"),
+        ("subject", {"name": "m", "digest": {"sha256": "AB" * 32}}, "/subject/digest/sha256",
+         "not written as expected"),
+        ("metric", {}, "/metric", "key 'metric' is not known here"),
+    ],
+)  # fmt: skip
+def test_a_wrong_document_is_refused_where_it_is_wrong(
+    path: str, value: Json, pointer: str, reason: str
+) -> None:
+    """INV-INPUT-3: a typo in evidence is an error that names the right place."""
+    with pytest.raises(Refused) as refused:
+        expand(_with(path, value), CATALOGUE, NOW, SCHEMA)
+    assert refused.value.pointer == pointer
+    assert reason in refused.value.reason
+
+
+def test_a_missing_time_shows_the_line_to_add() -> None:
+    document = _with("observed_at", None)
+    del document["observed_at"]
+    with pytest.raises(Refused) as refused:
+        expand(document, CATALOGUE, NOW, SCHEMA)
+    assert '"observed_at": "2026-' in refused.value.hint
+
+
+def test_an_unknown_metric_names_the_nearest() -> None:
+    with pytest.raises(Refused) as refused:
+        expand(_with("metrics", {"ethics.ecee": 1}), CATALOGUE, NOW, SCHEMA)
+    assert "did you mean 'ethics.ece'?" in refused.value.hint
+
+
+ODD = st.sampled_from(
+    [None, True, 0, -1, 1.5, "", "x", "2026-01-31T12:00:00Z", [], [1], [1, 2], ["a"], {}, "a" * 300,
+     "a\n", "\x1b[31mx", "a\u202eb", "na\u00a0me", "\u00fc",
+     {"value": 1}, {"method": "ece/1"}, {"a": -1}, {str(n): n for n in range(201)},
+     {"a\n": 1}, {"a": "b\n"},
+     {"b" * 129: 1}, {"sha256": "ab" * 32}, {"name": "m"}]
+)  # fmt: skip
+
+
+def test_how_a_value_was_computed_is_carried_as_it_is() -> None:
+    metrics = expand(DOCUMENT, CATALOGUE, NOW, SCHEMA)
+    assert (
+        metrics["ethics.rho_bias"]["computed"] == DOCUMENT["metrics"]["ethics.rho_bias"]["computed"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("computed", "pointer", "reason"),
+    [
+        ({}, "", "key 'method' is missing"),
+        ({"method": "ece"}, "/method", "not written as expected"),
+        ({"method": "ece/1", "seed": 0}, "/seed", "not known here"),
+        ({"method": "ece/1", "groups": {"a": 0.5}}, "/groups/a", "number where integer"),
+        ({"method": "ece/1", "reference": {"mce": "high"}}, "/reference/mce", "where number"),
+        ({"method": "ece/1", "parameters": {"bins": [15]}}, "/parameters/bins", "array where"),
+        ({"method": "ece/1", "source_sha256": "AB"}, "/source_sha256", "not written as expected"),
+    ],
+)
+def test_how_a_value_was_computed_is_read_as_strictly(
+    computed: Json, pointer: str, reason: str
+) -> None:
+    document = _with("metrics", {"ethics.ece": {"value": 0.1, "computed": computed}})
+    with pytest.raises(Refused) as refused:
+        expand(document, CATALOGUE, NOW, SCHEMA)
+    assert refused.value.pointer == f"/metrics/ethics.ece/computed{pointer}"
+    assert reason in refused.value.reason
+
+
+@settings(max_examples=800)
+@given(st.data())
+def test_the_quick_reader_accepts_exactly_what_the_schema_accepts(data: st.DataObject) -> None:
+    """INV-INPUT-4: one contract, two readers."""
+    document = copy.deepcopy(DOCUMENT)
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.sampled_from(list(_objects(document))))
+        key = data.draw(
+            st.sampled_from([*place, "value", "status", "n", "ci", "gate", "computed", "odd"])
+        )
+        if key in place and data.draw(st.booleans()):
+            del place[key]
+        else:
+            place[key] = copy.deepcopy(data.draw(ODD))
+    assert is_regular(document) == Draft202012Validator(SCHEMA).is_valid(document)
+
+
+def _objects(value: Json) -> list[dict[str, Json]]:
+    if not isinstance(value, dict):
+        return []
+    return [value, *(inner for member in value.values() for inner in _objects(member))]
+
+
+def _with(key: str, value: Json) -> Json:
+    document = copy.deepcopy(DOCUMENT)
+    document[key] = value
+    return document
+
+
+@pytest.mark.parametrize(
+    "text", ["PROMOTE\n", "\x1b[32mok", "a\u202eb", "\u200e", "a\x85b", "\ufeff"]
+)
+@pytest.mark.parametrize("place", ["name", "version", "unit", "source", "value"])
+def test_a_text_that_looks_like_another_is_refused(text: str, place: str) -> None:
+    """INV-INPUT-4: nobody writes a second line, a colour or a turned text into an answer."""
+    document = copy.deepcopy(DOCUMENT)
+    if place in ("name", "version"):
+        document["subject"][place] = text
+    else:
+        document["metrics"]["x.note"] = {"value": "x", place: text}
+    assert not is_regular(document)
+    with pytest.raises(Refused, match="must not be"):
+        expand(document, CATALOGUE, NOW, SCHEMA)

@@ -1,0 +1,123 @@
+"""Threads that append at the same time share one commit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from engine.errors import LedgerError
+from engine.ledger.commit.group import MOST_TOGETHER, Group, Unit, settle
+from engine.ledger.contract import Draft, State
+
+
+def _nothing(_state: State) -> list[Draft]:
+    return []
+
+
+class Announced(list[Unit]):
+    """Units that say when they have been handed over."""
+
+    def __init__(self, unit: Unit, handed_over: threading.Semaphore) -> None:
+        super().__init__([unit])
+        self._handed_over: threading.Semaphore | None = handed_over
+
+    def __iter__(self) -> Iterator[Unit]:
+        if self._handed_over is not None:
+            self._handed_over.release()
+        self._handed_over = None  # it is read again later, and says nothing then
+        return super().__iter__()
+
+
+def test_whoever_waits_is_committed_together() -> None:
+    handed_over = threading.Semaphore(0)
+    commits: list[int] = []
+
+    def commit(units: list[Unit]) -> None:
+        if not commits:  # the first holds on until five others wait behind it
+            for _ in range(6):
+                handed_over.acquire()
+        commits.append(len(units))
+        for unit in units:
+            unit.outcome = []
+
+    group = Group(commit)
+    units = [Unit(_nothing) for _ in range(6)]
+    threads = [
+        threading.Thread(target=group.run, args=(Announced(unit, handed_over),)) for unit in units
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(commits) == 6
+    assert len(commits) == 2, "the first alone, and then all that waited"
+    assert all(unit.settled for unit in units)
+
+
+def test_whoever_comes_while_others_are_worked_on_joins_their_commit() -> None:
+    handed_over = threading.Semaphore(0)
+    late = Unit(_nothing)
+    commits: list[list[Unit]] = []
+
+    def commit(units: list[Unit]) -> None:
+        commits.append(units)
+        thread.start()
+        handed_over.acquire()
+        group.join(units)
+        for unit in units:
+            unit.outcome = []
+
+    group = Group(commit)
+    thread = threading.Thread(target=group.run, args=(Announced(late, handed_over),))
+    first = Unit(_nothing)
+    group.run([first])
+    thread.join()
+
+    assert commits == [[first, late]]
+    assert late.result() == []
+
+
+def test_a_commit_takes_in_no_more_than_so_many() -> None:
+    group = Group(lambda units: settle(units, LedgerError("full")))
+    group._waiting = [Unit(_nothing)]
+    taken = [Unit(_nothing) for _ in range(MOST_TOGETHER)]
+    group.join(taken)
+    assert len(taken) == MOST_TOGETHER
+    group.join(taken[1:])
+    assert len(group._waiting) == 0
+
+
+def test_an_error_of_the_commit_settles_everybody() -> None:
+    def commit(units: list[Unit]) -> None:
+        units[0].outcome = []
+        raise LedgerError("no lock")
+
+    units = [Unit(_nothing), Unit(_nothing), Unit(_nothing)]
+    Group(commit).run(units)
+
+    assert units[0].result() == []
+    for unit in units[1:]:
+        assert unit.shared
+        with pytest.raises(LedgerError, match="no lock"):
+            unit.result()
+
+
+def test_an_interrupt_hits_one_thread_and_is_an_error_to_the_others() -> None:
+    def commit(units: list[Unit]) -> None:
+        raise KeyboardInterrupt
+
+    units = [Unit(_nothing), Unit(_nothing)]
+    with pytest.raises(KeyboardInterrupt):
+        Group(commit).run(units)
+
+    for unit in units:
+        with pytest.raises(LedgerError, match="interrupted; nothing was recorded"):
+            unit.result()
+
+
+def test_a_unit_that_nobody_dealt_with_is_no_success() -> None:
+    with pytest.raises(LedgerError, match="never dealt with"):
+        Unit(_nothing).result()

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ConfigError
+from engine.settings.config import load
+
+
+def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_path: Path) -> None:
+    (tmp_path / "engine.toml").write_text(
+        'gate = "slo"\nprofile = "strict"\nstage = "production"\n'
+    )
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    config = load({"gate": "data"}, {"ENGINE_GATE": "ethics", "ENGINE_PROFILE": "model"}, inner)
+    assert {
+        name: config.values[name].value for name in ("gate", "profile", "stage", "max_bytes")
+    } == {
+        "gate": "data",
+        "profile": "model",
+        "stage": "production",
+        "max_bytes": 1_048_576,
+    }
+    assert [config.values[name].origin for name in ("gate", "profile", "stage", "max_bytes")] == [
+        "--gate",
+        "$ENGINE_PROFILE",
+        str(tmp_path / "engine.toml"),
+        "default",
+    ]
+
+
+def test_paths_in_the_file_are_relative_to_it(tmp_path: Path) -> None:
+    (tmp_path / "engine.toml").write_text('policies = "rules"\nledger = "l.db"\n')
+    (tmp_path / "sub").mkdir()
+    config = load({}, {}, tmp_path / "sub")
+    assert config.path("policies") == tmp_path / "rules"
+    assert config.path("ledger") == tmp_path / "l.db"
+    assert config.folder == tmp_path / ".engine"
+
+
+def test_the_folder_is_found_upwards_like_git(tmp_path: Path) -> None:
+    (tmp_path / ".engine").mkdir()
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    assert load({}, {}, tmp_path / "deep" / "er").folder == tmp_path / ".engine"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('\ngaet = "x"\n', r"engine.toml:2: key 'gaet' is not known\ndid you mean 'gate'\?"),
+        ("gate = 1\n", r"engine.toml:1: key 'gate' is int where str"),
+        ("lock_timeout_s = true\n", "is bool where int"),
+        ("lock_timeout_s = -1\n", "is negative"),
+        ("gate = \n", "engine.toml: Invalid value"),
+        ("[gate]\n", r"engine.toml:1: key 'gate' is dict where str"),
+    ],
+)
+def test_a_wrong_setting_is_an_error_with_its_line(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "engine.toml").write_text(text)
+    with pytest.raises(ConfigError, match=reason) as refused:
+        load({}, {}, tmp_path)
+    assert refused.value.exit_code == 2
+
+
+def test_a_wrong_number_in_the_environment_names_the_variable(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"\$ENGINE_MAX_BYTES: '1MB' is not a whole number"):
+        load({}, {"ENGINE_MAX_BYTES": "1MB"}, tmp_path)
