@@ -26,10 +26,10 @@ from bench import ledger_fill
 from bench.contests import Result, row_of
 from bench.errors import BenchError
 from bench.process import Run
-from engine.calls.budget.amounts import Limits
+from engine.calls.budget.amounts import AmountLimits
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.request import Request
-from engine.calls.budget.spent import Spent
+from engine.calls.budget.spent import Usage
 from engine.calls.budget.tracker import Tracker
 from engine.calls.budget.verify import verify
 from engine.policy.bundle import PolicyBundle, shipped_bundle
@@ -69,7 +69,7 @@ def hold(home: Path, *, rounds: int, say: Callable[[str], None], each: int = EAC
                 signer,
                 bundle,
                 evaluator,
-                budgets=Budgets([], Limits(None, None, 10**15)),
+                budgets=Budgets([], AmountLimits(None, None, 10**15)),
                 zone="UTC",
                 profile="default",
                 random=os.urandom,
@@ -114,7 +114,7 @@ def _spend(tracker: Tracker, count: int) -> None:
         answer = tracker.reserve(Request("acme", "large", 300, tokens=100), now, milliseconds)
         if not answer.allowed:
             raise BenchError(f"a reservation was denied: {answer.message}")
-        tracker.settle(answer.lease, Spent(200, tokens=70), now)
+        tracker.settle(answer.lease, Usage(200, tokens=70), now)
 
 
 def _commit(path: Path, count: int) -> None:

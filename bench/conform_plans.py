@@ -23,7 +23,7 @@ from bench.ledger_fill import Template
 from bench.ledger_plans import decided, initialised, require_bare
 from bench.outcomes import Outcomes
 from bench.scene import ENGINE, ROOT, Scene
-from engine.ledger import Draft, Signer
+from engine.ledger import EntryDraft, Signer
 from engine.specs.conform.by_tlc import Distinct
 from engine.specs.conform.conformance import Conformance, statements
 from engine.specs.conform.conformance import conform as conform_all
@@ -80,7 +80,7 @@ def repeated(scene: Scene, entries: int) -> Path:
     return folder
 
 
-def _draft(template: Template, number: int, signer: Signer) -> Draft:
+def _draft(template: Template, number: int, signer: Signer) -> EntryDraft:
     """A decision on the very subject that its statement names, so that attempts count up."""
     subject = template.parts[-1].partition(b'"subject":')[2]
     return replace(template.draft(number, signer), subject_key=sha256(subject).hexdigest())

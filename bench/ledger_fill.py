@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.ledger import Blob, Draft, Ledger, Place, Signer, open_ledger
+from engine.ledger import Blob, EntryDraft, Ledger, LedgerPosition, Signer, open_ledger
 from engine.proof.envelope import open_envelope, seal
 from engine.proof.statement import parse_statement
 from engine.signers.file import open_file
@@ -37,18 +37,18 @@ class Template:
     parts: tuple[bytes, ...]
     blobs: tuple[Blob, ...]
 
-    def draft(self, number: int, signer: Signer) -> Draft:
+    def draft(self, number: int, signer: Signer) -> EntryDraft:
         """Return decision ``number``: on a subject that no other one is on."""
         name = decision_id(number)
 
-        def build(place: Place) -> bytes:
+        def build(place: LedgerPosition) -> bytes:
             said = (str(place.attempt), name, place.ledger_id, _quoted(place.previous), "")
             holes = zip(self.parts, said, strict=True)
             payload = b"".join(part + text.encode() for part, text in holes)
             return seal(payload, signer.sign, signer.key_id)
 
         subject = hashlib.sha256(b"%d" % number).hexdigest()
-        return Draft(name, subject, self.gate, build, self.blobs)
+        return EntryDraft(name, subject, self.gate, build, self.blobs)
 
 
 def _quoted(text: str | None) -> str:
@@ -108,7 +108,7 @@ def key_in(folder: Path) -> Signer:
 
 def drafts(
     among: Sequence[Template], numbers: range, signer: Signer, batch: int = BATCH
-) -> Iterator[list[Draft]]:
+) -> Iterator[list[EntryDraft]]:
     """Yield the decisions with these numbers, a commit's worth at a time."""
     for at in range(numbers.start, numbers.stop, batch):
         some = range(at, min(at + batch, numbers.stop))

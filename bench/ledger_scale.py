@@ -21,7 +21,7 @@ from bench.contests import Result, row_of
 from bench.errors import BenchError
 from bench.process import Run
 from engine.decision.export import export
-from engine.ledger import Blob, Draft, Ledger, Signer
+from engine.ledger import Blob, EntryDraft, Ledger, Signer
 from engine.ledger.sqlite.schema import ENTRIES_PER_MERGE
 from engine.model import DECISION_TYPE
 from engine.proof.envelope import seal
@@ -50,14 +50,14 @@ class Drafts:
             Blob("policy", b"policy", _POLICY),
         )
 
-    def one(self, number: int) -> Draft:
+    def one(self, number: int) -> EntryDraft:
         """Return decision ``number``."""
         entry = self._entries[number % _BODIES]
         subject = hashlib.sha256(b"%d" % number).hexdigest()
         name = ledger_fill.decision_id(number)
-        return Draft(name, subject, "promotion", lambda _place: entry, self._blobs)
+        return EntryDraft(name, subject, "promotion", lambda _place: entry, self._blobs)
 
-    def batches(self, numbers: range) -> Iterator[list[Draft]]:
+    def batches(self, numbers: range) -> Iterator[list[EntryDraft]]:
         """Yield them a commit's worth at a time."""
         for at in range(numbers.start, numbers.stop, ledger_fill.BATCH):
             last = min(at + ledger_fill.BATCH, numbers.stop)

@@ -54,7 +54,9 @@ STAGES = (
         ("engine.decision.judge:_no_false_status", "engine.decision.judge:_verified_verdict"),
     ),
     Stage("digests", ("engine.decision.judge:salted_digest", "engine.decision.judge:subject_key")),
-    Stage("statement", ("engine.decision.judge:unplaced", "engine.decision.record:statement_at")),
+    Stage(
+        "statement", ("engine.decision.judge:template_of", "engine.decision.record:statement_at")
+    ),
     Stage("seal", ("engine.decision.record:seal",)),
     Stage("sign (Ed25519)", ("engine.signers.ed25519:Ed25519Signer.sign",)),
     Stage(

@@ -5,19 +5,23 @@
 
 from engine.calls.breaker import (
     Breaker,
+    CallOutcome,
     Circuit,
     CircuitBreaker,
     Circuits,
     LedgerCircuits,
     MemoryCircuits,
-    Outcome,
     Phase,
     Settings,
     Ticket,
 )
 
+Outcome = CallOutcome
+"""Its name until 0.1; stays."""
+
 __all__ = [
     "Breaker",
+    "CallOutcome",
     "Circuit",
     "CircuitBreaker",
     "Circuits",

@@ -15,7 +15,7 @@ from engine.errors import UsageError
 from engine.model import ATTESTATION_TYPES
 
 if TYPE_CHECKING:
-    from engine.decision.attest import Recorded
+    from engine.decision.attest import RecordedAttestation
     from engine.decision.judge import Judgement
     from engine.evidence.input import Question
     from engine.policy.bundle import PolicyBundle
@@ -137,7 +137,7 @@ def _judged(
         evaluator.close()
 
 
-def _tell(form: str, recorded: Recorded, bundle: PolicyBundle, shell: Shell) -> None:
+def _tell(form: str, recorded: RecordedAttestation, bundle: PolicyBundle, shell: Shell) -> None:
     from engine.cli.attestation_report import as_document, as_text
 
     if form == "json":

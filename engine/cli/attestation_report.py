@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.cli.check_texts import off_reasons, texts_of
-from engine.decision.record import told
+from engine.decision.record import decision_from
 from engine.model import Json
 from engine.policy.bundle import PolicyBundle
 from engine.proof.attestation import as_decision
@@ -13,26 +13,28 @@ from engine.proof.envelope import open_envelope
 from engine.proof.expectations import subject_of
 from engine.proof.keys import key_id, load_public_pem
 from engine.proof.statement import parse_statement
-from engine.report import Manner, Report, decision_document, format_named
+from engine.report import Report, ReportOptions, decision_document, format_named
 
 if TYPE_CHECKING:
-    from engine.ledger import Appended
+    from engine.ledger import AppendedEntry
 
 _OF_A_DECISION = ("decision_id", "decided_at", "valid_until", "attestations")
 
 
-def as_text(at: Appended, bundle: PolicyBundle, width: int) -> str:
+def as_text(at: AppendedEntry, bundle: PolicyBundle, width: int) -> str:
     """Return what was attested, check by check."""
     statement = _statement(at)
     said = statement["predicate"]
-    body = format_named("text").writer(Manner(width=width)).item(_report(statement, at, bundle))
+    body = (
+        format_named("text").writer(ReportOptions(width=width)).item(_report(statement, at, bundle))
+    )
     return (
         f"ATTESTATION by key {_key_id(said)}\n"
         f"  issued {said['issued_at']}, expires {said['expires_at']}; {said['gate']} gate:\n{body}"
     )
 
 
-def as_document(at: Appended, bundle: PolicyBundle) -> dict[str, Json]:
+def as_document(at: AppendedEntry, bundle: PolicyBundle) -> dict[str, Json]:
     """Return the same for programs."""
     statement = _statement(at)
     said = statement["predicate"]
@@ -49,18 +51,18 @@ def as_document(at: Appended, bundle: PolicyBundle) -> dict[str, Json]:
     }
 
 
-def policy_digest(at: Appended) -> str:
+def policy_digest(at: AppendedEntry) -> str:
     """Return the digest of the policy that answered."""
     return str(_statement(at)["predicate"]["policy"]["digest"]["sha256"])
 
 
-def _statement(at: Appended) -> dict[str, Json]:
+def _statement(at: AppendedEntry) -> dict[str, Json]:
     return parse_statement(open_envelope(at.entry).payload)
 
 
-def _report(statement: dict[str, Json], at: Appended, bundle: PolicyBundle) -> Report:
+def _report(statement: dict[str, Json], at: AppendedEntry, bundle: PolicyBundle) -> Report:
     view = as_decision(statement)
-    decision = told(view["predicate"], subject_of(view), b"", at.index, at.checkpoint)
+    decision = decision_from(view["predicate"], subject_of(view), b"", at.index, at.checkpoint)
     return Report(decision, texts_of(bundle), off_reasons(bundle, decision.profile), "-")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
-    from engine.compat import Comparison, Finding
+    from engine.compat import Comparison, CompatibilityFinding
     from engine.evidence.sources.schemas import Side
     from engine.model import Json
 
@@ -78,7 +78,7 @@ def _print(
     )
 
 
-def _line(finding: Finding, old: Side, new: Side) -> str:
+def _line(finding: CompatibilityFinding, old: Side, new: Side) -> str:
     import json
 
     from engine.compat.outcome import Break
@@ -107,7 +107,7 @@ def _document(args: argparse.Namespace, comparison: Comparison) -> Json:
     }
 
 
-def _as_json(finding: Finding) -> Json:
+def _as_json(finding: CompatibilityFinding) -> Json:
     from engine.compat.outcome import Break
 
     told = finding.told

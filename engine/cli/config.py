@@ -18,7 +18,7 @@ EXAMPLE = "  engine config show --profile strict"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SettingRow:
     """One setting as it is in force.
 
     Attributes:
@@ -60,10 +60,10 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     return 0
 
 
-def _rows(config: Config, shell: Shell) -> dict[str, Row]:
+def _rows(config: Config, shell: Shell) -> dict[str, SettingRow]:
     """The settings, and the places that follow from them."""
     rows = {
-        setting.name: Row(
+        setting.name: SettingRow(
             config.values[setting.name].value,
             config.values[setting.name].origin,
             setting.variable,
@@ -75,13 +75,13 @@ def _rows(config: Config, shell: Shell) -> dict[str, Row]:
         ("ledger", workspace.ledger_url(config)),
         ("key_file", str(workspace.key_path(config))),
     ):
-        rows[name] = Row(value, rows[name].origin, rows[name].variable, rows[name].meaning)
+        rows[name] = SettingRow(value, rows[name].origin, rows[name].variable, rows[name].meaning)
     if shell.environ.get("ENGINE_KEY"):
-        rows["key_file"] = Row(None, "$ENGINE_KEY", "ENGINE_KEY", "private key, never shown")
+        rows["key_file"] = SettingRow(None, "$ENGINE_KEY", "ENGINE_KEY", "private key, never shown")
     found = "found" if config.folder.exists() else "default"
-    rows["folder"] = Row(str(config.folder), found, "", "key, ledger and heads")
+    rows["folder"] = SettingRow(str(config.folder), found, "", "key, ledger and heads")
     cache = workspace.module_cache(shell)
-    rows["cache"] = Row(
+    rows["cache"] = SettingRow(
         str(cache) if cache else None,
         "$XDG_CACHE_HOME" if shell.environ.get("XDG_CACHE_HOME") and cache else "default",
         "XDG_CACHE_HOME",

@@ -15,7 +15,7 @@ from engine.errors import UsageError
 
 if TYPE_CHECKING:
     from engine.model import Json
-    from engine.specs.conform.by_tlc import Distinct, Judged, Model
+    from engine.specs.conform.by_tlc import Distinct, Model, TlcJudgement
     from engine.specs.conform.lookup import Rejection, Report, Step
 
 DESCRIPTION = (
@@ -89,11 +89,11 @@ class _Observed:
 
     def judged(
         self, folder: Path, reports: Mapping[str, Report], shell: Shell
-    ) -> dict[str, Judged]:
+    ) -> dict[str, TlcJudgement]:
         """Run TLC, once per spec that has steps to judge."""
         from engine.specs.conform import by_tlc, projections, tlc
 
-        found: dict[str, Judged] = {}
+        found: dict[str, TlcJudgement] = {}
         if not self._tlc and all(report.conforms for report in reports.values()):
             return found
         if not (self._tlc or self._trace):
@@ -124,7 +124,7 @@ def _model(folder: Path, graph: str, sets: frozenset[str]) -> Model:
 
 
 def _said_json(
-    url: str, entries: int, reports: Mapping[str, Report], judged: Mapping[str, Judged]
+    url: str, entries: int, reports: Mapping[str, Report], judged: Mapping[str, TlcJudgement]
 ) -> dict[str, Json]:
     specs = []
     for name, report in reports.items():
@@ -150,7 +150,7 @@ def _said_json(
     return {"ledger": url, "entries": entries, "conforms": conforms, "specs": specs}
 
 
-def _refuses(name: str, judged: Mapping[str, Judged]) -> bool:
+def _refuses(name: str, judged: Mapping[str, TlcJudgement]) -> bool:
     return name in judged and judged[name].rejected is not None
 
 
@@ -171,7 +171,7 @@ def _rejected_json(rejected: Rejection | None) -> Json:
 
 
 def _told(
-    said: Mapping[str, Json], reports: Mapping[str, Report], judged: Mapping[str, Judged]
+    said: Mapping[str, Json], reports: Mapping[str, Report], judged: Mapping[str, TlcJudgement]
 ) -> str:
     lines = []
     width = max(map(len, reports))
@@ -199,7 +199,7 @@ def _told(
     return "\n".join([*lines, f"{said['ledger']}: {said['entries']:,} entries {what}"])
 
 
-def _by_tlc(judged: Judged) -> list[str]:
+def _by_tlc(judged: TlcJudgement) -> list[str]:
     if judged.rejected is None:
         return [f"TLC allows all of {judged.steps} distinct steps"]
     step = judged.rejected

@@ -12,10 +12,10 @@ from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
 from engine.errors import DocumentError, UsageError
 from engine.evidence.documents import Document, parse
-from engine.evidence.metrics_file import Refused
-from engine.formats.json_text import Unreadable, read_json
+from engine.evidence.metrics_file import RefusalError
+from engine.formats.json_text import UnreadableTextError, read_json
 from engine.report import FORMATS, Report
-from engine.report.reading import Undecided, read
+from engine.report.reading import UndecidedInput, read
 
 DESCRIPTION = (
     "Write decisions in another format: one object or an array that `engine decide --format json`\n"
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     screen = Screen(shell, 0, several=False)
     with Printer(args, screen, shell, several=source.several, decides=False) as printer:
         for told in source.told():
-            if isinstance(told, Undecided):
+            if isinstance(told, UndecidedInput):
                 printer.failed(told.file, told.error)
             else:
                 printer.add(told)
@@ -66,7 +66,7 @@ class _Source:
     name: str
     lines: tuple[bytes, ...] = ()
 
-    def told(self) -> Iterator[Report | Undecided]:
+    def told(self) -> Iterator[Report | UndecidedInput]:
         """Yield every decision; may be called again.
 
         Raises:
@@ -110,18 +110,18 @@ def _is_whole(line: bytes) -> bool:
     """Whether a file whose first line this is has a document per line."""
     try:
         return isinstance(read_json(line), dict)
-    except Unreadable:
+    except UnreadableTextError:
         return False
 
 
-def _read(document: Document, value: object, pointer: str) -> Report | Undecided:
+def _read(document: Document, value: object, pointer: str) -> Report | UndecidedInput:
     try:
         return read(value, pointer)
-    except Refused as refused:
+    except RefusalError as refused:
         raise document.refused(refused.pointer, refused.reason, refused.hint) from None
 
 
-def _read_line(name: str, line: bytes, number: int) -> Report | Undecided:
+def _read_line(name: str, line: bytes, number: int) -> Report | UndecidedInput:
     document = _parsed(name, line, number)
     try:
         return _read(document, document.value, "")

@@ -10,7 +10,7 @@ from engine.cli import workspace
 from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
-    from engine.evidence.gather import Gathered, Plan
+    from engine.evidence.gather import GatheredEvidence, Plan
 
 DESCRIPTION = (
     "Compute metrics from predictions, counts, consent records and other real outputs, and write\n"
@@ -51,21 +51,21 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     return 0
 
 
-def _gathered(args: argparse.Namespace, plan: Plan, shell: Shell) -> Gathered:
+def _gathered(args: argparse.Namespace, plan: Plan, shell: Shell) -> GatheredEvidence:
     from engine.errors import DocumentError, Position
     from engine.evidence.gather import gather
-    from engine.evidence.metrics_file import Refused
+    from engine.evidence.metrics_file import RefusalError
     from engine.policy.bundle import shipped_schema
 
     bundle = workspace.open_policies(workspace.settings(args, shell), shell)
     try:
         return gather(plan, bundle.catalogue(), shipped_schema("metrics.schema.json"))
-    except Refused as refused:
+    except RefusalError as refused:
         place = Position(args.config, pointer=refused.pointer)
         raise DocumentError(place, f"what was measured: {refused.reason}", refused.hint) from None
 
 
-def _write(args: argparse.Namespace, gathered: Gathered, shell: Shell) -> None:
+def _write(args: argparse.Namespace, gathered: GatheredEvidence, shell: Shell) -> None:
     import json
 
     from engine.system.files import write_whole

@@ -13,9 +13,9 @@ KEY_VARIABLE = "ENGINE_SCAN_KEY_FILE"
 
 def limit_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the limits on what is read of one file."""
-    from engine.evidence.sources.streams import Limits
+    from engine.evidence.sources.streams import ReadLimits
 
-    usual = Limits()
+    usual = ReadLimits()
     parser.add_argument(
         "--max-bytes", type=count, default=usual.max_bytes, metavar="N",
         help=f"of each file, after decompression ({usual.max_bytes})",

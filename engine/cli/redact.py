@@ -11,7 +11,7 @@ from engine.cli import measuring
 from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
-    from engine.evidence.sources.streams import Limits
+    from engine.evidence.sources.streams import ReadLimits
 
 DESCRIPTION = (
     "Write a log again with [redacted:TYPE] in place of all that `engine scan` finds; every other\n"
@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Rewrite until nothing is found; whole or not at all."""
     from engine.errors import UsageError
-    from engine.evidence.sources.streams import Limits
+    from engine.evidence.sources.streams import ReadLimits
     from engine.system.files import require_writable
 
     out = Path(args.out)
@@ -42,12 +42,12 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         raise UsageError(f"{args.path}: is a folder", "redact one file at a time")
     if args.path != "-" and out.exists() and out.samefile(args.path):
         raise UsageError(f"{args.out}: is the file to read", "write to another file")
-    replaced = _rewrite(args.path, out, Limits(args.max_bytes, args.max_ratio), shell)
+    replaced = _rewrite(args.path, out, ReadLimits(args.max_bytes, args.max_ratio), shell)
     shell.say(f"{args.out}: {replaced:,} {'place' if replaced == 1 else 'places'} replaced")
     return 0
 
 
-def _rewrite(name: str, out: Path, limits: Limits, shell: Shell) -> int:
+def _rewrite(name: str, out: Path, limits: ReadLimits, shell: Shell) -> int:
     """Write ``out`` and return how many places were replaced.
 
     What is left between two places may look like something new, so the result is rewritten
@@ -82,20 +82,20 @@ def _rewrite(name: str, out: Path, limits: Limits, shell: Shell) -> int:
 
 
 def _round(
-    name: str, out: Path, limits: Limits | None, stdin: BinaryIO, key: bytes
+    name: str, out: Path, limits: ReadLimits | None, stdin: BinaryIO, key: bytes
 ) -> tuple[str, int]:
     """Rewrite once, unpacked; return how the input was packed and how much was replaced.
 
     Without ``limits`` the input is what an earlier round wrote: never packed.
     """
     from engine.errors import DocumentError, OutputError, Position
-    from engine.evidence.sources.streams import Limits, open_stream
+    from engine.evidence.sources.streams import ReadLimits, open_stream
     from engine.privacy.redactor import Redactor
 
     stream = (
         open_stream(name, stdin=stdin, limits=limits)
         if limits
-        else open_stream(name, stdin=stdin, limits=Limits(), as_it_is=True)
+        else open_stream(name, stdin=stdin, limits=ReadLimits(), as_it_is=True)
     )
     redactor = Redactor(key)
     try:

@@ -12,7 +12,7 @@ from engine.cli import measuring
 from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
-    from engine.evidence.sources.pii import Place, Totals
+    from engine.evidence.sources.pii import LocatedFinding, Totals
     from engine.model import Json
 
 DESCRIPTION = (
@@ -50,11 +50,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Scan everything; 0 nothing found, 1 found, 5 nothing found in what could be read."""
     from engine.evidence.sources import pii
-    from engine.evidence.sources.streams import Limits, expand
+    from engine.evidence.sources.streams import ReadLimits, expand
 
     measuring.require_subject(args, "scan")
     key = measuring.digest_key(args.digest_key, shell)
-    limits = Limits(args.max_bytes, args.max_ratio)
+    limits = ReadLimits(args.max_bytes, args.max_ratio)
     totals = pii.Totals()
     files = list(dict.fromkeys(expand(args.paths, Path())))
     places = pii.scan(files, totals, key=key, limits=limits, stdin=shell.stdin)
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     return 5 if totals.truncated or not totals.scanned_bytes else 0
 
 
-def _show(args: argparse.Namespace, shell: Shell, places: Iterator[Place]) -> list[Json]:
+def _show(args: argparse.Namespace, shell: Shell, places: Iterator[LocatedFinding]) -> list[Json]:
     """Print each finding as text, or keep it for json; then let the rest only be counted."""
     kept: list[Json] = []
     for place in islice(places, args.list):
@@ -85,7 +85,7 @@ def _show(args: argparse.Namespace, shell: Shell, places: Iterator[Place]) -> li
     return kept
 
 
-def _as_json(place: Place) -> Json:
+def _as_json(place: LocatedFinding) -> Json:
     found = place.finding
     return {
         "type": found.type,

@@ -16,7 +16,7 @@ from engine.cli.console.shell import Shell
 if TYPE_CHECKING:
     from engine.policy import Evaluator
     from engine.policy.bundle import PolicyBundle
-    from engine.selftest.run import Outcome
+    from engine.selftest.run import SelftestResult
 
 DESCRIPTION = (
     "Hold the policies in use against evidence and policies that must not get through.\n"
@@ -63,16 +63,16 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     return 0 if all(outcome.is_sound for outcome in outcomes) else 1
 
 
-def _json(outcomes: Sequence[Outcome]) -> str:
+def _json(outcomes: Sequence[SelftestResult]) -> str:
     told = [{**asdict(outcome), "is_sound": outcome.is_sound} for outcome in outcomes]
     return json.dumps(told, indent=2)
 
 
-def _text(outcomes: Sequence[Outcome]) -> str:
+def _text(outcomes: Sequence[SelftestResult]) -> str:
     return "\n".join(line for outcome in outcomes for line in _lines(outcome))
 
 
-def _lines(outcome: Outcome) -> list[str]:
+def _lines(outcome: SelftestResult) -> list[str]:
     about = f"gate {outcome.gate}, profile {outcome.profile}"
     lines = [
         f"LET THROUGH  {about}: {finding.check or 'the document'}: {finding.what}"

@@ -13,8 +13,8 @@ from engine.cli import workspace
 from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
-    from engine.specs.checking import Findings, Result
-    from engine.specs.manifest import Row
+    from engine.specs.checking import Result, SpecFindings
+    from engine.specs.manifest import RunRow
 
 DESCRIPTION = (
     "Check the TLA+ specs: each run of TLC against its expected outcome, states and depth.\n"
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     return _check(args, shell, folder, rows)
 
 
-def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[Row]) -> int:
+def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[RunRow]) -> int:
     from engine.errors import UsageError
     from engine.specs import checking, manifest
     from engine.specs.conform import tlc
@@ -96,7 +96,9 @@ def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[Row]
     return 0 if findings.as_expected else 1
 
 
-def _check_policy(args: argparse.Namespace, shell: Shell, folder: Path, wanted: list[Row]) -> int:
+def _check_policy(
+    args: argparse.Namespace, shell: Shell, folder: Path, wanted: list[RunRow]
+) -> int:
     """Say whether the specs hold with the limits of other policies; mutants are not run."""
     from engine.specs import checking, limits
     from engine.specs.conform import tlc
@@ -120,7 +122,7 @@ def _check_policy(args: argparse.Namespace, shell: Shell, folder: Path, wanted: 
     return 0 if holds else 1
 
 
-def _write_counts(folder: Path, findings: Findings) -> None:
+def _write_counts(folder: Path, findings: SpecFindings) -> None:
     """Add what was found to the manifest, of runs whose outcome is the expected one."""
     from engine.specs import manifest
     from engine.system.files import write_whole
@@ -137,7 +139,7 @@ def _write_counts(folder: Path, findings: Findings) -> None:
 class _Progress(Protocol):
     """Told of each run as it begins and ends."""
 
-    def started(self, row: Row) -> None: ...
+    def started(self, row: RunRow) -> None: ...
 
     def ended(self, result: Result) -> None: ...
 
@@ -149,7 +151,7 @@ class _Plain:
         self._shell = shell
         self._quiet = quiet
 
-    def started(self, row: Row) -> None:
+    def started(self, row: RunRow) -> None:
         """Say nothing."""
 
     def ended(self, result: Result) -> None:
@@ -190,7 +192,7 @@ def _lines(result: Result) -> list[str]:
     return lines
 
 
-def _told(findings: Findings, seconds: float) -> Iterator[str]:
+def _told(findings: SpecFindings, seconds: float) -> Iterator[str]:
     for unproved in findings.unproved:
         yield f"UNPROVED  {unproved}"
     for action in findings.never_taken:
@@ -202,7 +204,7 @@ def _told(findings: Findings, seconds: float) -> Iterator[str]:
     yield f"{good} of {len(findings.results)} runs as expected, in {seconds:.0f} s"
 
 
-def _findings_json(findings: Findings) -> str:
+def _findings_json(findings: SpecFindings) -> str:
     runs = [
         {
             "name": result.row.name,
@@ -226,7 +228,7 @@ def _findings_json(findings: Findings) -> str:
     return json.dumps(told, indent=2)
 
 
-def _listed(rows: Sequence[Row]) -> str:
+def _listed(rows: Sequence[RunRow]) -> str:
     lines = []
     for row in rows:
         what = row.mutant or (f"graph {row.graph}" if row.graph else "")
@@ -234,7 +236,7 @@ def _listed(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _listed_json(rows: Sequence[Row]) -> str:
+def _listed_json(rows: Sequence[RunRow]) -> str:
     from dataclasses import asdict
 
     return json.dumps([{"spec": row.spec, **asdict(row)} for row in rows], indent=2)

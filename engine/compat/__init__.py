@@ -16,7 +16,7 @@ from typing import Literal
 from engine.compat.containment import Containment
 from engine.compat.drift import drift
 from engine.compat.flat import ANNOTATIONS, DECIDED, SAME_ONLY
-from engine.compat.outcome import Break, Outcome, Question
+from engine.compat.outcome import Break, ContainmentResult, UndecidedPoint
 from engine.compat.sample import NOTHING
 from engine.compat.schemas import Doubt, Node, SchemaSet
 
@@ -26,7 +26,7 @@ Verdict = Literal["compatible", "incompatible", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CompatibilityFinding:
     """A break or a question of one document in one direction.
 
     Attributes:
@@ -37,7 +37,7 @@ class Finding:
 
     direction: str
     side: str
-    told: Break | Question
+    told: Break | UndecidedPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Comparison:
         documents: How many documents were compared.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[CompatibilityFinding, ...]
     drift: int
     documents: int
 
@@ -78,13 +78,13 @@ def compare(
         direction: Which way instances flow.
         annotations: Further keywords that are known to say nothing about instances.
     """
-    findings: list[Finding] = []
+    findings: list[CompatibilityFinding] = []
     count = 0
     ways = ("output", "input") if direction == "both" else (direction,)
     for before, after in pairs:
         if after not in new.documents:
             gone = Break("document", before, "", "the schema is gone")
-            findings += [Finding(way, "old", gone) for way in ways]
+            findings += [CompatibilityFinding(way, "old", gone) for way in ways]
             count += len(_columns_of(old, before))
             continue
         first, second = old.root(before), new.root(after)
@@ -94,8 +94,11 @@ def compare(
             sub, sup = (second, first) if way == "output" else (first, second)
             side = "old" if way == "output" else "new"
             found = validated(Containment().check([sub], [sup]), sub, sup)
-            told: list[Break | Question] = [*_first(found.breaks), *dict.fromkeys(found.questions)]
-            findings += [Finding(way, side, each) for each in told]
+            told: list[Break | UndecidedPoint] = [
+                *_first(found.breaks),
+                *dict.fromkeys(found.questions),
+            ]
+            findings += [CompatibilityFinding(way, side, each) for each in told]
         count += drift(first, second)
     return Comparison(tuple(findings), count, len(pairs))
 
@@ -116,7 +119,7 @@ def _first(breaks: Sequence[Break]) -> list[Break]:
     return list(found.values())
 
 
-def validated(outcome: Outcome, sub: Node, sup: Node) -> Outcome:
+def validated(outcome: ContainmentResult, sub: Node, sup: Node) -> ContainmentResult:
     """Return it with witnesses that behave as claimed: valid for ``sub``, not for ``sup``.
 
     A break that needs its witness and has none is a question.
@@ -128,8 +131,10 @@ def validated(outcome: Outcome, sub: Node, sup: Node) -> Outcome:
         if shown or each.is_sure:
             breaks.append(each if shown else replace(each, witness=NOTHING))
         else:
-            questions.append(Question(each.document, each.pointer, f"{each.reason}: not decided"))
-    return Outcome(tuple(breaks), tuple(questions))
+            questions.append(
+                UndecidedPoint(each.document, each.pointer, f"{each.reason}: not decided")
+            )
+    return ContainmentResult(tuple(breaks), tuple(questions))
 
 
 def _shows(each: Break, sub: Node, sup: Node) -> bool:
@@ -142,22 +147,30 @@ def _shows(each: Break, sub: Node, sup: Node) -> bool:
 _KNOWN = ANNOTATIONS | DECIDED | SAME_ONLY
 
 
-def _unknown(root: Node, side: str, way: str, annotations: frozenset[str]) -> Iterator[Finding]:
+def _unknown(
+    root: Node, side: str, way: str, annotations: frozenset[str]
+) -> Iterator[CompatibilityFinding]:
     """Yield a question for each keyword whose meaning is not known here."""
     try:
         root.draft  # noqa: B018  (asked for its doubt)
     except Doubt as doubt:
-        yield Finding(way, side, Question(root.name, doubt.pointer, doubt.reason))
+        yield CompatibilityFinding(
+            way, side, UndecidedPoint(root.name, doubt.pointer, doubt.reason)
+        )
     for node in _reachable(root):
         if not isinstance(node.schema, dict):
             continue
         for word in node.schema:
             if word not in _KNOWN and word not in annotations:
-                told = Question(node.name, f"{node.pointer}/{word}", f"unknown keyword {word!r}")
-                yield Finding(way, side, told)
+                told = UndecidedPoint(
+                    node.name, f"{node.pointer}/{word}", f"unknown keyword {word!r}"
+                )
+                yield CompatibilityFinding(way, side, told)
         if node.pointer and isinstance(node.get("$id"), str) and node.get("$id")[:1] != "#":
-            told = Question(node.name, f"{node.pointer}/$id", "a schema inside with its own $id")
-            yield Finding(way, side, told)
+            told = UndecidedPoint(
+                node.name, f"{node.pointer}/$id", "a schema inside with its own $id"
+            )
+            yield CompatibilityFinding(way, side, told)
 
 
 def _reachable(root: Node) -> Iterator[Node]:

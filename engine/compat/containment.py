@@ -13,7 +13,7 @@ from functools import partial
 from engine.compat import members
 from engine.compat.emptiness import is_empty, no_number
 from engine.compat.flat import alternatives, atom_of, atoms, flatten, valid_values
-from engine.compat.outcome import HOLDS, Outcome, broken, doubted, open_question
+from engine.compat.outcome import HOLDS, ContainmentResult, broken, doubted, open_question
 from engine.compat.sample import NOTHING, sample
 from engine.compat.scalars import check_number, check_size, check_text, witness
 from engine.compat.schemas import Doubt, Node, SchemaSet
@@ -45,7 +45,7 @@ class Containment:
         self._steps = 0
         self._level = 0
 
-    def check(self, sub: Nodes, sup: Nodes) -> Outcome:
+    def check(self, sub: Nodes, sup: Nodes) -> ContainmentResult:
         """Compare: every instance of all of ``sub`` is one of all of ``sup``."""
         pair = (frozenset(node.key for node in sub), frozenset(node.key for node in sup))
         document = sup[0].name if sup else ""
@@ -75,7 +75,7 @@ class Containment:
             return f"takes more than {MAX_STEPS:,} steps"
         return f"is over {MAX_LEVELS} levels deep" if self._level > MAX_LEVELS else ""
 
-    def _below(self, sub: Nodes, sup: Nodes) -> Outcome:
+    def _below(self, sub: Nodes, sup: Nodes) -> ContainmentResult:
         """Compare what is said about a part of the instance."""
         self._level += 1
         try:
@@ -83,7 +83,7 @@ class Containment:
         finally:
             self._level -= 1
 
-    def _check(self, sub: Nodes, sup: Nodes) -> Outcome:
+    def _check(self, sub: Nodes, sup: Nodes) -> ContainmentResult:
         wanted = flatten(sup)
         if wanted == []:
             return HOLDS
@@ -101,7 +101,7 @@ class Containment:
             outcome += found if exact else found.unsure()
         return outcome
 
-    def _within(self, flat: Nodes, other: Node) -> Outcome:
+    def _within(self, flat: Nodes, other: Node) -> ContainmentResult:
         if any(_says_the_same(node, other) for node in flat):
             return HOLDS
         listed = valid_values(flat)
@@ -121,7 +121,7 @@ class Containment:
                 outcome += check(flat, other)
         return outcome
 
-    def _values(self, listed: Sequence[Json], other: Node) -> Outcome:
+    def _values(self, listed: Sequence[Json], other: Node) -> ContainmentResult:
         for value in listed:
             if not other.is_valid(value):
                 keyword = next((word for word in ("const", "enum") if other.has(word)), "")
@@ -130,7 +130,7 @@ class Containment:
                 return broken(other, keyword, "a listed value is not allowed", value)
         return HOLDS
 
-    def _atom(self, flat: Nodes, other: Node, atom: str) -> Outcome:
+    def _atom(self, flat: Nodes, other: Node, atom: str) -> ContainmentResult:
         """What ``other`` itself says about one kind of values."""
         is_number = atom in ("integer", "fraction")
         if (is_number and no_number(flat, atom)) or is_empty([*flat, _KINDS.root(atom)]):
@@ -156,7 +156,7 @@ class Containment:
             outcome += self._object(flat, other)
         return outcome
 
-    def _same(self, flat: Nodes, other: Node, atom: str) -> Outcome:
+    def _same(self, flat: Nodes, other: Node, atom: str) -> ContainmentResult:
         outcome = HOLDS
         for keyword in _KIND_OF.get(atom, ()):
             if other.has(keyword) and not any(_same_keyword(node, other, keyword) for node in flat):
@@ -170,7 +170,7 @@ class Containment:
 
     # Arrays and objects.
 
-    def _array(self, flat: Nodes, other: Node) -> Outcome:
+    def _array(self, flat: Nodes, other: Node) -> ContainmentResult:
         ends = members.prefix_size([*flat, other]) + 1
         longest = next((n for n in range(ends) if is_empty(members.item(flat, n))), None)
         outcome = check_size(flat, other, ("minItems", "maxItems"), self._arrays_of(flat),
@@ -207,7 +207,7 @@ class Containment:
         items[index] = value
         return NOTHING if NOTHING in items else items
 
-    def _object(self, flat: Nodes, other: Node) -> Outcome:
+    def _object(self, flat: Nodes, other: Node) -> ContainmentResult:
         own = members.required(flat)
         closed = _closed_names(flat)
         keywords, made = ("minProperties", "maxProperties"), partial(_object_of, flat)
@@ -226,7 +226,7 @@ class Containment:
                 outcome += found.lifted(partial(_with_member, flat, name))
         return outcome + self._other_members(flat, other)
 
-    def _other_members(self, flat: Nodes, other: Node) -> Outcome:
+    def _other_members(self, flat: Nodes, other: Node) -> ContainmentResult:
         """Members that neither side names, by pattern and by what is left."""
         outcome = HOLDS
         shared = members.patterns([other])
@@ -257,7 +257,7 @@ class Containment:
 
     # Alternatives and conditions of the side that must allow.
 
-    def _any_of(self, flat: Nodes, other: Node) -> Outcome:
+    def _any_of(self, flat: Nodes, other: Node) -> ContainmentResult:
         if any(self.check(flat, [branch]).holds for branch in other.children("anyOf")):
             return HOLDS
         left = sorted(atoms(flat))
@@ -270,7 +270,7 @@ class Containment:
             return outcome
         return self._unfound(flat, other, "anyOf")
 
-    def _any_of_piece(self, piece: Nodes, other: Node, keyword: str) -> Outcome:
+    def _any_of_piece(self, piece: Nodes, other: Node, keyword: str) -> ContainmentResult:
         listed = valid_values(piece)
         if listed is not None:
             return self._values(listed, other)
@@ -278,7 +278,7 @@ class Containment:
             return HOLDS
         return self._unfound(piece, other, keyword)
 
-    def _one_of(self, flat: Nodes, other: Node) -> Outcome:
+    def _one_of(self, flat: Nodes, other: Node) -> ContainmentResult:
         branches = other.children("oneOf")
         pieces = [[*flat, _KINDS.root(atom)] for atom in sorted(atoms(flat))]
         outcome = HOLDS
@@ -299,12 +299,12 @@ class Containment:
                 return self.check(piece, [branch]).holds
         return False
 
-    def _not(self, flat: Nodes, other: Node) -> Outcome:
+    def _not(self, flat: Nodes, other: Node) -> ContainmentResult:
         if is_empty([*flat, other.child("not")]):
             return HOLDS
         return self._unfound(flat, other, "not")
 
-    def _if(self, flat: Nodes, other: Node) -> Outcome:
+    def _if(self, flat: Nodes, other: Node) -> ContainmentResult:
         condition = other.child("if")
         then = [other.child("then")] if other.has("then") else []
         otherwise = [other.child("else")] if other.has("else") else []
@@ -316,7 +316,7 @@ class Containment:
             )
         return HOLDS
 
-    def _unfound(self, flat: Nodes, other: Node, keyword: str) -> Outcome:
+    def _unfound(self, flat: Nodes, other: Node, keyword: str) -> ContainmentResult:
         shown = witness(flat, other)
         if shown is NOTHING:
             return open_question(other, keyword, f"{keyword} could not be decided")

@@ -38,7 +38,7 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class UndecidedPoint:
     """Something that could not be decided."""
 
     document: str
@@ -47,21 +47,21 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ContainmentResult:
     """Whether all that one side allows is allowed by the other: yes, where it is empty."""
 
     breaks: tuple[Break, ...] = ()
-    questions: tuple[Question, ...] = ()
+    questions: tuple[UndecidedPoint, ...] = ()
 
     @property
     def holds(self) -> bool:
         """Whether it is proven."""
         return not self.breaks and not self.questions
 
-    def __add__(self, other: Outcome) -> Outcome:
-        return Outcome(self.breaks + other.breaks, self.questions + other.questions)
+    def __add__(self, other: ContainmentResult) -> ContainmentResult:
+        return ContainmentResult(self.breaks + other.breaks, self.questions + other.questions)
 
-    def lifted(self, lift: Callable[[Json], Json]) -> Outcome:
+    def lifted(self, lift: Callable[[Json], Json]) -> ContainmentResult:
         """Return it one level up: each witness inside an instance of the level above."""
         return replace(
             self,
@@ -71,30 +71,30 @@ class Outcome:
             ),
         )
 
-    def unsure(self) -> Outcome:
+    def unsure(self) -> ContainmentResult:
         """Return it with breaks that count only if their witness does."""
         return replace(self, breaks=tuple(replace(each, is_sure=False) for each in self.breaks))
 
 
-HOLDS = Outcome()
+HOLDS = ContainmentResult()
 
 
 def broken(
     node: Node, keyword: str, reason: str, witness: Json = NOTHING, *, sure: bool = True
-) -> Outcome:
+) -> ContainmentResult:
     """Return the outcome with one break at ``keyword`` of ``node``."""
     place = f"{node.pointer}/{keyword}" if keyword and node.has(keyword) else node.pointer
     steps = reversed(node.pointer.split("/"))
     rule = keyword or next((step for step in steps if step in DECIDED), "false")
-    return Outcome((Break(rule, node.name, place, reason, witness, sure),))
+    return ContainmentResult((Break(rule, node.name, place, reason, witness, sure),))
 
 
-def open_question(node: Node, keyword: str, reason: str) -> Outcome:
+def open_question(node: Node, keyword: str, reason: str) -> ContainmentResult:
     """Return the outcome with one question at ``keyword`` of ``node``."""
     place = f"{node.pointer}/{keyword}" if keyword else node.pointer
-    return Outcome((), (Question(node.name, place, reason),))
+    return ContainmentResult((), (UndecidedPoint(node.name, place, reason),))
 
 
-def doubted(doubt: Doubt, document: str) -> Outcome:
+def doubted(doubt: Doubt, document: str) -> ContainmentResult:
     """Return the outcome for a doubt that was raised."""
-    return Outcome((), (Question(document, doubt.pointer, doubt.reason),))
+    return ContainmentResult((), (UndecidedPoint(document, doubt.pointer, doubt.reason),))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from engine.compat.flat import exact, greatest, numbers, smallest
-from engine.compat.outcome import HOLDS, Outcome, broken
+from engine.compat.outcome import HOLDS, ContainmentResult, broken
 from engine.compat.sample import LONGEST, NOTHING, samples
 from engine.compat.schemas import Doubt, Node
 from engine.model import Json
@@ -24,7 +24,7 @@ def witness(flat: Sequence[Node], other: Node, *candidates: Json, atom: str | No
     return NOTHING
 
 
-def check_number(flat: Sequence[Node], other: Node, atom: str) -> Outcome:
+def check_number(flat: Sequence[Node], other: Node, atom: str) -> ContainmentResult:
     """Bounds and steps of ``other`` against those of ``flat``, for one kind of number."""
     outcome = HOLDS
     for keyword, sign in (("minimum", 1), ("exclusiveMinimum", 1)):
@@ -45,7 +45,9 @@ def _steps_fit(flat: Sequence[Node], step: Fraction, atom: str) -> bool:
     return any(each % step == 0 for each in own)
 
 
-def _bound(flat: Sequence[Node], other: Node, atom: str, keyword: str, sign: int) -> Outcome:
+def _bound(
+    flat: Sequence[Node], other: Node, atom: str, keyword: str, sign: int
+) -> ContainmentResult:
     """One bound; an upper one is a lower one of the numbers with the other sign."""
     if not other.has(keyword):
         return HOLDS
@@ -80,7 +82,7 @@ def _json(number: Fraction) -> Json:
     return int(number) if number.denominator == 1 else float(number)
 
 
-def check_text(flat: Sequence[Node], other: Node) -> Outcome:
+def check_text(flat: Sequence[Node], other: Node) -> ContainmentResult:
     """Lengths and pattern of ``other`` against those of ``flat``."""
     outcome = check_size(flat, other, ("minLength", "maxLength"), lambda size: "a" * size)
     if other.has("pattern"):
@@ -100,7 +102,7 @@ def check_size(
     *,
     least: int = 0,
     most: int | None = None,
-) -> Outcome:
+) -> ContainmentResult:
     """A lower and an upper bound on a size; ``least`` and ``most`` follow from other keywords."""
     low, high = keywords
     outcome = HOLDS

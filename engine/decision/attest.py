@@ -14,9 +14,9 @@ from engine.decision.export import proof_at
 from engine.decision.judge import Judgement, subject_key
 from engine.decision.record import policy_blob, resource
 from engine.errors import LedgerError, UsageError, VerificationError
-from engine.evidence.input import Attested
+from engine.evidence.input import AttestationFacts
 from engine.formats.times import write_time
-from engine.ledger import Appended, Blob, Draft, Ledger, Place
+from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition
 from engine.model import ATTESTATION_TYPES, Json, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.proof import attestation
@@ -35,7 +35,7 @@ _NOT_OURS = ("decision_id", "decided_at", "valid_until", "input", "attestations"
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedAttestation:
     """An attestation that is durable.
 
     Attributes:
@@ -44,7 +44,7 @@ class Recorded:
     """
 
     predicate: Mapping[str, Json]
-    at: Appended
+    at: AppendedEntry
 
 
 def ttl_of(asked_s: int | None, gate: str, profile: str, bundle: PolicyBundle) -> int:
@@ -78,7 +78,7 @@ def ttl_of(asked_s: int | None, gate: str, profile: str, bundle: PolicyBundle) -
 
 def attest(
     judgement: Judgement, ttl_s: int, ledger: Ledger, signer: Signer, bundle: PolicyBundle
-) -> Recorded:
+) -> RecordedAttestation:
     """Sign and append what a gate answered; it is durable when this returns.
 
     Args:
@@ -111,7 +111,7 @@ def attest(
     }
     about = resource(asked.subject, said["input"]["digest"]["sha256"])
 
-    def build(place: Place) -> bytes:
+    def build(place: LedgerPosition) -> bytes:
         where = {"id": place.ledger_id}
         whole = {"ledger": where, "attempt": place.attempt, "previous": place.previous}
         payload = statement([about], kind, {**predicate, **whole})
@@ -122,7 +122,7 @@ def attest(
                 error.message, "give only the metrics that it is about: all of them are attested"
             ) from None
 
-    draft = Draft(
+    draft = EntryDraft(
         decision_id=said["decision_id"],
         subject_key=_key(digest),
         gate=said["gate"],
@@ -130,7 +130,7 @@ def attest(
         blobs=(Blob("input", asked.encoded), Blob("salt", judgement.salt), policy_blob(bundle)),
     )
     (at,) = ledger.append([draft])
-    return Recorded(predicate, at)
+    return RecordedAttestation(predicate, at)
 
 
 def newest(ledger: Ledger, gate: str, sha256: str) -> Attestation | None:
@@ -154,7 +154,7 @@ def newest(ledger: Ledger, gate: str, sha256: str) -> Attestation | None:
     return found
 
 
-def last_words(found: Iterable[Attestation], own_key: bytes | None) -> list[Attested]:
+def last_words(found: Iterable[Attestation], own_key: bytes | None) -> list[AttestationFacts]:
     """Return what a decision takes of ``found``: of each key its last word, of each kind.
 
     Of two in one second, that is the one which does not let the artifact through.
@@ -167,7 +167,8 @@ def last_words(found: Iterable[Attestation], own_key: bytes | None) -> list[Atte
     for one in sorted(found, key=_order):
         last[one.statement["predicateType"], one.public_key] = one
     return [
-        Attested(one.facts(own=one.public_key == own_key), one.carried()) for one in last.values()
+        AttestationFacts(one.facts(own=one.public_key == own_key), one.carried())
+        for one in last.values()
     ]
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from engine.decision.record import told
+from engine.decision.record import decision_from
 from engine.errors import NotRecordedError, VerificationError
 from engine.formats.signed_json import read_base64
-from engine.ledger import Blob, Draft, Ledger, Place
+from engine.ledger import Blob, EntryDraft, Ledger, LedgerPosition
 from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Decision, Json
 from engine.proof.attestation import is_attestation
 from engine.proof.bundle import ProofBundle
@@ -26,7 +26,7 @@ RUN_URL = "run:"
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class CarriedDecision:
     """The decision that an entry is, or that it carries because it was imported.
 
     Attributes:
@@ -46,7 +46,7 @@ def is_decision(entry: bytes) -> bool:
     return parse_statement(payload)["predicateType"] in (DECISION_TYPE, DECISION_IMPORTED_TYPE)
 
 
-def decision_of(entry: bytes) -> Carried:
+def decision_of(entry: bytes) -> CarriedDecision:
     """Return the decision that ``entry`` is or carries; nothing is verified.
 
     Raises:
@@ -55,12 +55,12 @@ def decision_of(entry: bytes) -> Carried:
     payload = open_envelope(entry).payload
     outer = parse_statement(payload)
     if outer["predicateType"] == DECISION_TYPE:
-        return Carried(outer, payload, imported=False)
+        return CarriedDecision(outer, payload, imported=False)
     if outer["predicateType"] != DECISION_IMPORTED_TYPE:
         raise VerificationError(f"the entry is no decision but {outer['predicateType']}")
     envelope = read_base64(outer["predicate"].get("envelope"), "the imported envelope")
     inner = open_envelope(envelope).payload
-    return Carried(parse_statement(inner), inner, imported=True)
+    return CarriedDecision(parse_statement(inner), inner, imported=True)
 
 
 def export(ledger: Ledger, decision_id: str, *, with_policy: bool = True) -> ProofBundle:
@@ -163,7 +163,7 @@ def import_proof(
         "imported_at": imported_at,
     }
 
-    def build(place: Place) -> bytes:
+    def build(place: LedgerPosition) -> bytes:
         whole = {**said, "ledger": {"id": place.ledger_id}}
         payload = statement(decision["subject"], DECISION_IMPORTED_TYPE, whole)
         return seal(payload, signer.sign, signer.key_id)
@@ -173,7 +173,7 @@ def import_proof(
         Blob(kind, body, policy if kind == "policy" else None)
         for kind, body in bundle.attachments.items()
     )
-    ledger.append([Draft(verified.decision_id, None, None, build, blobs)])
+    ledger.append([EntryDraft(verified.decision_id, None, None, build, blobs)])
     return verified.decision_id, True
 
 
@@ -191,7 +191,7 @@ def decision_at(ledger: Ledger, decision_id: str) -> Decision:
     if not is_decision(entry):
         raise NotRecordedError(f"{decision_id} is not a decision", "see: engine ledger show")
     carried = decision_of(entry)
-    return told(
+    return decision_from(
         carried.statement["predicate"],
         subject_of(carried.statement),
         carried.payload,

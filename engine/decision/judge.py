@@ -14,7 +14,13 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from engine.decision.record import Unplaced, append, told_recorded, told_unrecorded, unplaced
+from engine.decision.record import (
+    StatementTemplate,
+    append,
+    dry_run_decision,
+    recorded_decision,
+    template_of,
+)
 from engine.errors import PolicyError
 from engine.evidence.input import Input, Question
 from engine.formats import canonical
@@ -28,7 +34,7 @@ from engine.proof.input_document import salted_digest
 from engine.proof.verdict_rules import recompute_status, recompute_verdict
 from engine.signers import Signer
 
-BESIDE = ("reservation",)
+EXTENSIONS = ("reservation",)
 """Members of the predicate that come neither from the Input nor from the policies."""
 
 _OF_ROW = ("max_age_s", "min_n", "compare", "in_production")
@@ -57,7 +63,7 @@ class Judgement:
     salt: bytes
     verdict: Verdict
     predicate: dict[str, Json]
-    record: Unplaced
+    record: StatementTemplate
 
 
 def judge(
@@ -79,7 +85,7 @@ def judge(
         evaluator: OPA.
         decision_id: UUIDv7.
         salt: 32 random bytes.
-        beside: Gives what the record says besides, one of :data:`BESIDE`, once the verdict is
+        beside: Gives what the record says besides, one of :data:`EXTENSIONS`, once the verdict is
             known; it is called with the predicate.
 
     Raises:
@@ -126,7 +132,7 @@ def judge(
         predicate.update(beside(predicate))
     key = subject_key(asked.document["subject"])
     usual = asked.usual and not predicate["waivers"] and _is_usual(checks, static)
-    record = unplaced(
+    record = template_of(
         predicate, asked.subject, key, asked.encoded, salt, usual=usual, attested=asked.attested
     )
     return Judgement(asked, question, decision_id, salt, verdict, predicate, record)
@@ -300,14 +306,14 @@ def record(
     """
     places = append([judgement.record for judgement in judgements], ledger, signer, bundle)
     return [
-        told_recorded(judgement.predicate, judgement.input.subject, place)
+        recorded_decision(judgement.predicate, judgement.input.subject, place)
         for judgement, place in zip(judgements, places, strict=True)
     ]
 
 
 def unrecorded(judgement: Judgement) -> Decision:
     """Return the decision of a dry run: it says that it is not recorded."""
-    return told_unrecorded(judgement.predicate, judgement.input.subject, judgement.record)
+    return dry_run_decision(judgement.predicate, judgement.input.subject, judgement.record)
 
 
 def uuid7(milliseconds: int, random: Callable[[int], bytes]) -> str:

@@ -11,7 +11,7 @@ from engine.errors import GovernanceError
 from engine.evidence.input import Question
 from engine.formats import canonical
 from engine.formats.times import write_time
-from engine.ledger import Appended, Blob, Draft, Ledger, Place, SharedBlob
+from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition, SharedBlob
 from engine.model import DECISION_FAILED_TYPE, DECISION_TYPE, Decision, Json, Subject, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.proof.envelope import open_envelope, seal
@@ -19,7 +19,7 @@ from engine.proof.statement import statement_around
 from engine.signers import Signer
 
 
-class Unplaced(NamedTuple):
+class StatementTemplate(NamedTuple):
     """What recording a judgement takes: its statement, but for its place in the ledger.
 
     Only texts and bytes, so that it crosses from a worker process cheaply.
@@ -47,7 +47,7 @@ PLACE = ("attempt", "ledger", "previous")
 """Members of the predicate that only the ledger knows, sorted."""
 
 
-def unplaced(
+def template_of(
     predicate: dict[str, Json],
     subject: Subject,
     subject_key: str,
@@ -56,17 +56,17 @@ def unplaced(
     *,
     usual: bool = False,
     attested: bytes = b"",
-) -> Unplaced:
+) -> StatementTemplate:
     """Return what recording ``predicate``, which lacks its place, takes.
 
     Args:
         predicate: Everything the statement says but its place; every number of it is finite.
         subject: What was decided on.
-        subject_key: See :class:`Unplaced`.
+        subject_key: See :class:`StatementTemplate`.
         encoded_input: The Input, in JCS form.
         salt: 32 random bytes.
         usual: See :func:`engine.formats.canonical.encode_read`.
-        attested: See :class:`Unplaced`.
+        attested: See :class:`StatementTemplate`.
     """
     cut = []
     for names in _between(tuple(predicate)):
@@ -82,7 +82,7 @@ def unplaced(
         *(b"," + (piece and piece + b",") for piece in middle),
         (last and b"," + last) + b"}" + tail,
     )
-    return Unplaced(
+    return StatementTemplate(
         decision_id=predicate["decision_id"],
         gate=predicate["gate"],
         subject_key=subject_key,
@@ -113,7 +113,7 @@ def resource(subject: Subject, input_sha256: str) -> dict[str, Json]:
     return {**described, "annotations": annotations} if annotations else described
 
 
-def statement_at(place: Place, record: Unplaced) -> bytes:
+def statement_at(place: LedgerPosition, record: StatementTemplate) -> bytes:
     """Return the statement's bytes, in RFC 8785 form, once its place is known."""
     attempt, ledger, previous = (
         b'"attempt":%d' % place.attempt,
@@ -125,8 +125,8 @@ def statement_at(place: Place, record: Unplaced) -> bytes:
 
 
 def append(
-    records: Sequence[Unplaced], ledger: Ledger, signer: Signer, bundle: PolicyBundle
-) -> list[Appended]:
+    records: Sequence[StatementTemplate], ledger: Ledger, signer: Signer, bundle: PolicyBundle
+) -> list[AppendedEntry]:
     """Sign and append; every one is durable when this returns, in the order given.
 
     Raises:
@@ -147,10 +147,10 @@ def _archive(bundle: PolicyBundle) -> bytes:
     return bundle.archive()
 
 
-def draft_of(record: Unplaced, signer: Signer, policy: SharedBlob) -> Draft:
+def draft_of(record: StatementTemplate, signer: Signer, policy: SharedBlob) -> EntryDraft:
     """Return the draft of a judgement; ``policy`` as :func:`policy_blob` gives it."""
     attested = (Blob("attestations", record.attested),) if record.attested else ()
-    return Draft(
+    return EntryDraft(
         decision_id=record.decision_id,
         subject_key=record.subject_key,
         gate=record.gate,
@@ -159,7 +159,7 @@ def draft_of(record: Unplaced, signer: Signer, policy: SharedBlob) -> Draft:
     )
 
 
-def told(
+def decision_from(
     said: Json, subject: Subject, signed: bytes, index: int | None, checkpoint: str | None
 ) -> Decision:
     """Return a decision as callers see it.
@@ -193,14 +193,16 @@ def told(
     )
 
 
-def told_recorded(said: Json, subject: Subject, at: Appended) -> Decision:
+def recorded_decision(said: Json, subject: Subject, at: AppendedEntry) -> Decision:
     """Return the decision that is in the ledger at ``at``."""
-    return told(said, subject, open_envelope(at.entry).payload, at.index, at.checkpoint)
+    return decision_from(said, subject, open_envelope(at.entry).payload, at.index, at.checkpoint)
 
 
-def told_unrecorded(said: Json, subject: Subject, record: Unplaced) -> Decision:
+def dry_run_decision(said: Json, subject: Subject, record: StatementTemplate) -> Decision:
     """Return the decision of a dry run: it says that it is not recorded."""
-    return told(said, subject, statement_at(Place("dry-run", 1, None), record), None, None)
+    return decision_from(
+        said, subject, statement_at(LedgerPosition("dry-run", 1, None), record), None, None
+    )
 
 
 def record_failure(
@@ -242,7 +244,7 @@ def record_failure(
 
 def event(
     kind: str, name: str, predicate: dict[str, Json], signer: Signer, *, usual: bool = False
-) -> Draft:
+) -> EntryDraft:
     """Return the draft of an entry that is no decision, to append.
 
     Args:
@@ -261,8 +263,8 @@ def event(
         "annotations": {"digest_of": "predicate"},
     }
 
-    def build(place: Place) -> bytes:
+    def build(place: LedgerPosition) -> bytes:
         said = {**predicate, "ledger": {"id": place.ledger_id}}
         return seal(statement_around([subject], kind, encode(said)), signer.sign, signer.key_id)
 
-    return Draft(None, None, None, build)
+    return EntryDraft(None, None, None, build)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from engine.decision.export import decision_of, is_decision
-from engine.decision.judge import BESIDE, Judgement, judge
+from engine.decision.judge import EXTENSIONS, Judgement, judge
 from engine.errors import GovernanceError, NotRecordedError, PolicyError, VerificationError
-from engine.evidence.input import Attested, Input, Question, assemble
+from engine.evidence.input import AttestationFacts, Input, Question, assemble
 from engine.evidence.metrics_file import read_subject
 from engine.formats import canonical
 from engine.formats.times import parse_time
@@ -27,7 +27,7 @@ OpenEvaluator = Callable[[PolicyBundle], Evaluator]
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedDecision:
     """A decision as it was recorded, with what it was decided on.
 
     Attributes:
@@ -73,7 +73,9 @@ class Flip:
     because: tuple[str, ...]
 
 
-def recorded_decisions(ledger: Ledger, decision_id: str | None = None) -> Iterator[Recorded]:
+def recorded_decisions(
+    ledger: Ledger, decision_id: str | None = None
+) -> Iterator[RecordedDecision]:
     """Yield the recorded decisions, imported ones too, oldest first; or the one asked for.
 
     Raises:
@@ -92,7 +94,7 @@ def recorded_decisions(ledger: Ledger, decision_id: str | None = None) -> Iterat
             yield _recorded(ledger, index, entry)
 
 
-def _recorded(ledger: Ledger, index: int, entry: bytes) -> Recorded:
+def _recorded(ledger: Ledger, index: int, entry: bytes) -> RecordedDecision:
     carried = decision_of(entry)
     predicate = carried.statement["predicate"]
     kept = {blob.kind: blob.body for blob in ledger.attachments(index)}
@@ -100,7 +102,7 @@ def _recorded(ledger: Ledger, index: int, entry: bytes) -> Recorded:
         raise NotRecordedError(
             f"the input of {predicate['decision_id']} was erased", "it cannot be replayed any more"
         )
-    return Recorded(
+    return RecordedDecision(
         index=index,
         statement=carried.statement,
         payload=carried.payload,
@@ -110,7 +112,7 @@ def _recorded(ledger: Ledger, index: int, entry: bytes) -> Recorded:
     )
 
 
-def recorded_in(bundle: ProofBundle) -> Recorded:
+def recorded_in(bundle: ProofBundle) -> RecordedDecision:
     """Return the decision in a proof bundle that :func:`engine.proof.verify.verify` accepted.
 
     Raises:
@@ -123,7 +125,7 @@ def recorded_in(bundle: ProofBundle) -> Recorded:
             f"the proof has no {', '.join(sorted(missing))} attached",
             "ask for one that was exported with it",
         )
-    return Recorded(
+    return RecordedDecision(
         index=bundle.index,
         statement=carried.statement,
         payload=carried.payload,
@@ -151,7 +153,7 @@ class Replayer:
         for _bundle, evaluator in self._opened.values():
             evaluator.close()
 
-    def again(self, recorded: Recorded) -> None:
+    def again(self, recorded: RecordedDecision) -> None:
         """Decide ``recorded`` again; it holds when every signed byte comes out the same.
 
         Raises:
@@ -170,7 +172,7 @@ class Replayer:
             decision_id=said["decision_id"],
             salt=recorded.salt,
         )
-        place = {key: said[key] for key in (*PLACE, *BESIDE) if key in said}
+        place = {key: said[key] for key in (*PLACE, *EXTENSIONS) if key in said}
         predicate = {**judgement.predicate, **place, "evaluator": said["evaluator"]}
         replayed = {**recorded.statement, "predicate": predicate}
         if canonical.encode(replayed) != recorded.payload:
@@ -180,7 +182,7 @@ class Replayer:
                 "the record, the policy bundle or the engine that reads them was changed",
             )
 
-    def _bundle(self, recorded: Recorded) -> tuple[PolicyBundle, Evaluator]:
+    def _bundle(self, recorded: RecordedDecision) -> tuple[PolicyBundle, Evaluator]:
         digest = recorded.statement["predicate"]["policy"]["digest"]["sha256"]
         if digest not in self._opened:
             bundle = PolicyBundle.from_archive(recorded.policy)
@@ -190,7 +192,7 @@ class Replayer:
         return self._opened[digest]
 
 
-def flip(recorded: Recorded, bundle: PolicyBundle, evaluator: Evaluator) -> Flip | None:
+def flip(recorded: RecordedDecision, bundle: PolicyBundle, evaluator: Evaluator) -> Flip | None:
     """Return how ``bundle`` would decide otherwise; None when the verdict is the same."""
     said = recorded.statement["predicate"]
     before = {check["id"]: (check["status"], check["severity"]) for check in said["checks"]}
@@ -211,17 +213,17 @@ def flip(recorded: Recorded, bundle: PolicyBundle, evaluator: Evaluator) -> Flip
     return Flip(*_named(recorded), said["verdict"], judgement.verdict, tuple(because))
 
 
-def _named(recorded: Recorded) -> tuple[str, int, str]:
+def _named(recorded: RecordedDecision) -> tuple[str, int, str]:
     return recorded.decision_id, recorded.index, recorded.statement["subject"][0]["name"]
 
 
-def _judged_by(recorded: Recorded, bundle: PolicyBundle, evaluator: Evaluator) -> Judgement:
+def _judged_by(recorded: RecordedDecision, bundle: PolicyBundle, evaluator: Evaluator) -> Judgement:
     """The recorded evidence under other policies, and so under their waivers and trust list."""
     before, question = _asked(recorded)
     # That the own key's word was enough is named again only if it is still needed.
     named = tuple(name for name in question.relaxations if name != SELF_ATTESTED)
     question = replace(question, relaxations=named)
-    attested = [Attested(facts, b"null") for facts in before.document["attestations"]]
+    attested = [AttestationFacts(facts, b"null") for facts in before.document["attestations"]]
     document = before.document
     asked = assemble(before.name, before.subject, document["metrics"], question, bundle, attested)
     return judge(
@@ -229,7 +231,7 @@ def _judged_by(recorded: Recorded, bundle: PolicyBundle, evaluator: Evaluator) -
     )
 
 
-def _asked(recorded: Recorded) -> tuple[Input, Question]:
+def _asked(recorded: RecordedDecision) -> tuple[Input, Question]:
     document = parse_input(recorded.encoded_input)
     question = Question(
         gate=document.gate,

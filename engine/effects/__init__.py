@@ -33,7 +33,7 @@ EFFECTS = {
 LONGEST_DETAIL = 300
 
 
-class Ended(StrEnum):
+class AttemptStatus(StrEnum):
     """How an attempt ended."""
 
     DONE = "done"
@@ -44,7 +44,7 @@ class Ended(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AttemptOutcome:
     """What became of one attempt.
 
     Attributes:
@@ -53,7 +53,7 @@ class Outcome:
         retry_after_s: When the receiver wants to be asked again; None: it did not say.
     """
 
-    ended: Ended
+    ended: AttemptStatus
     detail: str
     retry_after_s: int | None = None
 
@@ -99,12 +99,12 @@ class Order:
 class Hook(Protocol):
     """A receiver of orders. Safe to use from several threads."""
 
-    def perform(self, order: Order) -> Outcome:
+    def perform(self, order: Order) -> AttemptOutcome:
         """Make one attempt, in bounded time. Raises nothing: what goes wrong is an outcome."""
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class HookContext:
     """What a hook may know of the world when its table is read.
 
     Attributes:
@@ -122,7 +122,7 @@ class Kind(Protocol):
     EXAMPLE: str
     """A ``[[hook]]`` table that shows its keys."""
 
-    def hook_of(self, table: Table, around: Around) -> Hook:
+    def hook_of(self, table: Table, around: HookContext) -> Hook:
         """Return the hook that ``table`` describes.
 
         Raises:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from engine.effects import Ended, Outcome
+from engine.effects import AttemptOutcome, AttemptStatus
 
 if TYPE_CHECKING:
     from engine.settings.table import Table
@@ -45,7 +45,7 @@ class Backoff:
         return max(1, math.ceil(wait_s), min(retry_after_s or 0, self.most_s))
 
     def next_at(
-        self, outcome: Outcome, attempt: int, now: datetime, chance: float
+        self, outcome: AttemptOutcome, attempt: int, now: datetime, chance: float
     ) -> datetime | None:
         """Return when the next attempt is due; None when there is none any more.
 
@@ -55,7 +55,7 @@ class Backoff:
             now: When it ended.
             chance: At least 0 and below 1.
         """
-        if outcome.ended is not Ended.FAILED or attempt >= self.attempts:
+        if outcome.ended is not AttemptStatus.FAILED or attempt >= self.attempts:
             return None
         return now + timedelta(seconds=self.wait_s(attempt, chance, outcome.retry_after_s))
 

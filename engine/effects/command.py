@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from engine.effects import Around, Ended, Order, Outcome, one_line
+from engine.effects import AttemptOutcome, AttemptStatus, HookContext, Order, one_line
 from engine.formats import canonical
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Command:
     environ: Mapping[str, str]
     timeout_s: float
 
-    def perform(self, order: Order) -> Outcome:
+    def perform(self, order: Order) -> AttemptOutcome:
         """Run it once; exit code 0 is done, everything else may be tried again."""
         environ = {
             **self.environ,
@@ -65,10 +65,12 @@ class Command:
             )  # fmt: skip
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            return Outcome(Ended.FAILED, one_line(f"{self.argv[0]}: {reason.lower()}"))
+            return AttemptOutcome(
+                AttemptStatus.FAILED, one_line(f"{self.argv[0]}: {reason.lower()}")
+            )
         return self._awaited(process, canonical.encode(order.document()) + b"\n")
 
-    def _awaited(self, process: subprocess.Popen[bytes], document: bytes) -> Outcome:
+    def _awaited(self, process: subprocess.Popen[bytes], document: bytes) -> AttemptOutcome:
         said = _Tail(process.stdout)
         _told(process.stdin, document)
         in_time = _ended_within(process, self.timeout_s)
@@ -80,11 +82,13 @@ class Command:
         code = process.wait()
         words = said.words()
         if not in_time:
-            return Outcome(Ended.FAILED, one_line(f"ended after {self.timeout_s:g} s: {words}"))
+            return AttemptOutcome(
+                AttemptStatus.FAILED, one_line(f"ended after {self.timeout_s:g} s: {words}")
+            )
         if code == 0:
-            return Outcome(Ended.DONE, one_line(words or "exit code 0"))
+            return AttemptOutcome(AttemptStatus.DONE, one_line(words or "exit code 0"))
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return Outcome(Ended.FAILED, one_line(f"{how}: {words}" if words else how))
+        return AttemptOutcome(AttemptStatus.FAILED, one_line(f"{how}: {words}" if words else how))
 
 
 class _Tail:
@@ -136,7 +140,7 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         os.killpg(process.pid, number)
 
 
-def hook_of(table: Table, around: Around) -> Command:
+def hook_of(table: Table, around: HookContext) -> Command:
     """Return the command that ``table`` describes; its program has to be there."""
     argv = table.texts("argv")
     if not argv:

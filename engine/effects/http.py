@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from engine.effects import Around, Ended, Order, Outcome, one_line
+from engine.effects import AttemptOutcome, AttemptStatus, HookContext, Order, one_line
 from engine.formats import canonical
 from engine.formats.times import parse_time, write_time
 from engine.model import Json
-from engine.net.endpoint import Endpoint, Unfit, endpoint_of
-from engine.net.exchange import Answer, Request, Unanswered, exchange
+from engine.net.endpoint import Endpoint, UnfitFileError, endpoint_of
+from engine.net.exchange import Answer, Request, UnansweredError, exchange
 
 if TYPE_CHECKING:
     from engine.settings.table import Table
@@ -55,7 +55,7 @@ class Post:
     lasts_s: int
     timeout_s: float
 
-    def perform(self, order: Order) -> Outcome:
+    def perform(self, order: Order) -> AttemptOutcome:
         """Send it once. A 2xx is done; no answer, 429 and 5xx may be tried again, no other."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": order.idempotency_key}
         said = self._alerts(order) if self.body == "alertmanager" else order.document()
@@ -64,10 +64,10 @@ class Post:
             answer = exchange(
                 self.endpoint, request, deadline_s=self.timeout_s, max_bytes=MAX_ANSWER_BYTES
             )
-        except Unanswered as unanswered:
-            return Outcome(Ended.FAILED, one_line(unanswered.reason))
-        except Unfit as unfit:  # a token that is being replaced is there again soon
-            return Outcome(Ended.FAILED, one_line(unfit.reason))
+        except UnansweredError as unanswered:
+            return AttemptOutcome(AttemptStatus.FAILED, one_line(unanswered.reason))
+        except UnfitFileError as unfit:  # a token that is being replaced is there again soon
+            return AttemptOutcome(AttemptStatus.FAILED, one_line(unfit.reason))
         return _outcome(answer, order.now)
 
     def _alerts(self, order: Order) -> list[Json]:
@@ -99,16 +99,16 @@ class Post:
         return parse_time(order.requested_at) + timedelta(seconds=self.lasts_s)
 
 
-def _outcome(answer: Answer, now: datetime) -> Outcome:
+def _outcome(answer: Answer, now: datetime) -> AttemptOutcome:
     words = answer.body.decode("utf-8", "replace")
     said = one_line(f"HTTP {answer.status} {words}")
     if 200 <= answer.status < 300:
-        return Outcome(Ended.DONE, f"HTTP {answer.status}")
+        return AttemptOutcome(AttemptStatus.DONE, f"HTTP {answer.status}")
     if answer.status == _TOO_MANY or answer.status >= 500:
-        return Outcome(Ended.FAILED, said, _retry_after_s(answer.headers, now))
+        return AttemptOutcome(AttemptStatus.FAILED, said, _retry_after_s(answer.headers, now))
     if 300 <= answer.status < 400:
         said = f"HTTP {answer.status}: a redirect, and that is not followed"
-    return Outcome(Ended.REFUSED, said)
+    return AttemptOutcome(AttemptStatus.REFUSED, said)
 
 
 def _retry_after_s(headers: Mapping[str, str], now: datetime) -> int | None:
@@ -123,7 +123,7 @@ def _retry_after_s(headers: Mapping[str, str], now: datetime) -> int | None:
     return int(min(max(seconds, 0), _MOST_SECONDS))
 
 
-def hook_of(table: Table, around: Around) -> Post:
+def hook_of(table: Table, around: HookContext) -> Post:
     """Return the address that ``table`` describes."""
     endpoint = endpoint_of(table, around.folder)
     body = table.choice("body", _BODIES, "json")

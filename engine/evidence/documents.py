@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from engine.errors import DocumentError, Position, UsageError
 from engine.formats.json_positions import json_places, line_and_column
-from engine.formats.json_text import MAX_BYTES, Unreadable, decode, read_json, read_yaml
+from engine.formats.json_text import MAX_BYTES, UnreadableTextError, decode, read_json, read_yaml
 from engine.model import Json
 
 SUFFIXES = (".json", ".yaml", ".yml")
@@ -69,7 +69,7 @@ def parse(name: str, data: bytes) -> Document:
         is_yaml = data.lstrip()[:1] not in (b"{", b"[", b"")
     try:
         value = read_yaml(data)[0] if is_yaml else read_json(data)
-    except Unreadable as refused:
+    except UnreadableTextError as refused:
         flaw = refused.flaw
         line, column = line_and_column(refused.text, flaw.offset) if refused.text else (0, 0)
         position = Position(name, line, column, flaw.pointer)

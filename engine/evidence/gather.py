@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.errors import ConfigError, suggest
 from engine.evidence.metrics_file import expand
-from engine.evidence.sources import Asked, Evidence, source_of
+from engine.evidence.sources import Evidence, SourceRequest, source_of
 from engine.formats.times import write_time
 from engine.model import Json
 from engine.settings.table import Table
@@ -22,7 +22,7 @@ _HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class GatheredEvidence:
     """What the sources of a configuration said.
 
     Attributes:
@@ -49,7 +49,7 @@ class Plan:
     """
 
     subject: dict[str, Json]
-    asked: tuple[Asked, ...]
+    asked: tuple[SourceRequest, ...]
 
 
 def read_plan(
@@ -77,10 +77,10 @@ def read_plan(
         hint = near if near.startswith("did") else '[[source]]\nkind = "predictions"'
         raise ConfigError(f"{name}: no [[source]] table", f"add what is to be measured: {hint}")
     top.finish()
-    return Plan(subject, tuple(Asked(table, folder, now, environ) for table in tables))
+    return Plan(subject, tuple(SourceRequest(table, folder, now, environ) for table in tables))
 
 
-def gather(plan: Plan, catalogue: Mapping[str, Json], schema: Json) -> Gathered:
+def gather(plan: Plan, catalogue: Mapping[str, Json], schema: Json) -> GatheredEvidence:
     """Read every source of ``plan`` and return the metrics file they make together.
 
     Args:
@@ -91,7 +91,7 @@ def gather(plan: Plan, catalogue: Mapping[str, Json], schema: Json) -> Gathered:
     Raises:
         ConfigError: A key of a source is wrong, or two sources measure the same metric.
         DocumentError: A source cannot be read.
-        engine.evidence.metrics_file.Refused: What was measured does not match schema or catalogue.
+        RefusalError: What was measured does not match schema or catalogue.
     """
     evidence: list[Evidence] = []
     owner: dict[str, Table] = {}
@@ -113,7 +113,7 @@ def gather(plan: Plan, catalogue: Mapping[str, Json], schema: Json) -> Gathered:
     now = plan.asked[0].now
     document = {"subject": plan.subject, "observed_at": write_time(now), "metrics": metrics}
     expand(document, catalogue, now, schema)
-    return Gathered(document, tuple(evidence))
+    return GatheredEvidence(document, tuple(evidence))
 
 
 def read_table(name: str, data: bytes, hint: str) -> Table:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from engine.errors import UsageError
 from engine.evidence.documents import Document
-from engine.evidence.metrics_file import Refused, expand, read_subject
+from engine.evidence.metrics_file import RefusalError, expand, read_subject
 from engine.formats import canonical
 from engine.formats.canonical import is_usual
 from engine.formats.json_positions import escape
@@ -20,14 +20,14 @@ from engine.model import Json, Stage, Subject
 from engine.policy.bundle import PolicyBundle
 
 if TYPE_CHECKING:
-    from engine.proof.attestation_rules import Wanted
+    from engine.proof.attestation_rules import RequiredAttestation
 
 CLAIMS = ("gate", "profile", "stage")
 _ATTEST = "leave it out of the file; who may sign it off does so with: engine attest"
 
 
 @dataclass(frozen=True, slots=True)
-class Attested:
+class AttestationFacts:
     """A verified attestation, found for a decision.
 
     Attributes:
@@ -39,7 +39,7 @@ class Attested:
     proof: bytes
 
 
-Finder: TypeAlias = Callable[[Subject], Sequence[Attested]]
+Finder: TypeAlias = Callable[[Subject], Sequence[AttestationFacts]]
 """Finds the attestations of one subject; asked only where the profile asks for one."""
 
 
@@ -118,7 +118,7 @@ def gather(
     for document in documents:
         try:
             given = expand(document.value, catalogue, question.now, schema)
-        except Refused as refused:
+        except RefusalError as refused:
             raise document.refused(refused.pointer, refused.reason, refused.hint) from None
         _no_other_claim(document, question)
         subject = _one_subject(document, subject, artifact_sha256)
@@ -156,7 +156,7 @@ def assemble(
     metrics: dict[str, Json],
     question: Question,
     bundle: PolicyBundle,
-    attested: Sequence[Attested] = (),
+    attested: Sequence[AttestationFacts] = (),
 ) -> Input:
     """Return the Input for metrics in long form; what :func:`gather` and replay both end in."""
     attestations, relaxations, proofs = _rested_on(attested, subject, question, bundle)
@@ -176,7 +176,9 @@ def assemble(
     return Input(name, document, encoded, subject, usual, proofs)
 
 
-def wanted_attestations(question: Question, bundle: PolicyBundle) -> tuple[Wanted, ...]:
+def wanted_attestations(
+    question: Question, bundle: PolicyBundle
+) -> tuple[RequiredAttestation, ...]:
     """Return what the gate asks for by this profile; nothing where every such check is off."""
     rows = bundle.profile(question.profile)["checks"]
     asked = [
@@ -186,16 +188,18 @@ def wanted_attestations(question: Question, bundle: PolicyBundle) -> tuple[Wante
     ]
     if not asked:
         return ()
-    from engine.proof.attestation_rules import Wanted, attestation_type
+    from engine.proof.attestation_rules import RequiredAttestation, attestation_type
 
     return tuple(
-        Wanted(attestation_type(info.metric), row.get("max_age_s"), row.get("severity"))
+        RequiredAttestation(
+            attestation_type(info.metric), row.get("max_age_s"), row.get("severity")
+        )
         for info, row in asked
     )
 
 
 def _rested_on(
-    attested: Sequence[Attested], subject: Subject, question: Question, bundle: PolicyBundle
+    attested: Sequence[AttestationFacts], subject: Subject, question: Question, bundle: PolicyBundle
 ) -> tuple[list[Json], list[str], bytes]:
     """The Input's attestations, what has to be named for them to count, and their proofs."""
     if not attested:

@@ -31,7 +31,7 @@ _CARRIED = "x."
 _UNTYPED: Json = {"type": "any"}
 
 
-class Refused(Exception):  # noqa: N818  (an outcome of reading, turned into a DocumentError)
+class RefusalError(Exception):
     """The document is refused at ``pointer``.
 
     Args:
@@ -71,8 +71,8 @@ def expand(
     if not is_regular(document):
         mismatch = first_mismatch(schema, document)
         if mismatch is None:
-            raise Refused("", "does not match metrics.schema.json")
-        raise Refused(*mismatch)
+            raise RefusalError("", "does not match metrics.schema.json")
+        raise RefusalError(*mismatch)
     default = document["observed_at"]
     default_age = _age(now, default, "/observed_at")
     metrics: dict[str, Json] = {}
@@ -91,7 +91,7 @@ def expand(
             metric["status"] = "ok" if metric["value"] is not None else "undefined"
         if reason := _misfit(metric, row):
             place = f"/metrics/{escape(name)}"
-            raise Refused(place + ("/value" if isinstance(given, dict) else ""), *reason)
+            raise RefusalError(place + ("/value" if isinstance(given, dict) else ""), *reason)
         metrics[name] = metric
     return metrics
 
@@ -100,7 +100,7 @@ def _unknown(name: str, catalogue: Mapping[str, Json]) -> Json:
     if name.startswith(_CARRIED):
         return _UNTYPED
     hint = suggest(name, catalogue) or "`engine policy list` names them all"
-    raise Refused(
+    raise RefusalError(
         f"/metrics/{escape(name)}",
         f"metric {name!r} is not in the catalogue",
         f"{hint}\nids that start with {_CARRIED!r} are carried and not evaluated",
@@ -111,7 +111,7 @@ def _age(now: datetime, text: str, pointer: str) -> int:
     try:
         return age_s(now, datetime.fromisoformat(text))  # its form was checked with the schema
     except ValueError as error:
-        raise Refused(pointer, str(error), "such as 2026-01-31T12:00:00Z") from None
+        raise RefusalError(pointer, str(error), "such as 2026-01-31T12:00:00Z") from None
 
 
 def is_regular(document: Json) -> bool:

@@ -30,7 +30,7 @@ _YAML_NOT_A_NUMBER = re.compile(
 _YAML_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
-class Unreadable(Exception):  # noqa: N818  (an outcome of reading, turned into a DocumentError)
+class UnreadableTextError(Exception):
     """A text that a strict reader refuses.
 
     Args:
@@ -55,16 +55,16 @@ def decode(data: bytes) -> str:
         Unreadable: Empty, not UTF-8, or with a byte order mark.
     """
     if not data.strip():
-        raise Unreadable(Flaw(0, "", "the document is empty"), "")
+        raise UnreadableTextError(Flaw(0, "", "the document is empty"), "")
     if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        raise Unreadable(
+        raise UnreadableTextError(
             Flaw(0, "", "the document starts with a byte order mark", "save it as plain UTF-8"), ""
         )
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         flaw = Flaw(0, "", f"byte {error.start} is not UTF-8 text", "is this the right file?")
-        raise Unreadable(flaw, "") from None
+        raise UnreadableTextError(flaw, "") from None
 
 
 def read_json(data: bytes) -> Json:
@@ -86,7 +86,7 @@ def read_json(data: bytes) -> Json:
         if _is_shallow(value, MAX_DEPTH) and _is_text(text, value):
             return value
     _places, flaw = json_places(text, max_depth=MAX_DEPTH)
-    raise Unreadable(flaw or _first_inexact(text), text)
+    raise UnreadableTextError(flaw or _first_inexact(text), text)
 
 
 def _pairs(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -201,10 +201,10 @@ def read_yaml(data: bytes) -> tuple[Json, dict[str, int]]:
         offset = mark.index if mark else 0
         tab = text[offset : offset + 1] == "\t"
         hint = "YAML is indented with spaces, never with tabs" if tab else ""
-        raise Unreadable(Flaw(offset, "", f"YAML: {error.problem}", hint), text) from None
+        raise UnreadableTextError(Flaw(offset, "", f"YAML: {error.problem}", hint), text) from None
     except yaml.YAMLError as error:
         reason = str(error).splitlines()[0]
-        raise Unreadable(Flaw(0, "", f"YAML: {reason}"), text) from None
+        raise UnreadableTextError(Flaw(0, "", f"YAML: {reason}"), text) from None
     return builder.value, builder.places
 
 
@@ -275,7 +275,7 @@ class _YamlBuilder:
         if not _JSON_NUMBER.match(text):
             return text
         if flaw := number_flaw(text, at, self._pointer()):
-            raise Unreadable(flaw, self._text)
+            raise UnreadableTextError(flaw, self._text)
         return _integer(text) if re.fullmatch(r"-?[0-9]+", text) else _real(text)
 
     def _awaits_key(self) -> bool:
@@ -305,4 +305,4 @@ class _YamlBuilder:
         return pointer
 
     def _refuse(self, at: int, reason: str, hint: str = "") -> NoReturn:
-        raise Unreadable(Flaw(at, self._pointer(), reason, hint), self._text)
+        raise UnreadableTextError(Flaw(at, self._pointer(), reason, hint), self._text)

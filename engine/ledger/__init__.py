@@ -1,12 +1,12 @@
 """The append-only record of decisions: entries, blobs beside them, checkpoints over them."""
 
 from engine.ledger.contract import (
-    Appended,
+    AppendedEntry,
     Blob,
-    Draft,
+    EntryDraft,
     Ledger,
+    LedgerPosition,
     LedgerReport,
-    Place,
     SharedBlob,
     Signer,
     State,
@@ -16,12 +16,12 @@ from engine.ledger.open import STORES, open_ledger
 
 __all__ = [
     "STORES",
-    "Appended",
+    "AppendedEntry",
     "Blob",
-    "Draft",
+    "EntryDraft",
     "Ledger",
+    "LedgerPosition",
     "LedgerReport",
-    "Place",
     "SharedBlob",
     "Signer",
     "State",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from engine.ledger.audit.workers import Companions
+    from engine.ledger.audit.workers import AuditWorkers
 
 SHARED_KINDS = frozenset({"policy"})
 """Kinds of blob that many entries point to by digest; every other kind belongs to one entry."""
@@ -34,7 +34,7 @@ class Signer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LedgerPosition:
     """What an entry may know of the ledger it goes into.
 
     Attributes:
@@ -81,7 +81,7 @@ class SharedBlob:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class EntryDraft:
     """An entry that is still to be signed, because what it says depends on its place.
 
     Attributes:
@@ -96,7 +96,7 @@ class Draft:
     decision_id: str | None
     subject_key: str | None
     gate: str | None
-    build: Callable[[Place], bytes]
+    build: Callable[[LedgerPosition], bytes]
     blobs: tuple[Blob | SharedBlob, ...] = ()
 
 
@@ -122,7 +122,7 @@ class State(StateView, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Appended:
+class AppendedEntry:
     """An entry and where it is.
 
     Attributes:
@@ -189,7 +189,7 @@ class Ledger(Protocol):
     def url(self) -> str:
         """Address that opens this ledger again."""
 
-    def append(self, drafts: Sequence[Draft]) -> list[Appended]:
+    def append(self, drafts: Sequence[EntryDraft]) -> list[AppendedEntry]:
         """Record ``drafts`` in order, all of them or none.
 
         Durable when this returns, and covered by the checkpoint in the answer, which was
@@ -205,14 +205,14 @@ class Ledger(Protocol):
             Exception: Whatever a ``build`` raised; nothing of this call was recorded.
         """
 
-    def append_each(self, drafts: Sequence[Draft]) -> list[Appended | Exception]:
+    def append_each(self, drafts: Sequence[EntryDraft]) -> list[AppendedEntry | Exception]:
         """Record ``drafts`` in one commit, each on its own.
 
         A draft that cannot be recorded leaves its error in its place in the answer. What
         concerns all of them (lock, commit, rollback) is raised as by :meth:`append`.
         """
 
-    def transact(self, work: Callable[[State], Sequence[Draft]]) -> list[Appended]:
+    def transact(self, work: Callable[[State], Sequence[EntryDraft]]) -> list[AppendedEntry]:
         """Record what ``work`` returns and the state it puts, all of it or nothing.
 
         ``work`` is called once, under the ledger's lock, inside the transaction: what it reads
@@ -248,7 +248,7 @@ class Ledger(Protocol):
     def newest(self, subject_key: str, gate: str) -> int | None:
         """Return the index of the last indexed entry on a subject by a gate; None if none."""
 
-    def appended(self, index: int) -> Appended:
+    def appended(self, index: int) -> AppendedEntry:
         """Return an entry with its chain hashes and the smallest checkpoint that covers it.
 
         Raises:
@@ -293,7 +293,7 @@ class Ledger(Protocol):
         since: str | None = None,
         signatures: bool = False,
         public_keys: Sequence[bytes] = (),
-        companions: Companions | None = None,
+        companions: AuditWorkers | None = None,
     ) -> LedgerReport:
         """Recompute every leaf, chain hash, tree node, index row, checkpoint and the head.
 

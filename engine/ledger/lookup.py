@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from engine.errors import NotRecordedError, VerificationError
 from engine.ledger.audit.history import chain_before
-from engine.ledger.contract import Appended, Blob
+from engine.ledger.contract import AppendedEntry, Blob
 from engine.ledger.store import EntryRow, Reader
 
 _SHORTEST_START = 8
@@ -63,7 +63,7 @@ def require_entry(reader: Reader, index: int) -> EntryRow:
     return rows[0]
 
 
-def read_appended(reader: Reader, index: int) -> Appended:
+def read_appended(reader: Reader, index: int) -> AppendedEntry:
     """Return an entry with its chain hashes and the smallest checkpoint that covers it.
 
     Raises:
@@ -77,7 +77,7 @@ def read_appended(reader: Reader, index: int) -> Appended:
             "open the ledger once with its key: engine ledger checkpoint",
         )
     size, note = covering[0]
-    return Appended(index, row.body, chain_before(reader, index), row.chain, note, size)
+    return AppendedEntry(index, row.body, chain_before(reader, index), row.chain, note, size)
 
 
 def read_attachments(reader: Reader, index: int) -> tuple[Blob, ...]:

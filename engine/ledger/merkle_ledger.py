@@ -14,21 +14,21 @@ from engine.ledger.commit.batch import Batch, Edge
 from engine.ledger.commit.group import Group, Unit, settle
 from engine.ledger.commit.signed_heads import Head, Heads
 from engine.ledger.contract import (
-    Appended,
+    AppendedEntry,
     Blob,
-    Draft,
+    EntryDraft,
     LedgerReport,
     Signer,
     State,
     StateView,
 )
 from engine.ledger.lookup import find, read_appended, read_attachments, require_entry
-from engine.ledger.store import NEWEST, EntryRow, Reader, Store, Wanted
+from engine.ledger.store import NEWEST, EntryRow, LastDecisionQuery, Reader, Store
 from engine.proof.checkpoint import Checkpoint, origin_of, sign
 from engine.proof.merkle import Frontier, consistency_proof, inclusion_proof, root
 
 if TYPE_CHECKING:
-    from engine.ledger.audit.workers import Companions
+    from engine.ledger.audit.workers import AuditWorkers
 
 _ROWS_IN_MEMORY = 128
 
@@ -62,26 +62,26 @@ class MerkleLedger:
 
     # -- writing -----------------------------------------------------------------------
 
-    def append(self, drafts: Sequence[Draft]) -> list[Appended]:
+    def append(self, drafts: Sequence[EntryDraft]) -> list[AppendedEntry]:
         """See :meth:`engine.ledger.contract.Ledger.append`."""
         self._require_writable()
         if not drafts:
             return []
         return self.transact(lambda _state: drafts)
 
-    def transact(self, work: Callable[[State], Sequence[Draft]]) -> list[Appended]:
+    def transact(self, work: Callable[[State], Sequence[EntryDraft]]) -> list[AppendedEntry]:
         """See :meth:`engine.ledger.contract.Ledger.transact`."""
         self._require_writable()
         unit = Unit(work)
         self._group.run([unit])
         return unit.result()
 
-    def append_each(self, drafts: Sequence[Draft]) -> list[Appended | Exception]:
+    def append_each(self, drafts: Sequence[EntryDraft]) -> list[AppendedEntry | Exception]:
         """See :meth:`engine.ledger.contract.Ledger.append_each`."""
         self._require_writable()
         units = [Unit(partial(_alone, draft)) for draft in drafts]
         self._group.run(units)
-        answers: list[Appended | Exception] = []
+        answers: list[AppendedEntry | Exception] = []
         for unit in units:
             if unit.error is not None and not unit.shared:
                 answers.append(unit.error)
@@ -89,7 +89,7 @@ class MerkleLedger:
                 answers.extend(unit.result())
         return answers
 
-    def create(self, entry: Draft) -> None:
+    def create(self, entry: EntryDraft) -> None:
         """Record entry 0, in the transaction that ``store.create`` began, and the first head."""
         batch = Batch(self._reader, self._edge, self.id)
         batch.add([entry])
@@ -216,8 +216,8 @@ class MerkleLedger:
         edge = self._edge
         return Checkpoint(origin_of(self.id), edge.size, edge.frontier.root(), edge.chain)
 
-    def _appended(self, note: str, row: EntryRow, previous: bytes, existing: bool) -> Appended:
-        return Appended(
+    def _appended(self, note: str, row: EntryRow, previous: bytes, existing: bool) -> AppendedEntry:
+        return AppendedEntry(
             row.leaf_index, row.body, previous, row.chain, note, self._edge.size, existing
         )
 
@@ -248,10 +248,10 @@ class MerkleLedger:
 
     def newest(self, subject_key: str, gate: str) -> int | None:
         """See :meth:`engine.ledger.contract.Ledger.newest`."""
-        (last,) = self._reader.last_decisions([Wanted(subject_key, gate, NEWEST)])
+        (last,) = self._reader.last_decisions([LastDecisionQuery(subject_key, gate, NEWEST)])
         return self._reader.index_of(last[1]) if last is not None else None
 
-    def appended(self, index: int) -> Appended:
+    def appended(self, index: int) -> AppendedEntry:
         """See :meth:`engine.ledger.contract.Ledger.appended`."""
         return read_appended(self._reader, index)
 
@@ -322,7 +322,7 @@ class MerkleLedger:
         since: str | None = None,
         signatures: bool = False,
         public_keys: Sequence[bytes] = (),
-        companions: Companions | None = None,
+        companions: AuditWorkers | None = None,
     ) -> LedgerReport:
         """See :meth:`engine.ledger.contract.Ledger.verify`."""
         from engine.ledger.audit.audit import audit
@@ -345,7 +345,7 @@ class MerkleLedger:
         self._store.close()
 
 
-def _alone(draft: Draft, _state: State) -> list[Draft]:
+def _alone(draft: EntryDraft, _state: State) -> list[EntryDraft]:
     return [draft]
 
 

@@ -18,7 +18,7 @@ from engine.errors import (
 from engine.ledger.audit.history import head_hint, require_head, require_prefix
 from engine.ledger.commit.created import created_entry, read_created
 from engine.ledger.commit.signed_heads import Head, Heads
-from engine.ledger.contract import Draft, Ledger, Signer
+from engine.ledger.contract import EntryDraft, Ledger, Signer
 from engine.ledger.lookup import require_entry
 from engine.ledger.merkle_ledger import MerkleLedger
 from engine.ledger.store import Reader, Store
@@ -204,6 +204,6 @@ def _created(
             store.create(ledger_id)
             ledger = MerkleLedger(store, ledger_id, signer, heads)
             entry = created_entry(ledger_id, created_at, signer)
-            ledger.create(Draft(None, None, None, lambda _: entry))
+            ledger.create(EntryDraft(None, None, None, lambda _: entry))
             return ledger
     return _opened(store, signer, heads)

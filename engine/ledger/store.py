@@ -37,7 +37,7 @@ class DecisionRow(NamedTuple):
     attempt: int
 
 
-class Wanted(NamedTuple):
+class LastDecisionQuery(NamedTuple):
     """Which decision is looked for: the last one on a subject by a gate, before an index."""
 
     subject_key: str
@@ -134,7 +134,7 @@ class Reader(Protocol):
     def decisions(self, start: int, stop: int) -> list[DecisionRow]:
         """Return the index rows of the entries from ``start`` up to ``stop``."""
 
-    def last_decisions(self, wanted: Sequence[Wanted]) -> list[tuple[int, str] | None]:
+    def last_decisions(self, wanted: Sequence[LastDecisionQuery]) -> list[tuple[int, str] | None]:
         """Return ``(attempt, decision id)`` of the last one on each subject by a gate."""
 
     def checkpoints(self, after: int, most: int) -> list[tuple[int, str]]:

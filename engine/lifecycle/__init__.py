@@ -4,14 +4,14 @@ from engine.lifecycle import outbox
 from engine.lifecycle.contract import (
     ACTIONS,
     GATE,
-    Cycle,
+    CycleResult,
     Effect,
     Lifecycles,
     Phase,
     Promotion,
     Reading,
-    Swept,
-    Watched,
+    SweepResult,
+    WatchedSubject,
 )
 from engine.lifecycle.controller import Controller
 
@@ -19,13 +19,13 @@ __all__ = [
     "ACTIONS",
     "GATE",
     "Controller",
-    "Cycle",
+    "CycleResult",
     "Effect",
     "Lifecycles",
     "Phase",
     "Promotion",
     "Reading",
-    "Swept",
-    "Watched",
+    "SweepResult",
+    "WatchedSubject",
     "outbox",
 ]

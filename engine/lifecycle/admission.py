@@ -16,13 +16,13 @@ from engine.errors import NotRecordedError
 from engine.evidence.input import Question, subject_document, wanted_attestations
 from engine.formats.times import parse_time, write_time
 from engine.ledger import Ledger
-from engine.lifecycle.contract import Phase, Watched
+from engine.lifecycle.contract import Phase, WatchedSubject
 from engine.lifecycle.lapse import lasts_until
-from engine.lifecycle.machine import Life
+from engine.lifecycle.machine import LifecycleState
 from engine.model import ATTESTATION_TYPES, Json, Severity, Stage, Subject, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.proof.attestation import at_instant
-from engine.proof.attestation_rules import Wanted
+from engine.proof.attestation_rules import RequiredAttestation
 from engine.proof.verify import Verified, verify
 
 
@@ -45,8 +45,8 @@ class Admission:
 
 def admission(
     ledger: Ledger,
-    watched: Watched,
-    life: Life,
+    watched: WatchedSubject,
+    life: LifecycleState,
     now: datetime,
     bundle: PolicyBundle,
     keys: Sequence[bytes],
@@ -84,7 +84,7 @@ def admission(
     return Admission(found.decision_id, tuple(refusals), until, index)
 
 
-def recorded(ledger: Ledger, watched: Watched, keys: Sequence[bytes]) -> Verified | str:
+def recorded(ledger: Ledger, watched: WatchedSubject, keys: Sequence[bytes]) -> Verified | str:
     """Return the newest decision on a subject by its gate, verified; or why there is none."""
     document = subject_document(Subject(watched.name, watched.version, watched.sha256))
     index = ledger.newest(subject_key(document), watched.gate)
@@ -108,7 +108,7 @@ def not_promoted(found: Verified) -> list[str]:
     return [f"decision {found.decision_id} says {found.verdict}: {found.reason}"]
 
 
-def another_subject(found: Verified, watched: Watched) -> list[str]:
+def another_subject(found: Verified, watched: WatchedSubject) -> list[str]:
     """It is about this digest, by this gate and profile.  TLA+: IsSame."""
     pairs = (
         ("artifact", watched.sha256, found.subject.sha256),
@@ -134,14 +134,16 @@ def out_of_force(found: Verified, instant: datetime) -> list[str]:
     ]
 
 
-def not_attested(wanted: Sequence[Wanted], until: str | None, since: str | None) -> list[str]:
+def not_attested(
+    wanted: Sequence[RequiredAttestation], until: str | None, since: str | None
+) -> list[str]:
     """The attestation that the profile asks for still counts.  TLA+: IsAttested."""
     if not wanted or (until is not None and since is None):
         return []
     return [since or "no attestation of this artifact counts any more: attest it and decide again"]
 
 
-def decided_before(found: Verified, life: Life) -> list[str]:
+def decided_before(found: Verified, life: LifecycleState) -> list[str]:
     """After a rollback, only what was decided after it counts.  TLA+: IsNew."""
     if life.rolled_back_at is None:
         return []
@@ -153,7 +155,9 @@ def decided_before(found: Verified, life: Life) -> list[str]:
     ]
 
 
-def demanded(watched: Watched, bundle: PolicyBundle, now: datetime) -> list[Wanted]:
+def demanded(
+    watched: WatchedSubject, bundle: PolicyBundle, now: datetime
+) -> list[RequiredAttestation]:
     """Return the attestations that the subject's gate blocks without."""
     question = Question(watched.gate, watched.profile, Stage.CANDIDATE, now)
     wanted = wanted_attestations(question, bundle)
@@ -161,7 +165,11 @@ def demanded(watched: Watched, bundle: PolicyBundle, now: datetime) -> list[Want
 
 
 def attested_until(
-    found: Verified, watched: Watched, wanted: Sequence[Wanted], instant: datetime, trust: Json
+    found: Verified,
+    watched: WatchedSubject,
+    wanted: Sequence[RequiredAttestation],
+    instant: datetime,
+    trust: Json,
 ) -> str | None:
     """Return until when the decision's attestations count; None when none does or is asked for."""
     if not wanted:
@@ -171,7 +179,9 @@ def attested_until(
     return lasts_until(wanted, aged, watched.sha256, found.relaxations)
 
 
-def _last_word(ledger: Ledger, watched: Watched, found: Verified) -> tuple[int | None, str | None]:
+def _last_word(
+    ledger: Ledger, watched: WatchedSubject, found: Verified
+) -> tuple[int | None, str | None]:
     """Where the newest attestation is, and what it says against the decision's, if anything."""
     decided = parse_time(found.decided_at)
     last: int | None = None

@@ -43,7 +43,7 @@ class Reading(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class WatchedSubject:
     """A subject that is watched, and by what.
 
     Attributes:
@@ -81,7 +81,7 @@ class Effect:
 
     id: str
     action: str
-    watched: Watched
+    watched: WatchedSubject
     idempotency_key: str
     requested_at: str
     due_at: str
@@ -91,7 +91,7 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Cycle:
+class CycleResult:
     """What one look at a watched subject came to; recorded when this is returned.
 
     Attributes:
@@ -134,7 +134,7 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepResult:
     """What a sweep for HOLDs did.
 
     Attributes:
@@ -155,7 +155,7 @@ class Lifecycles(Protocol):
     calling it again goes on from there.
     """
 
-    def promote(self, watched: Watched, now: datetime) -> Promotion:
+    def promote(self, watched: WatchedSubject, now: datetime) -> Promotion:
         """Put a candidate into production, if the ledger says at this instant that it may be.
 
         Refused while it is in production already, is rolled back and has not recovered, or no
@@ -163,7 +163,9 @@ class Lifecycles(Protocol):
         the profile asks for it, and decided after the last rollback.
         """
 
-    def step(self, watched: Watched, metrics: Mapping[str, Json], now: datetime, ms: int) -> Cycle:
+    def step(
+        self, watched: WatchedSubject, metrics: Mapping[str, Json], now: datetime, ms: int
+    ) -> CycleResult:
         """Measure once and record what follows.
 
         Args:
@@ -174,8 +176,8 @@ class Lifecycles(Protocol):
             ms: Unix time in milliseconds, for the decision's id.
         """
 
-    def sweep(self, now: datetime, most: int = 256) -> Swept:
+    def sweep(self, now: datetime, most: int = 256) -> SweepResult:
         """Expire HOLDs that no decision followed in time; reads at most ``most`` entries."""
 
-    def phase(self, watched: Watched) -> Phase:
+    def phase(self, watched: WatchedSubject) -> Phase:
         """Return where a subject is now."""

@@ -14,23 +14,23 @@ from engine.errors import NotRecordedError, PolicyError, VerificationError
 from engine.evidence.input import Question, assemble
 from engine.formats import canonical
 from engine.formats.times import write_time
-from engine.ledger import Draft, Ledger
+from engine.ledger import EntryDraft, Ledger
 from engine.ledger.contract import State
 from engine.lifecycle import holds, lapse, machine, outbox, undecided
 from engine.lifecycle.admission import Admission, admission, demanded
 from engine.lifecycle.contract import (
     ACTIONS,
     GATE,
-    Cycle,
+    CycleResult,
     Effect,
     Phase,
     Promotion,
     Reading,
-    Swept,
-    Watched,
+    SweepResult,
+    WatchedSubject,
 )
 from engine.lifecycle.entries import entry, failed, intent
-from engine.lifecycle.machine import Due, Life
+from engine.lifecycle.machine import Due, LifecycleState
 from engine.model import ATTESTATION_TYPES, Json, Stage, Subject
 from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle
@@ -44,12 +44,12 @@ KIND = "lifecycle"
 class _Looked:
     """What one look came to, before anything is done about it."""
 
-    life: Life
+    life: LifecycleState
     reading: Reading
     decision: str
     verdict: str | None
     due: Due
-    draft: Draft
+    draft: EntryDraft
     failure: str | None
 
 
@@ -87,21 +87,21 @@ class Controller:
         self._random = random
         self._keys = tuple(keys) if keys is not None else (signer.public_key,)
 
-    def phase(self, watched: Watched) -> Phase:
+    def phase(self, watched: WatchedSubject) -> Phase:
         """Return where a subject is now."""
         return self.life(watched).phase
 
-    def life(self, watched: Watched) -> Life:
+    def life(self, watched: WatchedSubject) -> LifecycleState:
         """Return everything that is remembered of a subject."""
         return machine.decode(self._ledger.state().get(KIND, key_of(watched)))
 
     # -- promoting ----------------------------------------------------------------------
 
-    def promote(self, watched: Watched, now: datetime) -> Promotion:
+    def promote(self, watched: WatchedSubject, now: datetime) -> Promotion:
         """See :meth:`engine.lifecycle.contract.Lifecycles.promote`."""
         answer: list[Admission] = []
 
-        def work(state: State) -> Sequence[Draft]:
+        def work(state: State) -> Sequence[EntryDraft]:
             life = machine.at(_life(state, watched), now)
             found = admission(self._ledger, watched, life, now, self._bundle, self._keys)
             answer.append(found)
@@ -124,23 +124,25 @@ class Controller:
 
     # -- watching -----------------------------------------------------------------------
 
-    def step(self, watched: Watched, metrics: Mapping[str, Json], now: datetime, ms: int) -> Cycle:
+    def step(
+        self, watched: WatchedSubject, metrics: Mapping[str, Json], now: datetime, ms: int
+    ) -> CycleResult:
         """See :meth:`engine.lifecycle.contract.Lifecycles.step`."""
-        cycles: list[Cycle] = []
+        cycles: list[CycleResult] = []
 
-        def work(state: State) -> Sequence[Draft]:
+        def work(state: State) -> Sequence[EntryDraft]:
             before = _life(state, watched)
             if before.phase is Phase.CANDIDATE:
-                cycles.append(Cycle(before.phase, before.phase, None, None, None, (), ()))
+                cycles.append(CycleResult(before.phase, before.phase, None, None, None, (), ()))
                 return []
-            life = self._vouched(lapse.noticed(machine.at(before, now)), watched, now)
+            life = self._vouched(lapse.start_lapse_clock(machine.at(before, now)), watched, now)
             looked = self._look(life, watched, metrics, now, ms)
             after, drafts, effects = self._follow_up(looked, watched, now)
             state.put(KIND, key_of(watched), machine.encode(after))
             outbox.put(state, effects)
             actions = tuple(action for action, _ in drafts)
             cycles.append(
-                Cycle(
+                CycleResult(
                     before.phase,
                     after.phase,
                     looked.reading,
@@ -157,7 +159,12 @@ class Controller:
         return replace(cycles[-1], entries=tuple(each.index for each in appended))
 
     def _look(
-        self, life: Life, watched: Watched, metrics: Mapping[str, Json], now: datetime, ms: int
+        self,
+        life: LifecycleState,
+        watched: WatchedSubject,
+        metrics: Mapping[str, Json],
+        now: datetime,
+        ms: int,
     ) -> _Looked:
         """Ask the gate: first what the measurements say, then, with the clocks, what is due."""
         decision = uuid7(ms, self._random)
@@ -173,7 +180,12 @@ class Controller:
         return _Looked(life, reading, decision, str(judged.verdict), due, draft, None)
 
     def _undecided(
-        self, error: PolicyError, life: Life, watched: Watched, now: datetime, decision: str
+        self,
+        error: PolicyError,
+        life: LifecycleState,
+        watched: WatchedSubject,
+        now: datetime,
+        decision: str,
     ) -> _Looked:
         """The gate could not decide: nothing was measured, and the clocks go on."""
         life = machine.measured(life, Reading.NONE, lagging=True)
@@ -184,7 +196,7 @@ class Controller:
 
     def _asked(
         self,
-        watched: Watched,
+        watched: WatchedSubject,
         metrics: Mapping[str, Json],
         times: Mapping[str, int | bool],
         now: datetime,
@@ -199,7 +211,7 @@ class Controller:
 
     def _judged(
         self,
-        watched: Watched,
+        watched: WatchedSubject,
         metrics: Mapping[str, Json],
         times: Mapping[str, int | bool],
         now: datetime,
@@ -217,7 +229,7 @@ class Controller:
 
     def _input(
         self,
-        watched: Watched,
+        watched: WatchedSubject,
         metrics: Mapping[str, Json],
         times: Mapping[str, int | bool],
         now: datetime,
@@ -232,8 +244,8 @@ class Controller:
         return asked, question
 
     def _follow_up(
-        self, looked: _Looked, watched: Watched, now: datetime
-    ) -> tuple[Life, list[tuple[str, Draft]], list[Effect]]:
+        self, looked: _Looked, watched: WatchedSubject, now: datetime
+    ) -> tuple[LifecycleState, list[tuple[str, EntryDraft]], list[Effect]]:
         """Do what is due, in order: each an entry, and an effect where it reaches out."""
         life, causes = looked.life, _causes(looked.due)
         actions = machine.plan(life, looked.due)
@@ -256,7 +268,9 @@ class Controller:
 
     # -- attestations and HOLDs ---------------------------------------------------------
 
-    def _vouched(self, life: Life, watched: Watched, now: datetime) -> Life:
+    def _vouched(
+        self, life: LifecycleState, watched: WatchedSubject, now: datetime
+    ) -> LifecycleState:
         """Take in a newer attestation of what is in production on one. LIVE-ETHICS-1."""
         if not life.in_production or life.attested_until is None:
             return life
@@ -265,9 +279,11 @@ class Controller:
             index = self._ledger.newest(about, gate)
             if index is not None and index > (life.attestation or 0):
                 life = self._heard(life, watched, gate, index, now)
-        return lapse.noticed(life)
+        return lapse.start_lapse_clock(life)
 
-    def _heard(self, life: Life, watched: Watched, gate: str, index: int, now: datetime) -> Life:
+    def _heard(
+        self, life: LifecycleState, watched: WatchedSubject, gate: str, index: int, now: datetime
+    ) -> LifecycleState:
         """Hear a newer attestation; one that is not genuine vouches for nothing."""
         try:
             one = newest(self._ledger, gate, watched.sha256)
@@ -276,7 +292,7 @@ class Controller:
         except VerificationError:
             one = None
         if one is None:
-            return lapse.heard(life, index, None, write_time(now))
+            return lapse.apply_attestation(life, index, None, write_time(now))
         facts = one.facts(own=one.public_key == self._signer.public_key)
         instant = max(now, datetime.fromtimestamp(life.seen, UTC))
         until = lapse.lasts_until(
@@ -285,19 +301,19 @@ class Controller:
             watched.sha256,
             self._bundle.profile(watched.profile)["relaxations_allowed"],
         )
-        return lapse.heard(life, index, until, one.predicate["issued_at"])
+        return lapse.apply_attestation(life, index, until, one.predicate["issued_at"])
 
-    def sweep(self, now: datetime, most: int = 256) -> Swept:
+    def sweep(self, now: datetime, most: int = 256) -> SweepResult:
         """See :meth:`engine.lifecycle.contract.Lifecycles.sweep`."""
         return holds.sweep(self._ledger, self._signer, self._bundle, now, most)
 
 
-def key_of(watched: Watched) -> str:
+def key_of(watched: WatchedSubject) -> str:
     """Return the key under which the state of a watched subject is kept."""
     return sha256(canonical.encode(asdict(watched))).hexdigest()
 
 
-def _life(state: State, watched: Watched) -> Life:
+def _life(state: State, watched: WatchedSubject) -> LifecycleState:
     return machine.decode(state.get(KIND, key_of(watched)))
 
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from engine.decision.record import event
 from engine.errors import GovernanceError
 from engine.formats.times import write_time
-from engine.ledger import Draft
-from engine.lifecycle.contract import GATE, Effect, Watched
+from engine.ledger import EntryDraft
+from engine.lifecycle.contract import GATE, Effect, WatchedSubject
 from engine.model import (
     BREACH_TYPE,
     DECISION_FAILED_TYPE,
@@ -39,14 +39,14 @@ TYPES = {
 
 def entry(
     action: str,
-    watched: Watched,
+    watched: WatchedSubject,
     now: datetime,
     *,
     cause: str,
     decision: str,
     signer: Signer,
     **more: Json,
-) -> Draft:
+) -> EntryDraft:
     """Return the draft of an action's entry.
 
     Args:
@@ -70,12 +70,12 @@ def entry(
 
 def failed(
     error: GovernanceError,
-    watched: Watched,
+    watched: WatchedSubject,
     now: datetime,
     attempt_id: str,
     due: Collection[tuple[str, str]],
     signer: Signer,
-) -> Draft:
+) -> EntryDraft:
     """Return the draft of an entry that says that gate ``lifecycle`` could not decide.
 
     Besides a failure's own members it says what is due all the same.
@@ -95,7 +95,9 @@ def failed(
     return event(DECISION_FAILED_TYPE, watched.name, predicate, signer)
 
 
-def intent(action: str, watched: Watched, now: datetime, *, cause: str, decision: str) -> Effect:
+def intent(
+    action: str, watched: WatchedSubject, now: datetime, *, cause: str, decision: str
+) -> Effect:
     """Return the effect of an action, to put into the outbox with its entry.
 
     A decision asks for an action once, so the two together are what makes a repeat known.

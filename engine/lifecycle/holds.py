@@ -18,9 +18,9 @@ from engine.decision.record import event
 from engine.evidence.input import subject_document
 from engine.formats import canonical
 from engine.formats.times import parse_time, write_time
-from engine.ledger import Draft, Ledger
+from engine.ledger import EntryDraft, Ledger
 from engine.ledger.contract import State
-from engine.lifecycle.contract import Swept
+from engine.lifecycle.contract import SweepResult
 from engine.model import HOLD_EXPIRED_TYPE, Json, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.proof.expectations import subject_of
@@ -59,14 +59,14 @@ class Hold:
 
 def sweep(
     ledger: Ledger, signer: Signer, bundle: PolicyBundle, now: datetime, most: int = 256
-) -> Swept:
+) -> SweepResult:
     """Read up to ``most`` entries that no sweep has read, and expire HOLDs that are due.
 
     One transaction: entries ``hold-expired:v1`` and what is remembered of them.
     """
-    swept: list[Swept] = []
+    swept: list[SweepResult] = []
 
-    def work(state: State) -> Sequence[Draft]:
+    def work(state: State) -> Sequence[EntryDraft]:
         cursor, seen = _read(state, ledger, bundle, most)
         instant = max(seen, now)
         state.put(KIND, _CURSOR, _remembered(cursor, instant))
@@ -78,7 +78,7 @@ def sweep(
             if _is_newest(ledger, hold):
                 drafts.append(_expired(hold, instant, signer))
                 expired.append(hold.decision)
-        swept.append(Swept(tuple(expired), ledger.size() - cursor, len(due) > MOST_EXPIRED))
+        swept.append(SweepResult(tuple(expired), ledger.size() - cursor, len(due) > MOST_EXPIRED))
         return drafts
 
     ledger.transact(work)
@@ -154,7 +154,7 @@ def _is_newest(ledger: Ledger, hold: Hold) -> bool:
     return bool(said["decision_id"] == hold.decision)
 
 
-def _expired(hold: Hold, instant: datetime, signer: Signer) -> Draft:
+def _expired(hold: Hold, instant: datetime, signer: Signer) -> EntryDraft:
     predicate = {
         "at": write_time(instant),
         "decision": hold.decision,

@@ -11,16 +11,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from engine.formats.times import parse_time, write_time
-from engine.lifecycle.machine import Due, Life, minute_of
+from engine.lifecycle.machine import Due, LifecycleState, minute_of
 from engine.model import Json
-from engine.proof.attestation_rules import Wanted, ways_to_count
+from engine.proof.attestation_rules import RequiredAttestation, ways_to_count
 
 UNATTESTED_CHECK = "lifecycle.unattested_s"
 """The check that pages and rolls back what has been without an attestation."""
 
 
 def lasts_until(
-    wanted: Sequence[Wanted],
+    wanted: Sequence[RequiredAttestation],
     attestations: Iterable[Json],
     sha256: str,
     tolerated: Iterable[str],
@@ -47,14 +47,14 @@ def lasts_until(
     return write_time(min(ends))
 
 
-def _end(attestation: Mapping[str, Json], wanted: Wanted) -> datetime:
+def _end(attestation: Mapping[str, Json], wanted: RequiredAttestation) -> datetime:
     issued = parse_time(attestation["issued_at"])
     return min(
         parse_time(attestation["expires_at"]), issued + timedelta(seconds=int(wanted.max_age_s))
     )
 
 
-def noticed(life: Life) -> Life:
+def start_lapse_clock(life: LifecycleState) -> LifecycleState:
     """Return ``life`` with the clock of its lapse started, if its attestation expired.
 
     TLA+: Expire.
@@ -66,14 +66,16 @@ def noticed(life: Life) -> Life:
     return replace(life, lapsed=min(minute_of(parse_time(life.attested_until)), life.tick))
 
 
-def has_lapsed(life: Life) -> bool:
+def has_lapsed(life: LifecycleState) -> bool:
     """Return whether it is in production on an attestation that has expired."""
     if not life.in_production or life.attested_until is None:
         return False
     return datetime.fromtimestamp(life.seen, UTC) >= parse_time(life.attested_until)
 
 
-def heard(life: Life, index: int, until: str | None, issued_at: str) -> Life:
+def apply_attestation(
+    life: LifecycleState, index: int, until: str | None, issued_at: str
+) -> LifecycleState:
     """Return ``life`` after a newer attestation of the same artifact.  TLA+: Attest, Withdraw.
 
     Args:
@@ -90,11 +92,11 @@ def heard(life: Life, index: int, until: str | None, issued_at: str) -> Life:
     return replace(life, attestation=index, attested_until=issued_at)
 
 
-def pages_lapse(life: Life, due: Due) -> bool:
+def pages_lapse(life: LifecycleState, due: Due) -> bool:
     """Return whether somebody is to be paged about the attestation: once per expiry."""
     return ("page", UNATTESTED_CHECK) in due and life.lapse_paged != life.attested_until
 
 
-def lapse_paged(life: Life) -> Life:
+def lapse_paged(life: LifecycleState) -> LifecycleState:
     """Return ``life`` once somebody was paged about its attestation."""
     return replace(life, lapse_paged=life.attested_until)

@@ -29,7 +29,7 @@ Due = Collection[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class LifecycleState:
     """Where a subject is. Clocks are the minute (Unix time) in which they began, None if stopped.
 
     Attributes:
@@ -73,17 +73,17 @@ class Life:
         return self.phase in (Phase.SERVING, Phase.BREACHED)
 
 
-def encode(life: Life) -> bytes:
+def encode(life: LifecycleState) -> bytes:
     """Return ``life`` as it is kept in the ledger's state, canonical JSON."""
     return canonical.encode(asdict(life))
 
 
-def decode(body: bytes | None) -> Life:
+def decode(body: bytes | None) -> LifecycleState:
     """Return the life that :func:`encode` wrote; a new one for None."""
     if body is None:
-        return Life()
+        return LifecycleState()
     said = json.loads(body)
-    return Life(**{**said, "phase": Phase(said["phase"])})
+    return LifecycleState(**{**said, "phase": Phase(said["phase"])})
 
 
 def minute_of(instant: datetime) -> int:
@@ -115,7 +115,7 @@ def is_lagging(checks: Iterable[Mapping[str, Json]]) -> bool:
     )
 
 
-def at(life: Life, now: datetime) -> Life:
+def at(life: LifecycleState, now: datetime) -> LifecycleState:
     """Return ``life`` once its clock has come to ``now``.  TLA+: Tick.
 
     Set back, the clocks keep the ages they had: no time is known to have passed, and none is
@@ -130,7 +130,7 @@ def at(life: Life, now: datetime) -> Life:
     return replace(life, tick=minute)
 
 
-def _shifted(life: Life, by: int) -> Life:
+def _shifted(life: LifecycleState, by: int) -> LifecycleState:
     def moved(clock: int | None) -> int | None:
         return None if clock is None else clock + by
 
@@ -145,7 +145,7 @@ def _shifted(life: Life, by: int) -> Life:
     )
 
 
-def measured(life: Life, reading: Reading, *, lagging: bool) -> Life:
+def measured(life: LifecycleState, reading: Reading, *, lagging: bool) -> LifecycleState:
     """Return ``life`` after a measurement at its minute.  TLA+: Measure.
 
     Only ``UNDER`` stops the clock of what is over: no data is no recovery.
@@ -158,11 +158,11 @@ def measured(life: Life, reading: Reading, *, lagging: bool) -> Life:
     return replace(life, calm=None, over=_since(life.over, life) if life.in_production else None)
 
 
-def _since(clock: int | None, life: Life) -> int | None:
+def _since(clock: int | None, life: LifecycleState) -> int | None:
     return life.tick if clock is None else clock
 
 
-def times(life: Life, reading: Reading) -> dict[str, int | bool]:
+def times(life: LifecycleState, reading: Reading) -> dict[str, int | bool]:
     """Return the metrics of domain ``lifecycle`` at the life's minute, by id, in seconds."""
 
     def age_s(clock: int | None) -> int:
@@ -181,7 +181,7 @@ def times(life: Life, reading: Reading) -> dict[str, int | bool]:
     }
 
 
-def plan(life: Life, due: Due) -> list[str]:
+def plan(life: LifecycleState, due: Due) -> list[str]:
     """Return the actions that ``due`` comes to in this phase, in order.
 
     Nobody rolls back or degrades what nobody was paged about, and nobody recovers what is
@@ -201,24 +201,24 @@ def plan(life: Life, due: Due) -> list[str]:
     return actions
 
 
-def acted(life: Life, action: str, now: datetime) -> Life:
+def acted(life: LifecycleState, action: str, now: datetime) -> LifecycleState:
     """Return ``life`` after an action.  TLA+: Breach, Page, Degrade, Rollback, Recover."""
     return _ACTIONS[action](life, now)
 
 
-def _breach(life: Life, _now: datetime) -> Life:
+def _breach(life: LifecycleState, _now: datetime) -> LifecycleState:
     return replace(life, phase=Phase.BREACHED, breached=life.tick, calm=None)
 
 
-def _page(life: Life, _now: datetime) -> Life:
+def _page(life: LifecycleState, _now: datetime) -> LifecycleState:
     return replace(life, paged=True)
 
 
-def _degrade(life: Life, _now: datetime) -> Life:
+def _degrade(life: LifecycleState, _now: datetime) -> LifecycleState:
     return replace(life, degraded=True, mitigated=life.tick)
 
 
-def _rollback(life: Life, now: datetime) -> Life:
+def _rollback(life: LifecycleState, now: datetime) -> LifecycleState:
     """What is rolled back rests on nothing any more: neither decision nor attestation."""
     return replace(
         life,
@@ -234,7 +234,7 @@ def _rollback(life: Life, now: datetime) -> Life:
     )
 
 
-def _recover(life: Life, _now: datetime) -> Life:
+def _recover(life: LifecycleState, _now: datetime) -> LifecycleState:
     """A breach that was not rolled back ends in serving; a rollback ends in a candidate."""
     phase = Phase.SERVING if life.phase is Phase.BREACHED else Phase.CANDIDATE
     return replace(
@@ -242,7 +242,7 @@ def _recover(life: Life, _now: datetime) -> Life:
     )
 
 
-def _escalate(life: Life, _now: datetime) -> Life:
+def _escalate(life: LifecycleState, _now: datetime) -> LifecycleState:
     return replace(life, mitigated=None)
 
 
@@ -257,8 +257,8 @@ _ACTIONS = {
 
 
 def promoted(
-    life: Life, decision: str, attested_until: str | None, attestation: int | None
-) -> Life:
+    life: LifecycleState, decision: str, attested_until: str | None, attestation: int | None
+) -> LifecycleState:
     """Return ``life`` in production, from its minute on.  TLA+: Promote."""
     return replace(
         life,

@@ -17,9 +17,9 @@ from engine.decision.record import event
 from engine.errors import NotRecordedError
 from engine.formats import canonical
 from engine.formats.times import parse_time, write_time
-from engine.ledger import Appended, Draft, Ledger
+from engine.ledger import AppendedEntry, EntryDraft, Ledger
 from engine.ledger.contract import State
-from engine.lifecycle.contract import Effect, Watched
+from engine.lifecycle.contract import Effect, WatchedSubject
 from engine.model import EFFECT_TYPE, ESCALATE_TYPE, Json
 from engine.signers import Signer
 
@@ -81,7 +81,7 @@ def later(ledger: Ledger, effect_id: str, due_at: datetime) -> Effect | None:
 def _changed(ledger: Ledger, effect_id: str, change: Any) -> Effect | None:
     changed: list[Effect] = []
 
-    def work(state: State) -> Sequence[Draft]:
+    def work(state: State) -> Sequence[EntryDraft]:
         body = state.get(KIND, effect_id)
         if body is not None:
             changed.append(change(_decode(body)))
@@ -101,7 +101,7 @@ def done(
     detail: str,
     now: datetime,
     superseded: bool = False,
-) -> Appended | None:
+) -> AppendedEntry | None:
     """Record the outcome of an effect as ``effect:v1``, and take it out of the outbox.
 
     An effect that failed for good, and is no escalation itself, is escalated: somebody has to
@@ -124,7 +124,7 @@ def done(
         NotRecordedError: There was never such an effect.
     """
 
-    def work(state: State) -> Sequence[Draft]:
+    def work(state: State) -> Sequence[EntryDraft]:
         body = state.get(KIND, effect_id)
         if body is None:
             if not effect_id.isdecimal() or int(effect_id) > int(state.get(KIND, _COUNT) or b"0"):
@@ -185,4 +185,4 @@ def _encode(effect: Effect) -> bytes:
 
 def _decode(body: bytes) -> Effect:
     said = json.loads(body)
-    return Effect(**{**said, "watched": Watched(**said["watched"])})
+    return Effect(**{**said, "watched": WatchedSubject(**said["watched"])})

@@ -13,7 +13,7 @@ from engine.metrics.intervals import (
     normal_quantile,
     pairs,
 )
-from engine.metrics.outcome import INSUFFICIENT, OK, UNDEFINED, Outcome
+from engine.metrics.outcome import INSUFFICIENT, OK, UNDEFINED, ComputedMetric
 
 if TYPE_CHECKING:
     from engine.metrics.intervals import Counted, Floats
@@ -58,7 +58,7 @@ def ratios(selected: Counted, n: Counted) -> Ratios:
     return Ratios(highest / lowest, low, high)
 
 
-def bias_ratio(counts: Counts, min_n: int = 30) -> Outcome:
+def bias_ratio(counts: Counts, min_n: int = 30) -> ComputedMetric:
     """Return ρ over the groups that have at least ``min_n`` rows.
 
     Fewer than two such groups are ``insufficient_data``, never 1.0. Where nobody is selected
@@ -70,15 +70,15 @@ def bias_ratio(counts: Counts, min_n: int = 30) -> Outcome:
     able = eligible(counts, min_n)
     about = able.about("katz log")
     if able.lacking:
-        return Outcome(METHOD, INSUFFICIENT, because=able.lacking, **about)
+        return ComputedMetric(METHOD, INSUFFICIENT, because=able.lacking, **about)
     compared = able.groups
     if not any(group.selected for group in compared.values()):
-        return Outcome(METHOD, UNDEFINED, because="nobody is selected in any group", **about)
+        return ComputedMetric(METHOD, UNDEFINED, because="nobody is selected in any group", **about)
     selected = np.array([group.selected for group in compared.values()], dtype=np.int64)
     n = np.array([group.n for group in compared.values()], dtype=np.int64)
     found = ratios(selected, n)
     about["reference"] = _reference(compared, selected, n)
-    return Outcome(
+    return ComputedMetric(
         METHOD, OK, float(found.ratio), ci=(float(found.low), float(found.high)), **about
     )
 

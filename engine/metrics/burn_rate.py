@@ -70,7 +70,7 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
-class Burning:
+class BurnRateResult:
     """What the pairs say together.
 
     Attributes:
@@ -98,7 +98,7 @@ def burn_rate(ratio: float | None, objective: float) -> float | None:
     return None if ratio is None else ratio / (1 - objective)
 
 
-def burning(traffic: Mapping[int, Traffic], objective: float) -> Burning:
+def burning(traffic: Mapping[int, Traffic], objective: float) -> BurnRateResult:
     """Return what ``PAIRS`` say of ``traffic``.
 
     A pair of which one window is unknown is over at most as far as the other one. Where that
@@ -126,5 +126,5 @@ def burning(traffic: Mapping[int, Traffic], objective: float) -> Burning:
         if min(there) > 1:
             over.append(pair)
     if known and (over or most <= least):
-        return Burning(least, tuple(over), rates)
-    return Burning(None, tuple(over), rates, tuple(sorted(missing)))
+        return BurnRateResult(least, tuple(over), rates)
+    return BurnRateResult(None, tuple(over), rates, tuple(sorted(missing)))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.metrics.counts import MILLION, Bin, Counts
-from engine.metrics.outcome import INSUFFICIENT, OK, Outcome
+from engine.metrics.outcome import INSUFFICIENT, OK, ComputedMetric
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,7 +125,7 @@ def expected_calibration_error(
     min_n: int = 1_000,
     task: str = "binary",
     seed: int = 0,
-) -> Outcome:
+) -> ComputedMetric:
     """Return the ECE of what was counted.
 
     Args:
@@ -151,7 +151,7 @@ def expected_calibration_error(
     about: dict[str, Any] = {"n": n, "parameters": parameters, "excluded": counts.excluded}
     if n < max(min_n, 1):
         because = f"{n:,} rows with score and label; {max(min_n, 1):,} are needed"
-        return Outcome(METHOD, INSUFFICIENT, because=because, **about)
+        return ComputedMetric(METHOD, INSUFFICIENT, because=because, **about)
     seen = calibration(found, seed=seed)
     about["reference"] = {
         "mce": seen.mce,
@@ -160,7 +160,7 @@ def expected_calibration_error(
         "upper_debiased": seen.upper_debiased,
         "bins_used": len(found),
     } | _by_bin(found)
-    return Outcome(METHOD, OK, seen.ece, ci=seen.interval, **about)
+    return ComputedMetric(METHOD, OK, seen.ece, ci=seen.interval, **about)
 
 
 def _by_bin(bins: Sequence[Bin]) -> dict[str, float]:

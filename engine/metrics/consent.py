@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.metrics.outcome import INSUFFICIENT, OK, Outcome
+from engine.metrics.outcome import INSUFFICIENT, OK, ComputedMetric
 from engine.model import Json
 
 METHOD = "consent/1"
@@ -101,7 +101,9 @@ class Coverage:
                 self._lacks[subject] = min(filter(None, (self._lacks[subject], found)), default="")
             self._issued[subject] = record.issued if before is None else max(before, record.issued)
 
-    def outcome(self, subjects: Iterable[str] | None, parameters: dict[str, Json]) -> Outcome:
+    def outcome(
+        self, subjects: Iterable[str] | None, parameters: dict[str, Json]
+    ) -> ComputedMetric:
         """Return whether everybody is covered; how many are is in ``reference``.
 
         Args:
@@ -114,14 +116,14 @@ class Coverage:
         n, covered = len(reasons), reasons.count(COVERED)
         if not n or not self.records:
             because = "no consent record" if not self.records else "nobody whose data is used"
-            return Outcome(METHOD, INSUFFICIENT, n=n, because=because, parameters=parameters)
+            return ComputedMetric(METHOD, INSUFFICIENT, n=n, because=because, parameters=parameters)
         because = (
             ""
             if covered == n
             else f"{n - covered:,} of {n:,} are not covered: "
             + ", ".join(f"{reason} {count:,}" for reason, count in lacking.items())
         )
-        return Outcome(
+        return ComputedMetric(
             METHOD,
             OK,
             covered == n,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from engine.metrics.counts import Counts, Outcomes
 from engine.metrics.eligible import eligible
 from engine.metrics.intervals import newcombe, normal_quantile, pairs
-from engine.metrics.outcome import INSUFFICIENT, OK, Outcome
+from engine.metrics.outcome import INSUFFICIENT, OK, ComputedMetric
 
 if TYPE_CHECKING:
     from engine.metrics.intervals import Counted, Floats
@@ -58,7 +58,7 @@ def score(of_positives: Gaps, of_negatives: Gaps) -> tuple[Floats, Floats, Float
     return 1 - gap, 1 - np.minimum(high, 1.0), 1 - np.maximum(low, 0.0)
 
 
-def fairness(counts: Counts, min_n: int = 30) -> Outcome:
+def fairness(counts: Counts, min_n: int = 30) -> ComputedMetric:
     """Return 1 - max(ΔTPR, ΔFPR) over the groups that have at least ``min_n`` rows.
 
     Each group needs ``min_n`` rows in the denominator of each rate: as many with the positive
@@ -72,10 +72,10 @@ def fairness(counts: Counts, min_n: int = 30) -> Outcome:
     able = eligible(counts, min_n)
     about = able.about("newcombe")
     if able.lacking:
-        return Outcome(METHOD, INSUFFICIENT, because=able.lacking, **about)
+        return ComputedMetric(METHOD, INSUFFICIENT, because=able.lacking, **about)
     compared = able.groups
     if because := _unestimable(compared, min_n):
-        return Outcome(METHOD, INSUFFICIENT, because=because, **about)
+        return ComputedMetric(METHOD, INSUFFICIENT, because=because, **about)
     positives = gaps(*_arrays(compared, "true_positives", "positives"))
     negatives = gaps(*_arrays(compared, "false_positives", "negatives"))
     value, low, high = score(positives, negatives)
@@ -87,7 +87,7 @@ def fairness(counts: Counts, min_n: int = 30) -> Outcome:
         **{f"tpr.{name}": each.true_positives / each.positives for name, each in compared.items()},
         **{f"fpr.{name}": each.false_positives / each.negatives for name, each in compared.items()},
     }
-    return Outcome(METHOD, OK, float(value), ci=(float(low), float(high)), **about)
+    return ComputedMetric(METHOD, OK, float(value), ci=(float(low), float(high)), **about)
 
 
 def _unestimable(able: Mapping[str, Outcomes], min_n: int) -> str:

@@ -14,7 +14,7 @@ INVALID = "invalid_input"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ComputedMetric:
     """A computed metric.
 
     Attributes:

@@ -24,7 +24,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _KEYS = ("ca_file", "client_cert", "client_key", "token_file")
 
 
-class Unfit(Exception):  # noqa: N818  (an outcome of looking, turned into an error by its caller)
+class UnfitFileError(Exception):
     """A file that an endpoint needs cannot be used.
 
     Args:
@@ -82,7 +82,9 @@ class Endpoint:
             return {}
         secret = _secret("token_file", self.token_file).strip()
         if not secret or not all(33 <= byte <= 126 for byte in secret):
-            raise Unfit("token_file", f"{self.token_file}: no token in it", "one line, the token")
+            raise UnfitFileError(
+                "token_file", f"{self.token_file}: no token in it", "one line, the token"
+            )
         if self.user is None:
             return {"Authorization": f"Bearer {secret.decode()}"}
         pair = base64.b64encode(f"{self.user}:{secret.decode()}".encode()).decode()
@@ -114,7 +116,9 @@ class Endpoint:
                 context.load_cert_chain(self.client_cert, self.client_key, password="")
         except (OSError, ValueError) as error:
             reason = (getattr(error, "strerror", None) or str(error)).lower()
-            raise Unfit(key, f"{getattr(self, key)}: {reason}", "name a PEM file") from None
+            raise UnfitFileError(
+                key, f"{getattr(self, key)}: {reason}", "name a PEM file"
+            ) from None
         return context
 
 
@@ -158,7 +162,7 @@ def require_fit(endpoint: Endpoint, table: Table) -> None:
     try:
         endpoint.headers()
         endpoint.tls()
-    except Unfit as unfit:
+    except UnfitFileError as unfit:
         raise table.refused(unfit.key, unfit.reason, unfit.hint) from None
 
 
@@ -188,12 +192,16 @@ def _secret(key: str, path: Path) -> bytes:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise Unfit(key, f"{path}: {(error.strerror or str(error)).lower()}", _NAME_IT) from None
+        raise UnfitFileError(
+            key, f"{path}: {(error.strerror or str(error)).lower()}", _NAME_IT
+        ) from None
     if not stat.S_ISREG(facts.st_mode):
-        raise Unfit(key, f"{path}: not a plain file", _NAME_IT)
+        raise UnfitFileError(key, f"{path}: not a plain file", _NAME_IT)
     if facts.st_mode & 0o077:
         mode = stat.S_IMODE(facts.st_mode)
-        raise Unfit(key, f"{path}: others can read it (mode {mode:04o})", f"chmod 600 {path}")
+        raise UnfitFileError(
+            key, f"{path}: others can read it (mode {mode:04o})", f"chmod 600 {path}"
+        )
     return data
 
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from engine.net.endpoint import Endpoint, Unfit
+from engine.net.endpoint import Endpoint, UnfitFileError
 
 if TYPE_CHECKING:
     import urllib3
@@ -25,7 +25,7 @@ _CHUNK_BYTES = 65_536
 _LATER_S = 1.0
 
 
-class Unanswered(Exception):  # noqa: N818  (an outcome, turned into an error by its caller)
+class UnansweredError(Exception):
     """No whole answer came. What was asked for may have been done, or not.
 
     Args:
@@ -80,10 +80,10 @@ def exchange(endpoint: Endpoint, request: Request, *, deadline_s: float, max_byt
 
     Raises:
         Unanswered: Not reached, not trusted, too slow, too large, or cut short.
-        engine.net.endpoint.Unfit: A file of the endpoint cannot be used; nothing was sent.
+        engine.net.endpoint.UnfitFileError: A file of the endpoint cannot be used; nothing was sent.
     """
     if deadline_s <= 0:
-        raise Unanswered("no time was left to ask")
+        raise UnansweredError("no time was left to ask")
     outcome: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
 
     def run() -> None:
@@ -97,11 +97,11 @@ def exchange(endpoint: Endpoint, request: Request, *, deadline_s: float, max_byt
     try:
         answer = outcome.get(timeout=deadline_s)
     except queue.Empty:
-        raise Unanswered(f"no whole answer within {deadline_s:g} s") from None
-    if isinstance(answer, Unanswered | Unfit):
+        raise UnansweredError(f"no whole answer within {deadline_s:g} s") from None
+    if isinstance(answer, UnansweredError | UnfitFileError):
         raise answer
     if isinstance(answer, Exception):
-        raise Unanswered(_worded(answer)) from None
+        raise UnansweredError(_worded(answer)) from None
     return answer
 
 
@@ -147,9 +147,9 @@ def _body(response: urllib3.BaseHTTPResponse, until: float, max_bytes: int) -> b
     while chunk := response.read1(_CHUNK_BYTES):
         body += chunk
         if len(body) > max_bytes:
-            raise Unanswered(f"the answer is larger than {max_bytes:,} bytes")
+            raise UnansweredError(f"the answer is larger than {max_bytes:,} bytes")
         if time.monotonic() > until:
-            raise Unanswered("the answer comes too slowly")
+            raise UnansweredError("the answer comes too slowly")
     return bytes(body)
 
 

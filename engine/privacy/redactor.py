@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.privacy.scanner import BLOCK, Finding, Scanner
+from engine.privacy.scanner import BLOCK, ScanFinding, Scanner
 
 
-def mark(finding: Finding) -> bytes:
+def mark(finding: ScanFinding) -> bytes:
     """Return what stands in place of a finding; no rule takes it for anything."""
     return b"[redacted:%s]" % finding.type.encode()
 
@@ -38,7 +38,7 @@ class Redactor:
         """Return the rest. Nothing may follow."""
         return self._rewritten(list(self._scanner.finish()), self._base + len(self._text))
 
-    def _rewritten(self, findings: Iterable[Finding], until: int) -> bytes:
+    def _rewritten(self, findings: Iterable[ScanFinding], until: int) -> bytes:
         parts: list[bytes] = []
         at = 0
         for finding in findings:

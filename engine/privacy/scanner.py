@@ -16,7 +16,7 @@ BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ScanFinding:
     """A place with something that must not be there; what it is, never what it says.
 
     Attributes:
@@ -72,14 +72,14 @@ class Scanner:
         self._counted = 0
         self._spans: list[_Span] = []
 
-    def feed(self, piece: bytes) -> Iterator[Finding]:
+    def feed(self, piece: bytes) -> Iterator[ScanFinding]:
         """Yield what is certain after ``piece``, in order; the rest comes later."""
         self._pending.append(piece)
         self._pending_size += len(piece)
         if self._pending_size >= self._block:
             yield from self._look(last=False)
 
-    def finish(self) -> Iterator[Finding]:
+    def finish(self) -> Iterator[ScanFinding]:
         """Yield what was not certain before the end was known. Nothing may follow."""
         yield from self._look(last=True)
 
@@ -88,7 +88,7 @@ class Scanner:
         """Bytes from the start whose findings have all been given."""
         return min([self._base + max(0, self._fresh - BEFORE), *(s.start for s in self._spans)])
 
-    def _look(self, *, last: bool) -> Iterator[Finding]:
+    def _look(self, *, last: bool) -> Iterator[ScanFinding]:
         self._text += b"".join(self._pending)
         self._pending, self._pending_size = [], 0
         end = len(self._text) if last else max(self._fresh, len(self._text) - AFTER)
@@ -107,7 +107,7 @@ class Scanner:
         self._base += drop
         self._fresh -= drop
 
-    def _settle(self, *, last: bool) -> Iterator[Finding]:
+    def _settle(self, *, last: bool) -> Iterator[ScanFinding]:
         """Give the groups of overlapping spans that nothing found later can touch."""
         sure = self._base + (len(self._text) if last else max(0, self._fresh - BEFORE))
         kept: list[_Span] = []
@@ -118,14 +118,14 @@ class Scanner:
                 kept += group
         self._spans = kept
 
-    def _finding(self, group: Sequence[_Span]) -> Finding:
+    def _finding(self, group: Sequence[_Span]) -> ScanFinding:
         named = min(group, key=lambda span: (span.rank, span.start))
         rule = self._rules[named.rank]
         offset = min(span.start for span in group)
         size = max(span.end for span in group) - offset
         self._count_to(offset)
         digest = hmac.new(self._key, rule.name.encode() + b"\0" + named.value, hashlib.sha256)
-        return Finding(rule.name, rule.kind, self._lines + 1, offset, size, digest.hexdigest())
+        return ScanFinding(rule.name, rule.kind, self._lines + 1, offset, size, digest.hexdigest())
 
     def _count_to(self, offset: int) -> None:
         """Count lines up to ``offset``; only ever forward."""
@@ -151,7 +151,7 @@ def _overlapping(spans: Iterable[_Span]) -> Iterator[list[_Span]]:
 _SHARED = Triggers(RULES)
 
 
-def scan(text: bytes, key: bytes) -> list[Finding]:
+def scan(text: bytes, key: bytes) -> list[ScanFinding]:
     """Return every finding in ``text``."""
     scanner = Scanner(key)
     return [*scanner.feed(text), *scanner.finish()]

@@ -25,7 +25,7 @@ MAX_ATTESTATIONS = 16
 """Most attestations that one Input holds."""
 
 
-class Wanted(NamedTuple):
+class RequiredAttestation(NamedTuple):
     """A check of kind ``attestation`` that is asked.
 
     Attributes:
@@ -60,13 +60,17 @@ def is_attested(
 
     Source: spec/predicate-v1.md section 8.3.
     """
-    wanted = Wanted(attestation_type(str(check.get("metric"))), check.get("max_age_s"), "")
+    wanted = RequiredAttestation(
+        attestation_type(str(check.get("metric"))), check.get("max_age_s"), ""
+    )
     sha256 = _digest_of(subject)
     ways = (ways_to_count(each, wanted, sha256) for each in attestations)
     return any(needed is not None and needed <= set(relaxations) for needed in ways)
 
 
-def ways_to_count(attestation: Json, wanted: Wanted, sha256: Json) -> frozenset[str] | None:
+def ways_to_count(
+    attestation: Json, wanted: RequiredAttestation, sha256: Json
+) -> frozenset[str] | None:
     """Return the relaxations that must be named for ``attestation`` to count; None if none help.
 
     Args:
@@ -95,7 +99,7 @@ def ways_to_count(attestation: Json, wanted: Wanted, sha256: Json) -> frozenset[
 
 
 def relaxations_for(
-    wanted: Iterable[Wanted],
+    wanted: Iterable[RequiredAttestation],
     attestations: Sequence[Json],
     sha256: str | None,
     tolerated: Collection[str],

@@ -72,7 +72,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class ReportOptions:
     """How the decisions of one call are to be written.
 
     Attributes:
@@ -111,7 +111,7 @@ class Writer(Protocol):
         ...
 
 
-class Drafting(Writer, Protocol):
+class Rendering(Writer, Protocol):
     """A writer that can say nearly everything before the decision is recorded.
 
     Then the text is made where the decision was judged, and the process that records adds
@@ -140,7 +140,7 @@ class Format(Protocol):
     PROVES: bool
     """Whether it shows the way from the record to the ledger's root; that takes time too."""
 
-    def writer(self, manner: Manner) -> Writer:
+    def writer(self, manner: ReportOptions) -> Writer:
         """Return a new writer."""
         ...
 

@@ -26,7 +26,7 @@ _WORDS: dict[str, str] = {
 }
 
 
-class Standing(StrEnum):
+class VerdictEffect(StrEnum):
     """What one check did to the verdict."""
 
     AGAINST = "stands against it"
@@ -36,20 +36,20 @@ class Standing(StrEnum):
     OFF = "off"
 
 
-def standing(check: Json) -> Standing:
+def standing(check: Json) -> VerdictEffect:
     """Return what ``check`` did; a status that is not known stands against."""
     if check["status"] == Status.OFF:
-        return Standing.OFF
+        return VerdictEffect.OFF
     if check["waived_by"] is not None:
-        return Standing.WAIVED
+        return VerdictEffect.WAIVED
     if check["status"] in (Status.PASS, Status.EXEMPT):
-        return Standing.PASSED
-    return Standing.WARNS if check["severity"] == Severity.WARN else Standing.AGAINST
+        return VerdictEffect.PASSED
+    return VerdictEffect.WARNS if check["severity"] == Severity.WARN else VerdictEffect.AGAINST
 
 
-def by_standing(checks: Iterable[Json]) -> dict[Standing, list[Json]]:
+def by_standing(checks: Iterable[Json]) -> dict[VerdictEffect, list[Json]]:
     """Return the checks of each standing, in their order."""
-    groups: dict[Standing, list[Json]] = {each: [] for each in Standing}
+    groups: dict[VerdictEffect, list[Json]] = {each: [] for each in VerdictEffect}
     for check in checks:
         groups[standing(check)].append(check)
     return groups
@@ -62,7 +62,7 @@ def holds_without_finding(decision: Decision) -> bool:
     """
     released = decision.verdict in RELEASING and decision.recorded
     return not released and not any(
-        standing(check) is Standing.AGAINST for check in decision.checks
+        standing(check) is VerdictEffect.AGAINST for check in decision.checks
     )
 
 

@@ -12,9 +12,9 @@ from typing import Literal
 
 from engine.errors import GovernanceError
 from engine.model import Decision, Json
-from engine.report import Location, Manner, Report, Writer
+from engine.report import Location, Report, ReportOptions, Writer
 from engine.report.findings import (
-    Standing,
+    VerdictEffect,
     by_standing,
     holds_without_finding,
     message_of,
@@ -37,7 +37,7 @@ _ELSEWHERE = "--output markdown=FILE has them too"
 _Level = Literal["error", "warning", "notice"]
 
 
-def writer(manner: Manner) -> Writer:
+def writer(manner: ReportOptions) -> Writer:
     """Return a new writer."""
     return GithubWriter(manner)
 
@@ -45,7 +45,7 @@ def writer(manner: Manner) -> Writer:
 class GithubWriter:
     """Writes annotations as long as there is room; warnings wait until no error can come."""
 
-    def __init__(self, manner: Manner) -> None:
+    def __init__(self, manner: ReportOptions) -> None:
         self._folder = manner.folder
         self._several = manner.several
         self._given = 0
@@ -63,12 +63,12 @@ class GithubWriter:
         lines = [_headline(report, several=self._several)]
         if not self._several:
             lines += _record(decision)
-        for check in groups[Standing.AGAINST]:
+        for check in groups[VerdictEffect.AGAINST]:
             lines.append(self._error(_finding("error", check, report, self._folder)))
         if holds_without_finding(decision):
             message = why_not_released(decision)
             lines.append(self._error(command("error", message, title=subject_of(decision))))
-        for check in groups[Standing.WARNS]:
+        for check in groups[VerdictEffect.WARNS]:
             self._warn(_finding("warning", check, report, self._folder))
         return "".join(f"{line}\n" for line in lines if line)
 

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from engine.decision.margins import counterfactual, margin, written
 from engine.errors import GovernanceError
 from engine.model import Decision, Json, Verdict
-from engine.report import Manner, Report, Writer
+from engine.report import Report, ReportOptions, Writer
 from engine.report.findings import (
-    Standing,
+    VerdictEffect,
     artifact_of,
     attestation_line,
     by_standing,
@@ -56,15 +56,15 @@ _TONES = {
 _HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 _POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'"
 _MATRIX = {
-    Standing.AGAINST: "Stands against it",
-    Standing.WARNS: "Warns",
-    Standing.WAIVED: "Waived",
-    Standing.PASSED: "Passed",
-    Standing.OFF: "Off",
+    VerdictEffect.AGAINST: "Stands against it",
+    VerdictEffect.WARNS: "Warns",
+    VerdictEffect.WAIVED: "Waived",
+    VerdictEffect.PASSED: "Passed",
+    VerdictEffect.OFF: "Off",
 }
 
 
-def writer(manner: Manner) -> Writer:
+def writer(manner: ReportOptions) -> Writer:
     """Return a new writer."""
     return HtmlWriter(manner)
 
@@ -72,7 +72,7 @@ def writer(manner: Manner) -> Writer:
 class HtmlWriter:
     """Writes the page as decisions come; of several, a section that opens each, then a table."""
 
-    def __init__(self, manner: Manner) -> None:
+    def __init__(self, manner: ReportOptions) -> None:
         self._several = manner.several
         self._open = False
         self._rows: list[str] = []
@@ -168,9 +168,9 @@ def _decision(report: Report, name: str, level: int) -> str:
     decision = report.decision
     groups = by_standing(decision.checks)
     parts = [("Gate matrix", _matrix(decision, name))]
-    for standing in (Standing.AGAINST, Standing.WARNS, Standing.WAIVED):
+    for standing in (VerdictEffect.AGAINST, VerdictEffect.WARNS, VerdictEffect.WAIVED):
         if checks := groups[standing]:
-            title = {Standing.WARNS: "Warnings", Standing.WAIVED: "Waived findings"}
+            title = {VerdictEffect.WARNS: "Warnings", VerdictEffect.WAIVED: "Waived findings"}
             cards = "".join(_card(check, report, level + 2) for check in checks)
             parts.append(
                 (title.get(standing, "What stands against it"), f'<div class="cards">{cards}</div>')
@@ -216,7 +216,7 @@ def _time(instant: str) -> str:
 
 def _matrix(decision: Decision, name: str) -> str:
     """Domains by standing; each check leads to its row."""
-    cells: dict[str, dict[Standing, list[str]]] = {}
+    cells: dict[str, dict[VerdictEffect, list[str]]] = {}
     numbers = {check["id"]: number for number, check in enumerate(decision.checks)}
     groups = by_standing(decision.checks)
     shown = [standing for standing in _MATRIX if groups[standing]]

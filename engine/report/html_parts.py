@@ -11,7 +11,7 @@ from engine.decision.margins import margin
 from engine.model import Json, Status
 from engine.proof.merkle import root_from_proof
 from engine.report import Inclusion
-from engine.report.findings import Standing, standing, word_of
+from engine.report.findings import VerdictEffect, standing, word_of
 from engine.report.wording import plain
 
 _HALF = 60
@@ -32,13 +32,13 @@ def lines(shown: str) -> str:
 def tone(check: Json) -> str:
     """Return the class that colours a check: ``good``, ``bad``, ``open``, ``waived`` or none."""
     match standing(check):
-        case Standing.PASSED:
+        case VerdictEffect.PASSED:
             return "good"
-        case Standing.WAIVED:
+        case VerdictEffect.WAIVED:
             return "waived"
-        case Standing.OFF:
+        case VerdictEffect.OFF:
             return ""
-        case Standing.AGAINST if check["status"] == Status.FAIL:
+        case VerdictEffect.AGAINST if check["status"] == Status.FAIL:
             return "bad"
     return "open"
 
@@ -46,9 +46,9 @@ def tone(check: Json) -> str:
 def status(check: Json) -> str:
     """Return the check's status in words, coloured."""
     words = word_of(check)
-    if standing(check) is Standing.WAIVED:
+    if standing(check) is VerdictEffect.WAIVED:
         words += ", waived"
-    elif standing(check) is Standing.WARNS:
+    elif standing(check) is VerdictEffect.WARNS:
         words += ", warning only"
     return f'<span class="status {tone(check)}">{text(words)}</span>'
 

@@ -14,8 +14,8 @@ from engine.errors import GovernanceError
 from engine.model import Json
 from engine.report import (
     Location,
-    Manner,
     Report,
+    ReportOptions,
     Writer,
     decision_document,
     failure_document,
@@ -26,7 +26,7 @@ LOCATES = True
 PROVES = False
 
 
-def writer(manner: Manner) -> Writer:
+def writer(manner: ReportOptions) -> Writer:
     """Return a new writer."""
     return JsonWriter(manner)
 
@@ -34,7 +34,7 @@ def writer(manner: Manner) -> Writer:
 class JsonWriter:
     """Writes indented JSON; of several, each says which file it is about."""
 
-    def __init__(self, manner: Manner) -> None:
+    def __init__(self, manner: ReportOptions) -> None:
         self._several = manner.several
         self._empty = True
 

@@ -9,8 +9,8 @@ from engine.errors import GovernanceError
 from engine.model import Json
 from engine.report import (
     Draft,
-    Manner,
     Report,
+    ReportOptions,
     Writer,
     before_place,
     behind_place,
@@ -21,7 +21,7 @@ LOCATES = False
 PROVES = False
 
 
-def writer(manner: Manner) -> Writer:
+def writer(manner: ReportOptions) -> Writer:
     """Return a new writer."""
     return LinesWriter(manner)
 
@@ -29,7 +29,7 @@ def writer(manner: Manner) -> Writer:
 class LinesWriter:
     """Writes one line per decision; nothing stands before or behind."""
 
-    def __init__(self, manner: Manner) -> None:
+    def __init__(self, manner: ReportOptions) -> None:
         self._several = manner.several
 
     def head(self) -> str:

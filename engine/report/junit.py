@@ -15,11 +15,11 @@ from xml.sax.saxutils import quoteattr
 
 from engine.errors import GovernanceError
 from engine.model import Decision, Json, Status, Verdict
-from engine.report import Location, Manner, Report, Writer
+from engine.report import Location, Report, ReportOptions, Writer
 from engine.report.findings import (
     RELEASING,
     STANDARD_INPUT,
-    Standing,
+    VerdictEffect,
     message_of,
     place_of_error,
     place_or_file,
@@ -39,7 +39,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FAILING = (Verdict.BLOCK, Verdict.ROLLBACK, Verdict.DENY)
 
 
-def writer(manner: Manner) -> Writer:
+def writer(manner: ReportOptions) -> Writer:
     """Return a new writer."""
     return JunitWriter(manner)
 
@@ -47,7 +47,7 @@ def writer(manner: Manner) -> Writer:
 class JunitWriter:
     """Writes a test suite per decision, and one per input that could not be decided on."""
 
-    def __init__(self, manner: Manner) -> None:
+    def __init__(self, manner: ReportOptions) -> None:
         self._folder = manner.folder
 
     def head(self) -> str:
@@ -98,15 +98,15 @@ def _outcome(check: Json, report: Report) -> str:
     decision, status = report.decision, check["status"]
     word = word_of(check)
     match standing(check):
-        case Standing.PASSED:
+        case VerdictEffect.PASSED:
             return ""
-        case Standing.OFF:
+        case VerdictEffect.OFF:
             return _element("skipped", message=f"off: {report.reasons.get(check['id'], '')}")
-        case Standing.WAIVED:
+        case VerdictEffect.WAIVED:
             reason = waiver_reason(check, decision)
             message = f"{word}, waived by {check['waived_by']}: {reason}"
             return _element("skipped", message_of(check, report), message=message)
-        case Standing.WARNS:
+        case VerdictEffect.WARNS:
             return _element("system-out", f"Warning only. {message_of(check, report)}")
     kind = "failure" if status == Status.FAIL else "error"
     return _element(kind, message_of(check, report), message=f"{check['id']} {word}", type=status)

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from engine.decision.margins import counterfactual, margin, written
 from engine.errors import GovernanceError
 from engine.model import Decision, Json, Verdict
-from engine.report import Manner, Report, Writer
+from engine.report import Report, ReportOptions, Writer
 from engine.report.findings import (
-    Standing,
+    VerdictEffect,
     artifact_of,
     attestation_line,
     by_standing,
@@ -44,7 +44,7 @@ _CODE = re.compile(r"[A-Za-z0-9 .,:;+/=<>_%()-]+")
 _AGAINST = ("Check", "Status", "Observed", "Limit", "Margin", "Why", "What to do")
 
 
-def writer(manner: Manner) -> Writer:
+def writer(manner: ReportOptions) -> Writer:
     """Return a new writer."""
     return MarkdownWriter(manner)
 
@@ -52,7 +52,7 @@ def writer(manner: Manner) -> Writer:
 class MarkdownWriter:
     """Writes one decision with every check; of several, a section each with what matters."""
 
-    def __init__(self, manner: Manner) -> None:
+    def __init__(self, manner: ReportOptions) -> None:
         self._manner = manner
         self._counts: Counter[str] = Counter()
         self._failures = 0
@@ -123,14 +123,14 @@ def _whole(report: Report, level: str) -> list[str]:
     under = f"{level}#"
     blocks = [f"{level} {_title(decision)}", escape(decision.reason), _asked(decision)]
     for standing, title in (
-        (Standing.AGAINST, "What stands against it"),
-        (Standing.WARNS, "Warnings"),
-        (Standing.WAIVED, "Waived"),
+        (VerdictEffect.AGAINST, "What stands against it"),
+        (VerdictEffect.WARNS, "Warnings"),
+        (VerdictEffect.WAIVED, "Waived"),
     ):
         if checks := groups[standing]:
             blocks += [f"{under} {title}", _findings(checks, report)]
-    blocks += _passes(groups[Standing.PASSED], report)
-    blocks += _off(groups[Standing.OFF], report)
+    blocks += _passes(groups[VerdictEffect.PASSED], report)
+    blocks += _off(groups[VerdictEffect.OFF], report)
     blocks += _besides(decision, under)
     return [*blocks, *_record(decision, under)]
 
@@ -138,7 +138,9 @@ def _whole(report: Report, level: str) -> list[str]:
 def _brief(report: Report) -> list[str]:
     decision = report.decision
     groups = by_standing(decision.checks)
-    told = [groups[each] for each in (Standing.AGAINST, Standing.WARNS, Standing.WAIVED)]
+    told = [
+        groups[each] for each in (VerdictEffect.AGAINST, VerdictEffect.WARNS, VerdictEffect.WAIVED)
+    ]
     findings = [check for checks in told for check in checks]
     blocks = [escape(decision.reason)]
     if findings:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, NoReturn
 
 from engine.errors import DocumentError, GovernanceError, Position, suggest
-from engine.evidence.metrics_file import Refused
+from engine.evidence.metrics_file import RefusalError
 from engine.formats.json_positions import escape
 from engine.model import Decision, Json, Severity, Status, Subject, Verdict
 from engine.report import Location, Report
 
 
-class Undecided(NamedTuple):
+class UndecidedInput(NamedTuple):
     """An input that could not be decided on, and why."""
 
     file: str
@@ -120,7 +120,7 @@ _ATTESTATION = {
 _WRITTEN = "give what `engine decide --format json` wrote"
 
 
-def read(value: Json, pointer: str = "") -> Report | Undecided:
+def read(value: Json, pointer: str = "") -> Report | UndecidedInput:
     """Return what ``value`` says.
 
     Args:
@@ -210,7 +210,7 @@ def _location(check: Json, pointer: str) -> tuple[str, Location]:
     return check.get("metric", check["id"]), Location(place["file"], place["line"], place["column"])
 
 
-def _undecided(value: Json, pointer: str) -> Undecided:
+def _undecided(value: Json, pointer: str) -> UndecidedInput:
     nothing = _Kind("null", lambda verdict: verdict is None)
     _members(value, pointer, {"file": _TEXT, "verdict": nothing, "error": _OBJECT})
     said = value["error"]
@@ -221,7 +221,7 @@ def _undecided(value: Json, pointer: str) -> Undecided:
         _members(at, f"{pointer}/error/position", _POSITION)
         error = DocumentError(Position(**at), said["reason"], said["hint"])
     error.exit_code = said["exit_code"]
-    return Undecided(value["file"], error)
+    return UndecidedInput(value["file"], error)
 
 
 def _members(
@@ -246,4 +246,4 @@ def _members(
 
 
 def _refuse(pointer: str, reason: str, hint: str = "") -> NoReturn:
-    raise Refused(pointer, reason, hint)
+    raise RefusalError(pointer, reason, hint)

@@ -16,9 +16,9 @@ from urllib.parse import quote
 from engine import __version__
 from engine.errors import GovernanceError
 from engine.model import Decision, Json
-from engine.report import Location, Manner, Report, Writer
+from engine.report import Location, Report, ReportOptions, Writer
 from engine.report.findings import (
-    Standing,
+    VerdictEffect,
     holds_without_finding,
     message_of,
     place_of_error,
@@ -44,11 +44,11 @@ ROOT = "%SRCROOT%"
 VERDICT_RULE = "verdict"
 MOST_NOTIFICATIONS = 1000
 
-_REPORTED = (Standing.AGAINST, Standing.WARNS, Standing.WAIVED)
+_REPORTED = (VerdictEffect.AGAINST, VerdictEffect.WARNS, VerdictEffect.WAIVED)
 _LEVELS = {"block": "error", "warn": "warning", "off": "none"}
 
 
-def writer(manner: Manner) -> Writer:
+def writer(manner: ReportOptions) -> Writer:
     """Return a new writer."""
     return SarifWriter(manner)
 
@@ -56,7 +56,7 @@ def writer(manner: Manner) -> Writer:
 class SarifWriter:
     """Writes results, and behind the last one what they refer to."""
 
-    def __init__(self, manner: Manner) -> None:
+    def __init__(self, manner: ReportOptions) -> None:
         self._folder = manner.folder
         self._rules: dict[str, Json] = {}
         self._places: dict[str, int] = {}
@@ -120,7 +120,7 @@ class SarifWriter:
 
     def _result(self, check: Json, report: Report) -> Json:
         decision = report.decision
-        waived = standing(check) is Standing.WAIVED
+        waived = standing(check) is VerdictEffect.WAIVED
         place = place_or_file(check, report)
         return {
             "ruleId": check["id"],

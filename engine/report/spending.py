@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from engine.calls.budget.forecast import Coming, Hour, Pace
+from engine.calls.budget.forecast import ForecastDay, Hour, Pace
 from engine.calls.budget.spending import Day
 from engine.formats.money import dollars
 
@@ -93,7 +93,7 @@ def _style(day: Day) -> str:
 
 
 def forecast(
-    today: Pace, hours: Sequence[Hour], days: Sequence[Coming], zone: str, width: int
+    today: Pace, hours: Sequence[Hour], days: Sequence[ForecastDay], zone: str, width: int
 ) -> list[Line]:
     """Return today's pace, its burn-down hour by hour, and the days to come."""
     lines = [*_pace(today, zone)]

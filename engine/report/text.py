@@ -7,7 +7,7 @@ import textwrap
 from engine.decision.margins import counterfactual, written
 from engine.errors import GovernanceError
 from engine.model import Decision, Json, Severity, Status
-from engine.report import Draft, Manner, Report, Writer
+from engine.report import Draft, Report, ReportOptions, Writer
 from engine.report.wording import facts_of, limit_of, plain
 
 _MARKS = {
@@ -26,7 +26,7 @@ LOCATES = False
 PROVES = False
 
 
-def writer(manner: Manner) -> Writer:
+def writer(manner: ReportOptions) -> Writer:
     """Return a new writer."""
     return TextWriter(manner)
 
@@ -34,7 +34,7 @@ def writer(manner: Manner) -> Writer:
 class TextWriter:
     """Writes one decision with every check; of several, one line each unless asked to explain."""
 
-    def __init__(self, manner: Manner) -> None:
+    def __init__(self, manner: ReportOptions) -> None:
         self._manner = manner
         self._first = True
 
@@ -77,7 +77,7 @@ def _line(report: Report) -> Draft:
     return before.encode(errors=_ODD_NAMES), behind.encode()
 
 
-def _whole(report: Report, manner: Manner) -> str:
+def _whole(report: Report, manner: ReportOptions) -> str:
     """A decision with every check, passes too."""
     decision = report.decision
     lines = [*_headline(decision), ""]

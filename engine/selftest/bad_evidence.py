@@ -109,7 +109,7 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True)
-class Bad:
+class BadDocument:
     """A document that no gate may let through.
 
     Attributes:
@@ -128,7 +128,7 @@ class Bad:
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class PassingEvidence:
     """Evidence on which every check passes.
 
     Attributes:
@@ -173,7 +173,7 @@ class Sound:
         return self.text({metric: {**self.metrics[metric], "observed_at": observed}})
 
 
-def sound_evidence(constraints: Sequence[Constraint], now: datetime) -> Sound:
+def sound_evidence(constraints: Sequence[Constraint], now: datetime) -> PassingEvidence:
     """Return evidence that meets every one of ``constraints``, or why there is none."""
     metrics: dict[str, dict[str, Json]] = {}
     attestations: list[Json] = []
@@ -189,7 +189,7 @@ def sound_evidence(constraints: Sequence[Constraint], now: datetime) -> Sound:
                 impossible = impossible or f"no value of {constraint.metric} passes {names}"
             else:
                 metrics[constraint.metric] = _long_form(value, constraint.row)
-    return Sound(now, constraints, metrics, attestations, impossible)
+    return PassingEvidence(now, constraints, metrics, attestations, impossible)
 
 
 _NOTHING = "no check blocks under this profile, and a gate that asks nothing lets nothing through"
@@ -221,13 +221,13 @@ def _long_form(value: Json, row: Mapping[str, Json]) -> dict[str, Json]:
     return metric
 
 
-def only_past(constraint: Constraint, sound: Sound) -> Bad | None:
+def only_past(constraint: Constraint, sound: PassingEvidence) -> BadDocument | None:
     """Evidence past this limit, and past no other if that can be; None where there is none."""
     if constraint.kind == "baseline":
         metric = sound.metrics[constraint.metric]
         worse = {**metric, "baseline": metric["value"] + 1}
         text = sound.text({constraint.metric: worse})
-        return Bad("below its baseline", text, sound.attestations, is_past=True)
+        return BadDocument("below its baseline", text, sound.attestations, is_past=True)
     if not constraint.can_fail:
         return None
     past = [value for value in constraint.candidates() if not constraint.passes(value)]
@@ -240,7 +240,7 @@ def only_past(constraint: Constraint, sound: Sound) -> Bad | None:
     if not past:
         return None
     value = next(alone, past[0])
-    return Bad(
+    return BadDocument(
         f"past the limit: {json.dumps(value)}",
         sound.text({constraint.metric: _long_form(value, constraint.row)}),
         sound.attestations,
@@ -248,7 +248,7 @@ def only_past(constraint: Constraint, sound: Sound) -> Bad | None:
     )
 
 
-def bad_documents(constraint: Constraint, sound: Sound) -> Iterator[Bad]:
+def bad_documents(constraint: Constraint, sound: PassingEvidence) -> Iterator[BadDocument]:
     """Yield what must not get through because of this one check."""
     if constraint.kind == "attestation":
         yield from _bad_attestations(constraint, sound)
@@ -264,15 +264,15 @@ def bad_documents(constraint: Constraint, sound: Sound) -> Iterator[Bad]:
             for status in ("invalid_input", "undefined", "insufficient_data")
         ),
     ):
-        yield Bad(what, text, sound.attestations)
+        yield BadDocument(what, text, sound.attestations)
     if isinstance(constraint.max_age_s, int):
         for age_s in (constraint.max_age_s + 1, constraint.max_age_s * 100):
-            yield Bad(f"{age_s} s old", sound.at_age(name, age_s), sound.attestations)
+            yield BadDocument(f"{age_s} s old", sound.at_age(name, age_s), sound.attestations)
     yield from _too_little(constraint, sound)
     for value in (*_ODD_VALUES, *_other_kinds(constraint)):
         shown = json.dumps(value)
         odd = {**metric, "value": value}
-        yield Bad(f"the value {shown}", sound.text({name: odd}), sound.attestations)
+        yield BadDocument(f"the value {shown}", sound.text({name: odd}), sound.attestations)
         yield _in_input(f"the value {shown}, unseen by the reader", name, {"value": value}, sound)
     for member in ("age_s", "status"):
         for value in (None, "", "0", True):
@@ -280,22 +280,24 @@ def bad_documents(constraint: Constraint, sound: Sound) -> Iterator[Bad]:
             yield _in_input(what, name, {member: value}, sound)
 
 
-def _too_little(constraint: Constraint, sound: Sound) -> Iterator[Bad]:
+def _too_little(constraint: Constraint, sound: PassingEvidence) -> Iterator[BadDocument]:
     metric, name = sound.metrics[constraint.metric], constraint.metric
     if isinstance(constraint.min_n, int):
         few = {**metric, "n": constraint.min_n - 1}
         uncounted = {key: value for key, value in metric.items() if key != "n"}
-        yield Bad(f"{constraint.min_n - 1} samples", sound.text({name: few}), sound.attestations)
-        yield Bad("uncounted samples", sound.text({name: uncounted}), sound.attestations)
+        yield BadDocument(
+            f"{constraint.min_n - 1} samples", sound.text({name: few}), sound.attestations
+        )
+        yield BadDocument("uncounted samples", sound.text({name: uncounted}), sound.attestations)
     if constraint.compare == "ci" and isinstance(constraint.limit, int | float):
         wide = {**metric, "ci": [constraint.limit - 1, constraint.limit + 1]}
         none = {key: value for key, value in metric.items() if key != "ci"}
         across = "a confidence interval across the limit"
-        yield Bad(across, sound.text({name: wide}), sound.attestations)
-        yield Bad("no confidence interval", sound.text({name: none}), sound.attestations)
+        yield BadDocument(across, sound.text({name: wide}), sound.attestations)
+        yield BadDocument("no confidence interval", sound.text({name: none}), sound.attestations)
     if constraint.kind == "baseline":
         none = {key: value for key, value in metric.items() if key != "baseline"}
-        yield Bad("no baseline", sound.text({name: none}), sound.attestations)
+        yield BadDocument("no baseline", sound.text({name: none}), sound.attestations)
 
 
 def _other_kinds(constraint: Constraint) -> tuple[Json, ...]:
@@ -310,17 +312,19 @@ def _other_kinds(constraint: Constraint) -> tuple[Json, ...]:
             return (True, False, [0, 0])
 
 
-def _in_input(what: str, name: str, members: Mapping[str, Json], sound: Sound) -> Bad:
+def _in_input(
+    what: str, name: str, members: Mapping[str, Json], sound: PassingEvidence
+) -> BadDocument:
     """The change made in the Input itself, as if no reader had refused it."""
 
     def changed(document: Json) -> Mapping[str, Json]:
         metrics = document["metrics"]
         return {"metrics": {**metrics, name: {**metrics[name], **members}}}
 
-    return Bad(what, sound.text(), sound.attestations, changed)
+    return BadDocument(what, sound.text(), sound.attestations, changed)
 
 
-def _bad_attestations(constraint: Constraint, sound: Sound) -> Iterator[Bad]:
+def _bad_attestations(constraint: Constraint, sound: PassingEvidence) -> Iterator[BadDocument]:
     mine = _attestation(constraint)
     rest = [each for each in sound.attestations if each["type"] != mine["type"]]
     changes: list[tuple[str, dict[str, Json]]] = [
@@ -337,17 +341,17 @@ def _bad_attestations(constraint: Constraint, sound: Sound) -> Iterator[Bad]:
     if isinstance(constraint.max_age_s, int):
         changes.append(("an attestation that is too old", {"age_s": constraint.max_age_s + 1}))
     for what, change in changes:
-        yield Bad(what, sound.text(), [*rest, {**mine, **change}])
-    yield Bad("no attestation", sound.text(), rest)
+        yield BadDocument(what, sound.text(), [*rest, {**mine, **change}])
+    yield BadDocument("no attestation", sound.text(), rest)
 
 
-def bad_texts(sound: Sound, *, requires_digest: bool) -> Iterator[Bad]:
+def bad_texts(sound: PassingEvidence, *, requires_digest: bool) -> Iterator[BadDocument]:
     """Yield metrics files that are bad as a whole."""
     document = sound.document()
     whole = json.dumps(document)
     for claim in ("gate", "profile", "stage"):
         text = json.dumps({**document, claim: "another"})
-        yield Bad(f"a {claim} other than the caller's", text.encode(), sound.attestations)
+        yield BadDocument(f"a {claim} other than the caller's", text.encode(), sound.attestations)
     unknown = json.dumps({**document, "metrics": {**document["metrics"], "selftest.typo": 1}})
     undated = json.dumps({key: value for key, value in document.items() if key != "observed_at"})
     for what, text in (
@@ -361,7 +365,9 @@ def bad_texts(sound: Sound, *, requires_digest: bool) -> Iterator[Bad]:
         ("nothing at all", ""),
         ("null", "null"),
     ):
-        yield Bad(what, text.encode(), sound.attestations)
+        yield BadDocument(what, text.encode(), sound.attestations)
     if requires_digest:
         nameless = {**document, "subject": {"name": "selftest"}}
-        yield Bad("a subject without digest", json.dumps(nameless).encode(), sound.attestations)
+        yield BadDocument(
+            "a subject without digest", json.dumps(nameless).encode(), sound.attestations
+        )

@@ -16,7 +16,7 @@ _FAR = 10**12
 
 
 @dataclass(frozen=True, slots=True)
-class Weakened:
+class WeakenedProfile:
     """A profile that was changed in one place.
 
     Attributes:
@@ -32,10 +32,10 @@ class Weakened:
     asks_bad: bool = False
 
 
-def broken(table: Mapping[str, Json], blocking: Sequence[Constraint]) -> Iterator[Weakened]:
+def broken(table: Mapping[str, Json], blocking: Sequence[Constraint]) -> Iterator[WeakenedProfile]:
     """Yield profiles that nobody may be let through by."""
     odd: Json
-    yield Weakened("a profile without any row", {**table, "checks": {}})
+    yield WeakenedProfile("a profile without any row", {**table, "checks": {}})
     rows = table["checks"]
     for constraint in blocking:
         row = rows[constraint.id]
@@ -46,10 +46,10 @@ def broken(table: Mapping[str, Json], blocking: Sequence[Constraint]) -> Iterato
             *,
             asks_bad: bool = False,
             constraint: Constraint = constraint,
-        ) -> Weakened:
+        ) -> WeakenedProfile:
             others = {key: value for key, value in rows.items() if key != constraint.id}
             checks = others if row is None else {**others, constraint.id: row}
-            return Weakened(what, {**table, "checks": checks}, constraint, asks_bad)
+            return WeakenedProfile(what, {**table, "checks": checks}, constraint, asks_bad)
 
         yield changed("a profile without its row", None)
         for member in ("limit", "max_age_s"):
@@ -64,20 +64,22 @@ def broken(table: Mapping[str, Json], blocking: Sequence[Constraint]) -> Iterato
             yield changed(f"severity {odd!r}", {**row, "severity": odd}, asks_bad=True)
 
 
-def weakened(table: Mapping[str, Json], blocking: Sequence[Constraint]) -> Iterator[Weakened]:
+def weakened(
+    table: Mapping[str, Json], blocking: Sequence[Constraint]
+) -> Iterator[WeakenedProfile]:
     """Yield profiles that are whole and too kind; evidence past the real limit must show them."""
     rows = table["checks"]
     for constraint in blocking:
         row = rows[constraint.id]
         others = {key: value for key, value in rows.items() if key != constraint.id}
         off = {**row, "severity": "off", "reason": "selftest"}
-        yield Weakened(
+        yield WeakenedProfile(
             "severity off", {**table, "checks": {**others, constraint.id: off}}, constraint
         )
         far = _far_limit(constraint)
         if "limit" in row and far is not None:
             kind = {**others, constraint.id: {**row, "limit": far}}
-            yield Weakened(f"limit {far}", {**table, "checks": kind}, constraint)
+            yield WeakenedProfile(f"limit {far}", {**table, "checks": kind}, constraint)
 
 
 def _far_limit(constraint: Constraint) -> Json:

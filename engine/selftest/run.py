@@ -22,15 +22,15 @@ from engine.model import Json, Verdict
 from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle
 from engine.selftest.bad_evidence import (
-    Bad,
+    BadDocument,
     Constraint,
-    Sound,
+    PassingEvidence,
     bad_documents,
     bad_texts,
     only_past,
     sound_evidence,
 )
-from engine.selftest.bad_policies import Weakened, broken, weakened, with_profiles
+from engine.selftest.bad_policies import WeakenedProfile, broken, weakened, with_profiles
 
 OPEN = (Verdict.PROMOTE, Verdict.ALLOW)
 _ID = "00000000-0000-7000-8000-000000000000"
@@ -39,7 +39,7 @@ Opener = Callable[[PolicyBundle], Evaluator]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SelftestFinding:
     """Something that a gate let through, or that went unnoticed.
 
     Attributes:
@@ -52,7 +52,7 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Outcome:
+class SelftestResult:
     """What a selftest of one gate under one profile showed.
 
     Attributes:
@@ -71,8 +71,8 @@ class Outcome:
     never: str = ""
     documents: int = 0
     policies: int = 0
-    let_through: list[Finding] = field(default_factory=list)
-    unnoticed: list[Finding] = field(default_factory=list)
+    let_through: list[SelftestFinding] = field(default_factory=list)
+    unnoticed: list[SelftestFinding] = field(default_factory=list)
     toothless: list[str] = field(default_factory=list)
 
     @property
@@ -88,7 +88,7 @@ def selftest(
     bundle: PolicyBundle,
     open_evaluator: Opener,
     schema: Json,
-) -> Outcome:
+) -> SelftestResult:
     """Hold one gate under one profile against everything that it must not let through.
 
     Args:
@@ -105,7 +105,7 @@ def selftest(
     """
     question = Question(gate, profile, "candidate", now)
     bundle.profile(profile)
-    outcome = Outcome(gate, profile)
+    outcome = SelftestResult(gate, profile)
     with closing(open_evaluator(bundle)) as evaluator:
         court = _Court(question, bundle, evaluator, schema)
         sound = _sound(court, outcome)
@@ -135,14 +135,14 @@ class _Court:
     def judged(self, asked: Input) -> Judgement:
         return judge(asked, self.question, self.bundle, self.evaluator, decision_id=_ID, salt=_SALT)
 
-    def lets_through(self, bad: Bad) -> bool:
+    def lets_through(self, bad: BadDocument) -> bool:
         """Whether ``bad`` gets PROMOTE or ALLOW; refused or undecided is closed."""
         try:
             return self.judged(self.asked(bad)).verdict in OPEN
         except GovernanceError:
             return False
 
-    def asked(self, bad: Bad) -> Input:
+    def asked(self, bad: BadDocument) -> Input:
         asked = self.gathered(bad.text, bad.attestations)
         return self.changed(asked, bad.members(asked.document)) if bad.members else asked
 
@@ -151,7 +151,7 @@ class _Court:
         return next(check["status"] for check in checks if check["id"] == check_id)
 
 
-def _sound(court: _Court, outcome: Outcome) -> Sound:
+def _sound(court: _Court, outcome: SelftestResult) -> PassingEvidence:
     """Evidence on which every check of the gate passes, if there is any."""
     nothing = json.dumps(
         {
@@ -190,13 +190,13 @@ def _sound(court: _Court, outcome: Outcome) -> Sound:
         odd = court.judged(court.gathered(other.text(), other.attestations))
         if odd.verdict in OPEN:
             outcome.let_through += [
-                Finding(check, "past the limit, by the direction that the catalogue gives")
+                SelftestFinding(check, "past the limit, by the direction that the catalogue gives")
                 for check in sorted(against)
             ]
     return sound
 
 
-def _try_documents(court: _Court, sound: Sound, outcome: Outcome) -> None:
+def _try_documents(court: _Court, sound: PassingEvidence, outcome: SelftestResult) -> None:
     if outcome.never:
         return
     for constraint in sound.blocking:
@@ -206,28 +206,30 @@ def _try_documents(court: _Court, sound: Sound, outcome: Outcome) -> None:
         for bad in found:
             outcome.documents += 1
             if court.lets_through(bad):
-                outcome.let_through.append(Finding(constraint.id, bad.what))
+                outcome.let_through.append(SelftestFinding(constraint.id, bad.what))
     for bad in _whole_documents(court, sound):
         outcome.documents += 1
         if court.lets_through(bad):
-            outcome.let_through.append(Finding("", bad.what))
+            outcome.let_through.append(SelftestFinding("", bad.what))
     for name in ("dry_run", "ephemeral_ledger", "policies_overridden"):
         if name in court.bundle.profile(court.question.profile)["relaxations_allowed"]:
             continue
         outcome.documents += 1
         weak = replace(court, question=replace(court.question, relaxations=(name,)))
-        if weak.lets_through(Bad("", sound.text(), sound.attestations)):
-            outcome.let_through.append(Finding("", f"relaxation {name}, which is not tolerated"))
+        if weak.lets_through(BadDocument("", sound.text(), sound.attestations)):
+            outcome.let_through.append(
+                SelftestFinding("", f"relaxation {name}, which is not tolerated")
+            )
 
 
-def _whole_documents(court: _Court, sound: Sound) -> Iterator[Bad]:
+def _whole_documents(court: _Court, sound: PassingEvidence) -> Iterator[BadDocument]:
     info = court.bundle.gate(court.question.gate)
     yield from bad_texts(sound, requires_digest=info.requires_digest)
     for member, value in (
         *(("stage", "staging"), ("stage", None), ("profile", "no such profile")),
         *(("metrics", {}), ("relaxations", None)),
     ):
-        yield Bad(
+        yield BadDocument(
             f"an Input whose {member} is {json.dumps(value)}",
             sound.text(),
             sound.attestations,
@@ -235,7 +237,9 @@ def _whole_documents(court: _Court, sound: Sound) -> Iterator[Bad]:
         )
 
 
-def _try_policies(court: _Court, sound: Sound, outcome: Outcome, open_evaluator: Opener) -> None:
+def _try_policies(
+    court: _Court, sound: PassingEvidence, outcome: SelftestResult, open_evaluator: Opener
+) -> None:
     """Broken data must close the gate, and weakened data must show.
 
     All of it goes into one bundle, as profiles beside the real one: one policy is loaded.
@@ -253,7 +257,7 @@ def _try_policies(court: _Court, sound: Sound, outcome: Outcome, open_evaluator:
         for number, each in enumerate((*rotten, *weaker)):
             question = replace(court.question, profile=f"selftest-{number}")
             other = _Court(question, bundle, evaluator, court.schema)
-            finding = Finding(each.constraint.id if each.constraint else "", each.what)
+            finding = SelftestFinding(each.constraint.id if each.constraint else "", each.what)
             if number >= len(rotten):
                 if not _is_noticed(other, each, sound):
                     outcome.unnoticed.append(finding)
@@ -261,19 +265,19 @@ def _try_policies(court: _Court, sound: Sound, outcome: Outcome, open_evaluator:
                 outcome.let_through.append(finding)
 
 
-def _presented(each: Weakened, sound: Sound) -> Bad:
+def _presented(each: WeakenedProfile, sound: PassingEvidence) -> BadDocument:
     """What a broken policy is asked: bad evidence where the limit is left, else sound."""
     if each.constraint and each.asks_bad:
         if each.constraint.kind == "attestation":
-            return Bad("", sound.text(), [])
+            return BadDocument("", sound.text(), [])
         past = only_past(each.constraint, sound)
         if past is not None:
             return past
-        return Bad("", sound.without(each.constraint.metric), sound.attestations)
-    return Bad("", sound.text(), sound.attestations)
+        return BadDocument("", sound.without(each.constraint.metric), sound.attestations)
+    return BadDocument("", sound.text(), sound.attestations)
 
 
-def _is_noticed(court: _Court, each: Weakened, sound: Sound) -> bool:
+def _is_noticed(court: _Court, each: WeakenedProfile, sound: PassingEvidence) -> bool:
     """Whether evidence past the real limit no longer stands out: the weakening shows."""
     past = only_past(each.constraint, sound) if each.constraint else None
     if each.constraint is None or past is None:

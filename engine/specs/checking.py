@@ -13,8 +13,8 @@ from pathlib import Path
 
 from engine.specs import complete, config, limits
 from engine.specs.conform import dot, graph, tlc
-from engine.specs.conform.tlc import EXITS, Outcome, Tools
-from engine.specs.manifest import Row
+from engine.specs.conform.tlc import EXITS, TlcResult, Tools
+from engine.specs.manifest import RunRow
 from engine.system.files import write_whole
 
 WORTH_AN_ARCHIVE = 6
@@ -32,14 +32,14 @@ class Result:
         seconds: How long it took.
     """
 
-    row: Row
-    outcome: Outcome
+    row: RunRow
+    outcome: TlcResult
     faults: tuple[str, ...]
     seconds: float
 
 
 @dataclass(frozen=True)
-class Findings:
+class SpecFindings:
     """What a check of the specs found.
 
     Attributes:
@@ -60,16 +60,16 @@ class Findings:
 
 def check(
     folder: Path,
-    rows: Sequence[Row],
-    wanted: Sequence[Row],
+    rows: Sequence[RunRow],
+    wanted: Sequence[RunRow],
     tools: Tools,
     clock: Callable[[], float],
     *,
     jobs: int = 0,
     write_graphs: bool = False,
-    on_start: Callable[[Row], None] = lambda _: None,
+    on_start: Callable[[RunRow], None] = lambda _: None,
     on_result: Callable[[Result], None] = lambda _: None,
-) -> Findings:
+) -> SpecFindings:
     """Run ``wanted`` of ``rows`` and say what is not as expected.
 
     Args:
@@ -102,7 +102,7 @@ def check(
                 tools, scratch / "tlc.jsa", folder, first.module, scratch / f"{first.name}.cfg"
             )
 
-        def run(row: Row) -> Result:
+        def run(row: RunRow) -> Result:
             on_start(row)
             began = clock()
             outcome, kept = _run(folder, row, tools, scratch)
@@ -120,12 +120,12 @@ def check(
                 each.cancel()
             raise
     ordered = tuple(results[row.name] for row in wanted)
-    return Findings(ordered, tuple(unproved), tuple(_never_taken(rows, ordered)))
+    return SpecFindings(ordered, tuple(unproved), tuple(_never_taken(rows, ordered)))
 
 
 def hold(
-    folder: Path, rows: Sequence[Row], limits_text: str, tools: Tools
-) -> Iterator[tuple[Row, Outcome]]:
+    folder: Path, rows: Sequence[RunRow], limits_text: str, tools: Tools
+) -> Iterator[tuple[RunRow, TlcResult]]:
     """Run those of ``rows`` that must be ok with other limits, and yield what TLC says.
 
     Raises:
@@ -144,7 +144,7 @@ def hold(
                 yield row, tlc.run(tools, scratch, row.module, derived)
 
 
-def _run(folder: Path, row: Row, tools: Tools, scratch: Path) -> tuple[Outcome, bytes | None]:
+def _run(folder: Path, row: RunRow, tools: Tools, scratch: Path) -> tuple[TlcResult, bytes | None]:
     dump = scratch / f"{row.name}.dot" if row.graph else None
     outcome = tlc.run(
         tools,
@@ -159,7 +159,7 @@ def _run(folder: Path, row: Row, tools: Tools, scratch: Path) -> tuple[Outcome, 
     return outcome, graph.write(dot.read(dump.read_text(), row.graph))
 
 
-def differences(row: Row, outcome: Outcome) -> list[str]:
+def differences(row: RunRow, outcome: TlcResult) -> list[str]:
     """Return where ``outcome`` is not what ``row`` says: word, exit code, states, depth."""
     word = row.expect if _is_same(row, outcome) else outcome.word
     found = []
@@ -175,7 +175,7 @@ def differences(row: Row, outcome: Outcome) -> list[str]:
     return found
 
 
-def _is_same(row: Row, outcome: Outcome) -> bool:
+def _is_same(row: RunRow, outcome: TlcResult) -> bool:
     """Whether TLC said what is expected; it does not name a temporal property that failed.
 
     Such a run checks no other, see ``engine.specs.config``.
@@ -185,7 +185,7 @@ def _is_same(row: Row, outcome: Outcome) -> bool:
     )
 
 
-def _graph_faults(folder: Path, row: Row, found: bytes | None, write: bool) -> list[str]:
+def _graph_faults(folder: Path, row: RunRow, found: bytes | None, write: bool) -> list[str]:
     if found is None:
         return []
     path = folder / "graph" / f"{row.graph}{graph.SUFFIX}"
@@ -218,7 +218,7 @@ def _steps(of: graph.Graph) -> set[tuple[bytes, str, bytes]]:
     return {(keys[edge.source], edge.action, keys[edge.target]) for edge in of.edges}
 
 
-def _never_taken(rows: Sequence[Row], results: Sequence[Result]) -> list[str]:
+def _never_taken(rows: Sequence[RunRow], results: Sequence[Result]) -> list[str]:
     """Return the actions that no ok run takes, of each module whose ok runs were all run."""
     found = []
     ran = {result.row.name for result in results}

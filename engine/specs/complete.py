@@ -9,11 +9,11 @@ from pathlib import Path
 from engine.policy.bundle import shipped_bundle
 from engine.specs import config, limits, source
 from engine.specs.conform.graph import SUFFIX
-from engine.specs.manifest import Row
+from engine.specs.manifest import RunRow
 from engine.specs.source import Definition
 
 
-def complaints(folder: Path, rows: Sequence[Row], specs: set[str]) -> list[str]:
+def complaints(folder: Path, rows: Sequence[RunRow], specs: set[str]) -> list[str]:
     """Return what ``rows`` leave unproved of ``specs``, each in one clause that names the thing.
 
     Args:
@@ -65,7 +65,7 @@ def _of_folder(folder: Path, graphs: Sequence[str]) -> list[str]:
 
 
 def _of_rows(
-    rows: Sequence[Row], defined: Mapping[str, Definition], holding: Mapping[str, set[str]]
+    rows: Sequence[RunRow], defined: Mapping[str, Definition], holding: Mapping[str, set[str]]
 ) -> Iterator[str]:
     if not holding:
         yield "no run of it is expected to be ok"
@@ -87,7 +87,7 @@ def _of_rows(
 
 
 def _of_definitions(
-    rows: Sequence[Row], defined: Mapping[str, Definition], holding: set[str]
+    rows: Sequence[RunRow], defined: Mapping[str, Definition], holding: set[str]
 ) -> Iterator[str]:
     mutated = {row.mutated for row in rows if row.mutant and row.expect != "ok"}
     killed = {row.violated for row in rows if row.mutant}

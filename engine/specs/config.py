@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from engine.errors import ConfigError
-from engine.specs.manifest import Row
+from engine.specs.manifest import RunRow
 
 _SECTIONS = {
     **{"CONSTANT": "CONSTANT", "CONSTANTS": "CONSTANT"},
@@ -61,7 +61,7 @@ def checked(sections: dict[str, list[str]]) -> set[str]:
     return {*sections.get("INVARIANT", []), *sections.get("PROPERTY", [])}
 
 
-def derived(folder: Path, row: Row) -> str:
+def derived(folder: Path, row: RunRow) -> str:
     """Return the text of the .cfg that ``row`` is run with.
 
     A run that must fail checks its one invariant or property and nothing else, so that nothing

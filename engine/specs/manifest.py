@@ -38,14 +38,14 @@ _REQUIRED = ("name", "module", "cfg", "expect")
 
 
 @dataclass(frozen=True)
-class Row:
+class RunRow:
     """One run of TLC.
 
     Attributes:
         name: Unique.
         module: Module that is checked, such as ``MCBreaker``.
         cfg: Name of the .cfg file, without ``.cfg``.
-        expect: What TLC must say, in the words of ``engine.specs.conform.tlc.Outcome``.
+        expect: What TLC must say, in the words of ``engine.specs.conform.tlc.TlcResult``.
         states: Distinct states it must find; -1 where the row does not say.
         depth: How deep; -1 where the row does not say.
         mutant: The one substitution; ``""`` for none.
@@ -84,7 +84,7 @@ class Row:
         return self.mutant.rpartition(" ")[2] if " <- " in self.mutant else ""
 
 
-def read(folder: Path) -> list[Row]:
+def read(folder: Path) -> list[RunRow]:
     """Return the rows of ``folder``'s manifest, in order.
 
     Raises:
@@ -108,7 +108,7 @@ def read(folder: Path) -> list[Row]:
     return found
 
 
-def _row(row: Json, where: str) -> Row:
+def _row(row: Json, where: str) -> RunRow:
     where = f"{where} ({row.get('name', '?')})"
     for name, value in row.items():
         if name not in _MEMBERS:
@@ -131,7 +131,7 @@ def _row(row: Json, where: str) -> Row:
         raise ConfigError(f"{where}: a graph of a run that must fail", "graphs are of ok runs")
     if not all(isinstance(value, str) for value in row.get("constants", {}).values()):
         raise ConfigError(f"{where}: constants are not all texts", 'write them as {MaxAge = "1"}')
-    return Row(**row)
+    return RunRow(**row)
 
 
 def with_counts(text: str, counts: Mapping[str, tuple[int, int]]) -> str:
@@ -152,7 +152,7 @@ def with_counts(text: str, counts: Mapping[str, tuple[int, int]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def selected(rows: list[Row], wanted: list[str]) -> list[Row]:
+def selected(rows: list[RunRow], wanted: list[str]) -> list[RunRow]:
     """Return the rows that ``wanted`` names, by their own name or their spec's; all for none.
 
     Raises:

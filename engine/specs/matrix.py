@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.specs import source
-from engine.specs.checking import Findings
+from engine.specs.checking import SpecFindings
 
 
-def lines(folder: Path, findings: Findings) -> Iterator[str]:
+def lines(folder: Path, findings: SpecFindings) -> Iterator[str]:
     """Return, for each spec, each mutant that was run and the property that killed it."""
     for module in dict.fromkeys(result.row.module for result in findings.results):
         mutants = [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.errors import ConfigError, suggest
 from engine.specs import source
-from engine.specs.manifest import Row
+from engine.specs.manifest import RunRow
 from engine.specs.source import Definition
 
 ORDER_WORDS = (
@@ -19,7 +19,7 @@ ORDER_WORDS = (
 
 
 @dataclass(frozen=True)
-class Held:
+class PromiseProperty:
     """One property that holds a promise.
 
     Attributes:
@@ -39,7 +39,7 @@ class Held:
     code: tuple[str, ...]
 
 
-def held(folder: Path, rows: Sequence[Row]) -> list[Held]:
+def held(folder: Path, rows: Sequence[RunRow]) -> list[PromiseProperty]:
     """Return every property that names a promise, in the order of the manifest and the specs.
 
     The code of a property is what its comment names; else that of the actions whose guards and
@@ -59,7 +59,7 @@ def held(folder: Path, rows: Sequence[Row]) -> list[Held]:
             code = each.code or _code_of({row.mutated for row in killing}, defined)
             for promise in each.ids:
                 found.append(
-                    Held(
+                    PromiseProperty(
                         promise,
                         own[0].spec,
                         each.name,
@@ -104,7 +104,7 @@ def _code_of(mutated: set[str], defined: Mapping[str, Definition]) -> tuple[str,
     return tuple(found)
 
 
-def page(folder: Path, rows: Sequence[Row], promised: Mapping[str, str]) -> str:
+def page(folder: Path, rows: Sequence[RunRow], promised: Mapping[str, str]) -> str:
     """Return the text of ``tla/README.md``.
 
     Args:
@@ -125,7 +125,7 @@ def page(folder: Path, rows: Sequence[Row], promised: Mapping[str, str]) -> str:
     return "\n".join([*_head(folder, rows), *_by_promise(properties, promised), ""])
 
 
-def _head(folder: Path, rows: Sequence[Row]) -> Iterator[str]:
+def _head(folder: Path, rows: Sequence[RunRow]) -> Iterator[str]:
     yield from (
         "# The specs",
         "",
@@ -164,7 +164,9 @@ def _module(name: str) -> str:
     return ".".join(parts[:end] or parts)
 
 
-def _by_promise(properties: Sequence[Held], promised: Mapping[str, str]) -> Iterator[str]:
+def _by_promise(
+    properties: Sequence[PromiseProperty], promised: Mapping[str, str]
+) -> Iterator[str]:
     yield from ("", "## Promises and their properties")
     for promise in sorted({each.promise for each in properties}):
         yield from (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.ledger import Draft, Place
+from engine.ledger import EntryDraft, LedgerPosition
 from engine.model import DECISION_TYPE
 from engine.proof.envelope import seal
 from engine.proof.statement import statement
@@ -37,10 +37,10 @@ def strayed() -> None:
         ledger.append([honest])
         lying = decision(8, "s", signer=signer)
 
-        def build(place: Place) -> bytes:
-            return lying.build(Place(place.ledger_id, 1, None))
+        def build(place: LedgerPosition) -> bytes:
+            return lying.build(LedgerPosition(place.ledger_id, 1, None))
 
-        ledger.append([Draft(lying.decision_id, "s", "promotion", build)])
+        ledger.append([EntryDraft(lying.decision_id, "s", "promotion", build)])
 
 
 def test_a_ledger_of_the_engine_conforms(engine: Engine, recorded: str) -> None:
@@ -59,7 +59,7 @@ def test_limits_that_no_graph_is_of_are_an_expectation_that_is_not_met(
     check = {"id": "lifecycle.calm_s", "severity": "block", "limit": 60}
     about = {"name": "s", "digest": {"sha256": "00" * 32}}
 
-    def build(place: Place) -> bytes:
+    def build(place: LedgerPosition) -> bytes:
         said = {
             **{"decision_id": decision_id(9), "gate": "lifecycle", "checks": [check]},
             **{"attempt": 1, "previous": None, "ledger": {"id": place.ledger_id}},
@@ -67,7 +67,7 @@ def test_limits_that_no_graph_is_of_are_an_expectation_that_is_not_met(
         return seal(statement([about], DECISION_TYPE, said), signer.sign, signer.key_id)
 
     with closing(open_at(Path(".engine"), signer=signer)) as ledger:
-        ledger.append([Draft(decision_id(9), "s", "lifecycle", build)])
+        ledger.append([EntryDraft(decision_id(9), "s", "lifecycle", build)])
 
     answer = engine("conform", "--only", "promotion", "--only", "ledger")
 
@@ -157,7 +157,7 @@ def test_without_a_rejection_a_trace_needs_no_java(engine: Engine, recorded: str
 def test_a_broken_entry_is_not_genuine(engine: Engine, recorded: str) -> None:
     signer = open_file(Path(".engine/keys/engine.pem"))
     with closing(open_at(Path(".engine"), signer=signer)) as ledger:
-        ledger.append([Draft(None, None, None, lambda _place: b'{"no": "envelope"}')])
+        ledger.append([EntryDraft(None, None, None, lambda _place: b'{"no": "envelope"}')])
 
     answer = engine("conform")
 

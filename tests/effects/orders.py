@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.effects import Around, Hook, Order, kind_of
+from engine.effects import Hook, HookContext, Order, kind_of
 from engine.settings.table import Table
 
 NOW = datetime(2026, 11, 20, 12, 0, 5, tzinfo=UTC)
@@ -30,6 +30,6 @@ def order(**changes: object) -> Order:
 def hook(text: str, folder: Path, **environ: str) -> Hook:
     """The hook of one ``[[hook]]`` table, read as strictly as the configuration is."""
     (table,) = Table("w.toml", text, tomllib.loads(text)).tables("hook")
-    made = kind_of(table).hook_of(table, Around(folder, environ))
+    made = kind_of(table).hook_of(table, HookContext(folder, environ))
     table.finish()
     return made

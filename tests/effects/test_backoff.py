@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.effects import Ended, Outcome
+from engine.effects import AttemptOutcome, AttemptStatus
 from engine.effects.backoff import Backoff, backoff_of
 from engine.errors import ConfigError
 from engine.settings.table import Table
@@ -40,12 +40,12 @@ def test_a_wait_is_in_bounds_whatever_the_receiver_asks_for(
 
 def test_only_a_failure_is_followed_by_another_attempt_and_not_for_ever() -> None:
     backoff = Backoff(5, 60, attempts=3)
-    failed = Outcome(Ended.FAILED, "no answer")
+    failed = AttemptOutcome(AttemptStatus.FAILED, "no answer")
     assert backoff.next_at(failed, 1, NOW, 0.999) == NOW + timedelta(seconds=5)
     assert backoff.next_at(failed, 2, NOW, 0.999) == NOW + timedelta(seconds=10)
     assert backoff.next_at(failed, 3, NOW, 0.999) is None
-    assert backoff.next_at(Outcome(Ended.REFUSED, "404"), 1, NOW, 0.5) is None
-    later = Outcome(Ended.FAILED, "busy", retry_after_s=45)
+    assert backoff.next_at(AttemptOutcome(AttemptStatus.REFUSED, "404"), 1, NOW, 0.5) is None
+    later = AttemptOutcome(AttemptStatus.FAILED, "busy", retry_after_s=45)
     assert backoff.next_at(later, 1, NOW, 0.5) == NOW + timedelta(seconds=45)
 
 

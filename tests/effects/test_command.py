@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.effects import Ended, Outcome
+from engine.effects import AttemptOutcome, AttemptStatus
 from engine.errors import ConfigError
 from tests.effects.orders import hook, order
 
@@ -25,7 +25,7 @@ def program(folder: Path, text: str, name: str = "hook.py") -> Path:
     return path
 
 
-def performed(folder: Path, text: str, more: str = "", **environ: str) -> Outcome:
+def performed(folder: Path, text: str, more: str = "", **environ: str) -> AttemptOutcome:
     program(folder, text)
     table = f'[[hook]]\nkind = "command"\nargv = ["./hook.py", "$HOME; echo *"]\n{more}'
     return hook(table, folder, **environ).perform(order())
@@ -40,7 +40,7 @@ def test_it_is_told_what_to_do_and_what_it_said_is_kept(tmp_path: Path) -> None:
         "           'environ': dict(os.environ)}, open('seen.json', 'w'))\n"
         "print('rolled\\tback\\x1b[31m to 2.4.0')\n",
     )
-    assert said == Outcome(Ended.DONE, "rolled back[31m to 2.4.0")
+    assert said == AttemptOutcome(AttemptStatus.DONE, "rolled back[31m to 2.4.0")
     seen = json.loads((tmp_path / "seen.json").read_text())
     assert seen["argv"] == ["$HOME; echo *"]  # no shell has looked at it
     assert seen["stdin"] == order().document()
@@ -53,7 +53,7 @@ def test_it_sees_little_of_the_environment(tmp_path: Path) -> None:
     program(tmp_path, "import json, os; json.dump(dict(os.environ), open('seen.json', 'w'))")
     text = '[[hook]]\nkind = "command"\nargv = ["./hook.py"]\nenv = ["KUBECONFIG"]\n'
     around = {"PATH": "/usr/bin", "ENGINE_KEY": "secret", "AWS_TOKEN": "secret", "KUBECONFIG": "k"}
-    assert hook(text, tmp_path, **around).perform(order()).ended is Ended.DONE
+    assert hook(text, tmp_path, **around).perform(order()).ended is AttemptStatus.DONE
     seen = json.loads((tmp_path / "seen.json").read_text())
     assert {name: value for name, value in seen.items() if name != "LC_CTYPE"} == {
         "PATH": "/usr/bin", "KUBECONFIG": "k",
@@ -70,14 +70,14 @@ def test_it_sees_little_of_the_environment(tmp_path: Path) -> None:
     ],
 )
 def test_whatever_is_not_success_may_be_tried_again(tmp_path: Path, text: str, detail: str) -> None:
-    assert performed(tmp_path, text) == Outcome(Ended.FAILED, detail)
+    assert performed(tmp_path, text) == AttemptOutcome(AttemptStatus.FAILED, detail)
 
 
 def test_a_program_that_went_away_is_a_failure(tmp_path: Path) -> None:
     program(tmp_path, "")
     made = hook('[[hook]]\nkind = "command"\nargv = ["./hook.py"]\n', tmp_path)
     (tmp_path / "hook.py").unlink()
-    assert made.perform(order()).ended is Ended.FAILED
+    assert made.perform(order()).ended is AttemptStatus.FAILED
 
 
 GRANDCHILD = """\
@@ -114,7 +114,7 @@ def test_what_takes_too_long_is_ended_with_all_it_started(
 ) -> None:
     """INV-WATCH-4"""
     said = performed(tmp_path, GRANDCHILD + "signal.pause()\n", "timeout_s = 0.5\n")
-    assert said == Outcome(Ended.FAILED, "ended after 0.5 s: working on it")
+    assert said == AttemptOutcome(AttemptStatus.FAILED, "ended after 0.5 s: working on it")
     assert grandchild_ends()
 
 
@@ -123,13 +123,13 @@ def test_what_a_program_leaves_behind_is_ended_too(
 ) -> None:
     """INV-WATCH-4"""
     said = performed(tmp_path, GRANDCHILD + "sys.exit(0)\n")
-    assert said == Outcome(Ended.DONE, "working on it")
+    assert said == AttemptOutcome(AttemptStatus.DONE, "working on it")
     assert grandchild_ends()
 
 
 def test_a_flood_of_output_is_read_and_forgotten(tmp_path: Path) -> None:
     text = "import sys\nfor _ in range(400): sys.stdout.write('x' * 9_999 + '\\n')\nprint('end')"
-    assert performed(tmp_path, text) == Outcome(Ended.DONE, "end")
+    assert performed(tmp_path, text) == AttemptOutcome(AttemptStatus.DONE, "end")
     line = performed(tmp_path, "print('y' * 1_000_000)").detail
     assert len(line) == 300
 

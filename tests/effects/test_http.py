@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.effects import Ended, Outcome
+from engine.effects import AttemptOutcome, AttemptStatus
 from engine.errors import ConfigError
 from engine.model import Json
 from tests.effects.orders import NOW, hook, order
@@ -27,7 +27,7 @@ def sent(server: Server) -> Json:
 def test_a_webhook_is_told_what_to_do_with_its_idempotency_key(tmp_path: Path) -> None:
     with serving(lambda _asked: Reply(202, b"thanks")) as server:
         said = hook(table(server.url + "/hook?to=us"), tmp_path).perform(order())
-    assert said == Outcome(Ended.DONE, "HTTP 202")
+    assert said == AttemptOutcome(AttemptStatus.DONE, "HTTP 202")
     (asked,) = server.asked
     assert (asked.method, asked.path) == ("POST", "/hook?to=us")
     assert asked.headers["idempotency-key"] == "0197-page-1"
@@ -38,23 +38,31 @@ def test_a_webhook_is_told_what_to_do_with_its_idempotency_key(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("reply", "ended", "retry_after_s"),
     [
-        (Reply(200), Ended.DONE, None),
-        (Reply(204, b""), Ended.DONE, None),
-        (Reply(302, b"", {"Location": "/there"}), Ended.REFUSED, None),
-        (Reply(400, b"what?"), Ended.REFUSED, None),
-        (Reply(401), Ended.REFUSED, None),
-        (Reply(404), Ended.REFUSED, None),
-        (Reply(429, b"", {"Retry-After": "17"}), Ended.FAILED, 17),
-        (Reply(429), Ended.FAILED, None),
-        (Reply(500), Ended.FAILED, None),
-        (Reply(503, b"", {"Retry-After": "Fri, 20 Nov 2026 12:01:05 GMT"}), Ended.FAILED, 60),
-        (Reply(503, b"", {"Retry-After": "Fri, 20 Nov 2026 11:00:00 GMT"}), Ended.FAILED, 0),
-        (Reply(503, b"", {"Retry-After": "soon"}), Ended.FAILED, None),
-        (Reply(503, b"", {"Retry-After": "9" * 400}), Ended.FAILED, 10**6),
+        (Reply(200), AttemptStatus.DONE, None),
+        (Reply(204, b""), AttemptStatus.DONE, None),
+        (Reply(302, b"", {"Location": "/there"}), AttemptStatus.REFUSED, None),
+        (Reply(400, b"what?"), AttemptStatus.REFUSED, None),
+        (Reply(401), AttemptStatus.REFUSED, None),
+        (Reply(404), AttemptStatus.REFUSED, None),
+        (Reply(429, b"", {"Retry-After": "17"}), AttemptStatus.FAILED, 17),
+        (Reply(429), AttemptStatus.FAILED, None),
+        (Reply(500), AttemptStatus.FAILED, None),
+        (
+            Reply(503, b"", {"Retry-After": "Fri, 20 Nov 2026 12:01:05 GMT"}),
+            AttemptStatus.FAILED,
+            60,
+        ),
+        (
+            Reply(503, b"", {"Retry-After": "Fri, 20 Nov 2026 11:00:00 GMT"}),
+            AttemptStatus.FAILED,
+            0,
+        ),
+        (Reply(503, b"", {"Retry-After": "soon"}), AttemptStatus.FAILED, None),
+        (Reply(503, b"", {"Retry-After": "9" * 400}), AttemptStatus.FAILED, 10**6),
     ],
 )
 def test_only_what_may_succeed_later_is_tried_again(
-    tmp_path: Path, reply: Reply, ended: Ended, retry_after_s: int | None
+    tmp_path: Path, reply: Reply, ended: AttemptStatus, retry_after_s: int | None
 ) -> None:
     """INV-WATCH-3"""
     with serving(lambda _asked: reply) as server:
@@ -68,7 +76,7 @@ def test_only_what_may_succeed_later_is_tried_again(
 def test_no_answer_may_be_tried_again(tmp_path: Path, respond: object) -> None:
     with fake_opa(respond) as url:  # type: ignore[arg-type]
         said = hook(table(url, "timeout_s = 0.3"), tmp_path).perform(order())
-    assert said.ended is Ended.FAILED
+    assert said.ended is AttemptStatus.FAILED
 
 
 def test_what_a_receiver_says_is_one_short_line(tmp_path: Path) -> None:
@@ -87,11 +95,11 @@ def test_tls_and_token_are_the_endpoints(tmp_path: Path) -> None:
     with serving(lambda _asked: Reply(), authority.server()) as server:
         more = f'ca_file = "{authority.file.name}"\ntoken_file = "token"'
         made = hook(table(server.url, more), tmp_path)
-        assert made.perform(order()).ended is Ended.DONE
+        assert made.perform(order()).ended is AttemptStatus.DONE
         token.chmod(0o644)
-        assert made.perform(order()).ended is Ended.FAILED
+        assert made.perform(order()).ended is AttemptStatus.FAILED
         untrusted = hook(table(server.url), tmp_path)
-        assert untrusted.perform(order()).ended is Ended.FAILED
+        assert untrusted.perform(order()).ended is AttemptStatus.FAILED
     assert [each.headers.get("authorization") for each in server.asked] == ["Bearer abc"]
 
 

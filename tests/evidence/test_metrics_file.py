@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from engine.evidence.metrics_file import Refused, expand, is_regular
+from engine.evidence.metrics_file import RefusalError, expand, is_regular
 from engine.model import Json
 from tests.repository import ROOT
 
@@ -95,7 +95,7 @@ def test_a_wrong_document_is_refused_where_it_is_wrong(
     path: str, value: Json, pointer: str, reason: str
 ) -> None:
     """INV-INPUT-3: a typo in evidence is an error that names the right place."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusalError) as refused:
         expand(_with(path, value), CATALOGUE, NOW, SCHEMA)
     assert refused.value.pointer == pointer
     assert reason in refused.value.reason
@@ -104,13 +104,13 @@ def test_a_wrong_document_is_refused_where_it_is_wrong(
 def test_a_missing_time_shows_the_line_to_add() -> None:
     document = _with("observed_at", None)
     del document["observed_at"]
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusalError) as refused:
         expand(document, CATALOGUE, NOW, SCHEMA)
     assert '"observed_at": "2026-' in refused.value.hint
 
 
 def test_an_unknown_metric_names_the_nearest() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusalError) as refused:
         expand(_with("metrics", {"ethics.ecee": 1}), CATALOGUE, NOW, SCHEMA)
     assert "did you mean 'ethics.ece'?" in refused.value.hint
 
@@ -147,7 +147,7 @@ def test_how_a_value_was_computed_is_read_as_strictly(
     computed: Json, pointer: str, reason: str
 ) -> None:
     document = _with("metrics", {"ethics.ece": {"value": 0.1, "computed": computed}})
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusalError) as refused:
         expand(document, CATALOGUE, NOW, SCHEMA)
     assert refused.value.pointer == f"/metrics/ethics.ece/computed{pointer}"
     assert reason in refused.value.reason
@@ -194,5 +194,5 @@ def test_a_text_that_looks_like_another_is_refused(text: str, place: str) -> Non
     else:
         document["metrics"]["x.note"] = {"value": "x", place: text}
     assert not is_regular(document)
-    with pytest.raises(Refused, match="must not be"):
+    with pytest.raises(RefusalError, match="must not be"):
         expand(document, CATALOGUE, NOW, SCHEMA)

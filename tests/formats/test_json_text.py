@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.formats.json_positions import json_places, line_and_column
-from engine.formats.json_text import Unreadable, read_json, read_yaml
+from engine.formats.json_text import UnreadableTextError, read_json, read_yaml
 from engine.model import Json
 from tests.formats.test_canonical import VALUES
 
@@ -62,7 +62,7 @@ def test_json_is_yaml_too(value: Json) -> None:
 )
 def test_json_is_refused_with_its_place(text: str, reason: str, line: int, column: int) -> None:
     """INV-INPUT-1: what two readers might understand differently is refused."""
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(UnreadableTextError) as refused:
         read_json(text.encode())
     assert reason in refused.value.flaw.reason
     assert line_and_column(refused.value.text, refused.value.flaw.offset) == (line, column)
@@ -87,7 +87,7 @@ def test_json_is_refused_with_its_place(text: str, reason: str, line: int, colum
     ],
 )
 def test_yaml_beyond_json_is_refused(text: str, reason: str) -> None:
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(UnreadableTextError) as refused:
         read_yaml(text.encode())
     assert reason in refused.value.flaw.reason
 
@@ -107,7 +107,7 @@ def test_yaml_words_of_other_schemas_are_text() -> None:
 @pytest.mark.parametrize("data", [b"", b" \n", b"\xff\xfe{\x00", b"\xef\xbb\xbf{}", b"\x80abc"])
 def test_what_is_no_text_is_refused(data: bytes) -> None:
     for read in (read_json, read_yaml):
-        with pytest.raises(Unreadable):
+        with pytest.raises(UnreadableTextError):
             read(data)
 
 
@@ -119,7 +119,7 @@ def test_a_number_is_exactly_what_its_text_says_or_refused(text: str) -> None:
     """INV-INPUT-2: no rounding on the way in."""
     try:
         value = read_json(f"[{text}]".encode())[0]
-    except Unreadable:
+    except UnreadableTextError:
         inexact = Decimal(text) != Decimal(repr(float(text)))
         assert inexact or abs(Decimal(text)) >= 2**53
     else:
@@ -132,7 +132,7 @@ def test_a_number_is_exactly_what_its_text_says_or_refused(text: str) -> None:
 )
 def test_no_bytes_make_a_reader_crash(data: bytes) -> None:
     for read in (read_json, read_yaml):
-        with suppress(Unreadable):
+        with suppress(UnreadableTextError):
             read(data)
 
 

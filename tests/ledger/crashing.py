@@ -25,7 +25,7 @@ from engine.errors import (
     LedgerError,
     RollbackError,
 )
-from engine.ledger import Appended, open_ledger
+from engine.ledger import AppendedEntry, open_ledger
 from engine.ledger import open as stores
 from engine.ledger.commit.signed_heads import Head, Heads
 from engine.ledger.contract import Signer
@@ -445,7 +445,7 @@ class World:
             return self._of_note(process.answer.last_checkpoint())
         assert isinstance(process.answer, list)
         (there,) = process.answer
-        assert isinstance(there, Appended)
+        assert isinstance(there, AppendedEntry)
         assert self.disk.committed.rows.entries[there.index].body == there.entry
         return self._of_note(there.checkpoint)
 

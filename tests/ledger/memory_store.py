@@ -15,9 +15,9 @@ from pathlib import Path
 
 from engine.errors import LedgerError
 from engine.ledger.commit.created import created_entry
-from engine.ledger.contract import Blob, Draft
+from engine.ledger.contract import Blob, EntryDraft
 from engine.ledger.merkle_ledger import MerkleLedger
-from engine.ledger.store import DecisionRow, EntryRow, Rows, Wanted, node_position
+from engine.ledger.store import DecisionRow, EntryRow, LastDecisionQuery, Rows, node_position
 from engine.proof.merkle import GENESIS_CHAIN
 from engine.signers.ed25519 import Ed25519Signer
 from tests.ledger.scribe import CREATED_AT, KEY
@@ -82,7 +82,7 @@ class MemoryReader:
     def indexes_of(self, decision_ids: Sequence[str]) -> dict[str, int]:
         return {name: index for name, index in self._ids() if name in decision_ids}
 
-    def last_decisions(self, wanted: Sequence[Wanted]) -> list[tuple[int, str] | None]:
+    def last_decisions(self, wanted: Sequence[LastDecisionQuery]) -> list[tuple[int, str] | None]:
         answers = []
         for subject_key, gate, stop in wanted:
             found = [
@@ -212,5 +212,5 @@ def begun(store: MemoryStore, signer: Ed25519Signer = KEY) -> MerkleLedger:
     store.create(ledger_id)
     ledger = MerkleLedger(store, ledger_id, signer, None)
     entry = created_entry(ledger_id, CREATED_AT, signer)
-    ledger.create(Draft(None, None, None, lambda _place: entry))
+    ledger.create(EntryDraft(None, None, None, lambda _place: entry))
     return ledger

@@ -14,7 +14,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from engine.ledger import Blob, Draft, Ledger, Place, Signer, open_ledger
+from engine.ledger import Blob, EntryDraft, Ledger, LedgerPosition, Signer, open_ledger
 from engine.model import DECISION_TYPE
 from engine.proof.envelope import open_envelope, seal
 from engine.proof.statement import parse_statement, statement
@@ -46,17 +46,17 @@ def decision(
     signer: Signer = KEY,
     blobs: tuple[Blob, ...] = (),
     padding: int = 0,
-) -> Draft:
+) -> EntryDraft:
     """A draft of a decision whose statement says its place in the ledger."""
     name = decision_id(number)
 
-    def build(place: Place) -> bytes:
+    def build(place: LedgerPosition) -> bytes:
         return seal(_said(name, gate, place, padding), signer.sign, signer.key_id)
 
-    return Draft(name, subject, gate, build, blobs)
+    return EntryDraft(name, subject, gate, build, blobs)
 
 
-def _said(name: str, gate: str | None, place: Place, padding: int) -> bytes:
+def _said(name: str, gate: str | None, place: LedgerPosition, padding: int) -> bytes:
     predicate = {
         "decision_id": name,
         "gate": gate,
@@ -69,11 +69,11 @@ def _said(name: str, gate: str | None, place: Place, padding: int) -> bytes:
     return statement([subject], DECISION_TYPE, predicate)
 
 
-def event(text: str, *, signer: Signer = KEY) -> Draft:
+def event(text: str, *, signer: Signer = KEY) -> EntryDraft:
     """A draft of an entry that is no decision."""
     subject = {"name": text, "digest": {"sha256": hashlib.sha256(text.encode()).hexdigest()}}
     payload = statement([subject], "urn:governance-engine:test:v1", {"text": text})
-    return Draft(None, None, None, lambda _place: seal(payload, signer.sign, signer.key_id))
+    return EntryDraft(None, None, None, lambda _place: seal(payload, signer.sign, signer.key_id))
 
 
 def predicate(entry: bytes) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import CommitError, LedgerError, NotRecordedError
-from engine.ledger import Draft, Place
+from engine.ledger import EntryDraft, LedgerPosition
 from engine.ledger.merkle_ledger import MerkleLedger
 from engine.signers.ed25519 import Ed25519Signer
 from tests.ledger.memory_store import MemoryStore, begun
@@ -86,11 +86,11 @@ def test_entries_whose_checkpoint_could_not_be_kept_are_covered_by_the_next_writ
 def test_an_interrupt_in_a_build_records_nothing_and_the_ledger_goes_on() -> None:
     ledger = begun(MemoryStore())
 
-    def interrupted(_place: Place) -> bytes:
+    def interrupted(_place: LedgerPosition) -> bytes:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        ledger.append([decision(1), Draft("x", None, None, interrupted)])
+        ledger.append([decision(1), EntryDraft("x", None, None, interrupted)])
 
     assert ledger.size() == 1
     assert ledger.append([decision(2)])[0].index == 1

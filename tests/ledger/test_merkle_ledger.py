@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import LedgerError, NotRecordedError
-from engine.ledger import Appended, Blob, Draft, Ledger, Place
+from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition
 from engine.proof.checkpoint import parse, verify
 from engine.proof.envelope import MAX_BYTES
 from engine.proof.merkle import chain_hash, leaf_hash, verify_consistency, verify_inclusion
@@ -36,7 +36,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     opened.close()
 
 
-def _proven(ledger: Ledger, there: Appended) -> None:
+def _proven(ledger: Ledger, there: AppendedEntry) -> None:
     """Assert everything that a proof of one entry rests on."""
     checkpoint = verify(there.checkpoint, [KEY.public_key])
     leaf = leaf_hash(there.entry)
@@ -101,11 +101,11 @@ def test_an_entry_knows_the_last_decision_on_its_subject_by_its_gate(ledger: Led
 def test_a_decision_that_is_recorded_already_is_answered_with_its_record(ledger: Ledger) -> None:
     (first,) = ledger.append([decision(1)])
 
-    def never(_place: Place) -> bytes:
+    def never(_place: LedgerPosition) -> bytes:
         raise AssertionError("built a second time")
 
     again, fresh, twin = ledger.append(
-        [Draft(decision_id(1), "other", "other", never), decision(2), decision(2)]
+        [EntryDraft(decision_id(1), "other", "other", never), decision(2), decision(2)]
     )
 
     assert (again.index, again.entry, again.existing) == (first.index, first.entry, True)
@@ -127,11 +127,11 @@ def test_asking_only_for_what_is_recorded_appends_nothing(ledger: Ledger) -> Non
 
 
 def test_a_build_that_fails_leaves_nothing_of_its_call(ledger: Ledger) -> None:
-    def broken(_place: Place) -> bytes:
+    def broken(_place: LedgerPosition) -> bytes:
         raise ValueError("no verdict")
 
     with pytest.raises(ValueError, match="no verdict"):
-        ledger.append([decision(1), Draft("x", "a", "g", broken), decision(3)])
+        ledger.append([decision(1), EntryDraft("x", "a", "g", broken), decision(3)])
 
     assert ledger.size() == 1
     (there,) = ledger.append([decision(4)])
@@ -140,16 +140,16 @@ def test_a_build_that_fails_leaves_nothing_of_its_call(ledger: Ledger) -> None:
 
 
 def test_each_draft_can_stand_alone(ledger: Ledger) -> None:
-    def broken(_place: Place) -> bytes:
+    def broken(_place: LedgerPosition) -> bytes:
         raise ValueError("no verdict")
 
     first, error, third = ledger.append_each(
-        [decision(1), Draft("x", "scoring-model", "promotion", broken), decision(3)]
+        [decision(1), EntryDraft("x", "scoring-model", "promotion", broken), decision(3)]
     )
 
-    assert isinstance(first, Appended)
+    assert isinstance(first, AppendedEntry)
     assert isinstance(error, ValueError)
-    assert isinstance(third, Appended)
+    assert isinstance(third, AppendedEntry)
     assert (first.index, third.index, ledger.size()) == (1, 2, 3)
     assert predicate(third.entry)["previous"] == decision_id(1)
 
@@ -157,7 +157,7 @@ def test_each_draft_can_stand_alone(ledger: Ledger) -> None:
 @pytest.mark.parametrize("length", [0, MAX_BYTES + 1])
 def test_an_entry_that_is_empty_or_too_long_is_refused(ledger: Ledger, length: int) -> None:
     with pytest.raises(LedgerError, match=f"an entry has 1 to 65,535 bytes, not {length:,}"):
-        ledger.append([Draft("x", None, None, lambda _place: b"." * length)])
+        ledger.append([EntryDraft("x", None, None, lambda _place: b"." * length)])
 
     assert ledger.size() == 1
 

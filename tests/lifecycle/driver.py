@@ -25,15 +25,15 @@ from typing import Any
 from engine.decision.attest import attest, last_words, newest
 from engine.decision.judge import Judgement, judge, uuid7
 from engine.decision.record import append
-from engine.evidence.input import Attested, Question, assemble, wanted_attestations
+from engine.evidence.input import AttestationFacts, Question, assemble, wanted_attestations
 from engine.evidence.metrics_file import expand
 from engine.formats.times import write_time
-from engine.ledger import Draft, Ledger
+from engine.ledger import EntryDraft, Ledger
 from engine.ledger.contract import State
 from engine.ledger.merkle_ledger import MerkleLedger
-from engine.lifecycle.contract import Cycle, Promotion, Watched
+from engine.lifecycle.contract import CycleResult, Promotion, WatchedSubject
 from engine.lifecycle.controller import KIND, Controller, key_of
-from engine.lifecycle.machine import Life, encode, minute_of
+from engine.lifecycle.machine import LifecycleState, encode, minute_of
 from engine.model import Json, Subject
 from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_schema
@@ -50,7 +50,7 @@ from tests.repository import ROOT
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DIGEST = hashlib.sha256(b"model.onnx").hexdigest()
 OTHER = hashlib.sha256(b"other.onnx").hexdigest()
-WATCHED = Watched("scoring-model", "2.4.1", DIGEST, "promotion", "default")
+WATCHED = WatchedSubject("scoring-model", "2.4.1", DIGEST, "promotion", "default")
 BUNDLE = shipped_bundle()
 EXAMPLE = json.loads((ROOT / "examples" / "promote.json").read_text())["metrics"]
 SOON_S = 1
@@ -116,7 +116,7 @@ class World:
         self,
         bundle: PolicyBundle = BUNDLE,
         evaluator: Evaluator | None = None,
-        watched: Watched = WATCHED,
+        watched: WatchedSubject = WATCHED,
     ) -> None:
         self.bundle, self.watched = bundle, watched
         self.evaluator: Evaluator = evaluator or evaluator_of(bundle)
@@ -153,7 +153,7 @@ class World:
         return int(self.now.timestamp() * 1000)
 
     @property
-    def life(self) -> Life:
+    def life(self) -> LifecycleState:
         return self.controller.life(self.watched)
 
     def decide(self, kind: str, *, by: PolicyBundle | None = None, attest_s: int = LONG_S) -> str:
@@ -181,7 +181,7 @@ class World:
 
     def attest(
         self, subject: Subject, ttl_s: int = LONG_S, changes: Mapping[str, Json] | None = None
-    ) -> list[Attested]:
+    ) -> list[AttestationFacts]:
         """Record an attestation of an artifact, as a decision takes it."""
         question = Question("ethics", self.watched.profile, "candidate", self.now)
         judgement = self.judged(subject, question, changes or {}, self.bundle, [])
@@ -196,7 +196,7 @@ class World:
         question: Question,
         changes: Mapping[str, Json],
         bundle: PolicyBundle,
-        attested: Sequence[Attested],
+        attested: Sequence[AttestationFacts],
     ) -> Judgement:
         schema = shipped_schema("metrics.schema.json")
         document = {"observed_at": write_time(self.now), "metrics": {**EXAMPLE, **changes}}
@@ -218,10 +218,10 @@ class World:
         lapsed = minute_of(self.now) - minutes
         self.put(replace(life, attested_until=until, lapsed=lapsed, lapse_paged=until))
 
-    def put(self, life: Life) -> None:
+    def put(self, life: LifecycleState) -> None:
         """Put the subject where ``life`` says."""
 
-        def work(state: State) -> Sequence[Draft]:
+        def work(state: State) -> Sequence[EntryDraft]:
             state.put(KIND, key_of(self.watched), encode(life))
             return []
 
@@ -230,12 +230,12 @@ class World:
     def promote(self) -> Promotion:
         return self.controller.promote(self.watched, self.now)
 
-    def measure(self, reading: str) -> Cycle:
+    def measure(self, reading: str) -> CycleResult:
         """One cycle of the controller: what ``reading`` names is measured."""
         given = metrics(READINGS[reading], self.now)
         return self.controller.step(self.watched, given, self.now, self.ms)
 
-    def cycles(self, reading: str, times: int) -> list[Cycle]:
+    def cycles(self, reading: str, times: int) -> list[CycleResult]:
         """That many minutes, each with one cycle."""
         found = []
         for _ in range(times):

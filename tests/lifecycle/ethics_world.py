@@ -23,11 +23,11 @@ from engine.decision import attest as attesting
 from engine.decision.attest import attest, last_words, newest
 from engine.decision.judge import Judgement, judge, record, subject_key, uuid7
 from engine.errors import CommitError
-from engine.evidence.input import Attested, Question, assemble, subject_document
+from engine.evidence.input import AttestationFacts, Question, assemble, subject_document
 from engine.formats.times import parse_time
 from engine.ledger.merkle_ledger import MerkleLedger
 from engine.ledger.store import Rows
-from engine.lifecycle.contract import Phase, Watched
+from engine.lifecycle.contract import Phase, WatchedSubject
 from engine.lifecycle.controller import Controller
 from engine.model import HOLD_EXPIRED_TYPE, Json, Subject
 from engine.policy.bundle import PolicyBundle, shipped_bundle
@@ -43,7 +43,7 @@ ATTEST_TTL, DECISION_TTL, GRACE, HOLD_TTL = 3, 2, 2, 1
 
 TICK = timedelta(minutes=1)
 SUBJECT = Subject("scoring-model", "2.4.1", DIGEST)
-WATCHED = Watched("scoring-model", "2.4.1", DIGEST, "promotion", "spec")
+WATCHED = WatchedSubject("scoring-model", "2.4.1", DIGEST, "promotion", "spec")
 EVIDENCE: dict[str, dict[str, Json]] = {
     "good": {"value": 0.006, "n": 24000, "ci": [0.004, 0.008]},
     "bad": {"value": 0.5, "n": 24000, "ci": [0.4, 0.6]},
@@ -190,7 +190,7 @@ class EthicsWorld:
         question = Question(gate, "spec", "candidate", self.now)
         given = metrics({"ethics.ece": 0}, self.now)
         given["ethics.ece"] |= EVIDENCE[kind]
-        words: list[Attested] = list(attested)
+        words: list[AttestationFacts] = list(attested)
         asked = assemble("evidence", SUBJECT, given, question, self.bundle, words)
         return judge(
             asked,

@@ -17,7 +17,7 @@ from typing import Any
 
 from engine.formats.times import write_time
 from engine.lifecycle.contract import Phase
-from engine.lifecycle.machine import Life, minute_of
+from engine.lifecycle.machine import LifecycleState, minute_of
 from engine.policy.bundle import PolicyBundle
 from engine.specs.conform import graph
 from engine.specs.conform.graph import Edge, Graph
@@ -231,7 +231,7 @@ def _explored() -> Iterator[tuple[Any, str, list[str], Any]]:
     while queue:
         life, waited = queue.pop()
         before = _abstract(life, waited)
-        nexts: list[tuple[str, list[str], Life, int]] = []
+        nexts: list[tuple[str, list[str], LifecycleState, int]] = []
         for action in ("MeasureUnder", "MeasureOver", "MeasureNone", "MeasureLapsed"):
             if action != "MeasureLapsed" or life.in_production:
                 actions, after = _cycle(world, life, waited, action)
@@ -246,7 +246,9 @@ def _explored() -> Iterator[tuple[Any, str, list[str], Any]]:
                 queue.append((after, later))
 
 
-def _cycle(world: World, life: Life, waited: int, action: str) -> tuple[list[str], Life]:
+def _cycle(
+    world: World, life: LifecycleState, waited: int, action: str
+) -> tuple[list[str], LifecycleState]:
     """One cycle of the controller from a life that is put into its ledger's state."""
     assert life.tick is not None
     fresh = World(BUNDLE, watched=world.watched)
@@ -258,7 +260,7 @@ def _cycle(world: World, life: Life, waited: int, action: str) -> tuple[list[str
     return list(cycle.actions), replace(fresh.life, attested_until=None, lapse_paged=None)
 
 
-def _abstract(life: Life, waited: int) -> Values:
+def _abstract(life: LifecycleState, waited: int) -> Values:
     """The state of the spec that a life is, so many minutes after its last cycle."""
     assert life.tick is not None
     now = life.tick + waited

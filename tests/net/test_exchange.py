@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError
-from engine.net.endpoint import Endpoint, Unfit, endpoint_of
-from engine.net.exchange import Answer, Request, Unanswered, exchange
+from engine.net.endpoint import Endpoint, UnfitFileError, endpoint_of
+from engine.net.exchange import Answer, Request, UnansweredError, exchange
 from engine.settings.table import Table
 from tests.loopback import Asked, Authority, Reply, serving
 from tests.policy.servers import dripping, fake_opa, hanging, hanging_up, http
@@ -74,16 +74,16 @@ def test_what_is_no_whole_answer_in_time_is_none(
     respond: Callable[[socket.socket, threading.Event], None], reason: str
 ) -> None:
     deadline_s = 0.3 if "0.3" in reason else 10
-    with fake_opa(respond) as url, pytest.raises(Unanswered, match=reason):
+    with fake_opa(respond) as url, pytest.raises(UnansweredError, match=reason):
         ask(url, Request("POST", "/x", b"{}"), deadline_s=deadline_s)
 
 
 def test_nobody_there_and_no_time_left_are_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
-    with pytest.raises(Unanswered, match="connection refused"):
+    with pytest.raises(UnansweredError, match="connection refused"):
         ask(f"http://127.0.0.1:{port}")
-    with pytest.raises(Unanswered, match="no time was left"):
+    with pytest.raises(UnansweredError, match="no time was left"):
         ask("http://127.0.0.1:1", deadline_s=0)
 
 
@@ -121,10 +121,10 @@ def test_a_server_is_trusted_by_the_authority_that_was_named_alone(tmp_path: Pat
     with serving(plain, ours.server()) as server:
         assert ask(Endpoint(server.url, ca_file=ours.file)).body == b"hello"
         for wrong in (Endpoint(server.url), Endpoint(server.url, ca_file=other.file)):
-            with pytest.raises(Unanswered, match="its certificate does not hold"):
+            with pytest.raises(UnansweredError, match="its certificate does not hold"):
                 ask(wrong)
         named = Endpoint(server.url.replace("127.0.0.1", "localhost"), ca_file=ours.file)
-        with pytest.raises(Unanswered, match="its certificate does not hold"):
+        with pytest.raises(UnansweredError, match="its certificate does not hold"):
             ask(named)
     assert len(server.asked) == 1
 
@@ -135,10 +135,10 @@ def test_a_client_certificate_is_shown(tmp_path: Path) -> None:
     with serving(plain, authority.server(asks_clients=True)) as server:
         endpoint = Endpoint(server.url, authority.file, certificate, key)
         assert ask(endpoint).body == b"hello"
-        with pytest.raises(Unanswered):
+        with pytest.raises(UnansweredError):
             ask(Endpoint(server.url, authority.file))
         key.chmod(0o644)
-        with pytest.raises(Unfit, match="others can read it"):
+        with pytest.raises(UnfitFileError, match="others can read it"):
             ask(endpoint)
 
 
@@ -175,7 +175,7 @@ def test_a_token_that_is_none_or_readable_by_others_is_refused(
     token = tmp_path / "token"
     if content is not None:
         private(token, content, mode)
-    with serving(plain) as server, pytest.raises(Unfit, match=reason) as caught:
+    with serving(plain) as server, pytest.raises(UnfitFileError, match=reason) as caught:
         ask(Endpoint(server.url, token_file=token))
     assert "secret" not in str(caught.value)
     assert server.asked == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bench.logs import PLANTED, clean, planted
 from engine.privacy.redactor import Redactor
 from engine.privacy.rule import AFTER, BEFORE
-from engine.privacy.scanner import Finding, Scanner, scan
+from engine.privacy.scanner import ScanFinding, Scanner, scan
 
 KEY = b"a key of a test, not a secret"
 LINES = [line for _, line in PLANTED]
@@ -24,10 +24,10 @@ TEXTS = st.lists(
 ).map(lambda parts: "".join(part + end for part, end in parts).encode())
 
 
-def in_pieces(text: bytes, cuts: list[int], block: int) -> list[Finding]:
+def in_pieces(text: bytes, cuts: list[int], block: int) -> list[ScanFinding]:
     scanner = Scanner(KEY, block=block)
     edges = sorted({0, len(text), *(cut % (len(text) + 1) for cut in cuts)})
-    found: list[Finding] = []
+    found: list[ScanFinding] = []
     for start, end in pairwise(edges):
         found += scanner.feed(text[start:end])
     return [*found, *scanner.finish()]

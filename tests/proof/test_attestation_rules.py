@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.model import Json
 from engine.proof.attestation_rules import (
     SELF_ATTESTED,
-    Wanted,
+    RequiredAttestation,
     attestation_type,
     is_attested,
     longest_s,
@@ -20,7 +20,7 @@ from engine.proof.attestation_rules import (
 SHA256 = "ab" * 32
 SUBJECT = {"name": "m", "digest": {"sha256": SHA256}}
 TYPE = "urn:governance-engine:ethics-attestation:v1"
-WANTED = Wanted(TYPE, 100, "block")
+WANTED = RequiredAttestation(TYPE, 100, "block")
 CHECK = {"metric": "ethics.attestation", "max_age_s": 100}
 # Exactly at every bound: age 100 of 100, one second left.
 ATTESTATION: dict[str, Json] = {
@@ -73,7 +73,7 @@ def test_any_other_counts_in_no_way(change: dict[str, Json]) -> None:
 
 @pytest.mark.parametrize("most", [None, "100", True, 99])
 def test_the_profile_bounds_the_age(most: Json) -> None:
-    assert ways_to_count(ATTESTATION, Wanted(TYPE, most, "block"), SHA256) is None
+    assert ways_to_count(ATTESTATION, RequiredAttestation(TYPE, most, "block"), SHA256) is None
 
 
 @pytest.mark.parametrize("subject", [{"name": "m"}, {"digest": None}, {"digest": {"sha256": None}}])
@@ -118,7 +118,7 @@ WEAK = ATTESTATION | {"relaxations": ["policies_overridden"]}
 def test_a_decision_names_the_least_that_it_needs(
     attestations: list[Json], severity: str, tolerated: list[str], named: set[str]
 ) -> None:
-    wanted = [Wanted(TYPE, 100, severity)]
+    wanted = [RequiredAttestation(TYPE, 100, severity)]
     assert relaxations_for(wanted, attestations, SHA256, tolerated) == named
 
 
@@ -142,4 +142,4 @@ def test_how_long_one_may_last_is_the_greatest_age_that_is_accepted() -> None:
 @given(ANY_JSON, st.dictionaries(st.sampled_from(sorted(ATTESTATION)), ANY_JSON), ANY_JSON)
 def test_it_says_something_of_any_json(one: Json, change: dict[str, Json], most: Json) -> None:
     for each in (one, ATTESTATION | change):
-        ways_to_count(each, Wanted(TYPE, most, "block"), SHA256)
+        ways_to_count(each, RequiredAttestation(TYPE, most, "block"), SHA256)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from engine.errors import DocumentError, GovernanceError, Position
 from engine.model import Decision, Json, Subject, Verdict
 from engine.proof import merkle
-from engine.report import FORMATS, Inclusion, Location, Manner, Report, format_named, sarif
+from engine.report import FORMATS, Inclusion, Location, Report, ReportOptions, format_named, sarif
 
 GOLDEN = Path(__file__).parent / "golden"
 SUFFIXES = {
@@ -200,9 +200,9 @@ CASES: dict[str, tuple[Told, ...]] = {
 }
 
 
-def written(name: str, told: Sequence[Told], manner: Manner | None = None) -> str:
+def written(name: str, told: Sequence[Told], manner: ReportOptions | None = None) -> str:
     """Return ``told`` in format ``name``, as one call writes it."""
-    out = format_named(name).writer(manner or Manner(several=len(told) > 1))
+    out = format_named(name).writer(manner or ReportOptions(several=len(told) > 1))
     parts = [out.head()]
     parts += [out.item(each) if isinstance(each, Report) else out.failed(*each) for each in told]
     return "".join([*parts, out.tail()])

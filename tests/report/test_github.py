@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 
 from engine.model import Verdict
-from engine.report import Manner, Report
+from engine.report import Report, ReportOptions
 from engine.report.github import MOST, command
 from tests.report.cases import BLOCK, DRIFT, ECE, HOLD, PROMOTE, REFUSED, Told, any_call, report
 from tests.report.cases import written as written_as
@@ -19,7 +19,7 @@ ESCAPES = {"25", "0A", "3A", "2C"}
 
 
 def written(told: Sequence[Told], folder: str = "") -> list[str]:
-    manner = Manner(several=len(told) > 1, folder=folder)
+    manner = ReportOptions(several=len(told) > 1, folder=folder)
     return written_as("github", told, manner).removesuffix("\n").split("\n")
 
 

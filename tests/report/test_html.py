@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from engine.proof import merkle
-from engine.report import Inclusion, Manner
+from engine.report import Inclusion, ReportOptions
 from engine.report.html import MOST_ROWS
 from engine.report.html_parts import bar, sides
 from engine.report.html_style import STYLE
@@ -196,7 +196,7 @@ def test_the_summary_of_very_many_ends_with_a_count() -> None:
 
 
 def test_one_input_that_could_not_be_decided_on_is_a_page_too() -> None:
-    text = written("html", [REFUSED], Manner())
+    text = written("html", [REFUSED], ReportOptions())
     assert "NOT DECIDED" in Page(text).text
     assert text.startswith("<!DOCTYPE html>")
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from engine.report import Manner
+from engine.report import ReportOptions
 from engine.report.markdown import code, escape
 from tests.report.cases import HOLD, PROMOTE, REFUSED, Told, any_call, written
 
@@ -34,7 +34,7 @@ def shown(text: str) -> str:
 def test_no_text_of_evidence_or_policy_formats(told: Sequence[Told]) -> None:
     """INV-REPORT-1: what is reported is shown, and does nothing."""
     for explain in (False, True):
-        text = written("markdown", told, Manner(several=len(told) > 1, explain=explain))
+        text = written("markdown", told, ReportOptions(several=len(told) > 1, explain=explain))
         for token in tokens(text):
             assert token.type not in ("link_open", "image", "em_open", "hr", "blockquote_open")
             assert token.type not in ("ordered_list_open", "code_block", "lheading_open")

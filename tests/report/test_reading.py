@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from engine.evidence.metrics_file import Refused
+from engine.evidence.metrics_file import RefusalError
 from engine.formats.json_text import read_json
 from engine.model import Json
-from engine.report import FORMATS, Manner, Report
-from engine.report.reading import Undecided, read
+from engine.report import FORMATS, Report, ReportOptions
+from engine.report.reading import UndecidedInput, read
 from tests.report.cases import CASES, PROMOTE, Told, any_call, written
 
 
 def read_back(text: str) -> list[Told]:
     value = read_json(text.encode())
     found = [read(each) for each in (value if isinstance(value, list) else [value])]
-    return [(each.file, each.error) if isinstance(each, Undecided) else each for each in found]
+    return [(each.file, each.error) if isinstance(each, UndecidedInput) else each for each in found]
 
 
 def without_proof(told: Sequence[Told]) -> list[Told]:
@@ -33,7 +33,7 @@ def test_every_format_is_the_same_from_what_json_wrote(name: str, case: str) -> 
     """INV-REPORT-2: not even an input that could not be decided on is lost."""
     told = without_proof(CASES[case])
     for explain in (False, True):
-        manner = Manner(several=len(told) > 1, explain=explain)
+        manner = ReportOptions(several=len(told) > 1, explain=explain)
         assert written(name, read_back(written("json", told)), manner) == written(
             name, told, manner
         )
@@ -42,16 +42,16 @@ def test_every_format_is_the_same_from_what_json_wrote(name: str, case: str) -> 
 @given(any_call)
 @settings(max_examples=60)
 def test_what_json_wrote_is_read_back_whatever_it_says(told: Sequence[Told]) -> None:
-    manner = Manner(several=True)
+    manner = ReportOptions(several=True)
     again = read_back(written("json", told, manner))
     for name in FORMATS:
         assert written(name, again, manner) == written(name, told, manner)
 
 
-def changed(change: Callable[[Json], Any]) -> Refused:
+def changed(change: Callable[[Json], Any]) -> RefusalError:
     value = json.loads(written("json", [PROMOTE]))
     change(value)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusalError) as refused:
         read(value, "/3")
     return refused.value
 

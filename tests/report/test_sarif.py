@@ -11,7 +11,7 @@ from jsonschema import Draft4Validator
 
 from engine.errors import UsageError
 from engine.model import Json, Verdict
-from engine.report import Manner
+from engine.report import ReportOptions
 from engine.report.sarif import MOST_NOTIFICATIONS, SCHEMA
 from tests.report.cases import (
     BLOCK,
@@ -33,7 +33,7 @@ standard = Draft4Validator(STANDARD)
 
 def log(told: Sequence[Told], folder: str = "") -> Json:
     """Return the log, which the standard's own schema accepts."""
-    value = json.loads(written("sarif", told, Manner(several=len(told) > 1, folder=folder)))
+    value = json.loads(written("sarif", told, ReportOptions(several=len(told) > 1, folder=folder)))
     standard.validate(value)
     return value
 

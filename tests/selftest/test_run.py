@@ -15,12 +15,12 @@ from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_schema
 from engine.policy.overlay import load_policies
 from engine.selftest.bad_evidence import Constraint, sound_evidence
 from engine.selftest.bad_policies import with_profiles
-from engine.selftest.run import Outcome, selftest
+from engine.selftest.run import SelftestResult, selftest
 from tests.repository import ROOT
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 POLICIES = ROOT / "policies"
-Examine = Callable[..., Outcome]
+Examine = Callable[..., SelftestResult]
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def examine(tmp_path: Path) -> Examine:
 
     def examined(
         gate: str = "ethics", profile: str = "default", bundle: PolicyBundle | None = None
-    ) -> Outcome:
+    ) -> SelftestResult:
         schema = shipped_schema("metrics.schema.json")
         return selftest(gate, profile, NOW, bundle or shipped_bundle(), opened, schema)
 

@@ -10,18 +10,18 @@ import pytest
 
 from engine.errors import SpecError
 from engine.specs import checking, manifest
-from engine.specs.checking import Findings
+from engine.specs.checking import SpecFindings
 from engine.specs.conform import graph
 from engine.specs.conform.tlc import Tools
 
-Checked = Callable[..., Findings]
+Checked = Callable[..., SpecFindings]
 
 
 @pytest.fixture
 def check(folder: Path, tools: Tools) -> Checked:
     ticks = itertools.count()
 
-    def checked(*names: str, write_graphs: bool = False) -> Findings:
+    def checked(*names: str, write_graphs: bool = False) -> SpecFindings:
         rows = manifest.read(folder)
         wanted = manifest.selected(rows, list(names))
         clock = lambda: float(next(ticks))  # noqa: E731
@@ -30,7 +30,7 @@ def check(folder: Path, tools: Tools) -> Checked:
     return checked
 
 
-def faults(findings: Findings) -> list[str]:
+def faults(findings: SpecFindings) -> list[str]:
     return [fault for result in findings.results for fault in result.faults]
 
 

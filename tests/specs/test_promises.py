@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import ConfigError
 from engine.specs import manifest, promises
-from engine.specs.promises import Held
+from engine.specs.promises import PromiseProperty
 
 PROMISED = {
     "INV-TOY-1": "A broken lamp stays dark.",
@@ -20,7 +20,7 @@ PROMISED = {
 
 def test_a_property_names_its_promise_its_mutants_and_the_code_they_break(folder: Path) -> None:
     assert promises.held(folder, manifest.read(folder)) == [
-        Held(
+        PromiseProperty(
             "INV-TOY-1",
             "Lamp",
             "BrokenProp",
@@ -28,7 +28,7 @@ def test_a_property_names_its_promise_its_mutants_and_the_code_they_break(folder
             ("MaySwitch <- MutAnySwitch",),
             ("conform.graph.build", "conform.graph.Graph.actions"),
         ),
-        Held(
+        PromiseProperty(
             "INV-TOY-2",
             "Lamp",
             "LitProp",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.effects import Ended
+from engine.effects import AttemptStatus
 from engine.formats.times import write_time
 from engine.model import Json
 from tests.effects.orders import hook, order
@@ -58,7 +58,7 @@ labels = {{team = "scoring"}}
     asked = write_time(now)
     for attempt in (1, 2):
         page = order(requested_at=asked, now=now, attempt=attempt)
-        assert made.perform(page).ended is Ended.DONE
+        assert made.perform(page).ended is AttemptStatus.DONE
     (firing,) = alerts(alertmanager)
     assert firing["labels"]["alertname"] == "ReleaseBreach"
     assert firing["labels"]["subject"] == "scoring-model"
@@ -66,12 +66,15 @@ labels = {{team = "scoring"}}
     assert firing["status"]["state"] in ("active", "unprocessed")
     assert firing["startsAt"].startswith(asked[:-1])
 
-    assert made.perform(order(action="recover", requested_at=asked, now=now)).ended is Ended.DONE
+    assert (
+        made.perform(order(action="recover", requested_at=asked, now=now)).ended
+        is AttemptStatus.DONE
+    )
     assert alerts(alertmanager) == []
 
 
 def test_what_it_does_not_take_is_not_tried_again(alertmanager: str, tmp_path: Path) -> None:
     text = f'[[hook]]\nkind = "http"\nurl = "{alertmanager}/api/v2/alerts"\n'
     said = hook(text, tmp_path).perform(order())  # the generic body is no list of alerts
-    assert said.ended is Ended.REFUSED
+    assert said.ended is AttemptStatus.REFUSED
     assert said.detail.startswith("HTTP 4")

@@ -8,16 +8,16 @@
 from engine.calls.breaker.breaker import Breaker
 from engine.calls.breaker.circuits import Circuits, LedgerCircuits, MemoryCircuits
 from engine.calls.breaker.client import CircuitBreaker
-from engine.calls.breaker.machine import Circuit, Outcome, Phase, Settings, Ticket
+from engine.calls.breaker.machine import CallOutcome, Circuit, Phase, Settings, Ticket
 
 __all__ = [
     "Breaker",
+    "CallOutcome",
     "Circuit",
     "CircuitBreaker",
     "Circuits",
     "LedgerCircuits",
     "MemoryCircuits",
-    "Outcome",
     "Phase",
     "Settings",
     "Ticket",

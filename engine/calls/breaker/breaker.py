@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from engine.calls.breaker import machine
 from engine.calls.breaker.circuits import Circuits, key_of
 from engine.calls.breaker.classify import classify as by_status
-from engine.calls.breaker.machine import Circuit, Outcome, Phase, Refusal, Settings, Ticket
+from engine.calls.breaker.machine import CallOutcome, Circuit, Phase, Refusal, Settings, Ticket
 from engine.errors import CircuitOpenError, GovernanceError
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class Breaker:
         clock: Callable[[], int],
         call_ids: Callable[[], str],
         settings: Settings | None = None,
-        classify: Callable[[BaseException], Outcome] = by_status,
-        classify_answer: Callable[[object], Outcome] | None = None,
+        classify: Callable[[BaseException], CallOutcome] = by_status,
+        classify_answer: Callable[[object], CallOutcome] | None = None,
         max_age_ms: int = MAX_AGE_MS,
     ) -> None:
         key_of(provider, model)
@@ -113,7 +113,7 @@ class Breaker:
         except BaseException as error:
             self.failed(ticket, error)
             raise
-        self.reported(ticket, Outcome.SUCCESS)
+        self.reported(ticket, CallOutcome.SUCCESS)
 
     async def call_async(
         self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
@@ -133,7 +133,7 @@ class Breaker:
             answer = await function(*args, **kwargs)
         except BaseException as error:
             outcome = self._classify(error)
-            if ticket.probe or outcome is Outcome.FAILURE:
+            if ticket.probe or outcome is CallOutcome.FAILURE:
                 await _aside(self.failed, ticket, error)
             raise
         if (
@@ -167,10 +167,10 @@ class Breaker:
     def failed(self, ticket: Ticket, error: BaseException) -> None:
         """Report that the call of ``ticket`` raised ``error``."""
         outcome = self._classify(error)
-        if not self.reported(ticket, outcome) and outcome is Outcome.FAILURE:
+        if not self.reported(ticket, outcome) and outcome is CallOutcome.FAILURE:
             error.add_note("the circuit breaker could not record this failure")
 
-    def reported(self, ticket: Ticket, outcome: Outcome) -> bool:
+    def reported(self, ticket: Ticket, outcome: CallOutcome) -> bool:
         """Report an outcome; False when the store did not take it.
 
         Never raises for that: the caller's own answer or error is worth more. What is lost is
@@ -198,13 +198,13 @@ class Breaker:
         """Return the circuit as the store has it now."""
         return self._circuits.look(self.provider, self.model)
 
-    def _tells(self, ticket: Ticket, outcome: Outcome, now_ms: int) -> bool:
+    def _tells(self, ticket: Ticket, outcome: CallOutcome, now_ms: int) -> bool:
         """Whether an outcome may change the circuit, as it was at most ``max_age_ms`` ago."""
         if ticket.turn < self._seen.turn:
             return False
-        if ticket.probe or outcome is Outcome.FAILURE:
+        if ticket.probe or outcome is CallOutcome.FAILURE:
             return True
-        return outcome is Outcome.SUCCESS and self._look(now_ms).failures > 0
+        return outcome is CallOutcome.SUCCESS and self._look(now_ms).failures > 0
 
     def _ask(self, call: str, now_ms: int) -> Ticket | Refusal:
         answers: list[Ticket | Refusal] = []
@@ -242,9 +242,9 @@ class Breaker:
             self._fresh_from = self._fresh_until = 0
             self._plain = None
 
-    def _outcome(self, answer: object) -> Outcome:
+    def _outcome(self, answer: object) -> CallOutcome:
         judge = self._classify_answer
-        return Outcome.SUCCESS if judge is None else judge(answer)
+        return CallOutcome.SUCCESS if judge is None else judge(answer)
 
     async def _admit_aside(self) -> Ticket:
         """As :meth:`admit`, in a thread; who is cancelled meanwhile leaves no probe behind."""
@@ -259,7 +259,9 @@ class Breaker:
 
     def _give_back(self, asked: Future[Ticket]) -> None:
         if not asked.cancelled() and asked.exception() is None and asked.result().probe:
-            asked.get_loop().run_in_executor(None, self.reported, asked.result(), Outcome.NEUTRAL)
+            asked.get_loop().run_in_executor(
+                None, self.reported, asked.result(), CallOutcome.NEUTRAL
+            )
 
 
 async def _aside(report: Callable[..., object], *args: object) -> None:

@@ -15,7 +15,7 @@ from engine.decision.record import event
 from engine.errors import LedgerError, UsageError
 from engine.formats import canonical
 from engine.formats.times import write_time
-from engine.ledger import Draft, Ledger, State
+from engine.ledger import EntryDraft, Ledger, State
 from engine.model import BREAKER_CHANGED_TYPE, Json
 from engine.signers import Signer
 
@@ -99,7 +99,7 @@ class LedgerCircuits:
         key = key_of(provider, model)
         made: list[Circuit] = []
 
-        def work(state: State) -> Sequence[Draft]:
+        def work(state: State) -> Sequence[EntryDraft]:
             before = _read(state.get(KIND, key))
             after = move(before)
             made.append(after)

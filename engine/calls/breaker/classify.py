@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 
-from engine.calls.breaker.machine import Outcome
+from engine.calls.breaker.machine import CallOutcome
 
 _DEEPEST = 8
 _UNREACHABLE = (TimeoutError, ConnectionError, socket.gaierror)
 
 
-def classify(error: BaseException) -> Outcome:
+def classify(error: BaseException) -> CallOutcome:
     """Return what ``error`` says: a failure of the provider, or nothing.
 
     HTTP status 429 and 5xx count, another status does not: the provider answered. Without a
@@ -21,13 +21,13 @@ def classify(error: BaseException) -> Outcome:
     ``status`` say; no client library is imported for this.
     """
     if not isinstance(error, Exception):
-        return Outcome.NEUTRAL
+        return CallOutcome.NEUTRAL
     status = status_of(error)
     if status is not None:
         failed = status == 429 or status >= 500
     else:
         failed = any(isinstance(one, _UNREACHABLE) for one in _chain(error))
-    return Outcome.FAILURE if failed else Outcome.NEUTRAL
+    return CallOutcome.FAILURE if failed else CallOutcome.NEUTRAL
 
 
 def status_of(error: object) -> int | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from engine.calls.breaker.breaker import Breaker
 from engine.calls.breaker.circuits import Circuits, LedgerCircuits, MemoryCircuits
 from engine.calls.breaker.classify import classify as by_status
-from engine.calls.breaker.machine import Outcome, Settings
+from engine.calls.breaker.machine import CallOutcome, Settings
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ class CircuitBreaker(Breaker):
         timeout_s: float = 60,
         success_threshold: int = 2,
         lease_s: float = 60,
-        classify: Callable[[BaseException], Outcome] = by_status,
-        classify_answer: Callable[[object], Outcome] | None = None,
+        classify: Callable[[BaseException], CallOutcome] = by_status,
+        classify_answer: Callable[[object], CallOutcome] | None = None,
         clock: Callable[[], int] | None = None,
     ) -> None:
         try:

@@ -25,7 +25,7 @@ class Phase(StrEnum):
     HALF_OPEN = "half-open"
 
 
-class Outcome(StrEnum):
+class CallOutcome(StrEnum):
     """What a call says about its provider; ``NEUTRAL`` is nothing, such as a cancelled call."""
 
     SUCCESS = "success"
@@ -139,7 +139,7 @@ def ask(
 
 
 def report(
-    circuit: Circuit, ticket: Ticket, outcome: Outcome, now_ms: int, settings: Settings
+    circuit: Circuit, ticket: Ticket, outcome: CallOutcome, now_ms: int, settings: Settings
 ) -> Circuit:
     """Return the circuit after the call of ``ticket`` came back.
 
@@ -154,21 +154,21 @@ def report(
     return _probed(circuit, outcome, now_ms, settings)
 
 
-def _counted(circuit: Circuit, outcome: Outcome, now_ms: int, settings: Settings) -> Circuit:
-    if outcome is Outcome.FAILURE:
+def _counted(circuit: Circuit, outcome: CallOutcome, now_ms: int, settings: Settings) -> Circuit:
+    if outcome is CallOutcome.FAILURE:
         failures = circuit.failures + 1
         if failures >= settings.failure_threshold:
             return _turned(circuit, Phase.OPEN, now_ms)
         return _changed(circuit, failures=failures)
-    if outcome is Outcome.SUCCESS and circuit.failures:
+    if outcome is CallOutcome.SUCCESS and circuit.failures:
         return _changed(circuit, failures=0)
     return circuit
 
 
-def _probed(circuit: Circuit, outcome: Outcome, now_ms: int, settings: Settings) -> Circuit:
-    if outcome is Outcome.FAILURE:
+def _probed(circuit: Circuit, outcome: CallOutcome, now_ms: int, settings: Settings) -> Circuit:
+    if outcome is CallOutcome.FAILURE:
         return _turned(circuit, Phase.OPEN, now_ms)
-    successes = circuit.successes + (outcome is Outcome.SUCCESS)
+    successes = circuit.successes + (outcome is CallOutcome.SUCCESS)
     if successes >= settings.success_threshold:
         return _turned(circuit, Phase.CLOSED, now_ms)
     return _changed(circuit, successes=successes, probe=None)

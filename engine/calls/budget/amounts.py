@@ -44,7 +44,7 @@ class Amount(NamedTuple):
 NOTHING = Amount(0, 0, 0)
 
 
-class Limits(NamedTuple):
+class AmountLimits(NamedTuple):
     """How much of each unit a budget grants a day; None is no limit, which somebody said."""
 
     requests: int | None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from engine.calls.budget.amounts import NOTHING, Amount, Limits, amount_of
+from engine.calls.budget.amounts import NOTHING, Amount, AmountLimits, amount_of
 
 RATIO_STEP = 0.0001
 """Shares below it are told as it: nobody sets a limit there, and they cost a slower encoder."""
@@ -26,7 +26,7 @@ class Book(NamedTuple):
         reserved: Held by leases that are open.
     """
 
-    limits: Limits
+    limits: AmountLimits
     within: Amount = NOTHING
     overrun: Amount = NOTHING
     reserved: Amount = NOTHING
@@ -55,7 +55,7 @@ def decode(body: bytes) -> Book:
 
     said = orjson.loads(body)
     return Book(
-        Limits(*said["limits"]),
+        AmountLimits(*said["limits"]),
         amount_of(said["within"]),
         amount_of(said["overrun"]),
         amount_of(said["reserved"]),
@@ -77,7 +77,7 @@ def fits(used: int, asked: int, limit: int | None) -> bool:
     return limit is None or used + asked <= limit
 
 
-def reserve(book: Book, limits: Limits, asked: Amount) -> Book:
+def reserve(book: Book, limits: AmountLimits, asked: Amount) -> Book:
     """Return ``book`` with ``asked`` held, under the limits of now; :func:`fits` came before."""
     return book._replace(limits=limits, reserved=book.reserved.plus(asked))
 
@@ -87,7 +87,7 @@ def give_back(book: Book, held: Amount) -> Book:
     return book._replace(reserved=book.reserved.minus(held))
 
 
-class Settled(NamedTuple):
+class SettledBook(NamedTuple):
     """A settlement in one budget: the book after it, and how the amount was counted."""
 
     book: Book
@@ -95,7 +95,7 @@ class Settled(NamedTuple):
     overrun: Amount
 
 
-def settle(book: Book, held: Amount, used: Amount) -> Settled:
+def settle(book: Book, held: Amount, used: Amount) -> SettledBook:
     """Return what becomes of ``book`` when a lease that holds ``held`` turns out as ``used``.
 
     Args:
@@ -116,4 +116,4 @@ def settle(book: Book, held: Amount, used: Amount) -> Settled:
         overrun=book.overrun.plus(overrun),
         reserved=book.reserved.minus(held),
     )
-    return Settled(after, within, overrun)
+    return SettledBook(after, within, overrun)

@@ -25,8 +25,8 @@ from engine.model import Json
 if TYPE_CHECKING:
     from engine.calls.budget.request import Request
     from engine.calls.budget.reservation import Reservation
-    from engine.calls.budget.spent import Spent
-    from engine.calls.budget.tracker import Ending, Tracker
+    from engine.calls.budget.spent import Usage
+    from engine.calls.budget.tracker import LeaseEnd, Tracker
 
 _T = TypeVar("_T")
 Usd = str | int | Decimal
@@ -157,11 +157,11 @@ class Budget:
         milliseconds = time.time_ns() // 1_000_000
         return self.tracker.reserve(request, self._now(), milliseconds, ttl_s=ttl_s)
 
-    def settle(self, lease_id: str, spent: Spent) -> Ending:
+    def settle(self, lease_id: str, spent: Usage) -> LeaseEnd:
         """Record what a lease turned out to use, also long after it expired."""
         return self.tracker.settle(lease_id, spent, self._now())
 
-    def release(self, lease_id: str) -> Ending:
+    def release(self, lease_id: str) -> LeaseEnd:
         """Give a lease back, unspent."""
         return self.tracker.release(lease_id, self._now())
 
@@ -184,7 +184,7 @@ class Lease:
 
     def __init__(self, budget: Budget, request: Request, ttl_s: int) -> None:
         self._budget, self._request, self._ttl_s = budget, request, ttl_s
-        self._spent: Spent | None = None
+        self._spent: Usage | None = None
         self._granted: Reservation | None = None
         self._telling = threading.Lock()
 
@@ -223,14 +223,14 @@ class Lease:
         Raises:
             UsageError: It is no usage, or no amount.
         """
-        from engine.calls.budget.spent import Spent
-        from engine.calls.budget.usage import Usage
+        from engine.calls.budget.spent import Usage
+        from engine.calls.budget.usage import TokenUsage
 
         self.granted  # noqa: B018  (raises before it is entered)
         with self._telling:  # something was spent, even if what follows cannot be read
-            self._spent = self._spent or Spent()
-        read = None if usage is None else Usage.read(_mapping(usage))
-        spent = Spent(_micros(usd), read, tokens, requests)
+            self._spent = self._spent or Usage()
+        read = None if usage is None else TokenUsage.read(_mapping(usage))
+        spent = Usage(_micros(usd), read, tokens, requests)
         with self._telling:
             self._spent = spent
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NoReturn
 
-from engine.calls.budget.amounts import NOTHING, UNITS, Amount, Limits
+from engine.calls.budget.amounts import NOTHING, UNITS, Amount, AmountLimits
 from engine.calls.budget.book import Book
 from engine.calls.budget.lease import EXPIRED, OPEN, RELEASED, SETTLED, Lease
-from engine.calls.budget.state import Desk
+from engine.calls.budget.state import BudgetState
 from engine.errors import VerificationError
 from engine.ledger import Ledger, State
 from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPE, Json
@@ -34,7 +34,7 @@ class Entries:
     def __init__(self, ledger: Ledger, state: State) -> None:
         self.size = 0
         self.counted = 0
-        self._ledger, self._desk = ledger, Desk(state)
+        self._ledger, self._desk = ledger, BudgetState(state)
 
     def advance(self, stop: int) -> None:
         """Take in the entries up to, not including, ``stop``.
@@ -93,7 +93,7 @@ class Entries:
         self, index: int, charge: Mapping[str, Json], reservation: Mapping[str, Json]
     ) -> None:
         day, name, asked = reservation["day"], charge["budget"], _amount(charge)
-        limits = Limits(*(charge["limits"][unit] for unit in UNITS))
+        limits = AmountLimits(*(charge["limits"][unit] for unit in UNITS))
         book = self._desk.book(day, name)
         if (name in reservation["opened"]) != (book is None):
             _wrong(index, f"opens budget {name!r} on {day} again, or did not open it")

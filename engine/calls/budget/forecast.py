@@ -42,7 +42,7 @@ class Pace(NamedTuple):
     runs_out_at: datetime | None
 
 
-class Coming(NamedTuple):
+class ForecastDay(NamedTuple):
     """A day to come; money in micro-dollars.
 
     Attributes:
@@ -129,7 +129,7 @@ def burn_down(
     return found
 
 
-def coming(past: Sequence[Day], today: str, count: int) -> list[Coming]:
+def coming(past: Sequence[Day], today: str, count: int) -> list[ForecastDay]:
     """Return the ``count`` days after ``today``; none where there is nothing to tell them from.
 
     Args:
@@ -149,7 +149,7 @@ def coming(past: Sequence[Day], today: str, count: int) -> list[Coming]:
         same = len(alike) >= _ENOUGH
         amounts = [one.usd_micros for one in (alike if same else known)]
         mean = round(sum(amounts) / len(amounts))
-        found.append(Coming(day, mean, min(amounts), max(amounts), len(amounts), same))
+        found.append(ForecastDay(day, mean, min(amounts), max(amounts), len(amounts), same))
     return found
 
 

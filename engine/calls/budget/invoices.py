@@ -29,7 +29,7 @@ _AMOUNT = re.compile(r"\$?(-?\d{1,12}(?:\.\d{1,20})?(?:[eE]-?\d{1,2})?)", re.ASC
 _SHOWN = 10
 
 
-class Billed(NamedTuple):
+class InvoiceRow(NamedTuple):
     """One row of an invoice; ``tokens`` is None where it does not say."""
 
     day: str
@@ -40,7 +40,7 @@ class Billed(NamedTuple):
     line: int
 
 
-class Finding(NamedTuple):
+class InvoiceDifference(NamedTuple):
     """Where an invoice and the ledger differ.
 
     Attributes:
@@ -79,7 +79,7 @@ class Tolerance(NamedTuple):
 
 def read_csv(
     name: str, text: str, provider: str | None, columns: Mapping[str, str]
-) -> list[Billed]:
+) -> list[InvoiceRow]:
     """Return the rows of an invoice in CSV, whose first line names the columns.
 
     Args:
@@ -107,7 +107,7 @@ def read_csv(
 
 def read_objects(
     name: str, rows: Sequence[tuple[int, Json]], provider: str | None, columns: Mapping[str, str]
-) -> list[Billed]:
+) -> list[InvoiceRow]:
     """Return the rows of an invoice in JSON: ``(line, object)`` each.
 
     Raises:
@@ -157,8 +157,8 @@ def _billed(
     rows: Sequence[tuple[int, Mapping[str, Json]]],
     named: Mapping[str, str],
     provider: str | None,
-) -> list[Billed]:
-    billed: list[Billed] = []
+) -> list[InvoiceRow]:
+    billed: list[InvoiceRow] = []
     bad: list[tuple[int, str]] = []
     for line, said in rows:
         try:
@@ -177,7 +177,7 @@ def _billed(
 
 def _row(
     line: int, said: Mapping[str, Json], named: Mapping[str, str], provider: str | None
-) -> Billed:
+) -> InvoiceRow:
     if not said:
         raise ValueError("the row has not as many cells as there are columns")
     texts = {ours: _text(said.get(theirs)) for ours, theirs in named.items()}
@@ -196,7 +196,7 @@ def _row(
     if tokens and not (tokens.isascii() and tokens.isdigit() and len(tokens) < 16):
         raise ValueError(f"tokens {tokens!r} is no whole number")
     count = int(tokens) if tokens else None
-    return Billed(day[1], whose, texts["model"], Decimal(amount[1]), count, line)
+    return InvoiceRow(day[1], whose, texts["model"], Decimal(amount[1]), count, line)
 
 
 def _text(value: Json) -> str:
@@ -216,8 +216,8 @@ def _is_day(text: str) -> bool:
 
 
 def reconcile(
-    billed: Sequence[Billed], found: Spending, tolerance: Tolerance, *, total: bool = False
-) -> list[Finding]:
+    billed: Sequence[InvoiceRow], found: Spending, tolerance: Tolerance, *, total: bool = False
+) -> list[InvoiceDifference]:
     """Return where invoice and ledger differ, by day, provider and model.
 
     The ledger is looked at on the days from the invoice's first to its last, and only for the
@@ -261,19 +261,19 @@ def _compared(
     tokens: list[int | None],
     sides: set[int],
     tolerance: Tolerance,
-) -> list[Finding]:
+) -> list[InvoiceDifference]:
     if sides != {0, 1}:
         if tolerance.allows(usd[0], usd[1], tolerance.usd):
             return []
         kind = "not in the ledger" if sides == {0} else "not on the invoice"
-        return [Finding(kind, *key, usd[0], usd[1])]
+        return [InvoiceDifference(kind, *key, usd[0], usd[1])]
     found = []
     if not tolerance.allows(usd[0], usd[1], tolerance.usd):
-        found.append(Finding("amount", *key, usd[0], usd[1]))
+        found.append(InvoiceDifference("amount", *key, usd[0], usd[1]))
     if tokens[0] is not None and tokens[1] is not None:
         counts = Decimal(tokens[0]), Decimal(tokens[1])
         if not tolerance.allows(*counts, Decimal(0)):
-            found.append(Finding("tokens", *key, *counts))
+            found.append(InvoiceDifference("tokens", *key, *counts))
     return found
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from engine.calls.budget.amounts import Limits
+from engine.calls.budget.amounts import AmountLimits
 from engine.calls.budget.request import Request
 from engine.errors import ConfigError
 from engine.formats.money import micros
@@ -17,7 +17,7 @@ DAILY = "daily"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BudgetRow:
     """One budget.
 
     Attributes:
@@ -27,7 +27,7 @@ class Row:
     """
 
     budget: str
-    limits: Limits
+    limits: AmountLimits
     match: tuple[tuple[str, str], ...] = ()
 
     def fits(self, request: Request) -> bool:
@@ -38,7 +38,7 @@ class Row:
         )
 
 
-def daily(usd: str | None, tokens: str | None, requests: str | None) -> Limits | None:
+def daily(usd: str | None, tokens: str | None, requests: str | None) -> AmountLimits | None:
     """Return the limits of the settings; None where they say nothing.
 
     Args:
@@ -51,7 +51,7 @@ def daily(usd: str | None, tokens: str | None, requests: str | None) -> Limits |
     """
     if usd is None and tokens is None and requests is None:
         return None
-    return Limits(
+    return AmountLimits(
         _read("budget_daily_requests", requests, _whole),
         _read("budget_daily_tokens", tokens, _whole),
         _read("budget_daily_usd", usd, micros),
@@ -86,9 +86,9 @@ class Budgets:
         ConfigError: The policy has a row that is called as the settings' budget is.
     """
 
-    def __init__(self, rows: Iterable[Json], daily: Limits | None = None) -> None:
+    def __init__(self, rows: Iterable[Json], daily: AmountLimits | None = None) -> None:
         self.rows = [
-            Row(row["id"], Limits(**row["limits"]), tuple(sorted(row["match"].items())))
+            BudgetRow(row["id"], AmountLimits(**row["limits"]), tuple(sorted(row["match"].items())))
             for row in rows
         ]
         if daily is not None:
@@ -97,11 +97,11 @@ class Budgets:
                     f"a budget of the policies is called {DAILY!r}, as that of the settings is",
                     "rename the row in budgets/data.yaml, or take the settings out",
                 )
-            self.rows.append(Row(DAILY, daily))
+            self.rows.append(BudgetRow(DAILY, daily))
         self.rows.sort(key=lambda row: row.budget)
-        self._found: dict[tuple[str, str, str | None, tuple[str, ...]], list[Row]] = {}
+        self._found: dict[tuple[str, str, str | None, tuple[str, ...]], list[BudgetRow]] = {}
 
-    def of(self, request: Request) -> list[Row]:
+    def of(self, request: Request) -> list[BudgetRow]:
         """Return the budgets that ``request`` counts against, sorted by id."""
         key = (request.provider, request.model, request.team, request.tags)
         found = self._found.get(key)

@@ -33,7 +33,7 @@ _ALWAYS = ("provider", "model", "from")
 _PER = 1_000_000
 
 
-class Row(NamedTuple):
+class PriceRow(NamedTuple):
     """A price of one model from one day on; amounts in micro-dollars per million tokens."""
 
     provider: str
@@ -62,7 +62,7 @@ class Import:
         free: Models that the map calls free, both ways; taken only when asked to.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[PriceRow, ...]
     left: tuple[tuple[str, str], ...]
     dearest: tuple[str, ...]
     free: tuple[str, ...]
@@ -85,7 +85,7 @@ def take(
         models: Only those that one of these patterns (``*``, ``?``) matches; empty is all.
         free: Whether a price of 0 both ways is believed.
     """
-    rows: dict[tuple[str, str], Row] = {}
+    rows: dict[tuple[str, str], PriceRow] = {}
     left: list[tuple[str, str]] = []
     dearest: list[str] = []
     unpaid: list[str] = []
@@ -110,7 +110,7 @@ def take(
         there = rows.get((provider, model))
         if there is not None and there != row:
             # Two entries of one model: the dearer of each amount, as with tiers.
-            row, tiered = Row(*row[:3], *map(max, row.amounts, there.amounts)), True
+            row, tiered = PriceRow(*row[:3], *map(max, row.amounts, there.amounts)), True
         rows[provider, model] = row
         if tiered:
             dearest.append(key)
@@ -119,7 +119,7 @@ def take(
     )
 
 
-def _row(provider: str, model: str, day: str, said: Mapping[str, Json]) -> tuple[Row, bool]:
+def _row(provider: str, model: str, day: str, said: Mapping[str, Json]) -> tuple[PriceRow, bool]:
     if not _NAME.fullmatch(provider) or "/" in provider:
         raise ValueError("no litellm_provider")
     if not _NAME.fullmatch(model):
@@ -130,7 +130,7 @@ def _row(provider: str, model: str, day: str, said: Mapping[str, Json]) -> tuple
             raise ValueError(f"no {KINDS[ours]}")
     best = {ours: max(amounts, default=None) for ours, amounts in found.items()}
     price = best["input"] or 0
-    row = Row(
+    row = PriceRow(
         provider,
         model,
         day,
@@ -169,13 +169,13 @@ def _per_million(key: str, value: Json) -> int:
     return amount
 
 
-def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
+def merged(old: Iterable[PriceRow], new: Iterable[PriceRow]) -> list[PriceRow]:
     """Return both, in order: a price from a day on is added only where it changes something.
 
     A row of the same model and day is replaced. Rows of models that the new prices do not
     name stay: what was priced is not forgotten.
     """
-    days: dict[tuple[str, str], dict[str, Row]] = {}
+    days: dict[tuple[str, str], dict[str, PriceRow]] = {}
     for row in old:
         days.setdefault(row[:2], {})[row.day] = row
     for row in new:
@@ -187,13 +187,13 @@ def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
     return [rows[day] for _, rows in sorted(days.items()) for day in sorted(rows)]
 
 
-def rows_of(data: Mapping[str, Json]) -> list[Row]:
+def rows_of(data: Mapping[str, Json]) -> list[PriceRow]:
     """Return the rows of a policy's resolved price list."""
     names = (*_ALWAYS, *(f"{name}_usd_micros" for name in KINDS))
-    return [Row(*(row[name] for name in names)) for row in data["prices"]]
+    return [PriceRow(*(row[name] for name in names)) for row in data["prices"]]
 
 
-def written(rows: Sequence[Row], origin: str) -> bytes:
+def written(rows: Sequence[PriceRow], origin: str) -> bytes:
     """Return ``rows`` as a ``prices/data.yaml``; ``origin`` says where they come from."""
     lines = [f"# {origin}", "# US dollars per million tokens, from a day on."]
     lines.append("prices:" if rows else "prices: []")
@@ -201,7 +201,7 @@ def written(rows: Sequence[Row], origin: str) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _line(row: Row) -> str:
+def _line(row: PriceRow) -> str:
     said = {"provider": row.provider, "model": row.model, "from": row.day}
     for name in KINDS:
         amount = getattr(row, name)

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.calls.budget.usage import Usage
+from engine.calls.budget.usage import TokenUsage
 from engine.model import Json
 
 PER = 1_000_000
@@ -29,7 +29,7 @@ class Price:
     cached_input: int
     cache_write: int | None = None
 
-    def cost(self, usage: Usage) -> int:
+    def cost(self, usage: TokenUsage) -> int:
         """Return what ``usage`` costs in micro-dollars, rounded up once, over all of it."""
         write = self.input if self.cache_write is None else self.cache_write
         millionths = (

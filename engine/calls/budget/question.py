@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from engine.calls.budget.amounts import Amount, Limits
+from engine.calls.budget.amounts import Amount, AmountLimits
 from engine.calls.budget.book import fits, share
 from engine.calls.budget.prices import Price
 from engine.calls.budget.request import Request
@@ -29,7 +29,7 @@ _SHORT = ("requests", "tokens", "usd")
 """As the checks call the units, in the order of :data:`~engine.calls.budget.amounts.UNITS`."""
 
 
-class Asked(NamedTuple):
+class RequestedAmount(NamedTuple):
     """What a request comes to.
 
     Attributes:
@@ -61,7 +61,7 @@ class Asked(NamedTuple):
         }
 
 
-def asked_for(request: Request, price: Price | None, *, declared_cost: bool) -> Asked:
+def asked_for(request: Request, price: Price | None, *, declared_cost: bool) -> RequestedAmount:
     """Return what ``request`` comes to.
 
     The caller's own figure counts where there is one: with a price it is an estimate to be
@@ -75,11 +75,11 @@ def asked_for(request: Request, price: Price | None, *, declared_cost: bool) -> 
     elif price is not None and request.tokens is not None:
         dearest = max(price.input, price.output, price.cached_input, price.cache_write or 0)
         usd = min(-(-request.tokens * dearest // 1_000_000), MOST_MICROS)
-    return Asked(request.requests, request.tokens, usd, price is not None, declared)
+    return RequestedAmount(request.requests, request.tokens, usd, price is not None, declared)
 
 
 def metrics_of(
-    asked: Asked, charged: Sequence[Charge], now: str, *, soft_route: bool
+    asked: RequestedAmount, charged: Sequence[Charge], now: str, *, soft_route: bool
 ) -> dict[str, Json]:
     """Return the metrics of gate ``spend`` in long form.
 
@@ -136,7 +136,7 @@ def _fitting(wanted: int | None, accounts: Sequence[_Account]) -> dict[str, Json
     return {"value": True}
 
 
-def is_grantable(asked: Asked, charged: Sequence[Charge]) -> bool:
+def is_grantable(asked: RequestedAmount, charged: Sequence[Charge]) -> bool:
     """Whether the cost is known and all of it fits into some budget and into each.
 
     The policies say so too; a profile that lets more through is not followed (INV-BUDGET-3).
@@ -184,7 +184,7 @@ def _code(check: Mapping[str, Json], codes: Mapping[str, str | None]) -> str:
     return codes.get(check["id"]) or OTHER
 
 
-def remaining(charged: Collection[Charge], held: Amount) -> Limits:
+def remaining(charged: Collection[Charge], held: Amount) -> AmountLimits:
     """Return the least that is left in any budget once ``held`` is reserved; None is no limit."""
     left: list[int | None] = []
     for place in range(3):
@@ -194,4 +194,4 @@ def remaining(charged: Collection[Charge], held: Amount) -> Limits:
             if (limit := charge.limits[place]) is not None
         ]
         left.append(min(amounts, default=None))
-    return Limits(*left)
+    return AmountLimits(*left)

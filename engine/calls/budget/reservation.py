@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.calls.budget import transitions
-from engine.calls.budget.amounts import NOTHING, Amount, Limits
+from engine.calls.budget.amounts import NOTHING, Amount, AmountLimits
 from engine.calls.budget.prices import PriceBook
 from engine.calls.budget.question import (
     GATE,
-    Asked,
+    RequestedAmount,
     asked_for,
     is_grantable,
     metrics_of,
@@ -18,14 +18,14 @@ from engine.calls.budget.question import (
     word,
 )
 from engine.calls.budget.request import Request
-from engine.calls.budget.state import Desk
+from engine.calls.budget.state import BudgetState
 from engine.calls.budget.transitions import Charge
 from engine.decision.judge import judge
 from engine.decision.record import draft_of, policy_blob
 from engine.errors import LedgerError, PolicyError
 from engine.evidence.input import Question, assemble
 from engine.formats.times import write_time
-from engine.ledger import Draft, SharedBlob, State
+from engine.ledger import EntryDraft, SharedBlob, State
 from engine.model import Json, Subject, Verdict
 from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle
@@ -58,7 +58,7 @@ class Reservation:
     day: str
     expires_at: str | None
     granted: Amount
-    remaining: Limits
+    remaining: AmountLimits
     budgets: tuple[str, ...]
     index: int = -1
     checkpoint: str = ""
@@ -70,7 +70,7 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ReservationTerms:
     """What is the same for every reservation; worked out once.
 
     Attributes:
@@ -96,14 +96,16 @@ class Terms:
     policy: SharedBlob
 
 
-def terms_of(bundle: PolicyBundle, evaluator: Evaluator, signer: Signer, profile: str) -> Terms:
+def terms_of(
+    bundle: PolicyBundle, evaluator: Evaluator, signer: Signer, profile: str
+) -> ReservationTerms:
     """Return what ``bundle`` says about reserving by ``profile``.
 
     Raises:
         UsageError, ConfigError: It has no gate ``spend``, or no such profile.
     """
     said = bundle.profile(profile)
-    return Terms(
+    return ReservationTerms(
         bundle=bundle,
         evaluator=evaluator,
         signer=signer,
@@ -133,14 +135,14 @@ class Attempt:
     def __init__(
         self,
         *,
-        terms: Terms,
+        terms: ReservationTerms,
         request: Request,
         lease_id: str,
         salt: bytes,
         question: Question,
         local_day: str,
         expires_at: str,
-        rows: Sequence[tuple[str, Limits]],
+        rows: Sequence[tuple[str, AmountLimits]],
     ) -> None:
         self._terms, self._request = terms, request
         self._lease_id, self._salt, self._question = lease_id, salt, question
@@ -158,10 +160,10 @@ class Attempt:
             raise LedgerError("the reservation was never tried; nothing was recorded")
         return self._outcome
 
-    def __call__(self, state: State) -> list[Draft]:
+    def __call__(self, state: State) -> list[EntryDraft]:
         """Ask the gate about the books as they stand; hold what it allows."""
         terms, request = self._terms, self._request
-        desk = Desk(state)
+        desk = BudgetState(state)
         day = transitions.roll_over(desk, self._local_day)
         expired = transitions.expire(desk, self._now)
         charged = transitions.charges(desk, day, self._rows)
@@ -182,9 +184,9 @@ class Attempt:
     def _follow(
         self,
         said: Mapping[str, Json],
-        desk: Desk,
+        desk: BudgetState,
         day: str,
-        asked: Asked,
+        asked: RequestedAmount,
         charged: Sequence[Charge],
         expired: Sequence[str],
     ) -> dict[str, Json]:
@@ -227,7 +229,9 @@ class Attempt:
         }
         return {"reservation": reservation}
 
-    def _granted(self, desk: Desk, day: str, charged: Sequence[Charge], held: Amount) -> list[str]:
+    def _granted(
+        self, desk: BudgetState, day: str, charged: Sequence[Charge], held: Amount
+    ) -> list[str]:
         return transitions.grant(
             desk,
             self._lease_id,

@@ -15,7 +15,7 @@ from engine.errors import VerificationError
 from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPE, Json
 
 
-class About(NamedTuple):
+class LeasePurpose(NamedTuple):
     """What a lease was for."""
 
     provider: str
@@ -25,7 +25,7 @@ class About(NamedTuple):
     budgets: tuple[str, ...]
 
 
-class Settled(NamedTuple):
+class LeaseSettlement(NamedTuple):
     """One lease that was settled.
 
     Attributes:
@@ -42,18 +42,18 @@ class Settled(NamedTuple):
     at: str
     day: str
     lease: str
-    about: About
+    about: LeasePurpose
     requests: int
     tokens: int
     usd_micros: int
     overrun_usd_micros: int
 
 
-class Held(NamedTuple):
+class OpenLease(NamedTuple):
     """A lease that was granted and not settled since."""
 
     day: str
-    about: About
+    about: LeasePurpose
     usd_micros: int
     expired: bool
 
@@ -70,12 +70,12 @@ class Spending:
             is no limit.
     """
 
-    settled: list[Settled] = field(default_factory=list)
-    held: dict[str, Held] = field(default_factory=dict)
-    denied: list[tuple[str, About]] = field(default_factory=list)
+    settled: list[LeaseSettlement] = field(default_factory=list)
+    held: dict[str, OpenLease] = field(default_factory=dict)
+    denied: list[tuple[str, LeasePurpose]] = field(default_factory=list)
     limits: dict[tuple[str, str], int | None] = field(default_factory=dict)
 
-    def only(self, wanted: Callable[[About], bool]) -> Spending:
+    def only(self, wanted: Callable[[LeasePurpose], bool]) -> Spending:
         """Return the part of it that is ``wanted``."""
         return Spending(
             [one for one in self.settled if wanted(one.about)],
@@ -129,14 +129,14 @@ def _decided(found: Spending, said: Mapping[str, Json]) -> None:
     for charge in charges:
         found.limits[charge["budget"], day] = charge["limits"]["usd_micros"]
     held = max(charge["usd_micros"] for charge in charges)
-    found.held[said["decision_id"]] = Held(day, about, held, expired=False)
+    found.held[said["decision_id"]] = OpenLease(day, about, held, expired=False)
 
 
 def _settled(found: Spending, said: Mapping[str, Json]) -> None:
     found.held.pop(said["lease"], None)
     used, counted = said["used"], said["counted"]
     found.settled.append(
-        Settled(
+        LeaseSettlement(
             at=said["at"],
             day=said["day"],
             lease=said["lease"],
@@ -153,8 +153,8 @@ def _released(found: Spending, said: Mapping[str, Json]) -> None:
     found.held.pop(said["lease"], None)
 
 
-def _about(said: Mapping[str, Json], budgets: Iterable[Mapping[str, Json]]) -> About:
-    return About(
+def _about(said: Mapping[str, Json], budgets: Iterable[Mapping[str, Json]]) -> LeasePurpose:
+    return LeasePurpose(
         said["provider"],
         said["model"],
         said.get("team", ""),

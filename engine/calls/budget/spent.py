@@ -8,7 +8,7 @@ from engine.calls.budget.amounts import Amount
 from engine.calls.budget.lease import Lease
 from engine.calls.budget.prices import PriceBook
 from engine.calls.budget.request import count
-from engine.calls.budget.usage import Usage
+from engine.calls.budget.usage import TokenUsage
 from engine.formats.money import MOST_MICROS
 
 TOLD, PRICED, AS_GRANTED = "told", "priced", "as granted"
@@ -16,7 +16,7 @@ TOLD, PRICED, AS_GRANTED = "told", "priced", "as granted"
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class Usage:
     """What was used. What is left out counts as it was granted: never as nothing.
 
     Attributes:
@@ -27,7 +27,7 @@ class Spent:
     """
 
     usd_micros: int | None = None
-    usage: Usage | None = None
+    usage: TokenUsage | None = None
     tokens: int | None = None
     requests: int | None = None
 

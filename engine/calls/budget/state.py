@@ -25,7 +25,7 @@ _LAST = "~"
 _AT_ONCE = 256
 
 
-class Documents:
+class BudgetDocuments:
     """Reads what the budgets keep in a ledger's state."""
 
     def __init__(self, view: StateView) -> None:
@@ -71,7 +71,7 @@ class Documents:
             start = rows[-1][0] + "\0"
 
 
-class Desk(Documents):
+class BudgetState(BudgetDocuments):
     """Reads and writes them, inside a transaction."""
 
     def __init__(self, state: State) -> None:

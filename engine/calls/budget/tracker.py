@@ -45,14 +45,14 @@ from engine.calls.budget.prices import PriceBook
 from engine.calls.budget.question import GATE, STAGE
 from engine.calls.budget.request import Request
 from engine.calls.budget.reservation import Attempt, Reservation, terms_of
-from engine.calls.budget.spent import Spent
-from engine.calls.budget.state import Desk, Documents
+from engine.calls.budget.spent import Usage
+from engine.calls.budget.state import BudgetDocuments, BudgetState
 from engine.decision.judge import uuid7
 from engine.decision.record import event
 from engine.errors import UsageError
 from engine.evidence.input import Question
 from engine.formats.times import write_time
-from engine.ledger import Appended, Draft, Ledger, State
+from engine.ledger import AppendedEntry, EntryDraft, Ledger, State
 from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, Json
 from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle
@@ -64,7 +64,7 @@ LONGEST_TTL_S = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class LeaseEnd:
     """How a lease ended.
 
     Attributes:
@@ -157,7 +157,7 @@ class Tracker:
         (place,) = self._ledger.transact(attempt)
         return replace(attempt.outcome, index=place.index, checkpoint=place.checkpoint)
 
-    def settle(self, lease_id: str, spent: Spent, now: datetime) -> Ending:
+    def settle(self, lease_id: str, spent: Usage, now: datetime) -> LeaseEnd:
         """Record what a lease turned out to use, also past its expiry; the same again is no more.
 
         Args:
@@ -172,8 +172,8 @@ class Tracker:
         """
         done: list[tuple[Lease, bool]] = []
 
-        def work(state: State) -> Sequence[Draft]:
-            desk = Desk(state)
+        def work(state: State) -> Sequence[EntryDraft]:
+            desk = BudgetState(state)
             before = transitions.known(desk, lease_id)
             used, cost = spent.amount(before, self.prices)
             after, new = transitions.settle(desk, lease_id, used)
@@ -185,7 +185,7 @@ class Tracker:
 
         return _ending(lease_id, self._ledger.transact(work), done)
 
-    def release(self, lease_id: str, now: datetime) -> Ending:
+    def release(self, lease_id: str, now: datetime) -> LeaseEnd:
         """Give back what a lease holds, unspent; a lease that holds nothing any more stays so.
 
         Raises:
@@ -195,8 +195,8 @@ class Tracker:
         """
         done: list[tuple[Lease, bool]] = []
 
-        def work(state: State) -> Sequence[Draft]:
-            after, new = transitions.release(Desk(state), lease_id)
+        def work(state: State) -> Sequence[EntryDraft]:
+            after, new = transitions.release(BudgetState(state), lease_id)
             done.append((after, new))
             if not new:
                 return []
@@ -205,13 +205,13 @@ class Tracker:
 
         return _ending(lease_id, self._ledger.transact(work), done)
 
-    def documents(self) -> Documents:
+    def documents(self) -> BudgetDocuments:
         """Return what is committed, for reading."""
-        return Documents(self._ledger.state())
+        return BudgetDocuments(self._ledger.state())
 
     def _event(
         self, kind: str, lease_id: str, lease: Lease, now: datetime, said: dict[str, Json]
-    ) -> Draft:
+    ) -> EntryDraft:
         name = f"{lease.about['provider']}/{lease.about['model']}"
         at = {"at": write_time(now), "lease": lease_id, "day": lease.day, "for": dict(lease.about)}
         return event(kind, name, {**at, **said}, self._signer, usual=True)
@@ -228,11 +228,11 @@ def _settled(lease: Lease) -> dict[str, Json]:
 
 
 def _ending(
-    lease_id: str, places: Sequence[Appended], done: Sequence[tuple[Lease, bool]]
-) -> Ending:
+    lease_id: str, places: Sequence[AppendedEntry], done: Sequence[tuple[Lease, bool]]
+) -> LeaseEnd:
     lease, new = done[0]
     overruns = [overrun for _, overrun in lease.counted]
-    return Ending(
+    return LeaseEnd(
         lease=lease_id,
         state=lease.state,
         day=lease.day,

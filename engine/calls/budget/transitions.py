@@ -1,8 +1,8 @@
 """What a budget's state becomes: state in, state out, and what there is to record. No I/O.
 
 Each function is one action of ``tla/Budget.tla``. It takes a
-:class:`~engine.calls.budget.state.Desk` over any :class:`~engine.ledger.State`, so that a test can
-drive it with a dictionary.
+:class:`~engine.calls.budget.state.BudgetState` over any :class:`~engine.ledger.State`, so that a
+test can drive it with a dictionary.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from engine.calls.budget import book
-from engine.calls.budget.amounts import NOTHING, Amount, Limits
+from engine.calls.budget.amounts import NOTHING, Amount, AmountLimits
 from engine.calls.budget.book import Book
 from engine.calls.budget.lease import EXPIRED, OPEN, RELEASED, SETTLED, Lease
-from engine.calls.budget.state import Desk
+from engine.calls.budget.state import BudgetState
 from engine.errors import NotRecordedError, UsageError, VerificationError
 from engine.model import Json
 
@@ -26,7 +26,7 @@ class Charge(NamedTuple):
     """A budget that a request counts against, as it stands before it."""
 
     budget: str
-    limits: Limits
+    limits: AmountLimits
     book: Book | None
 
     @property
@@ -35,7 +35,7 @@ class Charge(NamedTuple):
         return NOTHING if self.book is None else self.book.used
 
 
-def roll_over(desk: Desk, local_day: str) -> str:
+def roll_over(desk: BudgetState, local_day: str) -> str:
     """Return the day that counts: ``local_day``, but never one before the newest that was seen.
 
     The first decision of a day remembers it; there is nothing to reset, because the day is part
@@ -48,7 +48,7 @@ def roll_over(desk: Desk, local_day: str) -> str:
     return local_day
 
 
-def expire(desk: Desk, now: str, most: int = MOST_EXPIRED) -> list[str]:
+def expire(desk: BudgetState, now: str, most: int = MOST_EXPIRED) -> list[str]:
     """Take back what leases hold that have expired at ``now`` (RFC 3339); return their ids."""
     due = desk.due(now, most)
     for lease_id in due:
@@ -56,13 +56,13 @@ def expire(desk: Desk, now: str, most: int = MOST_EXPIRED) -> list[str]:
     return due
 
 
-def charges(desk: Desk, day: str, rows: Sequence[tuple[str, Limits]]) -> list[Charge]:
+def charges(desk: BudgetState, day: str, rows: Sequence[tuple[str, AmountLimits]]) -> list[Charge]:
     """Return the budgets of ``rows`` as they stand on ``day``."""
     return [Charge(budget, limits, desk.book(day, budget)) for budget, limits in rows]
 
 
 def grant(
-    desk: Desk,
+    desk: BudgetState,
     lease_id: str,
     day: str,
     charged: Sequence[Charge],
@@ -86,7 +86,7 @@ def grant(
     return [charge.budget for charge in charged if charge.book is None]
 
 
-def settle(desk: Desk, lease_id: str, used: Amount) -> tuple[Lease, bool]:
+def settle(desk: BudgetState, lease_id: str, used: Amount) -> tuple[Lease, bool]:
     """Count what a lease turned out to use, whether it is still open or not.
 
     Returns:
@@ -115,7 +115,7 @@ def settle(desk: Desk, lease_id: str, used: Amount) -> tuple[Lease, bool]:
     return after, True
 
 
-def release(desk: Desk, lease_id: str) -> tuple[Lease, bool]:
+def release(desk: BudgetState, lease_id: str) -> tuple[Lease, bool]:
     """Give back what an open lease holds.
 
     Returns:
@@ -136,7 +136,7 @@ def release(desk: Desk, lease_id: str) -> tuple[Lease, bool]:
     return _end(desk, lease_id, before, RELEASED), True
 
 
-def _end(desk: Desk, lease_id: str, before: Lease, state: str) -> Lease:
+def _end(desk: BudgetState, lease_id: str, before: Lease, state: str) -> Lease:
     """An open lease gives back what it holds."""
     for budget in before.budgets:
         there = _book(desk, before.day, budget)
@@ -146,7 +146,7 @@ def _end(desk: Desk, lease_id: str, before: Lease, state: str) -> Lease:
     return after
 
 
-def known(desk: Desk, lease_id: str) -> Lease:
+def known(desk: BudgetState, lease_id: str) -> Lease:
     """Return a lease; NotRecordedError when there is none of that id."""
     found = desk.lease(lease_id)
     if found is None:
@@ -156,7 +156,7 @@ def known(desk: Desk, lease_id: str) -> Lease:
     return found
 
 
-def _book(desk: Desk, day: str, budget: str) -> Book:
+def _book(desk: BudgetState, day: str, budget: str) -> Book:
     there = desk.book(day, budget)
     if there is None:
         raise VerificationError(

@@ -15,7 +15,7 @@ _KNOWN = (*_OWN, *_BESIDE, "prompt_tokens", "completion_tokens")
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class TokenUsage:
     """Tokens of one call; every token is in exactly one of the four.
 
     Attributes:
@@ -40,7 +40,7 @@ class Usage:
         return self.input_tokens + self.output_tokens + self.cached_tokens + self.cache_write_tokens
 
     @classmethod
-    def read(cls, told: Mapping[str, Json]) -> Usage:
+    def read(cls, told: Mapping[str, Json]) -> TokenUsage:
         """Return the usage of a provider's ``usage`` object.
 
         Understands OpenAI's forms (``prompt_tokens`` or ``input_tokens`` with the cached ones
@@ -77,7 +77,7 @@ class Usage:
         )
 
 
-def _cached_inside(told: Mapping[str, Json]) -> Usage:
+def _cached_inside(told: Mapping[str, Json]) -> TokenUsage:
     prompt_name = "prompt_tokens" if "prompt_tokens" in told else "input_tokens"
     output_name = "completion_tokens" if "completion_tokens" in told else "output_tokens"
     prompt = _member(told, prompt_name)
@@ -93,12 +93,12 @@ def _cached_inside(told: Mapping[str, Json]) -> Usage:
             "cached tokens are part of them in this form",
         )
     # An embedding's usage has no output to tell.
-    return Usage(prompt - read - written, _optional(told, output_name), read, written)
+    return TokenUsage(prompt - read - written, _optional(told, output_name), read, written)
 
 
-def _cached_beside(told: Mapping[str, Json]) -> Usage:
+def _cached_beside(told: Mapping[str, Json]) -> TokenUsage:
     read, written = (_optional(told, name) for name in _BESIDE)
-    return Usage(
+    return TokenUsage(
         _member(told, "input_tokens"),
         _member(told, "output_tokens"),
         read + _optional(told, "cached_tokens"),

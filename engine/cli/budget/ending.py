@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
-    from engine.calls.budget.tracker import Ending
+    from engine.calls.budget.tracker import LeaseEnd
 
 
-def tell(ending: Ending, form: str, shell: Shell) -> None:
+def tell(ending: LeaseEnd, form: str, shell: Shell) -> None:
     """Print ``ending``; an overrun is narrated besides."""
     from engine.formats.money import dollars
 

@@ -15,7 +15,7 @@ from engine.settings.config import Config
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.calls.budget.forecast import Coming, Hour, Pace
+    from engine.calls.budget.forecast import ForecastDay, Hour, Pace
     from engine.model import Json
 
 DAYS = 7
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
 
 
 def _document(
-    pace: Pace, hours: Sequence[Hour], days: Sequence[Coming], budget: str | None, zone: str
+    pace: Pace, hours: Sequence[Hour], days: Sequence[ForecastDay], budget: str | None, zone: str
 ) -> Json:
     from engine.formats.times import write_time
 

@@ -12,7 +12,7 @@ from engine.errors import ConfigError, UsageError, suggest
 from engine.settings.config import Config
 
 if TYPE_CHECKING:
-    from engine.calls.budget.price_maps import Import, Row
+    from engine.calls.budget.price_maps import Import, PriceRow
     from engine.model import Json
 
 PLACE = "prices/data.yaml"
@@ -82,7 +82,7 @@ def _map(name: str, shell: Shell) -> dict[str, Json]:
     return prices
 
 
-def _there(path: Path) -> list[Row]:
+def _there(path: Path) -> list[PriceRow]:
     """The rows that the folder has already; an unreadable list is never written over."""
     from engine.calls.budget.price_maps import rows_of
     from engine.policy.tables.nodes import read

@@ -14,7 +14,7 @@ from engine.errors import DocumentError, Position, UsageError
 from engine.settings.config import Config
 
 if TYPE_CHECKING:
-    from engine.calls.budget.invoices import Billed, Finding
+    from engine.calls.budget.invoices import InvoiceDifference, InvoiceRow
     from engine.calls.budget.spending import Spending
     from engine.model import Json
 
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     return 1 if findings else 0
 
 
-def _billed(args: argparse.Namespace, shell: Shell) -> list[Billed]:
+def _billed(args: argparse.Namespace, shell: Shell) -> list[InvoiceRow]:
     from engine.calls.budget.invoices import read_csv, read_objects
     from engine.evidence.documents import read_bytes
 
@@ -86,7 +86,7 @@ def _billed(args: argparse.Namespace, shell: Shell) -> list[Billed]:
 
 def _objects(name: str, text: str) -> list[tuple[int, Json]]:
     """The rows of JSON with their lines: a list, an object with one list in it, or JSON lines."""
-    from engine.formats.json_text import Unreadable, read_json
+    from engine.formats.json_text import UnreadableTextError, read_json
 
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if len(lines) > 1 and all(line.lstrip().startswith("{") for _, line in lines):
@@ -94,7 +94,7 @@ def _objects(name: str, text: str) -> list[tuple[int, Json]]:
         for number, line in lines:
             try:
                 rows.append((number, read_json(line.encode())))
-            except Unreadable as refused:
+            except UnreadableTextError as refused:
                 raise DocumentError(Position(name, number, 1), refused.flaw.reason) from None
         return rows
     from engine.evidence.documents import parse
@@ -127,7 +127,7 @@ def _column(text: str) -> tuple[str, str]:
     return what, name
 
 
-def _unsettled(billed: Sequence[Billed], found: Spending) -> int:
+def _unsettled(billed: Sequence[InvoiceRow], found: Spending) -> int:
     """Leases of the invoice's days that nobody settled: their cost is not in the ledger."""
     first, last = min(row.day for row in billed), max(row.day for row in billed)
     whose = {row.provider for row in billed}
@@ -137,7 +137,11 @@ def _unsettled(billed: Sequence[Billed], found: Spending) -> int:
 
 
 def _tell(
-    name: str, billed: Sequence[Billed], findings: Sequence[Finding], unsettled: int, shell: Shell
+    name: str,
+    billed: Sequence[InvoiceRow],
+    findings: Sequence[InvoiceDifference],
+    unsettled: int,
+    shell: Shell,
 ) -> None:
     for one in findings:
         unit = " tokens" if one.kind == "tokens" else " USD"
@@ -162,7 +166,7 @@ def _number(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _as_json(one: Finding) -> Json:
+def _as_json(one: InvoiceDifference) -> Json:
     return {
         "kind": one.kind,
         "day": one.day or None,

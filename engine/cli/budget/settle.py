@@ -25,20 +25,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     """Record it; the same again is no more."""
-    from engine.calls.budget.spent import Spent
-    from engine.calls.budget.usage import Usage
+    from engine.calls.budget.spent import Usage
+    from engine.calls.budget.usage import TokenUsage
     from engine.evidence.documents import read
 
     usage = None
     if args.usage is not None:
         told = read(args.usage, stdin=shell.stdin, max_bytes=65_536).value
-        usage = Usage.read(told if isinstance(told, dict) else {})
+        usage = TokenUsage.read(told if isinstance(told, dict) else {})
     if usage is None and args.usd is None and args.tokens is None:
         raise UsageError(
             "settle: nothing was said of what was used",
             "give --usd, --tokens or --usage; where nothing was used: engine budget release",
         )
-    spent = Spent(args.usd, usage, args.tokens, args.requests)
+    spent = Usage(args.usd, usage, args.tokens, args.requests)
     with open_tracker(config, shell) as (tracker, ledger):
         ending = tracker.settle(lease_of(ledger, args.lease), spent, shell.now())
     tell(ending, args.format, shell)

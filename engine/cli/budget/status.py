@@ -21,7 +21,7 @@ from engine.settings.config import Config
 if TYPE_CHECKING:
     from engine.calls.budget.book import Book
     from engine.calls.budget.limits import Budgets
-    from engine.calls.budget.state import Documents
+    from engine.calls.budget.state import BudgetDocuments
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,13 +40,13 @@ def _day(text: str) -> str:
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     """Print one row per budget; those of the policies also where nothing was granted yet."""
     from engine.calls.budget.calendar import day_of
-    from engine.calls.budget.state import Documents
+    from engine.calls.budget.state import BudgetDocuments
 
     require_lasting(config)
     bundle = workspace.open_policies(config, shell)
     budgets = budgets_of(config, bundle)
     with workspace.open_ledger_to_read(config, shell) as ledger:
-        documents = Documents(ledger.state())
+        documents = BudgetDocuments(ledger.state())
         today = day_of(shell.now(), config.text("budget_time_zone"))
         day = args.day or max(today, documents.day())
         rows = _rows(documents, day, budgets, today=args.day is None)
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
 
 
 def _rows(
-    documents: Documents, day: str, budgets: Budgets, *, today: bool
+    documents: BudgetDocuments, day: str, budgets: Budgets, *, today: bool
 ) -> list[tuple[str, Book]]:
     from engine.calls.budget.book import Book
 

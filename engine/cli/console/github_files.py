@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.cli.console.shell import Shell
 from engine.errors import GovernanceError, OutputError
 from engine.model import Verdict
-from engine.report import Manner, Report, format_named
+from engine.report import Report, ReportOptions, format_named
 
 MOST_BYTES = 1024 * 1024
 """GitHub drops a step's summary that is larger."""
@@ -31,7 +31,7 @@ class GithubFiles:
         outputs: Whether the step's outputs are about this call; not where it only converts.
     """
 
-    def __init__(self, manner: Manner, shell: Shell, *, outputs: bool) -> None:
+    def __init__(self, manner: ReportOptions, shell: Shell, *, outputs: bool) -> None:
         self._summary = _path("GITHUB_STEP_SUMMARY", shell)
         self._outputs = _path("GITHUB_OUTPUT", shell) if outputs else None
         self._shell = shell

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
 from engine.errors import GovernanceError, UsageError
-from engine.report import Draft, Drafting, Manner, Report, Writer, format_named
+from engine.report import Draft, Rendering, Report, ReportOptions, Writer, format_named
 from engine.system.files import WholeFile, require_writable
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Printer:
         several: bool,
         decides: bool = True,
     ) -> None:
-        manner = Manner(several, args.explain, shell.width, str(shell.here))
+        manner = ReportOptions(several, args.explain, shell.width, str(shell.here))
         for_people = (args.format or "text") == "text"
         self._to_screen: tuple[Put, PutEncoded] = (
             (screen.write, lambda text: screen.write(text.decode(errors="surrogateescape")))
@@ -113,7 +113,7 @@ class Printer:
         """Return every format's text but for the place in the ledger; None if one cannot."""
         drafts = []
         for writer in self._writers:
-            draft = cast(Drafting, writer).draft(report) if hasattr(writer, "draft") else None
+            draft = cast(Rendering, writer).draft(report) if hasattr(writer, "draft") else None
             if draft is None:
                 return None
             drafts.append(draft)
@@ -122,7 +122,7 @@ class Printer:
     def add_drafted(self, drafts: Sequence[Draft], index: int | None, note: str | None) -> None:
         """Write one decision that may be told; ``note`` is the checkpoint that covers it."""
         for (writer, _, put), draft in zip(self._sinks, drafts, strict=True):
-            put(cast(Drafting, writer).placed(draft, index, note))
+            put(cast(Rendering, writer).placed(draft, index, note))
 
     def add(self, report: Report) -> None:
         """Write one decision that may be told."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from engine.specs.checking import Result
-    from engine.specs.manifest import Row
+    from engine.specs.manifest import RunRow
 
 
 class Bar:
@@ -50,7 +50,7 @@ class Bar:
     ) -> None:
         self._progress.stop()
 
-    def started(self, row: Row) -> None:
+    def started(self, row: RunRow) -> None:
         """Show that ``row`` is under way."""
         self._running.append(row.name)
         self._show()

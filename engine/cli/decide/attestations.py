@@ -10,10 +10,10 @@ from engine.cli import workspace
 from engine.decision.attest import last_words, newest
 from engine.errors import KeyFileError, UsageError, VerificationError
 from engine.evidence.documents import read_bytes
-from engine.evidence.input import Attested
+from engine.evidence.input import AttestationFacts
 from engine.model import ATTESTATION_TYPES, Subject
 from engine.proof.attestation import Attestation, verify_attestation
-from engine.proof.attestation_rules import Wanted
+from engine.proof.attestation_rules import RequiredAttestation
 from engine.proof.bundle import MAX_BYTES
 from engine.settings.config import Config
 
@@ -44,7 +44,7 @@ class Attestations:
 
     def __init__(
         self,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[RequiredAttestation],
         files: Sequence[str],
         config: Config,
         shell: Shell,
@@ -63,7 +63,7 @@ class Attestations:
         self._ledger: Ledger | None = None
         self._looked = False
 
-    def __call__(self, subject: Subject) -> Sequence[Attested]:
+    def __call__(self, subject: Subject) -> Sequence[AttestationFacts]:
         """Return the last word of each key on ``subject``; nothing without its digest."""
         if subject.sha256 is None:
             return ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from engine.cli.console.printer import Printer
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
-from engine.cli.decide.judging import Judged
+from engine.cli.decide.judging import JudgedFile
 from engine.cli.decide.summary import Summary
 from engine.errors import GovernanceError
 from engine.evidence.input import Question
@@ -18,7 +18,7 @@ from engine.model import Decision, Verdict
 from engine.report import Inclusion
 
 if TYPE_CHECKING:
-    from engine.ledger import Appended, Ledger
+    from engine.ledger import AppendedEntry, Ledger
     from engine.policy.bundle import PolicyBundle
     from engine.signers import Signer
 
@@ -65,7 +65,7 @@ class Batches:
     summary: Summary = field(default_factory=Summary)
     checkpoint: str | None = None
     _codes: set[int] = field(default_factory=set)
-    _waiting: list[Judged] = field(default_factory=list)
+    _waiting: list[JudgedFile] = field(default_factory=list)
     _since: float = 0.0
 
     def run(self, judged: Iterable[tuple[list[str], object]]) -> int:
@@ -75,7 +75,7 @@ class Batches:
             if isinstance(outcome, GovernanceError):
                 self._failed(names, outcome)
             else:
-                self._take(cast(Judged, outcome))
+                self._take(cast(JudgedFile, outcome))
             if number == before_last:
                 self._flush()
         self._flush()
@@ -89,7 +89,7 @@ class Batches:
         if self.checkpoint:
             self.screen.say(f"checkpoint:\n{self.checkpoint}")
 
-    def _take(self, judged: Judged) -> None:
+    def _take(self, judged: JudgedFile) -> None:
         if not self._waiting:
             self._since = self.shell.elapsed_s()
         self._waiting.append(judged)
@@ -101,7 +101,7 @@ class Batches:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        places: Sequence[Appended | None] = [None] * len(waiting)
+        places: Sequence[AppendedEntry | None] = [None] * len(waiting)
         if self.recorder is not None:
             from engine.decision.record import append
 
@@ -113,7 +113,7 @@ class Batches:
         self.shell.stdout.flush()
         self.screen.advance(len(waiting))
 
-    def _tell(self, judged: Judged, place: Appended | None) -> None:
+    def _tell(self, judged: JudgedFile, place: AppendedEntry | None) -> None:
         index, note = (place.index, place.checkpoint) if place is not None else (None, None)
         self.checkpoint = note
         code = CODES[judged.verdict]

@@ -23,12 +23,12 @@ from engine.settings.config import Config
 
 if TYPE_CHECKING:
     from engine.decision.judge import Judgement
-    from engine.decision.record import Unplaced
+    from engine.decision.record import StatementTemplate
     from engine.policy import Evaluator
     from engine.policy.bundle import PolicyBundle
 
 
-class Judged(NamedTuple):
+class JudgedFile(NamedTuple):
     """A verdict, and what it takes to record and to tell it; crosses from a worker process.
 
     Attributes:
@@ -41,7 +41,7 @@ class Judged(NamedTuple):
 
     verdict: Verdict
     against: tuple[tuple[str, str], ...]
-    record: Unplaced
+    record: StatementTemplate
     drafts: Sequence[Draft] | None
     untold: Report | None
 
@@ -103,7 +103,7 @@ class Judge:
         if self.evaluator is not None:
             self.evaluator.close()
 
-    def __call__(self, names: list[str]) -> Judged | GovernanceError:
+    def __call__(self, names: list[str]) -> JudgedFile | GovernanceError:
         try:
             documents = [self._read(name) for name in names]
             return self._judged(self._judgement(documents), documents)
@@ -137,7 +137,7 @@ class Judge:
             salt=self.shell.random(32),
         )
 
-    def _judged(self, judgement: Judgement, documents: Sequence[Document]) -> Judged:
+    def _judged(self, judgement: Judgement, documents: Sequence[Document]) -> JudgedFile:
         report = Report(
             untold(judgement),
             texts_of(self.bundle),
@@ -147,7 +147,7 @@ class Judge:
         )
         drafts = self.printer.drafts(report)
         against = standing_against(judgement.predicate["checks"])
-        return Judged(
+        return JudgedFile(
             judgement.verdict, against, judgement.record, drafts, None if drafts else report
         )
 
@@ -165,9 +165,9 @@ class Judge:
 
 def untold(judgement: Judgement) -> Decision:
     """The decision without what is known once it is recorded: entry, checkpoint, signed bytes."""
-    from engine.decision.record import told
+    from engine.decision.record import decision_from
 
-    return told(judgement.predicate, judgement.input.subject, b"", None, None)
+    return decision_from(judgement.predicate, judgement.input.subject, b"", None, None)
 
 
 def _emit(folder: Path, asked: Input) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
-from engine.cli.doctor.findings import Finding, Level, World
+from engine.cli.doctor.findings import Diagnosis, Level, World
 from engine.errors import KeyFileError, UsageError
 from engine.settings.config import Config
 
@@ -27,33 +27,33 @@ NO_ROOM = 10 * 1024**2
 CLOCKS_DIFFER = timedelta(seconds=300)
 
 
-def folder(world: World) -> Iterator[Finding]:
+def folder(world: World) -> Iterator[Diagnosis]:
     """The folder of key, ledger and heads."""
     path = world.config.folder
     if path.exists() and not path.is_dir():
-        yield Finding(Level.FAIL, "folder", f"{path}: is no folder", "move it away", 2)
+        yield Diagnosis(Level.FAIL, "folder", f"{path}: is no folder", "move it away", 2)
 
 
-def key(world: World) -> Iterator[Finding]:
+def key(world: World) -> Iterator[Diagnosis]:
     """The private key, and its public half beside it."""
     config, shell = world.config, world.shell
     path = workspace.key_path(config)
     if not shell.environ.get("ENGINE_KEY") and not os.path.lexists(path):
         workspace_is_new = config.path("key_file") is None and not _has_ledger(config)
         if workspace_is_new and not shell.in_ci:
-            yield Finding(Level.WARN, "key", f"{path}: none yet", f"make one: {INIT}")
+            yield Diagnosis(Level.WARN, "key", f"{path}: none yet", f"make one: {INIT}")
             return
         do = "give it in ENGINE_KEY (PEM) or ENGINE_KEY_FILE (a path); a new one: engine keys init"
-        yield Finding(Level.FAIL, "key", f"{path}: no such key", do, KeyFileError.exit_code)
+        yield Diagnosis(Level.FAIL, "key", f"{path}: no such key", do, KeyFileError.exit_code)
         return
     signer = workspace.open_signer(config, shell)
     origin = "$ENGINE_KEY" if shell.environ.get("ENGINE_KEY") else f"{path}, mode 0600"
-    yield Finding(Level.OK, "key", f"{signer.key_id[:16]} from {origin}")
+    yield Diagnosis(Level.OK, "key", f"{signer.key_id[:16]} from {origin}")
     if not shell.environ.get("ENGINE_KEY"):
         yield from _public_half(path, signer.public_key)
 
 
-def _public_half(path: Path, public_key: bytes) -> Iterator[Finding]:
+def _public_half(path: Path, public_key: bytes) -> Iterator[Diagnosis]:
     from engine.proof.keys import load_public_pem
     from engine.signers.file import public_path
 
@@ -62,10 +62,10 @@ def _public_half(path: Path, public_key: bytes) -> Iterator[Finding]:
     try:
         same = load_public_pem(beside.read_bytes()) == public_key
     except (OSError, KeyFileError):
-        yield Finding(Level.WARN, "key", f"{beside}: the public half cannot be read", do)
+        yield Diagnosis(Level.WARN, "key", f"{beside}: the public half cannot be read", do)
         return
     if not same:
-        yield Finding(Level.FAIL, "key", f"{beside}: not the public half of {path.name}", do, 2)
+        yield Diagnosis(Level.FAIL, "key", f"{beside}: not the public half of {path.name}", do, 2)
 
 
 def _file_of(config: Config) -> Path | None:
@@ -80,12 +80,12 @@ def _has_ledger(config: Config) -> bool:
     return path is None or os.path.lexists(path)
 
 
-def ledger(world: World) -> Iterator[Finding]:
+def ledger(world: World) -> Iterator[Diagnosis]:
     """The ledger: opened against its signed head, its key, its last entries, the clock."""
     config, shell = world.config, world.shell
     url = workspace.ledger_url(config)
     if url == workspace.RUN_LEDGER:
-        yield Finding(Level.OK, "ledger", "run: one per run, inside its proof")
+        yield Diagnosis(Level.OK, "ledger", "run: one per run, inside its proof")
         return
     if config.folder.is_file():
         return  # said under "folder"
@@ -96,7 +96,7 @@ def ledger(world: World) -> Iterator[Finding]:
         except UsageError:
             if _has_ledger(config) or shell.in_ci:
                 raise
-            yield Finding(Level.WARN, "ledger", f"{url}: none yet", f"make one: {INIT}")
+            yield Diagnosis(Level.WARN, "ledger", f"{url}: none yet", f"make one: {INIT}")
             return
         yield from _contents(opened, config)
         _require_same_key(opened, world)
@@ -104,10 +104,10 @@ def ledger(world: World) -> Iterator[Finding]:
         yield from _clock(opened, shell)
 
 
-def _head(heads: Path, ledger_id: str) -> Finding:
+def _head(heads: Path, ledger_id: str) -> Diagnosis:
     if (heads / f"{ledger_id}.json").is_file():
-        return Finding(Level.OK, "head", f"{heads}: agrees with the ledger")
-    return Finding(
+        return Diagnosis(Level.OK, "head", f"{heads}: agrees with the ledger")
+    return Diagnosis(
         Level.WARN,
         "head",
         f"{heads}: no signed head of this ledger is kept here",
@@ -116,7 +116,7 @@ def _head(heads: Path, ledger_id: str) -> Finding:
     )
 
 
-def _contents(opened: Ledger, config: Config) -> Iterator[Finding]:
+def _contents(opened: Ledger, config: Config) -> Iterator[Diagnosis]:
     path = _file_of(config) or Path(opened.url)
     size = opened.size()
     if size <= VERIFIED_ENTRIES:
@@ -126,9 +126,9 @@ def _contents(opened: Ledger, config: Config) -> Iterator[Finding]:
         report = opened.verify(since=opened.last_checkpoint())
         told, uncovered = "opens; all of it: engine ledger verify", report.uncovered
     in_bytes = sum(part.stat().st_size for part in _parts(path) if part.exists())
-    yield Finding(Level.OK, "ledger", f"{path}: {size:,} entries, {in_bytes:,} bytes, {told}")
+    yield Diagnosis(Level.OK, "ledger", f"{path}: {size:,} entries, {in_bytes:,} bytes, {told}")
     if uncovered:
-        yield Finding(
+        yield Diagnosis(
             Level.WARN,
             "ledger",
             f"{uncovered} entries wait for a checkpoint: their writer was stopped",
@@ -155,7 +155,7 @@ def _require_same_key(opened: Ledger, world: World) -> None:
         )
 
 
-def _clock(opened: Ledger, shell: Shell) -> Iterator[Finding]:
+def _clock(opened: Ledger, shell: Shell) -> Iterator[Diagnosis]:
     """Hold the clock against the newest entry that says its time."""
     from engine.formats.times import parse_time, write_time
     from engine.proof.envelope import open_envelope
@@ -168,7 +168,7 @@ def _clock(opened: Ledger, shell: Shell) -> Iterator[Finding]:
         for name in ("decided_at", "failed_at", "created_at", "imported_at"):
             if isinstance(text := said.get(name), str):
                 if parse_time(text) > now + CLOCKS_DIFFER:
-                    yield Finding(
+                    yield Diagnosis(
                         Level.FAIL,
                         "clock",
                         f"{write_time(now)}, and the ledger's last entry is of {text}",
@@ -179,7 +179,7 @@ def _clock(opened: Ledger, shell: Shell) -> Iterator[Finding]:
                 return
 
 
-def place(world: World) -> Iterator[Finding]:
+def place(world: World) -> Iterator[Diagnosis]:
     """The ledger's folder: its lock, its room, whether it can be written."""
     import shutil
 
@@ -191,25 +191,25 @@ def place(world: World) -> Iterator[Finding]:
     folder = next(each for each in path.parents if each.is_dir())
     if not os.access(folder, os.W_OK | os.X_OK):
         do = "deciding needs it: run as its owner, or name another with --ledger"
-        yield Finding(Level.FAIL, "disk", f"{folder}: cannot be written", do, 3)
+        yield Diagnosis(Level.FAIL, "disk", f"{folder}: cannot be written", do, 3)
     free = shutil.disk_usage(folder).free
     level = Level.FAIL if free < NO_ROOM else Level.WARN if free < LITTLE_ROOM else Level.OK
     do = "" if level is Level.OK else "make room; a decision that cannot be recorded is not told"
     code = 3 if level is Level.FAIL else 0
-    yield Finding(level, "disk", f"{folder}: {free // 1024**2:,} MiB free", do, code)
+    yield Diagnosis(level, "disk", f"{folder}: {free // 1024**2:,} MiB free", do, code)
 
 
-def _lock(path: Path) -> Iterator[Finding]:
+def _lock(path: Path) -> Iterator[Diagnosis]:
     import fcntl
 
     with suppress(FileNotFoundError, NotADirectoryError):
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            yield Finding(Level.OK, "lock", "free")
+            yield Diagnosis(Level.OK, "lock", "free")
         except BlockingIOError:
             holder = os.pread(descriptor, 16, 0).decode(errors="replace").strip()
             said = f"{path}: held, by process {holder}"
-            yield Finding(Level.WARN, "lock", said, "let it finish; look at it: ps -p " + holder)
+            yield Diagnosis(Level.WARN, "lock", said, "let it finish; look at it: ps -p " + holder)
         finally:
             os.close(descriptor)

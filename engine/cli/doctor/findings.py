@@ -20,7 +20,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One thing that was looked at.
 
     Attributes:
@@ -46,10 +46,10 @@ class World:
     shell: Shell
 
 
-Examination = Callable[[World], Iterator[Finding]]
+Examination = Callable[[World], Iterator[Diagnosis]]
 
 
-def examined(about: str, examine: Examination, world: World) -> Iterator[Finding]:
+def examined(about: str, examine: Examination, world: World) -> Iterator[Diagnosis]:
     """Yield what ``examine`` finds; what it stumbles over is a finding too."""
     try:
         yield from examine(world)
@@ -57,10 +57,10 @@ def examined(about: str, examine: Examination, world: World) -> Iterator[Finding
         yield failed(about, error)
     except Exception as error:  # noqa: BLE001  (the world is broken, the report is not)
         said = f"could not be examined: {type(error).__name__}: {error}"
-        yield Finding(Level.FAIL, about, said, "mend what the message names, then ask again", 3)
+        yield Diagnosis(Level.FAIL, about, said, "mend what the message names, then ask again", 3)
 
 
-def failed(about: str, error: GovernanceError) -> Finding:
+def failed(about: str, error: GovernanceError) -> Diagnosis:
     """Return ``error`` as a finding."""
     do = "; ".join(error.hint.splitlines()) or "see `engine decide --help`"
-    return Finding(Level.FAIL, about, "; ".join(error.message.splitlines()), do, error.exit_code)
+    return Diagnosis(Level.FAIL, about, "; ".join(error.message.splitlines()), do, error.exit_code)

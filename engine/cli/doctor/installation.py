@@ -11,26 +11,26 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from engine.cli import workspace
-from engine.cli.doctor.findings import Finding, Level, World, failed
+from engine.cli.doctor.findings import Diagnosis, Level, World, failed
 from engine.errors import GovernanceError, UsageError
 
 REINSTALL = "install it again: pip install --force-reinstall governance-engine"
 BUILD_SLACK = timedelta(days=1)
 
 
-def versions(_world: World) -> Iterator[Finding]:
+def versions(_world: World) -> Iterator[Diagnosis]:
     """Engine, Python and the packages that decide and sign."""
     from engine import __version__
 
     python = sys.version.split()[0]
-    yield Finding(Level.OK, "engine", f"{__version__}, Python {python}")
+    yield Diagnosis(Level.OK, "engine", f"{__version__}, Python {python}")
     for name in ("wasmtime", "cryptography"):
         try:
             importlib.import_module(name)
-            yield Finding(Level.OK, name, importlib.metadata.version(name))
+            yield Diagnosis(Level.OK, name, importlib.metadata.version(name))
         except Exception as error:  # noqa: BLE001  (a broken package raises what it likes)
             said = f"cannot be loaded: {type(error).__name__}: {error}"
-            yield Finding(Level.FAIL, name, said, REINSTALL, 3)
+            yield Diagnosis(Level.FAIL, name, said, REINSTALL, 3)
 
 
 def loses_rows(version: tuple[int, ...]) -> bool:
@@ -45,16 +45,16 @@ def loses_rows(version: tuple[int, ...]) -> bool:
     return (3, 7, 0) <= version <= (3, 51, 2)
 
 
-def sqlite(_world: World) -> Iterator[Finding]:
+def sqlite(_world: World) -> Iterator[Diagnosis]:
     """The SQLite that Python brings."""
     import sqlite3
 
     version = sqlite3.sqlite_version
     if sqlite3.sqlite_version_info < (3, 37, 0):
         do = "use a Python that brings a newer one"
-        yield Finding(Level.FAIL, "sqlite", f"{version} is older than 3.37.0", do, 3)
+        yield Diagnosis(Level.FAIL, "sqlite", f"{version} is older than 3.37.0", do, 3)
     elif loses_rows(sqlite3.sqlite_version_info):
-        yield Finding(
+        yield Diagnosis(
             Level.WARN,
             "sqlite",
             f"{version} can lose rows when one program writes while another checkpoints "
@@ -63,25 +63,25 @@ def sqlite(_world: World) -> Iterator[Finding]:
             "let no other program write to the ledger's file",
         )
     else:
-        yield Finding(Level.OK, "sqlite", version)
+        yield Diagnosis(Level.OK, "sqlite", version)
 
 
-def opa(world: World) -> Iterator[Finding]:
+def opa(world: World) -> Iterator[Diagnosis]:
     """OPA's binary, which only changed Rego needs."""
     from engine.policy.build import find_opa, opa_version
 
     try:
         path = find_opa(world.shell.environ, world.shell.here)
-        yield Finding(Level.OK, "opa", f"{opa_version(path)} at {path}")
+        yield Diagnosis(Level.OK, "opa", f"{opa_version(path)} at {path}")
     except GovernanceError as error:
         if world.shell.environ.get("ENGINE_OPA"):
             told = failed("opa", error)
-            yield Finding(Level.WARN, "opa", f"{told.says}; changed Rego needs it", told.do)
+            yield Diagnosis(Level.WARN, "opa", f"{told.says}; changed Rego needs it", told.do)
         else:
-            yield Finding(Level.OK, "opa", f"{error.message}; only changed Rego needs it")
+            yield Diagnosis(Level.OK, "opa", f"{error.message}; only changed Rego needs it")
 
 
-def clock(world: World) -> Iterator[Finding]:
+def clock(world: World) -> Iterator[Diagnosis]:
     """Hold the clock against the day the engine was installed."""
     from engine.formats.times import write_time
     from engine.policy.bundle import shipped_folder
@@ -90,24 +90,24 @@ def clock(world: World) -> Iterator[Finding]:
     built = datetime.fromtimestamp((shipped_folder("schemas")).stat().st_mtime, UTC)
     if now < built - BUILD_SLACK:
         said = f"{write_time(now)}, before the engine was installed ({write_time(built)})"
-        yield Finding(Level.FAIL, "clock", said, "set the clock (NTP)", 3)
+        yield Diagnosis(Level.FAIL, "clock", said, "set the clock (NTP)", 3)
     else:
-        yield Finding(Level.OK, "clock", write_time(now))
+        yield Diagnosis(Level.OK, "clock", write_time(now))
 
 
-def policies(world: World) -> Iterator[Finding]:
+def policies(world: World) -> Iterator[Diagnosis]:
     """The shipped policies, what is laid over them, and that the configured gate answers."""
     from engine.model import Stage
     from engine.policy.bundle import shipped_bundle
 
     shipped = shipped_bundle()
     shipped.archive()  # reads every file and holds it to the manifest
-    yield Finding(
+    yield Diagnosis(
         Level.OK, "policies", f"shipped {shipped.digest[:16]}, of OPA {shipped.opa_version}"
     )
     bundle = workspace.open_policies(world.config, world.shell)
     if folder := world.config.path("policies"):
-        yield Finding(Level.OK, "policies", f"{folder}: laid over, {bundle.digest[:16]}")
+        yield Diagnosis(Level.OK, "policies", f"{folder}: laid over, {bundle.digest[:16]}")
     gate, profile = world.config.text("gate"), world.config.text("profile")
     bundle.gate(gate), bundle.profile(profile)
     if (stage := world.config.text("stage")) not in list(Stage):
@@ -118,27 +118,27 @@ def policies(world: World) -> Iterator[Finding]:
     finally:
         evaluator.close()
     said = f"gate {gate} answers; profile {profile}, stage {stage}"
-    yield Finding(Level.OK, "policies", said)
+    yield Diagnosis(Level.OK, "policies", said)
 
 
-def cache(world: World) -> Iterator[Finding]:
+def cache(world: World) -> Iterator[Diagnosis]:
     """The folder of compiled modules: native code, so nobody else may write there."""
     folder = workspace.module_cache(world.shell)
     if folder is None:
-        yield Finding(Level.OK, "cache", "kept nowhere: in CI, or there is no home")
+        yield Diagnosis(Level.OK, "cache", "kept nowhere: in CI, or there is no home")
         return
     try:
         facts = folder.lstat()
     except FileNotFoundError:
-        yield Finding(Level.OK, "cache", f"{folder}: made by the first decision")
+        yield Diagnosis(Level.OK, "cache", f"{folder}: made by the first decision")
         return
     except OSError as error:
         do = "each decision compiles the policy; give a home that can be read"
-        yield Finding(Level.WARN, "cache", f"{folder}: {(error.strerror or '').lower()}", do)
+        yield Diagnosis(Level.WARN, "cache", f"{folder}: {(error.strerror or '').lower()}", do)
         return
     own = facts.st_uid == os.geteuid() and stat.S_ISDIR(facts.st_mode)
     if not own or facts.st_mode & 0o077:
         do = f"nothing is kept there; if nobody else could: chmod 700 {folder}"
-        yield Finding(Level.WARN, "cache", f"{folder}: others could have written there", do)
+        yield Diagnosis(Level.WARN, "cache", f"{folder}: others could have written there", do)
     else:
-        yield Finding(Level.OK, "cache", f"{folder}: own, mode 0700")
+        yield Diagnosis(Level.OK, "cache", f"{folder}: own, mode 0700")

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.cli.doctor import custody, installation
-from engine.cli.doctor.findings import Examination, Finding, Level, World, examined, failed
+from engine.cli.doctor.findings import Diagnosis, Examination, Level, World, examined, failed
 from engine.errors import ConfigError
 
 DESCRIPTION = (
@@ -58,24 +58,24 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     return code
 
 
-def _findings(args: argparse.Namespace, shell: Shell) -> Iterator[Finding]:
+def _findings(args: argparse.Namespace, shell: Shell) -> Iterator[Diagnosis]:
     try:
         config = workspace.settings(args, shell)
     except ConfigError as error:
         yield failed("settings", error)
-        yield Finding(
+        yield Diagnosis(
             Level.WARN,
             "settings",
             "what depends on them was not looked at",
             "mend engine.toml, then ask again",
         )
         return
-    yield Finding(Level.OK, "settings", f"{config.file or 'no engine.toml; defaults'}")
+    yield Diagnosis(Level.OK, "settings", f"{config.file or 'no engine.toml; defaults'}")
     world = World(config, shell)
     for about, examine in EXAMINATIONS.items():
         yield from examined(about, examine, world)
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: Diagnosis) -> str:
     line = f"{finding.level:<4}  {finding.about:<12}  {finding.says}"
     return f"{line}\n{'':20}{finding.do}" if finding.do else line

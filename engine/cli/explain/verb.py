@@ -99,7 +99,7 @@ def _check(name: str, bundle: PolicyBundle, width: int) -> str:
 def _decision(args: argparse.Namespace, shell: Shell) -> int:
     from engine.decision.export import decision_at
     from engine.proof.attestation import is_attestation
-    from engine.report import Manner, Report, format_named
+    from engine.report import Report, ReportOptions, format_named
 
     config = workspace.settings(args, shell)
     with workspace.open_ledger_to_read(config, shell) as ledger:
@@ -111,7 +111,7 @@ def _decision(args: argparse.Namespace, shell: Shell) -> int:
     # Its own policy has the words: another one may mean something else by the same id.
     bundle = PolicyBundle.from_archive(archive)
     report = Report(decision, texts_of(bundle), off_reasons(bundle, decision.profile), "-")
-    manner = Manner(explain=True, width=shell.width)
+    manner = ReportOptions(explain=True, width=shell.width)
     text = format_named("text").writer(manner).item(report)
     write(text, shell.stdout)
     return 0

@@ -25,13 +25,13 @@ def read_metrics(
     Raises:
         DocumentError: Refused; an unknown metric with the nearest known one.
     """
-    from engine.evidence.metrics_file import Refused, expand
+    from engine.evidence.metrics_file import RefusalError, expand
 
     document = read(name, stdin=shell.stdin)
     schema = shipped_schema("metrics.schema.json")
     try:
         metrics = expand(document.value, bundle.catalogue(), shell.now(), schema)
-    except Refused as refused:
+    except RefusalError as refused:
         raise document.refused(refused.pointer, refused.reason, refused.hint) from None
     return document, metrics
 

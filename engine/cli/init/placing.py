@@ -12,7 +12,7 @@ from engine.system.files import write_whole
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacementReport:
     """What became of the files, in their order.
 
     Attributes:
@@ -26,7 +26,9 @@ class Placed:
     kept: tuple[Path, ...]
 
 
-def place(files: Mapping[Path, str], *, force: bool, extended: Set[Path] = frozenset()) -> Placed:
+def place(
+    files: Mapping[Path, str], *, force: bool, extended: Set[Path] = frozenset()
+) -> PlacementReport:
     """Write ``files``; what is there with other content stays, unless ``force``.
 
     When one cannot be written, those before it are as they were again.
@@ -57,7 +59,7 @@ def place(files: Mapping[Path, str], *, force: bool, extended: Set[Path] = froze
         _undo({path: before[path] for path in done}, folders)
         raise
     same = tuple(path for path in files if path not in changed)
-    return Placed(written, same, kept)
+    return PlacementReport(written, same, kept)
 
 
 def _content(path: Path) -> bytes | None:

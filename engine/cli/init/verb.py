@@ -12,7 +12,7 @@ from pathlib import Path
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.cli.init.fitting import fitted_profile, read_metrics, require_claims
-from engine.cli.init.placing import Placed, place
+from engine.cli.init.placing import PlacementReport, place
 from engine.cli.starter_files import (
     CI_SYSTEMS,
     GITLAB_INCLUDE,
@@ -208,7 +208,7 @@ def _ignoring(here: Path) -> dict[Path, str]:
     return {path: text + separator + "\n".join(missing) + "\n"}
 
 
-def _tell(placed: Placed, shell: Shell) -> None:
+def _tell(placed: PlacementReport, shell: Shell) -> None:
     for path in placed.written:
         shell.say(f"engine: wrote {_shown(path, shell)}")
     for path in placed.kept:
@@ -225,7 +225,7 @@ def _open_workspace(shell: Shell) -> None:
         shell.say(f"engine: ledger {ledger.id} at {workspace.ledger_url(config)}")
 
 
-def _advise(plan: Plan, placed: Placed, shell: Shell) -> None:
+def _advise(plan: Plan, placed: PlacementReport, shell: Shell) -> None:
     """Say what is left to do by hand, each with the command for it."""
     if plan.ci == "github":
         key = workspace.key_path(workspace.settings(argparse.Namespace(), shell))

@@ -18,7 +18,7 @@ from engine.model import Json
 
 if TYPE_CHECKING:
     from engine.ledger import Ledger
-    from engine.ledger.audit.workers import Companions
+    from engine.ledger.audit.workers import AuditWorkers
     from engine.settings.config import Config
 
 DESCRIPTION = "Verify the ledger, list and show its entries, print its checkpoint, import proofs."
@@ -114,17 +114,17 @@ def _worth(config: Config, *, signatures: bool) -> int:
 
 
 @contextmanager
-def _companions(count: int) -> Iterator[Companions | None]:
+def _companions(count: int) -> Iterator[AuditWorkers | None]:
     """So many other processes; none where they cannot be had."""
     if count < 1:
         yield None
         return
-    from engine.ledger.audit.workers import Companions, can_fork
+    from engine.ledger.audit.workers import AuditWorkers, can_fork
 
     if not can_fork():
         yield None
         return
-    with Companions(count) as others:
+    with AuditWorkers(count) as others:
         yield others
 
 

@@ -10,9 +10,9 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from engine.cli.watch.measuring import Measured, World, measure
+from engine.cli.watch.measuring import Measurement, World, measure
 from engine.errors import GovernanceError, VerificationError
-from engine.lifecycle import Cycle, Lifecycles, Phase, Reading
+from engine.lifecycle import CycleResult, Lifecycles, Phase, Reading
 
 if TYPE_CHECKING:
     from engine.cli.console.shell import Shell
@@ -31,7 +31,7 @@ _WORST_FIRST = (NOT_GENUINE, UNDECIDED, ROLLED_BACK, BREACHED, HOLD, FINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class WatchSession:
     """What a cycle works on: a ledger that is open, its key, and who decides."""
 
     ledger: Ledger
@@ -39,7 +39,7 @@ class Session:
     lifecycles: Lifecycles
 
 
-class Conforming(Protocol):
+class ConformanceChecker(Protocol):
     """Holds what a ledger recorded against the specs."""
 
     def check(self, ledger: Ledger) -> list[str]:
@@ -71,9 +71,9 @@ class Loop:
         self,
         plan: Plan,
         world: World,
-        sessions: Callable[[], AbstractContextManager[Session]],
+        sessions: Callable[[], AbstractContextManager[WatchSession]],
         performer: Performer,
-        conforming: Conforming | None,
+        conforming: ConformanceChecker | None,
         shell: Shell,
         teller: Teller,
     ) -> None:
@@ -85,7 +85,7 @@ class Loop:
         self._shell = shell
         self._teller = teller
         self._open = ExitStack()
-        self._session: Session | None = None
+        self._session: WatchSession | None = None
 
     def run(self, wait: Callable[[float], None], asked_to_stop: Callable[[], bool]) -> int:
         """Watch until asked to stop; return the exit code of the last cycle.
@@ -150,10 +150,10 @@ class Loop:
         self._session = None
         self._open.close()
 
-    def _measured(self, now: datetime) -> list[Measured]:
+    def _measured(self, now: datetime) -> list[Measurement]:
         """Side by side: a source that hangs holds up no other subject."""
 
-        def measured(subject: Subject) -> Measured:
+        def measured(subject: Subject) -> Measurement:
             return measure(subject.watched.name, subject.sources, now, self._world)
 
         subjects = self._plan.subjects
@@ -162,7 +162,9 @@ class Loop:
         with ThreadPoolExecutor(min(AT_ONCE, len(subjects)), "measure") as pool:
             return list(pool.map(measured, subjects))
 
-    def _step(self, subject: Subject, measured: Measured, now: datetime, at: Session) -> int:
+    def _step(
+        self, subject: Subject, measured: Measurement, now: datetime, at: WatchSession
+    ) -> int:
         refusals: tuple[str, ...] = ()
         promoted = False
         if subject.promote and at.lifecycles.phase(subject.watched) is Phase.CANDIDATE:
@@ -177,19 +179,19 @@ class Loop:
         self._teller.subject(subject, cycle, measured, now, refusals)
         return _code(cycle, measured)
 
-    def _sweep(self, now: datetime, at: Session) -> int:
+    def _sweep(self, now: datetime, at: WatchSession) -> int:
         self._teller.swept(at.lifecycles.sweep(now), now)
         return FINE
 
-    def _act(self, at: Session) -> int:
+    def _act(self, at: WatchSession) -> int:
         for performed in self._performer.perform(at.ledger, at.signer):
             self._teller.effect(performed, self._shell.now())
         return FINE
 
-    def _until_due(self, left_s: float, at: Session) -> float:
+    def _until_due(self, left_s: float, at: WatchSession) -> float:
         return self._performer.next_due_s(at.ledger, left_s)
 
-    def _conform(self, at: Session) -> int:
+    def _conform(self, at: WatchSession) -> int:
         if self._conforming is None:
             return FINE
         findings = self._conforming.check(at.ledger)
@@ -197,7 +199,7 @@ class Loop:
         self._teller.problems("not held against every spec", self._conforming.unmodelled())
         return NOT_GENUINE if findings else FINE
 
-    def _guarded(self, work: Callable[[Session], _T], otherwise: _T) -> _T:
+    def _guarded(self, work: Callable[[WatchSession], _T], otherwise: _T) -> _T:
         """What ``work`` returns; what goes wrong is told, and the ledger opened anew."""
         try:
             if self._session is None:
@@ -213,7 +215,7 @@ class Loop:
         return otherwise
 
 
-def _code(cycle: Cycle, measured: Measured) -> int:
+def _code(cycle: CycleResult, measured: Measurement) -> int:
     if cycle.failure is not None or measured.failures:
         return UNDECIDED
     if cycle.after is Phase.ROLLED_BACK:

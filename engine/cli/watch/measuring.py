@@ -8,15 +8,15 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.errors import GovernanceError
-from engine.evidence.metrics_file import Refused, expand
-from engine.evidence.sources import Asked, source_of
+from engine.evidence.metrics_file import RefusalError, expand
+from engine.evidence.sources import SourceRequest, source_of
 from engine.formats.times import write_time
 from engine.model import Json
 from engine.settings.table import Table
 
 
 @dataclass(slots=True)
-class Measured:
+class Measurement:
     """What the sources of a subject said at one instant.
 
     Attributes:
@@ -47,23 +47,23 @@ class World:
     schema: Json
 
 
-def measure(name: str, sources: tuple[Table, ...], now: datetime, world: World) -> Measured:
+def measure(name: str, sources: tuple[Table, ...], now: datetime, world: World) -> Measurement:
     """Read every source of the subject ``name``. What goes wrong is in the answer.
 
     A source that fails, says what the catalogue does not know, or claims a metric that another
     one has given, counts as if it had said nothing: its metrics are missing, which passes nowhere.
     """
-    measured = Measured()
+    measured = Measurement()
     for table in sources:
         fresh, place = table.again(), f"{table.file}:{table.line}"
         try:
-            evidence = source_of(fresh).read(Asked(fresh, world.folder, now, world.environ))
+            evidence = source_of(fresh).read(SourceRequest(fresh, world.folder, now, world.environ))
             fresh.finish()
             found = _expanded(name, evidence.metrics, now, world)
         except GovernanceError as error:
             measured.failures.append(error.message)
             continue
-        except Refused as refused:
+        except RefusalError as refused:
             measured.failures.append(f"{place}: {refused.pointer}: {refused.reason}")
             continue
         except Exception as error:  # noqa: BLE001  (a defect of a source must not end the watch)

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from engine.cli.watch.plan import Hooked
-from engine.effects import Ended, Order, Outcome
+from engine.cli.watch.plan import HookPlan
+from engine.effects import AttemptOutcome, AttemptStatus, Order
 from engine.formats.times import parse_time
 from engine.ledger import Ledger
 from engine.lifecycle import Effect, outbox
@@ -19,7 +19,7 @@ MOST = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Performed:
+class EffectAttempt:
     """What became of one attempt at an effect.
 
     Attributes:
@@ -49,7 +49,7 @@ class Performer:
 
     def __init__(
         self,
-        hooks: Mapping[str, tuple[Hooked, ...]],
+        hooks: Mapping[str, tuple[HookPlan, ...]],
         now: Callable[[], datetime],
         chance: Callable[[], float],
         at_once: int = AT_ONCE,
@@ -60,7 +60,7 @@ class Performer:
         self._chance = chance
         self._finished: set[tuple[str, str]] = set()
 
-    def perform(self, ledger: Ledger, signer: Signer) -> list[Performed]:
+    def perform(self, ledger: Ledger, signer: Signer) -> list[EffectAttempt]:
         """Make one attempt at each effect that is due; their outcomes are recorded when this
         returns.
 
@@ -91,12 +91,12 @@ class Performer:
 
     def _superseded(
         self, ledger: Ledger, signer: Signer, earlier: Effect, later: Effect
-    ) -> Performed:
+    ) -> EffectAttempt:
         detail = f"{later.action} takes its place"
         outbox.done(
             ledger, signer, earlier.id, ok=False, detail=detail, now=self._now(), superseded=True
         )
-        return Performed(earlier, "superseded", detail)
+        return EffectAttempt(earlier, "superseded", detail)
 
     def next_due_s(self, ledger: Ledger, within_s: float) -> float:
         """Return the seconds until an effect is due, at most ``within_s``."""
@@ -106,7 +106,7 @@ class Performer:
         waits = [(parse_time(each.due_at) - now).total_seconds() for wave in soon for each in wave]
         return max(0.0, min([within_s, *waits]))
 
-    def _attempt(self, effect: Effect) -> list[tuple[Hooked, Outcome]]:
+    def _attempt(self, effect: Effect) -> list[tuple[HookPlan, AttemptOutcome]]:
         return [
             (hooked, hooked.hook.perform(_order(effect, self._now())))
             for hooked in self._hooks[effect.action]
@@ -118,12 +118,16 @@ class Performer:
         ledger: Ledger,
         signer: Signer,
         effect: Effect,
-        outcomes: Sequence[tuple[Hooked, Outcome]],
-    ) -> Performed:
+        outcomes: Sequence[tuple[HookPlan, AttemptOutcome]],
+    ) -> EffectAttempt:
         now = self._now()
-        open_ones = [(hooked, said) for hooked, said in outcomes if said.ended is not Ended.DONE]
+        open_ones = [
+            (hooked, said) for hooked, said in outcomes if said.ended is not AttemptStatus.DONE
+        ]
         self._finished |= {
-            (effect.id, hooked.name) for hooked, said in outcomes if said.ended is Ended.DONE
+            (effect.id, hooked.name)
+            for hooked, said in outcomes
+            if said.ended is AttemptStatus.DONE
         }
         detail = "; ".join(f"{hooked.name}: {said.detail}" for hooked, said in outcomes)
         if not self._hooks[effect.action]:
@@ -135,10 +139,10 @@ class Performer:
         again = [at for at in retries if at is not None]
         if again:
             outbox.later(ledger, effect.id, min(again))
-            return Performed(effect, "failed", detail, min(again))
+            return EffectAttempt(effect, "failed", detail, min(again))
         outbox.done(ledger, signer, effect.id, ok=not open_ones, detail=detail, now=now)
         self._finished = {each for each in self._finished if each[0] != effect.id}
-        return Performed(effect, "given up" if open_ones else "done", detail)
+        return EffectAttempt(effect, "given up" if open_ones else "done", detail)
 
 
 _SERVING = ("promote", "degrade", "rollback", "recover")

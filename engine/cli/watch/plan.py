@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.effects import Around, Hook, kind_of
+from engine.effects import Hook, HookContext, kind_of
 from engine.effects.backoff import Backoff, backoff_of
 from engine.errors import ConfigError, suggest
 from engine.evidence.gather import read_table, subject_of
 from engine.evidence.sources import source_of
-from engine.lifecycle import ACTIONS, Watched
+from engine.lifecycle import ACTIONS, WatchedSubject
 from engine.settings.table import Table
 
 LONGEST_PERIOD_S = 60
@@ -29,7 +29,7 @@ class Subject:
             somebody else does, and until then it is a candidate that nobody looks at.
     """
 
-    watched: Watched
+    watched: WatchedSubject
     sources: tuple[Table, ...]
     promote: bool = False
 
@@ -40,7 +40,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Hooked:
+class HookPlan:
     """A hook, and how patient it is.
 
     Attributes:
@@ -69,7 +69,7 @@ class Plan:
     folder: Path
     period_s: int
     subjects: tuple[Subject, ...]
-    hooks: Mapping[str, tuple[Hooked, ...]]
+    hooks: Mapping[str, tuple[HookPlan, ...]]
     conform: bool = True
 
 
@@ -101,7 +101,7 @@ def read_plan(
     record_only = watch.texts("record_only", ())
     conform = watch.flag("conform", default=True)
     subjects = tuple(_subject(table, folder, gate, profile) for table in top.tables("subject"))
-    hooks = _hooks(top, watch, record_only, Around(folder, environ))
+    hooks = _hooks(top, watch, record_only, HookContext(folder, environ))
     top.finish()
     _require_hooks(watch, record_only, hooks)
     if not subjects:
@@ -120,7 +120,7 @@ def _subject(table: Table, folder: Path, gate: str, profile: str) -> Subject:
     sources = tuple(table.tables("source"))
     for source in sources:
         source_of(source)
-    watched = Watched(
+    watched = WatchedSubject(
         said["name"],
         said.get("version"),
         said["digest"]["sha256"],
@@ -144,16 +144,16 @@ def _require_different(subjects: tuple[Subject, ...], top: Table) -> None:
 
 
 def _hooks(
-    top: Table, watch: Table, record_only: tuple[str, ...], around: Around
-) -> dict[str, tuple[Hooked, ...]]:
-    hooks: dict[str, list[Hooked]] = {action: [] for action in ACTIONS}
+    top: Table, watch: Table, record_only: tuple[str, ...], around: HookContext
+) -> dict[str, tuple[HookPlan, ...]]:
+    hooks: dict[str, list[HookPlan]] = {action: [] for action in ACTIONS}
     _require_actions(watch, "record_only", record_only)
     for number, table in enumerate(top.tables("hook"), 1):
         actions = table.texts("on")
         _require_actions(table, "on", actions)
         kind = kind_of(table)
         name = table.text("name", f"hook {number}", longest=80)
-        hooked = Hooked(name, kind.hook_of(table, around), backoff_of(table))
+        hooked = HookPlan(name, kind.hook_of(table, around), backoff_of(table))
         table.finish()
         for action in dict.fromkeys(actions):
             if action in record_only:
@@ -165,7 +165,7 @@ def _hooks(
 
 
 def _require_hooks(
-    watch: Table, record_only: tuple[str, ...], hooks: Mapping[str, tuple[Hooked, ...]]
+    watch: Table, record_only: tuple[str, ...], hooks: Mapping[str, tuple[HookPlan, ...]]
 ) -> None:
     for action, found in hooks.items():
         if not found and action not in record_only:

@@ -12,10 +12,10 @@ from engine.model import Json
 
 if TYPE_CHECKING:
     from engine.cli.console.shell import Shell
-    from engine.cli.watch.measuring import Measured
-    from engine.cli.watch.performing import Performed
+    from engine.cli.watch.measuring import Measurement
+    from engine.cli.watch.performing import EffectAttempt
     from engine.cli.watch.plan import Subject
-    from engine.lifecycle import Cycle, Swept
+    from engine.lifecycle import CycleResult, SweepResult
 
 
 class Teller:
@@ -33,8 +33,8 @@ class Teller:
     def subject(
         self,
         subject: Subject,
-        cycle: Cycle,
-        measured: Measured,
+        cycle: CycleResult,
+        measured: Measurement,
         now: datetime,
         refusals: tuple[str, ...],
     ) -> None:
@@ -55,7 +55,7 @@ class Teller:
             return
         self._line(now, _line_of(subject, cycle, measured, refusals))
 
-    def effect(self, performed: Performed, now: datetime) -> None:
+    def effect(self, performed: EffectAttempt, now: datetime) -> None:
         """One line per attempt."""
         effect, next_at = performed.effect, performed.next_at
         if self._as_json:
@@ -71,7 +71,7 @@ class Teller:
         what = f"{effect.action} {performed.ended}"
         self._line(now, f"{what:<22} {effect.watched.name:<24} {performed.detail}{again}")
 
-    def swept(self, swept: Swept, now: datetime) -> None:
+    def swept(self, swept: SweepResult, now: datetime) -> None:
         """One line, where HOLDs expired."""
         if self._as_json:
             self._json("sweep", now, expired=list(swept.expired), behind=swept.behind)
@@ -92,7 +92,9 @@ class Teller:
         print(text, file=self._shell.stdout, flush=True)
 
 
-def _line_of(subject: Subject, cycle: Cycle, measured: Measured, refusals: tuple[str, ...]) -> str:
+def _line_of(
+    subject: Subject, cycle: CycleResult, measured: Measurement, refusals: tuple[str, ...]
+) -> str:
     phases = dict.fromkeys((cycle.before, cycle.after))
     if cycle.decision is None:
         why = f"not in production: {refusals[0]}" if refusals else "not in production"

@@ -13,7 +13,7 @@ from engine.cli import workspace
 from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
-    from engine.cli.watch.loop import Loop, Session
+    from engine.cli.watch.loop import Loop, WatchSession
     from engine.cli.watch.plan import Plan
     from engine.policy.bundle import PolicyBundle
     from engine.settings.config import Config
@@ -131,14 +131,14 @@ def _chance(shell: Shell) -> float:
 
 
 @contextmanager
-def _session(config: Config, bundle: PolicyBundle, shell: Shell) -> Iterator[Session]:
-    from engine.cli.watch.loop import Session
+def _session(config: Config, bundle: PolicyBundle, shell: Shell) -> Iterator[WatchSession]:
+    from engine.cli.watch.loop import WatchSession
     from engine.lifecycle import Controller
 
     evaluator = workspace.open_evaluator(bundle, config, shell)
     try:
         with workspace.open_ledger_to_write(config, shell) as (ledger, signer):
             controller = Controller(ledger, signer, bundle, evaluator, random=shell.random)
-            yield Session(ledger, signer, controller)
+            yield WatchSession(ledger, signer, controller)
     finally:
         evaluator.close()

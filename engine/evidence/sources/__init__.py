@@ -32,7 +32,7 @@ SOURCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SourceRequest:
     """What a reader is asked.
 
     Attributes:
@@ -67,14 +67,14 @@ class Evidence:
 class Source(Protocol):
     """What a module in ``engine.evidence.sources`` that reads evidence has.
 
-    A reader that counts by SQL has ``statement(asked: Asked) -> str`` besides: the same SQL,
-    for ``engine gather --sql``.
+    A reader that counts by SQL also has ``statement(request: SourceRequest) -> str``: the same
+    SQL, for ``engine gather --sql``.
     """
 
     EXAMPLE: str
     """A ``[[source]]`` table that shows its keys."""
 
-    def read(self, asked: Asked) -> Evidence:
+    def read(self, asked: SourceRequest) -> Evidence:
         """Return what ``asked.table`` says to measure.
 
         Raises:

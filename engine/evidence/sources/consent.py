@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.errors import DocumentError, Position, suggest
-from engine.evidence.sources import Asked, Evidence
-from engine.evidence.sources.digest import Unchanged, sha256_of
+from engine.evidence.sources import Evidence, SourceRequest
+from engine.evidence.sources.digest import FileFingerprints, sha256_of
 from engine.evidence.sources.records import SUFFIXES, columns, records
 from engine.formats.times import parse_time, write_time
 from engine.metrics.consent import Coverage, Record
@@ -48,7 +48,7 @@ class _Form:
     required: tuple[str, ...]
 
 
-def read(asked: Asked) -> Evidence:
+def read(asked: SourceRequest) -> Evidence:
     """Read every record; a metric that says whether all are covered."""
     table = asked.table
     files = table.paths(asked.folder, "path", SUFFIXES)
@@ -59,7 +59,7 @@ def read(asked: Asked) -> Evidence:
     observed_at = table.time("observed_at", write_time(asked.now))
     table.finish()
     everything = [*files, *(used[0] if used else ())]
-    unchanged = Unchanged(everything)
+    unchanged = FileFingerprints(everything)
     coverage = Coverage(purpose, asked.now, notices)
     for file in files:
         _require_columns(table, file, form)

@@ -67,7 +67,7 @@ class Classes:
 
 
 @dataclass(frozen=True, slots=True)
-class Counting:
+class CountingPlan:
     """What is counted and how.
 
     Attributes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine.evidence.sources import Asked, Evidence
+from engine.evidence.sources import Evidence, SourceRequest
 from engine.evidence.sources.counting import COLUMNS
-from engine.evidence.sources.digest import Unchanged, sha256_of
+from engine.evidence.sources.digest import FileFingerprints, sha256_of
 from engine.evidence.sources.ethics import (
-    Settings,
+    EthicsSettings,
     counts_of,
     measured,
     metrics_of,
@@ -33,14 +33,14 @@ _MOST_ROWS = 1_000_000
 _ROLE_OF = {"group_name": "group", "bin": "score", "label": "label", "prediction": "prediction"}
 
 
-def read(asked: Asked) -> Evidence:
+def read(asked: SourceRequest) -> Evidence:
     """Add the tables up and compute what they allow."""
     table = asked.table
     rows = rows_of(table, asked.folder)
     settings = settings_of(table)
     observed_at = table.time("observed_at", write_time(asked.now))
     table.finish()
-    unchanged = Unchanged(rows.files)
+    unchanged = FileFingerprints(rows.files)
     cells = _cells(rows, table)
     for cell in cells:
         _require_cell(table, cell, settings)
@@ -90,7 +90,7 @@ def _cells(rows: Rows, table: Table) -> Sequence[Sequence[Any]]:
     return [cell[:-1] for cell in found]
 
 
-def _require_cell(table: Table, cell: Sequence[Any], settings: Settings) -> None:
+def _require_cell(table: Table, cell: Sequence[Any], settings: EthicsSettings) -> None:
     """Refuse counts that no rows can have given."""
     _group, at, hit, label, prediction, _flaw, n, score_sum = cell
     reason = ""

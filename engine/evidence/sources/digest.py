@@ -26,7 +26,7 @@ def sha256_of(files: Sequence[Path], folder: Path) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-class Unchanged:
+class FileFingerprints:
     """Remembers what files looked like, so that a digest is of what was counted.
 
     Args:

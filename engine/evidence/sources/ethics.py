@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.errors import ConfigError
-from engine.evidence.sources.counting import Classes, Counting
+from engine.evidence.sources.counting import Classes, CountingPlan
 from engine.metrics.bias import bias_ratio
 from engine.metrics.calibration import (
     MAX_BINS,
@@ -17,7 +17,7 @@ from engine.metrics.calibration import (
 )
 from engine.metrics.counts import Cell, Counts, Tally
 from engine.metrics.fairness import fairness
-from engine.metrics.outcome import INVALID, Outcome
+from engine.metrics.outcome import INVALID, ComputedMetric
 from engine.model import Json
 from engine.settings.table import Table
 
@@ -26,7 +26,7 @@ LONGEST_GROUP = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class EthicsSettings:
     """How metrics are computed from counts.
 
     Attributes:
@@ -45,15 +45,15 @@ class Settings:
     seed: int
     groups_min_n: int
 
-    def counting(self, roles: Iterable[str]) -> Counting:
+    def counting(self, roles: Iterable[str]) -> CountingPlan:
         """Return how data with ``roles`` is counted."""
-        return Counting(frozenset(roles), self.classes, self.bins, self.strategy)
+        return CountingPlan(frozenset(roles), self.classes, self.bins, self.strategy)
 
 
-def settings_of(table: Table) -> Settings:
+def settings_of(table: Table) -> EthicsSettings:
     """Return what ``task``, ``positive``, ``negative``, ``ece`` and ``groups`` say."""
     ece, groups = table.table("ece"), table.table("groups")
-    return Settings(
+    return EthicsSettings(
         classes=_classes(table),
         bins=ece.whole("bins", 15, least=1, most=MAX_BINS),
         strategy=ece.choice("strategy", STRATEGIES, "equal_width"),
@@ -107,13 +107,15 @@ def _require_groups(table: Table, groups: set[str]) -> None:
         )
 
 
-def measured(counts: Counts, settings: Settings, roles: frozenset[str]) -> dict[str, Outcome]:
+def measured(
+    counts: Counts, settings: EthicsSettings, roles: frozenset[str]
+) -> dict[str, ComputedMetric]:
     """Return what can be computed of data with ``roles``, by metric id.
 
     Rows that could not be used make every value ``invalid_input``: what they would have said
     is not known, and evidence must not get better by losing rows.
     """
-    found: dict[str, Outcome] = {}
+    found: dict[str, ComputedMetric] = {}
     multiclass = settings.classes.task == "multiclass"
     if {"label", "score"} <= roles and (not multiclass or "prediction" in roles):
         found["ethics.ece"] = expected_calibration_error(
@@ -139,7 +141,7 @@ def measured(counts: Counts, settings: Settings, roles: frozenset[str]) -> dict[
     }
 
 
-def require_something(table: Table, roles: frozenset[str], settings: Settings) -> None:
+def require_something(table: Table, roles: frozenset[str], settings: EthicsSettings) -> None:
     """Refuse a table of which nothing can be computed.
 
     Raises:
@@ -158,13 +160,13 @@ def _nothing(table: Table) -> ConfigError:
     )
 
 
-def notes_of(outcomes: Mapping[str, Outcome]) -> tuple[str, ...]:
+def notes_of(outcomes: Mapping[str, ComputedMetric]) -> tuple[str, ...]:
     """Return one line for each metric without a value."""
     return tuple(
         f"{name}: {each.status}: {each.because}" for name, each in outcomes.items() if each.because
     )
 
 
-def metrics_of(outcomes: Mapping[str, Outcome], **about: Json) -> dict[str, dict[str, Json]]:
+def metrics_of(outcomes: Mapping[str, ComputedMetric], **about: Json) -> dict[str, dict[str, Json]]:
     """Return ``outcomes`` in the long form of a metrics file."""
     return {name: each.metric("ratio", **about) for name, each in outcomes.items()}

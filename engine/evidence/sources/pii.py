@@ -10,10 +10,10 @@ from io import BytesIO
 from typing import BinaryIO
 
 from engine.errors import ConfigError
-from engine.evidence.sources import Asked, Evidence
-from engine.evidence.sources.streams import Limits, Stream, expand, open_stream
+from engine.evidence.sources import Evidence, SourceRequest
+from engine.evidence.sources.streams import ReadLimits, Stream, expand, open_stream
 from engine.model import Json
-from engine.privacy.scanner import Finding, Scanner
+from engine.privacy.scanner import ScanFinding, Scanner
 
 EXAMPLE = """\
 [[source]]
@@ -27,11 +27,11 @@ KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LocatedFinding:
     """A finding and the file it is in."""
 
     file: str
-    finding: Finding
+    finding: ScanFinding
 
 
 @dataclass
@@ -66,8 +66,8 @@ class Totals:
 
 
 def scan(
-    files: Iterable[str], totals: Totals, *, key: bytes, limits: Limits, stdin: BinaryIO
-) -> Iterator[Place]:
+    files: Iterable[str], totals: Totals, *, key: bytes, limits: ReadLimits, stdin: BinaryIO
+) -> Iterator[LocatedFinding]:
     """Yield what is found in ``files``, in order; ``totals`` counts along.
 
     Raises:
@@ -79,10 +79,10 @@ def scan(
         for finding in _found(stream, key):
             totals.types[finding.type] += 1
             totals.kinds[finding.kind] += 1
-            yield Place(name, finding)
+            yield LocatedFinding(name, finding)
 
 
-def _found(stream: Stream, key: bytes) -> Iterator[Finding]:
+def _found(stream: Stream, key: bytes) -> Iterator[ScanFinding]:
     scanner = Scanner(key)
     for piece in stream.pieces():
         yield from scanner.feed(piece)
@@ -112,12 +112,12 @@ def metrics(totals: Totals, source: str) -> dict[str, dict[str, Json]]:
     return {name: {**metric, **about} for name, metric in says.items()}
 
 
-def read(asked: Asked) -> Evidence:
+def read(asked: SourceRequest) -> Evidence:
     """Scan what ``path`` names; no digest leaves this function, so its key is thrown away."""
     table = asked.table
-    limits = Limits(
-        table.whole("max_bytes", Limits().max_bytes, least=1, most=2**50),
-        table.whole("max_ratio", Limits().max_ratio, least=1, most=100_000),
+    limits = ReadLimits(
+        table.whole("max_bytes", ReadLimits().max_bytes, least=1, most=2**50),
+        table.whole("max_ratio", ReadLimits().max_ratio, least=1, most=100_000),
     )
     names = table.texts("path")
     files = _expanded(asked, list(names), table.refused)
@@ -134,7 +134,7 @@ def read(asked: Asked) -> Evidence:
 
 
 def _expanded(
-    asked: Asked, names: list[str], refused: Callable[[str, str, str], ConfigError]
+    asked: SourceRequest, names: list[str], refused: Callable[[str, str, str], ConfigError]
 ) -> list[str]:
     from engine.errors import UsageError
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.evidence.sources import Asked, Evidence
-from engine.evidence.sources.counting import ROLES, Counting
-from engine.evidence.sources.digest import Unchanged, sha256_of
+from engine.evidence.sources import Evidence, SourceRequest
+from engine.evidence.sources.counting import ROLES, CountingPlan
+from engine.evidence.sources.digest import FileFingerprints, sha256_of
 from engine.evidence.sources.ethics import (
     MOST_GROUPS,
-    Settings,
+    EthicsSettings,
     counts_of,
     measured,
     metrics_of,
@@ -45,7 +45,7 @@ class _Plan:
     rows: Rows
     columns: dict[str, str]
     threshold: float | None
-    settings: Settings
+    settings: EthicsSettings
     observed_at: str
 
     @property
@@ -54,11 +54,11 @@ class _Plan:
         return frozenset((*self.columns, *derived))
 
     @property
-    def counting(self) -> Counting:
+    def counting(self) -> CountingPlan:
         return self.settings.counting(self.roles)
 
     def view(self, scan: str) -> str:
-        """SQL for the rows as :class:`Counting` wants them."""
+        """SQL for the rows as :class:`CountingPlan` wants them."""
         named = {role: self.rows.column(column) for role, column in self.columns.items()}
         score = f"TRY_CAST({named['score']} AS DOUBLE)" if "score" in named else "NULL"
         missing = f"{named['score']} IS NULL" if "score" in named else "true"
@@ -72,11 +72,11 @@ class _Plan:
         )
 
 
-def read(asked: Asked) -> Evidence:
+def read(asked: SourceRequest) -> Evidence:
     """Count the rows and compute what their columns allow."""
     plan = _planned(asked)
     asked.table.finish()
-    unchanged = Unchanged(plan.rows.files)
+    unchanged = FileFingerprints(plan.rows.files)
     with connected(plan.rows) as connection:
         plan.rows.require(connection, plan.columns)
         with plan.rows.worded():
@@ -93,7 +93,7 @@ def read(asked: Asked) -> Evidence:
     return Evidence(metrics, (*notes_of(outcomes), *places))
 
 
-def statement(asked: Asked) -> str:
+def statement(asked: SourceRequest) -> str:
     """Return the SQL that :func:`read` runs."""
     plan = _planned(asked)
     with connected(plan.rows) as connection:
@@ -106,7 +106,7 @@ def statement(asked: Asked) -> str:
     )
 
 
-def _planned(asked: Asked) -> _Plan:
+def _planned(asked: SourceRequest) -> _Plan:
     table = asked.table
     named = table.table("columns", required=True)
     columns = {role: named.text(role) for role in ROLES if named.has(role)}
@@ -129,7 +129,7 @@ def _planned(asked: Asked) -> _Plan:
 
 
 def _counted(
-    connection: DuckDBPyConnection, asked: Asked, plan: _Plan
+    connection: DuckDBPyConnection, asked: SourceRequest, plan: _Plan
 ) -> tuple[Counts, tuple[str, ...]]:
     """The table, and where the first unusable rows are."""
     view = plan.view(plan.rows.scan())

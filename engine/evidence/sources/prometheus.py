@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from engine.evidence.sources import Asked, Evidence
-from engine.evidence.sources.prometheus_api import BadQuery, Found, Prometheus
+from engine.evidence.sources import Evidence, SourceRequest
+from engine.evidence.sources.prometheus_api import BadQuery, Prometheus, QueryResult
 from engine.evidence.sources.prometheus_ratio import Burn, Ratio
-from engine.evidence.sources.prometheus_value import MAX_POINTS, Instant, Range, Told
+from engine.evidence.sources.prometheus_value import MAX_POINTS, Instant, Range, Sample
 from engine.formats.times import write_time
 from engine.metrics.outcome import INVALID, OK
 from engine.model import Json
@@ -49,11 +49,11 @@ class Measure(Protocol):
     def parameters(self) -> dict[str, Json]:
         """What was set."""
 
-    def tell(self, asking: Asking) -> Told:
+    def tell(self, asking: SampleQuery) -> Sample:
         """Ask, and return what the answers come to."""
 
 
-class Asking:
+class SampleQuery:
     """The queries of one metric at one instant: remembers what the answers said besides.
 
     Args:
@@ -67,11 +67,11 @@ class Asking:
         self.warnings: list[str] = []
         self._digests: list[str] = []
 
-    def query(self, promql: str) -> Found:
+    def query(self, promql: str) -> QueryResult:
         """Return what ``promql`` is at the instant."""
         return self._kept(self._prometheus.query(promql, self.at))
 
-    def range(self, promql: str, window_s: int, step_s: int) -> Found:
+    def range(self, promql: str, window_s: int, step_s: int) -> QueryResult:
         """Return what ``promql`` was, every ``step_s`` seconds of the window up to the instant."""
         start = self.at - window_s + step_s
         return self._kept(self._prometheus.query_range(promql, start, self.at, step_s))
@@ -83,7 +83,7 @@ class Asking:
             return self._digests[0]
         return hashlib.sha256("".join(f"{each}\n" for each in self._digests).encode()).hexdigest()
 
-    def _kept(self, found: Found) -> Found:
+    def _kept(self, found: QueryResult) -> QueryResult:
         self.warnings += [each for each in found.warnings if each not in self.warnings]
         self._digests.append(found.sha256)
         return found
@@ -95,7 +95,7 @@ class _Wanted:
     tolerant: bool
 
 
-def read(asked: Asked) -> Evidence:
+def read(asked: SourceRequest) -> Evidence:
     """Ask every query and return the metrics they make."""
     table = asked.table
     endpoint = endpoint_of(table, asked.folder)
@@ -110,14 +110,14 @@ def read(asked: Asked) -> Evidence:
     metrics: dict[str, dict[str, Json]] = {}
     notes: list[str] = []
     for name, want in wanted.items():
-        asking = Asking(prometheus, int(asked.now.timestamp()))
+        asking = SampleQuery(prometheus, int(asked.now.timestamp()))
         try:
             told = want.measure.tell(asking)
         except BadQuery as bad:
             raise names.refused(name, f"Prometheus: {bad.reason}", "mend the query") from None
         notes += [f"{name}: Prometheus warns: {warning}" for warning in asking.warnings]
         if asking.warnings and not want.tolerant and told.status == OK:
-            told = Told.without(INVALID, "partial: see its warning")
+            told = Sample.without(INVALID, "partial: see its warning")
         if told.because:
             notes.append(f"{name}: {told.status}: {told.because}")
         source = f"prometheus {endpoint.shown}: {want.measure.shown}"
@@ -183,7 +183,7 @@ def _promql(table: Table, key: str) -> str:
     return table.text(key, longest=_LONGEST_QUERY)
 
 
-def _metric(told: Told, measure: Measure, asking: Asking) -> dict[str, Json]:
+def _metric(told: Sample, measure: Measure, asking: SampleQuery) -> dict[str, Json]:
     newest = asking.at if told.newest is None else min(int(told.newest), asking.at)
     computed: dict[str, Json] = {"method": "prometheus/1", "source_sha256": asking.sha256}
     if measure.parameters:

@@ -16,10 +16,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from engine.errors import SourceError
-from engine.formats.json_text import Unreadable, read_json
+from engine.formats.json_text import UnreadableTextError, read_json
 from engine.model import Json
 from engine.net.endpoint import Endpoint
-from engine.net.exchange import Answer, Request, Unanswered, exchange
+from engine.net.exchange import Answer, Request, UnansweredError, exchange
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
@@ -52,7 +52,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class QueryResult:
     """What one query found.
 
     Attributes:
@@ -79,7 +79,7 @@ class Prometheus:
         self._deadline_s = deadline_s
         self._until = time.monotonic() + deadline_s
 
-    def query(self, promql: str, at: int) -> Found:
+    def query(self, promql: str, at: int) -> QueryResult:
         """Return what ``promql`` is at the instant ``at``, Unix seconds.
 
         Raises:
@@ -88,7 +88,7 @@ class Prometheus:
         """
         return self._ask("query", {"query": promql, "time": str(at)})
 
-    def query_range(self, promql: str, start: int, end: int, step_s: int) -> Found:
+    def query_range(self, promql: str, start: int, end: int, step_s: int) -> QueryResult:
         """Return what ``promql`` is from ``start`` to ``end`` every ``step_s`` seconds.
 
         Raises:
@@ -98,7 +98,7 @@ class Prometheus:
         form = {"query": promql, "start": str(start), "end": str(end), "step": str(step_s)}
         return self._ask("query_range", form)
 
-    def _ask(self, what: str, form: dict[str, str]) -> Found:
+    def _ask(self, what: str, form: dict[str, str]) -> QueryResult:
         left_s = self._until - time.monotonic()
         form["timeout"] = f"{max(1, math.ceil(left_s))}s"  # so that it stops when we do
         request = Request("POST", f"/api/v1/{what}", urlencode(form).encode(), _FORM)
@@ -106,19 +106,19 @@ class Prometheus:
             answer = exchange(
                 self._endpoint, request, deadline_s=left_s, max_bytes=MAX_ANSWER_BYTES
             )
-        except Unanswered as unanswered:
+        except UnansweredError as unanswered:
             hint = f"timeout_s is {self._deadline_s:g} for all of its queries together"
             raise self._failed(unanswered.reason, hint) from None
         return self._read(answer)
 
-    def _read(self, answer: Answer) -> Found:
+    def _read(self, answer: Answer) -> QueryResult:
         if 300 <= answer.status < 400:
             raise self._failed("it redirects, and that is not followed", "name the last address")
         if answer.status in (401, 403):
             raise self._failed(f"it refuses us with {answer.status}", "look at token_file")
         try:
             said = read_json(answer.body)
-        except Unreadable as refused:
+        except UnreadableTextError as refused:
             reason = f"HTTP {answer.status}, and no JSON: {refused.flaw.reason}"
             raise self._failed(reason, "is it the address of a Prometheus?") from None
         if not isinstance(said, dict):
@@ -133,7 +133,7 @@ class Prometheus:
         except (KeyError, TypeError, ValueError, AttributeError):
             raise self._failed("an answer in no form that Prometheus has") from None
         warnings = tuple(_line(each) for each in said.get("warnings") or ())
-        return Found(series, warnings, hashlib.sha256(answer.body).hexdigest())
+        return QueryResult(series, warnings, hashlib.sha256(answer.body).hexdigest())
 
     def _failed(self, reason: str, hint: str = "") -> SourceError:
         return SourceError(f"Prometheus at {self._endpoint.shown}: {reason}", hint)

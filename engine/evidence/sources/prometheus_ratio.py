@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.evidence.sources.prometheus_api import Found
-from engine.evidence.sources.prometheus_value import NoNumber, Told, finite, written
+from engine.evidence.sources.prometheus_api import QueryResult
+from engine.evidence.sources.prometheus_value import NoNumber, Sample, finite, written
 from engine.metrics.burn_rate import WINDOWS_S, Traffic, burning
 from engine.metrics.outcome import INVALID, UNDEFINED
 from engine.model import Json
 
 if TYPE_CHECKING:
-    from engine.evidence.sources.prometheus import Asking
+    from engine.evidence.sources.prometheus import SampleQuery
 
 _PART = "engine_part"
 _NEWEST = "newest"
@@ -44,7 +44,7 @@ class _Counters:
         """What is asked, in one line."""
         return " ".join(f"errors {self.errors}, total {self.total}".split())
 
-    def seen(self, asking: Asking, windows: Sequence[int]) -> tuple[dict[int, Traffic], float]:
+    def seen(self, asking: SampleQuery, windows: Sequence[int]) -> tuple[dict[int, Traffic], float]:
         """Return the traffic by window, and the time of the newest sample.
 
         Raises:
@@ -96,7 +96,7 @@ class Ratio(_Counters):
         """What was set."""
         return {"window_s": self.window_s}
 
-    def tell(self, asking: Asking) -> Told:
+    def tell(self, asking: SampleQuery) -> Sample:
         """Ask, and return what the answers come to."""
         try:
             traffic, newest = self.seen(asking, (self.window_s,))
@@ -104,9 +104,9 @@ class Ratio(_Counters):
             return none.told
         seen = traffic[self.window_s]
         if seen.ratio is None:
-            return Told.without(UNDEFINED, "no traffic in the window")
+            return Sample.without(UNDEFINED, "no traffic in the window")
         reference = {"errors": written(seen.errors), "total": written(seen.total)}
-        return Told(written(seen.ratio), n=int(seen.total), reference=reference, newest=newest)
+        return Sample(written(seen.ratio), n=int(seen.total), reference=reference, newest=newest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Burn(_Counters):
         """What was set."""
         return {"objective": self.objective}
 
-    def tell(self, asking: Asking) -> Told:
+    def tell(self, asking: SampleQuery) -> Sample:
         """Ask, and return what the answers come to."""
         try:
             traffic, newest = self.seen(asking, WINDOWS_S)
@@ -130,15 +130,15 @@ class Burn(_Counters):
         rates = {f"rate_{at}s": rate for at, rate in found.rates.items() if rate is not None}
         if found.value is None:
             idle = ", ".join(f"{length} s" for length in found.missing)
-            return Told(None, UNDEFINED, f"no traffic in the last {idle}", reference=rates)
+            return Sample(None, UNDEFINED, f"no traffic in the last {idle}", reference=rates)
         over = "; ".join(
             f"past {pair.factor:g} in {pair.long_s} s and {pair.short_s} s" for pair in found.over
         )
         n = int(traffic[max(WINDOWS_S)].total)
-        return Told(written(found.value), because=over, n=n, reference=rates, newest=newest)
+        return Sample(written(found.value), because=over, n=n, reference=rates, newest=newest)
 
 
-def _parts(found: Found) -> dict[str, float]:
+def _parts(found: QueryResult) -> dict[str, float]:
     parts: dict[str, float] = {}
     for series in found.series:
         (_at, value), *_more = series.points

@@ -6,19 +6,19 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.evidence.sources.prometheus_api import Found
+from engine.evidence.sources.prometheus_api import QueryResult
 from engine.metrics.outcome import INVALID, OK, UNDEFINED
 from engine.model import Json
 
 if TYPE_CHECKING:
-    from engine.evidence.sources.prometheus import Asking
+    from engine.evidence.sources.prometheus import SampleQuery
 
 MAX_POINTS = 1000
 _LARGEST_WHOLE = 2**53
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Sample:
     """What was found out about one metric.
 
     Attributes:
@@ -38,9 +38,9 @@ class Told:
     newest: float | None = None
 
     @staticmethod
-    def without(status: str, because: str) -> Told:
+    def without(status: str, because: str) -> Sample:
         """Return that there is no value, and why."""
-        return Told(None, status, because)
+        return Sample(None, status, because)
 
 
 class NoNumber(Exception):  # noqa: N818  (an outcome, told as the metric's status)
@@ -52,10 +52,10 @@ class NoNumber(Exception):  # noqa: N818  (an outcome, told as the metric's stat
 
     def __init__(self, status: str, because: str) -> None:
         super().__init__(because)
-        self.told = Told.without(status, because)
+        self.told = Sample.without(status, because)
 
 
-def number_of(found: Found) -> float:
+def number_of(found: QueryResult) -> float:
     """Return the one number that an instant query found.
 
     Raises:
@@ -117,7 +117,7 @@ class Instant:
         """What was set."""
         return {} if self.fresh is None else {"fresh": " ".join(self.fresh.split())[:256]}
 
-    def tell(self, asking: Asking) -> Told:
+    def tell(self, asking: SampleQuery) -> Sample:
         """Ask, and return what the answers come to."""
         try:
             value = number_of(asking.query(self.query))
@@ -128,11 +128,11 @@ class Instant:
         except NoNumber as none:
             return none.told
         if n is not None and n < 0:
-            return Told.without(INVALID, f"rests on {n} samples")
+            return Sample.without(INVALID, f"rests on {n} samples")
         if self.boolean and value not in (0, 1):
-            return Told.without(INVALID, f"{value:g} where 0 or 1 is meant")
+            return Sample.without(INVALID, f"{value:g} where 0 or 1 is meant")
         said: Json = value == 1 if self.boolean else written(value)
-        return Told(said, n=n, newest=newest)
+        return Sample(said, n=n, newest=newest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,20 +159,20 @@ class Range:
         """What was set."""
         return {"window_s": self.window_s, "step_s": self.step_s}
 
-    def tell(self, asking: Asking) -> Told:
+    def tell(self, asking: SampleQuery) -> Sample:
         """Ask, and return what the answers come to."""
         found = asking.range(self.query, self.window_s, self.step_s)
         wanted = self.window_s // self.step_s
         if not found.series:
-            return Told.without(UNDEFINED, "no sample: nothing matches in the whole window")
+            return Sample.without(UNDEFINED, "no sample: nothing matches in the whole window")
         if len(found.series) > 1:
-            return Told.without(INVALID, f"{len(found.series)} series where one is meant")
+            return Sample.without(INVALID, f"{len(found.series)} series where one is meant")
         points = found.series[0].points
         if len(points) != wanted:
             # a gap that was closed up would make windows neighbours that are not
-            return Told.without(UNDEFINED, f"{len(points)} of {wanted} points are there")
+            return Sample.without(UNDEFINED, f"{len(points)} of {wanted} points are there")
         try:
             values = [written(finite(value)) for _at, value in points]
         except NoNumber as none:
             return none.told
-        return Told(values, newest=points[-1][0])
+        return Sample(values, newest=points[-1][0])

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine.errors import DocumentError, Position
-from engine.formats.json_text import Unreadable, read_json
+from engine.formats.json_text import UnreadableTextError, read_json
 from engine.model import Json
 
 SUFFIXES = (".csv", ".jsonl", ".ndjson")
@@ -72,7 +72,7 @@ def _json_lines(file: Path) -> Iterator[tuple[int, dict[str, Json]]]:
                 continue
             try:
                 value = read_json(line.encode())
-            except Unreadable as refused:
+            except UnreadableTextError as refused:
                 raise _refused(file, number, refused.flaw.reason) from None
             if not isinstance(value, dict):
                 raise _refused(file, number, "is no object")

@@ -11,12 +11,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from engine.compat import DIRECTIONS, Comparison, Direction, compare
-from engine.compat.outcome import Question
+from engine.compat.outcome import UndecidedPoint
 from engine.compat.schemas import SchemaSet
 from engine.errors import DocumentError, Position, UsageError
-from engine.evidence.sources import Asked, Evidence
+from engine.evidence.sources import Evidence, SourceRequest
 from engine.formats.json_positions import line_and_column
-from engine.formats.json_text import Unreadable, read_json
+from engine.formats.json_text import UnreadableTextError, read_json
 from engine.model import Json
 
 EXAMPLE = """\
@@ -98,7 +98,7 @@ def metrics(comparison: Comparison, source: str, direction: str) -> dict[str, di
     }
 
 
-def read(asked: Asked) -> Evidence:
+def read(asked: SourceRequest) -> Evidence:
     """Compare what the table names."""
     table = asked.table
     names = table.text("old"), table.text("new")
@@ -118,7 +118,7 @@ def read(asked: Asked) -> Evidence:
 
 def questions(comparison: Comparison) -> int:
     """Return how many questions are open."""
-    return sum(isinstance(finding.told, Question) for finding in comparison.findings)
+    return sum(isinstance(finding.told, UndecidedPoint) for finding in comparison.findings)
 
 
 # Where schemas come from.
@@ -158,7 +158,7 @@ def _parsed(name: str, data: bytes) -> Json:
 
     try:
         schema = read_json(data)
-    except Unreadable as refused:
+    except UnreadableTextError as refused:
         line, column = (
             line_and_column(refused.text, refused.flaw.offset) if refused.text else (0, 0)
         )

@@ -38,7 +38,7 @@ _WIDE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ReadLimits:
     """How much of one file is read.
 
     Attributes:
@@ -66,7 +66,7 @@ class Stream:
 
     name: str
     file: BinaryIO = field(repr=False)
-    limits: Limits = field(default_factory=Limits)
+    limits: ReadLimits = field(default_factory=ReadLimits)
     as_it_is: bool = False
     size: int = 0
     packing: str = ""
@@ -264,7 +264,9 @@ class _Xz:
 _READABLE = "give a log that can be read, seen from the folder you are in"
 
 
-def open_stream(name: str, *, stdin: BinaryIO, limits: Limits, as_it_is: bool = False) -> Stream:
+def open_stream(
+    name: str, *, stdin: BinaryIO, limits: ReadLimits, as_it_is: bool = False
+) -> Stream:
     """Open the regular file or pipe ``name``, or standard input when it is ``-``.
 
     Raises:

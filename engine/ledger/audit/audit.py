@@ -18,7 +18,7 @@ from engine.proof.checkpoint import Checkpoint, origin_of
 from engine.proof.merkle import EMPTY_ROOT, GENESIS_CHAIN
 
 if TYPE_CHECKING:
-    from engine.ledger.audit.workers import Companions
+    from engine.ledger.audit.workers import AuditWorkers
 
 PART = 1024
 """Entries that one process takes at a time when there are several."""
@@ -34,7 +34,7 @@ def audit(
     since: str | None,
     signatures: bool,
     public_keys: Sequence[bytes],
-    companions: Companions | None = None,
+    companions: AuditWorkers | None = None,
     reopen: Callable[[], Reader] | None = None,
 ) -> LedgerReport:
     """Recompute every leaf, chain hash, tree node, index row, checkpoint and the head.

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from engine.errors import VerificationError
 from engine.formats import canonical
 from engine.ledger.audit.quick_json import quick_json
-from engine.ledger.store import DecisionRow, EntryRow, Reader, Wanted
+from engine.ledger.store import DecisionRow, EntryRow, LastDecisionQuery, Reader
 from engine.model import ATTESTATION_TYPES, DECISION_IMPORTED_TYPE, DECISION_TYPE, Json
 from engine.proof.envelope import Envelope, open_envelope
 from engine.proof.statement import parse_statement, require_statement
@@ -105,7 +105,10 @@ def _standings(reader: Reader, rows: Sequence[DecisionRow]) -> list[_Standing]:
     wanted = []
     for row in rows:
         asked = row.subject_key or "", row.gate or ""  # without them it takes no part
-        wanted += [Wanted(*asked, row.leaf_index), Wanted(*asked, row.leaf_index + 1)]
+        wanted += [
+            LastDecisionQuery(*asked, row.leaf_index),
+            LastDecisionQuery(*asked, row.leaf_index + 1),
+        ]
     answers = iter(reader.last_decisions(wanted))
     return list(zip(answers, answers, strict=True))
 

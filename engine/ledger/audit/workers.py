@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What :meth:`Companions.share` was given, for the other processes."""
+    """What :meth:`AuditWorkers.share` was given, for the other processes."""
 
     reopen: Callable[[], Reader]
     scope: Scope
@@ -38,13 +38,13 @@ def can_fork() -> bool:
     return sys.platform == "linux" and threading.active_count() == 1
 
 
-class Companions:
+class AuditWorkers:
     """``count`` processes that wait for a task. Use it as a context; before opening the ledger."""
 
     def __init__(self, count: int) -> None:
         self._forks = [Fork(partial(_serve, number, count + 1)) for number in range(1, count + 1)]
 
-    def __enter__(self) -> Companions:
+    def __enter__(self) -> AuditWorkers:
         return self
 
     def __exit__(

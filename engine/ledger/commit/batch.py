@@ -9,15 +9,15 @@ from typing import NamedTuple, TypeVar
 
 from engine.errors import LedgerError
 from engine.ledger.commit.state import Overlay
-from engine.ledger.contract import SHARED_KINDS, Draft, Place, SharedBlob, State
+from engine.ledger.contract import SHARED_KINDS, EntryDraft, LedgerPosition, SharedBlob, State
 from engine.ledger.store import (
     MAX_ATTACHMENTS,
     NEWEST,
     DecisionRow,
     EntryRow,
+    LastDecisionQuery,
     Reader,
     Rows,
-    Wanted,
     node_position,
 )
 from engine.proof.envelope import MAX_BYTES
@@ -58,7 +58,7 @@ class Batch:
     Args:
         view: The ledger inside the transaction.
         edge: Its edge; copied.
-        ledger_id: For the entries' :class:`Place`.
+        ledger_id: For the entries' :class:`LedgerPosition`.
         stored: ``(kind, digest)`` of shared blobs known to be there already.
     """
 
@@ -78,7 +78,7 @@ class Batch:
         self._there: set[tuple[str, str]] = set()
         self._said = _Said()
 
-    def add(self, drafts: Sequence[Draft]) -> list[tuple[int, bool]]:
+    def add(self, drafts: Sequence[EntryDraft]) -> list[tuple[int, bool]]:
         """Build ``drafts`` and add their rows, all of them or none.
 
         Returns:
@@ -99,7 +99,7 @@ class Batch:
             index = self.edge.size + len(built)
             last = _first(_asked(draft), said.last, self._said.last, stored.last)
             attempt, previous = last or (0, None)
-            place = Place(self._ledger_id, attempt + 1, previous)
+            place = LedgerPosition(self._ledger_id, attempt + 1, previous)
             built.append(_built(draft, place, self._read_missing(draft, built)))
             places.append((index, False))
             if draft.decision_id is not None:
@@ -112,7 +112,7 @@ class Batch:
         self._said.last.update(said.last)
         return places
 
-    def work(self, work: Callable[[State], Sequence[Draft]]) -> list[tuple[int, bool]]:
+    def work(self, work: Callable[[State], Sequence[EntryDraft]]) -> list[tuple[int, bool]]:
         """Let ``work`` read and put state, then :meth:`add` its drafts; all of it or nothing."""
         state = Overlay(self._view, self.rows.state)
         places = self.add(work(state))
@@ -127,17 +127,19 @@ class Batch:
     def __contains__(self, index: int) -> bool:
         return self._first <= index < self.edge.size
 
-    def _stored_of(self, drafts: Sequence[Draft]) -> _Said:
+    def _stored_of(self, drafts: Sequence[EntryDraft]) -> _Said:
         """What the index says of these drafts, in two questions for all of them."""
         ids = [draft.decision_id for draft in drafts if draft.decision_id is not None]
         asked = list({asked for draft in drafts if (asked := _asked(draft)) is not None})
         if not (ids or asked):
             return _Said()
-        found = self._view.last_decisions([Wanted(*each, NEWEST) for each in asked])
+        found = self._view.last_decisions([LastDecisionQuery(*each, NEWEST) for each in asked])
         last = {each: one for each, one in zip(asked, found, strict=True) if one is not None}
         return _Said(self._view.indexes_of(ids), last)
 
-    def _read_missing(self, draft: Draft, built: Sequence[_Built]) -> dict[tuple[str, str], bytes]:
+    def _read_missing(
+        self, draft: EntryDraft, built: Sequence[_Built]
+    ) -> dict[tuple[str, str], bytes]:
         """Read those shared documents of a draft that neither the ledger nor this batch has."""
         missing: dict[tuple[str, str], bytes] = {}
         for blob in draft.blobs:
@@ -172,7 +174,7 @@ class Batch:
                 rows.shared.setdefault(key, body)
 
 
-def _asked(draft: Draft) -> tuple[str, str] | None:
+def _asked(draft: EntryDraft) -> tuple[str, str] | None:
     """Subject and gate, where the draft takes part in attempts."""
     if draft.subject_key is None or draft.gate is None:
         return None
@@ -191,14 +193,16 @@ def _first(key: Key | None, *places: dict[Key, Value]) -> Value | None:
 class _Built(NamedTuple):
     """An entry and its documents, ready to be stored."""
 
-    draft: Draft
+    draft: EntryDraft
     attempt: int
     entry: bytes
     own: list[tuple[str, str, bytes]]
     shared: dict[tuple[str, str], bytes]
 
 
-def _built(draft: Draft, place: Place, shared: dict[tuple[str, str], bytes]) -> _Built:
+def _built(
+    draft: EntryDraft, place: LedgerPosition, shared: dict[tuple[str, str], bytes]
+) -> _Built:
     entry = draft.build(place)
     name = draft.decision_id or "an event"
     if not isinstance(entry, bytes) or not 0 < len(entry) <= MAX_BYTES:

@@ -15,7 +15,7 @@ _HINT = "this is not a ledger of this engine, or its first entry was replaced"
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
+class LedgerCreation:
     """What entry 0 says.
 
     Attributes:
@@ -41,7 +41,7 @@ def created_entry(ledger_id: str, created_at: str, signer: Signer) -> bytes:
     return seal(payload, signer.sign, signer.key_id)
 
 
-def read_created(entry: bytes) -> Created:
+def read_created(entry: bytes) -> LedgerCreation:
     """Return what entry 0 says, if the key in it signed it.
 
     Raises:
@@ -61,4 +61,4 @@ def read_created(entry: bytes) -> Created:
     verify_envelope(entry, [public])
     if said["subject"][0]["digest"]["sha256"] != key_id(public):
         raise VerificationError("entry 0 speaks of another key than it holds", _HINT)
-    return Created(texts[0], public, texts[2])
+    return LedgerCreation(texts[0], public, texts[2])

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from engine.errors import LedgerError
-from engine.ledger.contract import Appended, Draft, State
+from engine.ledger.contract import AppendedEntry, EntryDraft, State
 
 MOST_TOGETHER = 256
 """Units from which on a commit takes no more in: whoever waits for it has waited long enough."""
@@ -24,9 +24,9 @@ class Unit:
 
     __slots__ = ("error", "outcome", "shared", "work")
 
-    def __init__(self, work: Callable[[State], Sequence[Draft]]) -> None:
+    def __init__(self, work: Callable[[State], Sequence[EntryDraft]]) -> None:
         self.work = work
-        self.outcome: list[Appended] | None = None
+        self.outcome: list[AppendedEntry] | None = None
         self.error: Exception | None = None
         self.shared = False
 
@@ -35,7 +35,7 @@ class Unit:
         """Whether somebody has dealt with it."""
         return self.outcome is not None or self.error is not None
 
-    def result(self) -> list[Appended]:
+    def result(self) -> list[AppendedEntry]:
         """Return the outcome, or raise the error."""
         if self.error is not None:
             raise self.error

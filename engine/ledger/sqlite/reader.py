@@ -11,7 +11,13 @@ from typing import Any
 from engine.errors import LedgerBusyError, LedgerError, VerificationError
 from engine.ledger.contract import Blob
 from engine.ledger.sqlite.schema import SUBJECT_TIERS
-from engine.ledger.store import MAX_ATTACHMENTS, DecisionRow, EntryRow, Wanted, node_position
+from engine.ledger.store import (
+    MAX_ATTACHMENTS,
+    DecisionRow,
+    EntryRow,
+    LastDecisionQuery,
+    node_position,
+)
 from engine.proof.merkle import GENESIS_CHAIN
 
 _VERIFY = "find out what is left of it: engine ledger verify"
@@ -223,7 +229,7 @@ class SqliteReader:
         )
         return list(map(DecisionRow._make, rows))
 
-    def last_decisions(self, wanted: Sequence[Wanted]) -> list[tuple[int, str] | None]:
+    def last_decisions(self, wanted: Sequence[LastDecisionQuery]) -> list[tuple[int, str] | None]:
         """Return ``(attempt, decision id)`` of the last one on each subject by a gate."""
         answers: list[tuple[int, str] | None] = []
         for at in range(0, len(wanted), _AT_ONCE):

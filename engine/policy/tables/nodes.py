@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from engine.errors import ConfigError, Position, suggest
 from engine.formats.json_positions import escape, line_and_column
-from engine.formats.json_text import Unreadable, decode, read_yaml
+from engine.formats.json_text import UnreadableTextError, decode, read_yaml
 from engine.model import Json
 
 
@@ -136,7 +136,7 @@ def read(shown: str, content: bytes) -> Node:
     """
     try:
         value, places = read_yaml(content)
-    except Unreadable as refused:
+    except UnreadableTextError as refused:
         flaw = refused.flaw
         line, column = line_and_column(refused.text, flaw.offset) if refused.text else (0, 0)
         position = Position(shown, line, column, flaw.pointer)

@@ -22,7 +22,7 @@ from engine.specs.conform.graph import State, key
 from engine.specs.conform.lookup import Step
 
 if TYPE_CHECKING:
-    from engine.specs.conform.tlc import Outcome, Tools
+    from engine.specs.conform.tlc import TlcResult, Tools
 
 MODULE = "ConformSteps"
 
@@ -88,7 +88,7 @@ class Distinct:
 
 
 @dataclass(frozen=True)
-class Judged:
+class TlcJudgement:
     """What TLC said.
 
     Attributes:
@@ -102,21 +102,21 @@ class Judged:
     told: str = ""
 
 
-def judge(model: Model, distinct: Distinct, tools: Tools) -> Judged:
+def judge(model: Model, distinct: Distinct, tools: Tools) -> TlcJudgement:
     """Return what TLC says of every distinct step.
 
     Raises:
         SpecError: TLC could not judge them: it does not start, or a value does not fit.
     """
     if not distinct.found:
-        return Judged(0, None)
+        return TlcJudgement(0, None)
     steps = [(step, first) for (_, _, _, first), step in distinct.found.items()]
     if distinct.broken is not None:
-        return Judged(len(steps), distinct.broken, "it does not begin where its trace was")
+        return TlcJudgement(len(steps), distinct.broken, "it does not begin where its trace was")
     return _run(model, steps, tools, _STEPS)
 
 
-def judge_trace(model: Model, steps: Sequence[Step], tools: Tools) -> Judged:
+def judge_trace(model: Model, steps: Sequence[Step], tools: Tools) -> TlcJudgement:
     """Return what TLC says of one trace as a whole; its loops are left out first.
 
     Raises:
@@ -159,7 +159,7 @@ NEXT__ == \/ /\ ~done__ /\ {next}
 """
 
 
-def _run(model: Model, steps: Sequence[tuple[Step, bool]], tools: Tools, form: str) -> Judged:
+def _run(model: Model, steps: Sequence[tuple[Step, bool]], tools: Tools, form: str) -> TlcJudgement:
     from engine.specs.conform import tlc
 
     with tempfile.TemporaryDirectory(prefix="engine-conform-") as scratch:
@@ -174,9 +174,9 @@ def _run(model: Model, steps: Sequence[tuple[Step, bool]], tools: Tools, form: s
     return _understood(outcome, [step for step, _ in steps], model)
 
 
-def _understood(outcome: Outcome, steps: Sequence[Step], model: Model) -> Judged:
+def _understood(outcome: TlcResult, steps: Sequence[Step], model: Model) -> TlcJudgement:
     if outcome.word == "ok":
-        return Judged(len(steps), None)
+        return TlcJudgement(len(steps), None)
     places = _AT.findall(outcome.told)
     if outcome.word not in ("deadlock", "invariant TypeOK") or not places:
         raise SpecError(
@@ -186,7 +186,7 @@ def _understood(outcome: Outcome, steps: Sequence[Step], model: Model) -> Judged
         )
     step = steps[int(places[-1]) - 1]
     what = "is no state of the spec" if outcome.word != "deadlock" else "the spec has no such step"
-    return Judged(len(steps), step, f"{what}\n{outcome.told}")
+    return TlcJudgement(len(steps), step, f"{what}\n{outcome.told}")
 
 
 def generated(model: Model, steps: Sequence[tuple[Step, bool]], form: str = _STEPS) -> str:

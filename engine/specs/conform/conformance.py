@@ -18,8 +18,8 @@ from engine.ledger import Ledger
 from engine.model import Json
 from engine.proof.envelope import open_envelope
 from engine.specs.conform import graph, projections
-from engine.specs.conform.lookup import Checker, Rejection, Report, Step, Unmodelled
-from engine.specs.conform.projections import PROJECTIONS, Projected
+from engine.specs.conform.lookup import Checker, OutsideModel, Rejection, Report, Step
+from engine.specs.conform.projections import PROJECTIONS, ReadyProjection
 
 Observer: TypeAlias = Callable[[str, Step], None]
 """Sees every step that was looked up, with the name of its projection."""
@@ -29,10 +29,10 @@ Observer: TypeAlias = Callable[[str, Step], None]
 class _Checked:
     """A projection at work; it sees nothing more once a step was rejected or has no model."""
 
-    projected: Projected
+    projected: ReadyProjection
     checker: Checker
     rejected: Rejection | None = None
-    unmodelled: Unmodelled | None = None
+    unmodelled: OutsideModel | None = None
 
     @property
     def ended(self) -> bool:
@@ -79,7 +79,7 @@ class Conformance:
             if checked.ended:
                 continue
             for step in checked.projected.projection.steps(index, statement):
-                if isinstance(step, Unmodelled):
+                if isinstance(step, OutsideModel):
                     checked.unmodelled = step
                     break
                 if self._observer is not None:
@@ -105,7 +105,7 @@ class Conformance:
         }
 
 
-def _wants(projected: Projected, kind: str) -> bool:
+def _wants(projected: ReadyProjection, kind: str) -> bool:
     return projected.types is None or kind in projected.types
 
 

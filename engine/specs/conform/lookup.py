@@ -70,7 +70,7 @@ class Rejection:
         return lines
 
 
-class Unmodelled(NamedTuple):
+class OutsideModel(NamedTuple):
     """What a projection says in place of a step where the graph is of another model.
 
     Attributes:
@@ -100,7 +100,7 @@ class Report:
     taken: frozenset[Edge] = field(repr=False)
     edges: int
     rejected: Rejection | None = None
-    unmodelled: Unmodelled | None = None
+    unmodelled: OutsideModel | None = None
 
     @property
     def conforms(self) -> bool:
@@ -161,12 +161,12 @@ class Checker:
         self._known[step.action, id(step.before), id(step.after)] = edge, step.before, step.after
 
 
-def check(graph: Graph, steps: Iterable[Step | Unmodelled]) -> Report:
+def check(graph: Graph, steps: Iterable[Step | OutsideModel]) -> Report:
     """Check ``steps`` in their order, up to the first that the spec does not allow or model."""
     checker = Checker(graph)
     rejected = unmodelled = None
     for step in steps:
-        if isinstance(step, Unmodelled):
+        if isinstance(step, OutsideModel):
             unmodelled = step
             break
         if (rejected := checker.take(step)) is not None:

@@ -63,7 +63,7 @@ class Tools:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TlcResult:
     """What one run of TLC said.
 
     Attributes:
@@ -157,7 +157,7 @@ def run(
     dump: Path | None = None,
     jvm: Sequence[str] = (),
     longest_s: float = LONGEST_S,
-) -> Outcome:
+) -> TlcResult:
     """Check ``module`` of ``folder`` with ``config`` and return what TLC said.
 
     Args:
@@ -209,7 +209,7 @@ def run(
     return understood(said, done.returncode)
 
 
-def understood(said: str, exit_code: int) -> Outcome:
+def understood(said: str, exit_code: int) -> TlcResult:
     """Return what TLC's output, written with ``-tool``, means."""
     messages = [(found["code"], found["text"]) for found in _MESSAGE.finditer(said)]
     texts = dict(messages)
@@ -223,7 +223,7 @@ def understood(said: str, exit_code: int) -> Outcome:
     told = _shortened([pair for pair in messages if pair[0] not in _NOT_WORTH_TELLING])
     if exit_code in (150, 151) or not texts.keys() & {"2199", "2193"}:
         told.append(_NARRATION.sub("", _MESSAGE.sub("", said)))
-    return Outcome(
+    return TlcResult(
         _word(texts, exit_code),
         exit_code,
         int(states[1].replace(",", "")) if states else 0,

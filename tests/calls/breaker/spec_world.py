@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine.calls.breaker import Breaker, Circuit, Circuits, Outcome, Phase, Settings, Ticket
+from engine.calls.breaker import Breaker, CallOutcome, Circuit, Circuits, Phase, Settings, Ticket
 from engine.calls.breaker.circuits import MemoryCircuits, key_of
 from engine.errors import CircuitOpenError
 
@@ -19,7 +19,11 @@ CALLS = ("c1", "c2")
 TICK_MS = 30_000
 SETTINGS = Settings()
 START_MS = 1_000_000
-OUTCOMES = {"Fail": Outcome.FAILURE, "Succeed": Outcome.SUCCESS, "Cancel": Outcome.NEUTRAL}
+OUTCOMES = {
+    "Fail": CallOutcome.FAILURE,
+    "Succeed": CallOutcome.SUCCESS,
+    "Cancel": CallOutcome.NEUTRAL,
+}
 
 
 @dataclass(frozen=True)

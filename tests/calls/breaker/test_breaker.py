@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from engine.calls.breaker import Breaker, Circuit, Circuits, Outcome, Phase, Settings
+from engine.calls.breaker import Breaker, CallOutcome, Circuit, Circuits, Phase, Settings
 from engine.calls.breaker.circuits import KIND, MemoryCircuits
 from engine.errors import CircuitOpenError, LedgerBusyError, LedgerError, UsageError
-from engine.ledger import Draft, Ledger, State
+from engine.ledger import EntryDraft, Ledger, State
 from tests.calls.breaker.fakes import (
     NOON_MS,
     Clock,
@@ -142,8 +142,12 @@ def test_what_counts_can_be_said(circuits: Circuits, clock: Clock, provider: Pro
         circuits,
         clock,
         settings=Settings(failure_threshold=1),
-        classify=lambda error: Outcome.FAILURE if "quota" in str(error) else Outcome.NEUTRAL,
-        classify_answer=lambda answer: Outcome.FAILURE if answer is None else Outcome.SUCCESS,
+        classify=lambda error: (
+            CallOutcome.FAILURE if "quota" in str(error) else CallOutcome.NEUTRAL
+        ),
+        classify_answer=lambda answer: (
+            CallOutcome.FAILURE if answer is None else CallOutcome.SUCCESS
+        ),
     )
     provider.fails = HttpError(503)
     with pytest.raises(HttpError):
@@ -162,9 +166,9 @@ def test_a_late_answer_of_an_earlier_turn_does_not_count(
 
     breaker.failed(slow, HttpError(500))
     assert breaker.state().phase is Phase.HALF_OPEN
-    breaker.reported(slow, Outcome.SUCCESS)
+    breaker.reported(slow, CallOutcome.SUCCESS)
     assert breaker.state().successes == 0
-    breaker.reported(probe, Outcome.SUCCESS)
+    breaker.reported(probe, CallOutcome.SUCCESS)
     assert breaker.state().successes == 1
 
 
@@ -452,7 +456,7 @@ def test_each_change_of_phase_is_an_entry(tmp_path: Path, clock: Clock, provider
 def test_a_circuit_that_cannot_be_read_lets_nothing_through(
     tmp_path: Path, clock: Clock, provider: Provider
 ) -> None:
-    def ajar(state: State) -> list[Draft]:
+    def ajar(state: State) -> list[EntryDraft]:
         state.put(KIND, "acme/large", b'{"phase":"ajar"}')
         return []
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from engine.calls.breaker.classify import classify
-from engine.calls.breaker.machine import Outcome
+from engine.calls.breaker.machine import CallOutcome
 
 
 class _Answer:
@@ -59,7 +59,7 @@ def _wrapped(inside: BaseException) -> Exception:
     ids=repr,
 )
 def test_a_provider_that_is_overloaded_down_or_silent_fails(error: BaseException) -> None:
-    assert classify(error) is Outcome.FAILURE
+    assert classify(error) is CallOutcome.FAILURE
 
 
 @pytest.mark.parametrize(
@@ -81,28 +81,28 @@ def test_a_provider_that_is_overloaded_down_or_silent_fails(error: BaseException
     ids=repr,
 )
 def test_what_says_nothing_of_the_provider_does_not_count(error: BaseException) -> None:
-    assert classify(error) is Outcome.NEUTRAL
+    assert classify(error) is CallOutcome.NEUTRAL
 
 
 def test_the_status_is_believed_before_the_cause() -> None:
     error = _StatusError(404)
     error.__cause__ = TimeoutError()
 
-    assert classify(error) is Outcome.NEUTRAL
+    assert classify(error) is CallOutcome.NEUTRAL
 
 
 def test_a_cause_that_was_put_aside_is_not_looked_at() -> None:
     error = _wrapped(TimeoutError())
     error.__cause__, error.__suppress_context__ = None, True
 
-    assert classify(error) is Outcome.NEUTRAL
+    assert classify(error) is CallOutcome.NEUTRAL
 
 
 def test_errors_that_cause_each_other_end() -> None:
     one, other = ValueError(), KeyError()
     one.__cause__, other.__cause__ = other, one
 
-    assert classify(one) is Outcome.NEUTRAL
+    assert classify(one) is CallOutcome.NEUTRAL
 
 
 def test_what_client_libraries_make_of_a_refused_connection_counts() -> None:
@@ -114,8 +114,8 @@ def test_what_client_libraries_make_of_a_refused_connection_counts() -> None:
             requests.get(address, timeout=5, proxies={"http": ""})
         with pytest.raises(urllib.error.URLError) as by_urllib:
             urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=5)
-    assert classify(by_requests.value) is Outcome.FAILURE
-    assert classify(by_urllib.value) is Outcome.FAILURE
+    assert classify(by_requests.value) is CallOutcome.FAILURE
+    assert classify(by_urllib.value) is CallOutcome.FAILURE
 
 
 def test_what_they_make_of_a_silent_server_counts() -> None:
@@ -123,4 +123,4 @@ def test_what_they_make_of_a_silent_server_counts() -> None:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         with pytest.raises(requests.ReadTimeout) as caught:
             requests.get(address, timeout=(5, 0.01), proxies={"http": ""})
-    assert classify(caught.value) is Outcome.FAILURE
+    assert classify(caught.value) is CallOutcome.FAILURE

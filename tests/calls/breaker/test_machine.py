@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from engine.calls.breaker.machine import (
+    CallOutcome,
     Circuit,
-    Outcome,
     Phase,
     Refusal,
     Settings,
@@ -33,10 +33,10 @@ def probing() -> tuple[Circuit, Ticket]:
 def test_a_closed_circuit_opens_after_so_many_failures_in_a_row() -> None:
     circuit = Circuit()
     for number in (1, 2):
-        circuit = report(circuit, Ticket("", 0, False), Outcome.FAILURE, 50, SETTINGS)
+        circuit = report(circuit, Ticket("", 0, False), CallOutcome.FAILURE, 50, SETTINGS)
         assert (circuit.phase, circuit.failures) == (Phase.CLOSED, number)
 
-    circuit = report(circuit, Ticket("", 0, False), Outcome.FAILURE, 50, SETTINGS)
+    circuit = report(circuit, Ticket("", 0, False), CallOutcome.FAILURE, 50, SETTINGS)
 
     assert circuit == Circuit(Phase.OPEN, since_ms=50, turn=1, version=3)
 
@@ -44,8 +44,8 @@ def test_a_closed_circuit_opens_after_so_many_failures_in_a_row() -> None:
 def test_a_success_between_begins_the_row_anew() -> None:
     circuit = Circuit(failures=2, version=2)
 
-    assert report(circuit, Ticket("", 0, False), Outcome.NEUTRAL, 1, SETTINGS) == circuit
-    circuit = report(circuit, Ticket("", 0, False), Outcome.SUCCESS, 1, SETTINGS)
+    assert report(circuit, Ticket("", 0, False), CallOutcome.NEUTRAL, 1, SETTINGS) == circuit
+    circuit = report(circuit, Ticket("", 0, False), CallOutcome.SUCCESS, 1, SETTINGS)
 
     assert circuit == Circuit(failures=0, version=3)
 
@@ -78,8 +78,8 @@ def test_a_probe_that_never_comes_back_gives_way_after_its_lease() -> None:
     circuit, ticket = ask(circuit, "q", 117, SETTINGS)
 
     assert ticket == Ticket("q", 2, probe=True)
-    assert report(circuit, lost, Outcome.SUCCESS, 118, SETTINGS) == circuit
-    assert report(circuit, lost, Outcome.FAILURE, 118, SETTINGS) == circuit
+    assert report(circuit, lost, CallOutcome.SUCCESS, 118, SETTINGS) == circuit
+    assert report(circuit, lost, CallOutcome.FAILURE, 118, SETTINGS) == circuit
 
 
 def test_a_lease_is_not_prolonged_by_a_clock_set_back() -> None:
@@ -92,26 +92,26 @@ def test_a_lease_is_not_prolonged_by_a_clock_set_back() -> None:
 
 def test_it_closes_after_so_many_probes_that_succeeded() -> None:
     circuit, ticket = probing()
-    circuit = report(circuit, ticket, Outcome.SUCCESS, 111, SETTINGS)
+    circuit = report(circuit, ticket, CallOutcome.SUCCESS, 111, SETTINGS)
     assert (circuit.phase, circuit.successes, circuit.probe) == (Phase.HALF_OPEN, 1, None)
 
     circuit, second = ask(circuit, "q", 112, SETTINGS)
     assert isinstance(second, Ticket)
-    circuit = report(circuit, second, Outcome.SUCCESS, 113, SETTINGS)
+    circuit = report(circuit, second, CallOutcome.SUCCESS, 113, SETTINGS)
 
     assert replace(circuit, version=0) == Circuit(Phase.CLOSED, since_ms=113, turn=3)
 
 
 def test_a_probe_that_fails_opens_it_anew_for_the_whole_time() -> None:
     circuit, ticket = probing()
-    circuit = report(circuit, ticket, Outcome.FAILURE, 115, SETTINGS)
+    circuit = report(circuit, ticket, CallOutcome.FAILURE, 115, SETTINGS)
 
     assert ask(circuit, "q", 116, SETTINGS)[1] == Refusal(Phase.OPEN, 9)
 
 
 def test_a_probe_that_says_nothing_only_gives_way() -> None:
     circuit, ticket = probing()
-    circuit = report(circuit, ticket, Outcome.NEUTRAL, 111, SETTINGS)
+    circuit = report(circuit, ticket, CallOutcome.NEUTRAL, 111, SETTINGS)
 
     assert (circuit.phase, circuit.successes, circuit.probe) == (Phase.HALF_OPEN, 0, None)
 
@@ -119,7 +119,7 @@ def test_a_probe_that_says_nothing_only_gives_way() -> None:
 def test_a_call_of_an_earlier_turn_changes_nothing() -> None:
     early = Ticket("", 0, probe=False)
     circuit, _ = probing()
-    for outcome in Outcome:
+    for outcome in CallOutcome:
         assert report(OPEN, early, outcome, 105, SETTINGS) == OPEN
         assert report(circuit, early, outcome, 111, SETTINGS) == circuit
 
@@ -181,15 +181,15 @@ class Callers(RuleBasedStateMachine):
         self.flying.append(ticket)
 
     @precondition(lambda self: self.flying)
-    @rule(data=st.data(), outcome=st.sampled_from(Outcome))
-    def a_call_comes_back(self, data: st.DataObject, outcome: Outcome) -> None:
+    @rule(data=st.data(), outcome=st.sampled_from(CallOutcome))
+    def a_call_comes_back(self, data: st.DataObject, outcome: CallOutcome) -> None:
         ticket = self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
         before = self.circuit
         counted = ticket.turn == before.turn and before.phase is Phase.CLOSED
         self.circuit = report(before, ticket, outcome, self.now, SETTINGS)
         self.holders.pop(ticket.call, None)
-        if counted and outcome is not Outcome.NEUTRAL:
-            self.row = self.row + 1 if outcome is Outcome.FAILURE else 0
+        if counted and outcome is not CallOutcome.NEUTRAL:
+            self.row = self.row + 1 if outcome is CallOutcome.FAILURE else 0
         if before.phase is Phase.CLOSED:
             # INV-BREAKER-3: it opens with the failure that reaches the threshold, not before.
             assert (self.circuit.phase is Phase.OPEN) == (self.row == SETTINGS.failure_threshold)
@@ -217,8 +217,8 @@ class Callers(RuleBasedStateMachine):
 TestCallers = Callers.TestCase
 
 
-@given(st.integers(-100, 100), st.sampled_from(Outcome))
-def test_a_version_grows_with_every_change(now: int, outcome: Outcome) -> None:
+@given(st.integers(-100, 100), st.sampled_from(CallOutcome))
+def test_a_version_grows_with_every_change(now: int, outcome: CallOutcome) -> None:
     for circuit in (Circuit(), Circuit(failures=2), OPEN, probing()[0]):
         for changed in (
             ask(circuit, "c", now, SETTINGS)[0],

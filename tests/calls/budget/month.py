@@ -27,14 +27,14 @@ from fractions import Fraction
 from pathlib import Path
 
 from engine.calls.breaker import Breaker, LedgerCircuits
-from engine.calls.budget.amounts import Limits
+from engine.calls.budget.amounts import AmountLimits
 from engine.calls.budget.calendar import day_of, following, span
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.request import Request
 from engine.calls.budget.spending import Day, Spending, by_day, fold
-from engine.calls.budget.spent import Spent
+from engine.calls.budget.spent import Usage
 from engine.calls.budget.tracker import Tracker
-from engine.calls.budget.usage import Usage
+from engine.calls.budget.usage import TokenUsage
 from engine.errors import CircuitOpenError, LedgerError
 from engine.ledger import Ledger
 from engine.model import Json
@@ -123,7 +123,7 @@ class Month:
         self.set_back = timedelta()
         self.outage_until = self.start
         self.die_at, self.died = "", False
-        self.journal: dict[str, tuple[str, Usage]] = {}
+        self.journal: dict[str, tuple[str, TokenUsage]] = {}
         self._open()
 
     def _policies(self) -> Path:
@@ -286,19 +286,19 @@ class Month:
         self._may_die("between the call and settle")
         self._settle(said.lease, usage)
 
-    def _settle(self, lease: str, usage: Usage) -> None:
+    def _settle(self, lease: str, usage: TokenUsage) -> None:
         with self._mortal("settle"):
-            ending = self.tracker.settle(lease, Spent(usage=usage), self.now)
+            ending = self.tracker.settle(lease, Usage(usage=usage), self.now)
         self.account.events["settled" if ending.new else "settled before"] += 1
         self.journal.pop(lease)
 
-    def _usage(self, tokens: int) -> Usage:
+    def _usage(self, tokens: int) -> TokenUsage:
         whole = self.chance.randint(tokens // 2, tokens)
         out = self.chance.randint(0, whole)
         cached = self.chance.randint(0, whole - out)
-        return Usage(whole - out - cached, out, cached)
+        return TokenUsage(whole - out - cached, out, cached)
 
-    def _provider(self, lease: str, day: str, model: str, usage: Usage) -> None:
+    def _provider(self, lease: str, day: str, model: str, usage: TokenUsage) -> None:
         self._pass(self.chance.uniform(0.5, 40))
         if self.real < self.outage_until:
             raise HttpError(503)
@@ -320,7 +320,7 @@ class Month:
                 book = self.tracker.documents().book(day, budget)
                 if book is None:
                     continue
-                assert book.limits == Limits(None, None, limit)
+                assert book.limits == AmountLimits(None, None, limit)
                 assert book.used.usd_micros <= limit, (day, budget, book)
                 assert not any(book.overrun), (day, budget, book)
 

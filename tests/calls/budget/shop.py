@@ -9,12 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from engine.calls.budget.amounts import Limits
+from engine.calls.budget.amounts import AmountLimits
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.request import Request
 from engine.calls.budget.reservation import Reservation
-from engine.calls.budget.spent import Spent
-from engine.calls.budget.tracker import Ending, Tracker
+from engine.calls.budget.spent import Usage
+from engine.calls.budget.tracker import LeaseEnd, Tracker
 from engine.ledger import Ledger
 from engine.model import Json
 from engine.policy.bundle import PolicyBundle
@@ -59,7 +59,7 @@ class Shop:
         self.ledger = begun(MemoryStore()) if ledger is None else ledger
         self.now = NOON
         self._numbers = itertools.count(1)
-        daily = None if usd is None else Limits(None, None, usd)
+        daily = None if usd is None else AmountLimits(None, None, usd)
         self.tracker = Tracker(
             self.ledger,
             KEY,
@@ -82,11 +82,11 @@ class Shop:
         request = Request(usd_micros=usd, **asked)
         return self.tracker.reserve(request, self.now, _milliseconds(self.now), ttl_s=ttl_s)
 
-    def settle(self, lease: str, usd: int | None = 100_000, **said: Any) -> Ending:
+    def settle(self, lease: str, usd: int | None = 100_000, **said: Any) -> LeaseEnd:
         """Say what it cost."""
-        return self.tracker.settle(lease, Spent(usd, **said), self.now)
+        return self.tracker.settle(lease, Usage(usd, **said), self.now)
 
-    def release(self, lease: str) -> Ending:
+    def release(self, lease: str) -> LeaseEnd:
         """Give it back."""
         return self.tracker.release(lease, self.now)
 

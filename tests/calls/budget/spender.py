@@ -19,10 +19,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from engine.calls.budget.amounts import Limits
+from engine.calls.budget.amounts import AmountLimits
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.request import Request
-from engine.calls.budget.spent import Spent
+from engine.calls.budget.spent import Usage
 from engine.calls.budget.tracker import Tracker
 from engine.policy.evaluators.wasm import WasmEvaluator
 from tests.calls.budget.shop import NOON, policies
@@ -60,7 +60,7 @@ def _tracker(ledger: Any, cache: Path, budget: int) -> Tracker:
         KEY,
         policies(),
         WasmEvaluator(policies(), cache=cache),
-        budgets=Budgets([], Limits(None, None, budget)),
+        budgets=Budgets([], AmountLimits(None, None, budget)),
         zone="UTC",
         profile="lenient",
         random=os.urandom,
@@ -83,7 +83,7 @@ def _spend(tracker: Tracker, seed: int, die: Callable[[str], None] | None) -> No
         print("released", answer.lease, 0, flush=True)
         return
     spent = asked - seed % (asked + 1)
-    tracker.settle(answer.lease, Spent(spent), now)
+    tracker.settle(answer.lease, Usage(spent), now)
     print("settled", answer.lease, spent, flush=True)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.calls.budget import book
-from engine.calls.budget.amounts import NOTHING, Amount, Limits
+from engine.calls.budget.amounts import NOTHING, Amount, AmountLimits
 from engine.calls.budget.book import Book
 
 
@@ -16,7 +16,7 @@ def usd(amount: int) -> Amount:
 
 
 def account(limit: int | None, within: int = 0, overrun: int = 0, reserved: int = 0) -> Book:
-    return Book(Limits(None, None, limit), usd(within), usd(overrun), usd(reserved))
+    return Book(AmountLimits(None, None, limit), usd(within), usd(overrun), usd(reserved))
 
 
 @pytest.mark.parametrize(
@@ -108,5 +108,5 @@ def test_no_order_of_steps_takes_a_budget_past_its_limit(
 def test_a_book_is_read_as_it_was_written(
     counts: tuple[int, ...], limits: tuple[int | None, ...]
 ) -> None:
-    written = Book(Limits(*limits), *(Amount(*counts[at : at + 3]) for at in (0, 3, 6)))
+    written = Book(AmountLimits(*limits), *(Amount(*counts[at : at + 3]) for at in (0, 3, 6)))
     assert book.decode(written.encode()) == written

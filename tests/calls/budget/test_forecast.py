@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.calls.budget.calendar import following, span
-from engine.calls.budget.forecast import Coming, Hour, burn_down, coming, pace
+from engine.calls.budget.forecast import ForecastDay, Hour, burn_down, coming, pace
 from engine.calls.budget.spending import Day
 
 START, END = span("2026-11-20", "UTC")
@@ -83,13 +83,13 @@ def test_a_day_to_come_is_like_its_weekday() -> None:
     (tomorrow, *_rest) = coming(weeks, "2026-11-20", 7)
 
     # 2026-11-20 is a Friday, as is the first of these days; tomorrow is a Saturday.
-    assert tomorrow == Coming("2026-11-21", 20, 20, 20, 3, same_weekday=True)
+    assert tomorrow == ForecastDay("2026-11-21", 20, 20, 20, 3, same_weekday=True)
 
 
 def test_or_like_all_days_while_its_weekday_was_seen_once() -> None:
     (tomorrow,) = coming(past(10, 20, 60), "2026-11-20", 1)
 
-    assert tomorrow == Coming("2026-11-21", 30, 10, 60, 3, same_weekday=False)
+    assert tomorrow == ForecastDay("2026-11-21", 30, 10, 60, 3, same_weekday=False)
 
 
 def test_days_before_the_first_call_do_not_count_and_days_without_one_do() -> None:

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.calls.budget.invoices import (
-    Billed,
-    Finding,
+    InvoiceDifference,
+    InvoiceRow,
     Tolerance,
     read_csv,
     read_objects,
     reconcile,
 )
-from engine.calls.budget.spending import About, Settled, Spending
+from engine.calls.budget.spending import LeasePurpose, LeaseSettlement, Spending
 from engine.errors import DocumentError
 
 DAY = "2026-11-20"
@@ -24,11 +24,11 @@ def recorded(*rows: tuple[str, str, int, int], provider: str = "acme") -> Spendi
     """What a ledger says: day, model, micro-dollars, tokens."""
     return Spending(
         settled=[
-            Settled(
+            LeaseSettlement(
                 f"{day}T12:00:00Z",
                 day,
                 str(number),
-                About(provider, model, "", (), ()),
+                LeasePurpose(provider, model, "", (), ()),
                 1,
                 tokens,
                 usd,
@@ -39,13 +39,13 @@ def recorded(*rows: tuple[str, str, int, int], provider: str = "acme") -> Spendi
     )
 
 
-def billed(day: str, model: str, usd: str, tokens: int | None = None) -> Billed:
-    return Billed(day, "acme", model, Decimal(usd), tokens, 2)
+def billed(day: str, model: str, usd: str, tokens: int | None = None) -> InvoiceRow:
+    return InvoiceRow(day, "acme", model, Decimal(usd), tokens, 2)
 
 
 def csv(
     text: str, provider: str | None = "acme", columns: dict[str, str] | None = None
-) -> list[Billed]:
+) -> list[InvoiceRow]:
     return read_csv("i.csv", text, provider, columns or {})
 
 
@@ -55,8 +55,8 @@ def test_csv_names_its_columns_in_any_order() -> None:
     )
 
     assert csv(text) == [
-        Billed(DAY, "acme", "large", Decimal("1.25"), 7, 2),
-        Billed("2026-11-21", "acme", "small", Decimal(2), None, 4),
+        InvoiceRow(DAY, "acme", "large", Decimal("1.25"), 7, 2),
+        InvoiceRow("2026-11-21", "acme", "small", Decimal(2), None, 4),
     ]
 
 
@@ -66,7 +66,7 @@ def test_columns_of_other_names_can_be_named() -> None:
         csv(text)
     text = "when,what,sum,whose\n2026-11-20,large,1e-7,other\n"
     columns = {"day": "when", "model": "what", "amount": "sum", "provider": "whose"}
-    assert csv(text, None, columns) == [Billed(DAY, "other", "large", Decimal("1e-7"), None, 2)]
+    assert csv(text, None, columns) == [InvoiceRow(DAY, "other", "large", Decimal("1e-7"), None, 2)]
     with pytest.raises(DocumentError, match="no column 'wen'\ndid you mean 'when'"):
         csv(text, None, {**columns, "day": "wen"})
 
@@ -81,7 +81,7 @@ def test_json_rows_are_read_alike() -> None:
     rows = [(3, {"day": DAY, "model": "large", "amount": 1.25, "tokens": 7})]
 
     assert read_objects("i.json", rows, "acme", {}) == [
-        Billed(DAY, "acme", "large", Decimal("1.25"), 7, 3)
+        InvoiceRow(DAY, "acme", "large", Decimal("1.25"), 7, 3)
     ]
 
 
@@ -135,10 +135,10 @@ def test_differences_are_findings() -> None:
     invoice = [billed(DAY, "large", "1.02", 6), billed(DAY, "theirs", "3")]
 
     assert reconcile(invoice, found, Tolerance()) == [
-        Finding("amount", DAY, "acme", "large", Decimal("1.02"), Decimal(1)),
-        Finding("tokens", DAY, "acme", "large", Decimal(6), Decimal(5)),
-        Finding("not on the invoice", DAY, "acme", "mine", Decimal(0), Decimal("0.5")),
-        Finding("not in the ledger", DAY, "acme", "theirs", Decimal(3), Decimal(0)),
+        InvoiceDifference("amount", DAY, "acme", "large", Decimal("1.02"), Decimal(1)),
+        InvoiceDifference("tokens", DAY, "acme", "large", Decimal(6), Decimal(5)),
+        InvoiceDifference("not on the invoice", DAY, "acme", "mine", Decimal(0), Decimal("0.5")),
+        InvoiceDifference("not in the ledger", DAY, "acme", "theirs", Decimal(3), Decimal(0)),
     ]
     assert reconcile(invoice, found, Tolerance())[0].difference == Decimal("0.02")
 

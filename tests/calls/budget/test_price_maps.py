@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.calls.budget.price_maps import Row, merged, rows_of, take, written
+from engine.calls.budget.price_maps import PriceRow, merged, rows_of, take, written
 from engine.policy.tables import data
 from tests.policy.tables.test_data import CHECKS
 from tests.policy.toys import toy
@@ -27,8 +27,8 @@ def entry(**more: Any) -> dict[str, Any]:
     }
 
 
-def row(model: str = "large", day: str = DAY, *amounts: int) -> Row:
-    return Row("acme", model, day, *(amounts or (2_500_000, 2_500_000, 2_500_000, 10_000_000)))
+def row(model: str = "large", day: str = DAY, *amounts: int) -> PriceRow:
+    return PriceRow("acme", model, day, *(amounts or (2_500_000, 2_500_000, 2_500_000, 10_000_000)))
 
 
 def test_a_model_that_is_paid_by_the_token_is_taken() -> None:
@@ -143,7 +143,7 @@ def test_a_new_day_is_added_only_where_the_price_changed() -> None:
 
 amounts = st.integers(0, 10**12)
 rows = st.builds(
-    Row,
+    PriceRow,
     st.sampled_from(["acme", "b'c", 'd"e', "ümlaut"]),
     st.sampled_from(["large", "a/b:c", "1.5", "null", "x#y", "{z}"]),
     st.sampled_from(["2026-01-01", "2026-02-28"]),
@@ -155,7 +155,7 @@ rows = st.builds(
 
 
 @given(st.lists(rows, max_size=8, unique_by=lambda one: one[:3]))
-def test_what_is_written_is_read_back(given: list[Row]) -> None:
+def test_what_is_written_is_read_back(given: list[PriceRow]) -> None:
     text = written(sorted(given), "A test.").decode()
     resolved = json.loads(data.resolve(toy({"prices/data.yaml": text}), CHECKS))
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.calls.budget.prices import Price, PriceBook
-from engine.calls.budget.usage import Usage
+from engine.calls.budget.usage import TokenUsage
 from engine.policy.bundle import shipped_bundle
 from engine.policy.tables import data
 from tests.policy.tables.test_data import CHECKS
@@ -22,7 +22,7 @@ prices:
 LARGE = Price(input=2_500_000, output=10_000_000, cached_input=1_250_000, cache_write=2_500_000)
 
 counts = st.integers(0, 10**7)
-usages = st.builds(Usage, counts, counts, counts, counts)
+usages = st.builds(TokenUsage, counts, counts, counts, counts)
 amounts = st.integers(0, 10**8)
 prices = st.builds(Price, amounts, amounts, amounts, st.none() | amounts)
 
@@ -64,13 +64,13 @@ def test_a_book_says_what_it_prices() -> None:
 
 
 def test_a_cost_is_in_micro_dollars() -> None:
-    usage = Usage(input_tokens=1000, output_tokens=100, cached_tokens=2000)
+    usage = TokenUsage(input_tokens=1000, output_tokens=100, cached_tokens=2000)
 
     assert LARGE.cost(usage) == 2500 + 1000 + 2500
 
 
 @given(prices, usages)
-def test_a_cost_is_rounded_up_once(price: Price, usage: Usage) -> None:
+def test_a_cost_is_rounded_up_once(price: Price, usage: TokenUsage) -> None:
     write = price.input if price.cache_write is None else price.cache_write
     exact = Fraction(
         usage.input_tokens * price.input
@@ -84,8 +84,10 @@ def test_a_cost_is_rounded_up_once(price: Price, usage: Usage) -> None:
 
 
 @given(prices, usages, usages)
-def test_two_calls_never_cost_less_than_both_together(price: Price, one: Usage, two: Usage) -> None:
-    both = Usage(
+def test_two_calls_never_cost_less_than_both_together(
+    price: Price, one: TokenUsage, two: TokenUsage
+) -> None:
+    both = TokenUsage(
         one.input_tokens + two.input_tokens,
         one.output_tokens + two.output_tokens,
         one.cached_tokens + two.cached_tokens,
@@ -97,4 +99,4 @@ def test_two_calls_never_cost_less_than_both_together(price: Price, one: Usage, 
 
 @given(st.integers(1, 10**9))
 def test_the_smallest_use_of_what_has_a_price_is_not_free(amount: int) -> None:
-    assert Price(amount, amount, amount).cost(Usage(1, 0)) >= 1
+    assert Price(amount, amount, amount).cost(TokenUsage(1, 0)) >= 1

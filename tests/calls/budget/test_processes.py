@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from engine.calls.budget.state import Documents
+from engine.calls.budget.state import BudgetDocuments
 from engine.calls.budget.verify import verify
 from tests.calls.budget.shop import Shop
 from tests.calls.budget.spender import STEPS
@@ -58,7 +58,7 @@ def require_sound(
         assert ledger.verify(signatures=True, public_keys=[KEY.public_key]).head
         sums = verify(ledger)
         assert len(said) <= sums.counted <= len(said) + unsaid
-        documents = Documents(ledger.state())
+        documents = BudgetDocuments(ledger.state())
         book = documents.book(DAY, "daily")
         ended = {lease: (word, micros) for word, lease, micros in said if word != "ALLOW"}
         for word, lease, micros in said:

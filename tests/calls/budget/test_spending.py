@@ -4,12 +4,20 @@ from typing import Any
 
 import pytest
 
-from engine.calls.budget.spending import About, Day, Held, Settled, Spending, by_day, fold
+from engine.calls.budget.spending import (
+    Day,
+    LeasePurpose,
+    LeaseSettlement,
+    OpenLease,
+    Spending,
+    by_day,
+    fold,
+)
 from engine.errors import VerificationError
 from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPE, Json
 
 FOR = {"provider": "acme", "model": "large", "team": "search", "tags": ["web"]}
-ABOUT = About("acme", "large", "search", ("web",), ("all", "search"))
+ABOUT = LeasePurpose("acme", "large", "search", ("web",), ("all", "search"))
 
 
 def granted(
@@ -63,10 +71,12 @@ def test_a_lease_is_held_until_it_is_settled_or_released() -> None:
     found = folded(granted("a", 40), granted("b", 30), granted("c", 20), settled("a", 35))
 
     assert found.held == {
-        "b": Held("2026-11-20", ABOUT, 30, expired=False),
-        "c": Held("2026-11-20", ABOUT, 20, expired=False),
+        "b": OpenLease("2026-11-20", ABOUT, 30, expired=False),
+        "c": OpenLease("2026-11-20", ABOUT, 20, expired=False),
     }
-    assert found.settled == [Settled("2026-11-20T12:00:00Z", "2026-11-20", "a", ABOUT, 1, 7, 35, 0)]
+    assert found.settled == [
+        LeaseSettlement("2026-11-20T12:00:00Z", "2026-11-20", "a", ABOUT, 1, 7, 35, 0)
+    ]
     assert list(folded(granted("a", 40), released("a")).held) == []
 
 

@@ -14,7 +14,7 @@ from engine.calls.budget.question import (
     UNKNOWN_PRICE,
     UNKNOWN_TOKENS,
 )
-from engine.calls.budget.usage import Usage
+from engine.calls.budget.usage import TokenUsage
 from engine.calls.budget.verify import verify
 from engine.errors import NotRecordedError, PolicyError, UsageError
 from engine.ledger import Ledger
@@ -262,7 +262,7 @@ def test_a_usage_costs_what_the_price_book_says_on_the_day_of_the_lease() -> Non
     shop = Shop()
     lease = shop.reserve(100_000)
     shop.later(days=1)  # the price doubles
-    used = shop.settle(lease.lease, None, usage=Usage(1000, 100, 400)).used
+    used = shop.settle(lease.lease, None, usage=TokenUsage(1000, 100, 400)).used
     assert used == (1, 1500, 4000)
     assert shop.said()["cost"] == "priced"
     assert shop.book() == (4000, 0, 0)

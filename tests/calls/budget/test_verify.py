@@ -16,7 +16,7 @@ from engine.calls.budget.state import BUDGET, DUE, LEASE
 from engine.calls.budget.verify import verify
 from engine.decision.record import event
 from engine.errors import VerificationError
-from engine.ledger import Draft, Ledger, State
+from engine.ledger import EntryDraft, Ledger, State
 from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, Json
 from tests.calls.budget.shop import Shop
 from tests.ledger.memory_store import MemoryStore, begun
@@ -49,7 +49,7 @@ def changed(kind: str, key: str, change: Callable[[Json], Json | None]) -> Ledge
     shop, leases = busy()
     ids = {"lease": leases[0], "settled": leases[1]}
 
-    def work(state: State) -> list[Draft]:
+    def work(state: State) -> list[EntryDraft]:
         name = key.format(**ids)
         body = state.get(kind, name)
         new = change(None if body is None else json.loads(body))

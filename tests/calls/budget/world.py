@@ -26,11 +26,11 @@ from typing import NamedTuple
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.request import Request
 from engine.calls.budget.reservation import Reservation
-from engine.calls.budget.spent import Spent
-from engine.calls.budget.tracker import Ending, Tracker
+from engine.calls.budget.spent import Usage
+from engine.calls.budget.tracker import LeaseEnd, Tracker
 from engine.errors import UsageError
 from engine.formats.times import write_time
-from engine.ledger import Appended, Draft, Ledger, State
+from engine.ledger import AppendedEntry, EntryDraft, Ledger, State
 from engine.model import Json
 from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_folder
 from engine.policy.evaluators.wasm import WasmEvaluator
@@ -127,14 +127,14 @@ class Books:
     def state(self) -> Books:
         return self
 
-    def transact(self, work: Callable[[State], Sequence[Draft]]) -> list[Appended]:
+    def transact(self, work: Callable[[State], Sequence[EntryDraft]]) -> list[AppendedEntry]:
         before = dict(self.documents)
         try:
             drafts = work(self)
         except Exception:
             self.documents = before
             raise
-        return [Appended(1, b"", bytes(32), bytes(32), "", 2) for _ in drafts]
+        return [AppendedEntry(1, b"", bytes(32), bytes(32), "", 2) for _ in drafts]
 
 
 @dataclass(frozen=True)
@@ -223,14 +223,14 @@ class World:
             self.age[name] = 0
         return answer
 
-    def settle(self, name: str, amount: int) -> Ending:
+    def settle(self, name: str, amount: int) -> LeaseEnd:
         """Report what a lease was used for."""
         given = self.given[name]
-        ending = self.process().settle(given.id, Spent(usd_micros=amount), self.now)
+        ending = self.process().settle(given.id, Usage(usd_micros=amount), self.now)
         given.settles += ending.new
         return ending
 
-    def release(self, name: str) -> Ending:
+    def release(self, name: str) -> LeaseEnd:
         """Give a lease back."""
         return self.process().release(self.given[name].id, self.now)
 

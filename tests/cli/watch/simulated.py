@@ -29,20 +29,20 @@ from typing import Any
 
 from engine.cli.console.shell import Shell
 from engine.cli.watch.conforming import Follower
-from engine.cli.watch.loop import Loop, Session
+from engine.cli.watch.loop import Loop, WatchSession
 from engine.cli.watch.measuring import World as Sources
 from engine.cli.watch.performing import Performer
 from engine.cli.watch.plan import Plan, read_plan
 from engine.cli.watch.telling import Teller
 from engine.decision.judge import judge, uuid7
 from engine.decision.record import append
-from engine.effects import Around, Ended, Order, Outcome
+from engine.effects import AttemptOutcome, AttemptStatus, HookContext, Order
 from engine.errors import SourceError
 from engine.evidence.input import Question, assemble
 from engine.evidence.metrics_file import expand
-from engine.evidence.sources import Asked, Evidence
+from engine.evidence.sources import Evidence, SourceRequest
 from engine.formats.times import write_time
-from engine.ledger import Appended, Draft, Ledger
+from engine.ledger import AppendedEntry, EntryDraft, Ledger
 from engine.lifecycle import Controller, Phase, outbox
 from engine.model import Subject
 from engine.policy.bundle import shipped_bundle, shipped_schema
@@ -149,13 +149,13 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
 
-    def append(self, drafts: Sequence[Draft]) -> list[Appended]:
+    def append(self, drafts: Sequence[EntryDraft]) -> list[AppendedEntry]:
         return self._noted(lambda: self._ledger.append(drafts))
 
-    def transact(self, work: Any) -> list[Appended]:
+    def transact(self, work: Any) -> list[AppendedEntry]:
         return self._noted(lambda: self._ledger.transact(work))
 
-    def _noted(self, commit: Callable[[], list[Appended]]) -> list[Appended]:
+    def _noted(self, commit: Callable[[], list[AppendedEntry]]) -> list[AppendedEntry]:
         self._world.may_die("before a commit")
         appended = commit()
         for each in appended:
@@ -170,7 +170,7 @@ _worlds: list[World] = []
 _evaluators: list[WasmEvaluator] = []
 
 
-def read(asked: Asked) -> Evidence:
+def read(asked: SourceRequest) -> Evidence:
     """What the simulated source says; see ``SOURCES``."""
     return _worlds[-1].measured(asked)
 
@@ -178,11 +178,11 @@ def read(asked: Asked) -> Evidence:
 class Receiver:
     """What takes the orders; see ``EFFECTS``."""
 
-    def perform(self, order: Order) -> Outcome:
+    def perform(self, order: Order) -> AttemptOutcome:
         return _worlds[-1].received(order)
 
 
-def hook_of(_table: Table, _around: Around) -> Receiver:
+def hook_of(_table: Table, _around: HookContext) -> Receiver:
     return Receiver()
 
 
@@ -273,7 +273,7 @@ class World:
             return "under" if mitigated else "over"
         return "under"
 
-    def measured(self, asked: Asked) -> Evidence:
+    def measured(self, asked: SourceRequest) -> Evidence:
         """Answer as the source would; the truth is written down by instant."""
         self.may_die("measuring")
         said, down = self.reading(), self.is_on("source down", "blackout")
@@ -289,20 +289,20 @@ class World:
         values = {"slo.dec_p95_ms": p95, "slo.burn_rate": 0.5, "slo.cdc_lag_p95_s": 30}
         return Evidence({name: {"value": value} for name, value in values.items()})
 
-    def received(self, order: Order) -> Outcome:
+    def received(self, order: Order) -> AttemptOutcome:
         """Take an order as the receiver would."""
         self.may_die("before an effect")
         if self.is_on("receiver slow"):
             self.now += timedelta(seconds=self.chance.randint(1, 9))
         if self.is_on("receiver down"):
-            return Outcome(Ended.FAILED, "connection refused")
+            return AttemptOutcome(AttemptStatus.FAILED, "connection refused")
         self.service.apply(order, self.now)
         if self.is_on("delivered twice"):
             self.service.apply(order, self.now)
         self.may_die("after an effect")
         if self.is_on("answer lost"):
-            return Outcome(Ended.FAILED, "no whole answer within 10 s")
-        return Outcome(Ended.DONE, "HTTP 200")
+            return AttemptOutcome(AttemptStatus.FAILED, "no whole answer within 10 s")
+        return AttemptOutcome(AttemptStatus.DONE, "HTTP 200")
 
     # -- running ------------------------------------------------------------------------
 
@@ -362,13 +362,13 @@ class World:
                 loop.close()
 
     @contextmanager
-    def _session(self) -> Iterator[Session]:
+    def _session(self) -> Iterator[WatchSession]:
         with self.ledger() as opened:
             ledger: Any = Watched(opened, self)
             controller = Controller(
                 ledger, KEY, self.bundle, _evaluators[0], random=self.chance.randbytes
             )
-            yield Session(ledger, KEY, controller)
+            yield WatchSession(ledger, KEY, controller)
 
     def _operator(self) -> None:
         """Somebody decides anew once a release is a candidate again, some minutes later."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from engine.cli.watch.conforming import Follower
-from engine.ledger import Draft, Place
+from engine.ledger import EntryDraft, LedgerPosition
 from engine.proof.envelope import seal
 from engine.proof.statement import statement
 from tests.ledger.memory_store import MemoryStore, begun
@@ -25,12 +25,12 @@ def test_a_spec_without_a_model_of_the_limits_is_told_once_and_is_no_finding() -
     # the first on its subject in this ledger
     predicate = {**said["predicate"], "attempt": 1, "previous": None}
 
-    def build(place: Place) -> bytes:
+    def build(place: LedgerPosition) -> bytes:
         whole = {**predicate, "ledger": {"id": place.ledger_id}}
         payload = statement(said["subject"], said["predicateType"], whole)
         return seal(payload, KEY.sign, KEY.key_id)
 
-    ledger.append([Draft(predicate["decision_id"], "s", "lifecycle", build)])
+    ledger.append([EntryDraft(predicate["decision_id"], "s", "lifecycle", build)])
 
     assert [line for line in follower.check(ledger) if "lifecycle.calm_s" in line] == []
     (told,) = follower.unmodelled()

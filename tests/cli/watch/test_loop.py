@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli.watch.loop import Loop, Session
+from engine.cli.watch.loop import Loop, WatchSession
 from engine.effects import EFFECTS
 from engine.errors import CommitError, LedgerBusyError, RollbackError
 from engine.evidence.sources import SOURCES
@@ -26,11 +26,11 @@ class Rig(World):
     opened = 0
 
     @contextmanager
-    def _session(self) -> Iterator[Session]:
+    def _session(self) -> Iterator[WatchSession]:
         self.opened += 1
         with super()._session() as session:
             lifecycles: Any = Broken(session.lifecycles, self)
-            yield Session(session.ledger, session.signer, lifecycles)
+            yield WatchSession(session.ledger, session.signer, lifecycles)
 
 
 class Broken:

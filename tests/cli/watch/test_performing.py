@@ -10,32 +10,32 @@ from datetime import datetime, timedelta
 import pytest
 
 from engine.cli.watch.performing import Performer
-from engine.cli.watch.plan import Hooked
-from engine.effects import Ended, Order, Outcome
+from engine.cli.watch.plan import HookPlan
+from engine.effects import AttemptOutcome, AttemptStatus, Order
 from engine.effects.backoff import Backoff
 from engine.formats.times import write_time
 from engine.ledger import Ledger
 from engine.ledger.contract import State
-from engine.lifecycle import ACTIONS, Effect, Watched, outbox
+from engine.lifecycle import ACTIONS, Effect, WatchedSubject, outbox
 from tests.cli.watch.monitor import said
 from tests.effects.orders import NOW
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import KEY
 
-SUBJECT = Watched("scoring-model", "2.4.1", "ab" * 32, "promotion", "default")
-OTHER = Watched("another", None, "cd" * 32, "promotion", "default")
-DONE = Outcome(Ended.DONE, "done")
-FAILED = Outcome(Ended.FAILED, "connection refused")
+SUBJECT = WatchedSubject("scoring-model", "2.4.1", "ab" * 32, "promotion", "default")
+OTHER = WatchedSubject("another", None, "cd" * 32, "promotion", "default")
+DONE = AttemptOutcome(AttemptStatus.DONE, "done")
+FAILED = AttemptOutcome(AttemptStatus.FAILED, "connection refused")
 
 
 @dataclass
 class Receiver:
     """Says what it is told to say, and remembers what came."""
 
-    says: Callable[[Order], Outcome] = lambda _order: DONE
+    says: Callable[[Order], AttemptOutcome] = lambda _order: DONE
     came: list[str] = field(default_factory=list)
 
-    def perform(self, order: Order) -> Outcome:
+    def perform(self, order: Order) -> AttemptOutcome:
         self.came.append(f"{order.action} {order.idempotency_key} {order.attempt}")
         return self.says(order)
 
@@ -54,7 +54,7 @@ class Bench:
         self.ledger = ledger
         self.now = NOW
         hooked = tuple(
-            Hooked(f"hook {n}", receiver, Backoff(10, 20, attempts))
+            HookPlan(f"hook {n}", receiver, Backoff(10, 20, attempts))
             for n, receiver in enumerate(receivers, 1)
         )
         self.performer = Performer(dict.fromkeys(ACTIONS, hooked), self.clock, lambda: 0.5)
@@ -62,7 +62,7 @@ class Bench:
     def clock(self) -> datetime:
         return self.now
 
-    def intend(self, *actions: str, watched: Watched = SUBJECT) -> None:
+    def intend(self, *actions: str, watched: WatchedSubject = SUBJECT) -> None:
         def work(state: State) -> list[object]:
             effects = [
                 Effect("", action, watched, f"key-{action}", write_time(self.now),
@@ -116,7 +116,9 @@ def test_a_failure_is_tried_again_later_and_given_up_in_the_end(ledger: Ledger) 
 
 
 def test_a_refusal_is_not_tried_again(ledger: Ledger) -> None:
-    bench = Bench(ledger, Receiver(lambda _order: Outcome(Ended.REFUSED, "HTTP 404")))
+    bench = Bench(
+        ledger, Receiver(lambda _order: AttemptOutcome(AttemptStatus.REFUSED, "HTTP 404"))
+    )
     bench.intend("page")
     assert bench.perform() == [("page", "given up")]
 
@@ -137,7 +139,7 @@ def test_a_receiver_that_hangs_holds_up_no_other_effect(ledger: Ledger) -> None:
     """INV-WATCH-6"""
     rolled_back = threading.Event()
 
-    def says(order: Order) -> Outcome:
+    def says(order: Order) -> AttemptOutcome:
         if order.action == "rollback":
             rolled_back.set()
             return DONE
@@ -199,7 +201,7 @@ def test_many_effects_that_wait_hide_none_that_is_due(ledger: Ledger) -> None:
     receiver = Receiver(lambda order: FAILED if order.action == "page" else DONE)
     bench = Bench(ledger, receiver)
     for number in range(300):
-        bench.intend("page", watched=Watched(f"s{number}", None, "ab" * 32, "g", "p"))
+        bench.intend("page", watched=WatchedSubject(f"s{number}", None, "ab" * 32, "g", "p"))
     assert len(bench.perform()) == 300
     bench.intend("rollback")
     assert bench.perform() == [("rollback", "done")]

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from engine.evidence.sources import Asked, Evidence
+from engine.evidence.sources import Evidence, SourceRequest
 from engine.evidence.sources.prometheus import read
 from engine.model import Json
 from engine.settings.table import Table
@@ -93,7 +93,7 @@ def table(url: str, metrics: dict[str, str] | None = None, more: str = "") -> Ta
 
 def measured(url: str, metrics: dict[str, str] | None = None, more: str = "") -> Evidence:
     """What the source says of the server at ``url``."""
-    return read(Asked(table(url, metrics, more), Path(), AT))
+    return read(SourceRequest(table(url, metrics, more), Path(), AT))
 
 
 def form_of(request: Request) -> dict[str, str]:

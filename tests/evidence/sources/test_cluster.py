@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from engine.evidence.sources import Asked
+from engine.evidence.sources import SourceRequest
 from engine.evidence.sources.predictions import statement
 from engine.settings.table import Table
 
@@ -52,7 +52,9 @@ def test_spark_counts_what_duckdb_counts(tmp_path: Path, strategy: str, ansi: st
     write(rows)
     columns = {"label": "y", "score": "p", "prediction": "yhat", "group": "g"}
     members = {"path": "p.parquet", "columns": columns, "ece": {"strategy": strategy}}
-    asked = Asked(Table("gather.toml", "", members), tmp_path, datetime(2026, 1, 1, tzinfo=UTC))
+    asked = SourceRequest(
+        Table("gather.toml", "", members), tmp_path, datetime(2026, 1, 1, tzinfo=UTC)
+    )
     view, counting = statement(asked).split(";\n\n")
     count.write_text(counting.rstrip(";"))
     connection = duckdb.connect()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError, DocumentError
-from engine.evidence.sources import Asked, source_of
+from engine.evidence.sources import SourceRequest, source_of
 from engine.model import Json
 from engine.settings.table import Table
 
@@ -27,7 +27,7 @@ def read(folder: Path, lines: list[str], **more: Json) -> dict[str, Json]:
 def asked(folder: Path, path: str, **more: Json) -> dict[str, Json]:
     members = {"kind": "consent", "path": path, "purpose": "scoring", **more}
     table = Table("gather.toml", "", members)
-    found = source_of(table).read(Asked(table, folder, NOW))
+    found = source_of(table).read(SourceRequest(table, folder, NOW))
     table.finish()
     metric: dict[str, Json] = found.metrics["ethics.consent"]
     return metric

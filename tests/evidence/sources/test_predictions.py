@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import ConfigError
-from engine.evidence.sources import SOURCES, Asked, source_of
-from engine.evidence.sources.counting import COLUMNS, Classes, Counting
+from engine.evidence.sources import SOURCES, SourceRequest, source_of
+from engine.evidence.sources.counting import COLUMNS, Classes, CountingPlan
 from engine.evidence.sources.ethics import counts_of
 from engine.metrics.bias import bias_ratio
 from engine.metrics.calibration import error, expected_calibration_error
@@ -46,9 +46,9 @@ def rows(n: int = 3_000, seed: int = 0) -> list[Row]:
     ]
 
 
-def asked(folder: Path, path: str, columns: Json = None, **more: Json) -> Asked:
+def asked(folder: Path, path: str, columns: Json = None, **more: Json) -> SourceRequest:
     members = {"kind": "predictions", "path": path, "columns": columns or EVERYTHING, **more}
-    return Asked(Table("gather.toml", "", members), folder, NOW)
+    return SourceRequest(Table("gather.toml", "", members), folder, NOW)
 
 
 def read(folder: Path, path: str, columns: Json = None, **more: Json) -> dict[str, Json]:
@@ -109,7 +109,7 @@ def test_the_sql_counts_as_the_definition_does(tmp_path: Path) -> None:
         "CREATE VIEW predictions AS SELECT p AS score, y AS label, yhat AS prediction, "  # noqa: S608
         f"g AS group_name FROM '{tmp_path}/p.parquet'"
     )
-    counting = Counting(frozenset(EVERYTHING), Classes())
+    counting = CountingPlan(frozenset(EVERYTHING), Classes())
     table = connection.execute(counting.statement())
     assert [column[0] for column in table.description or ()] == list(COLUMNS)
     assert counts_of(Table("", "", {}), table.fetchall()) == expected
@@ -175,7 +175,7 @@ def test_tables_that_are_counted_apart_are_added_up(tmp_path: Path) -> None:
         connection.execute(f"COPY ({count.rstrip(';')}) TO '{target}'")
     duckdb.execute(f"COPY (FROM '{tmp_path}/c.csv') TO '{tmp_path}/counts/d.parquet'")
     table = Table("gather.toml", "", {"kind": "counts", "path": "counts"})
-    found = source_of(table).read(Asked(table, tmp_path, NOW)).metrics
+    found = source_of(table).read(SourceRequest(table, tmp_path, NOW)).metrics
     assert without_origin(dict(found)) == without_origin(whole)
 
 

@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DocumentError, UsageError
-from engine.evidence.sources.streams import Limits, Stream, expand, open_stream
+from engine.evidence.sources.streams import ReadLimits, Stream, expand, open_stream
 
 TEXT = b"one line\n" * 20_000
 
 
-def opened(name: Path | str, limits: Limits | None = None, stdin: bytes = b"") -> Stream:
-    return open_stream(str(name), stdin=io.BytesIO(stdin), limits=limits or Limits())
+def opened(name: Path | str, limits: ReadLimits | None = None, stdin: bytes = b"") -> Stream:
+    return open_stream(str(name), stdin=io.BytesIO(stdin), limits=limits or ReadLimits())
 
 
-def read(path: Path, data: bytes, limits: Limits | None = None) -> tuple[bytes, Stream]:
+def read(path: Path, data: bytes, limits: ReadLimits | None = None) -> tuple[bytes, Stream]:
     path.write_bytes(data)
     stream = opened(path, limits)
     return b"".join(stream.pieces()), stream
@@ -101,9 +101,9 @@ def test_a_bomb_is_cut_short_in_bounded_memory(tmp_path: Path) -> None:
 
 def test_a_file_over_the_limit_is_truncated_at_it(tmp_path: Path) -> None:
     """INV-PRIVACY-7."""
-    text, stream = read(tmp_path / "a", TEXT, Limits(max_bytes=1000))
+    text, stream = read(tmp_path / "a", TEXT, ReadLimits(max_bytes=1000))
     assert (text, stream.size, stream.truncated) == (TEXT[:1000], 1000, "longer than 1,000 bytes")
-    assert read(tmp_path / "a", TEXT[:1000], Limits(max_bytes=1000))[1].truncated == ""
+    assert read(tmp_path / "a", TEXT[:1000], ReadLimits(max_bytes=1000))[1].truncated == ""
 
 
 @pytest.mark.parametrize("start", [b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"PAR1"])

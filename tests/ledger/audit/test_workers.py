@@ -18,7 +18,7 @@ from engine.ledger import Ledger, LedgerReport
 from engine.ledger.audit import audit
 from engine.ledger.audit import workers as companions
 from engine.ledger.audit.walk import Part, Scope, audit_part
-from engine.ledger.audit.workers import Companions, can_fork
+from engine.ledger.audit.workers import AuditWorkers, can_fork
 from engine.ledger.sqlite.file import open_reader
 from engine.ledger.store import Reader
 from engine.proof.checkpoint import Checkpoint, origin_of
@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def verified(folder: Path, others: int, *, signatures: bool = True) -> LedgerReport:
-    with Companions(others) as processes, closing(open_at(folder, signer=None)) as ledger:
+    with AuditWorkers(others) as processes, closing(open_at(folder, signer=None)) as ledger:
         return ledger.verify(
             signatures=signatures, public_keys=[KEY.public_key], companions=processes
         )
@@ -68,11 +68,11 @@ def test_what_several_processes_report_is_what_one_does(
 def test_only_what_came_since_a_checkpoint_is_shared_out(folder: Path) -> None:
     with closing(open_at(folder)) as ledger:
         kept = ledger.checkpoint_covering(39)
-        with Companions(1) as processes:
+        with AuditWorkers(1) as processes:
             report = ledger.verify(since=kept, public_keys=[KEY.public_key], companions=processes)
             assert (report.since, report.size) == (40, ENTRIES)
             newest = ledger.last_checkpoint()
-        with Companions(1) as processes:
+        with AuditWorkers(1) as processes:
             assert ledger.verify(since=newest, companions=processes).since == ENTRIES
 
 
@@ -145,7 +145,7 @@ def test_a_process_that_is_killed_is_an_error_and_never_a_pass(
 
 
 def test_a_process_that_is_dead_before_it_is_asked_is_an_error(folder: Path) -> None:
-    with Companions(1) as processes, closing(open_at(folder, signer=None)) as ledger:
+    with AuditWorkers(1) as processes, closing(open_at(folder, signer=None)) as ledger:
         (pid,) = processes.pids
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
@@ -169,7 +169,7 @@ def test_a_crash_of_a_process_is_told_where_it_is_waited_for(
 
 
 def test_no_process_is_left_behind(folder: Path) -> None:
-    with Companions(2) as processes:
+    with AuditWorkers(2) as processes:
         pids = processes.pids
         for pid in pids:
             os.kill(pid, 0)  # there
@@ -181,7 +181,7 @@ def test_no_process_is_left_behind(folder: Path) -> None:
 def test_a_ledger_that_another_process_cannot_open_is_an_error(
     folder: Path, tmp_path: Path
 ) -> None:
-    with Companions(1) as processes, closing(open_at(folder, signer=None)) as ledger:
+    with AuditWorkers(1) as processes, closing(open_at(folder, signer=None)) as ledger:
         reader = open_reader(folder / "ledger.db")
         scope = Scope(
             ledger.id,
@@ -208,7 +208,7 @@ def test_a_process_with_threads_is_not_forked() -> None:
 def test_a_store_that_only_this_process_can_read_is_verified_here(tmp_path: Path) -> None:
     from tests.ledger.memory_store import MemoryStore, begun
 
-    with Companions(1) as processes:
+    with AuditWorkers(1) as processes:
         ledger = begun(MemoryStore())
         ledger.append([decision(number) for number in range(1, 30)])
         report = ledger.verify(public_keys=[KEY.public_key], companions=processes)
@@ -239,7 +239,7 @@ def test_what_was_changed_is_named_whoever_finds_it(
 
 def test_rows_are_read_through_a_connection_of_its_own(folder: Path) -> None:
     """The lock that a reader holds is the reader's: closing one leaves the other's."""
-    with Companions(1) as processes, closing(open_at(folder)) as ledger:
+    with AuditWorkers(1) as processes, closing(open_at(folder)) as ledger:
         ledger.append([decision(500)])
         report = ledger.verify(public_keys=[KEY.public_key], companions=processes)
         ledger.append([decision(501)])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from engine.errors import LedgerError
-from engine.ledger import Blob, Draft, Place, SharedBlob
+from engine.ledger import Blob, EntryDraft, LedgerPosition, SharedBlob
 from engine.ledger.commit.batch import Batch, Edge
 from engine.proof.merkle import GENESIS_CHAIN, chain_hash, leaf_hash
 from tests.ledger.memory_store import MemoryReader
@@ -15,8 +15,8 @@ from tests.ledger.memory_store import MemoryReader
 ID = "5e" * 16
 
 
-def draft(name: str | None, body: bytes = b"entry", *blobs: Blob | SharedBlob) -> Draft:
-    return Draft(name, "a", "promotion", lambda _place: body, blobs)
+def draft(name: str | None, body: bytes = b"entry", *blobs: Blob | SharedBlob) -> EntryDraft:
+    return EntryDraft(name, "a", "promotion", lambda _place: body, blobs)
 
 
 @pytest.fixture
@@ -52,14 +52,14 @@ def test_a_later_batch_begins_where_the_edge_ends(batch: Batch) -> None:
     assert 1 not in after
 
 
-def _fails(_place: Place) -> bytes:
+def _fails(_place: LedgerPosition) -> bytes:
     raise ValueError("no verdict")
 
 
 @pytest.mark.parametrize(
     ("bad", "error"),
     [
-        (lambda: Draft("x", None, None, _fails), ValueError),
+        (lambda: EntryDraft("x", None, None, _fails), ValueError),
         (lambda: draft("x", b""), LedgerError),
         (lambda: draft("x", b"." * 65_536), LedgerError),
         (lambda: draft("x", b"entry", Blob("input", b"{}", "00" * 32)), LedgerError),
@@ -67,7 +67,7 @@ def _fails(_place: Place) -> bytes:
     ],
 )
 def test_drafts_are_added_all_or_none(
-    batch: Batch, bad: Callable[[], Draft], error: type[Exception]
+    batch: Batch, bad: Callable[[], EntryDraft], error: type[Exception]
 ) -> None:
     batch.add([draft("1", b"entry", Blob("policy", b"p", "aa" * 32))])
     with pytest.raises(error):
@@ -90,16 +90,16 @@ def test_a_shared_document_is_written_once(batch: Batch) -> None:
 
 
 def test_a_decision_without_subject_or_gate_counts_for_nobody(batch: Batch) -> None:
-    seen: list[Place] = []
+    seen: list[LedgerPosition] = []
 
-    def build(place: Place) -> bytes:
+    def build(place: LedgerPosition) -> bytes:
         seen.append(place)
         return b"entry"
 
     for subject, gate in (("a", None), (None, "promotion"), (None, None), ("a", "promotion")):
-        batch.add([Draft(str(len(seen)), subject, gate, build)])
+        batch.add([EntryDraft(str(len(seen)), subject, gate, build)])
 
-    assert seen == [Place(ID, 1, None)] * 4
+    assert seen == [LedgerPosition(ID, 1, None)] * 4
 
 
 def test_a_shared_document_is_read_only_where_it_is_missing(batch: Batch) -> None:

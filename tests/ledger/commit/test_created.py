@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import VerificationError
-from engine.ledger.commit.created import Created, created_entry, read_created
+from engine.ledger.commit.created import LedgerCreation, created_entry, read_created
 from engine.model import LEDGER_CREATED_TYPE
 from engine.proof.envelope import seal
 from engine.proof.keys import public_pem
@@ -25,7 +25,7 @@ PREDICATE = {
 def test_it_is_read_as_it_was_written() -> None:
     entry = created_entry(ID, CREATED_AT, KEY)
 
-    assert read_created(entry) == Created(ID, KEY.public_key, CREATED_AT)
+    assert read_created(entry) == LedgerCreation(ID, KEY.public_key, CREATED_AT)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 
 from engine.errors import LedgerError
 from engine.ledger.commit.group import MOST_TOGETHER, Group, Unit, settle
-from engine.ledger.contract import Draft, State
+from engine.ledger.contract import EntryDraft, State
 
 
-def _nothing(_state: State) -> list[Draft]:
+def _nothing(_state: State) -> list[EntryDraft]:
     return []
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import CommitError, UsageError
-from engine.ledger import Draft, Ledger, State
+from engine.ledger import EntryDraft, Ledger, State
 from engine.ledger.commit.state import Overlay
 from tests.ledger.memory_store import MemoryReader, MemoryStore, begun
 from tests.ledger.scribe import decision, event, open_at
@@ -29,7 +29,7 @@ def _count(state: State) -> int:
     return int(state.get("count", "all") or b"0")
 
 
-def _counted(state: State) -> Sequence[Draft]:
+def _counted(state: State) -> Sequence[EntryDraft]:
     number = _count(state) + 1
     state.put("count", "all", b"%d" % number)
     return [event(f"event {number}")]
@@ -48,7 +48,7 @@ def test_entries_and_state_are_recorded_together(ledger: Ledger) -> None:
 def test_state_alone_changes_without_an_entry_or_a_checkpoint(ledger: Ledger) -> None:
     (there,) = ledger.append([decision(1)])
 
-    def work(state: State) -> Sequence[Draft]:
+    def work(state: State) -> Sequence[EntryDraft]:
         state.put("breaker", "a", b"open")
         return []
 
@@ -60,7 +60,7 @@ def test_state_alone_changes_without_an_entry_or_a_checkpoint(ledger: Ledger) ->
 
 
 def test_what_raises_changes_nothing(ledger: Ledger) -> None:
-    def work(state: State) -> Sequence[Draft]:
+    def work(state: State) -> Sequence[EntryDraft]:
         state.put("count", "all", b"77")
         raise UsageError("no")
 
@@ -68,9 +68,9 @@ def test_what_raises_changes_nothing(ledger: Ledger) -> None:
         ledger.transact(work)
     assert ledger.state().get("count", "all") is None
 
-    def unbuildable(state: State) -> Sequence[Draft]:
+    def unbuildable(state: State) -> Sequence[EntryDraft]:
         state.put("count", "all", b"78")
-        return [event("fine"), Draft(None, None, None, lambda _place: b"")]
+        return [event("fine"), EntryDraft(None, None, None, lambda _place: b"")]
 
     with pytest.raises(Exception, match="1 to"):
         ledger.transact(unbuildable)
@@ -80,7 +80,7 @@ def test_what_raises_changes_nothing(ledger: Ledger) -> None:
 
 def test_a_removed_document_is_gone(ledger: Ledger) -> None:
     def put(body: bytes | None) -> None:
-        def work(state: State) -> Sequence[Draft]:
+        def work(state: State) -> Sequence[EntryDraft]:
             state.put("lease", "x", body)
             return []
 

@@ -11,7 +11,7 @@ import pytest
 from engine.errors import LedgerBusyError, LedgerError, VerificationError
 from engine.ledger.sqlite.file import open_reader
 from engine.ledger.sqlite.reader import SqliteReader, explained, subject_hash
-from engine.ledger.store import Wanted
+from engine.ledger.store import LastDecisionQuery
 from tests.ledger.scribe import decision, open_at
 
 
@@ -35,10 +35,13 @@ def test_many_are_looked_up_as_one_is(
     reader = open_reader(tmp_path / "ledger.db")
     rows = reader.decisions(0, 99)
     wanted = [
-        Wanted(subject, gate, stop) for subject in "abcd" for gate in "gh" for stop in range(0, 31)
+        LastDecisionQuery(subject, gate, stop)
+        for subject in "abcd"
+        for gate in "gh"
+        for stop in range(0, 31)
     ]
 
-    def expected(asked: Wanted) -> tuple[int, str] | None:
+    def expected(asked: LastDecisionQuery) -> tuple[int, str] | None:
         fit = [
             (row.attempt, row.decision_id)
             for row in rows

@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol
 
 from engine.errors import UsageError, suggest
 from engine.model import Json
-from engine.specs.conform.lookup import Step, Unmodelled
+from engine.specs.conform.lookup import OutsideModel, Step
 
 PROJECTIONS: dict[str, str] = {
     "breaker": "engine.specs.conform.projections.breaker",
@@ -33,18 +33,18 @@ PROJECTIONS: dict[str, str] = {
 """Name of a projection, and its module."""
 
 
-class Projecting(Protocol):
+class Projector(Protocol):
     """Turns the entries of one ledger into steps; remembers what it must between them."""
 
-    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterable[Step | Unmodelled]:
+    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterable[Step | OutsideModel]:
         """Return what entry ``index`` means, in order; called once per entry, ascending.
 
-        An :class:`Unmodelled` says that the graph is of other limits than the entry's; it is
+        An :class:`OutsideModel` says that the graph is of other limits than the entry's; it is
         the last that is asked for.
         """
 
 
-class Projected(NamedTuple):
+class ReadyProjection(NamedTuple):
     """A projection, ready for a ledger.
 
     Attributes:
@@ -59,10 +59,10 @@ class Projected(NamedTuple):
     graph: str
     types: frozenset[str] | None
     sets: frozenset[str]
-    projection: Projecting
+    projection: Projector
 
 
-def load(name: str) -> Projected:
+def load(name: str) -> ReadyProjection:
     """Return the projection called ``name``, fresh.
 
     Raises:
@@ -75,4 +75,4 @@ def load(name: str) -> Projected:
         )
     module = import_module(PROJECTIONS[name])
     sets = frozenset(getattr(module, "SETS", ()))
-    return Projected(name, module.GRAPH, module.TYPES, sets, module.Projection())
+    return ReadyProjection(name, module.GRAPH, module.TYPES, sets, module.Projection())

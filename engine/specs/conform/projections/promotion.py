@@ -30,7 +30,7 @@ from engine.model import (
 )
 from engine.proof.envelope import open_envelope
 from engine.proof.statement import parse_statement
-from engine.specs.conform.lookup import Step, Unmodelled
+from engine.specs.conform.lookup import OutsideModel, Step
 
 GRAPH = "promotion"
 
@@ -106,7 +106,7 @@ class Projection:
         self._decided: dict[str, _Decided] = {}
         self._states: dict[tuple[Any, ...], Values] = {}
 
-    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step | Unmodelled]:
+    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step | OutsideModel]:
         """Yield what an entry means."""
         kind, said = statement["predicateType"], statement["predicate"]
         if kind == DECISION_IMPORTED_TYPE:
@@ -116,7 +116,7 @@ class Projection:
         elif kind == DECISION_TYPE and said["gate"] != _GATE:
             self._decided[said["decision_id"]] = _decided(statement)
         elif kind == DECISION_TYPE and (other := _other_limit(said["checks"])):
-            yield Unmodelled(index, other)
+            yield OutsideModel(index, other)
         elif (trace := _trace(kind, statement)) is not None:
             if trace not in self._subjects:
                 self._subjects[trace] = _Subject(trace, _INITIAL)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from engine.calls.budget.amounts import NOTHING, UNITS, Amount
 from engine.calls.budget.request import Request
-from engine.calls.budget.spent import Spent
+from engine.calls.budget.spent import Usage
 from engine.calls.budget.transitions import MOST_EXPIRED
 from engine.errors import CommitError, UsageError
 from engine.ledger.merkle_ledger import MerkleLedger
@@ -166,7 +166,7 @@ class Life:
         elif self.leases:
             lease = self.leases[said[0] % len(self.leases)]
             if what == "settle":
-                self.tracker.settle(lease, Spent(usd_micros=said[1], tokens=said[1]), self.now)
+                self.tracker.settle(lease, Usage(usd_micros=said[1], tokens=said[1]), self.now)
             else:
                 self.tracker.release(lease, self.now)
 
