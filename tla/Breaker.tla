@@ -9,7 +9,7 @@
 (* probe's lease, the call is "gone" until another takes the lease over.   *)
 (*                                                                         *)
 (* Left out: refused calls, which change nothing; which failures count     *)
-(* (engine/breaker classifies them); a clock that is set back, which only  *)
+(* (calls.breaker.classify); a clock that is set back, which only          *)
 (* makes a wait longer. Ages stop at the length of the wait.               *)
 (***************************************************************************)
 EXTENDS Naturals, FiniteSets
@@ -59,7 +59,7 @@ Init ==
 \* A call is let through without more ado while the circuit is closed.
 MayStart == phase = "closed"
 
-\* engine: breaker.machine.ask
+\* engine: calls.breaker.machine.ask
 Start(c) ==
     /\ call[c] = "idle"
     /\ MayStart
@@ -74,7 +74,7 @@ Leased(c) ==
 MayHalfOpen == openAge >= Timeout
 
 \* The first call after the wait is the first probe.
-\* engine: breaker.machine.ask
+\* engine: calls.breaker.machine.ask
 HalfOpen(c) ==
     /\ phase = "open"
     /\ call[c] = "idle"
@@ -89,7 +89,7 @@ HalfOpen(c) ==
 MayProbe == probe = None
 
 \* The next probe, after one that came back.
-\* engine: breaker.machine.ask
+\* engine: calls.breaker.machine.ask
 Probe(c) ==
     /\ phase = "half-open"
     /\ call[c] = "idle"
@@ -102,7 +102,7 @@ Probe(c) ==
 MayTakeOver == leaseAge >= Lease
 
 \* The lease of a probe that does not come back goes to another call.
-\* engine: breaker.machine.ask
+\* engine: calls.breaker.machine.ask
 TakeOver(c) ==
     /\ phase = "half-open"
     /\ call[c] = "idle"
@@ -136,7 +136,7 @@ UnderWay(c) == call[c] \in {"current", "stale"}
 AfterFailures(n) == IF n >= FailureThreshold THEN "open" ELSE "closed"
 
 \* The provider failed: 429, 5xx, a timeout.
-\* engine: breaker.machine.report
+\* engine: calls.breaker.machine.report
 Fail(c) ==
     /\ UnderWay(c)
     /\ IF ~MayCount(c) THEN Back(c) /\ UNCHANGED circuit
@@ -149,7 +149,7 @@ Fail(c) ==
 AfterProbes(n) == IF n >= SuccessThreshold THEN "closed" ELSE "half-open"
 
 \* The provider answered.
-\* engine: breaker.machine.report
+\* engine: calls.breaker.machine.report
 Succeed(c) ==
     /\ UnderWay(c)
     /\ IF ~MayCount(c) THEN Back(c) /\ UNCHANGED circuit
@@ -168,7 +168,7 @@ Succeed(c) ==
 AfterCancel(c) == None
 
 \* The call was cancelled, or failed in a way that says nothing of the provider.
-\* engine: breaker.machine.report
+\* engine: calls.breaker.machine.report
 Cancel(c) ==
     /\ UnderWay(c)
     /\ Back(c)

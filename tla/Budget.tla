@@ -176,7 +176,7 @@ WatchAnswer(used) ==
     /\ untold' = IF Told(used) \/ ~SoftReached(used) THEN 0 ELSE untold
 
 \* A request is let through: what it asks for is set aside and the lease is held.
-\* engine: budget.tracker.Tracker.reserve
+\* engine: calls.budget.tracker.Tracker.reserve
 Reserve(l, a) ==
     LET gone == Sweepable
         d == DayOf
@@ -195,7 +195,7 @@ Reserve(l, a) ==
        /\ UNCHANGED <<clock, backs, within, overrun>>
 
 \* A request is denied: it sets nothing aside, but sweeps and remembers its day all the same.
-\* engine: budget.tracker.Tracker.reserve
+\* engine: calls.budget.tracker.Tracker.reserve
 Refuse(l, a) ==
     LET gone == Sweepable
         d == DayOf
@@ -211,7 +211,7 @@ Refuse(l, a) ==
 
 \* The holder says what it used, in time or after its lease was swept or given back. It is
 \* counted on the page of the day that gave the lease; what that page cannot hold is overrun.
-\* engine: budget.tracker.Tracker.settle
+\* engine: calls.budget.tracker.Tracker.settle
 Settle(l, u) ==
     LET d == lease[l].day
         fit == Within(d, GivenBack(l), u)
@@ -226,7 +226,7 @@ Settle(l, u) ==
        /\ UNCHANGED <<clock, backs, day, opened, asked, untold>>
 
 \* The holder gives back what it did not use.
-\* engine: budget.tracker.Tracker.release
+\* engine: calls.budget.tracker.Tracker.release
 Release(l) ==
     LET d == lease[l].day
     IN /\ d # 0

@@ -36,13 +36,13 @@ MayRelease == phase = "held"
 MayForget == phase \in {"denied", "settled"}
 AfterSweep == "expired"
 
-\* engine: budget.tracker.Tracker.reserve
+\* engine: calls.budget.tracker.Tracker.reserve
 Deny ==
     /\ phase = "new"
     /\ phase' = "denied"
     /\ UNCHANGED <<due, counted>>
 
-\* engine: budget.tracker.Tracker.reserve
+\* engine: calls.budget.tracker.Tracker.reserve
 Give ==
     /\ phase = "new"
     /\ phase' = "held"
@@ -56,20 +56,20 @@ Time ==
     /\ UNCHANGED <<phase, counted>>
 
 \* Another request found that the lease had had its time.
-\* engine: budget.tracker.Tracker.reserve
+\* engine: calls.budget.tracker.Tracker.reserve
 Sweep ==
     /\ MaySweep
     /\ phase' = AfterSweep
     /\ UNCHANGED <<due, counted>>
 
-\* engine: budget.tracker.Tracker.settle
+\* engine: calls.budget.tracker.Tracker.settle
 Settle ==
     /\ MaySettle
     /\ phase' = "settled"
     /\ counted' = counted + 1
     /\ UNCHANGED due
 
-\* engine: budget.tracker.Tracker.release
+\* engine: calls.budget.tracker.Tracker.release
 Release ==
     /\ MayRelease
     /\ phase' = "released"

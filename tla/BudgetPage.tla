@@ -50,7 +50,7 @@ AfterGive == {"below", "soft", "hard"}
 MayOverrun(l) == l = "past"
 
 \* The first lease of a day opens its page.
-\* engine: budget.transitions.grant
+\* engine: calls.budget.transitions.grant
 Open ==
     /\ MayOpen
     /\ opened' = opened + 1
@@ -63,15 +63,15 @@ Given ==
     /\ UNCHANGED <<opened, overran, changed, over>>
 
 \* A request is let through below the soft limit, and what it asks for is set aside.
-\* engine: budget.transitions.grant
+\* engine: calls.budget.transitions.grant
 Give == MayCount /\ MayGive /\ Given
 
 \* A request is let through and told that the soft limit is reached.
-\* engine: budget.transitions.grant
+\* engine: calls.budget.transitions.grant
 GiveSoft == MayCount /\ MayGiveSoft /\ Given
 
 \* A lease is swept or given back, and what it held is free again.
-\* engine: budget.transitions.expire, budget.transitions.release
+\* engine: calls.budget.transitions.expire, calls.budget.transitions.release
 Return ==
     /\ MayCount
     /\ level' \in {l \in Level : Rank[l] <= Rank[level]}
@@ -79,7 +79,7 @@ Return ==
     /\ UNCHANGED <<opened, overran, changed, over>>
 
 \* A usage is counted, and the page held all of it: it grows up to the budget at most.
-\* engine: budget.transitions.settle
+\* engine: calls.budget.transitions.settle
 Settle ==
     /\ MayCount
     /\ level' \in {l \in Level : Rank[l] <= Rank[level] \/ Rank[l] <= Rank["hard"]}
@@ -87,7 +87,7 @@ Settle ==
     /\ UNCHANGED <<opened, overran, changed, over>>
 
 \* A usage is counted that the page could not hold: what was beyond it is overrun.
-\* engine: budget.transitions.settle
+\* engine: calls.budget.transitions.settle
 Overrun ==
     /\ MayCount
     /\ level' \in {l \in Level : MayOverrun(l)}
@@ -96,7 +96,7 @@ Overrun ==
     /\ UNCHANGED <<opened, changed, over>>
 
 \* The policies say another limit from this request on.
-\* engine: budget.transitions.grant
+\* engine: calls.budget.transitions.grant
 Change ==
     /\ MayCount
     /\ level' \in Level
@@ -105,7 +105,7 @@ Change ==
     /\ UNCHANGED <<opened, overran, over>>
 
 \* A request is answered on a later day: the page gives no more, and is settled on all the same.
-\* engine: budget.transitions.roll_over
+\* engine: calls.budget.transitions.roll_over
 Later ==
     /\ MayCount
     /\ ~over

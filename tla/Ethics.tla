@@ -65,11 +65,11 @@ Init ==
 Less(ticks) == IF ticks > 0 THEN ticks - 1 ELSE 0
 
 \* A check may rest on the newest attestation: it says PROMOTE, and is in force.
-\* engine: reliance.ways_to_count
+\* engine: proof.attestation_rules.ways_to_count
 MayRest == said = "pass" /\ left > 0
 
 \* The verdict: what fails blocks; too few samples, or nobody who attests, is a HOLD.
-\* engine: verdict.recompute_verdict
+\* engine: proof.verdict_rules.recompute_verdict
 AfterCheck(seen, attested) ==
     IF seen = "bad" THEN "BLOCK"
     ELSE IF seen = "few" \/ ~attested THEN "HOLD"
@@ -81,7 +81,7 @@ AfterCheck(seen, attested) ==
 MayPromote == word = "PROMOTE" /\ force > 0 /\ rests > 0 /\ said = "pass"
 
 \* Until when production is covered, once a newer attestation is heard of.
-\* engine: lifecycle.lapse.heard
+\* engine: lifecycle.lapse.apply_attestation
 AfterNews == IF said = "pass" THEN left ELSE 0
 
 \* engine: lifecycle.undecided.due
@@ -94,7 +94,7 @@ MayExpire == hold = "open" /\ held >= HoldTTL
 
 \* Somebody attests what the ethics gate answers on the artifact, on whatever evidence there is
 \* now; the newest word counts, also while an older one lasts.
-\* engine: attesting.attest
+\* engine: decision.attest.attest
 Attest(answer) ==
     /\ said' = answer
     /\ left' = AttestTTL
@@ -102,7 +102,7 @@ Attest(answer) ==
     /\ UNCHANGED <<stage, word, evidence, force, rests, covers, lapse, hold, held, looked>>
 
 \* A candidate is decided on.
-\* engine: decide.judge, decide.record
+\* engine: decision.judge.judge, decision.judge.record
 Decide(seen) ==
     /\ stage = "candidate"
     /\ word' = AfterCheck(seen, MayRest)

@@ -78,13 +78,13 @@ Then(step) ==
     IN  IF at = Len(Order) THEN "up" ELSE Order[at + 1]
 
 \* The guards, each with a name of its own: a mutant .cfg replaces one of them.
-\* engine: ledger.locking.FileLock
+\* engine: ledger.sqlite.locking.FileLock
 MayLock == \A p \in Process : pc[p] \notin Steps
 
 \* engine: ledger.merkle_ledger.MerkleLedger._reload
 MayAppend(p) == Begins(tree[p], log) /\ Begins(head, log)
 
-\* engine: ledger.stores._opened
+\* engine: ledger.open._opened
 MayOpen == Begins(head, log)
 
 \* What a transaction builds on.
@@ -93,7 +93,7 @@ Base(p) == log
 ------------------------------------------------------------------------------
 
 \* A process opens the ledger; it first covers what a stopped writer left without a checkpoint.
-\* engine: ledger.stores.open_ledger
+\* engine: ledger.open.open_ledger
 Open(p) ==
     /\ pc[p] = "down"
     /\ MayOpen
@@ -129,7 +129,7 @@ Begin(p) ==
     /\ UNCHANGED <<log, notes, head, shown, told, restored>>
 
 \* The ledger is smaller or other than it was: nothing is appended (RollbackError).
-\* engine: ledger.history.require_prefix
+\* engine: ledger.audit.history.require_prefix
 Refuse(p) ==
     /\ pc[p] \in {"waiting", "opening"}
     /\ MayLock
@@ -138,7 +138,7 @@ Refuse(p) ==
     /\ UNCHANGED <<log, notes, head, shown, told, tree, made, restored>>
 
 \* Another process held the lock for too long: nothing is appended (LedgerBusyError).
-\* engine: ledger.locking.FileLock.hold
+\* engine: ledger.sqlite.locking.FileLock.hold
 Busy(p) ==
     /\ pc[p] \in {"waiting", "opening"}
     /\ ~MayLock
@@ -148,7 +148,7 @@ Busy(p) ==
 Rows(p) == log' = Append(log, tree[p][Len(tree[p])])
 
 \* The rows are durable: SQLite has synced its log.
-\* engine: ledger.sqlite_store.SqliteStore.commit
+\* engine: ledger.sqlite.store.SqliteStore.commit
 Commit(p) ==
     /\ pc[p] = "commit"
     /\ Rows(p)
@@ -156,7 +156,7 @@ Commit(p) ==
     /\ UNCHANGED <<notes, head, shown, told, tree, made, restored>>
 
 \* The checkpoint is signed, and kept beside the key.
-\* engine: ledger.heads.Heads.keep
+\* engine: ledger.commit.signed_heads.Heads.keep
 KeepHead(p) ==
     /\ pc[p] = "head"
     /\ head' = tree[p]
@@ -165,7 +165,7 @@ KeepHead(p) ==
     /\ UNCHANGED <<log, notes, told, tree, made, restored>>
 
 \* The checkpoint is stored in the ledger, where readers see it.
-\* engine: ledger.sqlite_store.SqliteStore.keep_checkpoint
+\* engine: ledger.sqlite.store.SqliteStore.keep_checkpoint
 KeepNote(p) ==
     /\ pc[p] = "note"
     /\ notes' = notes \cup {Len(tree[p])}
@@ -174,7 +174,7 @@ KeepNote(p) ==
     /\ UNCHANGED <<log, head, told, tree, made, restored>>
 
 \* The lock is given up, and the answer carries the checkpoint.
-\* engine: ledger.group.Unit.result
+\* engine: ledger.commit.group.Unit.result
 Tell(p) ==
     /\ pc[p] = "tell"
     /\ told' = tree[p]

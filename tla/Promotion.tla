@@ -106,7 +106,7 @@ AfterSilence(run) == IF run = -1 THEN 0 ELSE run
 ------------------------------------------------------------------------------
 
 \* Somebody decides: a PROMOTE of this subject, another verdict, or about another artifact.
-\* engine: decide.judge
+\* engine: decision.judge.judge
 Decide(found) ==
     /\ Idle /\ phase \in {"candidate", "rolledback"}
     /\ found = "other" => decision \in {"none", "old"}
@@ -164,7 +164,7 @@ MeasureNone ==
     /\ Measured(AfterSilence(over), FALSE)
 
 \* Whatever was measured: the attestation has been gone for as long as it may be.
-\* engine: lifecycle.lapse.noticed
+\* engine: lifecycle.lapse.start_lapse_clock
 MeasureLapsed ==
     /\ Idle /\ InProduction
     /\ todo' = IF phase = "serving" THEN LapsePlan ELSE <<"rollback">>

@@ -55,8 +55,8 @@ def test_a_run_that_is_taken_away_is_missed(folder: Path, name: str, says: str) 
         ("Lamp.tla", "NewDebugInv ==", "OldInv == TRUE\nNewDebugInv ==", "OldInv: no run checks"),
         (
             "Lamp.tla",
-            "conform.graph.write",
-            "conform.graph.rite",
+            "specs.conform.graph.write",
+            "specs.conform.graph.rite",
             "engine.specs.conform.graph.rite does",
         ),
         (
@@ -97,7 +97,10 @@ def test_comments_are_no_definitions_and_belong_to_what_is_below(folder: Path) -
 
     assert "be" not in defined
     assert defined["BrokenProp"].ids == ("INV-TOY-1",)
-    assert defined["Switch"].code == ("conform.graph.build", "conform.graph.Graph.actions")
+    assert defined["Switch"].code == (
+        "specs.conform.graph.build",
+        "specs.conform.graph.Graph.actions",
+    )
     assert defined["MutUnfair"].module == "MCLamp"
     assert defined["Next"].body == "Switch \\/ Burn \\/ Replace"
     assert defined["ReplaceFair"].fairness == 1

@@ -22,8 +22,8 @@ def test_each_limit_is_a_whole_number_with_its_source(tmp_path: Path) -> None:
         tmp_path,
         'name = "Soft"\npolicy = "checks/slo.lag/limit"\nmultiply = 100',
         'name = "Ttl"\npolicy = "hold_ttl_s"\ndivide = 30',
-        'name = "Wait"\ncode = "breaker.machine.Settings.timeout_ms"\ndivide = 1000',
-        'name = "Longest"\ncode = "conform.cover.LONGEST"',
+        'name = "Wait"\ncode = "calls.breaker.machine.Settings.timeout_ms"\ndivide = 1000',
+        'name = "Longest"\ncode = "specs.conform.cover.LONGEST"',
     )
 
     assert limits.names(text) == {"Soft": "95", "Ttl": "3", "Wait": "60", "Longest": "100"}
@@ -43,7 +43,7 @@ def test_each_limit_is_a_whole_number_with_its_source(tmp_path: Path) -> None:
         ('name = "A"\npolicy = "checks/slo.lag/limit"', "0.95 is 0.95 in the model's unit"),
         ('name = "A"\npolicy = "hold_ttl_s"\ndivide = 60', "90 is 1.5 in the model's unit"),
         ('name = "A"\npolicy = "hold_ttl_s"\ndivid = 60', "'divid' is not known\ndid you mean"),
-        ('name = "A"\ncode = "breaker.machine.Settings.time"', "None is no number"),
+        ('name = "A"\ncode = "calls.breaker.machine.Settings.time"', "None is no number"),
         ('name = "A"\ncode = "braker.machine.X"', "engine.braker.machine.X does not exist"),
     ],
 )

@@ -13,19 +13,19 @@ vars == <<lamp, changes>>
 Init == lamp = "off" /\ changes = 0
 
 \* A broken lamp is not switched.
-\* engine: conform.graph.build
+\* engine: specs.conform.graph.build
 MaySwitch == lamp # "broken"
 
-\* engine: conform.graph.build, conform.graph.Graph.actions
+\* engine: specs.conform.graph.build, specs.conform.graph.Graph.actions
 Switch ==
     /\ MaySwitch
     /\ lamp' = IF lamp = "off" THEN "on" ELSE "off"
     /\ UNCHANGED changes
 
-\* engine: conform.graph.write
+\* engine: specs.conform.graph.write
 Burn == lamp = "on" /\ lamp' = "broken" /\ UNCHANGED changes
 
-\* engine: conform.graph.read
+\* engine: specs.conform.graph.read
 Replace ==
     /\ lamp = "broken"
     /\ changes < Most

@@ -114,8 +114,8 @@ def test_the_settings_that_durability_rests_on(tmp_path: Path) -> None:
 def test_subjects_whose_short_hashes_meet_are_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("sqlite_reader", "sqlite_store"):
-        monkeypatch.setattr(f"engine.ledger.{module}.subject_hash", lambda *_: 7)
+    for module in ("reader", "store"):
+        monkeypatch.setattr(f"engine.ledger.sqlite.{module}.subject_hash", lambda *_: 7)
     with closing(open_at(tmp_path)) as ledger:
         ledger.append([decision(1, "a"), decision(2, "b")])
         ledger.append([decision(3, "a"), decision(4, "b"), decision(5, "a", "spend")])
