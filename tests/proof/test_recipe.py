@@ -64,7 +64,7 @@ def test_every_section_that_the_verifier_cites_is_there() -> None:
     headings = set(re.findall(r"^#{2,3} ([0-9]+(?:\.[0-9]+)?)", SPEC, re.MULTILINE))
     cited: set[str] = set()
     for module in (ROOT / "engine/proof").glob("*.py"):
-        text = module.read_text()
+        text = "\n".join(line for line in module.read_text().splitlines() if "RFC" not in line)
         cited |= set(re.findall(r"[Ss]ections? ([0-9]+(?:\.[0-9]+)?)", text))
 
     assert {"2", "3", "5", "7", "8.2", "8.3", "9", "10", "12.3", "12.4", "13.2"} <= cited

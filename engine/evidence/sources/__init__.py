@@ -1,9 +1,9 @@
 """Where computed evidence comes from. One reader per file, one table that lists them.
 
-To add one: write ``engine/evidence/sources/<kind>.py`` with the members of :class:`Source`, and its line
-in :data:`SOURCES`. ``read`` gets one ``[[source]]`` table of the configuration, the folder that
-its paths are relative to, and the instant; it returns the metrics it measured, in the long form
-of a metrics file. It asks the table for each key by name and type, so that whatever is misspelt
+To add one: write ``engine/evidence/sources/<kind>.py`` with the members of :class:`Source`, and
+its line in :data:`SOURCES`. ``read`` gets one ``[[source]]`` table of the configuration, the folder
+that its paths are relative to, and the instant; it returns the metrics it measured, in the long
+form of a metrics file. It asks the table for each key by name and type, so that a misspelt key
 is refused with file, line, key and nearest name. Maths belongs in ``engine/metrics``.
 """
 
