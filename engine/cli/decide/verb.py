@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,10 +111,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         _require_export(Path(args.export), several=several)
     if jobs > 1:
         judge.prepare()
-    # Decisions hold no cycles; looking for some in every batch took a tenth of the time.
-    gc.freeze()
-    gc.set_threshold(100_000)
     with ExitStack() as stack:
+        stack.enter_context(_rare_collections())
         if find is not None:
             stack.callback(find.close)
         if jobs > 1:
@@ -145,6 +143,21 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             code = 3
         printer.ends_with(code)
         return code
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Collect garbage rarely: decisions hold no cycles, and looking for some in every batch took a
+    tenth of the time.
+    """
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(100_000)
+    try:
+        yield
+    finally:  # what stays frozen until the interpreter ends may crash it
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 def _finder(
