@@ -26,12 +26,12 @@ from bench import ledger_fill
 from bench.contests import Result, row_of
 from bench.errors import BenchError
 from bench.process import Run
-from engine.calls.budget.amounts import AmountLimits
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.request import Request
 from engine.calls.budget.spent import Usage
 from engine.calls.budget.tracker import Tracker
 from engine.calls.budget.verify import verify
+from engine.metrics.amounts import AmountLimits
 from engine.policy.bundle import PolicyBundle, shipped_bundle
 from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.overlay import load_policies

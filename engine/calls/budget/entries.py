@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NoReturn
 
-from engine.calls.budget.amounts import NOTHING, UNITS, Amount, AmountLimits
-from engine.calls.budget.book import Book
 from engine.calls.budget.lease import EXPIRED, OPEN, RELEASED, SETTLED, Lease
 from engine.calls.budget.state import BudgetState
 from engine.errors import VerificationError
 from engine.ledger import Ledger, State
+from engine.metrics.amounts import NOTHING, UNITS, Amount, AmountLimits
+from engine.metrics.budget_book import Book
 from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPE, Json
 from engine.proof.envelope import open_envelope
 from engine.proof.statement import parse_statement

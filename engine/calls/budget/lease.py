@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from engine.calls.budget.amounts import NOTHING, Amount, amount_of
 from engine.formats import canonical
+from engine.metrics.amounts import NOTHING, Amount, amount_of
 from engine.model import Json
 
 OPEN = "open"

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from engine.calls.budget.amounts import AmountLimits
 from engine.calls.budget.request import Request
 from engine.errors import ConfigError
 from engine.formats.money import micros
+from engine.metrics.amounts import AmountLimits
 from engine.model import Json
 
 DAILY = "daily"

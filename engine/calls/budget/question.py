@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from engine.calls.budget.amounts import Amount, AmountLimits
-from engine.calls.budget.book import fits, share
 from engine.calls.budget.prices import Price
 from engine.calls.budget.request import Request
 from engine.calls.budget.transitions import Charge
 from engine.formats.money import MOST_MICROS
+from engine.metrics.amounts import Amount, AmountLimits
+from engine.metrics.budget_book import fits, share
 from engine.model import Json
 
 GATE = "spend"
@@ -26,7 +26,7 @@ OTHER = "DENIED"
 _RANKED = (NO_LIMIT, UNKNOWN_PRICE, UNKNOWN_TOKENS, HARD, SOFT)
 
 _SHORT = ("requests", "tokens", "usd")
-"""As the checks call the units, in the order of :data:`~engine.calls.budget.amounts.UNITS`."""
+"""As the checks call the units, in the order of :data:`~engine.metrics.amounts.UNITS`."""
 
 
 class RequestedAmount(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from engine.calls.budget.amounts import MOST
 from engine.errors import UsageError
 from engine.formats.money import MOST_MICROS
+from engine.metrics.amounts import MOST
 from engine.model import Json
 
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f]{1,200}")

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.calls.budget import transitions
-from engine.calls.budget.amounts import NOTHING, Amount, AmountLimits
 from engine.calls.budget.prices import PriceBook
 from engine.calls.budget.question import (
     GATE,
@@ -26,6 +25,7 @@ from engine.errors import LedgerError, PolicyError
 from engine.evidence.input import Question, assemble
 from engine.formats.times import write_time
 from engine.ledger import EntryDraft, SharedBlob, State
+from engine.metrics.amounts import NOTHING, Amount, AmountLimits
 from engine.model import Json, Subject, Verdict
 from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.calls.budget.amounts import Amount
 from engine.calls.budget.lease import Lease
 from engine.calls.budget.prices import PriceBook
 from engine.calls.budget.request import count
 from engine.calls.budget.usage import TokenUsage
 from engine.formats.money import MOST_MICROS
+from engine.metrics.amounts import Amount
 
 TOLD, PRICED, AS_GRANTED = "told", "priced", "as granted"
 """Where the cost of a settlement comes from."""

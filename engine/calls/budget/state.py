@@ -3,7 +3,7 @@
 | kind | key | document |
 |---|---|---|
 | ``budget`` | ``day`` | the newest day that a decision was made on, as a JSON text |
-| ``budget`` | ``<day>/<budget>`` | :class:`engine.calls.budget.book.Book` |
+| ``budget`` | ``<day>/<budget>`` | :class:`engine.metrics.budget_book.Book` |
 | ``lease`` | ``<lease>`` | :class:`engine.calls.budget.lease.Lease` |
 | ``lease-due`` | ``<expires_at>/<lease>`` | ``1``: the leases that are open, by when they expire |
 """
@@ -13,10 +13,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from engine.calls.budget import book, lease
-from engine.calls.budget.book import Book
+from engine.calls.budget import lease
 from engine.calls.budget.lease import Lease
 from engine.ledger import State, StateView
+from engine.metrics import budget_book as book
+from engine.metrics.budget_book import Book
 
 BUDGET, LEASE, DUE = "budget", "lease", "lease-due"
 DAY = "day"

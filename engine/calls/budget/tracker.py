@@ -6,7 +6,7 @@ State machine of a lease, whose id is the id of the decision that granted it::
                         open --release-> released --settle--> settled   (late: holds nothing)
                         open --expire--> expired  --settle--> settled   (late: holds nothing)
 
-Books, one per budget and day (``engine.calls.budget.book``), for each unit (requests, tokens,
+Books, one per budget and day (``engine.metrics.budget_book``), for each unit (requests, tokens,
 micro-dollars), with ``used = within + overrun + reserved``:
 
 - ``reserve(a)`` is granted only by OPA's ALLOW, which needs ``used + a <= limit`` in every budget
@@ -37,7 +37,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from engine.calls.budget import transitions
-from engine.calls.budget.amounts import NOTHING, Amount
 from engine.calls.budget.calendar import day_of
 from engine.calls.budget.lease import Lease
 from engine.calls.budget.limits import Budgets
@@ -53,6 +52,7 @@ from engine.errors import UsageError
 from engine.evidence.input import Question
 from engine.formats.times import write_time
 from engine.ledger import AppendedEntry, EntryDraft, Ledger, State
+from engine.metrics.amounts import NOTHING, Amount
 from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, Json
 from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle

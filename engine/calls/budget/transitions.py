@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from engine.calls.budget import book
-from engine.calls.budget.amounts import NOTHING, Amount, AmountLimits
-from engine.calls.budget.book import Book
 from engine.calls.budget.lease import EXPIRED, OPEN, RELEASED, SETTLED, Lease
 from engine.calls.budget.state import BudgetState
 from engine.errors import NotRecordedError, UsageError, VerificationError
+from engine.metrics import budget_book as book
+from engine.metrics.amounts import NOTHING, Amount, AmountLimits
+from engine.metrics.budget_book import Book
 from engine.model import Json
 
 MOST_EXPIRED = 128

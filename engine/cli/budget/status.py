@@ -19,9 +19,9 @@ from engine.errors import NotRecordedError
 from engine.settings.config import Config
 
 if TYPE_CHECKING:
-    from engine.calls.budget.book import Book
     from engine.calls.budget.limits import Budgets
     from engine.calls.budget.state import BudgetDocuments
+    from engine.metrics.budget_book import Book
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
 def _rows(
     documents: BudgetDocuments, day: str, budgets: Budgets, *, today: bool
 ) -> list[tuple[str, Book]]:
-    from engine.calls.budget.book import Book
+    from engine.metrics.budget_book import Book
 
     found = {name: book for _, name, book in documents.books(day, day)}
     for row in budgets.rows if today else ():

@@ -27,7 +27,6 @@ from fractions import Fraction
 from pathlib import Path
 
 from engine.calls.breaker import Breaker, LedgerCircuits
-from engine.calls.budget.amounts import AmountLimits
 from engine.calls.budget.calendar import day_of, following, span
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.request import Request
@@ -37,6 +36,7 @@ from engine.calls.budget.tracker import Tracker
 from engine.calls.budget.usage import TokenUsage
 from engine.errors import CircuitOpenError, LedgerError
 from engine.ledger import Ledger
+from engine.metrics.amounts import AmountLimits
 from engine.model import Json
 from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.overlay import load_policies

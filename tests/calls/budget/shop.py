@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from engine.calls.budget.amounts import AmountLimits
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.request import Request
 from engine.calls.budget.reservation import Reservation
 from engine.calls.budget.spent import Usage
 from engine.calls.budget.tracker import LeaseEnd, Tracker
 from engine.ledger import Ledger
+from engine.metrics.amounts import AmountLimits
 from engine.model import Json
 from engine.policy.bundle import PolicyBundle
 from engine.policy.evaluators.wasm import WasmEvaluator

@@ -19,11 +19,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from engine.calls.budget.amounts import AmountLimits
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.request import Request
 from engine.calls.budget.spent import Usage
 from engine.calls.budget.tracker import Tracker
+from engine.metrics.amounts import AmountLimits
 from engine.policy.evaluators.wasm import WasmEvaluator
 from tests.calls.budget.shop import NOON, policies
 from tests.ledger.scribe import KEY, open_at

@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.calls.budget.amounts import NOTHING, UNITS, Amount
 from engine.calls.budget.request import Request
 from engine.calls.budget.spent import Usage
 from engine.calls.budget.transitions import MOST_EXPIRED
 from engine.errors import CommitError, UsageError
 from engine.ledger.merkle_ledger import MerkleLedger
+from engine.metrics.amounts import NOTHING, UNITS, Amount
 from engine.model import Json
 from engine.specs.conform import cover, graph, projections
 from engine.specs.conform.conformance import statements

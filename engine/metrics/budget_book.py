@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from engine.calls.budget.amounts import NOTHING, Amount, AmountLimits, amount_of
+from engine.metrics.amounts import NOTHING, Amount, AmountLimits, amount_of
 
 RATIO_STEP = 0.0001
 """Shares below it are told as it: nobody sets a limit there, and they cost a slower encoder."""

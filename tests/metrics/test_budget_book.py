@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.calls.budget import book
-from engine.calls.budget.amounts import NOTHING, Amount, AmountLimits
-from engine.calls.budget.book import Book
+from engine.metrics import budget_book as book
+from engine.metrics.amounts import NOTHING, Amount, AmountLimits
+from engine.metrics.budget_book import Book
 
 
 def usd(amount: int) -> Amount:
