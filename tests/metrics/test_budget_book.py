@@ -73,6 +73,13 @@ def test_a_settlement_counts_within_what_was_granted_or_is_left(
     assert settled.book.used == before.used.minus(usd(held)).plus(usd(used))
 
 
+def test_a_grant_sets_the_limits_that_settlements_are_counted_by() -> None:
+    lowered = AmountLimits(None, None, 50)
+    granted = book.reserve(account(100, within=10), lowered, usd(20))
+
+    assert granted == account(50, within=10, reserved=20)
+
+
 _AMOUNTS = st.integers(0, 12)
 _STEPS = st.lists(
     st.tuples(st.sampled_from(["reserve", "settle", "late", "return"]), _AMOUNTS, st.integers(0, 9))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -221,6 +221,19 @@ def test_another_breakers_change_is_seen_within_the_age_that_was_said(
     clock.passes(0.001)
     with pytest.raises(CircuitOpenError):
         other.call(provider.ask)
+
+
+def test_a_slow_look_does_not_bring_back_a_circuit_that_has_opened_meanwhile(
+    clock: Clock, provider: Provider
+) -> None:
+    """INV-BREAKER-2: a thread that read an older circuit lets no call of its process through."""
+    circuits = Counting()
+    breaker = breaker_of(circuits, clock)
+    circuits.while_looking = lambda: fail(breaker, provider, 5)
+
+    with pytest.raises(CircuitOpenError):
+        breaker.call(provider.ask)
+    assert provider.calls == 5
 
 
 def test_failures_add_up_over_breakers(circuits: Circuits, clock: Clock) -> None:
@@ -475,10 +488,15 @@ class Counting(MemoryCircuits):
         self.looks = self.changes_made = 0
         self.broken = self.waiting = False
         self.gate: threading.Event | None = None
+        self.while_looking: Callable[[], None] | None = None
 
     def look(self, provider: str, model: str) -> Circuit:
         self.looks += 1
-        return super().look(provider, model)
+        circuit = super().look(provider, model)
+        if self.while_looking is not None:
+            meanwhile, self.while_looking = self.while_looking, None
+            meanwhile()
+        return circuit
 
     def change(self, *args: Any) -> Circuit:
         if self.broken:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engine.calls.budget.prices import Price
 from engine.calls.budget.question import (
     HARD,
     NO_LIMIT,
@@ -13,7 +14,9 @@ from engine.calls.budget.question import (
     SOFT,
     UNKNOWN_PRICE,
     UNKNOWN_TOKENS,
+    asked_for,
 )
+from engine.calls.budget.request import Request
 from engine.calls.budget.usage import TokenUsage
 from engine.calls.budget.verify import verify
 from engine.errors import NotRecordedError, PolicyError, UsageError
@@ -139,6 +142,15 @@ def test_what_nobody_said_costs_what_the_dearest_tokens_cost() -> None:
     shop = Shop()
     assert shop.reserve(None, tokens=1_001).granted.usd_micros == 10_010
     assert shop.reserve(None, tokens=None).reason == UNKNOWN_PRICE
+
+
+@pytest.mark.parametrize("dearest", ["input", "output", "cached_input", "cache_write"])
+def test_no_kind_of_token_may_cost_more_than_what_was_held(dearest: str) -> None:
+    """INV-BUDGET-3: also what writes to the provider's cache, which some charge most for."""
+    price = Price(**{"input": 1, "output": 1, "cached_input": 1, "cache_write": 1, dearest: 7})
+    request = Request("acme", "large", tokens=1_000_000)
+
+    assert asked_for(request, price, declared_cost=False).usd_micros == 7
 
 
 def test_every_budget_that_matches_counts_and_the_nearest_decides() -> None:
@@ -341,6 +353,17 @@ def test_a_clock_that_is_set_back_opens_no_day_again() -> None:
     assert opened == [["daily"], ["daily"], []]
 
 
+def test_a_clock_that_is_set_back_brings_no_earlier_price_back() -> None:
+    """INV-BUDGET-4: what counts against a day costs what that day's price is."""
+    shop = Shop()
+    shop.later(days=1)  # the price doubles
+    shop.reserve(1)
+    shop.later(days=-1)
+    granted = shop.reserve(None, tokens=1_000)
+
+    assert (granted.day, granted.granted.usd_micros) == ("2026-11-21", 20_000)
+
+
 def test_a_denial_begins_the_day_too() -> None:
     shop = Shop()
     shop.later(days=1)
@@ -392,6 +415,19 @@ def test_a_limit_that_was_lowered_counts_at_once() -> None:
     lowered = Shop(ledger, usd=500_000)
     lowered.tracker._random = shop.tracker._random
     assert lowered.reserve(1).reason == HARD
+
+
+def test_a_settlement_counts_by_the_limits_of_the_newest_grant() -> None:
+    """INV-BUDGET-8: by the limits of the day's first grant the overrun would not be seen."""
+    ledger: Ledger = begun(MemoryStore())
+    shop = Shop(ledger)
+    shop.reserve(100_000)
+    lowered = Shop(ledger, usd=500_000)
+    lowered.tracker._random = shop.tracker._random
+    lease = lowered.reserve(100_000)
+
+    assert lowered.settle(lease.lease, 600_000).overrun.usd_micros == 200_000
+    assert lowered.book() == (400_000, 200_000, 100_000)
 
 
 class Yes:

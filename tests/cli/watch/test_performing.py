@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from engine.cli.watch.performing import Performer
+from engine.cli.watch.performing import Performer, _waves
 from engine.cli.watch.plan import HookPlan
 from engine.effects import AttemptOutcome, AttemptStatus, Order
 from engine.effects.backoff import Backoff
@@ -194,6 +194,19 @@ def test_a_recovery_comes_after_the_page_that_it_ends(ledger: Ledger) -> None:
     bench.intend("page", "recover")
     assert bench.perform() == [("page", "done"), ("recover", "done")]
     assert [line.split()[0] for line in receiver.came] == ["page", "recover"]
+
+
+def test_a_recovery_is_not_begun_beside_the_page_that_it_ends(ledger: Ledger) -> None:
+    """INV-WATCH-6: side by side the alert could be closed before it is opened, and stay open."""
+    bench = Bench(ledger)
+    bench.intend("page", "recover", "escalate")
+    bench.intend("recover", watched=OTHER)
+    waves = _waves(outbox.pending(ledger, NOW), NOW)
+
+    assert [[(each.action, each.watched) for each in wave] for wave in waves] == [
+        [("page", SUBJECT), ("escalate", SUBJECT), ("recover", OTHER)],
+        [("recover", SUBJECT)],
+    ]
 
 
 def test_many_effects_that_wait_hide_none_that_is_due(ledger: Ledger) -> None:
