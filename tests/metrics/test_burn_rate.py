@@ -78,6 +78,12 @@ def _plain(long_s: int, short_s: int, factor: float, rates: dict[int, float]) ->
     return min(rates.get(long_s, 0), rates.get(short_s, 0)) / factor
 
 
+def test_at_the_factor_is_not_past_it() -> None:
+    """A budget that lasts exactly its period is not overspent; nobody is to be paged for it."""
+    found = burning(steady(0.5), 0.5)
+    assert (found.value, found.over) == (1.0, ())
+
+
 @given(windows(idle=False), objectives)
 def test_with_traffic_everywhere_the_value_is_past_1_exactly_where_a_pair_is_over(
     traffic: dict[int, Traffic], objective: float

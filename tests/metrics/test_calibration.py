@@ -127,6 +127,21 @@ def test_what_numpy_draws_for_a_seed_has_not_changed() -> None:
     assert seen.upper_debiased == pytest.approx(0.060832, abs=1e-12)
 
 
+def test_the_percentile_is_the_smallest_draw_that_95_of_100_do_not_exceed() -> None:
+    """One place higher, chance is granted more than it takes, and a biased model passes.
+
+    The draws are made again here, as the reference is defined; 19 of 20 is where they differ.
+    """
+    bins = [Bin(0, 400, 40_000_000, 60), Bin(1, 600, 420_000_000, 400)]
+    scores = np.array([40.0, 420.0])
+    hits = np.random.RandomState(7).binomial([400, 600], [0.1, 0.7], size=(20, 2))
+    errors = np.sort(np.abs(hits - scores).sum(axis=1) / 1_000)
+    assert errors[18] < errors[19]
+    seen = calibration(bins, seed=7, replicates=20)
+    assert seen.q95_null == errors[18]
+    assert (errors <= seen.q95_null).mean() == 0.95
+
+
 @pytest.mark.parametrize("shift", [0.0, 0.02, 0.05, 0.2])
 @pytest.mark.parametrize("n", [1_000, 20_000])
 def test_the_interval_is_in_order_and_holds_what_the_rule_asks_for(n: int, shift: float) -> None:

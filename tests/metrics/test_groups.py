@@ -155,6 +155,16 @@ def test_a_group_without_positives_is_neither_nought_nor_dropped(table: Counts, 
     assert said in found.because
 
 
+@pytest.mark.parametrize("table", [
+    served(a=(20, 60, 10, 60), b=(10, 30, 10, 60)),
+    served(a=(20, 60, 10, 60), b=(20, 60, 5, 30)),
+])  # fmt: skip
+def test_a_group_with_exactly_as_many_as_are_needed_is_compared(table: Counts) -> None:
+    """The limit that was agreed on is enough: asking one more withholds a value that is there."""
+    found = fairness(table, min_n=30)
+    assert (found.status, found.value) == ("ok", 1)
+
+
 def test_the_larger_of_the_two_differences_counts() -> None:
     found = fairness(served(a=(80, 100, 10, 100), b=(70, 100, 30, 100)))
     assert found.value == pytest.approx(0.8)
