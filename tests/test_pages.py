@@ -1,0 +1,108 @@
+"""What the pages of the repository say is there is there, and what they show is printed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from tests.ci.steps import BIN
+from tests.repository import ROOT
+
+FOLDERS = ("*.md", "docs/*.md", "spec/**/*.md", ".github/**/*.md", "tla/*.md", "bench/*.md")
+PAGES = sorted(page for pattern in FOLDERS for page in ROOT.glob(pattern))
+HISTORY = {"CHANGELOG.md", "adr"}
+"""These speak of the past: what a page of them names may have moved since."""
+
+TOPS = sorted(
+    path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in (".engine", "dist")
+)
+MADE = ("build/", ".tools/", ".venv/", ".engine/", "bench/out/", "engine/_data/policies/")
+"""Folders that a command makes."""
+READERS_OWN = ("policies/trust/board.pub.pem", "policies/limits/own/data.yaml")
+"""Files that a page tells its reader to make."""
+
+PATH = re.compile(r"`([\w.<>*{},-]+(?:/[\w.<>*{},-]+)*/?)`|\]\(([\w./-]+)\)")
+
+
+def named_paths(text: str) -> Iterator[str]:
+    """Paths of the repository that running text names, in backticks or as links."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    for in_ticks, linked in PATH.findall(prose):
+        if linked:
+            yield linked
+        elif "/" in in_ticks and in_ticks.split("/")[0] in TOPS:
+            yield in_ticks
+
+
+def is_there(path: str, page: Path) -> bool:
+    """Whether a path exists, read from the page's folder or from the root; ``<name>`` is any."""
+    if path.startswith(MADE) or path in READERS_OWN:
+        return True
+    pattern = re.sub(r"<[^>]*>", "*", path).rstrip("/")
+    choices = re.split(r"\{([^}]*)\}", pattern)
+    listed = [part.split(",") if n % 2 else [part] for n, part in enumerate(choices)]
+    folders = (ROOT, page.parent)
+    return all(
+        any(next(folder.glob("".join(chosen)), None) for folder in folders)
+        for chosen in product(*listed)
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    if HISTORY & {page.name, page.parent.name}:
+        return
+    lost = [path for path in named_paths(page.read_text()) if not is_there(path, page)]
+    assert lost == []
+
+
+def test_a_path_that_is_not_there_would_be_noticed() -> None:
+    text = "`engine/nowhere.py`, `policies/<domain>/<domain>.rego`, [a link](docs/gone.md)"
+    lost = [path for path in named_paths(text) if not is_there(path, ROOT / "README.md")]
+    assert lost == ["engine/nowhere.py", "docs/gone.md"]
+
+
+# The README's first screen.
+
+
+def shown_commands() -> list[tuple[str, list[str]]]:
+    """(command, the lines that the README shows as its output) of the first sixty lines."""
+    first = "\n".join((ROOT / "README.md").read_text().splitlines()[:60])
+    block = next(
+        found
+        for found in re.findall(r"^```console\n(.*?)^```", first, re.MULTILINE | re.DOTALL)
+        if "$ engine" in found
+    )
+    commands: list[tuple[str, list[str]]] = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            commands.append((line[2:], []))
+        else:
+            commands[-1][1].append(line)
+    return commands
+
+
+def test_the_first_sixty_lines_hold_five_commands() -> None:
+    assert len(shown_commands()) == 5
+
+
+def test_the_readme_shows_what_its_first_commands_print(tmp_path: Path) -> None:
+    environ = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    for command, shown in shown_commands():
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=tmp_path, env=environ, capture_output=True, text=True,
+            check=False, timeout=120,
+        )  # fmt: skip
+        printed = iter(done.stdout.splitlines())
+        for line in (line for line in shown if line.strip() != "…"):
+            pattern = re.escape(line).replace("…", ".*")
+            assert any(re.fullmatch(pattern, other) for other in printed), (line, done.stdout)
+
+
+def test_the_readme_is_read_in_ten_minutes() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 200
