@@ -9,7 +9,6 @@ transactions; half the throughput is twice the time.
 
 from __future__ import annotations
 
-import os
 import resource
 import shutil
 import sqlite3
@@ -31,6 +30,8 @@ from engine.calls.budget.request import Request
 from engine.calls.budget.spent import Usage
 from engine.calls.budget.tracker import Tracker
 from engine.calls.budget.verify import verify
+from engine.decision.policies_in_use import PoliciesInUse
+from engine.decision.session import Session
 from engine.metrics.amounts import AmountLimits
 from engine.policy.bundle import PolicyBundle, shipped_bundle
 from engine.policy.evaluators.wasm import WasmEvaluator
@@ -65,14 +66,10 @@ def hold(home: Path, *, rounds: int, say: Callable[[str], None], each: int = EAC
             bundle = _policies(home / "policies")
             evaluator = WasmEvaluator(bundle, cache=None)
             tracker = Tracker(
-                ledger,
-                signer,
-                bundle,
-                evaluator,
+                Session.over(PoliciesInUse(bundle), evaluator, ledger, signer),
                 budgets=Budgets([], AmountLimits(None, None, 10**15)),
                 zone="UTC",
                 profile="default",
-                random=os.urandom,
             )
             timers: dict[str, Callable[[], Run]] = {
                 SPEND: lambda: _timed(THREADS, lambda: _spend(tracker, each), each * THREADS),

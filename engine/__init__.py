@@ -1,6 +1,6 @@
 """A release gate that proves its verdicts.
 
->>> from engine import Budget, decide, verify
+>>> from engine import Budget, Expectations, Gate, decide, gather, verify
 """
 
 from __future__ import annotations
@@ -10,33 +10,56 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.api import decide, verify
+    from engine.api import Gate, decide, gather, verify
+    from engine.calls.breaker import CircuitBreaker
     from engine.calls.budget.client import Budget
+    from engine.proof.expectations import Expectations
+    from engine.proof.verify import Verified
 
 __version__ = "0.1.0"
-__all__ = ["Budget", "__version__", "decide", "verify"]
+__all__ = [
+    "Budget",
+    "CircuitBreaker",
+    "Expectations",
+    "Gate",
+    "Verified",
+    "__version__",
+    "decide",
+    "gather",
+    "verify",
+]
 
-_FUNCTIONS = ("decide", "verify")
+_MODULES = {
+    "Budget": "engine.calls.budget.client",
+    "CircuitBreaker": "engine.calls.breaker",
+    "Expectations": "engine.proof.expectations",
+    "Gate": "engine.api",
+    "Verified": "engine.proof.verify",
+    "decide": "engine.api",
+    "gather": "engine.api",
+    "verify": "engine.api",
+}
+"""Where each public name is."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import the interface when it is asked for, so that ``engine --version`` does not pay."""
-    if name in _FUNCTIONS:
-        from engine import api
+    """Import a public name when it is asked for, so that ``engine --version`` does not pay."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return getattr(api, name)
-    if name == "Budget":
-        from importlib import import_module
+    return getattr(import_module(_MODULES[name]), name)
 
-        return import_module("engine.calls.budget.client").Budget
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 class _Package(ModuleType):
-    """Keeps ``engine.decision.judge`` the function when the module of that name is imported."""
+    """Keeps ``engine.verify`` the function when the module of that name is imported."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _FUNCTIONS and isinstance(value, ModuleType)):
+        if not (name in _MODULES and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
 

@@ -1,25 +1,166 @@
 """The engine as a library: the same decision and the same proof as the command line's.
 
->>> from engine import decide, verify
->>> decision = decide({"subject": …, "observed_at": …, "metrics": …}, ledger="ledger.db", key=pem)
->>> verify(proof_bytes, [public_pem]).verdict
+Use :class:`Gate` for many decisions, :func:`decide` for one, :func:`gather` for the evidence and
+:func:`verify` for the proof; all of them are names of ``engine``.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.decision.program import policies_of, session_of
+from engine.decision.runtime import SystemRuntime
+from engine.errors import UsageError
 from engine.model import Decision, Json
 
 if TYPE_CHECKING:
-    from engine.evidence.input import Finder
-    from engine.proof.verify import Expectations, Verified
+    from engine.decision.attest import RecordedAttestation
+    from engine.evidence.input import Question
+    from engine.proof.expectations import Expectations
+    from engine.proof.verify import Verified
+
+
+class Gate:
+    """Asks one gate, as often as you like; policies, OPA and ledger stay open in between.
+
+    Safe to use from several threads: decisions that are recorded at the same moment share one
+    commit.
+
+    Args:
+        gate: Policy package.
+        profile: Table of limits.
+        stage: ``candidate`` or ``production``.
+        ledger: SQLite file or ``sqlite:///PATH``, created when it is not there; ``run:`` is a
+            ledger that lives in the proofs that are exported; None decides without recording, and
+            every decision says so.
+        key: Private key, PEM; with ``ledger``.
+        policies: Folder laid over the shipped policies. Records name it: ``policies_overridden``.
+        cache: The user's own folder for the compiled policy, which saves compiling it each time;
+            see :mod:`engine.policy.evaluators.module_cache`.
+
+    Raises:
+        GovernanceError: See :mod:`engine.errors`; nothing is ever promoted by an error.
+    """
+
+    def __init__(
+        self,
+        gate: str = "promotion",
+        profile: str = "default",
+        stage: str = "candidate",
+        *,
+        ledger: str | Path | None = None,
+        key: bytes | None = None,
+        policies: Path | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        self._session = session_of(ledger, key, policies, cache=cache)
+        self._asked = (gate, profile, stage)
+        self._session.question(*self._asked)
+        if self._session.record_to is not None:
+            self._session.open()
+
+    def __enter__(self) -> Gate:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of policies and ledger."""
+        self._session.close()
+
+    def decide(
+        self,
+        document: Json,
+        *,
+        attestations: Sequence[bytes] = (),
+        export: Path | None = None,
+        now: datetime | None = None,
+    ) -> Decision:
+        """Ask the gate about one metrics document, and record the verdict.
+
+        Args:
+            document: What a metrics file says: subject, observed_at, metrics.
+            attestations: Proof bundles, as ``engine attest --export`` writes them, for profiles
+                that ask for one; those in the gate's own ledger are found without.
+            export: Also write the proof bundle to this file.
+            now: Decide as of this instant: a dry run, which is not recorded.
+
+        Returns:
+            The decision. It is durable when this returns, unless it says ``recorded=False``:
+            without a ledger, or as of an instant.
+
+        Raises:
+            GovernanceError: See :mod:`engine.errors`.
+        """
+        question = self._session.question(*self._asked, as_of=now)
+        self._no_proof_of_nothing(export, question)
+        judgement = self._session.judge(self._input(document, question, attestations), question)
+        decision = self._session.conclude(judgement, exports=export is not None)
+        self._export(export, decision.decision_id)
+        return decision
+
+    def attest(
+        self, document: Json, *, ttl_s: int | None = None, export: Path | None = None
+    ) -> RecordedAttestation:
+        """Ask the gate about an artifact and sign its answer, for decisions to rest on.
+
+        Args:
+            document: What a metrics file says about a subject with a digest.
+            ttl_s: Seconds for which it lasts; None is a day, or the profile's most if less.
+            export: Also write its proof to this file, to be handed on.
+
+        Returns:
+            The attestation; durable when this returns.
+
+        Raises:
+            GovernanceError: See :mod:`engine.errors`.
+        """
+        from engine.decision.attest import ttl_of
+
+        session = self._session
+        question = session.question(*self._asked)
+        ttl_s = ttl_of(ttl_s, question.gate, question.profile, session.bundle)
+        self._no_proof_of_nothing(export, question)
+        judgement = session.judge(self._input(document, question), question)
+        attestation = session.attest(judgement, ttl_s, exports=export is not None)
+        self._export(export, judgement.decision_id)
+        return attestation
+
+    def _input(
+        self, document: Json, question: Question, attestations: Sequence[bytes] = ()
+    ) -> Json:
+        from engine.decision.attestations import finder
+        from engine.evidence.documents import parse
+
+        # Through text and back, so that a document from Python is read as strictly as a file.
+        read = parse("document", json.dumps(document).encode())
+        proofs = [("", partial(bytes, proof)) for proof in attestations]
+        find = finder(self._session, question, proofs)
+        try:
+            return self._session.input_of([read], question, find=find)
+        finally:
+            if find is not None:
+                find.close()
+
+    def _no_proof_of_nothing(self, export: Path | None, question: Question) -> None:
+        if export is not None and (self._session.record_to is None or question.is_dry_run):
+            raise UsageError(
+                "what is not recorded has no proof", "give a ledger and a key, and no instant"
+            )
+
+    def _export(self, file: Path | None, decision_id: str) -> None:
+        if file is not None:
+            from engine.system.files import write_whole
+
+            write_whole(file, self._session.proof(decision_id).encode())
 
 
 def decide(
@@ -35,98 +176,55 @@ def decide(
     now: datetime | None = None,
     attestations: Sequence[bytes] = (),
 ) -> Decision:
-    """Ask a gate about one metrics document, and record the verdict.
+    """Ask a gate about one metrics document, and record the verdict: a :class:`Gate` for one call.
 
     Args:
-        document: What a metrics file says: subject, observed_at, metrics.
-        gate: Policy package.
+        document: See :meth:`Gate.decide`.
+        gate: See :class:`Gate`, as ``profile``, ``stage``, ``ledger``, ``key`` and ``policies``.
         profile: Table of limits.
         stage: ``candidate`` or ``production``.
-        ledger: SQLite file, created when it is not there; None decides without recording,
-            and the decision says so.
-        key: Private key, PEM; required with ``ledger``.
+        ledger: Where it is recorded; None records nothing.
+        key: Private key, PEM; with ``ledger``.
         policies: Folder laid over the shipped policies.
-        export: Also write the proof bundle to this file.
-        now: The decision's instant; None is now.
-        attestations: Proof bundles, as ``engine attest --export`` writes them, for profiles that
-            ask for one. Here they are only taken from this list, not looked up in ``ledger``.
+        export: See :meth:`Gate.decide`, as ``now`` and ``attestations``.
+        now: An instant to decide as of: a dry run.
+        attestations: Proof bundles of attestations.
 
     Returns:
-        The decision. It is durable when this returns, unless ``ledger`` is None.
+        The decision. It is durable when this returns, unless it says ``recorded=False``.
 
     Raises:
         GovernanceError: See :mod:`engine.errors`; nothing is ever promoted by an error.
     """
-    from engine.decision.judge import judge, record, unrecorded, uuid7
-    from engine.errors import UsageError
-    from engine.evidence.documents import parse
-    from engine.evidence.input import Question, gather, wanted_attestations
+    with Gate(gate, profile, stage, ledger=ledger, key=key, policies=policies) as opened:
+        return opened.decide(document, attestations=attestations, export=export, now=now)
+
+
+def gather(
+    config: str | Path, *, environ: Mapping[str, str] | None = None, policies: Path | None = None
+) -> Json:
+    """Measure what a configuration names and return the metrics document for :func:`decide`.
+
+    Args:
+        config: TOML, as for ``engine gather``; paths in it are relative to it.
+        environ: Variables that it may name; the process's own if left out.
+        policies: Folder laid over the shipped policies; its catalogue types the metrics.
+
+    Raises:
+        GovernanceError: A key is wrong, or a source cannot be read; says where.
+    """
+    from engine.evidence import gather as gathering
+    from engine.evidence.documents import read_bytes
     from engine.policy.bundle import shipped_schema
-    from engine.policy.evaluators.wasm import WasmEvaluator
-    from engine.policy.overlay import load_policies
 
-    if (ledger is None) != (key is None):
-        raise UsageError("a ledger needs a key, and a key a ledger", "give both, or neither")
-    if export is not None and ledger is None:
-        raise UsageError("what is not recorded has no proof", "give a ledger and a key")
-    bundle = load_policies(policies, opa=None)
-    moment = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
-    question = Question(gate, profile, stage, moment)
+    name = str(config)
+    data = read_bytes(name, stdin=BytesIO(), max_bytes=gathering.MAX_BYTES)
+    now = SystemRuntime().now()
+    variables = os.environ if environ is None else environ
+    plan = gathering.read_plan(name, data, Path(name).parent, now, variables)
+    catalogue = policies_of(policies).bundle.catalogue()
     schema = shipped_schema("metrics.schema.json")
-    # Through text and back, so that a document from Python is read as strictly as a file.
-    text = json.dumps(document).encode()
-    asks = attestations and wanted_attestations(question, bundle)
-    find = _given(attestations, key) if asks else None
-    asked = gather([parse("document", text)], question, bundle, schema, find=find)
-    evaluator = WasmEvaluator(bundle, cache=None)
-    try:
-        judgement = judge(
-            asked,
-            question,
-            bundle,
-            evaluator,
-            decision_id=uuid7(time.time_ns() // 1_000_000, os.urandom),
-            salt=os.urandom(32),
-        )
-    finally:
-        evaluator.close()
-    if ledger is None or key is None:
-        return unrecorded(judgement)
-    from engine.formats.times import write_time
-    from engine.ledger import open_ledger
-    from engine.signers.ed25519 import from_pem
-    from engine.system.files import write_whole
-
-    signer = from_pem(key, "key")
-    opened = open_ledger(
-        str(ledger),
-        signer=signer,
-        heads=Path(ledger).parent / "heads",
-        create=True,
-        created_at=write_time(moment),
-    )
-    try:
-        (decision,) = record([judgement], opened, signer, bundle)
-        if export is not None:
-            from engine.decision.export import export as exported
-
-            write_whole(export, exported(opened, decision.decision_id).encode())
-    finally:
-        opened.close()
-    return decision
-
-
-def _given(attestations: Sequence[bytes], key: bytes | None) -> Finder:
-    """Finds those of a subject among proofs that are verified here and now."""
-    from engine.decision.attest import last_words
-    from engine.proof.attestation import verify_attestation
-    from engine.signers.ed25519 import from_pem
-
-    own_key = None if key is None else from_pem(key, "key").public_key
-    found = [verify_attestation(proof, None).attestation for proof in attestations]
-    return lambda subject: last_words(
-        (one for one in found if one.subject_sha256 == subject.sha256), own_key
-    )
+    return gathering.gather(name, plan, catalogue, schema).document
 
 
 def verify(
@@ -145,8 +243,9 @@ def verify(
     Raises:
         VerificationError: Not genuine.
     """
+    from engine.proof import verify as verifier
+    from engine.proof.expectations import Expectations as Nothing
     from engine.proof.keys import load_public_pem
-    from engine.proof.verify import Expectations as Nothing
-    from engine.proof.verify import verify as verified
 
-    return verified(proof, [load_public_pem(pem) for pem in public_keys], expect or Nothing())
+    keys = [load_public_pem(pem) for pem in public_keys]
+    return verifier.verify(proof, keys, expect or Nothing())

@@ -11,15 +11,15 @@ from engine.cli import workspace
 from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
 from engine.cli.verify import duration
-from engine.errors import UsageError
+from engine.decision.attest import NO_DIGEST
 from engine.model import ATTESTATION_TYPES
 
 if TYPE_CHECKING:
     from engine.decision.attest import RecordedAttestation
     from engine.decision.judge import Judgement
+    from engine.decision.session import Session
     from engine.evidence.input import Question
     from engine.policy.bundle import PolicyBundle
-    from engine.settings.config import Config
 
 DESCRIPTION = (
     "Ask a gate about an artifact's evidence and sign its answer, whatever it is: with the\n"
@@ -54,87 +54,42 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Ask, sign, record, tell; the exit code is that of the gate's verdict."""
     from engine.cli.decide.batches import CODES
-    from engine.cli.decide.verb import relaxations_of
-    from engine.decision.attest import attest, ttl_of
-    from engine.evidence.input import Question
+    from engine.decision.attest import ttl_of
+    from engine.decision.workspace import open_session
+    from engine.system.files import require_writable, write_whole
 
     config = workspace.settings(args, shell)
-    bundle = workspace.open_policies(config, shell)
-    question = Question(
-        gate=bundle.gate(args.what).name,
-        profile=config.text("profile"),
-        stage=config.text("stage"),
-        now=shell.now(),
-        relaxations=relaxations_of(config, bundle),
-    )
-    ttl_s = ttl_of(args.ttl_s, question.gate, question.profile, bundle)
-    _require_export(args, config)
-    judgement = _judged(args, config, bundle, question, shell)
-    with workspace.open_ledger_to_write(config, shell) as (ledger, signer):
-        recorded = attest(judgement, ttl_s, ledger, signer, bundle)
+    with open_session(config, shell) as session:
+        question = session.question(args.what, config.text("profile"), config.text("stage"))
+        ttl_s = ttl_of(args.ttl_s, question.gate, question.profile, session.bundle)
         if args.export:
-            from engine.decision.export import export
-            from engine.system.files import write_whole
-
-            write_whole(Path(args.export), export(ledger, judgement.decision_id).encode())
-    _tell(args.format, recorded, bundle, shell)
+            require_writable(Path(args.export))
+        elif session.record_to is not None:
+            session.record_to.require_kept(exports=bool(args.export))
+        judgement = _judgement(args, session, question, shell)
+        recorded = session.attest(judgement, ttl_s, exports=bool(args.export))
+        if args.export:
+            write_whole(Path(args.export), session.proof(judgement.decision_id).encode())
+        _tell(args.format, recorded, session.bundle, shell)
     shell.stdout.flush()
     return CODES[judgement.verdict]
 
 
-def _require_export(args: argparse.Namespace, config: Config) -> None:
-    from engine.system.files import require_writable
-
-    if args.export:
-        require_writable(Path(args.export))
-    elif config.text("ledger") == workspace.RUN_LEDGER:
-        raise UsageError(
-            "a run: ledger lives in its proof, and no proof was asked for", "add --export FILE"
-        )
-
-
-def _judged(
-    args: argparse.Namespace,
-    config: Config,
-    bundle: PolicyBundle,
-    question: Question,
-    shell: Shell,
+def _judgement(
+    args: argparse.Namespace, session: Session, question: Question, shell: Shell
 ) -> Judgement:
     """The gate's answer on evidence that is read as ``engine decide`` reads it."""
     from engine.cli.decide.verb import digest_of
-    from engine.decision.judge import judge, uuid7
     from engine.evidence.documents import expand, read
-    from engine.evidence.input import gather
-    from engine.policy.bundle import shipped_schema
 
-    most = config.number("max_bytes")
-    documents = [read(name, stdin=shell.stdin, max_bytes=most) for name in expand(args.paths)]
-    asked = gather(
-        documents,
-        question,
-        bundle,
-        shipped_schema("metrics.schema.json"),
-        artifact_sha256=digest_of(args.artifact) if args.artifact else None,
-    )
-    if asked.subject.sha256 is None:
-        raise documents[0].refused(
-            "/subject",
-            "an attestation is about an artifact, and the subject has no digest",
-            "give the artifact with --artifact PATH, or add "
-            '"digest": {"sha256": "<64 hex digits>"} to the subject',
-        )
-    evaluator = workspace.open_evaluator(bundle, config, shell, few=True)
-    try:
-        return judge(
-            asked,
-            question,
-            bundle,
-            evaluator,
-            decision_id=uuid7(shell.milliseconds(), shell.random),
-            salt=shell.random(32),
-        )
-    finally:
-        evaluator.close()
+    documents = [
+        read(name, stdin=shell.stdin, max_bytes=session.max_bytes) for name in expand(args.paths)
+    ]
+    artifact = digest_of(args.artifact) if args.artifact else None
+    evidence = session.input_of(documents, question, artifact_sha256=artifact)
+    if evidence.subject.sha256 is None:
+        raise documents[0].refused("/subject", *NO_DIGEST)
+    return session.judge(evidence, question)
 
 
 def _tell(form: str, recorded: RecordedAttestation, bundle: PolicyBundle, shell: Shell) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
+from engine.decision.workspace import key_path, ledger_url, module_cache
 from engine.settings.config import SETTINGS, Config
 
 DESCRIPTION = (
@@ -72,15 +73,15 @@ def _rows(config: Config, shell: Shell) -> dict[str, SettingRow]:
         for setting in SETTINGS
     }
     for name, value in (
-        ("ledger", workspace.ledger_url(config)),
-        ("key_file", str(workspace.key_path(config))),
+        ("ledger", ledger_url(config)),
+        ("key_file", str(key_path(config))),
     ):
         rows[name] = SettingRow(value, rows[name].origin, rows[name].variable, rows[name].meaning)
     if shell.environ.get("ENGINE_KEY"):
         rows["key_file"] = SettingRow(None, "$ENGINE_KEY", "ENGINE_KEY", "private key, never shown")
     found = "found" if config.folder.exists() else "default"
     rows["folder"] = SettingRow(str(config.folder), found, "", "key, ledger and heads")
-    cache = workspace.module_cache(shell)
+    cache = module_cache(shell)
     rows["cache"] = SettingRow(
         str(cache) if cache else None,
         "$XDG_CACHE_HOME" if shell.environ.get("XDG_CACHE_HOME") and cache else "default",

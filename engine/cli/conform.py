@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         args.only or (), folder / "graph", observed.see if args.tlc or args.trace else None
     )
     config = workspace.settings(args, shell)
-    with closing(workspace.ledger_to_read(config, shell)) as ledger:
+    with workspace.open_ledger_to_read(config, shell) as ledger:
         url = ledger.url
         reports = conform(statements(ledger), conformance)
     judged = observed.judged(folder, reports, shell)

@@ -35,7 +35,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Measure everything, then write it: whole or not at all."""
     from engine.evidence.documents import read_bytes
-    from engine.evidence.gather import MAX_BYTES, read_plan
+    from engine.evidence.gather import MAX_BYTES, gather, read_plan
+    from engine.policy.bundle import shipped_schema
     from engine.system.files import require_writable
 
     for target in (args.out, args.report):
@@ -46,23 +47,11 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     plan = read_plan(args.config, data, folder, args.now or shell.now(), shell.environ)
     if args.sql:
         return _print_sql(plan, shell)
-    gathered = _gathered(args, plan, shell)
+    bundle = workspace.open_policies(workspace.settings(args, shell), shell)
+    schema = shipped_schema("metrics.schema.json")
+    gathered = gather(args.config, plan, bundle.catalogue(), schema)
     _write(args, gathered, shell)
     return 0
-
-
-def _gathered(args: argparse.Namespace, plan: Plan, shell: Shell) -> GatheredEvidence:
-    from engine.errors import DocumentError, Position
-    from engine.evidence.gather import gather
-    from engine.evidence.metrics_file import RefusalError
-    from engine.policy.bundle import shipped_schema
-
-    bundle = workspace.open_policies(workspace.settings(args, shell), shell)
-    try:
-        return gather(plan, bundle.catalogue(), shipped_schema("metrics.schema.json"))
-    except RefusalError as refused:
-        place = Position(args.config, pointer=refused.pointer)
-        raise DocumentError(place, f"what was measured: {refused.reason}", refused.hint) from None
 
 
 def _write(args: argparse.Namespace, gathered: GatheredEvidence, shell: Shell) -> None:

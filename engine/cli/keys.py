@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
+from engine.decision.workspace import ensure_workspace, key_path, open_signer
 from engine.errors import KeyFileError, UsageError
 
 DESCRIPTION = "Make a signing key, or list the one in use. The private key is never printed."
@@ -28,14 +29,14 @@ def _init(args: argparse.Namespace, shell: Shell) -> int:
     from engine.signers.file import generate
 
     config = workspace.settings(args, shell)
-    path = workspace.key_path(config)
+    path = key_path(config)
     if path.exists():
         raise UsageError(
             f"{path}: there is a key already",
             "it is never written over: use it, or name another file with --key-file",
         )
     if config.path("key_file") is None:
-        workspace.ensure_workspace(config, shell, asked=True)
+        ensure_workspace(config, shell, asked=True)
     else:
         generate(path)
     print(_public_file(path), file=shell.stdout)
@@ -46,9 +47,9 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
     from engine.proof.keys import public_pem
 
     config = workspace.settings(args, shell)
-    origin = "$ENGINE_KEY" if shell.environ.get("ENGINE_KEY") else workspace.key_path(config)
+    origin = "$ENGINE_KEY" if shell.environ.get("ENGINE_KEY") else key_path(config)
     try:
-        signer = workspace.open_signer(config, shell)
+        signer = open_signer(config, shell)
     except KeyFileError as error:
         raise KeyFileError(error.message, error.hint or "make one: engine keys init") from None
     print(f"{signer.key_id}  {origin}", file=shell.stdout)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
+from engine.decision.workspace import module_cache, policies_in
 from engine.errors import PolicyError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 def _opener(shell: Shell) -> Callable[[PolicyBundle], Evaluator]:
     from engine.policy.evaluators.wasm import WasmEvaluator
 
-    cache = workspace.module_cache(shell)
+    cache = module_cache(shell)
     return lambda bundle: WasmEvaluator(bundle, cache=cache)
 
 
@@ -84,7 +85,7 @@ def _list_flips(args: argparse.Namespace, shell: Shell) -> int:
     from engine.decision.replay import flip, recorded_decisions
 
     config = workspace.settings(argparse.Namespace(**{**vars(args), "policies": None}), shell)
-    bundle = workspace.policies_in(Path(args.policies), shell)
+    bundle = policies_in(Path(args.policies), shell)
     evaluator = _opener(shell)(bundle)
     changes: Counter[str] = Counter()
     total = 0

@@ -31,6 +31,13 @@ from engine.signers import Signer
 USUAL_TTL_S = 86_400
 """How long an attestation lasts when nobody says, and the profile allows that much."""
 
+NO_DIGEST = (
+    "an attestation is about an artifact, and the subject has no digest",
+    "give the artifact with --artifact PATH, or add "
+    '"digest": {"sha256": "<64 hex digits>"} to the subject',
+)
+"""Message and hint."""
+
 _NOT_OURS = ("decision_id", "decided_at", "valid_until", "input", "attestations")
 
 
@@ -96,11 +103,10 @@ def attest(
     """
     asked, said = judgement.input, judgement.predicate
     kind, digest = ATTESTATION_TYPES.get(said["gate"]), asked.subject.sha256
-    if kind is None or digest is None:
-        raise UsageError(
-            "an attestation is about an artifact and a gate that has one",
-            "give the artifact with --artifact PATH",
-        )
+    if kind is None:
+        raise UsageError(f"no attestation is made of gate {said['gate']!r}")
+    if digest is None:
+        raise UsageError(*NO_DIGEST)
     predicate = {key: value for key, value in said.items() if key not in _NOT_OURS} | {
         "attestation_id": said["decision_id"],
         "issued_at": said["decided_at"],

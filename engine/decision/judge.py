@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from engine.decision.record import (
     StatementTemplate,
@@ -36,6 +36,9 @@ from engine.signers import Signer
 
 EXTENSIONS = ("reservation",)
 """Members of the predicate that come neither from the Input nor from the policies."""
+
+Extend: TypeAlias = Callable[[dict[str, Json]], dict[str, Json]]
+"""Returns further members of a predicate."""
 
 _OF_ROW = ("max_age_s", "min_n", "compare", "in_production")
 _BLOCK, _FAIL = Severity.BLOCK, Status.FAIL
@@ -74,7 +77,7 @@ def judge(
     *,
     decision_id: str,
     salt: bytes,
-    beside: Callable[[dict[str, Json]], dict[str, Json]] | None = None,
+    extend: Extend | None = None,
 ) -> Judgement:
     """Ask the gate about one Input.
 
@@ -85,7 +88,7 @@ def judge(
         evaluator: OPA.
         decision_id: UUIDv7.
         salt: 32 random bytes.
-        beside: Gives what the record says besides, one of :data:`EXTENSIONS`, once the verdict is
+        extend: Gives further members of the record, of :data:`EXTENSIONS`, once the verdict is
             known; it is called with the predicate.
 
     Raises:
@@ -128,8 +131,8 @@ def judge(
         "evaluator": {"kind": evaluator.kind, "opa_version": evaluator.opa_version},
         "attestations": asked.document["attestations"],
     }
-    if beside is not None:
-        predicate.update(beside(predicate))
+    if extend is not None:
+        predicate.update(extend(predicate))
     key = subject_key(asked.document["subject"])
     usual = asked.usual and not predicate["waivers"] and _is_usual(checks, static)
     record = template_of(

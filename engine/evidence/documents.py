@@ -102,13 +102,22 @@ def read_bytes(name: str, *, stdin: BinaryIO, max_bytes: int = MAX_BYTES) -> byt
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DocumentError(Position(name), reason, _nearest(name)) from None
+    require_small(name, data, max_bytes)
+    return data
+
+
+def require_small(name: str, data: bytes, max_bytes: int) -> None:
+    """Refuse a document of more than ``max_bytes``.
+
+    Raises:
+        DocumentError: It is larger.
+    """
     if len(data) > max_bytes:
         raise DocumentError(
             Position(name),
             f"larger than {max_bytes:,} bytes",
             "raise the limit with --max-bytes if evidence this large is meant",
         )
-    return data
 
 
 def _read_file(name: str, most: int) -> bytes:

@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from engine.errors import ConfigError, suggest
-from engine.evidence.metrics_file import expand
+from engine.errors import ConfigError, DocumentError, Position, suggest
+from engine.evidence.metrics_file import RefusalError, expand
 from engine.evidence.sources import Evidence, SourceRequest, source_of
 from engine.formats.times import write_time
 from engine.model import Json
@@ -80,18 +80,19 @@ def read_plan(
     return Plan(subject, tuple(SourceRequest(table, folder, now, environ) for table in tables))
 
 
-def gather(plan: Plan, catalogue: Mapping[str, Json], schema: Json) -> GatheredEvidence:
+def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -> GatheredEvidence:
     """Read every source of ``plan`` and return the metrics file they make together.
 
     Args:
+        name: Of the configuration, for messages.
         plan: See :func:`read_plan`.
         catalogue: Row by metric id.
         schema: ``metrics.schema.json``.
 
     Raises:
         ConfigError: A key of a source is wrong, or two sources measure the same metric.
-        DocumentError: A source cannot be read.
-        RefusalError: What was measured does not match schema or catalogue.
+        DocumentError: A source cannot be read, or what was measured does not match schema or
+            catalogue.
     """
     evidence: list[Evidence] = []
     owner: dict[str, Table] = {}
@@ -99,20 +100,24 @@ def gather(plan: Plan, catalogue: Mapping[str, Json], schema: Json) -> GatheredE
     for asked in plan.asked:
         found = source_of(asked.table).read(asked)
         asked.table.finish()
-        for name in found.metrics:
-            if name in owner:
-                first = owner[name]
+        for metric in found.metrics:
+            if metric in owner:
+                first = owner[metric]
                 raise asked.table.refused(
                     "kind",
-                    f"metric {name!r} is measured by the source at line {first.line}, too",
+                    f"metric {metric!r} is measured by the source at line {first.line}, too",
                     "keep one of the two, or gather them into two files",
                 )
-            owner[name] = asked.table
+            owner[metric] = asked.table
         metrics |= found.metrics
         evidence.append(found)
     now = plan.asked[0].now
     document = {"subject": plan.subject, "observed_at": write_time(now), "metrics": metrics}
-    expand(document, catalogue, now, schema)
+    try:
+        expand(document, catalogue, now, schema)
+    except RefusalError as refused:
+        place = Position(name, pointer=refused.pointer)
+        raise DocumentError(place, f"what was measured: {refused.reason}", refused.hint) from None
     return GatheredEvidence(document, tuple(evidence))
 
 

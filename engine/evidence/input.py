@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from engine.errors import UsageError
 from engine.evidence.documents import Document
@@ -20,6 +20,7 @@ from engine.model import Json, Stage, Subject
 from engine.policy.bundle import PolicyBundle
 
 if TYPE_CHECKING:
+    from engine.evidence.budget_figures import BudgetFigures
     from engine.proof.attestation_rules import RequiredAttestation
 
 CLAIMS = ("gate", "profile", "stage")
@@ -53,6 +54,7 @@ class Question:
         stage: ``candidate`` or ``production``.
         now: The decision's instant, whole seconds, UTC.
         relaxations: Options that weaken this run, by name, sorted.
+        is_dry_run: Whether its decision is never recorded.
     """
 
     gate: str
@@ -60,6 +62,7 @@ class Question:
     stage: str
     now: datetime
     relaxations: tuple[str, ...] = ()
+    is_dry_run: bool = False
 
     def __post_init__(self) -> None:
         if self.stage not in list(Stage):
@@ -78,6 +81,7 @@ class Input:
         usual: Whether every number in it :func:`engine.formats.canonical.is_usual`, and it has no
             waiver and no attestation; False if nobody looked.
         attested: Proofs of its attestations, to be kept beside it; empty if there are none.
+        notes: What the caller should know of the evidence, one line each.
     """
 
     name: str
@@ -86,6 +90,7 @@ class Input:
     subject: Subject
     usual: bool = False
     attested: bytes = b""
+    notes: tuple[str, ...] = ()
 
 
 def gather(
@@ -96,6 +101,7 @@ def gather(
     *,
     artifact_sha256: str | None = None,
     find: Finder | None = None,
+    figures: BudgetFigures | None = None,
 ) -> Input:
     """Return the Input that ``documents``, of one subject, make together.
 
@@ -106,6 +112,7 @@ def gather(
         schema: ``metrics.schema.json``.
         artifact_sha256: Digest computed from the artifact itself, if it was given.
         find: Finds the subject's attestations; None where nothing asks for any.
+        figures: What the ledger itself knows of the metrics; None where there is none.
 
     Raises:
         DocumentError: A document is refused, differs from the caller's question, or two of
@@ -138,8 +145,17 @@ def gather(
             "give the artifact with --artifact PATH, or add "
             '"digest": {"sha256": "<64 hex digits>"} to the subject',
         )
+    notes: tuple[str, ...] = ()
+    if figures is not None:
+        notes = figures.put_into(metrics, partial(_refuse, documents))
     attested = find(subject) if find is not None else ()
-    return assemble(documents[0].name, subject, metrics, question, bundle, attested)
+    assembled = assemble(documents[0].name, subject, metrics, question, bundle, attested)
+    return replace(assembled, notes=notes) if notes else assembled
+
+
+def _refuse(documents: Sequence[Document], name: str, reason: str, hint: str) -> NoReturn:
+    document = next(each for each in documents if name in each.value["metrics"])
+    raise document.refused(f"/metrics/{escape(name)}", reason, hint)
 
 
 @lru_cache(maxsize=16)
@@ -177,13 +193,13 @@ def assemble(
 
 
 def wanted_attestations(
-    question: Question, bundle: PolicyBundle
+    gate: str, profile: str, bundle: PolicyBundle
 ) -> tuple[RequiredAttestation, ...]:
     """Return what the gate asks for by this profile; nothing where every such check is off."""
-    rows = bundle.profile(question.profile)["checks"]
+    rows = bundle.profile(profile)["checks"]
     asked = [
         (info, rows[info.id])
-        for info in map(bundle.check, bundle.gate(question.gate).checks)
+        for info in map(bundle.check, bundle.gate(gate).checks)
         if info.kind == "attestation" and rows[info.id].get("severity") != "off"
     ]
     if not asked:
@@ -214,7 +230,7 @@ def _rested_on(
         )
     trust = bundle.data["trust"]
     found = [at_instant(each.facts, question.now, trust) for each in attested]
-    wanted = wanted_attestations(question, bundle)
+    wanted = wanted_attestations(question.gate, question.profile, bundle)
     tolerated = bundle.profile(question.profile)["relaxations_allowed"]
     named = relaxations_for(wanted, found, subject.sha256, tolerated)
     proofs = attachment_of([each.proof for each in attested])

@@ -12,7 +12,7 @@ from engine.ledger.contract import (
     State,
     StateView,
 )
-from engine.ledger.open import STORES, open_ledger
+from engine.ledger.open import STORES, file_of, open_ledger
 
 __all__ = [
     "STORES",
@@ -26,5 +26,6 @@ __all__ = [
     "Signer",
     "State",
     "StateView",
+    "file_of",
     "open_ledger",
 ]

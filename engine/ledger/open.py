@@ -32,15 +32,24 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.ASCII)
 _ID_BYTES = 16
 
 
-def _sqlite(url: str, writable: bool, lock_timeout_s: float) -> Store:
-    from engine.ledger.sqlite.store import SqliteStore
+def file_of(url: str) -> Path:
+    """Return the file of the SQLite ledger at ``url``: a path, or ``sqlite:///PATH``.
 
+    Raises:
+        UsageError: It names none.
+    """
     path = url.removeprefix("sqlite:///").removeprefix("sqlite:")
     if not path or path.startswith("//"):
         raise UsageError(
             f"{url!r} does not name a file", "write sqlite:///FOLDER/ledger.db, or just the path"
         )
-    return SqliteStore(Path(path), url=url, writable=writable, lock_timeout_s=lock_timeout_s)
+    return Path(path)
+
+
+def _sqlite(url: str, writable: bool, lock_timeout_s: float) -> Store:
+    from engine.ledger.sqlite.store import SqliteStore
+
+    return SqliteStore(file_of(url), url=url, writable=writable, lock_timeout_s=lock_timeout_s)
 
 
 def _run(url: str, writable: bool, lock_timeout_s: float) -> Store:

@@ -13,7 +13,7 @@ from engine.decision.attest import newest as newest_attestation
 from engine.decision.export import decision_of, export
 from engine.decision.judge import subject_key
 from engine.errors import NotRecordedError
-from engine.evidence.input import Question, subject_document, wanted_attestations
+from engine.evidence.input import subject_document, wanted_attestations
 from engine.formats.times import parse_time, write_time
 from engine.ledger import Ledger
 from engine.lifecycle.contract import Phase, WatchedSubject
@@ -71,7 +71,7 @@ def admission(
     if isinstance(found, str):
         return Admission(None, (found,))
     instant = max(now, datetime.fromtimestamp(life.seen, UTC))
-    wanted = demanded(watched, bundle, now)
+    wanted = demanded(watched, bundle)
     index, since = _last_word(ledger, watched, found)
     until = attested_until(found, watched, wanted, instant, bundle.data.get("trust"))
     refusals = [
@@ -155,12 +155,9 @@ def decided_before(found: Verified, life: LifecycleState) -> list[str]:
     ]
 
 
-def demanded(
-    watched: WatchedSubject, bundle: PolicyBundle, now: datetime
-) -> list[RequiredAttestation]:
+def demanded(watched: WatchedSubject, bundle: PolicyBundle) -> list[RequiredAttestation]:
     """Return the attestations that the subject's gate blocks without."""
-    question = Question(watched.gate, watched.profile, Stage.CANDIDATE, now)
-    wanted = wanted_attestations(question, bundle)
+    wanted = wanted_attestations(watched.gate, watched.profile, bundle)
     return [each for each in wanted if each.severity == Severity.BLOCK]
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
 from engine.decision.attest import newest
-from engine.decision.judge import Judgement, judge, subject_key, uuid7
+from engine.decision.judge import Judgement, subject_key, uuid7
 from engine.decision.record import draft_of, policy_blob
+from engine.decision.session import Session
 from engine.errors import NotRecordedError, PolicyError, VerificationError
-from engine.evidence.input import Question, assemble
 from engine.formats import canonical
 from engine.formats.times import write_time
-from engine.ledger import EntryDraft, Ledger
+from engine.ledger import EntryDraft
 from engine.ledger.contract import State
 from engine.lifecycle import holds, lapse, machine, outbox, undecided
 from engine.lifecycle.admission import Admission, admission, demanded
@@ -32,10 +32,7 @@ from engine.lifecycle.contract import (
 from engine.lifecycle.entries import entry, failed, intent
 from engine.lifecycle.machine import Due, LifecycleState
 from engine.model import ATTESTATION_TYPES, Json, Stage, Subject
-from engine.policy import Evaluator
-from engine.policy.bundle import PolicyBundle
 from engine.proof.attestation import at_instant
-from engine.signers import Signer
 
 KIND = "lifecycle"
 
@@ -57,11 +54,8 @@ class Controller:
     """Implements :class:`engine.lifecycle.contract.Lifecycles`.
 
     Args:
-        ledger: Entries, state and outbox are kept there, and nowhere else.
-        signer: The key that signs.
-        bundle: The policies.
-        evaluator: Asks them.
-        random: Gives that many random bytes.
+        session: Asks gate ``lifecycle`` and signs; entries, state and outbox are kept in its
+            ledger, and nowhere else.
         keys: Raw public keys that may have signed what a promotion rests on; None is the
             signer's own.
 
@@ -71,21 +65,15 @@ class Controller:
 
     def __init__(
         self,
-        ledger: Ledger,
-        signer: Signer,
-        bundle: PolicyBundle,
-        evaluator: Evaluator,
+        session: Session,
         *,
-        random: Callable[[int], bytes],
         keys: Sequence[bytes] | None = None,
     ) -> None:
-        bundle.gate(GATE)
-        self._ledger = ledger
-        self._signer = signer
-        self._bundle = bundle
-        self._evaluator = evaluator
-        self._random = random
-        self._keys = tuple(keys) if keys is not None else (signer.public_key,)
+        session.bundle.gate(GATE)
+        self._session = session
+        self._ledger, self._signer = session.lasting_ledger, session.signer
+        self._bundle = session.bundle
+        self._keys = tuple(keys) if keys is not None else (self._signer.public_key,)
 
     def phase(self, watched: WatchedSubject) -> Phase:
         """Return where a subject is now."""
@@ -167,7 +155,7 @@ class Controller:
         ms: int,
     ) -> _Looked:
         """Ask the gate: first what the measurements say, then, with the clocks, what is due."""
-        decision = uuid7(ms, self._random)
+        decision = uuid7(ms, self._session.runtime.random)
         try:
             checks = self._asked(watched, metrics, {}, now)
             reading = machine.reading_of(checks)
@@ -203,7 +191,7 @@ class Controller:
     ) -> list[dict[str, Json]]:
         """The gate's checks on ``metrics``, with the metric of each; nothing is recorded."""
         asked = self._input(watched, metrics, times, now)
-        answer = self._evaluator.answer(GATE, asked[0].encoded)
+        answer = self._session.evaluator.answer(GATE, asked[0].encoded)
         return [
             {**check, "metric": self._bundle.check(check["id"]).metric}
             for check in answer["checks"]
@@ -218,14 +206,7 @@ class Controller:
         decision: str,
     ) -> Judgement:
         asked, question = self._input(watched, metrics, times, now)
-        return judge(
-            asked,
-            question,
-            self._bundle,
-            self._evaluator,
-            decision_id=decision,
-            salt=self._random(32),
-        )
+        return self._session.judge(asked, question, decision_id=decision)
 
     def _input(
         self,
@@ -234,14 +215,14 @@ class Controller:
         times: Mapping[str, int | bool],
         now: datetime,
     ) -> Json:
-        question = Question(GATE, watched.profile, Stage.PRODUCTION, now)
+        question = self._session.question(GATE, watched.profile, Stage.PRODUCTION, now=now)
         given = {
             name: metric for name, metric in metrics.items() if not name.startswith("lifecycle.")
         }
         clocks = {name: _counted(value, now) for name, value in times.items()}
         subject = Subject(watched.name, watched.version, watched.sha256)
-        asked = assemble(watched.name, subject, {**given, **clocks}, question, self._bundle)
-        return asked, question
+        metrics = {**given, **clocks}
+        return self._session.input_of_metrics(watched.name, subject, metrics, question), question
 
     def _follow_up(
         self, looked: _Looked, watched: WatchedSubject, now: datetime
@@ -296,7 +277,7 @@ class Controller:
         facts = one.facts(own=one.public_key == self._signer.public_key)
         instant = max(now, datetime.fromtimestamp(life.seen, UTC))
         until = lapse.lasts_until(
-            demanded(watched, self._bundle, now),
+            demanded(watched, self._bundle),
             [at_instant(facts, instant, self._bundle.data.get("trust"))],
             watched.sha256,
             self._bundle.profile(watched.profile)["relaxations_allowed"],

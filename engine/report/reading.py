@@ -150,7 +150,11 @@ def read(value: Json, pointer: str = "") -> Report | UndecidedInput:
     return Report(
         _decision(value, pointer),
         texts={check["id"]: _texts(check) for check in checks if any(_texts(check).values())},
-        reasons={check["id"]: check["off_because"] for check in checks if check["off_because"]},
+        reasons={
+            check["id"]: check["off_because"]
+            for check in checks
+            if check["off_because"] is not None
+        },
         file=value.get("file", "-"),
         locations=dict(
             _location(check, f"{pointer}/checks/{number}")

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from engine.decision.judge import Judgement, judge
+from engine.decision.policies_in_use import PoliciesInUse
+from engine.decision.session import Session
 from engine.errors import GovernanceError, PolicyError
 from engine.evidence.documents import parse
 from engine.evidence.input import Input, Question, gather
@@ -103,10 +105,10 @@ def selftest(
         UsageError, ConfigError: No such gate or profile.
         PolicyError: The gate does not answer sound evidence at all.
     """
-    question = Question(gate, profile, "candidate", now)
-    bundle.profile(profile)
     outcome = SelftestResult(gate, profile)
     with closing(open_evaluator(bundle)) as evaluator:
+        session = Session.over(PoliciesInUse(bundle), evaluator)
+        question = session.question(gate, profile, "candidate", now=now)
         court = _Court(question, bundle, evaluator, schema)
         sound = _sound(court, outcome)
         _try_documents(court, sound, outcome)

@@ -46,6 +46,7 @@ from engine.specs.conform.projections import promotion
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import KEY
 from tests.repository import ROOT
+from tests.sessions import session_over
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DIGEST = hashlib.sha256(b"model.onnx").hexdigest()
@@ -130,7 +131,7 @@ class World:
         """Forget everything but the ledger, as a new process would."""
         self.ledger = MerkleLedger(self.store, self.ledger.id, KEY, None)
         self.controller = Controller(
-            self.ledger, KEY, self.bundle, self.evaluator, random=self._random
+            session_over(self.ledger, self.bundle, self.evaluator, self._random)
         )
 
     def copy(self) -> World:
@@ -169,7 +170,7 @@ class World:
         subject = Subject(self.watched.name, self.watched.version, digest)
         question = Question(self.watched.gate, self.watched.profile, "candidate", self.now)
         changes = {"data.schema_drift": 1} if kind == "blocked" else {}
-        wants = wanted_attestations(question, bundle)
+        wants = wanted_attestations(question.gate, question.profile, bundle)
         attested = self.attest(subject, attest_s) if wants else []
         judgement = self.judged(subject, question, changes, bundle, attested)
         self.record(judgement, bundle)

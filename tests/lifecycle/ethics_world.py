@@ -37,6 +37,7 @@ from engine.proof.envelope import open_envelope
 from tests.ledger.memory_store import MemoryReader, MemoryStore, begun
 from tests.ledger.scribe import KEY
 from tests.lifecycle.driver import DIGEST, READINGS, START, metrics
+from tests.sessions import session_over
 
 ATTEST_TTL, DECISION_TTL, GRACE, HOLD_TTL = 3, 2, 2, 1
 """In ticks, as tla/Ethics.cfg has them."""
@@ -107,7 +108,7 @@ class EthicsWorld:
         self.ledger = MerkleLedger(self._store, self.ledger.id, KEY, None)
         self.ledger.catch_up()
         self.controller = Controller(
-            self.ledger, KEY, self.bundle, _evaluator(self.bundle), random=self._random
+            session_over(self.ledger, self.bundle, _evaluator(self.bundle), self._random)
         )
 
     def crash(self, what: str, how: str, when: str) -> None:

@@ -13,7 +13,6 @@ from engine.lifecycle import Controller, Phase, Reading, outbox
 from engine.lifecycle.lapse import UNATTESTED_CHECK
 from engine.model import Json, Subject
 from engine.policy.bundle import PolicyBundle
-from tests.ledger.scribe import KEY
 from tests.lifecycle.driver import (
     ATTESTED,
     BUNDLE,
@@ -25,6 +24,7 @@ from tests.lifecycle.driver import (
     metrics,
     serving,
 )
+from tests.sessions import session_over
 
 
 def acted(world: World) -> list[str]:
@@ -270,7 +270,7 @@ def test_policies_without_the_gate_watch_nothing() -> None:
             raise UsageError(f"no gate {name!r}")
 
     with pytest.raises(UsageError, match="no gate 'lifecycle'"):
-        Controller(serving().ledger, KEY, Without(), evaluator_of(BUNDLE), random=bytes)
+        Controller(session_over(serving().ledger, Without(), evaluator_of(BUNDLE), bytes))
 
 
 # -- promotion -------------------------------------------------------------------------------

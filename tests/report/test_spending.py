@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.calls.budget.calendar import span
 from engine.calls.budget.forecast import burn_down, coming, pace
 from engine.calls.budget.spending import Day
+from engine.formats.calendar import span
 from engine.report.spending import bar, forecast, history, plain
 
 DAYS = [

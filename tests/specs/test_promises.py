@@ -26,7 +26,7 @@ def test_a_property_names_its_promise_its_mutants_and_the_code_they_break(folder
             "BrokenProp",
             "a broken lamp is lit only by another lamp.",
             ("MaySwitch <- MutAnySwitch",),
-            ("conform.graph.build", "conform.graph.Graph.actions"),
+            ("specs.conform.graph.build", "specs.conform.graph.Graph.actions"),
         ),
         PromiseProperty(
             "INV-TOY-2",
@@ -34,7 +34,7 @@ def test_a_property_names_its_promise_its_mutants_and_the_code_they_break(folder
             "LitProp",
             "as long as there are lamps, a broken one is replaced.",
             ("ReplaceFair <- MutUnfair",),
-            ("conform.graph.read",),
+            ("specs.conform.graph.read",),
         ),
     ]
 
@@ -42,12 +42,12 @@ def test_a_property_names_its_promise_its_mutants_and_the_code_they_break(folder
 def test_the_page_lists_what_is_held_and_what_about_order_is_not(folder: Path) -> None:
     page = promises.page(folder, manifest.read(folder), PROMISED)
 
-    assert "| Lamp | 9 | 6 | 3 | `lamp` | `conform.graph` |" in page
+    assert "| Lamp | 9 | 6 | 3 | `lamp` | `specs.conform.graph` |" in page
     assert (
         "### INV-TOY-2\nA broken lamp is replaced.\n\n"
         "| property | says | killed by it | binds |\n|---|---|---|---|\n"
         "| Lamp.LitProp | as long as there are lamps, a broken one is replaced. "
-        "| `ReplaceFair <- MutUnfair` | `conform.graph.read` |\n"
+        "| `ReplaceFair <- MutUnfair` | `specs.conform.graph.read` |\n"
     ) in page
     assert page.endswith("alone do.\n\n- INV-TOY-3: No lamp is lit before it is switched.\n")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +70,7 @@ class CircuitBreaker(Breaker):
         except ValueError as error:
             raise UsageError(f"{provider}/{model}: {error}") from None
         now = clock or _now
-        self._ledger, circuits = _kept(ledger, key, now)
+        self._ledger, circuits = _kept(ledger, key)
         super().__init__(
             circuits,
             provider,
@@ -108,25 +107,15 @@ class CircuitBreaker(Breaker):
             self._ledger.close()
 
 
-def _kept(
-    file: str | Path | None, key: bytes | None, now: Callable[[], int]
-) -> tuple[Ledger | None, Circuits]:
-    if (file is None) != (key is None):
-        raise UsageError("a ledger needs a key, and a key a ledger", "give both, or neither")
-    if file is None or key is None:
-        return None, MemoryCircuits()
-    from engine.formats.times import write_time
-    from engine.ledger import open_ledger
-    from engine.signers.ed25519 import from_pem
+def _kept(file: str | Path | None, key: bytes | None) -> tuple[Ledger | None, Circuits]:
+    from engine.decision.program import record_to
+    from engine.decision.runtime import SystemRuntime
 
-    signer = from_pem(key, "key")
-    ledger = open_ledger(
-        str(file),
-        signer=signer,
-        heads=Path(file).parent / "heads",
-        create=True,
-        created_at=write_time(datetime.fromtimestamp(now() // 1000, UTC)),
-    )
+    target = record_to(file, key)
+    if target is None:
+        return None, MemoryCircuits()
+    target.require_kept(exports=False)
+    ledger, signer = target.open(SystemRuntime())
     return ledger, LedgerCircuits(ledger, signer)
 
 

@@ -9,11 +9,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -45,7 +42,6 @@ class Budget:
         daily_tokens: Tokens a day, likewise.
         daily_requests: Calls a day, likewise.
         time_zone: IANA name of the zone whose calendar days count.
-        clock: Gives the time; the system's if left out.
         cache: The user's own folder for the compiled policy, which saves compiling it each time;
             see :mod:`engine.policy.evaluators.module_cache`.
 
@@ -64,41 +60,23 @@ class Budget:
         daily_tokens: int | None = None,
         daily_requests: int | None = None,
         time_zone: str = "UTC",
-        clock: Callable[[], datetime] | None = None,
         cache: Path | None = None,
     ) -> None:
-        from engine.calls.budget.calendar import zone_of
-        from engine.calls.budget.limits import Budgets, daily
+        from engine.calls.budget.limits import Budgets
         from engine.calls.budget.tracker import Tracker
-        from engine.formats.times import write_time
-        from engine.ledger import open_ledger
-        from engine.policy.evaluators.wasm import WasmEvaluator
-        from engine.policy.overlay import load_policies
-        from engine.signers.ed25519 import from_pem
+        from engine.decision.program import session_of
+        from engine.formats.calendar import zone_of
+        from engine.settings.daily_limits import daily
 
-        self._clock = clock or (lambda: datetime.now(UTC))
         zone_of(time_zone)
-        bundle = load_policies(policies, opa=None)
-        told = (_text(daily_usd), _text(daily_tokens), _text(daily_requests))
-        budgets = Budgets(bundle.data.get("budgets", []), daily(*told))
-        signer = from_pem(key, "key")
-        self._evaluator = WasmEvaluator(bundle, cache=cache)
-        self._ledger = open_ledger(
-            str(ledger),
-            signer=signer,
-            heads=Path(ledger).parent / "heads",
-            create=True,
-            created_at=write_time(self._now()),
-        )
+        limits = daily(_text(daily_usd), _text(daily_tokens), _text(daily_requests))
+        self._session = session_of(ledger, key, policies, cache=cache)
+        bundle = self._session.bundle
         self._tracker = Tracker(
-            self._ledger,
-            signer,
-            bundle,
-            self._evaluator,
-            budgets=budgets,
+            self._session,
+            budgets=Budgets(bundle.data.get("budgets", []), limits),
             zone=time_zone,
             profile=profile,
-            random=os.urandom,
         )
 
     def __enter__(self) -> Budget:
@@ -109,8 +87,7 @@ class Budget:
 
     def close(self) -> None:
         """Let go of ledger and policies; leases stay as they are."""
-        self._ledger.close()
-        self._evaluator.close()
+        self._session.close()
 
     def reserve(
         self,
@@ -154,24 +131,21 @@ class Budget:
 
     def ask(self, request: Request, *, ttl_s: int = 300) -> Reservation:
         """Reserve without a ``with``: the answer may be a denial, and the caller ends the lease."""
-        milliseconds = time.time_ns() // 1_000_000
-        return self.tracker.reserve(request, self._now(), milliseconds, ttl_s=ttl_s)
+        runtime = self._session.runtime
+        return self.tracker.reserve(request, runtime.now(), runtime.milliseconds(), ttl_s=ttl_s)
 
     def settle(self, lease_id: str, spent: Usage) -> LeaseEnd:
         """Record what a lease turned out to use, also long after it expired."""
-        return self.tracker.settle(lease_id, spent, self._now())
+        return self.tracker.settle(lease_id, spent, self._session.runtime.now())
 
     def release(self, lease_id: str) -> LeaseEnd:
         """Give a lease back, unspent."""
-        return self.tracker.release(lease_id, self._now())
+        return self.tracker.release(lease_id, self._session.runtime.now())
 
     @property
     def tracker(self) -> Tracker:
         """What does the work."""
         return self._tracker
-
-    def _now(self) -> datetime:
-        return self._clock().astimezone(UTC).replace(microsecond=0)
 
 
 class Lease:

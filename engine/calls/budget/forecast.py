@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from engine.calls.budget.calendar import following
 from engine.calls.budget.spending import Day
+from engine.formats.calendar import following
 
 WEEKS = 4
 _ENOUGH = 2

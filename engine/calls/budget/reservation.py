@@ -19,17 +19,14 @@ from engine.calls.budget.question import (
 from engine.calls.budget.request import Request
 from engine.calls.budget.state import BudgetState
 from engine.calls.budget.transitions import Charge
-from engine.decision.judge import judge
 from engine.decision.record import draft_of, policy_blob
+from engine.decision.session import Session
 from engine.errors import LedgerError, PolicyError
-from engine.evidence.input import Question, assemble
+from engine.evidence.input import Question
 from engine.formats.times import write_time
 from engine.ledger import EntryDraft, SharedBlob, State
 from engine.metrics.amounts import NOTHING, Amount, AmountLimits
 from engine.model import Json, Subject, Verdict
-from engine.policy import Evaluator
-from engine.policy.bundle import PolicyBundle
-from engine.signers import Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +71,7 @@ class ReservationTerms:
     """What is the same for every reservation; worked out once.
 
     Attributes:
-        bundle: The policies.
-        evaluator: OPA; used inside the ledger's transactions only, one at a time.
-        signer: The key that signs.
+        session: Asks and signs; inside the ledger's transactions only, one at a time.
         profile: Table of limits of the gate.
         prices: What models cost.
         soft_routes: Routes that may spend past a soft limit.
@@ -85,9 +80,7 @@ class ReservationTerms:
         policy: The policy, as it is kept beside each decision.
     """
 
-    bundle: PolicyBundle
-    evaluator: Evaluator
-    signer: Signer
+    session: Session
     profile: str
     prices: PriceBook
     soft_routes: frozenset[str]
@@ -96,19 +89,16 @@ class ReservationTerms:
     policy: SharedBlob
 
 
-def terms_of(
-    bundle: PolicyBundle, evaluator: Evaluator, signer: Signer, profile: str
-) -> ReservationTerms:
-    """Return what ``bundle`` says about reserving by ``profile``.
+def terms_of(session: Session, profile: str) -> ReservationTerms:
+    """Return what the policies say about reserving by ``profile``.
 
     Raises:
         UsageError, ConfigError: It has no gate ``spend``, or no such profile.
     """
+    bundle = session.bundle
     said = bundle.profile(profile)
     return ReservationTerms(
-        bundle=bundle,
-        evaluator=evaluator,
-        signer=signer,
+        session=session,
         profile=profile,
         prices=PriceBook(bundle.data["prices"]),
         soft_routes=frozenset(said.get("soft_routes", ())),
@@ -125,7 +115,6 @@ class Attempt:
         terms: What is the same for every reservation.
         request: What is asked for.
         lease_id: UUIDv7: id of the decision.
-        salt: 32 random bytes.
         question: What gate ``spend`` is asked, and when.
         local_day: Calendar day of that instant.
         expires_at: RFC 3339; when the lease ends if it is granted.
@@ -138,14 +127,13 @@ class Attempt:
         terms: ReservationTerms,
         request: Request,
         lease_id: str,
-        salt: bytes,
         question: Question,
         local_day: str,
         expires_at: str,
         rows: Sequence[tuple[str, AmountLimits]],
     ) -> None:
         self._terms, self._request = terms, request
-        self._lease_id, self._salt, self._question = lease_id, salt, question
+        self._lease_id, self._question = lease_id, question
         self._local_day, self._expires_at, self._rows = local_day, expires_at, rows
         self._now = write_time(question.now)
         self._about = request.about
@@ -170,16 +158,14 @@ class Attempt:
         price = terms.prices.at(request.provider, request.model, day)
         asked = asked_for(request, price, declared_cost=terms.declared_cost)
         metrics = metrics_of(asked, charged, self._now, soft_route=self._soft_route)
-        judgement = judge(
-            assemble("budget", self._subject, metrics, self._question, terms.bundle),
+        session = terms.session
+        judgement = session.judge(
+            session.input_of_metrics("budget", self._subject, metrics, self._question),
             self._question,
-            terms.bundle,
-            terms.evaluator,
             decision_id=self._lease_id,
-            salt=self._salt,
-            beside=lambda said: self._follow(said, desk, day, asked, charged, expired),
+            extend=lambda said: self._follow(said, desk, day, asked, charged, expired),
         )
-        return [draft_of(judgement.record, terms.signer, terms.policy)]
+        return [draft_of(judgement.record, session.signer, terms.policy)]
 
     def _follow(
         self,

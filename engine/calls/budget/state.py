@@ -15,32 +15,18 @@ from collections.abc import Iterator
 
 from engine.calls.budget import lease
 from engine.calls.budget.lease import Lease
-from engine.ledger import State, StateView
-from engine.metrics import budget_book as book
+from engine.evidence.budget_figures import BUDGET, DAY, BudgetBooks
+from engine.ledger import State
 from engine.metrics.budget_book import Book
 
-BUDGET, LEASE, DUE = "budget", "lease", "lease-due"
-DAY = "day"
+LEASE, DUE = "lease", "lease-due"
 _LAST = "~"
 """Sorts after every key."""
 _AT_ONCE = 256
 
 
-class BudgetDocuments:
+class BudgetDocuments(BudgetBooks):
     """Reads what the budgets keep in a ledger's state."""
-
-    def __init__(self, view: StateView) -> None:
-        self._view = view
-
-    def day(self) -> str:
-        """Return the newest day that was seen; empty before the first."""
-        body = self._view.get(BUDGET, DAY)
-        return json.loads(body) if body is not None else ""
-
-    def book(self, day: str, budget: str) -> Book | None:
-        """Return the book of a budget on a day; None if nothing was granted there yet."""
-        body = self._view.get(BUDGET, f"{day}/{budget}")
-        return None if body is None else book.decode(body)
 
     def lease(self, lease_id: str) -> Lease | None:
         """Return a lease; None if there is none of that id."""
@@ -51,16 +37,6 @@ class BudgetDocuments:
         """Return the ids of open leases that expire at ``now`` or before, the oldest first."""
         found = self._view.scan(DUE, "", f"{now}/{_LAST}", most)
         return [key.rpartition("/")[2] for key, _ in found]
-
-    def books(self, first: str = "", last: str = _LAST) -> Iterator[tuple[str, str, Book]]:
-        """Yield ``(day, budget, book)`` of the days from ``first`` to ``last``, in order."""
-        start, stop = first, f"{last}/{_LAST}"
-        while rows := self._view.scan(BUDGET, start, stop, _AT_ONCE):
-            for key, body in rows:
-                day, _, budget = key.partition("/")
-                if key != DAY:
-                    yield day, budget, book.decode(body)
-            start = rows[-1][0] + "\0"
 
     def open_leases(self) -> Iterator[tuple[str, str]]:
         """Yield ``(expires_at, lease)`` of the open leases, the first to expire first."""

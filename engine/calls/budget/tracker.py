@@ -32,12 +32,11 @@ Refinement mapping to ``tla/Budget.tla``: ``day`` is the document ``budget/day``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from engine.calls.budget import transitions
-from engine.calls.budget.calendar import day_of
 from engine.calls.budget.lease import Lease
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.prices import PriceBook
@@ -48,16 +47,13 @@ from engine.calls.budget.spent import Usage
 from engine.calls.budget.state import BudgetDocuments, BudgetState
 from engine.decision.judge import uuid7
 from engine.decision.record import event
+from engine.decision.session import Session
 from engine.errors import UsageError
-from engine.evidence.input import Question
+from engine.formats.calendar import day_of
 from engine.formats.times import write_time
-from engine.ledger import AppendedEntry, EntryDraft, Ledger, State
+from engine.ledger import AppendedEntry, EntryDraft, State
 from engine.metrics.amounts import NOTHING, Amount
 from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, Json
-from engine.policy import Evaluator
-from engine.policy.bundle import PolicyBundle
-from engine.proof.input_document import SALT_BYTES
-from engine.signers import Signer
 
 DEFAULT_TTL_S = 300
 LONGEST_TTL_S = 7 * 86_400
@@ -91,34 +87,24 @@ class Tracker:
     """Reserves, settles and releases. Safe to use from several threads.
 
     Args:
-        ledger: Where everything is recorded, and where all state is.
-        signer: The key that signs.
-        bundle: The policies: gate ``spend``, profile, prices.
-        evaluator: OPA; only used inside the ledger's transactions, one at a time.
+        session: Asks gate ``spend``, inside the ledger's transactions, one at a time; everything
+            is recorded, and all state is, in its ledger.
         budgets: The limits.
         zone: IANA name of the time zone whose calendar days count.
         profile: Table of limits of the gate.
-        random: Gives so many random bytes.
-        relaxations: Options that weaken this, by name, sorted.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
-        signer: Signer,
-        bundle: PolicyBundle,
-        evaluator: Evaluator,
+        session: Session,
         *,
         budgets: Budgets,
         zone: str,
         profile: str,
-        random: Callable[[int], bytes],
-        relaxations: tuple[str, ...] = (),
     ) -> None:
-        self._terms = terms_of(bundle, evaluator, signer, profile)
-        self._ledger, self._signer = ledger, signer
-        self._budgets, self._zone, self._random = budgets, zone, random
-        self._relaxations = relaxations
+        self._terms = terms_of(session, profile)
+        self._session, self._ledger = session, session.lasting_ledger
+        self._budgets, self._zone = budgets, zone
 
     @property
     def prices(self) -> PriceBook:
@@ -147,9 +133,8 @@ class Tracker:
         attempt = Attempt(
             terms=self._terms,
             request=request,
-            lease_id=uuid7(milliseconds, self._random),
-            salt=self._random(SALT_BYTES),
-            question=Question(GATE, self._terms.profile, STAGE, now, self._relaxations),
+            lease_id=uuid7(milliseconds, self._session.runtime.random),
+            question=self._session.question(GATE, self._terms.profile, STAGE, now=now),
             local_day=day_of(now, self._zone),
             expires_at=write_time(now + timedelta(seconds=ttl_s)),
             rows=[(row.budget, row.limits) for row in self._budgets.of(request)],
@@ -214,7 +199,7 @@ class Tracker:
     ) -> EntryDraft:
         name = f"{lease.about['provider']}/{lease.about['model']}"
         at = {"at": write_time(now), "lease": lease_id, "day": lease.day, "for": dict(lease.about)}
-        return event(kind, name, {**at, **said}, self._signer, usual=True)
+        return event(kind, name, {**at, **said}, self._session.signer, usual=True)
 
 
 def _settled(lease: Lease) -> dict[str, Json]:

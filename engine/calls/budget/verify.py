@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from engine.calls.budget.entries import Entries
 from engine.calls.budget.scratch import Scratch
-from engine.calls.budget.state import BUDGET, DAY, DUE, LEASE
+from engine.calls.budget.state import DUE, LEASE
 from engine.errors import VerificationError
+from engine.evidence.budget_figures import BUDGET, DAY
 from engine.ledger import Ledger, StateView
 
 _KINDS = (BUDGET, LEASE, DUE)

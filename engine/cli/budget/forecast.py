@@ -30,8 +30,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     """Print it; 0."""
     from engine.calls.budget import forecast
-    from engine.calls.budget.calendar import day_of, following, span
     from engine.calls.budget.spending import by_day
+    from engine.formats.calendar import day_of, following, span
     from engine.formats.times import parse_time
     from engine.report.spending import forecast as told
 

@@ -24,8 +24,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     """Print the days; 0."""
-    from engine.calls.budget.calendar import day_of, following
     from engine.calls.budget.spending import by_day
+    from engine.formats.calendar import day_of, following
     from engine.report.spending import history
 
     zone = config.text("budget_time_zone")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
+from engine.decision.record_to import RUN_LEDGER
+from engine.decision.workspace import daily_limits, ledger_url, open_session
 from engine.errors import UsageError
 from engine.settings.config import Config
 
@@ -32,16 +34,14 @@ def format_argument(parser: argparse.ArgumentParser) -> None:
 
 def budgets_of(config: Config, bundle: PolicyBundle) -> Budgets:
     """Return the budgets of the policies and of the settings."""
-    from engine.calls.budget.limits import Budgets, daily
+    from engine.calls.budget.limits import Budgets
 
-    said = (config.values[f"budget_daily_{unit}"].value for unit in ("usd", "tokens", "requests"))
-    usd, tokens, requests = (None if value is None else str(value) for value in said)
-    return Budgets(bundle.data.get("budgets", []), daily(usd, tokens, requests))
+    return Budgets(bundle.data.get("budgets", []), daily_limits(config))
 
 
 def require_lasting(config: Config) -> None:
     """Refuse a ledger that is gone with its run: nothing would be counted."""
-    if workspace.ledger_url(config) == workspace.RUN_LEDGER:
+    if ledger_url(config) == RUN_LEDGER:
         raise UsageError(
             "a run: ledger forgets what was spent", "name a ledger file that callers share"
         )
@@ -50,32 +50,19 @@ def require_lasting(config: Config) -> None:
 @contextmanager
 def open_tracker(config: Config, shell: Shell) -> Iterator[tuple[Tracker, Ledger]]:
     """Yield what reserves, settles and releases, and the ledger it does so in."""
-    from engine.calls.budget.calendar import zone_of
     from engine.calls.budget.tracker import Tracker
-    from engine.policy.bundle import shipped_bundle
+    from engine.formats.calendar import zone_of
 
     require_lasting(config)
-    bundle = workspace.open_policies(config, shell)
-    budgets = budgets_of(config, bundle)
     zone_of(zone := config.text("budget_time_zone"))
-    overridden = config.values["policies"].by_caller and bundle.digest != shipped_bundle().digest
-    evaluator = workspace.open_evaluator(bundle, config, shell, few=True)
-    try:
-        with workspace.open_ledger_to_write(config, shell) as (ledger, signer):
-            tracker = Tracker(
-                ledger,
-                signer,
-                bundle,
-                evaluator,
-                budgets=budgets,
-                zone=zone,
-                profile=config.text("profile"),
-                random=shell.random,
-                relaxations=("policies_overridden",) if overridden else (),
-            )
-            yield tracker, ledger
-    finally:
-        evaluator.close()
+    with open_session(config, shell) as session:
+        tracker = Tracker(
+            session,
+            budgets=budgets_of(config, session.bundle),
+            zone=zone,
+            profile=config.text("profile"),
+        )
+        yield tracker, session.ledger
 
 
 def lease_of(ledger: Ledger, text: str) -> str:

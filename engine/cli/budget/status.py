@@ -39,8 +39,8 @@ def _day(text: str) -> str:
 
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     """Print one row per budget; those of the policies also where nothing was granted yet."""
-    from engine.calls.budget.calendar import day_of
     from engine.calls.budget.state import BudgetDocuments
+    from engine.formats.calendar import day_of
 
     require_lasting(config)
     bundle = workspace.open_policies(config, shell)

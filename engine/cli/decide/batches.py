@@ -18,9 +18,8 @@ from engine.model import Decision, Verdict
 from engine.report import Inclusion
 
 if TYPE_CHECKING:
-    from engine.ledger import AppendedEntry, Ledger
-    from engine.policy.bundle import PolicyBundle
-    from engine.signers import Signer
+    from engine.decision.session import Session
+    from engine.ledger import AppendedEntry
 
 BATCH = 256
 BATCH_S = 0.5
@@ -43,9 +42,8 @@ class Batches:
 
     Attributes:
         shell: Has the clock that says when a batch has waited long enough.
-        bundle: The policies.
+        session: Records.
         question: Gate, profile, stage and instant.
-        recorder: The ledger and the key that signs; None is a dry run.
         printer: Where decisions are told.
         screen: Where is narrated.
         export_to: File or folder for proofs; None writes none.
@@ -54,9 +52,8 @@ class Batches:
     """
 
     shell: Shell
-    bundle: PolicyBundle
+    session: Session
     question: Question
-    recorder: tuple[Ledger, Signer] | None
     printer: Printer
     screen: Screen
     export_to: Path | None
@@ -102,10 +99,12 @@ class Batches:
         if not waiting:
             return
         places: Sequence[AppendedEntry | None] = [None] * len(waiting)
-        if self.recorder is not None:
-            from engine.decision.record import append
-
-            places = append([judged.record for judged in waiting], *self.recorder, self.bundle)
+        if not self.question.is_dry_run:
+            places = self.session.append(
+                [judged.record for judged in waiting],
+                self.question,
+                exports=self.export_to is not None,
+            )
             if self.export_to is not None:
                 self._export([judged.record.decision_id for judged in waiting], self.export_to)
         for judged, place in zip(waiting, places, strict=True):
@@ -116,6 +115,8 @@ class Batches:
     def _tell(self, judged: JudgedFile, place: AppendedEntry | None) -> None:
         index, note = (place.index, place.checkpoint) if place is not None else (None, None)
         self.checkpoint = note
+        for note in judged.notes:
+            self.screen.say(f"engine: {note}")
         code = CODES[judged.verdict]
         self._codes.add(5 if code == 0 and place is None else code)
         self.summary.add(judged.verdict, judged.against)
@@ -128,11 +129,11 @@ class Batches:
 
     def _proof(self, decision: Decision) -> Inclusion | None:
         """Where the record stands in the ledger's tree, for the formats that show it."""
-        if self.recorder is None or not self.printer.proves:
+        if self.question.is_dry_run or not self.printer.proves:
             return None
         from engine.cli.decide.inclusion import inclusion_of
 
-        return inclusion_of(decision, self.recorder[0])
+        return inclusion_of(decision, self.session.ledger)
 
     def _failed(self, names: Sequence[str], error: GovernanceError) -> None:
         """Say what is wrong with one input and go on; leave a record where that works."""
@@ -142,28 +143,15 @@ class Batches:
         self.summary.failed(error)
         self.screen.advance(1)
         self.printer.failed(", ".join(names), error)
-        if self.recorder is not None:
+        if not self.question.is_dry_run:
             try:
-                self._record_failure(names, error, *self.recorder)
+                self.session.record_failure(error, names, self.question)
             except GovernanceError as second:
                 self.screen.say(f"engine: the failure is not recorded: {second.message}")
 
-    def _record_failure(
-        self, names: Sequence[str], error: GovernanceError, ledger: Ledger, signer: Signer
-    ) -> None:
-        from engine.decision.judge import uuid7
-        from engine.decision.record import record_failure
-
-        attempt_id = uuid7(self.shell.milliseconds(), self.shell.random)
-        record_failure(error, names, self.question, ledger, signer, attempt_id=attempt_id)
-
     def _export(self, ids: Sequence[str], target: Path) -> None:
-        from engine.decision.export import export
         from engine.system.files import write_whole
 
-        if self.recorder is None:
-            return
-        ledger, _ = self.recorder
         for decision_id in ids:
             file = target / f"{decision_id}.proof.json" if self.several else target
-            write_whole(file, export(ledger, decision_id).encode())
+            write_whole(file, self.session.proof(decision_id).encode())

@@ -8,24 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.cli import workspace
 from engine.cli.check_texts import off_reasons, texts_of
 from engine.cli.console.printer import Printer
 from engine.cli.console.shell import Shell
 from engine.cli.decide.summary import standing_against
 from engine.errors import DocumentError, GovernanceError, PolicyError, UsageError
 from engine.evidence.documents import Document, read
-from engine.evidence.input import Finder, Input, Question, gather
+from engine.evidence.input import Finder, Input, Question
 from engine.formats.json_positions import escape
-from engine.model import Decision, Json, Verdict
+from engine.model import Decision, Verdict
 from engine.report import Draft, Location, Report
-from engine.settings.config import Config
 
 if TYPE_CHECKING:
     from engine.decision.judge import Judgement
     from engine.decision.record import StatementTemplate
-    from engine.policy import Evaluator
-    from engine.policy.bundle import PolicyBundle
+    from engine.decision.session import Session
+    from engine.evidence.budget_figures import BudgetFigures
 
 
 class JudgedFile(NamedTuple):
@@ -37,6 +35,7 @@ class JudgedFile(NamedTuple):
         record: What recording it takes.
         drafts: Every format's text but for the place in the ledger, if all formats can.
         untold: The decision without its place, for formats that cannot.
+        notes: What the caller should know of the evidence.
     """
 
     verdict: Verdict
@@ -44,6 +43,7 @@ class JudgedFile(NamedTuple):
     record: StatementTemplate
     drafts: Sequence[Draft] | None
     untold: Report | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -53,36 +53,33 @@ class Judge:
     Attributes:
         args: The call.
         shell: The world around it.
-        config: Settings.
-        bundle: The policies.
+        session: Asks.
         question: Gate, profile, stage and instant.
         artifact_sha256: Digest of the artifact that was named; None if none was.
-        printer: Says what its formats want to know, and drafts their texts.
+        printer: Says what its formats want to know, and renders what it can without the ledger.
         few: Whether few files will follow, so that starting fast counts most.
         find: Finds a subject's attestations; None where the profile asks for none.
+        figures: What the ledger itself knows; None looks for each file.
     """
 
     args: argparse.Namespace
     shell: Shell
-    config: Config
-    bundle: PolicyBundle
+    session: Session
     question: Question
     artifact_sha256: str | None
     printer: Printer
     few: bool
     find: Finder | None = None
-    schema: Json = None
-    evaluator: Evaluator | None = None
+    figures: BudgetFigures | None = None
 
     def prepare(self) -> None:
         """Load now what forks would load each for itself; afterwards all of them share it."""
         import orjson  # noqa: F401
+        import wasmtime  # noqa: F401
 
         import engine.decision.judge
+        import engine.evidence.budget_figures
         import engine.ledger  # noqa: F401
-
-        if not self.config.values["opa_url"].value:
-            import wasmtime  # noqa: F401
 
     def open(self, *, expendable: bool = False) -> Judge:
         """Get what judging needs; in a worker process, after the fork.
@@ -90,18 +87,8 @@ class Judge:
         Args:
             expendable: Whether this process may be ended where the policy takes too long.
         """
-        from engine.policy.bundle import shipped_schema
-
-        self.schema = shipped_schema("metrics.schema.json")
-        self.evaluator = workspace.open_evaluator(
-            self.bundle, self.config, self.shell, few=self.few, expendable=expendable
-        )
+        self.session.use(self.session.open_evaluator(few=self.few, expendable=expendable))
         return self
-
-    def close(self) -> None:
-        """Let go of the evaluator."""
-        if self.evaluator is not None:
-            self.evaluator.close()
 
     def __call__(self, names: list[str]) -> JudgedFile | GovernanceError:
         try:
@@ -111,44 +98,37 @@ class Judge:
             return error
 
     def _read(self, name: str) -> Document:
-        return read(name, stdin=self.shell.stdin, max_bytes=self.config.number("max_bytes"))
+        return read(name, stdin=self.shell.stdin, max_bytes=self.session.max_bytes)
 
     def _judgement(self, documents: Sequence[Document]) -> Judgement:
-        from engine.decision.judge import judge, uuid7
-
-        if self.evaluator is None:
-            raise PolicyError("nobody to ask: the evaluator was not opened")
-        asked = gather(
+        evidence = self.session.input_of(
             documents,
             self.question,
-            self.bundle,
-            self.schema,
             artifact_sha256=self.artifact_sha256,
             find=self.find,
+            figures=self.figures,
         )
         if self.args.emit_input:
-            _emit(Path(self.args.emit_input), asked)
-        return judge(
-            asked,
-            self.question,
-            self.bundle,
-            self.evaluator,
-            decision_id=uuid7(self.shell.milliseconds(), self.shell.random),
-            salt=self.shell.random(32),
-        )
+            _emit(Path(self.args.emit_input), evidence)
+        return self.session.judge(evidence, self.question)
 
     def _judged(self, judgement: Judgement, documents: Sequence[Document]) -> JudgedFile:
         report = Report(
             untold(judgement),
-            texts_of(self.bundle),
-            off_reasons(self.bundle, self.question.profile),
+            texts_of(self.session.bundle),
+            off_reasons(self.session.bundle, self.question.profile),
             judgement.input.name,
             self._located(documents),
         )
         drafts = self.printer.drafts(report)
         against = standing_against(judgement.predicate["checks"])
         return JudgedFile(
-            judgement.verdict, against, judgement.record, drafts, None if drafts else report
+            judgement.verdict,
+            against,
+            judgement.record,
+            drafts,
+            None if drafts else report,
+            judgement.input.notes,
         )
 
     def _located(self, documents: Sequence[Document]) -> dict[str, Location]:

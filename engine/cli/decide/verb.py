@@ -18,16 +18,15 @@ from engine.cli.console.shell import Shell
 from engine.cli.decide.batches import Batches
 from engine.cli.decide.judging import Judge
 from engine.cli.decide.workers import Workers, worth
+from engine.decision.workspace import open_session
 from engine.errors import UsageError
 from engine.evidence.documents import expand
 from engine.evidence.input import Question, wanted_attestations
-from engine.formats.json_text import MAX_BYTES
 from engine.report import FORMATS
-from engine.settings.config import Config
 
 if TYPE_CHECKING:
-    from engine.cli.decide.attestations import Attestations
-    from engine.policy.bundle import PolicyBundle
+    from engine.decision.attestations import AttestationFinder
+    from engine.decision.session import Session
 
 DESCRIPTION = (
     "Ask a gate about evidence. Each metrics file is one decision: signed, appended to the\n"
@@ -85,34 +84,28 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         from engine.cli.decide.on_change import watch
 
         return watch(args, shell, run)
-    args.dry_run = args.dry_run or args.now is not None
     config = workspace.settings(args, shell)
-    bundle = workspace.open_policies(config, shell)
-    _no_contradiction(args, config)
-    question = Question(
-        gate=bundle.gate(config.text("gate")).name,
-        profile=config.text("profile"),
-        stage=config.text("stage"),
-        now=args.now or shell.now(),
-        relaxations=relaxations_of(config, bundle),
+    session = open_session(config, shell, dry_run=args.dry_run)
+    question = session.question(
+        *(config.text(name) for name in ("gate", "profile", "stage")), as_of=args.now
     )
-    bundle.profile(question.profile)
+    _no_contradiction(args, session, question)
     groups = list(_groups(args))
     jobs = 1 if "-" in args.paths else args.jobs or worth(len(groups))
     artifact = digest_of(args.artifact) if args.artifact else None
     several = len(groups) > 1 or (not args.combine and Path(args.paths[0]).is_dir())
     screen = Screen(shell, len(groups), several=several)
     printer = Printer(args, screen, shell, several=several)
-    find = _finder(args, config, bundle, question, shell, several=several)
-    judge = Judge(
-        args, shell, config, bundle, question, artifact, printer, few=len(groups) < 8, find=find
-    )
+    find = _finder(args, session, question, shell, several=several)
+    judge = Judge(args, shell, session, question, artifact, printer, len(groups) < 8, find)
     if args.export:
         _require_export(Path(args.export), several=several)
     if jobs > 1:
         judge.prepare()
+        judge.figures = session.figures(question)  # workers never open the ledger
     with ExitStack() as stack:
         stack.enter_context(_rare_collections())
+        stack.enter_context(session)
         if find is not None:
             stack.callback(find.close)
         if jobs > 1:
@@ -120,17 +113,17 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             judged = stack.enter_context(Workers(jobs, quick, groups, judge.open)).judged()
         else:
             judge.open()
-            stack.callback(judge.close)
             judged = ((names, judge(names)) for names in groups)
-        recorder = None
-        if not args.dry_run:
-            recorder = stack.enter_context(workspace.open_ledger_to_write(config, shell))
+        if not question.is_dry_run:
+            session.open()
+        if judge.figures is None:
+            judge.figures = session.figures(question)
         stack.enter_context(screen)
         stack.enter_context(printer)
         stop = stack.enter_context(Interrupts(patient=several))
         export_to = Path(args.export) if args.export else None
         batches = Batches(
-            *(shell, bundle, question, recorder, printer, screen, export_to),
+            *(shell, session, question, printer, screen, export_to),
             total=len(groups),
             several=several,
         )
@@ -162,20 +155,21 @@ def _rare_collections() -> Iterator[None]:
 
 def _finder(
     args: argparse.Namespace,
-    config: Config,
-    bundle: PolicyBundle,
+    session: Session,
     question: Question,
     shell: Shell,
     *,
     several: bool,
-) -> Attestations | None:
+) -> AttestationFinder | None:
     """What finds attestations; None, and nothing is looked for, where the profile asks for none."""
-    wanted = wanted_attestations(question, bundle)
-    if wanted:
-        from engine.cli.decide.attestations import Attestations
+    if wanted_attestations(question.gate, question.profile, session.bundle):
+        from engine.decision.attestations import finder
+        from engine.evidence.documents import read_bytes
+        from engine.proof.bundle import MAX_BYTES as LARGEST_PROOF
 
-        say = None if several else shell.say
-        return Attestations(wanted, args.attestation, config, shell, say)
+        read = partial(read_bytes, stdin=shell.stdin, max_bytes=LARGEST_PROOF)
+        proofs = [(name, partial(read, name)) for name in args.attestation]
+        return finder(session, question, proofs, None if several else shell.say)
     if args.attestation:
         shell.say(
             f"engine: gate {question.gate} by profile {question.profile} asks for no attestation; "
@@ -204,29 +198,13 @@ def _groups(args: argparse.Namespace) -> Iterator[list[str]]:
             yield [name]
 
 
-def _no_contradiction(args: argparse.Namespace, config: Config) -> None:
-    if config.text("ledger") == workspace.RUN_LEDGER and not args.export and not args.dry_run:
-        raise UsageError(
-            "a run: ledger lives in its proof, and no proof was asked for", "add --export FILE"
-        )
-    if args.export and args.dry_run:
+def _no_contradiction(args: argparse.Namespace, session: Session, question: Question) -> None:
+    if session.record_to is not None and not question.is_dry_run:
+        session.record_to.require_kept(exports=bool(args.export))
+    if args.export and question.is_dry_run:
         raise UsageError("a dry run has no proof to export", "leave out --dry-run or --export")
     if args.artifact and len(args.paths) > 1 and not args.combine:
         raise UsageError("one artifact, several metrics files", "decide them one by one")
-
-
-def relaxations_of(config: Config, bundle: PolicyBundle) -> tuple[str, ...]:
-    """Every option of this call that weakens it. INV-RELAX-1."""
-    from engine.policy.bundle import shipped_bundle
-
-    named = []
-    if config.text("ledger") == workspace.RUN_LEDGER:
-        named.append("ephemeral_ledger")
-    if config.number("max_bytes") > MAX_BYTES:
-        named.append("input_limit_raised")
-    if config.values["policies"].by_caller and bundle.digest != shipped_bundle().digest:
-        named.append("policies_overridden")
-    return tuple(named)
 
 
 def digest_of(path: str) -> str:

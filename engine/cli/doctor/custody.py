@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.cli.doctor.findings import Diagnosis, Level, World
+from engine.decision.record_to import RUN_LEDGER
+from engine.decision.workspace import heads_folder, key_path, ledger_url, open_signer
 from engine.errors import KeyFileError, UsageError
 from engine.settings.config import Config
 
@@ -37,7 +39,7 @@ def folder(world: World) -> Iterator[Diagnosis]:
 def key(world: World) -> Iterator[Diagnosis]:
     """The private key, and its public half beside it."""
     config, shell = world.config, world.shell
-    path = workspace.key_path(config)
+    path = key_path(config)
     if not shell.environ.get("ENGINE_KEY") and not os.path.lexists(path):
         workspace_is_new = config.path("key_file") is None and not _has_ledger(config)
         if workspace_is_new and not shell.in_ci:
@@ -46,7 +48,7 @@ def key(world: World) -> Iterator[Diagnosis]:
         do = "give it in ENGINE_KEY (PEM) or ENGINE_KEY_FILE (a path); a new one: engine keys init"
         yield Diagnosis(Level.FAIL, "key", f"{path}: no such key", do, KeyFileError.exit_code)
         return
-    signer = workspace.open_signer(config, shell)
+    signer = open_signer(config, shell)
     origin = "$ENGINE_KEY" if shell.environ.get("ENGINE_KEY") else f"{path}, mode 0600"
     yield Diagnosis(Level.OK, "key", f"{signer.key_id[:16]} from {origin}")
     if not shell.environ.get("ENGINE_KEY"):
@@ -70,7 +72,7 @@ def _public_half(path: Path, public_key: bytes) -> Iterator[Diagnosis]:
 
 def _file_of(config: Config) -> Path | None:
     """The ledger's file; None where it is no file, or a kind of ledger that is not known."""
-    url = workspace.ledger_url(config)
+    url = ledger_url(config)
     path = url.removeprefix("sqlite:///").removeprefix("sqlite:")
     return None if re.match(r"[a-z][a-z0-9+.-]+:", path) else Path(path)
 
@@ -83,13 +85,13 @@ def _has_ledger(config: Config) -> bool:
 def ledger(world: World) -> Iterator[Diagnosis]:
     """The ledger: opened against its signed head, its key, its last entries, the clock."""
     config, shell = world.config, world.shell
-    url = workspace.ledger_url(config)
-    if url == workspace.RUN_LEDGER:
+    url = ledger_url(config)
+    if url == RUN_LEDGER:
         yield Diagnosis(Level.OK, "ledger", "run: one per run, inside its proof")
         return
     if config.folder.is_file():
         return  # said under "folder"
-    heads = workspace.heads_folder(config, shell)
+    heads = heads_folder(config, shell)
     with ExitStack() as stack:
         try:
             opened = stack.enter_context(workspace.open_ledger_to_read(config, shell))
@@ -145,7 +147,7 @@ def _require_same_key(opened: Ledger, world: World) -> None:
 
     begun = read_created(opened.entry(0)).public_key
     try:
-        signer = workspace.open_signer(world.config, world.shell)
+        signer = open_signer(world.config, world.shell)
     except KeyFileError:
         return  # said under "key"
     if signer.public_key != begun:

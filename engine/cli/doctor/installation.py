@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from engine.cli import workspace
 from engine.cli.doctor.findings import Diagnosis, Level, World, failed
+from engine.decision.workspace import module_cache, open_evaluator
 from engine.errors import GovernanceError, UsageError
 
 REINSTALL = "install it again: pip install --force-reinstall governance-engine"
@@ -112,7 +113,7 @@ def policies(world: World) -> Iterator[Diagnosis]:
     bundle.gate(gate), bundle.profile(profile)
     if (stage := world.config.text("stage")) not in list(Stage):
         raise UsageError(f"stage {stage!r} is not known", "known: candidate, production")
-    evaluator = workspace.open_evaluator(bundle, world.config, world.shell, few=True)
+    evaluator = open_evaluator(bundle, world.config, world.shell, few=True)
     try:
         evaluator.evaluate(gate, b"{}")
     finally:
@@ -123,7 +124,7 @@ def policies(world: World) -> Iterator[Diagnosis]:
 
 def cache(world: World) -> Iterator[Diagnosis]:
     """The folder of compiled modules: native code, so nobody else may write there."""
-    folder = workspace.module_cache(world.shell)
+    folder = module_cache(world.shell)
     if folder is None:
         yield Diagnosis(Level.OK, "cache", "kept nowhere: in CI, or there is no home")
         return

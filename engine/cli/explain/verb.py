@@ -12,6 +12,7 @@ from engine.cli import workspace
 from engine.cli.check_texts import off_reasons, texts_of
 from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
+from engine.decision.workspace import module_cache
 from engine.errors import UsageError, suggest
 from engine.policy.bundle import PolicyBundle
 
@@ -64,7 +65,7 @@ def _all(form: str, bundle: PolicyBundle, shell: Shell) -> int:
     from engine.cli.explain import reference
     from engine.policy.evaluators.wasm import WasmEvaluator
 
-    evaluator = WasmEvaluator(bundle, cache=workspace.module_cache(shell))
+    evaluator = WasmEvaluator(bundle, cache=module_cache(shell))
     try:
         page = reference.reference(bundle, evaluator)
     finally:

@@ -22,6 +22,8 @@ from engine.cli.starter_files import (
     repository,
     starter_policy,
 )
+from engine.decision.record_to import RUN_LEDGER
+from engine.decision.workspace import key_path, ledger_url, open_signer
 from engine.errors import UsageError, suggest
 from engine.evidence.documents import Document
 from engine.model import Json
@@ -147,10 +149,10 @@ def _require_sound(shell: Shell) -> None:
     config = workspace.settings(argparse.Namespace(), shell)
     if config.folder.exists() and not config.folder.is_dir():
         raise UsageError(f"{config.folder}: is no folder", "move it away; nothing was written")
-    if workspace.key_path(config).exists() or shell.environ.get("ENGINE_KEY"):
-        workspace.open_signer(config, shell)
-    url = workspace.ledger_url(config)
-    if url != workspace.RUN_LEDGER and Path(url.removeprefix("sqlite:///")).exists():
+    if key_path(config).exists() or shell.environ.get("ENGINE_KEY"):
+        open_signer(config, shell)
+    url = ledger_url(config)
+    if url != RUN_LEDGER and Path(url.removeprefix("sqlite:///")).exists():
         with workspace.open_ledger_to_read(config, shell):
             pass
 
@@ -222,13 +224,13 @@ def _shown(path: Path, shell: Shell) -> Path:
 def _open_workspace(shell: Shell) -> None:
     config = workspace.settings(argparse.Namespace(), shell)
     with workspace.open_ledger_to_write(config, shell, asked=True) as (ledger, _signer):
-        shell.say(f"engine: ledger {ledger.id} at {workspace.ledger_url(config)}")
+        shell.say(f"engine: ledger {ledger.id} at {ledger_url(config)}")
 
 
 def _advise(plan: Plan, placed: PlacementReport, shell: Shell) -> None:
     """Say what is left to do by hand, each with the command for it."""
     if plan.ci == "github":
-        key = workspace.key_path(workspace.settings(argparse.Namespace(), shell))
+        key = key_path(workspace.settings(argparse.Namespace(), shell))
         shell.say(
             f"engine: give the CI job the key: gh secret set ENGINE_KEY < {_shown(key, shell)}"
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
+from engine.decision.workspace import key_path, ledger_url, open_signer
 from engine.errors import UsageError
 from engine.model import Json
 
@@ -104,7 +105,7 @@ def _jobs(text: str) -> int:
 
 def _worth(config: Config, *, signatures: bool) -> int:
     """How many processes to use when nobody says: several when there is much to read."""
-    url = workspace.ledger_url(config)
+    url = ledger_url(config)
     try:
         size = Path(url.removeprefix("sqlite:///")).stat().st_size
         processors = len(os.sched_getaffinity(0))
@@ -147,14 +148,14 @@ def _keys(args: argparse.Namespace, config: Config, shell: Shell) -> list[bytes]
     """The keys given, or the public half of the own one if there is one."""
     from engine.errors import KeyFileError
 
-    public = workspace.key_path(config).with_suffix(".pub.pem")
+    public = key_path(config).with_suffix(".pub.pem")
     has_public = not shell.environ.get("ENGINE_KEY") and public.exists()
     if args.key or has_public:
         from engine.cli.verify import read_key
 
         return [read_key(path) for path in args.key or [str(public)]]
     try:
-        return [workspace.open_signer(config, shell).public_key]
+        return [open_signer(config, shell).public_key]
     except KeyFileError:
         return []
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
+from engine.decision.record_to import RUN_LEDGER
+from engine.decision.workspace import ensure_workspace, ledger_url, open_session
 
 if TYPE_CHECKING:
     from engine.cli.watch.loop import Loop, WatchSession
@@ -49,12 +51,12 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     from engine.errors import UsageError
 
     config = workspace.settings(args, shell)
-    url = workspace.ledger_url(config)
-    if url == workspace.RUN_LEDGER:
-        raise UsageError("a ledger of one run forgets what it decided", "name a lasting ledger")
+    url = ledger_url(config)
+    if url == RUN_LEDGER:
+        raise UsageError("a run: ledger forgets what it decided", "name a lasting ledger")
     bundle = workspace.open_policies(config, shell)
     plan = _plan(args, config, bundle, shell)
-    workspace.ensure_workspace(config, shell)
+    ensure_workspace(config, shell)
     with alone(url):
         return _watch(args, _loop(args, plan, config, bundle, shell), shell)
 
@@ -117,7 +119,7 @@ def _loop(
     return Loop(
         plan,
         world,
-        lambda: _session(config, bundle, shell),
+        lambda: _session(config, shell),
         performer,
         Follower() if plan.conform else None,
         shell,
@@ -131,14 +133,9 @@ def _chance(shell: Shell) -> float:
 
 
 @contextmanager
-def _session(config: Config, bundle: PolicyBundle, shell: Shell) -> Iterator[WatchSession]:
+def _session(config: Config, shell: Shell) -> Iterator[WatchSession]:
     from engine.cli.watch.loop import WatchSession
     from engine.lifecycle import Controller
 
-    evaluator = workspace.open_evaluator(bundle, config, shell)
-    try:
-        with workspace.open_ledger_to_write(config, shell) as (ledger, signer):
-            controller = Controller(ledger, signer, bundle, evaluator, random=shell.random)
-            yield WatchSession(ledger, signer, controller)
-    finally:
-        evaluator.close()
+    with open_session(config, shell) as session:
+        yield WatchSession(session.ledger, session.signer, Controller(session))

@@ -27,7 +27,6 @@ from fractions import Fraction
 from pathlib import Path
 
 from engine.calls.breaker import Breaker, LedgerCircuits
-from engine.calls.budget.calendar import day_of, following, span
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.request import Request
 from engine.calls.budget.spending import Day, Spending, by_day, fold
@@ -35,6 +34,7 @@ from engine.calls.budget.spent import Usage
 from engine.calls.budget.tracker import Tracker
 from engine.calls.budget.usage import TokenUsage
 from engine.errors import CircuitOpenError, LedgerError
+from engine.formats.calendar import day_of, following, span
 from engine.ledger import Ledger
 from engine.metrics.amounts import AmountLimits
 from engine.model import Json
@@ -45,6 +45,7 @@ from engine.proof.statement import parse_statement
 from engine.report.spending import history
 from tests.calls.breaker.fakes import HttpError
 from tests.ledger.scribe import KEY, open_at
+from tests.sessions import session_over
 
 ZONE = "Europe/Vienna"
 FIRST = "2026-10-08"
@@ -145,14 +146,10 @@ class Month:
         self.ledger: Ledger = open_at(self.folder, lock_timeout_s=10)
         self._watch_commits()
         self.tracker = Tracker(
-            self.ledger,
-            KEY,
-            self.bundle,
-            self.evaluator,
+            session_over(self.ledger, self.bundle, self.evaluator, self.chance.randbytes),
             budgets=Budgets(self.bundle.data["budgets"], None),
             zone=ZONE,
             profile="default",
-            random=self.chance.randbytes,
         )
         circuits = LedgerCircuits(self.ledger, KEY)
         self.breakers = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,8 @@ from engine.policy.bundle import PolicyBundle
 from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.overlay import load_policies
 from tests.ledger.memory_store import MemoryStore, begun
-from tests.ledger.scribe import KEY, predicate
+from tests.ledger.scribe import predicate
+from tests.sessions import session_over
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 POLICIES = Path(__file__).with_name("policies")
@@ -58,19 +59,20 @@ class Shop:
     ) -> None:
         self.ledger = begun(MemoryStore()) if ledger is None else ledger
         self.now = NOON
-        self._numbers = itertools.count(1)
+        numbers = itertools.count(1)
+        self.random: Callable[[int], bytes] = lambda size: next(numbers).to_bytes(size, "big")
         daily = None if usd is None else AmountLimits(None, None, usd)
+        self.session = session_over(self.ledger, policies(), evaluator(), self._chance)
         self.tracker = Tracker(
-            self.ledger,
-            KEY,
-            policies(),
-            evaluator(),
+            self.session,
             budgets=Budgets(rows, daily),
             zone=options.pop("zone", "UTC"),
             profile=options.pop("profile", "default"),
-            random=lambda size: next(self._numbers).to_bytes(size, "big"),
             **options,
         )
+
+    def _chance(self, size: int) -> bytes:
+        return self.random(size)  # tests put another one there
 
     def later(self, **passed: int) -> None:
         """Set the clock on, or back."""

@@ -26,7 +26,8 @@ from engine.calls.budget.tracker import Tracker
 from engine.metrics.amounts import AmountLimits
 from engine.policy.evaluators.wasm import WasmEvaluator
 from tests.calls.budget.shop import NOON, policies
-from tests.ledger.scribe import KEY, open_at
+from tests.ledger.scribe import open_at
+from tests.sessions import session_over
 
 STEPS = ("work", "begin", "add", "commit", "committed", "checkpoint", "head", "tidy", "told")
 """Where a process may die: before each of these of the store and the heads, and after a commit."""
@@ -56,14 +57,10 @@ def main() -> int:
 
 def _tracker(ledger: Any, cache: Path, budget: int) -> Tracker:
     return Tracker(
-        ledger,
-        KEY,
-        policies(),
-        WasmEvaluator(policies(), cache=cache),
+        session_over(ledger, policies(), WasmEvaluator(policies(), cache=cache), os.urandom),
         budgets=Budgets([], AmountLimits(None, None, budget)),
         zone="UTC",
         profile="lenient",
-        random=os.urandom,
     )
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 import engine
 from engine.calls.budget.client import Budget
 from engine.calls.budget.verify import verify
+from engine.decision.runtime import SystemRuntime
 from engine.errors import BudgetDeniedError, ConfigError, UsageError
 from tests.calls.budget.shop import NOON, POLICIES
 
@@ -33,9 +34,16 @@ _CACHE = TemporaryDirectory()
 
 
 def opened(folder: Path, **options: Any) -> Budget:
-    chosen: dict[str, Any] = {"policies": POLICIES, "daily_usd": "1", "clock": lambda: NOON}
-    chosen["cache"] = Path(_CACHE.name)
+    chosen: dict[str, Any] = {"policies": POLICIES, "daily_usd": "1", "cache": Path(_CACHE.name)}
     return engine.Budget(folder / "ledger.db", key=PEM, **{**chosen, **options})
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+    """The system's clock: it shows the last of these."""
+    instants = [NOON]
+    monkeypatch.setattr(SystemRuntime, "now", lambda _: instants[-1])
+    return instants
 
 
 @pytest.fixture
@@ -162,7 +170,7 @@ def test_threads_share_one_budget(tmp_path: Path) -> None:
             thread.join()
         assert len(granted) == 10
         assert book(budget) == (1_000_000, 0, 0)
-        assert verify(budget._ledger).counted == 50
+        assert verify(budget._session.ledger).counted == 50
 
 
 # async with
@@ -269,11 +277,10 @@ def test_cancelled_while_it_is_recorded_nothing_is_left_open(
     assert not list(budget.tracker.documents().open_leases())
 
 
-def test_what_nobody_ended_expires(tmp_path: Path) -> None:
-    now = [NOON]
-    with opened(tmp_path, clock=lambda: now[0]) as budget:
+def test_what_nobody_ended_expires(tmp_path: Path, noon: list[datetime]) -> None:
+    with opened(tmp_path) as budget:
         budget.reserve("acme", "large", usd="0.9").__enter__()
-        now[0] += timedelta(seconds=300)
+        noon.append(NOON + timedelta(seconds=300))
         with budget.reserve("acme", "large", usd="0.9") as lease:
             lease.settle(usd="0.8")
         assert book(budget) == (800_000, 0, 0)

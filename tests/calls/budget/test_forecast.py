@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.calls.budget.calendar import following, span
 from engine.calls.budget.forecast import ForecastDay, Hour, burn_down, coming, pace
 from engine.calls.budget.spending import Day
+from engine.formats.calendar import following, span
 
 START, END = span("2026-11-20", "UTC")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

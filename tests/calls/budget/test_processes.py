@@ -83,7 +83,7 @@ def spent_here(folder: Path) -> list[tuple[str, str, int]]:
     """Spend a little in this process, as whoever comes next would."""
     with closing(open_at(folder, create=False)) as ledger:
         shop = Shop(ledger, profile="lenient")
-        shop.tracker._random = os.urandom
+        shop.random = os.urandom
         lease = shop.reserve(50, ttl_s=604_800).lease
         shop.settle(lease, 40)
     return [("ALLOW", lease, 50), ("settled", lease, 40)]

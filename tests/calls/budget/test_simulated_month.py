@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.calls.budget.calendar import span
 from engine.calls.budget.verify import verify
+from engine.formats.calendar import span
 from engine.specs.conform import graph
 from engine.specs.conform.lookup import check
 from engine.specs.conform.projections.breaker import Projection

@@ -413,7 +413,7 @@ def test_a_limit_that_was_lowered_counts_at_once() -> None:
     shop = Shop(ledger)
     shop.reserve(600_000)
     lowered = Shop(ledger, usd=500_000)
-    lowered.tracker._random = shop.tracker._random
+    lowered.random = shop.random
     assert lowered.reserve(1).reason == HARD
 
 
@@ -423,7 +423,7 @@ def test_a_settlement_counts_by_the_limits_of_the_newest_grant() -> None:
     shop = Shop(ledger)
     shop.reserve(100_000)
     lowered = Shop(ledger, usd=500_000)
-    lowered.tracker._random = shop.tracker._random
+    lowered.random = shop.random
     lease = lowered.reserve(100_000)
 
     assert lowered.settle(lease.lease, 600_000).overrun.usd_micros == 200_000
@@ -459,7 +459,7 @@ class Yes:
 def test_no_policy_makes_the_tracker_grant_what_no_budget_has() -> None:
     """INV-BUDGET-3: a gate that allows too much is an error, and nothing is recorded."""
     shop = Shop(usd=10)
-    object.__setattr__(shop.tracker._terms, "evaluator", Yes(policies()))
+    shop.session.use(Yes(policies()))
     for asked in ({"usd": 11}, {"usd": None, "tokens": None}):
         with pytest.raises(PolicyError, match="allowed by profile 'default' what no budget has"):
             shop.reserve(**asked)

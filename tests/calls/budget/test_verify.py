@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from engine.calls.budget.scratch import Scratch
-from engine.calls.budget.state import BUDGET, DUE, LEASE
+from engine.calls.budget.state import DUE, LEASE
 from engine.calls.budget.verify import verify
 from engine.decision.record import event
 from engine.errors import VerificationError
+from engine.evidence.budget_figures import BUDGET
 from engine.ledger import EntryDraft, Ledger, State
 from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, Json
 from tests.calls.budget.shop import Shop
@@ -222,7 +223,7 @@ def test_writers_may_go_on_while_it_is_verified() -> None:
 def test_what_was_changed_is_found_while_others_write() -> None:
     ledger = changed(LEASE, "{lease}", lambda lease: {**lease, "asked": [0, 0, 0]})
     shop = Shop(ledger)
-    shop.tracker._random = lambda size: b"\7" * (size - 8) + ledger.size().to_bytes(8, "big")
+    shop.random = lambda size: b"\7" * (size - 8) + ledger.size().to_bytes(8, "big")
     growing = Growing(shop, lambda: shop.reserve(1), 30)
     with pytest.raises(VerificationError, match="lease 0"):
         verify(growing)  # type: ignore[arg-type]

@@ -36,7 +36,7 @@ from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_folder
 from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.overlay import merged, with_data
 from engine.policy.sources import Source
-from tests.ledger.scribe import KEY
+from tests.sessions import session_over
 
 BUDGET = "all"
 HARD = 20
@@ -77,19 +77,19 @@ def tracker(
     """A tracker of ``budgets``, or of one budget of 20 micro-dollars a day for everything."""
     rows = budgets or [{"id": BUDGET, "match": {}, "limits": limits(HARD)}]
     return Tracker(
-        ledger,
-        KEY,
-        policies(),
-        opa(),
+        session_over(ledger, policies(), opa(), random or _numbered),
         budgets=Budgets(rows),
         zone=zone,
         profile="bounded",
-        random=random or (lambda size: next(_NUMBERS).to_bytes(size, "big")),
     )
 
 
 _NUMBERS = itertools.count(1)
 """Instead of random bytes: no two leases have one id, also not in two copies of a world."""
+
+
+def _numbered(size: int) -> bytes:
+    return next(_NUMBERS).to_bytes(size, "big")
 
 
 def limits(usd_micros: int | None) -> dict[str, int | None]:

@@ -49,6 +49,7 @@ from engine.policy.bundle import shipped_bundle, shipped_schema
 from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.settings.table import Table
 from tests.ledger.scribe import KEY, open_at
+from tests.sessions import session_over
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -366,7 +367,7 @@ class World:
         with self.ledger() as opened:
             ledger: Any = Watched(opened, self)
             controller = Controller(
-                ledger, KEY, self.bundle, _evaluators[0], random=self.chance.randbytes
+                session_over(ledger, self.bundle, _evaluators[0], self.chance.randbytes)
             )
             yield WatchSession(ledger, KEY, controller)
 
@@ -377,7 +378,7 @@ class World:
         self._asked_again_at = self.now + 10 * MINUTE
         with self.ledger() as ledger:
             controller = Controller(
-                ledger, KEY, self.bundle, _evaluators[0], random=self.chance.randbytes
+                session_over(ledger, self.bundle, _evaluators[0], self.chance.randbytes)
             )
             if controller.phase(self.watched) is Phase.CANDIDATE:
                 self._decide(ledger)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.calls.budget.calendar import day_of, following, span
 from engine.errors import ConfigError
+from engine.formats.calendar import day_of, following, span
 
 ZONES = ("UTC", "Europe/Vienna", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu")
 SECOND = timedelta(seconds=1)

@@ -1,0 +1,73 @@
+"""The session of a program that uses the engine as a library: what it names, it chose itself."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from engine.decision.policies_in_use import ChosenBy, PoliciesInUse
+from engine.decision.record_to import RecordTo
+from engine.decision.runtime import Runtime
+from engine.decision.session import Session
+from engine.errors import UsageError
+from engine.policy import EVALUATORS, Evaluator, EvaluatorOptions
+from engine.policy.bundle import PolicyBundle, shipped_bundle
+from engine.policy.overlay import load_policies
+
+
+def session_of(
+    ledger: str | Path | None,
+    key: bytes | None,
+    policies: Path | None = None,
+    *,
+    cache: Path | None = None,
+    runtime: Runtime | None = None,
+) -> Session:
+    """Return a session; policies are read, ledger and evaluator are opened when they are needed.
+
+    Args:
+        ledger: SQLite file, a URL, or None to record nothing.
+        key: Private key, PEM; with ``ledger``.
+        policies: Folder laid over the shipped policies.
+        cache: The user's own folder for the compiled policy; None compiles it anew.
+        runtime: Clock and chance; the system's if left out.
+
+    Raises:
+        UsageError: A ledger without a key, or a key without a ledger.
+        GovernanceError: The policies cannot be used.
+    """
+    return Session(
+        policies_of(policies),
+        partial(_open_evaluator, cache=cache),
+        record_to=record_to(ledger, key),
+        runtime=runtime,
+    )
+
+
+def policies_of(folder: Path | None) -> PoliciesInUse:
+    """Return the shipped policies, or them with the caller's ``folder`` laid over."""
+    if folder is None:
+        return PoliciesInUse(shipped_bundle())
+    return PoliciesInUse(load_policies(folder, opa=None), ChosenBy.CALLER)
+
+
+def record_to(ledger: str | Path | None, key: bytes | None) -> RecordTo | None:
+    """Return where a program records: the signed heads are beside the ledger.
+
+    Raises:
+        UsageError: A ledger without a key, or a key without a ledger.
+    """
+    if (ledger is None) != (key is None):
+        raise UsageError("a ledger needs a key, and a key a ledger", "give both, or neither")
+    if ledger is None or key is None:
+        return None
+    from engine.signers.ed25519 import from_pem
+
+    return RecordTo(str(ledger), partial(from_pem, key, "key"))
+
+
+def _open_evaluator(
+    bundle: PolicyBundle, *, cache: Path | None, few: bool = False, expendable: bool = False
+) -> Evaluator:
+    options = EvaluatorOptions(cache=cache, few=few, expendable=expendable)
+    return EVALUATORS["wasm"](bundle, options)

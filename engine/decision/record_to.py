@@ -1,0 +1,117 @@
+"""Where decisions are recorded, and with whose key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.decision.runtime import Runtime
+from engine.errors import UsageError
+from engine.formats.times import write_time
+
+if TYPE_CHECKING:
+    from engine.ledger import Ledger
+    from engine.signers import Signer
+
+RUN_LEDGER = "run:"
+"""URL of a ledger that lives as long as this run, and in the proofs that are exported from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTo:
+    """Where decisions are recorded, and with whose key. Nothing is opened before it is needed.
+
+    Attributes:
+        url: See :func:`engine.ledger.open_ledger`.
+        open_signer: Returns the key that signs.
+        prepare: Makes key and folder on first use, before they are needed; None makes nothing.
+        heads: Folder of the last signed heads; None is beside the ledger.
+        create: Whether a ledger that is not there is made.
+        lock_timeout_s: How long an append waits for other writers.
+    """
+
+    url: str
+    open_signer: Callable[[], Signer] = field(repr=False)
+    prepare: Callable[[], None] | None = None
+    heads: Path | None = None
+    create: bool = True
+    lock_timeout_s: float = 30.0
+
+    @property
+    def is_ephemeral(self) -> bool:
+        """Whether the ledger is gone with this run."""
+        return self.url == RUN_LEDGER
+
+    @property
+    def relaxations(self) -> tuple[str, ...]:
+        """What has to be named: nobody keeps the order of what was decided."""
+        return ("ephemeral_ledger",) if self.is_ephemeral else ()
+
+    def require_kept(self, *, exports: bool) -> None:
+        """Refuse a ledger that is gone with this run where no proof of it stays.
+
+        Args:
+            exports: Whether the proof of what is recorded will be written somewhere.
+
+        Raises:
+            UsageError: Nothing would be left of the record.
+        """
+        if self.is_ephemeral and not exports:
+            raise UsageError(
+                "a run: ledger lives in its proof, and no proof was asked for",
+                "add --export FILE (from Python: export=Path(…)), or name a lasting ledger",
+            )
+
+    def open(self, runtime: Runtime) -> tuple[Ledger, Signer]:
+        """Return the ledger, for writing, and the key that signs for it.
+
+        Raises:
+            UsageError, KeyFileError, LedgerError, RollbackError: See
+                :func:`engine.ledger.open_ledger`.
+        """
+        from engine.ledger import open_ledger
+
+        if self.prepare is not None:
+            self.prepare()
+        signer = self.open_signer()
+        ledger = open_ledger(
+            self.url,
+            signer=signer,
+            heads=self._heads(),
+            lock_timeout_s=self.lock_timeout_s,
+            create=self.create or self.is_ephemeral,
+            created_at=write_time(runtime.now()),
+            random=runtime.random,
+        )
+        return ledger, signer
+
+    def open_to_read(self) -> Ledger:
+        """Return the ledger, for reading; no key is needed.
+
+        Raises:
+            UsageError: There is none, or it is one of this run.
+        """
+        from engine.ledger import open_ledger
+
+        if self.is_ephemeral:
+            raise UsageError(
+                "a run: ledger is gone with its run", "read its proof: engine verify FILE"
+            )
+        return open_ledger(
+            self.url, signer=None, heads=self._heads(), lock_timeout_s=self.lock_timeout_s
+        )
+
+    def exists(self) -> bool:
+        """Whether there is a lasting ledger already."""
+        from engine.ledger import file_of
+
+        return not self.is_ephemeral and file_of(self.url).exists()
+
+    def _heads(self) -> Path | None:
+        from engine.ledger import file_of
+
+        if self.is_ephemeral or self.heads is not None:
+            return self.heads
+        return file_of(self.url).parent / "heads"

@@ -1,0 +1,395 @@
+"""The one front door: whoever asks a gate does so in a :class:`Session`.
+
+A session knows which policies are in use and who chose them, where decisions are recorded and
+with whose key, and whose clock counts. It is the only maker of a
+:class:`~engine.evidence.input.Question`, so that no door (command line, library, budget, watch,
+attestation) can forget to name what weakens a run:
+
+1. ``question`` names the relaxations of policies, ledger and limits. An instant that the caller
+   chose makes it a dry run, which is never recorded.
+2. ``input_of`` reads the evidence; the ledger's own figures of budgets count, not the caller's.
+3. ``judge`` asks OPA and checks the answer.
+4. ``record`` signs and appends; a decision is returned once it is durable.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from engine.decision.policies_in_use import PoliciesInUse
+from engine.decision.record_to import RecordTo
+from engine.decision.runtime import Runtime, SystemRuntime
+from engine.errors import GovernanceError, UsageError
+from engine.evidence.input import Question
+from engine.formats.json_text import MAX_BYTES
+from engine.policy.bundle import shipped_schema
+
+if TYPE_CHECKING:
+    from engine.decision.attest import RecordedAttestation
+    from engine.decision.judge import Extend, Judgement
+    from engine.decision.record import StatementTemplate
+    from engine.evidence.budget_figures import BudgetFigures
+    from engine.evidence.documents import Document
+    from engine.evidence.input import Finder, Input
+    from engine.ledger import AppendedEntry, Ledger
+    from engine.metrics.amounts import AmountLimits
+    from engine.model import Decision, Json, Subject
+    from engine.policy import Evaluator
+    from engine.proof.bundle import ProofBundle
+    from engine.signers import Signer
+
+OpenEvaluator = Callable[..., "Evaluator"]
+"""``open_evaluator(bundle, few=…, expendable=…)``: see :class:`engine.policy.EvaluatorOptions`."""
+
+
+class Session:
+    """Asks gates and records what they answer. Safe to use from several threads.
+
+    Args:
+        policies: The policies, and who chose them.
+        open_evaluator: Opens OPA on them.
+        record_to: Where decisions are recorded; None records none.
+        runtime: Clock and chance.
+        max_bytes: Largest metrics file that is read.
+        zone: IANA name of the time zone whose calendar days budgets count.
+        daily: Daily budget that the settings give; None where they give none.
+        dry_run: Whether nothing is recorded, wherever it could be.
+    """
+
+    def __init__(
+        self,
+        policies: PoliciesInUse,
+        open_evaluator: OpenEvaluator,
+        *,
+        record_to: RecordTo | None,
+        runtime: Runtime | None = None,
+        max_bytes: int = MAX_BYTES,
+        zone: str = "UTC",
+        daily: AmountLimits | None = None,
+        dry_run: bool = False,
+    ) -> None:
+        self.policies = policies
+        self.bundle = policies.bundle
+        self.record_to = record_to
+        self.runtime = runtime or SystemRuntime()
+        self.max_bytes = max_bytes
+        self._zone, self._daily, self._dry_run = zone, daily, dry_run
+        self._open_evaluator = open_evaluator
+        self._evaluator: Evaluator | None = None
+        self._opened: tuple[Ledger, Signer] | None = None
+        self._schema: Json = None
+        self._opening = threading.RLock()
+        self._asking = threading.Lock()
+
+    @classmethod
+    def over(
+        cls,
+        policies: PoliciesInUse,
+        evaluator: Evaluator,
+        ledger: Ledger | None = None,
+        signer: Signer | None = None,
+        *,
+        runtime: Runtime | None = None,
+    ) -> Session:
+        """Return a session on what is open already; whoever opened it closes it."""
+        session = cls(policies, lambda *_, **__: evaluator, record_to=None, runtime=runtime)
+        session._evaluator = evaluator
+        if ledger is not None and signer is not None:
+            session._opened = (ledger, signer)
+        return session
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened."""
+        with self._opening:
+            evaluator, self._evaluator = self._evaluator, None
+            opened, self._opened = self._opened, None
+        try:
+            if opened is not None:
+                opened[0].close()
+        finally:
+            if evaluator is not None:
+                evaluator.close()
+
+    # -- asking -------------------------------------------------------------------------
+
+    @property
+    def relaxations(self) -> tuple[str, ...]:
+        """Every option that weakens what is asked here, sorted. INV-RELAX-1."""
+        named = [*self.policies.relaxations]
+        if self.record_to is not None:
+            named += self.record_to.relaxations
+        if self.max_bytes > MAX_BYTES:
+            named.append("input_limit_raised")
+        return tuple(sorted(named))
+
+    def question(
+        self,
+        gate: str,
+        profile: str,
+        stage: str,
+        *,
+        now: datetime | None = None,
+        as_of: datetime | None = None,
+    ) -> Question:
+        """Return what is asked.
+
+        Args:
+            gate: Gate of the policies.
+            profile: Table of limits.
+            stage: ``candidate`` or ``production``.
+            now: This moment, where it was read from the session's clock already.
+            as_of: An instant that the caller chose: makes a dry run of it.
+
+        Raises:
+            UsageError: No such gate, profile or stage.
+        """
+        name = self.bundle.gate(gate).name
+        self.bundle.profile(profile)
+        moment = (as_of or now or self.runtime.now()).astimezone(UTC).replace(microsecond=0)
+        is_dry_run = self._dry_run or as_of is not None
+        return Question(name, profile, stage, moment, self.relaxations, is_dry_run)
+
+    def open_evaluator(self, *, few: bool = False, expendable: bool = False) -> Evaluator:
+        """Return an evaluator that the caller closes; in a worker process, after the fork."""
+        return self._open_evaluator(self.bundle, few=few, expendable=expendable)
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """The session's own evaluator, opened when it is asked for first."""
+        with self._opening:
+            if self._evaluator is None:
+                self._evaluator = self.open_evaluator(few=True)
+            return self._evaluator
+
+    def use(self, evaluator: Evaluator) -> None:
+        """Take ``evaluator`` as the session's own, and close it with the session."""
+        self._evaluator = evaluator
+
+    @property
+    def schema(self) -> Json:
+        """``metrics.schema.json``."""
+        if self._schema is None:
+            self._schema = shipped_schema("metrics.schema.json")
+        return self._schema
+
+    def figures(self, question: Question) -> BudgetFigures:
+        """Return what the ledger itself knows of the metrics that ``question`` is about."""
+        from engine.evidence.budget_figures import BudgetFigures, figures, limits_of, reads_budgets
+
+        target = self.record_to
+        if target is None or not reads_budgets(self.bundle, question.gate):
+            return BudgetFigures({})
+        if target.is_ephemeral:
+            return BudgetFigures({}, is_ephemeral=True)
+        with self._reading() as ledger:
+            if ledger is None:
+                return BudgetFigures({})
+            limits = limits_of(self.bundle.data.get("budgets", ()), self._daily)
+            return figures(ledger.state(), ledger.id, limits, self._zone, question.now)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Ledger | None]:
+        """The ledger, if there is one; opened for this purpose alone where it is not open."""
+        if self._opened is not None:
+            yield self._opened[0]
+        elif self.record_to is None or not self.record_to.exists():
+            yield None
+        else:
+            ledger = self.record_to.open_to_read()
+            try:
+                yield ledger
+            finally:
+                ledger.close()
+
+    def input_of(
+        self,
+        documents: Sequence[Document],
+        question: Question,
+        *,
+        artifact_sha256: str | None = None,
+        find: Finder | None = None,
+        figures: BudgetFigures | None = None,
+    ) -> Input:
+        """Return the Input that ``documents`` of one subject make.
+
+        Args:
+            documents: One, or several whose metrics are merged.
+            question: From :meth:`question`.
+            artifact_sha256: Digest computed from the artifact itself, if it was given.
+            find: Finds the subject's attestations; None where nothing asks for any.
+            figures: From :meth:`figures`, where many inputs share them; None looks now.
+
+        Raises:
+            DocumentError: A document is refused; see :func:`engine.evidence.input.gather`.
+        """
+        from engine.evidence.documents import require_small
+        from engine.evidence.input import gather
+
+        for document in documents:
+            require_small(document.name, document.data, self.max_bytes)
+        return gather(
+            documents,
+            question,
+            self.bundle,
+            self.schema,
+            artifact_sha256=artifact_sha256,
+            find=find,
+            figures=self.figures(question) if figures is None else figures,
+        )
+
+    def input_of_metrics(
+        self, name: str, subject: Subject, metrics: dict[str, Json], question: Question
+    ) -> Input:
+        """Return the Input for metrics in long form that the engine itself measured."""
+        from engine.evidence.input import assemble
+
+        return assemble(name, subject, metrics, question, self.bundle)
+
+    def judge(
+        self,
+        asked_about: Input,
+        question: Question,
+        *,
+        decision_id: str | None = None,
+        salt: bytes | None = None,
+        extend: Extend | None = None,
+    ) -> Judgement:
+        """Ask the gate; see :func:`engine.decision.judge.judge`.
+
+        Raises:
+            PolicyError: The gate could not decide.
+        """
+        from engine.decision.judge import judge, uuid7
+
+        runtime = self.runtime
+        with self._asking:
+            return judge(
+                asked_about,
+                question,
+                self.bundle,
+                self.evaluator,
+                decision_id=decision_id or uuid7(runtime.milliseconds(), runtime.random),
+                salt=runtime.random(32) if salt is None else salt,
+                extend=extend,
+            )
+
+    # -- recording ----------------------------------------------------------------------
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, open for writing; made on first use where the session may make it."""
+        return self._recorder()[0]
+
+    @property
+    def lasting_ledger(self) -> Ledger:
+        """The ledger, for what has to outlive this run: refused where it is one of this run."""
+        if self.record_to is not None:
+            self.record_to.require_kept(exports=False)
+        return self.ledger
+
+    @property
+    def signer(self) -> Signer:
+        """The key that signs."""
+        return self._recorder()[1]
+
+    def open(self) -> None:
+        """Open what answers and records now, and not when the first decision needs it."""
+        self._recorder()
+
+    def _recorder(self) -> tuple[Ledger, Signer]:
+        with self._opening:
+            if self._opened is None:
+                if self.record_to is None:
+                    raise UsageError("nothing is recorded here", "give a ledger and a key")
+                self._opened = self.record_to.open(self.runtime)
+            return self._opened
+
+    def append(
+        self, templates: Sequence[StatementTemplate], question: Question, *, exports: bool
+    ) -> list[AppendedEntry]:
+        """Sign and append judgements; every one is durable when this returns.
+
+        Args:
+            templates: What recording each takes, in the order of the entries.
+            question: What was asked.
+            exports: Whether the caller writes their proofs somewhere.
+
+        Raises:
+            UsageError: ``question`` is a dry run, or nothing of the record would stay.
+            LedgerError: Nothing was recorded.
+            CommitError: What was appended may or may not be recorded.
+        """
+        from engine.decision.record import append
+
+        self._require_recordable(question, exports=exports)
+        return append(templates, *self._recorder(), self.bundle)
+
+    def conclude(self, judgement: Judgement, *, exports: bool) -> Decision:
+        """Return the decision: recorded, or that of a dry run, which says so.
+
+        Raises:
+            UsageError, LedgerError, CommitError: See :meth:`append`.
+        """
+        from engine.decision.record import dry_run_decision, recorded_decision
+
+        predicate, subject = judgement.predicate, judgement.input.subject
+        if self.record_to is None or judgement.question.is_dry_run:
+            return dry_run_decision(predicate, subject, judgement.record)
+        (entry,) = self.append([judgement.record], judgement.question, exports=exports)
+        return recorded_decision(predicate, subject, entry)
+
+    def record_failure(
+        self, error: GovernanceError, names: Sequence[str], question: Question
+    ) -> None:
+        """Append that a decision was asked for and could not be made.
+
+        Raises:
+            LedgerError: It could not be recorded either.
+        """
+        from engine.decision.judge import uuid7
+        from engine.decision.record import record_failure
+
+        self._require_recordable(question, exports=True)
+        attempt_id = uuid7(self.runtime.milliseconds(), self.runtime.random)
+        record_failure(error, names, question, *self._recorder(), attempt_id=attempt_id)
+
+    def attest(self, judgement: Judgement, ttl_s: int, *, exports: bool) -> RecordedAttestation:
+        """Sign and append what a gate answered, for decisions to rest on.
+
+        Args:
+            judgement: The gate's answer on a subject with a digest.
+            ttl_s: Seconds for which it lasts, as :func:`engine.decision.attest.ttl_of` gives them.
+            exports: Whether the caller writes its proof somewhere.
+
+        Raises:
+            UsageError, LedgerError, CommitError: See :func:`engine.decision.attest.attest`.
+        """
+        from engine.decision.attest import attest
+
+        self._require_recordable(judgement.question, exports=exports)
+        return attest(judgement, ttl_s, *self._recorder(), self.bundle)
+
+    def proof(self, decision_id: str) -> ProofBundle:
+        """Return the proof of a recorded decision or attestation."""
+        from engine.decision.export import export
+
+        return export(self.ledger, decision_id)
+
+    def _require_recordable(self, question: Question, *, exports: bool) -> None:
+        if question.is_dry_run:
+            raise UsageError(
+                "a dry run is not recorded, nor is an instant that the caller chose",
+                "leave out --dry-run and --now: the time is read here",
+            )
+        if self.record_to is not None:
+            self.record_to.require_kept(exports=exports)

@@ -1,0 +1,258 @@
+"""What a working folder's settings say: policies, evaluator, key and ledger; and a session of them.
+
+The ``.engine`` folder holds key, ledger and signed heads where nothing else is configured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from engine.decision.policies_in_use import ChosenBy, PoliciesInUse
+from engine.decision.record_to import RUN_LEDGER, RecordTo
+from engine.decision.session import Session
+from engine.errors import KeyFileError
+from engine.settings.config import Config
+
+if TYPE_CHECKING:
+    from engine.metrics.amounts import AmountLimits
+    from engine.policy import Evaluator
+    from engine.policy.bundle import PolicyBundle
+    from engine.signers import Signer
+
+
+class Surroundings(Protocol):
+    """The process around a session: environment, folder, clock, chance, somebody to speak to."""
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """Environment variables."""
+
+    @property
+    def here(self) -> Path:
+        """The working folder."""
+
+    @property
+    def in_ci(self) -> bool:
+        """Whether a CI system says that this is one of its jobs."""
+
+    def say(self, text: str) -> None:
+        """Narrate."""
+
+    def now(self) -> datetime:
+        """See :class:`engine.decision.runtime.Runtime`."""
+
+    def milliseconds(self) -> int:
+        """See :class:`engine.decision.runtime.Runtime`."""
+
+    def random(self, size: int) -> bytes:
+        """See :class:`engine.decision.runtime.Runtime`."""
+
+
+def open_session(
+    config: Config,
+    around: Surroundings,
+    *,
+    asked: bool = False,
+    dry_run: bool = False,
+) -> Session:
+    """Return a session by the settings; only the policies are read yet.
+
+    Args:
+        config: The settings.
+        around: The process around.
+        asked: Whether the caller asked for a key and a ledger to be made.
+        dry_run: Whether nothing is recorded, whatever the settings say.
+
+    Raises:
+        GovernanceError: The policies cannot be used, or a setting of budgets is no amount.
+    """
+    return Session(
+        policies_in_use(config, around),
+        partial(open_evaluator, config=config, around=around),
+        record_to=record_to(config, around, asked=asked),
+        runtime=around,
+        max_bytes=config.number("max_bytes"),
+        zone=config.text("budget_time_zone"),
+        daily=daily_limits(config),
+        dry_run=dry_run,
+    )
+
+
+def policies_in_use(config: Config, around: Surroundings) -> PoliciesInUse:
+    """Return the shipped policies, or them with the configured folder laid over."""
+    from engine.policy.bundle import shipped_bundle
+
+    folder = config.path("policies")
+    if folder is None:
+        return PoliciesInUse(shipped_bundle())
+    by = ChosenBy.CALLER if config.values["policies"].by_caller else ChosenBy.CONFIGURED
+    return PoliciesInUse(policies_in(folder, around), by)
+
+
+def policies_in(folder: Path, around: Surroundings) -> PolicyBundle:
+    """Return the shipped policies with ``folder`` laid over; Rego in it needs OPA."""
+    from engine.policy.build import find_opa
+    from engine.policy.overlay import load_policies
+
+    return load_policies(folder, opa=lambda: find_opa(around.environ, around.here))
+
+
+def open_evaluator(
+    bundle: PolicyBundle,
+    config: Config,
+    around: Surroundings,
+    *,
+    few: bool = False,
+    expendable: bool = False,
+) -> Evaluator:
+    """Return OPA, for the caller to close: embedded, or a server held against the embedded one.
+
+    Args:
+        bundle: The policies.
+        config: Says whether a server is asked.
+        around: Has the server's token in ``ENGINE_OPA_TOKEN``, its CA in ``ENGINE_OPA_CA_FILE``.
+        few: Whether only a few documents will follow, so that starting fast counts most.
+        expendable: See :class:`engine.policy.EvaluatorOptions`.
+    """
+    from engine.policy import EVALUATORS, EvaluatorOptions
+
+    url = str(config.values["opa_url"].value or "")
+    authority = around.environ.get("ENGINE_OPA_CA_FILE")
+    options = EvaluatorOptions(
+        cache=module_cache(around),
+        few=few,
+        expendable=expendable,
+        url=url,
+        token=around.environ.get("ENGINE_OPA_TOKEN"),
+        ca_file=Path(authority) if authority else None,
+    )
+    return EVALUATORS["server" if url else "wasm"](bundle, options)
+
+
+def module_cache(around: Surroundings) -> Path | None:
+    """Where compiled policies are kept; nowhere in CI, where others may write to the disk."""
+    if around.in_ci:
+        return None
+    base = around.environ.get("XDG_CACHE_HOME") or ""
+    home = around.environ.get("HOME") or ""
+    if Path(base).is_absolute():
+        return Path(base) / "governance-engine"
+    return Path(home) / ".cache" / "governance-engine" if Path(home).is_absolute() else None
+
+
+def daily_limits(config: Config) -> AmountLimits | None:
+    """Return the daily budget of the settings; None where they give none."""
+    values = [config.values[f"budget_daily_{unit}"].value for unit in ("usd", "tokens", "requests")]
+    if values == [None, None, None]:
+        return None
+    from engine.settings.daily_limits import daily
+
+    return daily(*(None if value is None else str(value) for value in values))
+
+
+# -- key and ledger --------------------------------------------------------------------
+
+
+def record_to(config: Config, around: Surroundings, *, asked: bool = False) -> RecordTo:
+    """Return where decisions are recorded.
+
+    In CI a ledger is made only when ``asked`` for: one that is not there is more likely a volume
+    that was not mounted.
+    """
+    return RecordTo(
+        ledger_url(config),
+        partial(open_signer, config, around),
+        partial(ensure_workspace, config, around, asked=asked),
+        heads=heads_folder(config, around),
+        create=asked or not around.in_ci,
+        lock_timeout_s=float(config.number("lock_timeout_s")),
+    )
+
+
+def ledger_url(config: Config) -> str:
+    """Return where the ledger is, configured or not."""
+    return str(config.values["ledger"].value or config.folder / "ledger.db")
+
+
+def key_path(config: Config) -> Path:
+    """Return the file of the private key, configured or not."""
+    return config.path("key_file") or config.folder / "keys" / "engine.pem"
+
+
+def heads_folder(config: Config, around: Surroundings) -> Path:
+    """Return the folder of the last signed heads: beside the key where the key is a file of ours.
+
+    A key from the environment or a read-only place has no folder to write to; then the heads
+    are in the user's state folder.
+    """
+    if not around.environ.get("ENGINE_KEY") and config.path("key_file") is None:
+        return config.folder / "heads"
+    state = Path(around.environ.get("XDG_STATE_HOME") or "")
+    if not state.is_absolute():
+        state = Path(around.environ.get("HOME") or str(config.folder)) / ".local" / "state"
+    return state / "governance-engine" / "heads"
+
+
+def open_signer(config: Config, around: Surroundings) -> Signer:
+    """Return the key that signs: ``ENGINE_KEY``, a configured file, or the folder's own.
+
+    Raises:
+        KeyFileError: There is none, or it is not fit to sign with.
+    """
+    from engine.signers import open_signer as opened
+
+    in_environment = around.environ.get("ENGINE_KEY")
+    reference = "env:ENGINE_KEY" if in_environment else f"file:{key_path(config)}"
+    return opened(reference, around.environ)
+
+
+def ensure_workspace(config: Config, around: Surroundings, *, asked: bool = False) -> None:
+    """Create key and folder where there are neither; only on first use, and never unasked in CI.
+
+    Raises:
+        KeyFileError: There is no key, and creating one here would not be first use.
+    """
+    from engine.ledger import file_of
+    from engine.signers.file import generate
+
+    path = key_path(config)
+    if around.environ.get("ENGINE_KEY") or path.exists():
+        if config.values["ledger"].value is None and (asked or not around.in_ci):
+            _make_folder(config.folder)
+        return
+    url = ledger_url(config)
+    ledger_exists = url != RUN_LEDGER and file_of(url).exists()
+    configured = config.path("key_file") is not None
+    if configured or ledger_exists or (around.in_ci and not asked):
+        why = (
+            f"the ledger {url} has no key here"
+            if ledger_exists
+            else "in CI no key is made up on the fly"
+            if around.in_ci and not configured
+            else "the configured key is not there"
+        )
+        raise KeyFileError(
+            f"{path}: no such key, and {why}",
+            "give the key in ENGINE_KEY (PEM) or ENGINE_KEY_FILE (a path, mode 0600), "
+            "or make one: engine keys init",
+        )
+    _make_folder(config.folder)
+    generate(path)
+    around.say(f"engine: made a signing key in {path.parent}; keep it, and publish its public half")
+
+
+def _make_folder(folder: Path) -> None:
+    """Make ``folder`` for our eyes only, ignored by git."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "keys").mkdir(mode=0o700, exist_ok=True)
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise KeyFileError(
+            f"{folder}: {reason}", "run where a folder can be made, or set ENGINE_LEDGER and a key"
+        ) from None

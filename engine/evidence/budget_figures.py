@@ -1,0 +1,165 @@
+"""The metrics ``budget.*`` as a ledger itself knows them: its word counts, not the caller's.
+
+A ledger in which budgets are kept has the shares in use from its own books. Evidence that claims
+a lower share is refused; one that claims a higher share is noted, and the ledger's figure counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
+
+from engine.formats.times import write_time
+from engine.ledger import StateView
+from engine.metrics import budget_book
+from engine.metrics.amounts import AmountLimits
+from engine.metrics.budget_book import Book, share
+from engine.model import Json
+from engine.policy.bundle import PolicyBundle
+
+BUDGET, DAY = "budget", "day"
+"""Kind of the state's documents, and the key of the newest day."""
+
+PREFIX = "budget."
+_UNITS = ("requests", "tokens", "usd")
+"""As the metrics call the units, in the order of :data:`~engine.metrics.amounts.UNITS`."""
+_LAST = "~"
+"""Sorts after every key."""
+_AT_ONCE = 256
+
+Refuse = Callable[[str, str, str], NoReturn]
+"""``refuse(metric, reason, hint)`` raises."""
+
+
+class BudgetBooks:
+    """Reads the books of budgets in a ledger's state: ``<day>/<budget>``, and the newest day."""
+
+    def __init__(self, view: StateView) -> None:
+        self._view = view
+
+    def day(self) -> str:
+        """Return the newest day that a decision was made on; empty before the first."""
+        body = self._view.get(BUDGET, DAY)
+        return json.loads(body) if body is not None else ""
+
+    def book(self, day: str, budget: str) -> Book | None:
+        """Return the book of a budget on a day; None if nothing was granted there yet."""
+        body = self._view.get(BUDGET, f"{day}/{budget}")
+        return None if body is None else budget_book.decode(body)
+
+    def books(self, first: str = "", last: str = _LAST) -> Iterator[tuple[str, str, Book]]:
+        """Yield ``(day, budget, book)`` of the days from ``first`` to ``last``, in order."""
+        start, stop = first, f"{last}/{_LAST}"
+        while rows := self._view.scan(BUDGET, start, stop, _AT_ONCE):
+            for key, body in rows:
+                day, _, budget = key.partition("/")
+                if key != DAY:
+                    yield day, budget, budget_book.decode(body)
+            start = rows[-1][0] + "\0"
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetFigures:
+    """Whose word counts for each metric ``budget.*``.
+
+    Attributes:
+        known: Metrics in long form that the ledger knows, by id.
+        is_ephemeral: Whether the ledger is one of this run, which knows nothing: then the record
+            says that the figures are the caller's.
+    """
+
+    known: Mapping[str, Json]
+    is_ephemeral: bool = False
+
+    def put_into(self, metrics: dict[str, Json], refuse: Refuse) -> tuple[str, ...]:
+        """Put the ledger's figures in place of the claims; return what is to be noted.
+
+        Args:
+            metrics: In long form, by id; changed here.
+            refuse: Raises the error about a claim that is lower.
+        """
+        if self.is_ephemeral:
+            for name, metric in metrics.items():
+                if name.startswith(PREFIX):
+                    metric["source"] = ": ".join(filter(None, ("caller", metric.get("source"))))
+            return ()
+        notes = []
+        for name, own in self.known.items():
+            claim = metrics.get(name, {}).get("value")
+            if isinstance(claim, int | float) and claim != own["value"]:
+                where = f"{own['value']:.6g} by {own['source']}"
+                if claim < own["value"]:
+                    refuse(
+                        name,
+                        f"{name} is {where}, and the evidence claims {claim:.6g}",
+                        "leave it out: the ledger's own figure is used",
+                    )
+                notes.append(f"{name} is {where}; the claim of {claim:.6g} is not used")
+            metrics[name] = own
+        return tuple(notes)
+
+
+def reads_budgets(bundle: PolicyBundle, gate: str) -> bool:
+    """Return whether some check of ``gate`` looks at a metric ``budget.*``."""
+    return any(bundle.check(name).metric.startswith(PREFIX) for name in bundle.gate(gate).checks)
+
+
+def figures(
+    view: StateView, ledger_id: str, limits: Mapping[str, AmountLimits], zone: str, now: datetime
+) -> BudgetFigures:
+    """Return what the ledger knows: of each unit the greatest share in use, of any budget.
+
+    A unit that no budget limits is not known, nor is any before the first reservation.
+
+    Args:
+        view: The ledger's state.
+        ledger_id: 32 hex digits.
+        limits: Limits in force, by budget; others have those of their newest grant.
+        zone: Time zone whose day counts; a newer day that was seen counts instead.
+        now: Instant at which the books are read.
+    """
+    books = BudgetBooks(view)
+    newest = books.day()
+    if not newest:
+        return BudgetFigures({})
+    from engine.formats.calendar import day_of
+
+    day = max(day_of(now, zone), newest)
+    found = {budget: book for _, budget, book in books.books(day, day)}
+    for budget, limit in limits.items():
+        found[budget] = found.get(budget, Book(limit))._replace(limits=limit)
+    known = {}
+    for place, unit in enumerate(_UNITS):
+        limited = [
+            (share(book.used[place], book.limits[place]), budget)
+            for budget, book in sorted(found.items())
+            if book.limits[place] is not None
+        ]
+        if limited:
+            value, budget = max(limited, key=lambda pair: pair[0])
+            known[f"{PREFIX}{unit}_ratio"] = {
+                "value": value,
+                "status": "ok",
+                "observed_at": write_time(now),
+                "age_s": 0,
+                "source": f"ledger {ledger_id}, {day}, budget {budget}",
+            }
+    return BudgetFigures(known)
+
+
+def limits_of(rows: Iterable[Json], daily: AmountLimits | None) -> dict[str, AmountLimits]:
+    """Return the limits in force, by budget.
+
+    Args:
+        rows: ``data.budgets`` of a policy bundle.
+        daily: Limits of the settings; None if they say none.
+    """
+    limits = {row["id"]: AmountLimits(**row["limits"]) for row in rows}
+    return limits if daily is None else {**limits, DAILY: daily}
+
+
+DAILY = "daily"
+"""Id of the budget that the settings say; it is for every request."""

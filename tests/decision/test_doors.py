@@ -1,0 +1,438 @@
+"""INV-DOOR-1: every door asks through a session, and none forgets what weakens a run.
+
+Each promise about asking is held against each door: the command line's verbs and the library's
+functions. A door is a function that asks once with the options it is given; what it recorded is
+read from the ledger, and where it refuses it says so by exit code 2 or a UsageError.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import json
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from engine import Budget, CircuitBreaker, Gate, decide
+from engine.calls.budget.request import Request
+from engine.calls.budget.spent import Usage
+from engine.errors import GovernanceError, RollbackError, UsageError
+from engine.ledger import open_ledger
+from engine.model import Json
+from engine.proof.envelope import open_envelope
+from tests.cli.conftest import Engine
+from tests.repository import ROOT
+
+PEM = Ed25519PrivateKey.from_private_bytes(b"\x09" * 32).private_bytes(
+    Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+PASSED = ("PROMOTE", "ALLOW")
+WATCH = """\
+[watch]
+record_only = ["promote", "page", "degrade", "rollback", "recover", "escalate"]
+[[subject]]
+name = "scoring-model"
+artifact = "model.bin"
+gate = "security"
+profile = "{profile}"
+promote = true
+[[subject.source]]
+kind = "prometheus"
+url = "http://127.0.0.1:9"
+[subject.source.metrics]
+"slo.dec_p95_ms" = {{query = "p95"}}
+"""
+
+
+@dataclass
+class Ask:
+    """How a door is to ask.
+
+    Attributes:
+        world: Where.
+        ledger: URL or path.
+        policies: Folder that the caller lays over the shipped policies.
+        profile: Table of limits.
+        gate: For the doors that may name one.
+        as_of: An instant of the caller's choosing.
+        exports: Whether a proof is asked for.
+        document: The evidence; fresh and good if left out.
+        environ: Variables around the command line.
+    """
+
+    world: World
+    ledger: str = ""
+    policies: Path | None = None
+    profile: str = "default"
+    gate: str = "promotion"
+    as_of: datetime | None = None
+    exports: bool = False
+    document: Json = None
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ledger = self.ledger or str(self.world.folder / "ledger.db")
+        if self.document is None:
+            self.document = self.world.document()
+
+    @property
+    def export(self) -> Path | None:
+        return self.world.folder / "proof.json" if self.exports else None
+
+    def run(self, *argv: str, has_gate: bool = True, can_export: bool = False) -> None:
+        """Run a verb; an exit code that is no verdict raises, as the library does."""
+        flags = ["--ledger", self.ledger, "--key-file", str(self.world.key_file)]
+        if self.policies is not None:
+            flags += ["--policies", str(self.policies)]
+        if has_gate:
+            flags += ["--profile", self.profile]
+        if self.as_of is not None:
+            flags += ["--now", self.as_of.isoformat()]
+        if self.exports and can_export:
+            flags += ["--export", str(self.export)]
+        answer = self.world.engine(*argv, *flags, **self.environ)
+        if answer.code == 2:
+            raise UsageError(answer.err)
+        if answer.code == 4:
+            raise RollbackError(answer.err)
+
+
+class World:
+    """A folder with a key, an artifact and a ledger; and what was recorded there."""
+
+    def __init__(self, folder: Path, engine: Engine) -> None:
+        self.folder, self.engine = folder, engine
+        self.key_file = folder / "key.pem"
+        self.key_file.write_bytes(PEM)
+        self.key_file.chmod(0o600)
+        (folder / "model.bin").write_bytes(b"weights")
+
+    def document(self) -> Json:
+        document = self.engine("example", "promote").json
+        digest = "9a3c2a2b4c1cb5d7a2cbf0f5d27cfcbd8d90d4a5a2a2e6f7a4f0c1c2b3d4e5f6"
+        document["subject"] = {"name": "scoring-model", "digest": {"sha256": digest}}
+        return document
+
+    def relaxed(self) -> Path:
+        """Policies of the caller's own: a limit that nearly everything is within."""
+        table = self.folder / "own/limits/default/data.yaml"
+        table.parent.mkdir(parents=True, exist_ok=True)
+        shipped = (ROOT / "policies/limits/default/data.yaml").read_text()
+        changed = shipped.replace("limit: 0.01", "limit: 0.9", 1)
+        assert changed != shipped
+        table.write_text(changed)
+        return self.folder / "own"
+
+    def evidence(self, document: Json) -> str:
+        (self.folder / "metrics.json").write_text(json.dumps(document))
+        return str(self.folder / "metrics.json")
+
+    def watched(self, ask: Ask) -> str:
+        """A configuration, and the recorded PROMOTE that its subject goes into production by."""
+        (self.folder / "watch.toml").write_text(WATCH.format(profile=ask.profile))
+        if ask.ledger != "run:" and not any("decision_id" in each for each in self.records(ask)):
+            document = {
+                "subject": {"name": "scoring-model"},
+                "observed_at": self.document()["observed_at"],
+                "metrics": {"security.critical_findings": 0},
+            }
+            artifact = str(self.folder / "model.bin")
+            plain = Ask(self, ledger=ask.ledger, profile=ask.profile, document=document)
+            evidence = self.evidence(document)
+            plain.run("decide", evidence, "--gate", "security", "--artifact", artifact)
+        return str(self.folder / "watch.toml")
+
+    def records(self, ask: Ask) -> list[Json]:
+        """Predicates of everything that is recorded, but for the ledger's own beginning."""
+        path = Path(ask.ledger.removeprefix("sqlite:///"))
+        if not path.exists():
+            return []
+        with closing(open_ledger(str(path), signer=None, heads=None)) as ledger:
+            payloads = [open_envelope(body).payload for _, body in ledger.entries(1)]
+        return [json.loads(payload)["predicate"] for payload in payloads]
+
+    def last(self, ask: Ask, door: str) -> Json:
+        """What ``door`` recorded last: a verdict with its relaxations."""
+        gate = "lifecycle" if door == "engine watch" else None
+        asked = [r for r in self.records(ask) if "verdict" in r and gate in (None, r["gate"])]
+        return asked[-1]
+
+
+@pytest.fixture
+def world(tmp_path: Path, engine: Engine) -> World:
+    folder = tmp_path / "world"
+    folder.mkdir()
+    return World(folder, engine)
+
+
+def decide_verb(ask: Ask) -> None:
+    evidence = ask.world.evidence(ask.document)
+    ask.run("decide", evidence, "--gate", ask.gate, can_export=True)
+
+
+def attest_verb(ask: Ask) -> None:
+    ask.run("attest", "ethics", ask.world.evidence(ask.document), can_export=True)
+
+
+def budget_verb(ask: Ask) -> None:
+    ask.run("budget", "reserve", "--provider", "acme", "--model", "large", "--requests", "1")
+
+
+def watch_verb(ask: Ask) -> None:
+    ask.run("watch", ask.world.watched(ask), "--once", has_gate=False)
+
+
+def _named(ask: Ask) -> dict[str, Any]:
+    return {"ledger": ask.ledger, "key": PEM, "policies": ask.policies}
+
+
+def decide_function(ask: Ask) -> None:
+    options: dict[str, Any] = {
+        "gate": ask.gate,
+        "profile": ask.profile,
+        "export": ask.export,
+        "now": ask.as_of,
+    }
+    decide(ask.document, **options, **_named(ask))
+
+
+def gate_decides(ask: Ask) -> None:
+    with Gate(ask.gate, ask.profile, **_named(ask)) as gate:
+        gate.decide(ask.document, export=ask.export, now=ask.as_of)
+
+
+def gate_attests(ask: Ask) -> None:
+    with Gate("ethics", ask.profile, **_named(ask)) as gate:
+        instant: Any = {} if ask.as_of is None else {"now": ask.as_of}
+        gate.attest(ask.document, export=ask.export, **instant)
+
+
+def budget_class(ask: Ask) -> None:
+    clock: Any = {} if ask.as_of is None else {"clock": lambda: ask.as_of}
+    with Budget(**_named(ask), profile=ask.profile, daily_usd="1", **clock) as budget:
+        request = Request("acme", "large", None, tokens=None)
+        budget.ask(request)
+
+
+def breaker_class(ask: Ask) -> None:
+    with (
+        CircuitBreaker("acme", "large", ledger=ask.ledger, key=PEM) as breaker,
+        pytest.raises(ConnectionError),
+    ):
+        breaker.call(_refuse)
+
+
+def _refuse() -> None:
+    raise ConnectionRefusedError
+
+
+DOORS: dict[str, Callable[[Ask], None]] = {
+    "engine decide": decide_verb,
+    "engine attest": attest_verb,
+    "engine budget reserve": budget_verb,
+    "engine watch": watch_verb,
+    "engine.decide": decide_function,
+    "engine.Gate.decide": gate_decides,
+    "engine.Gate.attest": gate_attests,
+    "engine.Budget": budget_class,
+}
+"""Every door that asks a gate."""
+
+RECORDERS = {**DOORS, "engine.CircuitBreaker": breaker_class}
+"""Every door that records: one keeps circuits and asks no gate."""
+
+READERS = ("engine decide", "engine attest", "engine.decide", "engine.Gate.decide",
+           "engine.Gate.attest")  # fmt: skip
+"""Doors that take evidence from the caller."""
+
+PROMOTERS = ("engine decide", "engine.decide", "engine.Gate.decide")
+"""Doors that ask a gate which looks at budgets."""
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_policies_that_the_caller_chose_are_named(door: str, world: World) -> None:
+    """INV-RELAX-1."""
+    ask = Ask(world, policies=world.relaxed())
+    DOORS[door](ask)
+
+    named = [each["name"] for each in world.last(ask, door)["relaxations"]]
+    assert "policies_overridden" in named
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_policies_that_nobody_chose_are_not_named(door: str, world: World) -> None:
+    ask = Ask(world)
+    DOORS[door](ask)
+
+    assert world.last(ask, door)["relaxations"] == []
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_what_the_profile_does_not_tolerate_never_passes(door: str, world: World) -> None:
+    """INV-RELAX-1: ``strict`` puts up with no policies of the caller's own."""
+    ask = Ask(world, policies=world.relaxed(), profile="strict")
+    DOORS[door](ask)
+
+    record = world.last(ask, door)
+    assert record["verdict"] not in PASSED
+    assert {"name": "policies_overridden", "tolerated": False} in record["relaxations"]
+
+
+@pytest.mark.parametrize("door", RECORDERS)
+def test_a_ledger_of_this_run_is_refused_where_no_proof_stays(
+    door: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(world.folder))
+    monkeypatch.setattr("tempfile.tempdir", str(world.folder))
+    with pytest.raises(UsageError, match="run:"):
+        RECORDERS[door](Ask(world, ledger="run:"))
+    assert not list(world.folder.rglob("*.db"))
+
+
+@pytest.mark.parametrize("door", READERS)
+def test_a_ledger_of_this_run_that_stays_in_its_proof_is_named(door: str, world: World) -> None:
+    ask = Ask(world, ledger="run:", exports=True)
+    DOORS[door](ask)
+
+    entry = json.loads((world.folder / "proof.json").read_text())["entry"]
+    statement = json.loads(open_envelope(base64.b64decode(entry)).payload)
+    assert {"name": "ephemeral_ledger", "tolerated": True} in statement["predicate"]["relaxations"]
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_an_instant_of_the_callers_choosing_is_never_recorded(door: str, world: World) -> None:
+    """A door decides as of an instant without recording it, or knows of no such thing."""
+    document = world.document()
+    document["observed_at"] = "2020-01-01T00:00:00Z"
+    for metric in document["metrics"].values():
+        if isinstance(metric, dict):
+            metric.pop("observed_at", None)
+    ask = Ask(world, document=document, as_of=LONG_AGO)
+    try:
+        DOORS[door](ask)
+    except (UsageError, TypeError):
+        assert door not in PROMOTERS
+    assert not any("2020-01-01" in json.dumps(each) for each in world.records(ask))
+
+
+@pytest.mark.parametrize("door", RECORDERS)
+def test_a_ledger_that_went_missing_is_noticed_from_any_folder(
+    door: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-LEDGER-4: the signed heads lie beside key or ledger, wherever one stands."""
+    url = f"sqlite:///{world.folder}/data/ledger.db"
+    (world.folder / "data").mkdir()
+    for name in ("one", "other"):
+        (world.folder / name).mkdir()
+    monkeypatch.chdir(world.folder / "one")
+    RECORDERS[door](Ask(world, ledger=url))
+    assert list((world.folder / "one").iterdir()) == []
+    for file in (world.folder / "data").glob("ledger.db*"):
+        file.unlink()
+
+    monkeypatch.chdir(world.folder / "other")
+    with pytest.raises(RollbackError, match="signed for"):
+        RECORDERS[door](Ask(world, ledger=url))
+
+
+@pytest.mark.parametrize("door", READERS)
+def test_evidence_past_the_limit_is_refused(door: str, world: World) -> None:
+    document = world.document()
+    document["metrics"]["x.padding"] = {"value": 1, "source": "s" * 2**20}
+    with pytest.raises(GovernanceError, match="larger than 1,048,576 bytes"):
+        DOORS[door](Ask(world, document=document))
+
+
+@pytest.mark.parametrize("door", [name for name in DOORS if name.startswith("engine ")])
+def test_a_limit_that_was_raised_is_named(door: str, world: World) -> None:
+    """INV-RELAX-1: the library's doors have no such option."""
+    ask = Ask(world, environ={"ENGINE_MAX_BYTES": "2000000"})
+    DOORS[door](ask)
+
+    named = [each["name"] for each in world.last(ask, door)["relaxations"]]
+    assert named == ["input_limit_raised"]
+
+
+def spent(ask: Ask, usd: str) -> None:
+    """Spend of a dollar a day in the ledger."""
+    with Budget(ask.ledger, key=PEM, policies=PRICED, daily_usd="1") as budget:
+        granted = budget.ask(Request("acme", "large", 1_000_000, tokens=100))
+        budget.settle(granted.lease, Usage(int(float(usd) * 1e6)))
+
+
+PRICED = ROOT / "tests/calls/budget/policies"
+
+
+@pytest.mark.parametrize("door", PROMOTERS)
+def test_a_lower_claim_than_the_ledgers_own_figure_is_refused(door: str, world: World) -> None:
+    """INV-DOOR-2."""
+    ask = Ask(world)
+    spent(ask, "1.00")
+    ask.document["metrics"]["budget.usd_ratio"] = {"value": 0.01}
+    before = len(world.records(ask))
+
+    with pytest.raises(GovernanceError, match=r"budget.usd_ratio is 1 by ledger .* claims 0.01"):
+        DOORS[door](ask)
+    assert not any("verdict" in each for each in world.records(ask)[before:])
+
+
+@pytest.mark.parametrize("door", PROMOTERS)
+def test_the_ledgers_own_figure_of_a_budget_counts(door: str, world: World) -> None:
+    """INV-DOOR-2: left out of the evidence, or claimed higher, it is the ledger's."""
+    ask = Ask(world)
+    spent(ask, "1.00")
+    del ask.document["metrics"]["budget.usd_ratio"]
+    DOORS[door](ask)
+
+    record = world.last(ask, door)
+    assert record["verdict"] == "BLOCK"
+    (hard,) = [each for each in record["checks"] if each["id"] == "budget.usd_hard"]
+    assert (hard["observed"], hard["status"]) == (1, "fail")
+
+
+@pytest.mark.parametrize("door", PROMOTERS)
+def test_a_higher_claim_is_noted_and_not_used(door: str, world: World) -> None:
+    ask = Ask(world)
+    spent(ask, "0.25")
+    ask.document["metrics"]["budget.usd_ratio"] = {"value": 2}
+    DOORS[door](ask)
+
+    record = world.last(ask, door)
+    (hard,) = [each for each in record["checks"] if each["id"] == "budget.usd_hard"]
+    assert (record["verdict"], hard["observed"]) == ("PROMOTE", 0.25)
+
+
+@pytest.mark.parametrize("door", PROMOTERS)
+def test_with_a_ledger_of_this_run_the_record_says_whose_figure_it_is(
+    door: str, world: World
+) -> None:
+    ask = Ask(world, ledger="run:", exports=True)
+    DOORS[door](ask)
+
+    proof = json.loads((world.folder / "proof.json").read_text())
+    (kept,) = [each["base64"] for each in proof["attachments"] if each["name"] == "input"]
+    metrics = json.loads(base64.b64decode(kept))["metrics"]
+    assert metrics["budget.usd_ratio"]["source"].startswith("caller")
+
+
+def test_nobody_but_the_session_makes_a_question() -> None:
+    """Replay takes the recorded question anew; whoever else made one could leave something out."""
+    makers, judges = set(), set()
+    for module in sorted((ROOT / "engine").rglob("*.py")):
+        name = module.relative_to(ROOT / "engine").as_posix()
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Question":
+                makers.add(name)
+            if isinstance(node, ast.ImportFrom) and node.module == "engine.decision.judge":
+                judges |= {name for alias in node.names if alias.name == "judge"}
+    assert makers == {"decision/session.py", "decision/replay.py"}
+    assert judges == {"decision/session.py", "decision/replay.py", "selftest/run.py"}
