@@ -30,6 +30,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from engine import exit_codes
+
 
 class GovernanceError(Exception):
     """Base of every error the engine raises on purpose.
@@ -39,7 +41,7 @@ class GovernanceError(Exception):
         hint: What to do about it; the class's own ``advice`` when there is nothing closer.
     """
 
-    exit_code = 3
+    exit_code = exit_codes.UNDECIDED
     advice = "`engine doctor` looks at everything that a decision needs"
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -64,14 +66,14 @@ def _restored(
 class UsageError(GovernanceError):
     """The call itself is wrong: a flag, a name or a path."""
 
-    exit_code = 2
+    exit_code = exit_codes.INVALID
     advice = "`engine VERB --help` shows an example"
 
 
 class ConfigError(GovernanceError):
     """Configuration or policy data is wrong; names the file and the key."""
 
-    exit_code = 2
+    exit_code = exit_codes.INVALID
     advice = "compare with the shipped policies; `engine config show` says where settings come from"
 
 
@@ -107,7 +109,7 @@ class DocumentError(GovernanceError):
         hint: What to do; the nearest known name where a name is wrong.
     """
 
-    exit_code = 2
+    exit_code = exit_codes.INVALID
     advice = "`engine example promote` prints a file to compare with"
 
     def __init__(self, position: Position, reason: str, hint: str = "") -> None:
@@ -119,7 +121,7 @@ class DocumentError(GovernanceError):
 class KeyFileError(GovernanceError):
     """A key is missing, unreadable, not Ed25519, or readable by others."""
 
-    exit_code = 2
+    exit_code = exit_codes.INVALID
     advice = "give a key in ENGINE_KEY or ENGINE_KEY_FILE; a new one: engine keys init"
 
 
@@ -132,7 +134,7 @@ class PolicyError(GovernanceError):
 class PolicyBuildError(PolicyError):
     """Rego sources could not be compiled; the message carries OPA's own words."""
 
-    exit_code = 2
+    exit_code = exit_codes.INVALID
     advice = "mend the line that is named, then try again"
 
 
@@ -177,7 +179,7 @@ class BudgetDeniedError(GovernanceError):
         decision_id: The recorded denial.
     """
 
-    exit_code = 1
+    exit_code = exit_codes.FAIL
     advice = "wait for the next day, or have the budget raised by its owner"
 
     def __init__(self, message: str, reason: str = "DENIED", decision_id: str = "") -> None:
@@ -195,7 +197,7 @@ class OutputError(GovernanceError):
 class NotRecordedError(GovernanceError):
     """The ledger holds no such decision, entry or blob."""
 
-    exit_code = 2
+    exit_code = exit_codes.INVALID
     advice = "`engine ledger log` lists what is recorded"
 
 
@@ -225,7 +227,7 @@ class CircuitOpenError(GovernanceError):
 class VerificationError(GovernanceError):
     """Not genuine: a signature, a proof, the chain or a replay does not hold."""
 
-    exit_code = 4
+    exit_code = exit_codes.NOT_GENUINE
     advice = "do not act on it; find out who changed it, and ask for the original"
 
 

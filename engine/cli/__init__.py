@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from engine import exit_codes
+
 
 class Verb(NamedTuple):
     """A verb: the module that runs it and what it does, in one clause."""
@@ -72,17 +74,17 @@ def run(argv: Sequence[str]) -> int:
         return complete()
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(_overview())
-        return 0 if argv else 2
+        return exit_codes.PASS if argv else exit_codes.INVALID
     if argv[0] in ("-V", "--version"):
         print(f"engine {_version()}")
-        return 0
+        return exit_codes.PASS
     name = argv[0]
     from engine.errors import GovernanceError, suggest
 
     if name not in VERBS:
         hint = suggest(name, VERBS) or "`engine --help` lists the verbs"
         print(f"engine: {name!r} is not a verb\n  {hint}", file=sys.stderr)
-        return 2
+        return exit_codes.INVALID
     from engine.cli.console.shell import call
 
     try:

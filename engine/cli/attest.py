@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
@@ -53,7 +54,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Ask, sign, record, tell; the exit code is that of the gate's verdict."""
-    from engine.cli.decide.batches import CODES
     from engine.decision.attest import ttl_of
     from engine.decision.workspace import open_session
     from engine.system.files import require_writable, write_whole
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             write_whole(Path(args.export), session.proof(judgement.decision_id).encode())
         _tell(args.format, recorded, session.bundle, shell)
     shell.stdout.flush()
-    return CODES[judgement.verdict]
+    return exit_codes.OF_VERDICT[judgement.verdict]
 
 
 def _judgement(

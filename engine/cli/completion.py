@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
+from engine import exit_codes
 from engine.cli.console.shell import Shell, VerbModule, current_shell
 from engine.errors import GovernanceError
 
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
     script = shellcode(["engine"], shell=args.shell)
     print(script.strip(), file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def complete() -> int:

@@ -6,6 +6,7 @@ import argparse
 import json
 from dataclasses import asdict, dataclass
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import key_path, ledger_url, module_cache
@@ -51,14 +52,14 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     if args.format == "json":
         told = {name: asdict(row) for name, row in rows.items()}
         print(json.dumps(told, indent=2, ensure_ascii=False), file=shell.stdout)
-        return 0
+        return exit_codes.PASS
     shown = {name: "-" if row.value is None else str(row.value) for name, row in rows.items()}
     widest = max(map(len, shown.values()))
     origins = max(len(row.origin) for row in rows.values())
     for name, row in rows.items():
         line = f"{name:<14}  {shown[name]:<{widest}}  {row.origin:<{origins}}  {row.meaning}"
         print(line, file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _rows(config: Config, shell: Shell) -> dict[str, SettingRow]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.errors import UsageError
@@ -62,8 +63,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     told = json.dumps(said, indent=2) if args.format == "json" else _told(said, reports, judged)
     print(told, file=shell.stdout)
     if any(report.rejected or _refuses(name, judged) for name, report in reports.items()):
-        return 4
-    return 0 if said["conforms"] else 1
+        return exit_codes.NOT_GENUINE
+    return exit_codes.PASS if said["conforms"] else exit_codes.FAIL
 
 
 class _Observed:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine import exit_codes
 from engine.cli.console.printer import Printer
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
                 printer.failed(told.file, told.error)
             else:
                 printer.add(told)
-    return 0
+    return exit_codes.PASS
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from engine import exit_codes
 from engine.cli.console.shell import Shell
 from engine.errors import UsageError, suggest
 from engine.formats.times import write_time
@@ -28,4 +29,4 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     document = json.loads((folder / f"{args.name}.json").read_bytes())
     fresh = {"subject": document.pop("subject"), "observed_at": write_time(shell.now()), **document}
     print(json.dumps(fresh, indent=2), file=shell.stdout)
-    return 0
+    return exit_codes.PASS

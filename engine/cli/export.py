@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 
@@ -34,4 +35,4 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         bundle = export(ledger, args.decision, with_policy=not args.no_policy)
     write_whole(Path(args.out), bundle.encode())
     print(args.out, file=shell.stdout)
-    return 0
+    return exit_codes.PASS

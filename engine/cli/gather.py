@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     schema = shipped_schema("metrics.schema.json")
     gathered = gather(args.config, plan, bundle.catalogue(), schema)
     _write(args, gathered, shell)
-    return 0
+    return exit_codes.PASS
 
 
 def _write(args: argparse.Namespace, gathered: GatheredEvidence, shell: Shell) -> None:
@@ -87,4 +88,4 @@ def _print_sql(plan: Plan, shell: Shell) -> int:
         text = statement(asked)
         asked.table.finish()
         print(text, file=shell.stdout)
-    return 0
+    return exit_codes.PASS

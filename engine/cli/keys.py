@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import ensure_workspace, key_path, open_signer
@@ -40,7 +41,7 @@ def _init(args: argparse.Namespace, shell: Shell) -> int:
     else:
         generate(path)
     print(_public_file(path), file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _list(args: argparse.Namespace, shell: Shell) -> int:
@@ -54,7 +55,7 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
         raise KeyFileError(error.message, error.hint or "make one: engine keys init") from None
     print(f"{signer.key_id}  {origin}", file=shell.stdout)
     print(public_pem(signer.public_key).decode(), end="", file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _public_file(private: Path) -> Path:

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.decision.margins import written
@@ -51,7 +52,7 @@ def _test(args: argparse.Namespace, shell: Shell) -> int:
         print(f"{word:<6} {step.name:<9} {step.told}".rstrip(), file=shell.stdout, flush=True)
         for line in (*step.wrong, *([f"hint: {step.hint}"] if step.hint else [])):
             print(f"         {line}", file=shell.stdout)
-    return 0 if good else 1
+    return exit_codes.PASS if good else exit_codes.FAIL
 
 
 def _new(args: argparse.Namespace, shell: Shell) -> int:
@@ -72,7 +73,7 @@ def _new(args: argparse.Namespace, shell: Shell) -> int:
         f"engine: next: engine policy test {folder}\n"
         f"  then: engine decide metrics.json --gate {args.name} --policies {folder}"
     )
-    return 0
+    return exit_codes.PASS
 
 
 def _laid_into(folder: Path, files: dict[str, str], name: str) -> dict[str, str]:
@@ -111,7 +112,7 @@ def _build(args: argparse.Namespace, shell: Shell) -> int:
         )
     bundle = build(sources, Path(args.out), find_opa(shell.environ, shell.here))
     print(f"policy {bundle.digest}  {args.out}", file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _list(args: argparse.Namespace, shell: Shell) -> int:
@@ -128,7 +129,7 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
             "checks": {name: rows.get(name) for name in gate.checks},
         }
         print(json.dumps(told, indent=2), file=shell.stdout)
-        return 0
+        return exit_codes.PASS
     print(f"policy {bundle.digest}", file=shell.stdout)
     for each in bundle.gates():
         print(
@@ -145,7 +146,7 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
             else (f"{row.get('severity', 'block'):<5}  {written(row.get('limit'))} {unit}")
         )
         print(f"  {name:<32} {limit:<28} {info.title}", file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 _ACTIONS = {"build": _build, "list": _list, "new": _new, "test": _test}

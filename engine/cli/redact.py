@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from engine import exit_codes
 from engine.cli import measuring
 from engine.cli.console.shell import Shell
 
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         raise UsageError(f"{args.out}: is the file to read", "write to another file")
     replaced = _rewrite(args.path, out, ReadLimits(args.max_bytes, args.max_ratio), shell)
     shell.say(f"{args.out}: {replaced:,} {'place' if replaced == 1 else 'places'} replaced")
-    return 0
+    return exit_codes.PASS
 
 
 def _rewrite(name: str, out: Path, limits: ReadLimits, shell: Shell) -> int:

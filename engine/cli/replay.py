@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import module_cache, policies_in
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             replayer.again(recorded)
             count += 1
     print(f"{count} decisions replayed, byte for byte the same", file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _opener(shell: Shell) -> Callable[[PolicyBundle], Evaluator]:
@@ -104,7 +105,7 @@ def _list_flips(args: argparse.Namespace, shell: Shell) -> int:
     evaluator.close()
     told = ", ".join(f"{count} {change}" for change, count in sorted(changes.items())) or "none"
     print(f"{total} decisions, flipped by policy {bundle.digest[:16]}: {told}", file=shell.stdout)
-    return 1 if changes and args.fail_on_flip else 0
+    return exit_codes.FAIL if changes and args.fail_on_flip else exit_codes.PASS
 
 
 def _replay_bundle(args: argparse.Namespace, shell: Shell) -> int:
@@ -130,7 +131,7 @@ def _replay_bundle(args: argparse.Namespace, shell: Shell) -> int:
     signed = "signed by a key given" if args.key else "its signature was not checked (no --key)"
     told = f"1 decision replayed, byte for byte the same: {recorded.decision_id}, {signed}"
     print(told, file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _in_a_limited_process(args: argparse.Namespace, shell: Shell) -> int:

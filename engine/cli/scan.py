@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli import measuring
 from engine.cli.console.shell import Shell
 
@@ -63,8 +64,9 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     if args.metrics:
         measuring.write_metrics(args, shell, pii.metrics(totals, ", ".join(args.paths)))
     if totals.types:
-        return 1
-    return 5 if totals.truncated or not totals.scanned_bytes else 0
+        return exit_codes.FAIL
+    incomplete = totals.truncated or not totals.scanned_bytes
+    return exit_codes.HOLD if incomplete else exit_codes.PASS
 
 
 def _show(args: argparse.Namespace, shell: Shell, places: Iterator[LocatedFinding]) -> list[Json]:

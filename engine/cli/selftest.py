@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 
@@ -60,7 +61,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
         outcomes = [selftest(gate, profile, now, bundle, opened, schema) for gate, profile in asked]
     print(_json(outcomes) if args.format == "json" else _text(outcomes), file=shell.stdout)
-    return 0 if all(outcome.is_sound for outcome in outcomes) else 1
+    sound = all(outcome.is_sound for outcome in outcomes)
+    return exit_codes.PASS if sound else exit_codes.FAIL
 
 
 def _json(outcomes: Sequence[SelftestResult]) -> str:

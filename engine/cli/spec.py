@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     rows = manifest.read(folder)
     if args.action == "list":
         print(_listed_json(rows) if args.format == "json" else _listed(rows), file=shell.stdout)
-        return 0
+        return exit_codes.PASS
     return _check(args, shell, folder, rows)
 
 
@@ -93,7 +94,7 @@ def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[RunR
 
         for line in (*matrix.lines(folder, findings), *_told(findings, shell.elapsed_s() - began)):
             print(line, file=shell.stdout)
-    return 0 if findings.as_expected else 1
+    return exit_codes.PASS if findings.as_expected else exit_codes.FAIL
 
 
 def _check_policy(
@@ -119,7 +120,7 @@ def _check_policy(
         print(f"{word}  {row.name:<24} {outcome.word}  {outcome.states} states", file=shell.stdout)
         for line in outcome.told.splitlines()[:TRACE_LINES]:
             print(f"         {line}", file=shell.stdout)
-    return 0 if holds else 1
+    return exit_codes.PASS if holds else exit_codes.FAIL
 
 
 def _write_counts(folder: Path, findings: SpecFindings) -> None:

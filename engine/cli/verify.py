@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
 from engine.errors import KeyFileError, UsageError
@@ -93,7 +94,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
     keys = [read_key(path) for path in args.key]
     expected = _expectations(args, shell)
-    worst = 0
+    codes = set()
     for name in args.files:
         try:
             data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
@@ -102,18 +103,14 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             shell.say(f"engine: {name}: {error.message}".replace(f"{name}: {name}", name))
             if error.hint:
                 shell.say(f"  {error.hint}")
-            worst = max(worst, error.exit_code, key=_badness)
+            codes.add(error.exit_code)
             continue
         if isinstance(verified, Verified):
             _tell(name, verified, args.format, shell)
         else:
             _tell_attestation(name, verified, args.format, shell)
-        worst = max(worst, 1 if verified.failed_expectations else 0, key=_badness)
-    return worst
-
-
-def _badness(code: int) -> int:
-    return (0, 1, 2, 4).index(code)
+        codes.add(exit_codes.FAIL if verified.failed_expectations else exit_codes.PASS)
+    return exit_codes.worst(codes)
 
 
 def _expectations(args: argparse.Namespace, shell: Shell) -> Expectations:

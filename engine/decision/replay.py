@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from engine import exit_codes
 from engine.decision.export import decision_of, is_decision
 from engine.decision.judge import EXTENSIONS, Judgement, judge
 from engine.errors import GovernanceError, NotRecordedError, PolicyError, VerificationError
@@ -199,7 +200,7 @@ def flip(recorded: RecordedDecision, bundle: PolicyBundle, evaluator: Evaluator)
     try:
         judgement = _judged_by(recorded, bundle, evaluator)
     except GovernanceError as error:
-        if not isinstance(error, PolicyError) and error.exit_code != 2:
+        if not isinstance(error, PolicyError) and error.exit_code != exit_codes.INVALID:
             raise
         return Flip(*_named(recorded), said["verdict"], "ERROR", (error.message,))
     if judgement.verdict == said["verdict"]:

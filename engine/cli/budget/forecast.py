@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli.budget import recorded
 from engine.cli.budget.lines import write
 from engine.cli.console.shell import Shell
@@ -47,9 +48,9 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     days = forecast.coming(past, today, min(args.days, 366))
     if args.format == "json":
         print(json.dumps(_document(pace, hours, days, budget, zone), indent=2), file=shell.stdout)
-        return 0
+        return exit_codes.PASS
     write(told(pace, hours, days, zone, shell.width), shell)
-    return 0
+    return exit_codes.PASS
 
 
 def _document(

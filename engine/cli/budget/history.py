@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from engine import exit_codes
 from engine.cli.budget import recorded
 from engine.cli.budget.lines import write
 from engine.cli.console.shell import Shell
@@ -35,6 +36,6 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     if args.format == "json":
         said = {"budget": budget, "zone": zone, "days": [day._asdict() for day in days]}
         print(json.dumps(said, indent=2), file=shell.stdout)
-        return 0
+        return exit_codes.PASS
     write(history(days, budget, shell.width), shell)
-    return 0
+    return exit_codes.PASS

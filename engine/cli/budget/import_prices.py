@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli.console.shell import Shell
 from engine.errors import ConfigError, UsageError, suggest
 from engine.settings.config import Config
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace, _config: Config, shell: Shell) -> int:
     if args.out is None:
         shell.stdout.write(price_maps.written(taken.rows, origin).decode())
         _report(taken, shell)
-        return 0
+        return exit_codes.PASS
     path = Path(args.out) / PLACE
     old = _there(path)
     rows = price_maps.merged(old, taken.rows)
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace, _config: Config, shell: Shell) -> int:
     _report(taken, shell)
     changed = len(set(rows) - set(old))
     print(f"{path}: {len(rows):,} in it, {changed:,} new or changed", file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _map(name: str, shell: Shell) -> dict[str, Json]:

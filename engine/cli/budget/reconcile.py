@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli.budget import recorded
 from engine.cli.console.shell import Shell
 from engine.errors import DocumentError, Position, UsageError
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         print(json.dumps(said, indent=2, ensure_ascii=False), file=shell.stdout)
     else:
         _tell(args.file, billed, findings, unsettled, shell)
-    return 1 if findings else 0
+    return exit_codes.FAIL if findings else exit_codes.PASS
 
 
 def _billed(args: argparse.Namespace, shell: Shell) -> list[InvoiceRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from engine import exit_codes
 from engine.cli.budget.ending import tell
 from engine.cli.budget.opened import format_argument, lease_of, open_tracker, policy_arguments
 from engine.cli.console.shell import Shell
@@ -22,4 +23,4 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     with open_tracker(config, shell) as (tracker, ledger):
         ending = tracker.release(lease_of(ledger, args.lease), shell.now())
     tell(ending, args.format, shell)
-    return 0
+    return exit_codes.PASS

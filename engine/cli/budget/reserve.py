@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli.budget.amounts import usd, whole
 from engine.cli.budget.opened import format_argument, open_tracker, policy_arguments
 from engine.cli.console.shell import Shell
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     else:
         print(_text(answer), file=shell.stdout)
     shell.stdout.flush()
-    return 0 if answer.allowed else 1
+    return exit_codes.OF_VERDICT[answer.verdict]
 
 
 def told(answer: Reservation) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from engine import exit_codes
 from engine.cli.budget.amounts import usd, whole
 from engine.cli.budget.ending import tell
 from engine.cli.budget.opened import format_argument, lease_of, open_tracker, policy_arguments
@@ -42,4 +43,4 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     with open_tracker(config, shell) as (tracker, ledger):
         ending = tracker.settle(lease_of(ledger, args.lease), spent, shell.now())
     tell(ending, args.format, shell)
-    return 0
+    return exit_codes.PASS

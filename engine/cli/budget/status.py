@@ -7,6 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.budget.opened import (
     budgets_of,
@@ -59,12 +60,12 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     if args.format == "json":
         said = {"day": day, "open_leases": leases, "budgets": [_told(*row) for row in rows]}
         print(json.dumps(said, indent=2), file=shell.stdout)
-        return 0
+        return exit_codes.PASS
     print(f"{day}, {leases} open leases", file=shell.stdout)
     for name, book in rows:
         for line in _lines(name, book):
             print(line, file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _rows(

@@ -6,6 +6,7 @@ import argparse
 import json
 from dataclasses import asdict
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.budget.opened import format_argument
 from engine.cli.console.shell import Shell
@@ -32,4 +33,4 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             f"state: {sums.documents} documents",
             file=shell.stdout,
         )
-    return 0
+    return exit_codes.PASS

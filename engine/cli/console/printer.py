@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from engine import exit_codes
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
 from engine.errors import GovernanceError, UsageError
@@ -106,7 +107,7 @@ class Printer:
                 put(writer.tail())
         self._stdout.flush()
         if self._github is not None:
-            failed = error.exit_code if isinstance(error, GovernanceError) else 3
+            failed = error.exit_code if isinstance(error, GovernanceError) else exit_codes.UNDECIDED
             self._github.write(failed if error or self._code is None else self._code)
 
     def drafts(self, report: Report) -> list[Draft] | None:

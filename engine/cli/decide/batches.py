@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from engine import exit_codes
 from engine.cli.console.printer import Printer
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
@@ -14,7 +15,7 @@ from engine.cli.decide.judging import JudgedFile
 from engine.cli.decide.summary import Summary
 from engine.errors import GovernanceError
 from engine.evidence.input import Question
-from engine.model import Decision, Verdict
+from engine.model import Decision
 from engine.report import Inclusion
 
 if TYPE_CHECKING:
@@ -25,15 +26,6 @@ BATCH = 256
 BATCH_S = 0.5
 LAST = 24
 """Decisions in the last batch of many: while they are recorded, the workers have nothing to do."""
-CODES = {
-    Verdict.PROMOTE: 0,
-    Verdict.ALLOW: 0,
-    Verdict.BLOCK: 1,
-    Verdict.DENY: 1,
-    Verdict.HOLD: 5,
-    Verdict.ROLLBACK: 6,
-}
-WORST_FIRST = (3, 2, 6, 1, 5, 0)
 
 
 @dataclass
@@ -76,7 +68,7 @@ class Batches:
             if number == before_last:
                 self._flush()
         self._flush()
-        return next((code for code in WORST_FIRST if code in self._codes), 3)
+        return exit_codes.worst(self._codes)
 
     def summarise(self) -> None:
         """Say what became of all inputs, and the checkpoint that covers them."""
@@ -115,10 +107,11 @@ class Batches:
     def _tell(self, judged: JudgedFile, place: AppendedEntry | None) -> None:
         index, note = (place.index, place.checkpoint) if place is not None else (None, None)
         self.checkpoint = note
-        for note in judged.notes:
-            self.screen.say(f"engine: {note}")
-        code = CODES[judged.verdict]
-        self._codes.add(5 if code == 0 and place is None else code)
+        for remark in judged.notes:
+            self.screen.say(f"engine: {remark}")
+        code = exit_codes.OF_VERDICT[judged.verdict]
+        is_dry_pass = code == exit_codes.PASS and place is None
+        self._codes.add(exit_codes.HOLD if is_dry_pass else code)
         self.summary.add(judged.verdict, judged.against)
         if judged.drafts is not None:
             self.printer.add_drafted(judged.drafts, index, note)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.interrupts import Interrupts
 from engine.cli.console.printer import Printer
@@ -133,7 +134,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         if stop.asked:
             left = len(groups) - batches.summary.done
             screen.say(f"engine: stopped; {left:,} of {len(groups):,} inputs were not decided")
-            code = 3
+            code = exit_codes.UNDECIDED
         printer.ends_with(code)
         return code
 

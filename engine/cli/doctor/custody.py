@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.cli.doctor.findings import Diagnosis, Level, World
@@ -197,7 +198,7 @@ def place(world: World) -> Iterator[Diagnosis]:
     free = shutil.disk_usage(folder).free
     level = Level.FAIL if free < NO_ROOM else Level.WARN if free < LITTLE_ROOM else Level.OK
     do = "" if level is Level.OK else "make room; a decision that cannot be recorded is not told"
-    code = 3 if level is Level.FAIL else 0
+    code = exit_codes.UNDECIDED if level is Level.FAIL else exit_codes.PASS
     yield Diagnosis(level, "disk", f"{folder}: {free // 1024**2:,} MiB free", do, code)
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.cli.doctor import custody, installation
@@ -20,7 +21,6 @@ DESCRIPTION = (
 )
 EXAMPLE = "  engine doctor"
 
-WORST_FIRST = (4, 3, 2, 0)
 EXAMINATIONS: dict[str, Examination] = {
     "engine": installation.versions,
     "sqlite": installation.sqlite,
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         findings.append(finding)
         if args.format == "text":
             print(_line(finding), file=shell.stdout)
-    code = next(code for code in WORST_FIRST if code in {each.code for each in findings} | {0})
+    code = exit_codes.worst({exit_codes.PASS} | {finding.code for finding in findings})
     if args.format == "json":
         told = {"findings": [asdict(finding) for finding in findings], "code": code}
         print(json.dumps(told, indent=2, ensure_ascii=False), file=shell.stdout)

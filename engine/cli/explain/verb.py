@@ -8,6 +8,7 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.check_texts import off_reasons, texts_of
 from engine.cli.console.colour import write
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     known = [check.id for check in bundle.checks()]
     if args.what in known:
         print(_check(args.what, bundle, shell.width), end="", file=shell.stdout)
-        return 0
+        return exit_codes.PASS
     if not re.fullmatch(r"[0-9a-f-]{8,36}", args.what):
         raise UsageError(
             f"{args.what!r} is neither a check nor a decision id",
@@ -71,7 +72,7 @@ def _all(form: str, bundle: PolicyBundle, shell: Shell) -> int:
     finally:
         evaluator.close()
     print(getattr(reference, PAGES[form])(page), end="", file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _check(name: str, bundle: PolicyBundle, width: int) -> str:
@@ -115,7 +116,7 @@ def _decision(args: argparse.Namespace, shell: Shell) -> int:
     manner = ReportOptions(explain=True, width=shell.width)
     text = format_named("text").writer(manner).item(report)
     write(text, shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _attestation(ledger: Ledger, index: int, shell: Shell) -> int:
@@ -125,4 +126,4 @@ def _attestation(ledger: Ledger, index: int, shell: Shell) -> int:
     digest = policy_digest(at)
     bundle = PolicyBundle.from_archive(ledger.blob("policy", digest))
     write(as_text(at, bundle, shell.width), shell.stdout)
-    return 0
+    return exit_codes.PASS

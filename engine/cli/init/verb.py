@@ -9,6 +9,7 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.cli.init.fitting import fitted_profile, read_metrics, require_claims
@@ -107,7 +108,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     _open_workspace(shell)
     _advise(plan, placed, shell)
     print(f"next: {_next(plan, document, shell)}", file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _planned(args: argparse.Namespace, shell: Shell) -> Plan:

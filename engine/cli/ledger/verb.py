@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import key_path, ledger_url, open_signer
@@ -94,7 +95,7 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         print("  no signed head is kept here: keep checkpoints, pass --since", file=shell.stdout)
     if report.uncovered:
         print(f"  {report.uncovered} entries wait for the next checkpoint", file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _jobs(text: str) -> int:
@@ -170,7 +171,7 @@ def _log(args: argparse.Namespace, config: Config, shell: Shell) -> int:
                 told = (row["at"] or "-", row["kind"], row["verdict"] or "", row["id"] or "")
                 columns = "{:<20}  {:<18} {:<9} {:<36}".format(*told)
                 print(f"{index:>6}  {columns}  {row['subject']}", file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _newest(ledger: Ledger, limit: int) -> Iterator[tuple[int, Json]]:
@@ -215,13 +216,13 @@ def _show(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             index = ledger.find(args.entry)
         entry = ledger.entry(index)
     print(json.dumps(_statement(entry), indent=2, ensure_ascii=False), file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _checkpoint(_args: argparse.Namespace, config: Config, shell: Shell) -> int:
     with workspace.open_ledger_to_read(config, shell) as ledger:
         print(ledger.last_checkpoint(), end="", file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _tables(args: argparse.Namespace, config: Config, shell: Shell) -> int:
@@ -235,7 +236,7 @@ def _tables(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     with workspace.open_ledger_to_read(config, shell) as ledger:
         count = write_tables(ledger, target)
     print(f"{count} decisions in {target}: tables decision and check", file=shell.stdout)
-    return 0
+    return exit_codes.PASS
 
 
 def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
@@ -252,4 +253,4 @@ def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             decision_id, is_new = import_proof(data, ledger, signer, keys, now)
             told = "imported" if is_new else "was here already"
             print(f"{decision_id}  {told}  {name}", file=shell.stdout)
-    return 0
+    return exit_codes.PASS

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from engine import exit_codes
 from engine.cli.watch.measuring import Measurement, World, measure
 from engine.errors import GovernanceError, VerificationError
 from engine.lifecycle import CycleResult, Lifecycles, Phase, Reading
@@ -26,8 +27,6 @@ _T = TypeVar("_T")
 
 AT_ONCE = 8
 _SHORTEST_WAIT_S = 0.2
-UNDECIDED, NOT_GENUINE, HOLD, BREACHED, ROLLED_BACK, FINE = 3, 4, 5, 1, 6, 0
-_WORST_FIRST = (NOT_GENUINE, UNDECIDED, ROLLED_BACK, BREACHED, HOLD, FINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class Loop:
             wait: Waits that many seconds, or until asked to stop.
             asked_to_stop: Whether somebody did.
         """
-        code = UNDECIDED
+        code = exit_codes.UNDECIDED
         while not asked_to_stop():
             started_s = self._shell.elapsed_s()
             next_s = started_s + self._until_next_s()
@@ -137,13 +136,13 @@ class Loop:
         """
         now = self._shell.now()
         codes = [
-            self._guarded(partial(self._step, subject, measured, now), UNDECIDED)
+            self._guarded(partial(self._step, subject, measured, now), exit_codes.UNDECIDED)
             for subject, measured in zip(self._plan.subjects, self._measured(now), strict=True)
         ]
-        codes.append(self._guarded(partial(self._sweep, now), UNDECIDED))
-        codes.append(self._guarded(self._act, UNDECIDED))
-        codes.append(self._guarded(self._conform, UNDECIDED))
-        return next(code for code in _WORST_FIRST if code in codes)
+        codes.append(self._guarded(partial(self._sweep, now), exit_codes.UNDECIDED))
+        codes.append(self._guarded(self._act, exit_codes.UNDECIDED))
+        codes.append(self._guarded(self._conform, exit_codes.UNDECIDED))
+        return exit_codes.worst(codes)
 
     def close(self) -> None:
         """Close the ledger."""
@@ -181,23 +180,23 @@ class Loop:
 
     def _sweep(self, now: datetime, at: WatchSession) -> int:
         self._teller.swept(at.lifecycles.sweep(now), now)
-        return FINE
+        return exit_codes.PASS
 
     def _act(self, at: WatchSession) -> int:
         for performed in self._performer.perform(at.ledger, at.signer):
             self._teller.effect(performed, self._shell.now())
-        return FINE
+        return exit_codes.PASS
 
     def _until_due(self, left_s: float, at: WatchSession) -> float:
         return self._performer.next_due_s(at.ledger, left_s)
 
     def _conform(self, at: WatchSession) -> int:
         if self._conforming is None:
-            return FINE
+            return exit_codes.PASS
         findings = self._conforming.check(at.ledger)
         self._teller.problems("the ledger does not conform", findings)
         self._teller.problems("not held against every spec", self._conforming.unmodelled())
-        return NOT_GENUINE if findings else FINE
+        return exit_codes.NOT_GENUINE if findings else exit_codes.PASS
 
     def _guarded(self, work: Callable[[WatchSession], _T], otherwise: _T) -> _T:
         """What ``work`` returns; what goes wrong is told, and the ledger opened anew."""
@@ -217,9 +216,9 @@ class Loop:
 
 def _code(cycle: CycleResult, measured: Measurement) -> int:
     if cycle.failure is not None or measured.failures:
-        return UNDECIDED
+        return exit_codes.UNDECIDED
     if cycle.after is Phase.ROLLED_BACK:
-        return ROLLED_BACK
+        return exit_codes.ROLLBACK
     if cycle.after is Phase.BREACHED:
-        return BREACHED
-    return FINE if cycle.reading is Reading.UNDER else HOLD
+        return exit_codes.FAIL
+    return exit_codes.PASS if cycle.reading is Reading.UNDER else exit_codes.HOLD

@@ -1,0 +1,42 @@
+"""The exit codes of the command line: a contract with every pipeline that calls it.
+
+The four outcomes of a decision are never folded together, and no crash looks like one of them.
+Source: DESIGN section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from engine.model import Verdict
+
+PASS = 0
+"""PROMOTE or ALLOW; verified, and every expectation met."""
+FAIL = 1
+"""BLOCK or DENY; verified, but an expectation is not met."""
+INVALID = 2
+"""Usage, configuration or input is invalid; nothing was decided."""
+UNDECIDED = 3
+"""Could not decide; also any crash of the engine."""
+NOT_GENUINE = 4
+"""A signature, proof, chain or replay is wrong, or a ledger went backwards."""
+HOLD = 5
+"""Not enough evidence; or a dry run that would have been 0."""
+ROLLBACK = 6
+
+OF_VERDICT: Mapping[Verdict, int] = {
+    Verdict.PROMOTE: PASS,
+    Verdict.ALLOW: PASS,
+    Verdict.BLOCK: FAIL,
+    Verdict.DENY: FAIL,
+    Verdict.HOLD: HOLD,
+    Verdict.ROLLBACK: ROLLBACK,
+}
+
+WORST_FIRST = (NOT_GENUINE, UNDECIDED, INVALID, ROLLBACK, FAIL, HOLD, PASS)
+"""Of several inputs the worst decides."""
+
+
+def worst(codes: Collection[int]) -> int:
+    """Return the worst of ``codes``; with none of them nothing was decided."""
+    return next((code for code in WORST_FIRST if code in codes), UNDECIDED)
