@@ -1,4 +1,4 @@
-"""actionlint finds nothing in the Action, in the example workflow, or in what `init` writes."""
+"""actionlint finds nothing in the Action, our workflows, the example, or what `init` writes."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ def findings(actionlint: Path, workflow: Path) -> str:
 
 def test_the_example_workflow_is_clean(actionlint: Path) -> None:
     assert findings(actionlint, ROOT / "examples" / "ci" / "github-workflow.yml") == ""
+
+
+@pytest.mark.parametrize(
+    "workflow", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.name
+)
+def test_a_workflow_of_this_repository_is_clean(actionlint: Path, workflow: Path) -> None:
+    assert findings(actionlint, workflow) == ""
 
 
 def test_the_action_is_clean_as_a_workflow(actionlint: Path, tmp_path: Path) -> None:
