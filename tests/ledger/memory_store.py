@@ -147,6 +147,10 @@ class MemoryStore:
         other._committed = self._committed.copy()
         return other
 
+    def put_back(self, other: MemoryStore) -> None:
+        """Hold the rows of ``other`` from here on, as when a file is put in another's place."""
+        self._committed = other._committed
+
     def address(self, base: Path) -> str:
         return f"{base.name}/memory"
 

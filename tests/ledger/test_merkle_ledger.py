@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import LedgerError, NotRecordedError
+from engine.errors import LedgerError, NotRecordedError, RollbackError
 from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition
+from engine.ledger.merkle_ledger import MerkleLedger
 from engine.proof.checkpoint import parse, verify
 from engine.proof.envelope import MAX_BYTES
 from engine.proof.merkle import chain_hash, leaf_hash, verify_consistency, verify_inclusion
@@ -328,3 +329,16 @@ def test_without_a_key_a_ledger_is_only_read(tmp_path: Path) -> None:
         reader.append([decision(2)])
     assert reader.size() == 2
     reader.close()
+
+
+def test_another_history_of_the_same_size_is_not_continued() -> None:
+    """Its size alone says nothing: two roots for one size would be signed."""
+    store = MemoryStore()
+    ledger = begun(store)
+    other = store.copy()
+    ledger.append([decision(1)])
+    MerkleLedger(other, ledger.id, KEY, None).append([decision(2)])
+    store.put_back(other)
+
+    with pytest.raises(RollbackError, match="another history than what this process has read"):
+        ledger.append([decision(3)])

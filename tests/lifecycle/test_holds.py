@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import timedelta
 
 from engine.evidence.input import Question
@@ -107,3 +108,23 @@ def test_a_profile_that_is_gone_gets_the_shortest_time() -> None:
     shortest = min(table["hold_ttl_s"] for table in limits.values())
     assert holds.ttl_s(world.bundle, "gone") == shortest
     assert holds.ttl_s(world.bundle, "default") == limits["default"]["hold_ttl_s"]
+
+
+def test_of_profiles_with_different_times_the_shortest_counts_for_one_that_is_gone() -> None:
+    """LIVE-HOLD-1: a HOLD does not stay open longer than its own profile may have allowed."""
+    bundle = copy(World().bundle)
+    limits = {"quick": {"hold_ttl_s": 60}, "slow": {"hold_ttl_s": 3600}}
+    bundle.data = {**bundle.data, "limits": limits}
+    assert holds.ttl_s(bundle, "gone") == 60
+    assert holds.ttl_s(bundle, "slow") == 3600
+
+
+def test_a_sweep_does_not_believe_a_clock_that_was_set_back() -> None:
+    """LIVE-HOLD-1: the time that an earlier sweep has seen is not taken back."""
+    world = World()
+    decision = held(world)
+    world.now += TTL
+    assert world.controller.sweep(world.now, most=0).expired == ()
+    world.now -= timedelta(hours=1)
+    assert world.controller.sweep(world.now).expired == (decision,)
+    assert world.said()[-1][1]["at"] == "2026-11-28T12:00:00Z"

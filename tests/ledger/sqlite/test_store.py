@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import LedgerError, RollbackError
+from engine.ledger.sqlite.locking import FileLock
 from engine.ledger.sqlite.schema import SUBJECT_TIERS
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.store import DecisionRow, EntryRow, Rows
@@ -163,3 +164,15 @@ def test_a_transaction_that_breaks_the_order_adds_nothing(tmp_path: Path) -> Non
             store.rollback()
         store.close()
         assert ledger.size() == size
+
+
+def test_closing_copies_no_log_while_another_process_holds_the_lock(tmp_path: Path) -> None:
+    """SQLite can lose committed rows when one connection writes while another copies the log."""
+    log = tmp_path / "ledger.db-wal"
+    with closing(open_at(tmp_path)):
+        ledger = open_at(tmp_path, lock_timeout_s=0)
+        ledger.append([decision(1)])
+        before = log.stat().st_size
+        with FileLock(tmp_path / "ledger.db.lock", 0).hold():
+            ledger.close()
+            assert log.stat().st_size == before > 0
