@@ -78,14 +78,14 @@ def _print_sql(plan: Plan, shell: Shell) -> int:
     from engine.evidence.sources import source_of
 
     counting = [
-        (asked, statement)
-        for asked in plan.asked
-        if (statement := getattr(source_of(asked.table), "statement", None)) is not None
+        (request, statement)
+        for request in plan.asked
+        if (statement := getattr(source_of(request.table), "statement", None)) is not None
     ]
     if not counting:
         raise UsageError("no source of this configuration counts by SQL", "predictions do")
-    for asked, statement in counting:
-        text = statement(asked)
-        asked.table.finish()
+    for request, statement in counting:
+        text = statement(request)
+        request.table.finish()
         print(text, file=shell.stdout)
     return exit_codes.PASS

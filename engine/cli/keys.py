@@ -37,7 +37,7 @@ def _init(args: argparse.Namespace, shell: Shell) -> int:
             "it is never written over: use it, or name another file with --key-file",
         )
     if config.path("key_file") is None:
-        ensure_workspace(config, shell, asked=True)
+        ensure_workspace(config, shell, may_create=True)
     else:
         generate(path)
     print(_public_file(path), file=shell.stdout)

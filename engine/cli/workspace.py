@@ -73,10 +73,10 @@ def open_policies(config: Config, shell: Shell) -> PolicyBundle:
 
 @contextmanager
 def open_ledger_to_write(
-    config: Config, shell: Shell, *, asked: bool = False
+    config: Config, shell: Shell, *, may_create: bool = False
 ) -> Iterator[tuple[Ledger, Signer]]:
     """Yield the ledger and the key that signs for it, for verbs that ask no gate."""
-    ledger, signer = record_to(config, shell, asked=asked).open(shell)
+    ledger, signer = record_to(config, shell, may_create=may_create).open(shell)
     try:
         yield ledger, signer
     finally:

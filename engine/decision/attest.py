@@ -101,21 +101,21 @@ def attest(
         LedgerError: Nothing was recorded.
         CommitError: It may or may not be recorded.
     """
-    asked, said = judgement.input, judgement.predicate
-    kind, digest = ATTESTATION_TYPES.get(said["gate"]), asked.subject.sha256
+    evidence, answer = judgement.input, judgement.predicate
+    kind, digest = ATTESTATION_TYPES.get(answer["gate"]), evidence.subject.sha256
     if kind is None:
-        raise UsageError(f"no attestation is made of gate {said['gate']!r}")
+        raise UsageError(f"no attestation is made of gate {answer['gate']!r}")
     if digest is None:
         raise UsageError(*NO_DIGEST)
-    predicate = {key: value for key, value in said.items() if key not in _NOT_OURS} | {
-        "attestation_id": said["decision_id"],
-        "issued_at": said["decided_at"],
+    predicate = {key: value for key, value in answer.items() if key not in _NOT_OURS} | {
+        "attestation_id": answer["decision_id"],
+        "issued_at": answer["decided_at"],
         "expires_at": write_time(judgement.question.now + timedelta(seconds=ttl_s)),
         "public_key": public_pem(signer.public_key).decode(),
-        "evidence": said["input"],
-        "metrics": asked.document["metrics"],
+        "evidence": answer["input"],
+        "metrics": evidence.document["metrics"],
     }
-    about = resource(asked.subject, said["input"]["digest"]["sha256"])
+    about = resource(evidence.subject, answer["input"]["digest"]["sha256"])
 
     def build(place: LedgerPosition) -> bytes:
         where = {"id": place.ledger_id}
@@ -129,11 +129,11 @@ def attest(
             ) from None
 
     draft = EntryDraft(
-        decision_id=said["decision_id"],
+        decision_id=answer["decision_id"],
         subject_key=_key(digest),
-        gate=said["gate"],
+        gate=answer["gate"],
         build=build,
-        blobs=(Blob("input", asked.encoded), Blob("salt", judgement.salt), policy_blob(bundle)),
+        blobs=(Blob("input", evidence.encoded), Blob("salt", judgement.salt), policy_blob(bundle)),
     )
     (at,) = ledger.append([draft])
     return RecordedAttestation(predicate, at)
@@ -151,8 +151,12 @@ def newest(ledger: Ledger, gate: str, sha256: str) -> Attestation | None:
     if index is None:
         return None
     found = attestation.read(proof_at(ledger, index))
-    said = found.predicate
-    if (found.subject_sha256, said["gate"], said["ledger"]["id"]) != (sha256, gate, ledger.id):
+    predicate = found.predicate
+    if (found.subject_sha256, predicate["gate"], predicate["ledger"]["id"]) != (
+        sha256,
+        gate,
+        ledger.id,
+    ):
         raise VerificationError(
             f"the index of {ledger.url} names entry {index} for another artifact, gate or ledger",
             "verify the ledger: engine ledger verify",
@@ -170,18 +174,18 @@ def last_words(found: Iterable[Attestation], own_key: bytes | None) -> list[Atte
         own_key: The key that signs the decision; None if nobody knows.
     """
     last: dict[tuple[str, bytes], Attestation] = {}
-    for one in sorted(found, key=_order):
-        last[one.statement["predicateType"], one.public_key] = one
+    for attested in sorted(found, key=_order):
+        last[attested.statement["predicateType"], attested.public_key] = attested
     return [
-        AttestationFacts(one.facts(own=one.public_key == own_key), one.carried())
-        for one in last.values()
+        AttestationFacts(known.facts(own=known.public_key == own_key), known.carried())
+        for known in last.values()
     ]
 
 
-def _order(one: Attestation) -> tuple[datetime, bool, str]:
-    said = one.predicate
-    issued = read_time(said["issued_at"], "issued_at")
-    return issued, said["verdict"] != Verdict.PROMOTE, one.id
+def _order(known: Attestation) -> tuple[datetime, bool, str]:
+    predicate = known.predicate
+    issued = read_time(predicate["issued_at"], "issued_at")
+    return issued, predicate["verdict"] != Verdict.PROMOTE, known.id
 
 
 def _key(sha256: str) -> str:

@@ -97,10 +97,12 @@ def finder(
     say: Callable[[str], None] | None = None,
 ) -> AttestationFinder | None:
     """Return what finds attestations; None where the profile asks for none."""
-    wanted = wanted_attestations(question.gate, question.profile, session.bundle)
-    if not wanted:
+    requirements = wanted_attestations(question.gate, question.profile, session.bundle)
+    if not requirements:
         return None
-    return AttestationFinder(session, frozenset(each.type for each in wanted), proofs, say)
+    return AttestationFinder(
+        session, frozenset(required.type for required in requirements), proofs, say
+    )
 
 
 def _verified(name: str, data: bytes) -> Attestation:

@@ -154,9 +154,9 @@ def import_proof(
     if carried.imported:
         raise VerificationError("the proof is of an entry that was itself imported", _ORIGINAL)
     decision = carried.statement
-    predicate = decision["predicate"]
+    policy = decision["predicate"]["policy"]["digest"]["sha256"]
     origin = {"checkpoint": bundle.checkpoint, "index": bundle.index, "size": bundle.size}
-    said = {
+    predicate = {
         "decision_id": verified.decision_id,
         "envelope": base64.b64encode(bundle.entry).decode(),
         "origin": origin,
@@ -164,11 +164,10 @@ def import_proof(
     }
 
     def build(place: LedgerPosition) -> bytes:
-        whole = {**said, "ledger": {"id": place.ledger_id}}
+        whole = {**predicate, "ledger": {"id": place.ledger_id}}
         payload = statement(decision["subject"], DECISION_IMPORTED_TYPE, whole)
         return seal(payload, signer.sign, signer.key_id)
 
-    policy = predicate["policy"]["digest"]["sha256"]
     blobs = tuple(
         Blob(kind, body, policy if kind == "policy" else None)
         for kind, body in bundle.attachments.items()

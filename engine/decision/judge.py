@@ -70,7 +70,7 @@ class Judgement:
 
 
 def judge(
-    asked: Input,
+    evidence: Input,
     question: Question,
     bundle: PolicyBundle,
     evaluator: Evaluator,
@@ -82,7 +82,7 @@ def judge(
     """Ask the gate about one Input.
 
     Args:
-        asked: The Input.
+        evidence: The Input.
         question: What it was gathered for.
         bundle: The policies.
         evaluator: OPA.
@@ -95,23 +95,23 @@ def judge(
         PolicyError: The gate could not decide: no answer, one that is not exactly the checks
             that the gate declares, or a status or verdict that does not follow from them.
     """
-    answer = evaluator.answer(question.gate, asked.encoded)
+    answer = evaluator.answer(question.gate, evidence.encoded)
     profile = bundle.profile(question.profile)
     static = _static(bundle, question.gate, question.profile)
-    metrics = asked.document["metrics"]
+    metrics = evidence.document["metrics"]
     checks = [_joined(check, static.members[check["id"]], metrics) for check in answer["checks"]]
     _no_false_status(checks, metrics)
-    relaxations = _named(asked.document)
-    _no_false_attestation([checks[place] for place in static.attested], asked.document)
+    relaxations = _named(evidence.document)
+    _no_false_attestation([checks[place] for place in static.attested], evidence.document)
     verdict = _verified_verdict(answer["verdict"], checks, relaxations, question, bundle)
-    digest = salted_digest(salt, asked.encoded)
+    digest = salted_digest(salt, evidence.encoded)
     gate = bundle.gate(question.gate)
     valid_until = question.now + timedelta(seconds=profile["decision_ttl_s"])
     waivers = {waiver.get("id"): waiver for waiver in bundle.waivers()}
     tolerated = profile["relaxations_allowed"]
     predicate = {
         "decision_id": decision_id,
-        "decided_at": asked.document["decided_at"],
+        "decided_at": evidence.document["decided_at"],
         "valid_until": write_time(valid_until),
         "gate": question.gate,
         "profile": {
@@ -129,16 +129,22 @@ def judge(
         "input": {"digest": {"sha256": digest}},
         "policy": {"digest": {"sha256": bundle.digest}, "revision": bundle.revision},
         "evaluator": {"kind": evaluator.kind, "opa_version": evaluator.opa_version},
-        "attestations": asked.document["attestations"],
+        "attestations": evidence.document["attestations"],
     }
     if extend is not None:
         predicate.update(extend(predicate))
-    key = subject_key(asked.document["subject"])
-    usual = asked.usual and not predicate["waivers"] and _is_usual(checks, static)
+    key = subject_key(evidence.document["subject"])
+    usual = evidence.usual and not predicate["waivers"] and _is_usual(checks, static)
     record = template_of(
-        predicate, asked.subject, key, asked.encoded, salt, usual=usual, attested=asked.attested
+        predicate,
+        evidence.subject,
+        key,
+        evidence.encoded,
+        salt,
+        usual=usual,
+        attested=evidence.attested,
     )
-    return Judgement(asked, question, decision_id, salt, verdict, predicate, record)
+    return Judgement(evidence, question, decision_id, salt, verdict, predicate, record)
 
 
 def _is_usual(checks: Sequence[Json], static: _Static) -> bool:
@@ -264,32 +270,35 @@ _DISAGREE = "the policy bundle and the engine disagree; rebuild it: engine polic
 
 
 def _waiver(use: Json, waiver: Json) -> dict[str, Json]:
-    told = {key: waiver[key] for key in ("reason", "approvers", "expires_at") if key in waiver}
-    return {**use, **told}
+    known = {key: waiver[key] for key in ("reason", "approvers", "expires_at") if key in waiver}
+    return {**use, **known}
 
 
 def reason(
     verdict: Verdict, checks: Sequence[Json], relaxations: Sequence[str], tolerated: Sequence[str]
 ) -> str:
     """Return one sentence on what decided."""
-    asked = [check for check in checks if check["severity"] == _BLOCK]
-    failed = [c["id"] for c in asked if c["status"] == _FAIL and c["waived_by"] is None]
+    blocking = [check for check in checks if check["severity"] == _BLOCK]
+    failed = [c["id"] for c in blocking if c["status"] == _FAIL and c["waived_by"] is None]
     if failed:
-        return f"{len(failed)} of {len(asked)} blocking checks failed: {_listed(failed)}"
+        return f"{len(failed)} of {len(blocking)} blocking checks failed: {_listed(failed)}"
     lacking = [
         f"{c['id']} ({c['status']})"
-        for c in asked
+        for c in blocking
         if c["status"] not in _PASSING and c["waived_by"] is None
     ]
     if lacking:
-        return f"not enough evidence on {len(lacking)} of {len(asked)} blocking checks: " + _listed(
-            lacking
+        return (
+            f"not enough evidence on {len(lacking)} of {len(blocking)} blocking checks: "
+            + _listed(lacking)
         )
     if refused := [name for name in relaxations if name not in tolerated]:
         return f"the profile does not tolerate: {_listed(refused)}"
     if verdict in (Verdict.PROMOTE, Verdict.ALLOW):
-        waived = sum(check["waived_by"] is not None for check in asked)
-        return f"{len(asked)} blocking checks passed" + (f", {waived} by waiver" if waived else "")
+        waived = sum(check["waived_by"] is not None for check in blocking)
+        return f"{len(blocking)} blocking checks passed" + (
+            f", {waived} by waiver" if waived else ""
+        )
     return "no blocking check passed: nothing was evaluated"
 
 

@@ -65,8 +65,8 @@ def _in_billionths(observed: float, limit: float) -> int | None:
     """
     if not (-1e5 < observed < 1e5 and -1e5 < limit < 1e5):
         return None
-    one, other = round(observed * 1e9), round(limit * 1e9)
-    return other - one if one / 1e9 == observed and other / 1e9 == limit else None
+    near, far = round(observed * 1e9), round(limit * 1e9)
+    return far - near if near / 1e9 == observed and far / 1e9 == limit else None
 
 
 @lru_cache(maxsize=4096)
@@ -86,8 +86,8 @@ def counterfactual(check: Json) -> str | None:
             the clause already.
     """
     if "passes_when" in check:
-        said: str | None = check["passes_when"]
-        return said
+        clause: str | None = check["passes_when"]
+        return clause
     metric = check["metric"]
     match check["status"]:
         case "pass" | "exempt" | "off":
@@ -101,10 +101,10 @@ def counterfactual(check: Json) -> str | None:
             )
         case "insufficient":
             return _when_insufficient(check, metric)
-    return f"passes when {_wanted(check)}; now {written(check['observed'])}"
+    return f"passes when {_needed(check)}; now {written(check['observed'])}"
 
 
-def _wanted(check: Json) -> str:
+def _needed(check: Json) -> str:
     metric, limit = check["metric"], written(check["limit"])
     if check["operator"] == "quiet":
         return f"two consecutive windows of {metric} are below {limit}"
@@ -122,10 +122,10 @@ def _when_unknown(check: Json, metric: str) -> str:
     if check.get("kind") == "baseline" and check["observed"] is not None:
         return f"passes when {metric} is given a baseline and is not below it"
     if check["observed"] is None:
-        return f"passes when {metric} is measured, and {_wanted(check)}"
+        return f"passes when {metric} is measured, and {_needed(check)}"
     if (age := check.get("age_s")) is not None and age < 0:
         return f"passes when {metric} was not observed {-age} s in the future; compare the clocks"
-    return f"passes when {metric} is given with status ok, and {_wanted(check)}"
+    return f"passes when {metric} is given with status ok, and {_needed(check)}"
 
 
 def _when_insufficient(check: Json, metric: str) -> str:
@@ -135,7 +135,7 @@ def _when_insufficient(check: Json, metric: str) -> str:
     if check.get("compare") == "ci" and check.get("kind") == "limit":
         interval = written(check.get("ci"))
         return f"passes when the whole interval of {metric} is within the limit; now {interval}"
-    return f"passes when {_wanted(check)}; now {written(check['observed'])}"
+    return f"passes when {_needed(check)}; now {written(check['observed'])}"
 
 
 def _is_number(value: Json) -> bool:

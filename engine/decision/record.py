@@ -160,48 +160,50 @@ def draft_of(record: StatementTemplate, signer: Signer, policy: SharedBlob) -> E
 
 
 def decision_from(
-    said: Json, subject: Subject, signed: bytes, index: int | None, checkpoint: str | None
+    predicate: Json, subject: Subject, signed: bytes, index: int | None, checkpoint: str | None
 ) -> Decision:
     """Return a decision as callers see it.
 
     Args:
-        said: Predicate of the statement.
+        predicate: Predicate of the statement.
         subject: What was decided on.
         signed: The statement's bytes.
         index: Ledger index; None when it is not recorded.
         checkpoint: Signed note that covers it; None when it is not recorded.
     """
     return Decision(
-        decision_id=said["decision_id"],
-        decided_at=said["decided_at"],
-        valid_until=said["valid_until"],
-        gate=said["gate"],
-        profile=said["profile"]["name"],
-        stage=said["stage"],
-        verdict=Verdict(said["verdict"]),
-        reason=said["reason"],
+        decision_id=predicate["decision_id"],
+        decided_at=predicate["decided_at"],
+        valid_until=predicate["valid_until"],
+        gate=predicate["gate"],
+        profile=predicate["profile"]["name"],
+        stage=predicate["stage"],
+        verdict=Verdict(predicate["verdict"]),
+        reason=predicate["reason"],
         subject=subject,
-        checks=tuple(said["checks"]),
-        obligations=tuple(said["obligations"]),
-        waivers=tuple(said["waivers"]),
-        relaxations=tuple(relaxation["name"] for relaxation in said["relaxations"]),
+        checks=tuple(predicate["checks"]),
+        obligations=tuple(predicate["obligations"]),
+        waivers=tuple(predicate["waivers"]),
+        relaxations=tuple(relaxation["name"] for relaxation in predicate["relaxations"]),
         recorded=index is not None,
         index=index,
         checkpoint=checkpoint,
         statement=signed,
-        attestations=tuple(said["attestations"]),
+        attestations=tuple(predicate["attestations"]),
     )
 
 
-def recorded_decision(said: Json, subject: Subject, at: AppendedEntry) -> Decision:
+def recorded_decision(predicate: Json, subject: Subject, at: AppendedEntry) -> Decision:
     """Return the decision that is in the ledger at ``at``."""
-    return decision_from(said, subject, open_envelope(at.entry).payload, at.index, at.checkpoint)
+    return decision_from(
+        predicate, subject, open_envelope(at.entry).payload, at.index, at.checkpoint
+    )
 
 
-def dry_run_decision(said: Json, subject: Subject, record: StatementTemplate) -> Decision:
+def dry_run_decision(predicate: Json, subject: Subject, record: StatementTemplate) -> Decision:
     """Return the decision of a dry run: it says that it is not recorded."""
     return decision_from(
-        said, subject, statement_at(LedgerPosition("dry-run", 1, None), record), None, None
+        predicate, subject, statement_at(LedgerPosition("dry-run", 1, None), record), None, None
     )
 
 
@@ -264,7 +266,7 @@ def event(
     }
 
     def build(place: LedgerPosition) -> bytes:
-        said = {**predicate, "ledger": {"id": place.ledger_id}}
-        return seal(statement_around([subject], kind, encode(said)), signer.sign, signer.key_id)
+        whole = {**predicate, "ledger": {"id": place.ledger_id}}
+        return seal(statement_around([subject], kind, encode(whole)), signer.sign, signer.key_id)
 
     return EntryDraft(None, None, None, build)

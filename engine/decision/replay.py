@@ -162,24 +162,28 @@ class Replayer:
                 out; names the first difference.
             PolicyError: The recorded policy cannot decide it any more.
         """
-        said = recorded.statement["predicate"]
+        recorded_predicate = recorded.statement["predicate"]
         bundle, evaluator = self._bundle(recorded)
-        asked, question = _asked(recorded)
+        evidence, question = _question_of(recorded)
         judgement = judge(
-            asked,
+            evidence,
             question,
             bundle,
             evaluator,
-            decision_id=said["decision_id"],
+            decision_id=recorded_predicate["decision_id"],
             salt=recorded.salt,
         )
-        place = {key: said[key] for key in (*PLACE, *EXTENSIONS) if key in said}
-        predicate = {**judgement.predicate, **place, "evaluator": said["evaluator"]}
+        place = {
+            key: recorded_predicate[key]
+            for key in (*PLACE, *EXTENSIONS)
+            if key in recorded_predicate
+        }
+        predicate = {**judgement.predicate, **place, "evaluator": recorded_predicate["evaluator"]}
         replayed = {**recorded.statement, "predicate": predicate}
         if canonical.encode(replayed) != recorded.payload:
             raise VerificationError(
-                f"decision {said['decision_id']} replays differently: "
-                f"{_first_difference(said, predicate)}",
+                f"decision {recorded_predicate['decision_id']} replays differently: "
+                f"{_first_difference(recorded_predicate, predicate)}",
                 "the record, the policy bundle or the engine that reads them was changed",
             )
 
@@ -195,15 +199,15 @@ class Replayer:
 
 def flip(recorded: RecordedDecision, bundle: PolicyBundle, evaluator: Evaluator) -> Flip | None:
     """Return how ``bundle`` would decide otherwise; None when the verdict is the same."""
-    said = recorded.statement["predicate"]
-    before = {check["id"]: (check["status"], check["severity"]) for check in said["checks"]}
+    predicate = recorded.statement["predicate"]
+    before = {check["id"]: (check["status"], check["severity"]) for check in predicate["checks"]}
     try:
         judgement = _judged_by(recorded, bundle, evaluator)
     except GovernanceError as error:
         if not isinstance(error, PolicyError) and error.exit_code != exit_codes.INVALID:
             raise
-        return Flip(*_named(recorded), said["verdict"], "ERROR", (error.message,))
-    if judgement.verdict == said["verdict"]:
+        return Flip(*_named(recorded), predicate["verdict"], "ERROR", (error.message,))
+    if judgement.verdict == predicate["verdict"]:
         return None
     after = {
         check["id"]: (check["status"], check["severity"]) for check in judgement.predicate["checks"]
@@ -211,7 +215,7 @@ def flip(recorded: RecordedDecision, bundle: PolicyBundle, evaluator: Evaluator)
     because = sorted(
         name for name in before.keys() | after.keys() if before.get(name) != after.get(name)
     )
-    return Flip(*_named(recorded), said["verdict"], judgement.verdict, tuple(because))
+    return Flip(*_named(recorded), predicate["verdict"], judgement.verdict, tuple(because))
 
 
 def _named(recorded: RecordedDecision) -> tuple[str, int, str]:
@@ -220,19 +224,21 @@ def _named(recorded: RecordedDecision) -> tuple[str, int, str]:
 
 def _judged_by(recorded: RecordedDecision, bundle: PolicyBundle, evaluator: Evaluator) -> Judgement:
     """The recorded evidence under other policies, and so under their waivers and trust list."""
-    before, question = _asked(recorded)
+    before, question = _question_of(recorded)
     # That the own key's word was enough is named again only if it is still needed.
     named = tuple(name for name in question.relaxations if name != SELF_ATTESTED)
     question = replace(question, relaxations=named)
     attested = [AttestationFacts(facts, b"null") for facts in before.document["attestations"]]
     document = before.document
-    asked = assemble(before.name, before.subject, document["metrics"], question, bundle, attested)
+    evidence = assemble(
+        before.name, before.subject, document["metrics"], question, bundle, attested
+    )
     return judge(
-        asked, question, bundle, evaluator, decision_id=recorded.decision_id, salt=recorded.salt
+        evidence, question, bundle, evaluator, decision_id=recorded.decision_id, salt=recorded.salt
     )
 
 
-def _asked(recorded: RecordedDecision) -> tuple[Input, Question]:
+def _question_of(recorded: RecordedDecision) -> tuple[Input, Question]:
     document = parse_input(recorded.encoded_input)
     question = Question(
         gate=document.gate,
@@ -253,12 +259,12 @@ def _asked(recorded: RecordedDecision) -> tuple[Input, Question]:
 
 def _first_difference(recorded: Json, replayed: Json) -> str:
     for key in sorted(recorded.keys() | replayed.keys()):
-        one, other = recorded.get(key), replayed.get(key)
-        if one == other:
+        before, after = recorded.get(key), replayed.get(key)
+        if before == after:
             continue
-        if key == "checks" and isinstance(one, list) and isinstance(other, list):
-            for old, new in zip(one, other, strict=False):
+        if key == "checks" and isinstance(before, list) and isinstance(after, list):
+            for old, new in zip(before, after, strict=False):
                 if old != new:
                     return f"check {old.get('id')} was {old}, is {new}"
-        return f"{key} was {str(one)[:200]}, is {str(other)[:200]}"
+        return f"{key} was {str(before)[:200]}, is {str(after)[:200]}"
     return "the bytes differ, the values do not"

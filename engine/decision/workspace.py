@@ -56,7 +56,7 @@ def open_session(
     config: Config,
     around: Surroundings,
     *,
-    asked: bool = False,
+    may_create: bool = False,
     dry_run: bool = False,
 ) -> Session:
     """Return a session by the settings; only the policies are read yet.
@@ -64,7 +64,7 @@ def open_session(
     Args:
         config: The settings.
         around: The process around.
-        asked: Whether the caller asked for a key and a ledger to be made.
+        may_create: Whether the caller asked for a key and a ledger to be made.
         dry_run: Whether nothing is recorded, whatever the settings say.
 
     Raises:
@@ -73,7 +73,7 @@ def open_session(
     return Session(
         policies_in_use(config, around),
         partial(open_evaluator, config=config, around=around),
-        record_to=record_to(config, around, asked=asked),
+        record_to=record_to(config, around, may_create=may_create),
         runtime=around,
         max_bytes=config.number("max_bytes"),
         zone=config.text("budget_time_zone"),
@@ -157,18 +157,18 @@ def daily_limits(config: Config) -> AmountLimits | None:
 # -- key and ledger --------------------------------------------------------------------
 
 
-def record_to(config: Config, around: Surroundings, *, asked: bool = False) -> RecordTo:
+def record_to(config: Config, around: Surroundings, *, may_create: bool = False) -> RecordTo:
     """Return where decisions are recorded.
 
-    In CI a ledger is made only when ``asked`` for: one that is not there is more likely a volume
+    In CI a ledger is made only when ``may_create`` for: one that is not there is more likely a volume
     that was not mounted.
     """
     return RecordTo(
         ledger_url(config),
         partial(open_signer, config, around),
-        partial(ensure_workspace, config, around, asked=asked),
+        partial(ensure_workspace, config, around, may_create=may_create),
         heads=heads_folder(config, around),
-        create=asked or not around.in_ci,
+        create=may_create or not around.in_ci,
         lock_timeout_s=float(config.number("lock_timeout_s")),
     )
 
@@ -210,7 +210,7 @@ def open_signer(config: Config, around: Surroundings) -> Signer:
     return opened(reference, around.environ)
 
 
-def ensure_workspace(config: Config, around: Surroundings, *, asked: bool = False) -> None:
+def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool = False) -> None:
     """Create key and folder where there are neither; only on first use, and never unasked in CI.
 
     Raises:
@@ -221,13 +221,13 @@ def ensure_workspace(config: Config, around: Surroundings, *, asked: bool = Fals
 
     path = key_path(config)
     if around.environ.get("ENGINE_KEY") or path.exists():
-        if config.values["ledger"].value is None and (asked or not around.in_ci):
+        if config.values["ledger"].value is None and (may_create or not around.in_ci):
             _make_folder(config.folder)
         return
     url = ledger_url(config)
     ledger_exists = url != RUN_LEDGER and file_of(url).exists()
     configured = config.path("key_file") is not None
-    if configured or ledger_exists or (around.in_ci and not asked):
+    if configured or ledger_exists or (around.in_ci and not may_create):
         why = (
             f"the ledger {url} has no key here"
             if ledger_exists

@@ -275,8 +275,8 @@ def _mapping(usage: Any) -> Mapping[str, Json]:
         return usage
     for name in ("model_dump", "to_dict", "dict"):
         dump = getattr(usage, name, None)
-        if callable(dump) and isinstance(told := dump(), Mapping):
-            return told
+        if callable(dump) and isinstance(dumped := dump(), Mapping):
+            return dumped
     raise UsageError(f"usage: a {type(usage).__name__}", "give the provider's `usage` object")
 
 

@@ -96,13 +96,13 @@ def terms_of(session: Session, profile: str) -> ReservationTerms:
         UsageError, ConfigError: It has no gate ``spend``, or no such profile.
     """
     bundle = session.bundle
-    said = bundle.profile(profile)
+    table = bundle.profile(profile)
     return ReservationTerms(
         session=session,
         profile=profile,
         prices=PriceBook(bundle.data["prices"]),
-        soft_routes=frozenset(said.get("soft_routes", ())),
-        declared_cost=said.get("declared_cost") == "allow",
+        soft_routes=frozenset(table.get("soft_routes", ())),
+        declared_cost=table.get("declared_cost") == "allow",
         codes={name: bundle.check(name).code for name in bundle.gate(GATE).checks},
         policy=policy_blob(bundle),
     )
@@ -156,42 +156,44 @@ class Attempt:
         expired = transitions.expire(desk, self._now)
         charged = transitions.charges(desk, day, self._rows)
         price = terms.prices.at(request.provider, request.model, day)
-        asked = asked_for(request, price, declared_cost=terms.declared_cost)
-        metrics = metrics_of(asked, charged, self._now, soft_route=self._soft_route)
+        requested = asked_for(request, price, declared_cost=terms.declared_cost)
+        metrics = metrics_of(requested, charged, self._now, soft_route=self._soft_route)
         session = terms.session
         judgement = session.judge(
             session.input_of_metrics("budget", self._subject, metrics, self._question),
             self._question,
             decision_id=self._lease_id,
-            extend=lambda said: self._follow(said, desk, day, asked, charged, expired),
+            extend=lambda predicate: self._follow(
+                predicate, desk, day, requested, charged, expired
+            ),
         )
         return [draft_of(judgement.record, session.signer, terms.policy)]
 
     def _follow(
         self,
-        said: Mapping[str, Json],
+        predicate: Mapping[str, Json],
         desk: BudgetState,
         day: str,
-        asked: RequestedAmount,
+        requested: RequestedAmount,
         charged: Sequence[Charge],
         expired: Sequence[str],
     ) -> dict[str, Json]:
         """Do what the verdict says, and return what the record says of it."""
-        verdict = Verdict(said["verdict"])
+        verdict = Verdict(predicate["verdict"])
         allowed = verdict is Verdict.ALLOW
-        if allowed and not is_grantable(asked, charged):
+        if allowed and not is_grantable(requested, charged):
             raise PolicyError(
                 f"gate {GATE!r} allowed by profile {self._terms.profile!r} what no budget has left",
                 "its checks of limits, prices and what fits must block: see limits/default",
             )
-        held = asked.amount if allowed else NOTHING
+        held = requested.amount if allowed else NOTHING
         opened = self._granted(desk, day, charged, held) if allowed else []
-        reason = word(said["checks"], self._terms.codes)
+        reason = word(predicate["checks"], self._terms.codes)
         self._outcome = Reservation(
             lease=self._lease_id,
             verdict=verdict,
             reason=reason,
-            message=said["reason"],
+            message=predicate["reason"],
             day=day,
             expires_at=self._expires_at if allowed else None,
             granted=held,
@@ -204,7 +206,7 @@ class Attempt:
         ]
         # Source: spec/predicate-v1.md section 3.1.
         reservation = {
-            "asked": asked.members,
+            "asked": requested.members,
             "charges": charges,
             "day": day,
             "expired": expired,

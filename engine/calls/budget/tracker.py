@@ -165,8 +165,8 @@ class Tracker:
             done.append((after, new))
             if not new:
                 return []
-            said = {"held": before.held.members, "cost": cost, **_settled(after)}
-            return [self._event(BUDGET_SETTLED_TYPE, lease_id, after, now, said)]
+            members = {"held": before.held.members, "cost": cost, **_settled(after)}
+            return [self._event(BUDGET_SETTLED_TYPE, lease_id, after, now, members)]
 
         return _ending(lease_id, self._ledger.transact(work), done)
 
@@ -185,8 +185,10 @@ class Tracker:
             done.append((after, new))
             if not new:
                 return []
-            said = {"charges": [{"budget": name, **after.asked.members} for name in after.budgets]}
-            return [self._event(BUDGET_RELEASED_TYPE, lease_id, after, now, said)]
+            members = {
+                "charges": [{"budget": name, **after.asked.members} for name in after.budgets]
+            }
+            return [self._event(BUDGET_RELEASED_TYPE, lease_id, after, now, members)]
 
         return _ending(lease_id, self._ledger.transact(work), done)
 
@@ -195,11 +197,11 @@ class Tracker:
         return BudgetDocuments(self._ledger.state())
 
     def _event(
-        self, kind: str, lease_id: str, lease: Lease, now: datetime, said: dict[str, Json]
+        self, kind: str, lease_id: str, lease: Lease, now: datetime, members: dict[str, Json]
     ) -> EntryDraft:
         name = f"{lease.about['provider']}/{lease.about['model']}"
         at = {"at": write_time(now), "lease": lease_id, "day": lease.day, "for": dict(lease.about)}
-        return event(kind, name, {**at, **said}, self._session.signer, usual=True)
+        return event(kind, name, {**at, **members}, self._session.signer, usual=True)
 
 
 def _settled(lease: Lease) -> dict[str, Json]:

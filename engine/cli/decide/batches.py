@@ -115,10 +115,12 @@ class Batches:
         self.summary.add(judged.verdict, judged.against)
         if judged.drafts is not None:
             self.printer.add_drafted(judged.drafts, index, note)
-        elif judged.untold is not None:
-            untold = judged.untold.decision
-            told = replace(untold, recorded=place is not None, index=index, checkpoint=note)
-            self.printer.add(replace(judged.untold, decision=told, proof=self._proof(told)))
+        elif judged.pending is not None:
+            pending = judged.pending.decision
+            decision = replace(pending, recorded=place is not None, index=index, checkpoint=note)
+            self.printer.add(
+                replace(judged.pending, decision=decision, proof=self._proof(decision))
+            )
 
     def _proof(self, decision: Decision) -> Inclusion | None:
         """Where the record stands in the ledger's tree, for the formats that show it."""

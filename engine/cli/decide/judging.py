@@ -34,7 +34,7 @@ class JudgedFile(NamedTuple):
         against: Id and status of the blocking checks that stand against it.
         record: What recording it takes.
         drafts: Every format's text but for the place in the ledger, if all formats can.
-        untold: The decision without its place, for formats that cannot.
+        pending: The decision without its place, for formats that cannot.
         notes: What the caller should know of the evidence.
     """
 
@@ -42,7 +42,7 @@ class JudgedFile(NamedTuple):
     against: tuple[tuple[str, str], ...]
     record: StatementTemplate
     drafts: Sequence[Draft] | None
-    untold: Report | None
+    pending: Report | None
     notes: tuple[str, ...] = ()
 
 
@@ -93,7 +93,7 @@ class Judge:
     def __call__(self, names: list[str]) -> JudgedFile | GovernanceError:
         try:
             documents = [self._read(name) for name in names]
-            return self._judged(self._judgement(documents), documents)
+            return self._file_judged(self._judgement(documents), documents)
         except (DocumentError, PolicyError) as error:
             return error
 
@@ -112,9 +112,9 @@ class Judge:
             _emit(Path(self.args.emit_input), evidence)
         return self.session.judge(evidence, self.question)
 
-    def _judged(self, judgement: Judgement, documents: Sequence[Document]) -> JudgedFile:
+    def _file_judged(self, judgement: Judgement, documents: Sequence[Document]) -> JudgedFile:
         report = Report(
-            untold(judgement),
+            pending_decision(judgement),
             texts_of(self.session.bundle),
             off_reasons(self.session.bundle, self.question.profile),
             judgement.input.name,
@@ -143,19 +143,19 @@ class Judge:
         return places
 
 
-def untold(judgement: Judgement) -> Decision:
+def pending_decision(judgement: Judgement) -> Decision:
     """The decision without what is known once it is recorded: entry, checkpoint, signed bytes."""
     from engine.decision.record import decision_from
 
     return decision_from(judgement.predicate, judgement.input.subject, b"", None, None)
 
 
-def _emit(folder: Path, asked: Input) -> None:
+def _emit(folder: Path, evidence: Input) -> None:
     """Write what OPA sees, under the evidence file's own name."""
-    name = "stdin" if asked.name == "-" else asked.name.lstrip("/").replace("/", "_")
+    name = "stdin" if evidence.name == "-" else evidence.name.lstrip("/").replace("/", "_")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name.rpartition('.')[0] or name}.json").write_bytes(asked.encoded)
+        (folder / f"{name.rpartition('.')[0] or name}.json").write_bytes(evidence.encoded)
     except OSError as error:
         raise UsageError(
             f"--emit-input {folder}: {(error.strerror or str(error)).lower()}"

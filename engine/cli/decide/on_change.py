@@ -129,7 +129,7 @@ def _files(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    for each in path.rglob("*"):
-        hidden = any(part.startswith(".") for part in each.relative_to(path).parts)
-        if not hidden and not each.is_dir():
-            yield each
+    for below in path.rglob("*"):
+        hidden = any(part.startswith(".") for part in below.relative_to(path).parts)
+        if not hidden and not below.is_dir():
+            yield below

@@ -39,11 +39,11 @@ class Summary:
 
     def lines(self) -> list[str]:
         """Return the counts by verdict, then a table of the checks that stood against most."""
-        told = ", ".join(
+        verdicts = ", ".join(
             f"{count:,} {verdict}" for verdict, count in sorted(self._verdicts.items())
         )
         lost = f"; {self._failures:,} could not be decided" if self._failures else ""
-        head = f"{self._verdicts.total():,} decided" + (f": {told}" if told else "") + lost
+        head = f"{self._verdicts.total():,} decided" + (f": {verdicts}" if verdicts else "") + lost
         return [head, *self._table()]
 
     def _table(self) -> list[str]:

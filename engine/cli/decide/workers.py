@@ -105,17 +105,17 @@ class Workers:
             GovernanceError: A worker could not be set up.
         """
         for _ in self._chunks:
-            said = self._ready.get()
-            if isinstance(said, GovernanceError):
-                raise said
-            yield from said
+            answer = self._ready.get()
+            if isinstance(answer, GovernanceError):
+                raise answer
+            yield from answer
 
     def _read(self) -> None:
         """Empty the pipes in turn while others record, so that no worker waits for that."""
         for number, chunk in enumerate(self._chunks):
-            said = self._answer(number % len(self._forks), chunk)
-            self._ready.put(said)
-            if isinstance(said, GovernanceError):
+            answer = self._answer(number % len(self._forks), chunk)
+            self._ready.put(answer)
+            if isinstance(answer, GovernanceError):
                 return
 
     def _answer(self, number: int, chunk: Sequence[list[str]]) -> list[Judged] | GovernanceError:

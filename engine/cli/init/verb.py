@@ -224,7 +224,7 @@ def _shown(path: Path, shell: Shell) -> Path:
 
 def _open_workspace(shell: Shell) -> None:
     config = workspace.settings(argparse.Namespace(), shell)
-    with workspace.open_ledger_to_write(config, shell, asked=True) as (ledger, _signer):
+    with workspace.open_ledger_to_write(config, shell, may_create=True) as (ledger, _signer):
         shell.say(f"engine: ledger {ledger.id} at {ledger_url(config)}")
 
 
