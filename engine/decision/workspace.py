@@ -160,8 +160,8 @@ def daily_limits(config: Config) -> AmountLimits | None:
 def record_to(config: Config, around: Surroundings, *, may_create: bool = False) -> RecordTo:
     """Return where decisions are recorded.
 
-    In CI a ledger is made only when ``may_create`` for: one that is not there is more likely a volume
-    that was not mounted.
+    In CI a ledger is made only where ``may_create``: one that is not there is more likely a
+    volume that was not mounted.
     """
     return RecordTo(
         ledger_url(config),
