@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -9,7 +10,15 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
+from engine.model import Decision
 from tests.ci.steps import BIN
 from tests.repository import ROOT
 
@@ -87,21 +96,53 @@ def shown_commands() -> list[tuple[str, list[str]]]:
     return commands
 
 
+def printed_by(command: str, folder: Path) -> str:
+    """Standard output of ``command``, typed in ``folder``."""
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env={"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    ).stdout
+
+
 def test_the_first_sixty_lines_hold_five_commands() -> None:
     assert len(shown_commands()) == 5
 
 
 def test_the_readme_shows_what_its_first_commands_print(tmp_path: Path) -> None:
-    environ = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(tmp_path)}
     for command, shown in shown_commands():
-        done = subprocess.run(
-            ["bash", "-c", command], cwd=tmp_path, env=environ, capture_output=True, text=True,
-            check=False, timeout=120,
-        )  # fmt: skip
-        printed = iter(done.stdout.splitlines())
+        output = printed_by(command, tmp_path)
+        printed = iter(output.splitlines())
         for line in (line for line in shown if line.strip() != "…"):
             pattern = re.escape(line).replace("…", ".*")
-            assert any(re.fullmatch(pattern, other) for other in printed), (line, done.stdout)
+            assert any(re.fullmatch(pattern, other) for other in printed), (line, output)
+
+
+def test_the_readme_decides_and_verifies_from_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "README.md").read_text()
+    block = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[0]
+    key = Ed25519PrivateKey.generate()
+    document = json.loads(printed_by("engine example promote", tmp_path))
+    names: dict[str, object] = {
+        "Path": Path,
+        "document": document,
+        "documents": [document],
+        "private_pem": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        "public_pem": key.public_key().public_bytes(
+            Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+        ),
+    }
+    monkeypatch.chdir(tmp_path)
+    exec(block, names)  # noqa: S102 - our own page
+    decision = names["decision"]
+    assert isinstance(decision, Decision)
+    assert decision.recorded
 
 
 def test_the_readme_is_read_in_ten_minutes() -> None:
