@@ -25,7 +25,7 @@ $(UV):
 	@.tools/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv/synced: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --quiet --frozen --python $(PYTHON)
+	@$(UV) sync --quiet --frozen --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 setup: .venv/synced ## Make .venv with the locked dependencies.
@@ -80,7 +80,7 @@ spec: .venv/synced ## Check the TLA+ specs with TLC; every guard's mutant must b
 	$(BIN)/engine spec check
 
 unit: $(OPA)
-	$(BIN)/pytest -q -m "not system and not soak"
+	$(BIN)/pytest -q -n auto -m "not system and not soak" --cov --cov-report=term
 
 test-system: $(OPA) ## What needs strace and the like; fails where they are absent.
 	$(BIN)/pytest -q -m system

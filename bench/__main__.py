@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import (
+    against,
     breaker_calls,
     budget_calls,
     conform_plans,
@@ -53,6 +54,8 @@ SHORT_PER_LONG = 3
 
 def main(argv: Sequence[str]) -> int:
     args = _parser().parse_args(argv)
+    if args.against:
+        return _against(args.against, args.rounds or against.ROUNDS)
     sizes = args.files or [QUICK_FILES if args.quick else FILES]
     rounds = args.rounds or (QUICK_ROUNDS if args.quick else ROUNDS)
     scratch = OUT / f"scratch-{os.getpid()}"
@@ -85,6 +88,18 @@ def main(argv: Sequence[str]) -> int:
     return 1 if missed else 0
 
 
+def _against(revision: str, rounds: int) -> int:
+    scratch = OUT / f"scratch-{os.getpid()}"
+    scratch.mkdir(parents=True)
+    try:
+        return against.hold(revision, scratch, rounds=rounds, say=say)
+    except BenchError as error:
+        say(f"bench: {error}")
+        return 1
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
@@ -94,6 +109,11 @@ def _parser() -> argparse.ArgumentParser:
         "--files", type=_count, nargs="+", metavar="N", help=f"how many, or several sizes ({FILES})"
     )
     parser.add_argument("--rounds", type=_count, metavar="N", help=f"how many count ({ROUNDS})")
+    parser.add_argument(
+        "--against",
+        metavar="REV",
+        help=f"only this: against another tree ({against.ROUNDS} rounds)",
+    )
     parser.add_argument("--only", choices=CONTESTS, help="one contest")
     parser.add_argument(
         "--entries",

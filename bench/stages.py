@@ -76,7 +76,7 @@ STAGES = (
     Stage("ledger: keep the head (fsync)", ("engine.ledger.commit.signed_heads:Heads.keep",)),
     Stage("ledger: copy the log back", ("engine.ledger.sqlite.store:SqliteStore.tidy",)),
     Stage("ledger: the rest", ("engine.ledger.merkle_ledger:MerkleLedger.append",)),
-    Stage("format", ("engine.cli.decide.judging:Judge._judged",)),
+    Stage("format", ("engine.cli.decide.judging:Judge._file_judged",)),
     Stage("print", ("engine.cli.decide.batches:Batches._tell",)),
 )
 

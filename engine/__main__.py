@@ -7,7 +7,7 @@ _TO_DO = "a defect of the engine, not a verdict: report this line with what `eng
 
 
 def main() -> None:
-    """Run the command line and exit. DESIGN section 3, exit codes."""
+    """Run the command line and exit. README.md: exit codes."""
     code = COULD_NOT_DECIDE
     try:
         from engine.cli import run

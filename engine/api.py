@@ -145,7 +145,9 @@ class Gate:
         proofs = [("", partial(bytes, proof)) for proof in attestations]
         find = finder(self._session, question, proofs)
         try:
-            return self._session.input_of([read], question, find=find)
+            return self._session.input_of(
+                [read], question, self._session.figures(question), find=find
+            )
         finally:
             if find is not None:
                 find.close()

@@ -1,7 +1,7 @@
 """The exit codes of the command line: a contract with every pipeline that calls it.
 
 The four outcomes of a decision are never folded together, and no crash looks like one of them.
-Source: DESIGN section 3.
+Source: README.md, "Exit codes".
 """
 
 from __future__ import annotations

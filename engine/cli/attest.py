@@ -86,7 +86,9 @@ def _judgement(
         read(name, stdin=shell.stdin, max_bytes=session.max_bytes) for name in expand(args.paths)
     ]
     artifact = digest_of(args.artifact) if args.artifact else None
-    evidence = session.input_of(documents, question, artifact_sha256=artifact)
+    evidence = session.input_of(
+        documents, question, session.figures(question), artifact_sha256=artifact
+    )
     if evidence.subject.sha256 is None:
         raise documents[0].refused("/subject", *NO_DIGEST)
     return session.judge(evidence, question)

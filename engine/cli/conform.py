@@ -30,7 +30,7 @@ EXAMPLE = "  engine conform .engine/ledger.db"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare flags. DESIGN section 6."""
+    """Declare flags."""
     parser.add_argument(
         "where", nargs="?", metavar="LEDGER", help="path or URL; the configured one"
     )

@@ -32,7 +32,7 @@ MEMORY_BYTES = 2 * 1024**3
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare flags. DESIGN section 6."""
+    """Declare flags."""
     parser.add_argument("decision", nargs="?", metavar="DECISION", help="id; all when left out")
     workspace.policy_arguments(parser)
     parser.add_argument("--fail-on-flip", action="store_true", help="exit 1 when a verdict flips")

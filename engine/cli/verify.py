@@ -30,7 +30,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare flags. DESIGN section 4."""
+    """Declare flags."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="proof bundle, or -")
     parser.add_argument(
         "--key", action="append", required=True, metavar="PUB", help="public key, PEM (repeatable)"

@@ -8,7 +8,6 @@ no gate, no metric and no limit by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -46,8 +45,7 @@ _PASSING = (Status.PASS, Status.EXEMPT)
 _OF_METRIC = ("n", "ci", "baseline", "observed_at", "age_s")
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """A verdict that nobody has seen yet: whole and checked, not recorded.
 
     Attributes:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from engine.policy.bundle import PolicyBundle, shipped_bundle
 
@@ -16,8 +16,7 @@ class ChosenBy(StrEnum):
     CALLER = "caller"
 
 
-@dataclass(frozen=True, slots=True)
-class PoliciesInUse:
+class PoliciesInUse(NamedTuple):
     """The policies that answer, and who chose them."""
 
     bundle: PolicyBundle

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +18,10 @@ RUN_LEDGER = "run:"
 """URL of a ledger that lives as long as this run, and in the proofs that are exported from it."""
 
 
-@dataclass(frozen=True, slots=True)
 class RecordTo:
     """Where decisions are recorded, and with whose key. Nothing is opened before it is needed.
 
-    Attributes:
+    Args:
         url: See :func:`engine.ledger.open_ledger`.
         open_signer: Returns the key that signs.
         prepare: Makes key and folder on first use, before they are needed; None makes nothing.
@@ -32,12 +30,18 @@ class RecordTo:
         lock_timeout_s: How long an append waits for other writers.
     """
 
-    url: str
-    open_signer: Callable[[], Signer] = field(repr=False)
-    prepare: Callable[[], None] | None = None
-    heads: Path | None = None
-    create: bool = True
-    lock_timeout_s: float = 30.0
+    def __init__(
+        self,
+        url: str,
+        open_signer: Callable[[], Signer],
+        prepare: Callable[[], None] | None = None,
+        *,
+        heads: Path | None = None,
+        create: bool = True,
+        lock_timeout_s: float = 30.0,
+    ) -> None:
+        self.url, self.open_signer, self._prepare = url, open_signer, prepare
+        self._heads_folder, self._create, self._lock_timeout_s = heads, create, lock_timeout_s
 
     @property
     def is_ephemeral(self) -> bool:
@@ -73,15 +77,15 @@ class RecordTo:
         """
         from engine.ledger import open_ledger
 
-        if self.prepare is not None:
-            self.prepare()
+        if self._prepare is not None:
+            self._prepare()
         signer = self.open_signer()
         ledger = open_ledger(
             self.url,
             signer=signer,
             heads=self._heads(),
-            lock_timeout_s=self.lock_timeout_s,
-            create=self.create or self.is_ephemeral,
+            lock_timeout_s=self._lock_timeout_s,
+            create=self._create or self.is_ephemeral,
             created_at=write_time(runtime.now()),
             random=runtime.random,
         )
@@ -100,7 +104,7 @@ class RecordTo:
                 "a run: ledger is gone with its run", "read its proof: engine verify FILE"
             )
         return open_ledger(
-            self.url, signer=None, heads=self._heads(), lock_timeout_s=self.lock_timeout_s
+            self.url, signer=None, heads=self._heads(), lock_timeout_s=self._lock_timeout_s
         )
 
     def exists(self) -> bool:
@@ -112,6 +116,6 @@ class RecordTo:
     def _heads(self) -> Path | None:
         from engine.ledger import file_of
 
-        if self.is_ephemeral or self.heads is not None:
-            return self.heads
+        if self.is_ephemeral or self._heads_folder is not None:
+            return self._heads_folder
         return file_of(self.url).parent / "heads"

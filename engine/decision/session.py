@@ -182,18 +182,22 @@ class Session:
             self._schema = shipped_schema("metrics.schema.json")
         return self._schema
 
-    def figures(self, question: Question) -> BudgetFigures:
-        """Return what the ledger itself knows of the metrics that ``question`` is about."""
-        from engine.evidence.budget_figures import BudgetFigures, figures, limits_of, reads_budgets
+    def figures(self, question: Question) -> BudgetFigures | None:
+        """Return what the ledger itself knows of the metrics of ``question``; None is nothing."""
+        from engine.evidence.input import BUDGET, DAY, reads_budgets
 
         target = self.record_to
         if target is None or not reads_budgets(self.bundle, question.gate):
-            return BudgetFigures({})
+            return None
         if target.is_ephemeral:
+            from engine.evidence.budget_figures import BudgetFigures
+
             return BudgetFigures({}, is_ephemeral=True)
         with self._reading() as ledger:
-            if ledger is None:
-                return BudgetFigures({})
+            if ledger is None or ledger.state().get(BUDGET, DAY) is None:
+                return None
+            from engine.evidence.budget_figures import figures, limits_of
+
             limits = limits_of(self.bundle.data.get("budgets", ()), self._daily)
             return figures(ledger.state(), ledger.id, limits, self._zone, question.now)
 
@@ -215,19 +219,19 @@ class Session:
         self,
         documents: Sequence[Document],
         question: Question,
+        figures: BudgetFigures | None,
         *,
         artifact_sha256: str | None = None,
         find: Finder | None = None,
-        figures: BudgetFigures | None = None,
     ) -> Input:
         """Return the Input that ``documents`` of one subject make.
 
         Args:
             documents: One, or several whose metrics are merged.
             question: From :meth:`question`.
+            figures: From :meth:`figures`; many inputs may share them.
             artifact_sha256: Digest computed from the artifact itself, if it was given.
             find: Finds the subject's attestations; None where nothing asks for any.
-            figures: From :meth:`figures`, where many inputs share them; None looks now.
 
         Raises:
             DocumentError: A document is refused; see :func:`engine.evidence.input.gather`.
@@ -244,7 +248,7 @@ class Session:
             self.schema,
             artifact_sha256=artifact_sha256,
             find=find,
-            figures=self.figures(question) if figures is None else figures,
+            put_figures=None if figures is None else figures.put_into,
         )
 
     def input_of_metrics(

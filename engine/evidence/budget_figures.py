@@ -7,21 +7,17 @@ a lower share is refused; one that claims a higher share is noted, and the ledge
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import NoReturn
+from typing import NamedTuple
 
+from engine.evidence.input import BUDGET, DAY, Refuse
 from engine.formats.times import write_time
 from engine.ledger import StateView
 from engine.metrics import budget_book
 from engine.metrics.amounts import AmountLimits
 from engine.metrics.budget_book import Book, share
 from engine.model import Json
-from engine.policy.bundle import PolicyBundle
-
-BUDGET, DAY = "budget", "day"
-"""Kind of the state's documents, and the key of the newest day."""
 
 PREFIX = "budget."
 _UNITS = ("requests", "tokens", "usd")
@@ -29,9 +25,6 @@ _UNITS = ("requests", "tokens", "usd")
 _LAST = "~"
 """Sorts after every key."""
 _AT_ONCE = 256
-
-Refuse = Callable[[str, str, str], NoReturn]
-"""``refuse(metric, reason, hint)`` raises."""
 
 
 class BudgetBooks:
@@ -61,8 +54,7 @@ class BudgetBooks:
             start = rows[-1][0] + "\0"
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetFigures:
+class BudgetFigures(NamedTuple):
     """Whose word counts for each metric ``budget.*``.
 
     Attributes:
@@ -100,11 +92,6 @@ class BudgetFigures:
                 notes.append(f"{name} is {where}; the claim of {claim:.6g} is not used")
             metrics[name] = own
         return tuple(notes)
-
-
-def reads_budgets(bundle: PolicyBundle, gate: str) -> bool:
-    """Return whether some check of ``gate`` looks at a metric ``budget.*``."""
-    return any(bundle.check(name).metric.startswith(PREFIX) for name in bundle.gate(gate).checks)
 
 
 def figures(

@@ -20,7 +20,6 @@ from engine.model import Json, Stage, Subject
 from engine.policy.bundle import PolicyBundle
 
 if TYPE_CHECKING:
-    from engine.evidence.budget_figures import BudgetFigures
     from engine.proof.attestation_rules import RequiredAttestation
 
 CLAIMS = ("gate", "profile", "stage")
@@ -39,6 +38,15 @@ class AttestationFacts:
     facts: Mapping[str, Json]
     proof: bytes
 
+
+BUDGET, DAY = "budget", "day"
+"""Kind of the documents that budgets keep in a ledger's state, and the key of the newest day."""
+
+Refuse: TypeAlias = Callable[[str, str, str], NoReturn]
+"""``refuse(metric, reason, hint)`` raises the error about a metric of the evidence."""
+
+PutFigures: TypeAlias = Callable[[dict[str, Json], Refuse], tuple[str, ...]]
+"""Puts figures into metrics in long form; returns what is to be noted, one line each."""
 
 Finder: TypeAlias = Callable[[Subject], Sequence[AttestationFacts]]
 """Finds the attestations of one subject; asked only where the profile asks for one."""
@@ -101,7 +109,7 @@ def gather(
     *,
     artifact_sha256: str | None = None,
     find: Finder | None = None,
-    figures: BudgetFigures | None = None,
+    put_figures: PutFigures | None = None,
 ) -> Input:
     """Return the Input that ``documents``, of one subject, make together.
 
@@ -112,7 +120,7 @@ def gather(
         schema: ``metrics.schema.json``.
         artifact_sha256: Digest computed from the artifact itself, if it was given.
         find: Finds the subject's attestations; None where nothing asks for any.
-        figures: What the ledger itself knows of the metrics; None where there is none.
+        put_figures: Puts what the ledger itself knows of the metrics in place of claims.
 
     Raises:
         DocumentError: A document is refused, differs from the caller's question, or two of
@@ -146,8 +154,8 @@ def gather(
             '"digest": {"sha256": "<64 hex digits>"} to the subject',
         )
     notes: tuple[str, ...] = ()
-    if figures is not None:
-        notes = figures.put_into(metrics, partial(_refuse, documents))
+    if put_figures is not None:
+        notes = put_figures(metrics, partial(_refuse, documents))
     attested = find(subject) if find is not None else ()
     assembled = assemble(documents[0].name, subject, metrics, question, bundle, attested)
     return replace(assembled, notes=notes) if notes else assembled
@@ -156,6 +164,12 @@ def gather(
 def _refuse(documents: Sequence[Document], name: str, reason: str, hint: str) -> NoReturn:
     document = next(each for each in documents if name in each.value["metrics"])
     raise document.refused(f"/metrics/{escape(name)}", reason, hint)
+
+
+@lru_cache(maxsize=16)
+def reads_budgets(bundle: PolicyBundle, gate: str) -> bool:
+    """Return whether some check of ``gate`` looks at a metric ``budget.*``."""
+    return any(bundle.check(name).metric.startswith("budget.") for name in bundle.gate(gate).checks)
 
 
 @lru_cache(maxsize=16)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.formats import canonical
 from engine.model import Json
@@ -18,8 +18,7 @@ RULES = ("release/v1", "access/v1")
 KINDS = ("limit", "evidence", "baseline", "series", "attestation")
 
 
-@dataclass(frozen=True, slots=True)
-class CheckInfo:
+class CheckInfo(NamedTuple):
     """What the METADATA of one check says.
 
     Attributes:
@@ -48,8 +47,7 @@ class CheckInfo:
     code: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class GateInfo:
+class GateInfo(NamedTuple):
     """What one gate can be asked, and what a whole answer of it contains.
 
     Attributes:
@@ -73,8 +71,7 @@ class GateInfo:
     includes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(NamedTuple):
     """A policy manifest, read.
 
     Attributes:

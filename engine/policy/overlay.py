@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import PolicyBuildError
@@ -76,8 +75,7 @@ def with_data(compiled: PolicyBundle, files: Sources) -> PolicyBundle:
     """
     sources.check_paths(files)
     data_json = data.resolve(files, {check.id: check for check in compiled.checks()})
-    changed = replace(
-        manifest.decode(compiled.manifest),
+    changed = manifest.decode(compiled.manifest)._replace(
         sources=sources.hashes(files),
         files={WASM: compiled.wasm_digest, DATA_JSON: sources.sha256(data_json)},
     )

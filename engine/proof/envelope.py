@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.errors import LedgerError, VerificationError
 from engine.formats.signed_json import (
@@ -34,8 +34,7 @@ _BEHIND_PAYLOAD = re.compile(
 _TO_STANDARD = str.maketrans("-_", "+/")
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """One signature as the envelope gives it.
 
     Attributes:
@@ -47,8 +46,7 @@ class Signature:
     sig: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What an envelope holds; genuine only when it came from :func:`verify_envelope`."""
 
     payload: bytes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from engine.formats import canonical
 from engine.model import Json
@@ -93,5 +93,5 @@ def with_profiles(bundle: PolicyBundle, tables: Mapping[str, Json]) -> PolicyBun
     data = canonical.encode({**bundle.data, "limits": limits})
     contents = manifest.decode(bundle.manifest)
     files = {**contents.files, DATA_JSON: sha256(data)}
-    changed = manifest.encode(replace(contents, files=files))
+    changed = manifest.encode(contents._replace(files=files))
     return PolicyBundle(changed, lambda name: data if name == DATA_JSON else bundle.file(name))

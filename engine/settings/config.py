@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.errors import ConfigError, suggest
 from engine.formats.json_text import MAX_BYTES
@@ -18,8 +18,7 @@ FILE_NAME = "engine.toml"
 FOLDER_NAME = ".engine"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One thing that can be set.
 
     Attributes:
@@ -64,8 +63,7 @@ SETTINGS = (
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """What a setting is, and who said so: ``--flag``, ``$VARIABLE``, a file or ``default``."""
 
     value: str | int | None
@@ -77,8 +75,7 @@ class Value:
         return self.origin.startswith(("--", "$"))
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """Every setting with its origin, and the folder that keys and ledger live in.
 
     Attributes:

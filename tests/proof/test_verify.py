@@ -512,6 +512,7 @@ def test_the_verifier_only_loads_the_pure_core() -> None:
             "engine.proof.verdict_rules",
             "engine.proof.verify",
         ),
+        "engine.exit_codes",
         "engine.formats",
         "engine.formats.signed_json",
         "engine.proof",

@@ -32,7 +32,8 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     root = tmp_path_factory.mktemp("repository")
     (root / "engine").mkdir()
     (root / "engine" / "__init__.py").write_text("")
-    shutil.copy(ROOT / "engine" / "errors.py", root / "engine")
+    for module in ("errors", "exit_codes", "model"):
+        shutil.copy(ROOT / "engine" / f"{module}.py", root / "engine")
     (root / "engine" / "sums.py").write_text(ENGINE)
     (root / "test_sums.py").write_text(TESTS)
     (root / "test_broken.py").write_text(TESTS.replace("== 4", "== 5"))

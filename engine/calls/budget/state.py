@@ -15,7 +15,8 @@ from collections.abc import Iterator
 
 from engine.calls.budget import lease
 from engine.calls.budget.lease import Lease
-from engine.evidence.budget_figures import BUDGET, DAY, BudgetBooks
+from engine.evidence.budget_figures import BudgetBooks
+from engine.evidence.input import BUDGET, DAY
 from engine.ledger import State
 from engine.metrics.budget_book import Book
 

@@ -9,7 +9,7 @@ from engine.calls.budget.entries import Entries
 from engine.calls.budget.scratch import Scratch
 from engine.calls.budget.state import DUE, LEASE
 from engine.errors import VerificationError
-from engine.evidence.budget_figures import BUDGET, DAY
+from engine.evidence.input import BUDGET, DAY
 from engine.ledger import Ledger, StateView
 
 _KINDS = (BUDGET, LEASE, DUE)

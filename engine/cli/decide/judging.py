@@ -59,7 +59,7 @@ class Judge:
         printer: Says what its formats want to know, and renders what it can without the ledger.
         few: Whether few files will follow, so that starting fast counts most.
         find: Finds a subject's attestations; None where the profile asks for none.
-        figures: What the ledger itself knows; None looks for each file.
+        figures: What the ledger itself knows of the metrics; None is nothing.
     """
 
     args: argparse.Namespace
@@ -104,9 +104,9 @@ class Judge:
         evidence = self.session.input_of(
             documents,
             self.question,
+            self.figures,
             artifact_sha256=self.artifact_sha256,
             find=self.find,
-            figures=self.figures,
         )
         if self.args.emit_input:
             _emit(Path(self.args.emit_input), evidence)

@@ -37,7 +37,7 @@ EXAMPLE = "  engine decide metrics.json --artifact dist/model.tar.gz --export pr
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare flags. DESIGN section 6."""
+    """Declare flags."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="metrics file, folder, or -")
     workspace.question_arguments(parser)
     workspace.policy_arguments(parser)
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         _require_export(Path(args.export), several=several)
     if jobs > 1:
         judge.prepare()
-        judge.figures = session.figures(question)  # workers never open the ledger
+        judge.figures = session.figures(question)  # before the forks, which never open the ledger
     with ExitStack() as stack:
         stack.enter_context(_rare_collections())
         stack.enter_context(session)
@@ -117,7 +117,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             judged = ((names, judge(names)) for names in groups)
         if not question.is_dry_run:
             session.open()
-        if judge.figures is None:
+        if jobs == 1:
             judge.figures = session.figures(question)
         stack.enter_context(screen)
         stack.enter_context(printer)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.errors import LedgerError, VerificationError
 from engine.proof.checkpoint import Checkpoint, origin_of, parse
@@ -21,8 +21,7 @@ _MAX_BYTES = 262_144
 _FILE_NAME = re.compile(r"([0-9a-f]{32})\.json", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """How far a ledger had come when it was last written with this key.
 
     Attributes:

@@ -16,7 +16,7 @@ from engine.calls.budget.state import DUE, LEASE
 from engine.calls.budget.verify import verify
 from engine.decision.record import event
 from engine.errors import VerificationError
-from engine.evidence.budget_figures import BUDGET
+from engine.evidence.input import BUDGET
 from engine.ledger import EntryDraft, Ledger, State
 from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, Json
 from tests.calls.budget.shop import Shop

@@ -135,7 +135,13 @@ def test_any_bytes_are_read(tmp_path: Path, data: bytes) -> None:
 
 def test_a_pipe_is_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(TEXT,))
+    descriptor = os.open(tmp_path / "pipe", os.O_RDWR)  # a writer is there before the reader is
+
+    def write() -> None:
+        with os.fdopen(descriptor, "wb") as pipe:
+            pipe.write(TEXT)
+
+    writer = threading.Thread(target=write)
     writer.start()
     try:
         assert b"".join(opened(tmp_path / "pipe").pieces()) == TEXT
