@@ -27,8 +27,8 @@ from bench.errors import BenchError
 from bench.process import Run
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.request import Request
-from engine.calls.budget.spent import Usage
 from engine.calls.budget.tracker import Tracker
+from engine.calls.budget.usage import Usage
 from engine.calls.budget.verify import verify
 from engine.decision.policies_in_use import PoliciesInUse
 from engine.decision.session import Session

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from engine import Budget, CircuitBreaker, Gate, decide
 from engine.calls.budget.request import Request
-from engine.calls.budget.spent import Usage
+from engine.calls.budget.usage import Usage
 from engine.errors import GovernanceError, RollbackError, UsageError
 from engine.ledger import open_ledger
 from engine.model import Json

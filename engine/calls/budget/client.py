@@ -22,8 +22,8 @@ from engine.model import Json
 if TYPE_CHECKING:
     from engine.calls.budget.request import Request
     from engine.calls.budget.reservation import Reservation
-    from engine.calls.budget.spent import Usage
     from engine.calls.budget.tracker import LeaseEnd, Tracker
+    from engine.calls.budget.usage import Usage
 
 _T = TypeVar("_T")
 Usd = str | int | Decimal
@@ -197,8 +197,8 @@ class Lease:
         Raises:
             UsageError: It is no usage, or no amount.
         """
-        from engine.calls.budget.spent import Usage
-        from engine.calls.budget.usage import TokenUsage
+        from engine.calls.budget.token_usage import TokenUsage
+        from engine.calls.budget.usage import Usage
 
         self.granted  # noqa: B018  (raises before it is entered)
         with self._telling:  # something was spent, even if what follows cannot be read

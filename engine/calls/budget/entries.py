@@ -34,7 +34,7 @@ class Entries:
     def __init__(self, ledger: Ledger, state: State) -> None:
         self.size = 0
         self.counted = 0
-        self._ledger, self._desk = ledger, BudgetState(state)
+        self._ledger, self._state = ledger, BudgetState(state)
 
     def advance(self, stop: int) -> None:
         """Take in the entries up to, not including, ``stop``.
@@ -66,9 +66,9 @@ class Entries:
     def _reserved(self, index: int, said: Mapping[str, Json]) -> None:
         reservation = said["reservation"]
         day = reservation["day"]
-        if day < self._desk.day():
-            _wrong(index, f"counts against {day}, and {self._desk.day()} had begun")
-        self._desk.put_day(day)
+        if day < self._state.day():
+            _wrong(index, f"counts against {day}, and {self._state.day()} had begun")
+        self._state.put_day(day)
         for lease_id in reservation["expired"]:
             lease = self._lease(index, lease_id)
             if lease.state != OPEN or lease.expires_at > said["decided_at"]:
@@ -85,23 +85,23 @@ class Entries:
                 _wrong(index, "holds another amount in one budget than in another")
             names = tuple(charge["budget"] for charge in charges)
             lease = Lease(OPEN, day, reservation["expires_at"], names, asked, reservation["for"])
-            if self._desk.lease(said["decision_id"]) is not None:
+            if self._state.lease(said["decision_id"]) is not None:
                 _wrong(index, f"grants lease {said['decision_id']} again")
-            self._desk.put_lease(said["decision_id"], lease)
+            self._state.put_lease(said["decision_id"], lease)
 
     def _charge(
         self, index: int, charge: Mapping[str, Json], reservation: Mapping[str, Json]
     ) -> None:
         day, name, asked = reservation["day"], charge["budget"], _amount(charge)
         limits = AmountLimits(*(charge["limits"][unit] for unit in UNITS))
-        book = self._desk.book(day, name)
+        book = self._state.book(day, name)
         if (name in reservation["opened"]) != (book is None):
             _wrong(index, f"opens budget {name!r} on {day} again, or did not open it")
         book = Book(limits) if book is None else book._replace(limits=limits)
         for unit, limit, used, wanted in zip(UNITS, limits, book.used, asked, strict=True):
             if limit is not None and used + wanted > limit:
                 _wrong(index, f"grants {wanted} {unit} of {name!r}: {used} of {limit} are in use")
-        self._desk.put_book(day, name, book._replace(reserved=book.reserved.plus(asked)))
+        self._state.put_book(day, name, book._replace(reserved=book.reserved.plus(asked)))
 
     def _settled(self, index: int, said: Mapping[str, Json]) -> None:
         lease_id, used, held = said["lease"], _amount(said["used"]), _amount(said["held"])
@@ -123,10 +123,10 @@ class Entries:
                 overrun=book.overrun.plus(overrun),
                 reserved=book.reserved.minus(held),
             )
-            self._desk.put_book(lease.day, each["budget"], after)
+            self._state.put_book(lease.day, each["budget"], after)
             counted.append((within, overrun))
         after_lease = lease._replace(state=SETTLED, used=used, counted=tuple(counted))
-        self._desk.put_lease(lease_id, after_lease)
+        self._state.put_lease(lease_id, after_lease)
 
     def _released(self, index: int, said: Mapping[str, Json]) -> None:
         lease = self._lease(index, said["lease"])
@@ -138,17 +138,17 @@ class Entries:
         for name in lease.budgets:
             book = self._book(-1, lease, name)
             after = book._replace(reserved=book.reserved.minus(lease.asked))
-            self._desk.put_book(lease.day, name, after)
-        self._desk.put_lease(lease_id, lease._replace(state=state))
+            self._state.put_book(lease.day, name, after)
+        self._state.put_lease(lease_id, lease._replace(state=state))
 
     def _lease(self, index: int, lease_id: str) -> Lease:
-        lease = self._desk.lease(lease_id)
+        lease = self._state.lease(lease_id)
         if lease is None:
             _wrong(index, f"is about lease {lease_id}, which no entry before it grants")
         return lease
 
     def _book(self, index: int, lease: Lease, name: str) -> Book:
-        book = self._desk.book(lease.day, name)
+        book = self._state.book(lease.day, name)
         if book is None:
             _wrong(index, f"is about budget {name!r} on {lease.day}, which no entry opened")
         return book

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.calls.budget.usage import TokenUsage
+from engine.calls.budget.token_usage import TokenUsage
 from engine.model import Json
 
 PER = 1_000_000

@@ -151,10 +151,10 @@ class Attempt:
     def __call__(self, state: State) -> list[EntryDraft]:
         """Ask the gate about the books as they stand; hold what it allows."""
         terms, request = self._terms, self._request
-        desk = BudgetState(state)
-        day = transitions.roll_over(desk, self._local_day)
-        expired = transitions.expire(desk, self._now)
-        charged = transitions.charges(desk, day, self._rows)
+        budget_state = BudgetState(state)
+        day = transitions.roll_over(budget_state, self._local_day)
+        expired = transitions.expire(budget_state, self._now)
+        charged = transitions.charges(budget_state, day, self._rows)
         price = terms.prices.at(request.provider, request.model, day)
         requested = asked_for(request, price, declared_cost=terms.declared_cost)
         metrics = metrics_of(requested, charged, self._now, soft_route=self._soft_route)
@@ -164,7 +164,7 @@ class Attempt:
             self._question,
             decision_id=self._lease_id,
             extend=lambda predicate: self._follow(
-                predicate, desk, day, requested, charged, expired
+                predicate, budget_state, day, requested, charged, expired
             ),
         )
         return [draft_of(judgement.record, session.signer, terms.policy)]
@@ -172,7 +172,7 @@ class Attempt:
     def _follow(
         self,
         predicate: Mapping[str, Json],
-        desk: BudgetState,
+        budget_state: BudgetState,
         day: str,
         requested: RequestedAmount,
         charged: Sequence[Charge],
@@ -187,7 +187,7 @@ class Attempt:
                 "its checks of limits, prices and what fits must block: see limits/default",
             )
         held = requested.amount if allowed else NOTHING
-        opened = self._granted(desk, day, charged, held) if allowed else []
+        opened = self._granted(budget_state, day, charged, held) if allowed else []
         reason = word(predicate["checks"], self._terms.codes)
         self._outcome = Reservation(
             lease=self._lease_id,
@@ -218,10 +218,10 @@ class Attempt:
         return {"reservation": reservation}
 
     def _granted(
-        self, desk: BudgetState, day: str, charged: Sequence[Charge], held: Amount
+        self, budget_state: BudgetState, day: str, charged: Sequence[Charge], held: Amount
     ) -> list[str]:
         return transitions.grant(
-            desk,
+            budget_state,
             self._lease_id,
             day,
             charged,

@@ -43,8 +43,8 @@ from engine.calls.budget.prices import PriceBook
 from engine.calls.budget.question import GATE, STAGE
 from engine.calls.budget.request import Request
 from engine.calls.budget.reservation import Attempt, Reservation, terms_of
-from engine.calls.budget.spent import Usage
 from engine.calls.budget.state import BudgetDocuments, BudgetState
+from engine.calls.budget.usage import Usage
 from engine.decision.judge import uuid7
 from engine.decision.record import event
 from engine.decision.session import Session
@@ -158,10 +158,10 @@ class Tracker:
         done: list[tuple[Lease, bool]] = []
 
         def work(state: State) -> Sequence[EntryDraft]:
-            desk = BudgetState(state)
-            before = transitions.known(desk, lease_id)
+            budget_state = BudgetState(state)
+            before = transitions.known(budget_state, lease_id)
             used, cost = spent.amount(before, self.prices)
-            after, new = transitions.settle(desk, lease_id, used)
+            after, new = transitions.settle(budget_state, lease_id, used)
             done.append((after, new))
             if not new:
                 return []

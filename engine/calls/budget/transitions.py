@@ -35,34 +35,34 @@ class Charge(NamedTuple):
         return NOTHING if self.book is None else self.book.used
 
 
-def roll_over(desk: BudgetState, local_day: str) -> str:
+def roll_over(state: BudgetState, local_day: str) -> str:
     """Return the day that counts: ``local_day``, but never one before the newest that was seen.
 
     The first decision of a day remembers it; there is nothing to reset, because the day is part
     of each book's key (INV-BUDGET-6).
     """
-    newest = desk.day()
+    newest = state.day()
     if local_day <= newest:
         return newest
-    desk.put_day(local_day)
+    state.put_day(local_day)
     return local_day
 
 
-def expire(desk: BudgetState, now: str, most: int = MOST_EXPIRED) -> list[str]:
+def expire(state: BudgetState, now: str, most: int = MOST_EXPIRED) -> list[str]:
     """Take back what leases hold that have expired at ``now`` (RFC 3339); return their ids."""
-    due = desk.due(now, most)
+    due = state.due(now, most)
     for lease_id in due:
-        _end(desk, lease_id, known(desk, lease_id), EXPIRED)
+        _end(state, lease_id, known(state, lease_id), EXPIRED)
     return due
 
 
-def charges(desk: BudgetState, day: str, rows: Sequence[tuple[str, AmountLimits]]) -> list[Charge]:
+def charges(state: BudgetState, day: str, rows: Sequence[tuple[str, AmountLimits]]) -> list[Charge]:
     """Return the budgets of ``rows`` as they stand on ``day``."""
-    return [Charge(budget, limits, desk.book(day, budget)) for budget, limits in rows]
+    return [Charge(budget, limits, state.book(day, budget)) for budget, limits in rows]
 
 
 def grant(
-    desk: BudgetState,
+    state: BudgetState,
     lease_id: str,
     day: str,
     charged: Sequence[Charge],
@@ -80,13 +80,13 @@ def grant(
     """
     for budget, limits, before in charged:
         after = book.reserve(before or Book(limits), limits, asked)
-        desk.put_book(day, budget, after)
+        state.put_book(day, budget, after)
     names = tuple(charge.budget for charge in charged)
-    desk.put_lease(lease_id, Lease(OPEN, day, expires_at, names, asked, about))
+    state.put_lease(lease_id, Lease(OPEN, day, expires_at, names, asked, about))
     return [charge.budget for charge in charged if charge.book is None]
 
 
-def settle(desk: BudgetState, lease_id: str, used: Amount) -> tuple[Lease, bool]:
+def settle(state: BudgetState, lease_id: str, used: Amount) -> tuple[Lease, bool]:
     """Count what a lease turned out to use, whether it is still open or not.
 
     Returns:
@@ -97,25 +97,25 @@ def settle(desk: BudgetState, lease_id: str, used: Amount) -> tuple[Lease, bool]
         NotRecordedError: No such lease.
         UsageError: It is settled with other amounts.
     """
-    before = known(desk, lease_id)
+    before = known(state, lease_id)
     if before.state == SETTLED:
         if before.used == used:
             return before, False
         raise UsageError(
-            f"lease {lease_id} is settled already, with {_told(before.used)}",
+            f"lease {lease_id} is settled already, with {_amounts_text(before.used)}",
             "a lease is settled once; what was spent besides needs a reservation of its own",
         )
     counted = []
     for budget in before.budgets:
-        settled = book.settle(_book(desk, before.day, budget), before.held, used)
-        desk.put_book(before.day, budget, settled.book)
+        settled = book.settle(_book(state, before.day, budget), before.held, used)
+        state.put_book(before.day, budget, settled.book)
         counted.append((settled.within, settled.overrun))
     after = before._replace(state=SETTLED, used=used, counted=tuple(counted))
-    desk.put_lease(lease_id, after)
+    state.put_lease(lease_id, after)
     return after, True
 
 
-def release(desk: BudgetState, lease_id: str) -> tuple[Lease, bool]:
+def release(state: BudgetState, lease_id: str) -> tuple[Lease, bool]:
     """Give back what an open lease holds.
 
     Returns:
@@ -126,29 +126,30 @@ def release(desk: BudgetState, lease_id: str) -> tuple[Lease, bool]:
         NotRecordedError: No such lease.
         UsageError: It is settled.
     """
-    before = known(desk, lease_id)
+    before = known(state, lease_id)
     if before.state == SETTLED:
         raise UsageError(
-            f"lease {lease_id} is settled, with {_told(before.used)}", "what was spent stays spent"
+            f"lease {lease_id} is settled, with {_amounts_text(before.used)}",
+            "what was spent stays spent",
         )
     if before.state != OPEN:
         return before, False
-    return _end(desk, lease_id, before, RELEASED), True
+    return _end(state, lease_id, before, RELEASED), True
 
 
-def _end(desk: BudgetState, lease_id: str, before: Lease, state: str) -> Lease:
+def _end(state: BudgetState, lease_id: str, before: Lease, end: str) -> Lease:
     """An open lease gives back what it holds."""
     for budget in before.budgets:
-        there = _book(desk, before.day, budget)
-        desk.put_book(before.day, budget, book.give_back(there, before.held))
-    after = before._replace(state=state)
-    desk.put_lease(lease_id, after)
+        there = _book(state, before.day, budget)
+        state.put_book(before.day, budget, book.give_back(there, before.held))
+    after = before._replace(state=end)
+    state.put_lease(lease_id, after)
     return after
 
 
-def known(desk: BudgetState, lease_id: str) -> Lease:
+def known(state: BudgetState, lease_id: str) -> Lease:
     """Return a lease; NotRecordedError when there is none of that id."""
-    found = desk.lease(lease_id)
+    found = state.lease(lease_id)
     if found is None:
         raise NotRecordedError(
             f"no lease {lease_id!r}", "`engine budget reserve` prints it; `engine budget status`"
@@ -156,8 +157,8 @@ def known(desk: BudgetState, lease_id: str) -> Lease:
     return found
 
 
-def _book(desk: BudgetState, day: str, budget: str) -> Book:
-    there = desk.book(day, budget)
+def _book(state: BudgetState, day: str, budget: str) -> Book:
+    there = state.book(day, budget)
     if there is None:
         raise VerificationError(
             f"budget {budget!r} has no book for {day}, though a lease counts against it",
@@ -166,7 +167,7 @@ def _book(desk: BudgetState, day: str, budget: str) -> Book:
     return there
 
 
-def _told(used: Amount | None) -> str:
+def _amounts_text(used: Amount | None) -> str:
     from engine.formats.money import dollars
 
     if used is None:

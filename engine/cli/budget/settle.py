@@ -26,8 +26,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     """Record it; the same again is no more."""
-    from engine.calls.budget.spent import Usage
-    from engine.calls.budget.usage import TokenUsage
+    from engine.calls.budget.token_usage import TokenUsage
+    from engine.calls.budget.usage import Usage
     from engine.evidence.documents import read
 
     usage = None

@@ -30,9 +30,9 @@ from engine.calls.breaker import Breaker, LedgerCircuits
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.request import Request
 from engine.calls.budget.spending import Day, Spending, by_day, fold
-from engine.calls.budget.spent import Usage
+from engine.calls.budget.token_usage import TokenUsage
 from engine.calls.budget.tracker import Tracker
-from engine.calls.budget.usage import TokenUsage
+from engine.calls.budget.usage import Usage
 from engine.errors import CircuitOpenError, LedgerError
 from engine.formats.calendar import day_of, following, span
 from engine.ledger import Ledger

@@ -12,8 +12,8 @@ from typing import Any
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.request import Request
 from engine.calls.budget.reservation import Reservation
-from engine.calls.budget.spent import Usage
 from engine.calls.budget.tracker import LeaseEnd, Tracker
+from engine.calls.budget.usage import Usage
 from engine.ledger import Ledger
 from engine.metrics.amounts import AmountLimits
 from engine.model import Json

@@ -21,8 +21,8 @@ from typing import Any
 
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.request import Request
-from engine.calls.budget.spent import Usage
 from engine.calls.budget.tracker import Tracker
+from engine.calls.budget.usage import Usage
 from engine.metrics.amounts import AmountLimits
 from engine.policy.evaluators.wasm import WasmEvaluator
 from tests.calls.budget.shop import NOON, policies

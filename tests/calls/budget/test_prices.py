@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.calls.budget.prices import Price, PriceBook
-from engine.calls.budget.usage import TokenUsage
+from engine.calls.budget.token_usage import TokenUsage
 from engine.policy.bundle import shipped_bundle
 from engine.policy.tables import data
 from tests.policy.tables.test_data import CHECKS

@@ -17,7 +17,7 @@ from engine.calls.budget.question import (
     asked_for,
 )
 from engine.calls.budget.request import Request
-from engine.calls.budget.usage import TokenUsage
+from engine.calls.budget.token_usage import TokenUsage
 from engine.calls.budget.verify import verify
 from engine.errors import NotRecordedError, PolicyError, UsageError
 from engine.ledger import Ledger

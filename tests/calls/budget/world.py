@@ -26,8 +26,8 @@ from typing import NamedTuple
 from engine.calls.budget.limits import Budgets
 from engine.calls.budget.request import Request
 from engine.calls.budget.reservation import Reservation
-from engine.calls.budget.spent import Usage
 from engine.calls.budget.tracker import LeaseEnd, Tracker
+from engine.calls.budget.usage import Usage
 from engine.errors import UsageError
 from engine.formats.times import write_time
 from engine.ledger import AppendedEntry, EntryDraft, Ledger, State

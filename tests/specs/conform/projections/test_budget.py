@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.calls.budget.request import Request
-from engine.calls.budget.spent import Usage
 from engine.calls.budget.transitions import MOST_EXPIRED
+from engine.calls.budget.usage import Usage
 from engine.errors import CommitError, UsageError
 from engine.ledger.merkle_ledger import MerkleLedger
 from engine.metrics.amounts import NOTHING, UNITS, Amount

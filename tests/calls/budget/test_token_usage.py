@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.calls.budget.usage import TokenUsage
+from engine.calls.budget.token_usage import TokenUsage
 from engine.errors import UsageError
 
 counts = st.integers(0, 10**9)
