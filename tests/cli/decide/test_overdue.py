@@ -22,6 +22,8 @@ from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.system.processes import Fork
 from tests.policy.toys import HAY, LOOP, toy_that
 
+pytestmark = pytest.mark.timeout(method="thread")  # the alarm is what is tested here
+
 
 @pytest.fixture
 def ignored_and_blocked() -> Iterator[None]:
