@@ -23,7 +23,7 @@ from engine.decision.record import (
 from engine.errors import PolicyError
 from engine.evidence.input import Input, Question
 from engine.formats import canonical
-from engine.formats.canonical import is_usual
+from engine.formats.canonical import PlainObject, is_plain
 from engine.formats.times import write_time
 from engine.ledger import Ledger
 from engine.model import Decision, Json, Severity, Status, Verdict
@@ -132,23 +132,19 @@ def judge(
     if extend is not None:
         predicate.update(extend(predicate))
     key = subject_key(evidence.document["subject"])
-    usual = evidence.usual and not predicate["waivers"] and _is_usual(checks, static)
+    is_plain_input = type(evidence.document) is PlainObject
+    if is_plain_input and not predicate["waivers"] and _are_plain(checks, static):
+        predicate = PlainObject(predicate)
     record = template_of(
-        predicate,
-        evidence.subject,
-        key,
-        evidence.encoded,
-        salt,
-        usual=usual,
-        attested=evidence.attested,
+        predicate, evidence.subject, key, evidence.encoded, salt, attested=evidence.attested
     )
     return Judgement(evidence, question, decision_id, salt, verdict, predicate, record)
 
 
-def _is_usual(checks: Sequence[Json], static: _Static) -> bool:
+def _are_plain(checks: Sequence[Json], static: _Static) -> bool:
     """Whether no number in ``checks`` needs a second look when they are encoded."""
-    return static.usual and all(
-        is_usual(check["observed"]) and is_usual(check["limit"]) for check in checks
+    return static.is_plain and all(
+        is_plain(check["observed"]) and is_plain(check["limit"]) for check in checks
     )
 
 
@@ -158,7 +154,7 @@ def subject_key(subject: Json) -> str:
     Args:
         subject: As :func:`engine.evidence.input.subject_document` writes it: nothing but texts.
     """
-    return sha256(canonical.encode_read(subject, usual=True)).hexdigest()
+    return sha256(canonical.encode_read(PlainObject(subject))).hexdigest()
 
 
 @lru_cache(maxsize=64)
@@ -171,12 +167,12 @@ class _Static(NamedTuple):
 
     Attributes:
         members: By check id.
-        usual: Whether every value in them :func:`engine.formats.canonical.is_usual`.
+        is_plain: Whether every value in them :func:`engine.formats.canonical.is_plain`.
         attested: Places of the checks of kind ``attestation`` among the gate's.
     """
 
     members: dict[str, dict[str, Json]]
-    usual: bool
+    is_plain: bool
     attested: tuple[int, ...]
 
 
@@ -193,9 +189,9 @@ def _static(bundle: PolicyBundle, gate: str, profile: str) -> _Static:
             members["unit"] = unit
         members |= {key: row[key] for key in _OF_ROW if key in row}
         static[name] = members
-    usual = all(is_usual(value) for members in static.values() for value in members.values())
+    plain = all(is_plain(value) for members in static.values() for value in members.values())
     kinds = enumerate(members["kind"] for members in static.values())
-    return _Static(static, usual, tuple(place for place, kind in kinds if kind == "attestation"))
+    return _Static(static, plain, tuple(place for place, kind in kinds if kind == "attestation"))
 
 
 def _joined(check: Json, static: dict[str, Json], metrics: Json) -> dict[str, Json]:

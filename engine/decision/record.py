@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
 from engine.errors import GovernanceError
 from engine.evidence.input import Question
 from engine.formats import canonical
+from engine.formats.canonical import PlainObject
 from engine.formats.times import write_time
 from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition, SharedBlob
 from engine.model import DECISION_FAILED_TYPE, DECISION_TYPE, Decision, Json, Subject, Verdict
@@ -54,27 +55,26 @@ def template_of(
     encoded_input: bytes,
     salt: bytes,
     *,
-    usual: bool = False,
     attested: bytes = b"",
 ) -> StatementTemplate:
     """Return what recording ``predicate``, which lacks its place, takes.
 
     Args:
-        predicate: Everything the statement says but its place; every number of it is finite.
+        predicate: Everything the statement says but its place; every number of it is finite. As a
+            :class:`engine.formats.canonical.PlainObject` it is encoded without a second look.
         subject: What was decided on.
         subject_key: See :class:`StatementTemplate`.
         encoded_input: The Input, in JCS form.
         salt: 32 random bytes.
-        usual: See :func:`engine.formats.canonical.encode_read`.
         attested: See :class:`StatementTemplate`.
     """
     cut = []
     for names in _between(tuple(predicate)):
-        between = {name: predicate[name] for name in names}
-        cut.append(canonical.encode_read(between, usual=usual)[1:-1])
+        between = type(predicate)((name, predicate[name]) for name in names)
+        cut.append(canonical.encode_read(between)[1:-1])
     about = resource(subject, predicate["input"]["digest"]["sha256"])
     # Nothing but texts by names of ours: their form needs no second look.
-    whole = statement_around([about], DECISION_TYPE, b"\0", usual=True)
+    whole = statement_around([PlainObject(about)], DECISION_TYPE, b"\0")
     head, tail = whole.split(b"\0")
     first, *middle, last = cut
     pieces = (
@@ -244,21 +244,20 @@ def record_failure(
     ledger.append([event(DECISION_FAILED_TYPE, name, predicate, signer)])
 
 
-def event(
-    kind: str, name: str, predicate: dict[str, Json], signer: Signer, *, usual: bool = False
-) -> EntryDraft:
+def event(kind: str, name: str, predicate: dict[str, Json], signer: Signer) -> EntryDraft:
     """Return the draft of an entry that is no decision, to append.
 
     Args:
         kind: Its predicate type.
         name: What it is about; where that has a digest, the predicate says it.
-        predicate: What it says; its place in the ledger is added as ``ledger``.
+        predicate: What it says; its place in the ledger is added as ``ledger``. As a
+            :class:`engine.formats.canonical.PlainObject` it is encoded without a second look.
         signer: The key that signs.
-        usual: See :func:`engine.formats.canonical.encode_read`.
     """
     import hashlib
 
-    encode = partial(canonical.encode_read, usual=True) if usual else canonical.encode
+    is_plain = type(predicate) is PlainObject
+    encode = canonical.encode_read if is_plain else canonical.encode
     subject = {
         "name": name,
         "digest": {"sha256": hashlib.sha256(encode(predicate)).hexdigest()},
@@ -266,7 +265,7 @@ def event(
     }
 
     def build(place: LedgerPosition) -> bytes:
-        whole = {**predicate, "ledger": {"id": place.ledger_id}}
+        whole = type(predicate)(predicate, ledger={"id": place.ledger_id})
         return seal(statement_around([subject], kind, encode(whole)), signer.sign, signer.key_id)
 
     return EntryDraft(None, None, None, build)

@@ -13,7 +13,7 @@ from engine.errors import UsageError
 from engine.evidence.documents import Document
 from engine.evidence.metrics_file import RefusalError, expand, read_subject
 from engine.formats import canonical
-from engine.formats.canonical import is_usual
+from engine.formats.canonical import PlainObject, is_plain
 from engine.formats.json_positions import escape
 from engine.formats.times import parse_time, write_time
 from engine.model import Json, Stage, Subject
@@ -83,11 +83,10 @@ class Input:
 
     Attributes:
         name: File the evidence came from; ``-`` is standard input.
-        document: The Input document, see ``schemas/opa-input.schema.json``.
+        document: The Input document, see ``schemas/opa-input.schema.json``; a ``PlainObject`` where
+            its numbers were looked at and it has no waiver and no attestation.
         encoded: Its JCS form: what is evaluated, digested and kept.
         subject: What is decided on.
-        usual: Whether every number in it :func:`engine.formats.canonical.is_usual`, and it has no
-            waiver and no attestation; False if nobody looked.
         attested: Proofs of its attestations, to be kept beside it; empty if there are none.
         notes: What the caller should know of the evidence, one line each.
     """
@@ -96,7 +95,6 @@ class Input:
     document: Json
     encoded: bytes
     subject: Subject
-    usual: bool = False
     attested: bytes = b""
     notes: tuple[str, ...] = ()
 
@@ -201,9 +199,9 @@ def assemble(
         "relaxations": relaxations,
         "attestations": attestations,
     }
-    usual = not (document["waivers"] or attested) and all(map(_is_usual, metrics.values()))
-    encoded = canonical.encode_read(document, usual=usual)
-    return Input(name, document, encoded, subject, usual, proofs)
+    if not (document["waivers"] or attested) and all(map(_is_plain, metrics.values())):
+        document = PlainObject(document)
+    return Input(name, document, canonical.encode_read(document), subject, proofs)
 
 
 def wanted_attestations(
@@ -251,12 +249,12 @@ def _rested_on(
     return found, sorted(named.union(question.relaxations)), proofs
 
 
-def _is_usual(metric: dict[str, Json]) -> bool:
+def _is_plain(metric: dict[str, Json]) -> bool:
     return (
-        is_usual(metric["value"])
-        and ("baseline" not in metric or is_usual(metric["baseline"]))
-        and ("n" not in metric or is_usual(metric["n"]))
-        and ("ci" not in metric or all(map(is_usual, metric["ci"])))
+        is_plain(metric["value"])
+        and ("baseline" not in metric or is_plain(metric["baseline"]))
+        and ("n" not in metric or is_plain(metric["n"]))
+        and ("ci" not in metric or all(map(is_plain, metric["ci"])))
         and "computed" not in metric
     )
 

@@ -35,30 +35,26 @@ def statement(
     Raises:
         ValueError: Something in it is not JSON.
     """
-    return statement_around(subject, predicate_type, canonical.encode(dict(predicate)))
+    described = [dict(resource) for resource in subject]
+    return statement_around(described, predicate_type, canonical.encode(dict(predicate)))
 
 
 def statement_around(
-    subject: Sequence[Mapping[str, Json]],
-    predicate_type: str,
-    predicate: bytes,
-    *,
-    usual: bool = False,
+    subject: Sequence[dict[str, Json]], predicate_type: str, predicate: bytes
 ) -> bytes:
     """Return the bytes of a statement whose predicate is in RFC 8785 form already.
 
     Its members are written in their order: ``_type``, predicate, predicateType, subject.
 
     Args:
-        subject: See :func:`statement`.
+        subject: See :func:`statement`; nothing but :class:`~engine.formats.canonical.PlainObject`
+            needs no second look.
         predicate_type: See :func:`statement`.
         predicate: The claim's bytes.
-        usual: What the caller knows of ``subject``; see
-            :func:`engine.formats.canonical.encode_read`.
     """
-    kind = canonical.encode_read(predicate_type, usual=True)  # a text has one form
-    about = canonical.encode_read([dict(each) for each in subject], usual=usual)
-    return b'{"_type":"%b","predicate":%b,"predicateType":%b,"subject":%b}' % (
+    kind = canonical.encode_read(predicate_type)
+    about = b",".join(canonical.encode_read(resource) for resource in subject)
+    return b'{"_type":"%b","predicate":%b,"predicateType":%b,"subject":[%b]}' % (
         STATEMENT_TYPE.encode(),
         predicate,
         kind,

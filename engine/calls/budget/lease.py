@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from engine.formats import canonical
+from engine.formats.canonical import PlainObject
 from engine.metrics.amounts import NOTHING, Amount, amount_of
 from engine.model import Json
 
@@ -64,7 +65,7 @@ class Lease(NamedTuple):
         if self.used is not None:
             said["used"] = list(self.used)
             said["counted"] = [[list(one), list(two)] for one, two in self.counted]
-        return canonical.encode_read(said, usual=True)  # amounts are below 2^53, keys are ours
+        return canonical.encode_read(PlainObject(said))  # amounts are below 2^53, keys are ours
 
 
 def decode(body: bytes) -> Lease:

@@ -50,6 +50,7 @@ from engine.decision.record import event
 from engine.decision.session import Session
 from engine.errors import UsageError
 from engine.formats.calendar import day_of
+from engine.formats.canonical import PlainObject
 from engine.formats.times import write_time
 from engine.ledger import AppendedEntry, EntryDraft, State
 from engine.metrics.amounts import NOTHING, Amount
@@ -201,7 +202,7 @@ class Tracker:
     ) -> EntryDraft:
         name = f"{lease.about['provider']}/{lease.about['model']}"
         at = {"at": write_time(now), "lease": lease_id, "day": lease.day, "for": dict(lease.about)}
-        return event(kind, name, {**at, **members}, self._session.signer, usual=True)
+        return event(kind, name, PlainObject({**at, **members}), self._session.signer)
 
 
 def _settled(lease: Lease) -> dict[str, Json]:
