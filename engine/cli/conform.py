@@ -143,7 +143,7 @@ def _said_json(
             said["tlc"] = {
                 "steps": by.steps,
                 "rejected_entry": by.rejected.entry if by.rejected else None,
-                "told": by.told,
+                "told": by.report,
             }
         specs.append(said)
     conforms = all(each["conforms"] for each in specs)
@@ -204,4 +204,4 @@ def _by_tlc(judged: TlcJudgement) -> list[str]:
         return [f"TLC allows all of {judged.steps} distinct steps"]
     step = judged.rejected
     lines = [f"TLC: entry {step.entry}: {step.text}: {step.action}"]
-    return lines + [f"  {line}" for line in judged.told.splitlines()]
+    return lines + [f"  {line}" for line in judged.report.splitlines()]

@@ -118,7 +118,7 @@ def _check_policy(
         holds = holds and outcome.word == "ok"
         word = "holds" if outcome.word == "ok" else "FAILS"
         print(f"{word}  {row.name:<24} {outcome.word}  {outcome.states} states", file=shell.stdout)
-        for line in outcome.told.splitlines()[:TRACE_LINES]:
+        for line in outcome.report.splitlines()[:TRACE_LINES]:
             print(f"         {line}", file=shell.stdout)
     return exit_codes.PASS if holds else exit_codes.FAIL
 
@@ -186,7 +186,7 @@ def _lines(result: Result) -> list[str]:
     ]
     lines += [f"      {fault}" for fault in result.faults]
     if any(fault.startswith(("expected", "TLC")) for fault in result.faults):
-        told = [line for line in outcome.told.splitlines() if line.strip()]
+        told = [line for line in outcome.report.splitlines() if line.strip()]
         lines += [f"        {line}" for line in told[:TRACE_LINES]]
         if len(told) > TRACE_LINES:
             lines.append(f"        … {len(told) - TRACE_LINES} lines more")
@@ -216,7 +216,7 @@ def _findings_json(findings: SpecFindings) -> str:
             "depth": result.outcome.depth,
             "faults": list(result.faults),
             "seconds": round(result.seconds, 2),
-            "told": result.outcome.told if result.faults else "",
+            "told": result.outcome.report if result.faults else "",
         }
         for result in findings.results
     ]

@@ -1,10 +1,11 @@
-"""How a decision reaches out: one kind of effect per file, one table that lists them.
+"""Hooks, by which a decision reaches other systems: one kind per file, one table that lists them.
 
-To add one: write ``engine/effects/<kind>.py`` with the members of :class:`Kind`, and its line in
-:data:`EFFECTS`. ``hook_of`` reads a ``[[hook]]`` table, key by key, so that whatever is misspelt
-is refused with line and nearest name; :meth:`Hook.perform` makes **one** attempt. When the next
-one follows is :mod:`engine.effects.backoff`'s word, and that there is a next one after a crash is
-the outbox's: so the same order may come twice, with the same idempotency key.
+Keeps no state. ``engine watch`` enters: ``kind_of`` and ``hook_of`` read a ``[[hook]]`` table, key
+by key, so that a misspelt key is refused with its line and the nearest name; then
+:meth:`Hook.perform` makes **one** attempt, :mod:`engine.effects.backoff` computes when the next one
+is due, and the outbox (:mod:`engine.lifecycle`) keeps the effect until its outcome is recorded,
+also over a crash: so an order may arrive twice, with the same idempotency key. To add a kind: write
+``engine/effects/<kind>.py`` with the members of :class:`Kind`, and its line in :data:`EFFECTS`.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def backoff_of(table: Table) -> Backoff:
     Raises:
         ConfigError: It says something wrong.
     """
-    usual, said = Backoff(), table.table("retry")
-    first_s = said.whole("first_s", usual.first_s, least=1, most=3600)
-    most_s = said.whole("most_s", max(usual.most_s, first_s), least=first_s, most=86_400)
-    return Backoff(first_s, most_s, said.whole("attempts", usual.attempts, least=1, most=1000))
+    default, retry = Backoff(), table.table("retry")
+    first_s = retry.whole("first_s", default.first_s, least=1, most=3600)
+    most_s = retry.whole("most_s", max(default.most_s, first_s), least=first_s, most=86_400)
+    return Backoff(first_s, most_s, retry.whole("attempts", default.attempts, least=1, most=1000))

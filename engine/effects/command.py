@@ -71,8 +71,8 @@ class Command:
         return self._awaited(process, canonical.encode(order.document()) + b"\n")
 
     def _awaited(self, process: subprocess.Popen[bytes], document: bytes) -> AttemptOutcome:
-        said = _Tail(process.stdout)
-        _told(process.stdin, document)
+        output = _Tail(process.stdout)
+        _send(process.stdin, document)
         in_time = _ended_within(process, self.timeout_s)
         if not in_time:
             _signal_group(process, signal.SIGTERM)
@@ -80,7 +80,7 @@ class Command:
         # What it started goes with it. Not reaped yet, its group's number is still its own.
         _signal_group(process, signal.SIGKILL)
         code = process.wait()
-        words = said.words()
+        words = output.words()
         if not in_time:
             return AttemptOutcome(
                 AttemptStatus.FAILED, one_line(f"ended after {self.timeout_s:g} s: {words}")
@@ -113,7 +113,7 @@ class _Tail:
         return lines[-1] if lines else ""
 
 
-def _told(stream: IO[bytes] | None, document: bytes) -> None:
+def _send(stream: IO[bytes] | None, document: bytes) -> None:
     """Write what is to be done; a program that does not want to know is its own affair."""
     assert stream is not None  # noqa: S101  (it was asked for)
     with suppress(OSError):  # it may not read, and be gone

@@ -58,8 +58,8 @@ class Post:
     def perform(self, order: Order) -> AttemptOutcome:
         """Send it once. A 2xx is done; no answer, 429 and 5xx may be tried again, no other."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": order.idempotency_key}
-        said = self._alerts(order) if self.body == "alertmanager" else order.document()
-        request = Request("POST", body=canonical.encode(said), headers=headers)
+        body = self._alerts(order) if self.body == "alertmanager" else order.document()
+        request = Request("POST", body=canonical.encode(body), headers=headers)
         try:
             answer = exchange(
                 self.endpoint, request, deadline_s=self.timeout_s, max_bytes=MAX_ANSWER_BYTES
@@ -91,9 +91,9 @@ class Post:
             "idempotency_key": order.idempotency_key,
             "sha256": order.subject.get("sha256", ""),
         }
-        said: dict[str, Json] = {"startsAt": order.requested_at, "endsAt": write_time(ends_at)}
+        times: dict[str, Json] = {"startsAt": order.requested_at, "endsAt": write_time(ends_at)}
         kept = {name: value for name, value in annotations.items() if value}
-        return [{"labels": labels, "annotations": kept, **said}]
+        return [{"labels": labels, "annotations": kept, **times}]
 
     def _ends_at(self, order: Order) -> datetime:
         return parse_time(order.requested_at) + timedelta(seconds=self.lasts_s)
@@ -101,14 +101,14 @@ class Post:
 
 def _outcome(answer: Answer, now: datetime) -> AttemptOutcome:
     words = answer.body.decode("utf-8", "replace")
-    said = one_line(f"HTTP {answer.status} {words}")
+    detail = one_line(f"HTTP {answer.status} {words}")
     if 200 <= answer.status < 300:
         return AttemptOutcome(AttemptStatus.DONE, f"HTTP {answer.status}")
     if answer.status == _TOO_MANY or answer.status >= 500:
-        return AttemptOutcome(AttemptStatus.FAILED, said, _retry_after_s(answer.headers, now))
+        return AttemptOutcome(AttemptStatus.FAILED, detail, _retry_after_s(answer.headers, now))
     if 300 <= answer.status < 400:
-        said = f"HTTP {answer.status}: a redirect, and that is not followed"
-    return AttemptOutcome(AttemptStatus.REFUSED, said)
+        detail = f"HTTP {answer.status}: a redirect, and that is not followed"
+    return AttemptOutcome(AttemptStatus.REFUSED, detail)
 
 
 def _retry_after_s(headers: Mapping[str, str], now: datetime) -> int | None:

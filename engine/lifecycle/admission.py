@@ -71,14 +71,14 @@ def admission(
     if isinstance(found, str):
         return Admission(None, (found,))
     instant = max(now, datetime.fromtimestamp(life.seen, UTC))
-    wanted = demanded(watched, bundle)
+    required = blocking_rules(watched, bundle)
     index, since = _last_word(ledger, watched, found)
-    until = attested_until(found, watched, wanted, instant, bundle.data.get("trust"))
+    until = attested_until(found, watched, required, instant, bundle.data.get("trust"))
     refusals = [
         *not_promoted(found),
         *another_subject(found, watched),
         *out_of_force(found, instant),
-        *not_attested(wanted, until, since),
+        *not_attested(required, until, since),
         *decided_before(found, life),
     ]
     return Admission(found.decision_id, tuple(refusals), until, index)
@@ -118,9 +118,9 @@ def another_subject(found: Verified, watched: WatchedSubject) -> list[str]:
         ("stage", Stage.CANDIDATE, found.stage),
     )
     return [
-        f"decision {found.decision_id} is about {what} {said!r}, not {wanted!r}"
-        for what, wanted, said in pairs
-        if wanted != said
+        f"decision {found.decision_id} is about {what} {stated!r}, not {expected!r}"
+        for what, expected, stated in pairs
+        if expected != stated
     ]
 
 
@@ -135,10 +135,10 @@ def out_of_force(found: Verified, instant: datetime) -> list[str]:
 
 
 def not_attested(
-    wanted: Sequence[RequiredAttestation], until: str | None, since: str | None
+    required: Sequence[RequiredAttestation], until: str | None, since: str | None
 ) -> list[str]:
     """The attestation that the profile asks for still counts.  TLA+: IsAttested."""
-    if not wanted or (until is not None and since is None):
+    if not required or (until is not None and since is None):
         return []
     return [since or "no attestation of this artifact counts any more: attest it and decide again"]
 
@@ -155,25 +155,25 @@ def decided_before(found: Verified, life: LifecycleState) -> list[str]:
     ]
 
 
-def demanded(watched: WatchedSubject, bundle: PolicyBundle) -> list[RequiredAttestation]:
+def blocking_rules(watched: WatchedSubject, bundle: PolicyBundle) -> list[RequiredAttestation]:
     """Return the attestations that the subject's gate blocks without."""
-    wanted = wanted_attestations(watched.gate, watched.profile, bundle)
-    return [each for each in wanted if each.severity == Severity.BLOCK]
+    rules = wanted_attestations(watched.gate, watched.profile, bundle)
+    return [rule for rule in rules if rule.severity == Severity.BLOCK]
 
 
 def attested_until(
     found: Verified,
     watched: WatchedSubject,
-    wanted: Sequence[RequiredAttestation],
+    required: Sequence[RequiredAttestation],
     instant: datetime,
     trust: Json,
 ) -> str | None:
     """Return until when the decision's attestations count; None when none does or is asked for."""
-    if not wanted:
+    if not required:
         return None
     stated: Sequence[Mapping[str, Json]] = found.predicate["attestations"]
-    aged = [at_instant(each, instant, trust) for each in stated]
-    return lasts_until(wanted, aged, watched.sha256, found.relaxations)
+    aged = [at_instant(facts, instant, trust) for facts in stated]
+    return lasts_until(required, aged, watched.sha256, found.relaxations)
 
 
 def _last_word(
@@ -184,11 +184,11 @@ def _last_word(
     last: int | None = None
     against: str | None = None
     for gate in ATTESTATION_TYPES:
-        one = newest_attestation(ledger, gate, watched.sha256)
-        if one is None:
+        attestation = newest_attestation(ledger, gate, watched.sha256)
+        if attestation is None:
             continue
-        last = max(last or 0, one.proof.index)
-        said = one.predicate
-        if said["verdict"] != Verdict.PROMOTE and parse_time(said["issued_at"]) >= decided:
-            against = f"attestation {said['attestation_id']} since then says {said['verdict']}"
+        last = max(last or 0, attestation.proof.index)
+        predicate, verdict = attestation.predicate, attestation.predicate["verdict"]
+        if verdict != Verdict.PROMOTE and parse_time(predicate["issued_at"]) >= decided:
+            against = f"attestation {predicate['attestation_id']} since then says {verdict}"
     return last, against

@@ -17,7 +17,7 @@ from engine.formats.times import write_time
 from engine.ledger import EntryDraft
 from engine.ledger.contract import State
 from engine.lifecycle import holds, lapse, machine, outbox, undecided
-from engine.lifecycle.admission import Admission, admission, demanded
+from engine.lifecycle.admission import Admission, admission, blocking_rules
 from engine.lifecycle.contract import (
     ACTIONS,
     GATE,
@@ -38,7 +38,7 @@ KIND = "lifecycle"
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
+class _Findings:
     """What one look came to, before anything is done about it."""
 
     life: LifecycleState
@@ -63,12 +63,7 @@ class Controller:
         UsageError: The policies have no gate ``lifecycle``.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        *,
-        keys: Sequence[bytes] | None = None,
-    ) -> None:
+    def __init__(self, session: Session, *, keys: Sequence[bytes] | None = None) -> None:
         session.bundle.gate(GATE)
         self._session = session
         self._ledger, self._signer = session.lasting_ledger, session.signer
@@ -97,11 +92,11 @@ class Controller:
                 return []
             after = machine.promoted(life, found.decision, found.attested_until, found.attestation)
             state.put(KIND, key_of(watched), machine.encode(after))
-            said = {"cause": watched.gate, "decision": found.decision}
-            outbox.put(state, [intent("promote", watched, now, **said)])
+            reason = {"cause": watched.gate, "decision": found.decision}
+            outbox.put(state, [intent("promote", watched, now, **reason)])
             until: Json = found.attested_until
             return [
-                entry("promote", watched, now, signer=self._signer, attested_until=until, **said)
+                entry("promote", watched, now, signer=self._signer, attested_until=until, **reason)
             ]
 
         appended = self._ledger.transact(work)
@@ -123,9 +118,10 @@ class Controller:
             if before.phase is Phase.CANDIDATE:
                 cycles.append(CycleResult(before.phase, before.phase, None, None, None, (), ()))
                 return []
-            life = self._vouched(lapse.start_lapse_clock(machine.at(before, now)), watched, now)
-            looked = self._look(life, watched, metrics, now, ms)
-            after, drafts, effects = self._follow_up(looked, watched, now)
+            life = lapse.start_lapse_clock(machine.at(before, now))
+            life = self._refresh_attestation(life, watched, now)
+            findings = self._look(life, watched, metrics, now, ms)
+            after, drafts, effects = self._follow_up(findings, watched, now)
             state.put(KIND, key_of(watched), machine.encode(after))
             outbox.put(state, effects)
             actions = tuple(action for action, _ in drafts)
@@ -133,18 +129,18 @@ class Controller:
                 CycleResult(
                     before.phase,
                     after.phase,
-                    looked.reading,
-                    looked.decision,
-                    looked.verdict,
+                    findings.reading,
+                    findings.decision,
+                    findings.verdict,
                     actions,
                     (),
-                    looked.failure,
+                    findings.failure,
                 )
             )
-            return [looked.draft, *(draft for _, draft in drafts)]
+            return [findings.draft, *(draft for _, draft in drafts)]
 
         appended = self._ledger.transact(work)
-        return replace(cycles[-1], entries=tuple(each.index for each in appended))
+        return replace(cycles[-1], entries=tuple(entry.index for entry in appended))
 
     def _look(
         self,
@@ -153,19 +149,20 @@ class Controller:
         metrics: Mapping[str, Json],
         now: datetime,
         ms: int,
-    ) -> _Looked:
+    ) -> _Findings:
         """Ask the gate: first what the measurements say, then, with the clocks, what is due."""
         decision = uuid7(ms, self._session.runtime.random)
         try:
-            checks = self._asked(watched, metrics, {}, now)
+            checks = self._checks_of(watched, metrics, {}, now)
             reading = machine.reading_of(checks)
             life = machine.measured(life, reading, lagging=machine.is_lagging(checks))
-            judged = self._judged(watched, metrics, machine.times(life, reading), now, decision)
+            times = machine.times(life, reading)
+            judgement = self._judgement_of(watched, metrics, times, now, decision)
         except PolicyError as error:
             return self._undecided(error, life, watched, now, decision)
-        due = {(task["id"], task["check"]) for task in judged.predicate["obligations"]}
-        draft = draft_of(judged.record, self._signer, policy_blob(self._bundle))
-        return _Looked(life, reading, decision, str(judged.verdict), due, draft, None)
+        due = {(task["id"], task["check"]) for task in judgement.predicate["obligations"]}
+        draft = draft_of(judgement.record, self._signer, policy_blob(self._bundle))
+        return _Findings(life, reading, decision, str(judgement.verdict), due, draft, None)
 
     def _undecided(
         self,
@@ -174,15 +171,15 @@ class Controller:
         watched: WatchedSubject,
         now: datetime,
         decision: str,
-    ) -> _Looked:
+    ) -> _Findings:
         """The gate could not decide: nothing was measured, and the clocks go on."""
         life = machine.measured(life, Reading.NONE, lagging=True)
         rows = self._bundle.profile(watched.profile)["checks"]
         due = undecided.due(machine.times(life, Reading.NONE), rows)
         draft = failed(error, watched, now, decision, due, self._signer)
-        return _Looked(life, Reading.NONE, decision, None, due, draft, error.message)
+        return _Findings(life, Reading.NONE, decision, None, due, draft, error.message)
 
-    def _asked(
+    def _checks_of(
         self,
         watched: WatchedSubject,
         metrics: Mapping[str, Json],
@@ -190,14 +187,14 @@ class Controller:
         now: datetime,
     ) -> list[dict[str, Json]]:
         """The gate's checks on ``metrics``, with the metric of each; nothing is recorded."""
-        asked = self._input(watched, metrics, times, now)
-        answer = self._session.evaluator.answer(GATE, asked[0].encoded)
+        document, _ = self._input(watched, metrics, times, now)
+        answer = self._session.evaluator.answer(GATE, document.encoded)
         return [
             {**check, "metric": self._bundle.check(check["id"]).metric}
             for check in answer["checks"]
         ]
 
-    def _judged(
+    def _judgement_of(
         self,
         watched: WatchedSubject,
         metrics: Mapping[str, Json],
@@ -205,8 +202,8 @@ class Controller:
         now: datetime,
         decision: str,
     ) -> Judgement:
-        asked, question = self._input(watched, metrics, times, now)
-        return self._session.judge(asked, question, decision_id=decision)
+        document, question = self._input(watched, metrics, times, now)
+        return self._session.judge(document, question, decision_id=decision)
 
     def _input(
         self,
@@ -225,31 +222,31 @@ class Controller:
         return self._session.input_of_metrics(watched.name, subject, metrics, question), question
 
     def _follow_up(
-        self, looked: _Looked, watched: WatchedSubject, now: datetime
+        self, findings: _Findings, watched: WatchedSubject, now: datetime
     ) -> tuple[LifecycleState, list[tuple[str, EntryDraft]], list[Effect]]:
         """Do what is due, in order: each an entry, and an effect where it reaches out."""
-        life, causes = looked.life, _causes(looked.due)
-        actions = machine.plan(life, looked.due)
+        life, causes = findings.life, _causes(findings.due)
+        actions = machine.plan(life, findings.due)
         drafts, effects = [], []
-        if lapse.pages_lapse(life, looked.due):
+        if lapse.pages_lapse(life, findings.due):
             life = lapse.lapse_paged(life)
             if "page" not in actions:
                 actions = ["lapse", *actions]
         for action in actions:
             cause = causes.get(action) or causes.get("rollback") or ""
-            said = {"cause": cause, "decision": looked.decision}
+            reason = {"cause": cause, "decision": findings.decision}
             if action == "lapse":
-                action, said["cause"] = "page", lapse.UNATTESTED_CHECK  # noqa: PLW2901
+                action, reason["cause"] = "page", lapse.UNATTESTED_CHECK  # noqa: PLW2901
             else:
                 life = machine.acted(life, action, now)
-            drafts.append((action, entry(action, watched, now, signer=self._signer, **said)))
+            drafts.append((action, entry(action, watched, now, signer=self._signer, **reason)))
             if action in ACTIONS:
-                effects.append(intent(action, watched, now, **said))
+                effects.append(intent(action, watched, now, **reason))
         return life, drafts, effects
 
     # -- attestations and HOLDs ---------------------------------------------------------
 
-    def _vouched(
+    def _refresh_attestation(
         self, life: LifecycleState, watched: WatchedSubject, now: datetime
     ) -> LifecycleState:
         """Take in a newer attestation of what is in production on one. LIVE-ETHICS-1."""
@@ -259,30 +256,30 @@ class Controller:
         for gate in ATTESTATION_TYPES:
             index = self._ledger.newest(about, gate)
             if index is not None and index > (life.attestation or 0):
-                life = self._heard(life, watched, gate, index, now)
+                life = self._apply_newest_attestation(life, watched, gate, index, now)
         return lapse.start_lapse_clock(life)
 
-    def _heard(
+    def _apply_newest_attestation(
         self, life: LifecycleState, watched: WatchedSubject, gate: str, index: int, now: datetime
     ) -> LifecycleState:
         """Hear a newer attestation; one that is not genuine vouches for nothing."""
         try:
-            one = newest(self._ledger, gate, watched.sha256)
+            attestation = newest(self._ledger, gate, watched.sha256)
         except NotRecordedError:  # no checkpoint covers it yet: it is heard in a later cycle
             return life
         except VerificationError:
-            one = None
-        if one is None:
+            attestation = None
+        if attestation is None:
             return lapse.apply_attestation(life, index, None, write_time(now))
-        facts = one.facts(own=one.public_key == self._signer.public_key)
+        facts = attestation.facts(own=attestation.public_key == self._signer.public_key)
         instant = max(now, datetime.fromtimestamp(life.seen, UTC))
         until = lapse.lasts_until(
-            demanded(watched, self._bundle),
+            blocking_rules(watched, self._bundle),
             [at_instant(facts, instant, self._bundle.data.get("trust"))],
             watched.sha256,
             self._bundle.profile(watched.profile)["relaxations_allowed"],
         )
-        return lapse.apply_attestation(life, index, until, one.predicate["issued_at"])
+        return lapse.apply_attestation(life, index, until, attestation.predicate["issued_at"])
 
     def sweep(self, now: datetime, most: int = 256) -> SweepResult:
         """See :meth:`engine.lifecycle.contract.Lifecycles.sweep`."""

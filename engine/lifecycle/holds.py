@@ -87,13 +87,13 @@ def sweep(
 
 def _read(state: State, ledger: Ledger, bundle: PolicyBundle, most: int) -> tuple[int, datetime]:
     """Take in what no sweep has read yet; returns how far it came, and the newest instant seen."""
-    said = json.loads(state.get(KIND, _CURSOR) or b"{}")
-    cursor: int = said.get("entries", 0)
+    cursor_state = json.loads(state.get(KIND, _CURSOR) or b"{}")
+    cursor: int = cursor_state.get("entries", 0)
     for index, entry in ledger.entries(cursor, cursor + most):
         cursor = index + 1
         if is_decision(entry):
             _follow(state, entry, bundle)
-    seen = said.get("seen")
+    seen = cursor_state.get("seen")
     return cursor, parse_time(seen) if seen else datetime.fromtimestamp(0, UTC)
 
 
@@ -104,24 +104,24 @@ def _remembered(cursor: int, instant: datetime) -> bytes:
 def _follow(state: State, entry: bytes, bundle: PolicyBundle) -> None:
     """Close the HOLD that this decision follows; open one if it is a HOLD itself."""
     statement = decision_of(entry).statement
-    said = statement["predicate"]
+    predicate = statement["predicate"]
     subject = subject_document(subject_of(statement))
-    key = _of(subject_key(subject), said["gate"])
+    key = _of(subject_key(subject), predicate["gate"])
     if (before := state.get(KIND, key)) is not None:
         state.put(KIND, before.decode(), None)
         state.put(KIND, key, None)
-    if said["verdict"] != Verdict.HOLD:
+    if predicate["verdict"] != Verdict.HOLD:
         return
-    ends = parse_time(said["decided_at"]) + timedelta(
-        seconds=ttl_s(bundle, said["profile"]["name"])
+    ends = parse_time(predicate["decided_at"]) + timedelta(
+        seconds=ttl_s(bundle, predicate["profile"]["name"])
     )
     hold = Hold(
-        decision=said["decision_id"],
+        decision=predicate["decision_id"],
         subject_key=subject_key(subject),
         subject=subject,
-        gate=said["gate"],
-        profile=said["profile"]["name"],
-        decided_at=said["decided_at"],
+        gate=predicate["gate"],
+        profile=predicate["profile"]["name"],
+        decided_at=predicate["decided_at"],
         expires_at=write_time(ends),
     )
     due = f"{_DUE}{hold.expires_at}/{hold.decision}"
@@ -135,8 +135,8 @@ def ttl_s(bundle: PolicyBundle, profile: str) -> int:
     A profile that these policies no longer have gets the shortest time that any has.
     """
     limits = bundle.data["limits"]
-    asked = [limits[profile]] if profile in limits else limits.values()
-    return min(int(table["hold_ttl_s"]) for table in asked)
+    tables = [limits[profile]] if profile in limits else limits.values()
+    return min(int(table["hold_ttl_s"]) for table in tables)
 
 
 def _due(state: State, instant: datetime, most: int) -> list[tuple[str, Hold]]:
@@ -150,8 +150,8 @@ def _is_newest(ledger: Ledger, hold: Hold) -> bool:
     index = ledger.newest(hold.subject_key, hold.gate)
     if index is None:
         return False
-    said = decision_of(ledger.entry(index)).statement["predicate"]
-    return bool(said["decision_id"] == hold.decision)
+    predicate = decision_of(ledger.entry(index)).statement["predicate"]
+    return bool(predicate["decision_id"] == hold.decision)
 
 
 def _expired(hold: Hold, instant: datetime, signer: Signer) -> EntryDraft:

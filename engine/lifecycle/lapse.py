@@ -20,7 +20,7 @@ UNATTESTED_CHECK = "lifecycle.unattested_s"
 
 
 def lasts_until(
-    wanted: Sequence[RequiredAttestation],
+    required: Sequence[RequiredAttestation],
     attestations: Iterable[Json],
     sha256: str,
     tolerated: Iterable[str],
@@ -31,27 +31,25 @@ def lasts_until(
     check's greatest age counts as much as the attestation's own expiry.
 
     Args:
-        wanted: What the gate asks for, by this profile; not empty.
+        required: What the gate asks for, by this profile; not empty.
         attestations: As an Input holds them, with age and role.
         sha256: Digest of the artifact.
         tolerated: Names of the relaxations that they may need.
     """
     named, given = set(tolerated), list(attestations)
     ends: list[datetime] = []
-    for each in wanted:
-        ways = [(one, ways_to_count(one, each, sha256)) for one in given]
-        lasting = [_end(one, each) for one, way in ways if way is not None and way <= named]
+    for rule in required:
+        ways = [(facts, ways_to_count(facts, rule, sha256)) for facts in given]
+        lasting = [_end(facts, rule) for facts, way in ways if way is not None and way <= named]
         if not lasting:
             return None
         ends.append(max(lasting))
     return write_time(min(ends))
 
 
-def _end(attestation: Mapping[str, Json], wanted: RequiredAttestation) -> datetime:
-    issued = parse_time(attestation["issued_at"])
-    return min(
-        parse_time(attestation["expires_at"]), issued + timedelta(seconds=int(wanted.max_age_s))
-    )
+def _end(facts: Mapping[str, Json], rule: RequiredAttestation) -> datetime:
+    issued = parse_time(facts["issued_at"])
+    return min(parse_time(facts["expires_at"]), issued + timedelta(seconds=int(rule.max_age_s)))
 
 
 def start_lapse_clock(life: LifecycleState) -> LifecycleState:

@@ -82,8 +82,8 @@ def decode(body: bytes | None) -> LifecycleState:
     """Return the life that :func:`encode` wrote; a new one for None."""
     if body is None:
         return LifecycleState()
-    said = json.loads(body)
-    return LifecycleState(**{**said, "phase": Phase(said["phase"])})
+    members = json.loads(body)
+    return LifecycleState(**{**members, "phase": Phase(members["phase"])})
 
 
 def minute_of(instant: datetime) -> int:
@@ -97,13 +97,13 @@ def reading_of(checks: Iterable[Mapping[str, Json]]) -> Reading:
     A failure that nobody waived is ``OVER``; else anything that was not measured, is stale or
     too little is ``NONE``, and so is nothing measured at all.
     """
-    asked = [check for check in checks if not str(check.get("metric")).startswith(_OWN)]
-    asked = [check for check in asked if check["severity"] == Severity.BLOCK]
-    left = [check for check in asked if check["status"] not in _FINE]
+    blocking = [check for check in checks if not str(check.get("metric")).startswith(_OWN)]
+    blocking = [check for check in blocking if check["severity"] == Severity.BLOCK]
+    left = [check for check in blocking if check["status"] not in _FINE]
     left = [check for check in left if check["waived_by"] is None]
     if any(check["status"] == Status.FAIL for check in left):
         return Reading.OVER
-    passed = any(check["status"] == Status.PASS for check in asked)
+    passed = any(check["status"] == Status.PASS for check in blocking)
     return Reading.NONE if left or not passed else Reading.UNDER
 
 
@@ -187,16 +187,16 @@ def plan(life: LifecycleState, due: Due) -> list[str]:
     Nobody rolls back or degrades what nobody was paged about, and nobody recovers what is
     rolled back at the same time. What was done already is not done again.
     """
-    asked = {action for action, _ in due}
+    obligations = {action for action, _ in due}
     actions: list[str] = []
-    if life.phase is Phase.SERVING and asked & {"breach", "rollback"}:
-        last = "rollback" if "rollback" in asked else "degrade"  # not both in one breath
-        actions = ["breach", "page", *({last} & asked)]
-    elif life.phase is Phase.BREACHED and "rollback" in asked:
+    if life.phase is Phase.SERVING and obligations & {"breach", "rollback"}:
+        last = "rollback" if "rollback" in obligations else "degrade"  # not both in one breath
+        actions = ["breach", "page", *({last} & obligations)]
+    elif life.phase is Phase.BREACHED and "rollback" in obligations:
         actions = ["rollback"] if life.paged else ["page", "rollback"]
-    elif life.phase in (Phase.BREACHED, Phase.ROLLED_BACK) and "recover" in asked:
+    elif life.phase in (Phase.BREACHED, Phase.ROLLED_BACK) and "recover" in obligations:
         actions = ["recover"]
-    if "escalate" in asked and life.mitigated is not None:
+    if "escalate" in obligations and life.mitigated is not None:
         actions.append("escalate")
     return actions
 

@@ -184,5 +184,5 @@ def _encode(effect: Effect) -> bytes:
 
 
 def _decode(body: bytes) -> Effect:
-    said = json.loads(body)
-    return Effect(**{**said, "watched": WatchedSubject(**said["watched"])})
+    members = json.loads(body)
+    return Effect(**{**members, "watched": WatchedSubject(**members["watched"])})

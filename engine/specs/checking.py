@@ -61,7 +61,7 @@ class SpecFindings:
 def check(
     folder: Path,
     rows: Sequence[RunRow],
-    wanted: Sequence[RunRow],
+    selected: Sequence[RunRow],
     tools: Tools,
     clock: Callable[[], float],
     *,
@@ -70,12 +70,12 @@ def check(
     on_start: Callable[[RunRow], None] = lambda _: None,
     on_result: Callable[[Result], None] = lambda _: None,
 ) -> SpecFindings:
-    """Run ``wanted`` of ``rows`` and say what is not as expected.
+    """Run ``selected`` of ``rows`` and say what is not as expected.
 
     Args:
         folder: Where the specs lie.
         rows: The whole manifest.
-        wanted: Those to run.
+        selected: Those to run.
         tools: What TLC is run with.
         clock: Seconds on a clock that only goes forward.
         jobs: JVMs at a time; 0 is one per core, at most two.
@@ -87,17 +87,17 @@ def check(
         ConfigError: A module or a .cfg file is missing.
         SpecError: TLC could not be run.
     """
-    unproved = complete.complaints(folder, rows, {row.spec for row in wanted})
+    unproved = complete.complaints(folder, rows, {row.spec for row in selected})
     results: dict[str, Result] = {}
     with (
         tempfile.TemporaryDirectory(prefix="engine-spec-") as name,
         ThreadPoolExecutor(jobs or min(2, os.cpu_count() or 1)) as pool,
     ):
         scratch = Path(name)
-        for row in wanted:
+        for row in selected:
             (scratch / f"{row.name}.cfg").write_text(config.derived(folder, row))
-        if len(wanted) >= WORTH_AN_ARCHIVE:
-            first = wanted[0]
+        if len(selected) >= WORTH_AN_ARCHIVE:
+            first = selected[0]
             tools = tlc.with_classes(
                 tools, scratch / "tlc.jsa", folder, first.module, scratch / f"{first.name}.cfg"
             )
@@ -109,17 +109,17 @@ def check(
             faults = (*differences(row, outcome), *_graph_faults(folder, row, kept, write_graphs))
             return Result(row, outcome, faults, clock() - began)
 
-        running = [pool.submit(run, row) for row in wanted]
+        running = [pool.submit(run, row) for row in selected]
         try:
             for done in as_completed(running):
                 result = done.result()
                 results[result.row.name] = result
                 on_result(result)
         except BaseException:
-            for each in running:
-                each.cancel()
+            for future in running:
+                future.cancel()
             raise
-    ordered = tuple(results[row.name] for row in wanted)
+    ordered = tuple(results[row.name] for row in selected)
     return SpecFindings(ordered, tuple(unproved), tuple(_never_taken(rows, ordered)))
 
 
@@ -168,9 +168,9 @@ def differences(row: RunRow, outcome: TlcResult) -> list[str]:
     elif outcome.exit_code != EXITS[word.partition(" ")[0]]:
         found.append(f"TLC said {word}, but its exit code is {outcome.exit_code}")
     elif (row.states, row.depth) != (outcome.states, outcome.depth):
-        told = f"states = {row.states}, depth = {row.depth}" if row.states >= 0 else "nothing"
+        claim = f"states = {row.states}, depth = {row.depth}" if row.states >= 0 else "nothing"
         found.append(
-            f"the manifest says {told}; found states = {outcome.states}, depth = {outcome.depth}"
+            f"the manifest says {claim}; found states = {outcome.states}, depth = {outcome.depth}"
         )
     return found
 

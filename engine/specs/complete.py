@@ -93,29 +93,30 @@ def _of_definitions(
     killed = {row.violated for row in rows if row.mutant}
     failing = {row.violated for row in rows}
     used = {row.replacement for row in rows}
-    for each in defined.values():
-        is_mutant = each.name.startswith("Mut")
-        if is_mutant and each.name not in used:
-            yield f"{each.module}.{each.name}: no run puts this mutant in"
-        if each.is_guard and each.name not in mutated:
-            yield f"{each.module}.{each.name}: a guard without a mutant"
-        if each.fairness and not is_mutant:
-            if each.fairness > 1 or not each.name.endswith("Fair"):
+    for name, definition in defined.items():
+        label = f"{definition.module}.{name}"
+        is_mutant = name.startswith("Mut")
+        if is_mutant and name not in used:
+            yield f"{label}: no run puts this mutant in"
+        if definition.is_guard and name not in mutated:
+            yield f"{label}: a guard without a mutant"
+        if definition.fairness and not is_mutant:
+            if definition.fairness > 1 or not name.endswith("Fair"):
                 yield (
-                    f"{each.module}.{each.name}: give each WF_ and SF_ an operator of its own, "
+                    f"{label}: give each WF_ and SF_ an operator of its own, "
                     "named …Fair, so that a mutant can take it away"
                 )
-            elif each.name not in mutated:
-                yield f"{each.module}.{each.name}: a fairness conjunct without a mutant"
-        if each.is_property and each.name not in holding:
-            yield f"{each.module}.{each.name}: no run checks it"
-        if each.is_property and each.name not in killed:
-            yield f"{each.module}.{each.name}: no mutant kills it, so nothing shows that it bites"
-        if each.is_reachability and each.name not in failing:
-            yield f"{each.module}.{each.name}: no run expects it to fail"
-        for name in each.code:
-            if not exists(name):
-                yield f"{each.module}.{each.name}: engine.{name} does not exist"
+            elif name not in mutated:
+                yield f"{label}: a fairness conjunct without a mutant"
+        if definition.is_property and name not in holding:
+            yield f"{label}: no run checks it"
+        if definition.is_property and name not in killed:
+            yield f"{label}: no mutant kills it, so nothing shows that it bites"
+        if definition.is_reachability and name not in failing:
+            yield f"{label}: no run expects it to fail"
+        for function in definition.code:
+            if not exists(function):
+                yield f"{label}: engine.{function} does not exist"
 
 
 def exists(name: str) -> bool:

@@ -74,7 +74,7 @@ def derived(folder: Path, row: RunRow) -> str:
     changes = [f"{name} = {value}" for name, value in row.constants.items()]
     changes += [row.mutant] if row.mutant else []
     changed = {change.split()[0] for change in changes}
-    kept = [each for each in sections.get("CONSTANT", []) if each.split()[0] not in changed]
+    kept = [line for line in sections.get("CONSTANT", []) if line.split()[0] not in changed]
     sections["CONSTANT"] = kept + changes
     if row.expect != "ok":
         sections["INVARIANT"] = [row.violated] if row.expect.startswith("invariant") else []

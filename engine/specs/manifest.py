@@ -94,8 +94,8 @@ def read(folder: Path) -> list[RunRow]:
     try:
         document = tomllib.loads(path.read_text())
     except OSError as error:
-        said = (error.strerror or str(error)).lower()
-        raise ConfigError(f"{path}: {said}", "give the folder of the specs: --tla") from None
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"{path}: {reason}", "give the folder of the specs: --tla") from None
     except ValueError as error:
         raise ConfigError(f"{path}: {error}", _LOOK) from None
     rows = document.pop("run", [])
@@ -152,20 +152,20 @@ def with_counts(text: str, counts: Mapping[str, tuple[int, int]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def selected(rows: list[RunRow], wanted: list[str]) -> list[RunRow]:
-    """Return the rows that ``wanted`` names, by their own name or their spec's; all for none.
+def selected(rows: list[RunRow], names: list[str]) -> list[RunRow]:
+    """Return the rows that ``names`` names, by their own name or their spec's; all for none.
 
     Raises:
         ConfigError: A name is neither; says the nearest.
     """
     known = {row.name for row in rows} | {row.spec for row in rows}
-    for name in wanted:
+    for name in names:
         if name not in known:
             raise ConfigError(
                 f"{name!r} is neither a run nor a spec",
                 suggest(name, known) or "`engine spec list` shows both",
             )
-    return [row for row in rows if not wanted or {row.name, row.spec} & set(wanted)]
+    return [row for row in rows if not names or {row.name, row.spec} & set(names)]
 
 
 _LOOK = "compare with the other rows of tla/manifest.toml"

@@ -39,7 +39,7 @@ class PromiseProperty:
     code: tuple[str, ...]
 
 
-def held(folder: Path, rows: Sequence[RunRow]) -> list[PromiseProperty]:
+def properties_of(folder: Path, rows: Sequence[RunRow]) -> list[PromiseProperty]:
     """Return every property that names a promise, in the order of the manifest and the specs.
 
     The code of a property is what its comment names; else that of the actions whose guards and
@@ -52,18 +52,18 @@ def held(folder: Path, rows: Sequence[RunRow]) -> list[PromiseProperty]:
     for module in dict.fromkeys(row.module for row in rows):
         own = [row for row in rows if row.module == module]
         defined = source.read(folder, module)
-        for each in defined.values():
-            if not each.is_property:
+        for definition in defined.values():
+            if not definition.is_property:
                 continue
-            killing = [row for row in own if row.violated == each.name and row.mutant]
-            code = each.code or _code_of({row.mutated for row in killing}, defined)
-            for promise in each.ids:
+            killing = [row for row in own if row.violated == definition.name and row.mutant]
+            code = definition.code or _code_of({row.mutated for row in killing}, defined)
+            for promise in definition.ids:
                 found.append(
                     PromiseProperty(
                         promise,
                         own[0].spec,
-                        each.name,
-                        _said(each, promise),
+                        definition.name,
+                        _words_for(definition, promise),
                         tuple(row.mutant for row in killing),
                         code or _code_of(set(), defined),
                     )
@@ -71,10 +71,10 @@ def held(folder: Path, rows: Sequence[RunRow]) -> list[PromiseProperty]:
     return found
 
 
-def _said(each: Definition, promise: str) -> str:
+def _words_for(definition: Definition, promise: str) -> str:
     """Return the comment's words for ``promise``, without the code that it names."""
     words, taking = [], False
-    for line in each.comment.splitlines():
+    for line in definition.comment.splitlines():
         text = line.removeprefix("\\*").strip()
         if text.startswith("engine:"):
             taking = False
@@ -92,15 +92,15 @@ def _code_of(mutated: set[str], defined: Mapping[str, Definition]) -> tuple[str,
     What a fairness condition mentions counts too; no names at all are every action.
     """
     found: dict[str, None] = {}
-    for each in defined.values():
+    for definition in defined.values():
         near = (
             not mutated
-            or each.name in mutated
-            or any(each.mentions(name) for name in mutated)
-            or any(name in defined and defined[name].mentions(each.name) for name in mutated)
+            or definition.name in mutated
+            or any(definition.mentions(name) for name in mutated)
+            or any(name in defined and defined[name].mentions(definition.name) for name in mutated)
         )
         if near:
-            found |= dict.fromkeys(each.code)
+            found |= dict.fromkeys(definition.code)
     return tuple(found)
 
 
@@ -115,12 +115,12 @@ def page(folder: Path, rows: Sequence[RunRow], promised: Mapping[str, str]) -> s
     Raises:
         ConfigError: A property names a promise that is none, or none at all.
     """
-    properties = held(folder, rows)
-    for each in properties:
-        if each.promise not in promised:
+    properties = properties_of(folder, rows)
+    for entry in properties:
+        if entry.promise not in promised:
             raise ConfigError(
-                f"{each.spec}.{each.name}: {each.promise} is not promised",
-                suggest(each.promise, promised) or "spec/invariants.md says what is",
+                f"{entry.spec}.{entry.name}: {entry.promise} is not promised",
+                suggest(entry.promise, promised) or "spec/invariants.md says what is",
             )
     return "\n".join([*_head(folder, rows), *_by_promise(properties, promised), ""])
 
@@ -147,8 +147,8 @@ def _head(folder: Path, rows: Sequence[RunRow]) -> Iterator[str]:
         code = {
             name: None
             for module in dict.fromkeys(row.module for row in own)
-            for each in source.read(folder, module).values()
-            for name in each.code
+            for definition in source.read(folder, module).values()
+            for name in definition.code
         }
         modules = dict.fromkeys(_module(name) for name in code)
         states = max(row.states for row in own if row.expect == "ok")
@@ -168,7 +168,7 @@ def _by_promise(
     properties: Sequence[PromiseProperty], promised: Mapping[str, str]
 ) -> Iterator[str]:
     yield from ("", "## Promises and their properties")
-    for promise in sorted({each.promise for each in properties}):
+    for promise in sorted({entry.promise for entry in properties}):
         yield from (
             "",
             f"### {promise}",
@@ -177,15 +177,15 @@ def _by_promise(
             "| property | says | killed by it | binds |",
             "|---|---|---|---|",
         )
-        for each in properties:
-            if each.promise == promise:
-                killers = "<br>".join(f"`{killer}`" for killer in each.killers)
-                code = "<br>".join(f"`{name}`" for name in each.code)
-                yield f"| {each.spec}.{each.name} | {each.says} | {killers} | {code} |"
+        for entry in properties:
+            if entry.promise == promise:
+                killers = "<br>".join(f"`{killer}`" for killer in entry.killers)
+                code = "<br>".join(f"`{name}`" for name in entry.code)
+                yield f"| {entry.spec}.{entry.name} | {entry.says} | {killers} | {code} |"
     without = [
         name
         for name, sentence in promised.items()
-        if name not in {each.promise for each in properties} and is_about_order(name, sentence)
+        if name not in {entry.promise for entry in properties} and is_about_order(name, sentence)
     ]
     yield from (
         "",

@@ -86,7 +86,7 @@ def read(folder: Path, module: str) -> dict[str, Definition]:
     """
     found: dict[str, Definition] = {}
     for name, text in _modules(folder, module, set()):
-        found |= {each.name: each for each in definitions(name, text)}
+        found |= {definition.name: definition for definition in definitions(name, text)}
     return found
 
 

@@ -19,7 +19,7 @@ PROMISED = {
 
 
 def test_a_property_names_its_promise_its_mutants_and_the_code_they_break(folder: Path) -> None:
-    assert promises.held(folder, manifest.read(folder)) == [
+    assert promises.properties_of(folder, manifest.read(folder)) == [
         PromiseProperty(
             "INV-TOY-1",
             "Lamp",

@@ -27,28 +27,28 @@ WORDS = {
 def test_an_outcome_is_a_word_an_exit_code_states_and_depth(name: str) -> None:
     first, _, text = (DATA / "tlc" / f"{name}.txt").read_text().partition("\n")
 
-    outcome = tlc.understood(text, int(first.removeprefix("exit ")))
+    outcome = tlc.result_of(text, int(first.removeprefix("exit ")))
 
     assert (outcome.word, outcome.exit_code, outcome.states, outcome.depth) == WORDS[name]
 
 
 def test_coverage_says_how_often_each_action_was_taken() -> None:
-    outcome = tlc.understood((DATA / "tlc" / "lamp.txt").read_text(), 0)
+    outcome = tlc.result_of((DATA / "tlc" / "lamp.txt").read_text(), 0)
     assert outcome.actions == {"Switch": 6, "Burn": 3, "Replace": 4}
-    assert outcome.told == ""
+    assert outcome.report == ""
 
 
 def test_the_counterexample_and_the_parsers_complaint_are_kept() -> None:
-    killed = tlc.understood((DATA / "tlc" / "lamp-any-switch.txt").read_text(), 13)
-    broken = tlc.understood((DATA / "tlc" / "broken-module.txt").read_text(), 150)
+    killed = tlc.result_of((DATA / "tlc" / "lamp-any-switch.txt").read_text(), 13)
+    broken = tlc.result_of((DATA / "tlc" / "broken-module.txt").read_text(), 150)
 
-    assert '3: Burn\n  lamp = "broken"\n4: Switch\n  lamp = "off"' in killed.told
-    assert 'Encountered "0" at line 13, column 37' in broken.told
-    assert "Parsing file" not in broken.told
+    assert '3: Burn\n  lamp = "broken"\n4: Switch\n  lamp = "off"' in killed.report
+    assert 'Encountered "0" at line 13, column 37' in broken.report
+    assert "Parsing file" not in broken.report
 
 
 def test_a_run_with_an_exit_code_and_no_words_is_a_failure() -> None:
-    assert tlc.understood("@!@!@STARTMSG 2262:0 @!@!@\nTLC2\n@!@!@ENDMSG 2262 @!@!@\n", 0).word == (
+    assert tlc.result_of("@!@!@STARTMSG 2262:0 @!@!@\nTLC2\n@!@!@ENDMSG 2262 @!@!@\n", 0).word == (
         "failed"
     )
 

@@ -94,12 +94,12 @@ class TlcJudgement:
     Attributes:
         steps: How many it was given.
         rejected: The step that it does not allow; None when it allows all.
-        told: TLC's own words about it.
+        report: TLC's own words about it; empty where it allows all.
     """
 
     steps: int
     rejected: Step | None
-    told: str = ""
+    report: str = ""
 
 
 def judge(model: Model, distinct: Distinct, tools: Tools) -> TlcJudgement:
@@ -171,22 +171,22 @@ def _run(model: Model, steps: Sequence[tuple[Step, bool]], tools: Tools, form: s
         config = folder / f"{MODULE}.cfg"
         config.write_text(_constants(model.cfg) + "INIT INIT__\nNEXT NEXT__\nINVARIANT TypeOK\n")
         outcome = tlc.run(tools, folder, MODULE, config)
-    return _understood(outcome, [step for step, _ in steps], model)
+    return _judgement_of(outcome, [step for step, _ in steps], model)
 
 
-def _understood(outcome: TlcResult, steps: Sequence[Step], model: Model) -> TlcJudgement:
+def _judgement_of(outcome: TlcResult, steps: Sequence[Step], model: Model) -> TlcJudgement:
     if outcome.word == "ok":
         return TlcJudgement(len(steps), None)
-    places = _AT.findall(outcome.told)
+    places = _AT.findall(outcome.report)
     if outcome.word not in ("deadlock", "invariant TypeOK") or not places:
         raise SpecError(
             f"TLC could not judge the steps by {model.module}: {outcome.word}: "
-            f"{outcome.told[-600:]}",
+            f"{outcome.report[-600:]}",
             "are the variables of the projection those of the model?",
         )
     step = steps[int(places[-1]) - 1]
     what = "is no state of the spec" if outcome.word != "deadlock" else "the spec has no such step"
-    return TlcJudgement(len(steps), step, f"{what}\n{outcome.told}")
+    return TlcJudgement(len(steps), step, f"{what}\n{outcome.report}")
 
 
 def generated(model: Model, steps: Sequence[tuple[Step, bool]], form: str = _STEPS) -> str:
@@ -263,7 +263,7 @@ def _value(value: Json, words: frozenset[str], sets: frozenset[str], path: str) 
         )
     inner = f"{path}.*"
     if isinstance(value, list):
-        items = ", ".join(_value(each, words, sets, inner) for each in value)
+        items = ", ".join(_value(element, words, sets, inner) for element in value)
         return f"{{{items}}}" if path in sets else f"<<{items}>>"
     if isinstance(value, Mapping):
         return _function(value, words, sets, inner)

@@ -61,8 +61,8 @@ class Conformance:
         self.entries = 0
         self._observer = observer
         self._all = [
-            _Checked(each, Checker(graph.load(each.graph, folder)))
-            for each in map(projections.load, names or PROJECTIONS)
+            _Checked(projected, Checker(graph.load(projected.graph, folder)))
+            for projected in map(projections.load, names or PROJECTIONS)
         ]
         self._routes: dict[str, list[_Checked]] = {}
 
@@ -93,15 +93,15 @@ class Conformance:
     def reports(self) -> dict[str, Report]:
         """Return what was found so far, by projection."""
         return {
-            each.projected.name: Report(
-                each.projected.graph,
-                each.checker.steps,
-                frozenset(each.checker.taken),
-                len(each.checker.graph.edges),
-                each.rejected,
-                each.unmodelled,
+            checked.projected.name: Report(
+                checked.projected.graph,
+                checked.checker.steps,
+                frozenset(checked.checker.taken),
+                len(checked.checker.graph.edges),
+                checked.rejected,
+                checked.unmodelled,
             )
-            for each in self._all
+            for checked in self._all
         }
 
 

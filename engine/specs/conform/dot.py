@@ -155,13 +155,13 @@ class _Reader:
         self._at += 1
         return token
 
-    def _take_either(self, *wanted: str) -> str:
-        if (token := self._take()) not in wanted:
+    def _take_either(self, *tokens: str) -> str:
+        if (token := self._take()) not in tokens:
             raise self._refused()
         return token
 
-    def _expect(self, wanted: str) -> None:
-        self._take_either(wanted)
+    def _expect(self, token: str) -> None:
+        self._take_either(token)
 
     def _refused(self) -> SpecError:
         return SpecError(f"TLC's dump: {self._text!r} is not understood", _REPORT)

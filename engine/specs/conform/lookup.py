@@ -59,7 +59,7 @@ class Rejection:
         step = self.step
         whose = f" ({step.trace})" if step.trace else ""
         lines = [f"entry {step.entry}{whose}: {step.text}", f"  {step.action}: {self.reason}"]
-        lines += ["  state before", *_told(step.before, "    ")]
+        lines += ["  state before", *_lines_of(step.before, "    ")]
         lines += ["  what was done", *_changes(step.before, step.after)]
         if self.allowed:
             lines.append("  the spec would have allowed")
@@ -195,7 +195,7 @@ def _refused(graph: Graph, step: Step, edge: Edge) -> Rejection:
     return Rejection(step, "the spec's action leads to another state", allowed)
 
 
-def _told(state: State, indent: str) -> list[str]:
+def _lines_of(state: State, indent: str) -> list[str]:
     return [f"{indent}{name} = {key(state[name]).decode()}" for name in sorted(state)]
 
 

@@ -74,7 +74,7 @@ class TlcResult:
         states: Distinct states found.
         depth: Of the search; the length of the counterexample where TLC tells no depth.
         actions: How often each action was taken, where coverage was asked for.
-        told: What TLC said besides: the error and the counterexample.
+        report: The rest of its output: the error and the counterexample.
     """
 
     word: str
@@ -82,7 +82,7 @@ class TlcResult:
     states: int
     depth: int
     actions: Mapping[str, int]
-    told: str
+    report: str
 
 
 def find(environ: Mapping[str, str], start: Path) -> Tools:
@@ -122,8 +122,8 @@ def _jar(environ: Mapping[str, str], start: Path) -> Path:
     try:
         digest = hashlib.sha256(jar.read_bytes()).hexdigest()
     except OSError as error:
-        said = (error.strerror or str(error)).lower()
-        raise SpecError(f"{jar}: no TLC: {said}", _GET_JAR) from None
+        reason = (error.strerror or str(error)).lower()
+        raise SpecError(f"{jar}: no TLC: {reason}", _GET_JAR) from None
     if digest != JAR_SHA256:
         raise SpecError(
             f"{jar}: not the pinned TLC: its SHA-256 is {digest[:16]}…, not {JAR_SHA256[:16]}…",
@@ -174,13 +174,13 @@ def run(
         SpecError: The JVM did not start, crashed, or took too long.
     """
     classes = [f"-XX:SharedArchiveFile={tools.classes}"] if tools.classes else []
-    asked = [*(["-coverage", "1"] if covers else [])]
-    asked += ["-dump", "dot,actionlabels", str(dump)] if dump else []
+    options = [*(["-coverage", "1"] if covers else [])]
+    options += ["-dump", "dot,actionlabels", str(dump)] if dump else []
     with tempfile.TemporaryDirectory(prefix="engine-tlc-") as scratch:
         # TLC unpacks its standard modules where temporary files go: two runs must not share it.
         command = [
             *(str(tools.java), *_JVM, *classes, *jvm, f"-Djava.io.tmpdir={scratch}"),
-            *("-cp", str(tools.jar), "tlc2.TLC", *_TLC, *asked),
+            *("-cp", str(tools.jar), "tlc2.TLC", *_TLC, *options),
             *("-metadir", scratch, "-config", str(config), f"{module}.tla"),
         ]
         try:
@@ -199,19 +199,19 @@ def run(
             ) from None
         except OSError as error:
             raise SpecError(f"{tools.java}: does not run: {error}", _GET_JAVA) from None
-    said = done.stdout.decode(errors="replace")
-    if "@!@!@STARTMSG 2262" not in said:
-        words = (done.stderr.decode(errors="replace") + said).strip()[-400:]
+    output = done.stdout.decode(errors="replace")
+    if "@!@!@STARTMSG 2262" not in output:
+        words = (done.stderr.decode(errors="replace") + output).strip()[-400:]
         raise SpecError(
             f"{tools.java}: Java did not start TLC (exit code {done.returncode}): {words}",
             _GET_JAVA,
         )
-    return understood(said, done.returncode)
+    return result_of(output, done.returncode)
 
 
-def understood(said: str, exit_code: int) -> TlcResult:
+def result_of(output: str, exit_code: int) -> TlcResult:
     """Return what TLC's output, written with ``-tool``, means."""
-    messages = [(found["code"], found["text"]) for found in _MESSAGE.finditer(said)]
+    messages = [(found["code"], found["text"]) for found in _MESSAGE.finditer(output)]
     texts = dict(messages)
     states = re.search(r"([\d,]+) distinct states found", texts.get("2199", ""))
     depth = re.search(r"search is (\d+)", texts.get("2194", ""))
@@ -220,34 +220,34 @@ def understood(said: str, exit_code: int) -> TlcResult:
     for code, text in messages:
         if code == "2772" and (covered := _COVERED.search(text)):
             actions[covered[1]] = actions.get(covered[1], 0) + int(covered[3])
-    told = _shortened([pair for pair in messages if pair[0] not in _NOT_WORTH_TELLING])
+    shown = _shortened([pair for pair in messages if pair[0] not in _NOT_WORTH_TELLING])
     if exit_code in (150, 151) or not texts.keys() & {"2199", "2193"}:
-        told.append(_NARRATION.sub("", _MESSAGE.sub("", said)))
+        shown.append(_NARRATION.sub("", _MESSAGE.sub("", output)))
     return TlcResult(
         _word(texts, exit_code),
         exit_code,
         int(states[1].replace(",", "")) if states else 0,
         int(depth[1]) if depth else trace,
         actions,
-        "\n".join(text.rstrip() for text in told if text.strip()),
+        "\n".join(text.rstrip() for text in shown if text.strip()),
     )
 
 
 def _shortened(messages: Sequence[tuple[str, str]]) -> list[str]:
     """Return the messages' texts; of a counterexample's states only what changed."""
-    told, last = [], dict[str, str]()
+    lines, last = [], dict[str, str]()
     for code, text in messages:
         if code != "2217":
-            told.append(text)
+            lines.append(text)
             continue
         title, _, values = text.partition("\n")
         state = dict(_VARIABLE.findall(values))
         number, _, action = title.partition(": ")
         name = re.match(r"<(Initial predicate|\w+)", action)
         changed = [f"  {key} = {value}" for key, value in state.items() if last.get(key) != value]
-        told += [f"{number}: {name[1] if name else action}", *(changed or ["  nothing changed"])]
+        lines += [f"{number}: {name[1] if name else action}", *(changed or ["  nothing changed"])]
         last = state
-    return told
+    return lines
 
 
 def _word(texts: Mapping[str, str], exit_code: int) -> str:

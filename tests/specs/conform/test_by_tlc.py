@@ -64,7 +64,7 @@ def test_tlc_names_the_step_that_the_spec_has_not(tools: tlc.Tools) -> None:
     assert (judged.rejected.entry, judged.rejected.action) == (3, "Begin")
     trace = by_tlc.judge_trace(model("ledger-line"), list(distinct.found.values()), tools)
     assert trace.rejected == judged.rejected
-    assert "log = <<1>>" in trace.told
+    assert "log = <<1>>" in trace.report
 
 
 def test_a_state_of_the_wrong_kind_is_an_error_and_no_verdict(tools: tlc.Tools) -> None:

@@ -1,11 +1,13 @@
 """What a ledger's entries mean in each spec: one module per projection, one line in the table.
 
-A module has
+``engine.specs.conform.conformance`` enters by :func:`load`, and passes every entry once, in the
+ledger's order. A projection uses signed entries alone, none of the code that wrote them: so the
+two can differ, and a check finds it. A module has
 
 - ``GRAPH``: name of the snapshot that its steps are looked up in;
-- ``TYPES``: predicate types of the entries that it wants to see; None wants all;
+- ``TYPES``: predicate types of the entries that it needs; None is all;
 - ``SETS``: variables whose value is a set, ``variable`` or ``variable.*`` for one inside a
-  function; JSON has arrays only, and TLC asks;
+  function: in JSON they are arrays, and TLC must be given sets;
 - ``Projection``: made once per ledger, with ``steps(index, statement)``.
 
 Memory must grow with what is under way, not with entries. Equal states are best the same object:
@@ -39,8 +41,8 @@ class Projector(Protocol):
     def steps(self, index: int, statement: Mapping[str, Json]) -> Iterable[Step | OutsideModel]:
         """Return what entry ``index`` means, in order; called once per entry, ascending.
 
-        An :class:`OutsideModel` says that the graph is of other limits than the entry's; it is
-        the last that is asked for.
+        An :class:`OutsideModel` means that the graph was made with other limits than the
+        entry's; no step is requested after it.
         """
 
 
@@ -66,7 +68,7 @@ def load(name: str) -> ReadyProjection:
     """Return the projection called ``name``, fresh.
 
     Raises:
-        UsageError: There is none; says the nearest.
+        UsageError: There is none; the error names the nearest.
     """
     if name not in PROJECTIONS:
         raise UsageError(

@@ -38,47 +38,47 @@ class Projection:
 
     def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step]:
         """Return what entry ``index`` means, in order."""
-        said = statement["predicate"]
-        trace = f"{said['provider']}/{said['model']}"
-        text = f"{trace}: {said['from']} to {said['to']}"
-        path = list(_path(said))
+        predicate = statement["predicate"]
+        trace = f"{predicate['provider']}/{predicate['model']}"
+        text = f"{trace}: {predicate['from']} to {predicate['to']}"
+        path = list(_path(predicate))
         for (_, before), (action, after) in pairwise(path):
             yield Step(action, before, after, index, text, trace)
 
 
-def _path(said: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
+def _path(predicate: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
     """States from the phase before to the phase after, each with the action that led to it."""
-    match said["from"]:
+    match predicate["from"]:
         case "closed":
-            yield from _failing(said)
+            yield from _failing(predicate)
         case "open":
-            yield from _waiting(said)
+            yield from _waiting(predicate)
         case _:
-            yield from _probing(said)
+            yield from _probing(predicate)
 
 
-def _failing(said: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
-    count = said["failures"] - said["settings"]["failure_threshold"] + FAILURES
+def _failing(predicate: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
+    count = predicate["failures"] - predicate["settings"]["failure_threshold"] + FAILURES
     yield "", _IDLE
     for number in range(max(count, 1)):
         yield "Start", {**_IDLE, **_BUSY, "failures": number}
         if number < count - 1:
             yield "Fail", {**_IDLE, "failures": number + 1}
-    yield "Fail", {**_IDLE, "phase": said["to"]}
+    yield "Fail", {**_IDLE, "phase": predicate["to"]}
 
 
-def _waiting(said: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
-    timeout_ms = said["settings"]["timeout_ms"]
-    ticks = min(said["waited_ms"] * TICKS // timeout_ms, TICKS)
+def _waiting(predicate: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
+    timeout_ms = predicate["settings"]["timeout_ms"]
+    ticks = min(predicate["waited_ms"] * TICKS // timeout_ms, TICKS)
     for age in range(ticks + 1):
         yield "Tick", {**_IDLE, "phase": "open", "openAge": age}
-    yield "HalfOpen", {**_IDLE, **_BUSY, "phase": said["to"], "probe": "c1"}
+    yield "HalfOpen", {**_IDLE, **_BUSY, "phase": predicate["to"], "probe": "c1"}
 
 
-def _probing(said: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
-    failed = said["to"] == "open"
-    wanted = said["settings"]["success_threshold"]
-    count = said["successes"] - (0 if failed else wanted - SUCCESSES)
+def _probing(predicate: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
+    failed = predicate["to"] == "open"
+    threshold = predicate["settings"]["success_threshold"]
+    count = predicate["successes"] - (0 if failed else threshold - SUCCESSES)
     half: Mapping[str, Json] = {**_IDLE, "phase": "half-open"}
     probing: Mapping[str, Json] = {**half, **_BUSY, "probe": "c1"}
     yield "", probing
@@ -86,4 +86,4 @@ def _probing(said: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]
     for number in range(1, min(count, SUCCESSES - 1) + 1 if failed else count):
         yield "Succeed", {**half, "successes": number}
         yield "Probe", {**probing, "successes": number}
-    yield "Fail" if failed else "Succeed", {**_IDLE, "phase": said["to"]}
+    yield "Fail" if failed else "Succeed", {**_IDLE, "phase": predicate["to"]}

@@ -49,22 +49,22 @@ class Projection:
 
     def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step]:
         """Return what entry ``index`` does to requests and leases."""
-        kind, said = statement["predicateType"], statement["predicate"]
+        kind, event = statement["predicateType"], statement["predicate"]
         if kind == BUDGET_SETTLED_TYPE:
-            yield from self._ends_now(said["lease"], "Settle", "settled", said["at"], index)
+            yield from self._ends_now(event["lease"], "Settle", "settled", event["at"], index)
         elif kind == BUDGET_RELEASED_TYPE:
-            yield from self._ends_now(said["lease"], "Release", "released", said["at"], index)
-        elif "reservation" in said:
-            yield from self._asked(said, index)
+            yield from self._ends_now(event["lease"], "Release", "released", event["at"], index)
+        elif "reservation" in event:
+            yield from self._requested(event, index)
 
-    def _asked(self, said: Mapping[str, Json], index: int) -> Iterator[Step]:
-        reservation, name, now = said["reservation"], said["decision_id"], said["decided_at"]
-        swept = reservation["expired"]
-        for each in swept:
-            yield from self._ends_now(each, "Sweep", "expired", now, index)
+    def _requested(self, predicate: Mapping[str, Json], index: int) -> Iterator[Step]:
+        name, now = predicate["decision_id"], predicate["decided_at"]
+        reservation, swept = predicate["reservation"], predicate["reservation"]["expired"]
+        for lease in swept:
+            yield from self._ends_now(lease, "Sweep", "expired", now, index)
         if len(swept) < MOST_SWEPT:
             yield from self._overlooked(now, index)
-        if said["verdict"] != Verdict.ALLOW:
+        if predicate["verdict"] != Verdict.ALLOW:
             yield self._becomes(name, "Deny", _Lease("denied"), index)
             yield self._becomes(name, "Forget", _NEW, index)
             return

@@ -81,7 +81,7 @@ def _state(opened: int, level: str, overran: bool, changed: bool, over: bool, ga
     }
 
 
-class _Held(NamedTuple):
+class _Lease(NamedTuple):
     """What a lease holds: on which day, in which budgets, how much of each unit."""
 
     day: str
@@ -89,7 +89,7 @@ class _Held(NamedTuple):
     amounts: Mapping[str, int]
 
 
-_NOTHING = _Held("", (), dict.fromkeys(UNITS, 0))
+_NOTHING = _Lease("", (), dict.fromkeys(UNITS, 0))
 
 
 @dataclass
@@ -97,28 +97,28 @@ class Projection:
     """See :mod:`engine.specs.conform.projections`."""
 
     _pages: dict[tuple[str, str], dict[str, _Page]] = field(default_factory=dict)
-    _held: dict[str, _Held] = field(default_factory=dict)
+    _held: dict[str, _Lease] = field(default_factory=dict)
     _newest: str = ""
 
     def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step]:
         """Return what entry ``index`` does to pages."""
-        kind, said = statement["predicateType"], statement["predicate"]
+        kind, predicate = statement["predicateType"], statement["predicate"]
         if kind == BUDGET_SETTLED_TYPE:
-            yield from self._settled(said, index)
+            yield from self._settled(predicate, index)
         elif kind == BUDGET_RELEASED_TYPE:
-            yield from self._returned(said["lease"], index, "release lease")
-        elif "reservation" in said:
-            yield from self._asked(said, index)
+            yield from self._returned(predicate["lease"], index, "release lease")
+        elif "reservation" in predicate:
+            yield from self._requested(predicate, index)
 
-    def _asked(self, said: Mapping[str, Json], index: int) -> Iterator[Step]:
-        reservation, name = said["reservation"], said["decision_id"]
+    def _requested(self, predicate: Mapping[str, Json], index: int) -> Iterator[Step]:
+        reservation, name = predicate["reservation"], predicate["decision_id"]
         day, charges = reservation["day"], reservation["charges"]
         yield from self._rolled_over(day, index)
-        for each in reservation["expired"]:
-            yield from self._returned(each, index, "reserve: swept lease")
-        if said["verdict"] != Verdict.ALLOW:
+        for lease in reservation["expired"]:
+            yield from self._returned(lease, index, "reserve: swept lease")
+        if predicate["verdict"] != Verdict.ALLOW:
             return
-        checks = {check["id"]: check for check in said["checks"]}
+        checks = {check["id"]: check for check in predicate["checks"]}
         for unit, short in UNITS.items():
             check = checks.get(f"spend.{short}_soft", {})
             given = []
@@ -127,12 +127,12 @@ class Projection:
                 opens = charge["budget"] in reservation["opened"]
                 yield from _limited(page, charge["limits"][unit], _soft(check), opens, index)
                 given.append((page, charge[unit]))
-            told = _is_soft(check) and (
+            warned = _is_soft(check) and (
                 reservation["reason"] == SOFT or check["waived_by"] is not None
             )
-            yield from _given(given, told, index, f"reserve: lease {name}")
+            yield from _given(given, warned, index, f"reserve: lease {name}")
         amounts = {unit: charges[0][unit] for unit in UNITS}
-        self._held[name] = _Held(day, tuple(charge["budget"] for charge in charges), amounts)
+        self._held[name] = _Lease(day, tuple(charge["budget"] for charge in charges), amounts)
 
     def _page(self, day: str, budget: str) -> dict[str, _Page]:
         """The units of a budget on a day."""
@@ -161,12 +161,12 @@ class Projection:
                 left = page.reserved - held.amounts[unit]
                 yield _step(page, "Return", index, f"{text} {name}", reserved=left)
 
-    def _settled(self, said: Mapping[str, Json], index: int) -> Iterator[Step]:
+    def _settled(self, predicate: Mapping[str, Json], index: int) -> Iterator[Step]:
         """A usage is counted, whatever the lease still holds."""
-        name = said["lease"]
+        name = predicate["lease"]
         held = self._held.pop(name, _NOTHING)
-        for counted in said["counted"]:
-            for unit, page in self._page(said["day"], counted["budget"]).items():
+        for counted in predicate["counted"]:
+            for unit, page in self._page(predicate["day"], counted["budget"]).items():
                 beyond = counted["overrun"][unit]
                 yield _step(
                     page,
@@ -192,11 +192,11 @@ def _limited(
         yield _step(page, "Change", index, text, limit=limit, soft=soft, changed=True)
 
 
-def _given(pages: list[tuple[_Page, int]], told: bool, index: int, text: str) -> Iterator[Step]:
+def _given(pages: list[tuple[_Page, int]], warned: bool, index: int, text: str) -> Iterator[Step]:
     """What is asked for is set aside on each page. The gate speaks of the one nearest its limit."""
-    nearest = max(pages, key=lambda each: each[0].share)[0]
+    nearest = max(pages, key=lambda pair: pair[0].share)[0]
     for page, amount in pages:
-        soft = told if page is nearest else page.level == "soft"
+        soft = warned if page is nearest else page.level == "soft"
         reserved, gave = page.reserved + amount, page.level
         action = "GiveSoft" if soft else "Give"
         yield _step(page, action, index, text, reserved=reserved, gave=gave)

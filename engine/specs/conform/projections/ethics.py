@@ -79,84 +79,86 @@ class Projection:
 
     def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step]:
         """Yield what an entry means."""
-        kind, said = statement["predicateType"], statement["predicate"]
+        kind, predicate = statement["predicateType"], statement["predicate"]
         if kind == ETHICS_ATTESTATION_TYPE:
             yield from self._attested(index, statement)
         elif kind == DECISION_TYPE:
             yield from self._decision(index, statement)
         else:
-            subject = self._known(said)
+            subject = self._known(predicate)
             if subject is not None:
-                yield from self._acted(subject, index, kind, said)
+                yield from self._acted(subject, index, kind, predicate)
 
     # -- entries ------------------------------------------------------------------------
 
     def _attested(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step]:
-        said, digest = statement["predicate"], statement["subject"][0]["digest"]["sha256"]
+        predicate, digest = statement["predicate"], statement["subject"][0]["digest"]["sha256"]
         word = _Word(
-            said["attestation_id"],
-            "pass" if said["verdict"] == "PROMOTE" else "fail",
-            parse_time(said["issued_at"]),
-            parse_time(said["expires_at"]),
+            predicate["attestation_id"],
+            "pass" if predicate["verdict"] == "PROMOTE" else "fail",
+            parse_time(predicate["issued_at"]),
+            parse_time(predicate["expires_at"]),
         )
         self._words[digest] = word
         for subject in self._of_digest.get(digest, ()):
             yield from self._settled(subject)
             yield from self._until(subject, word.issued, index)
-            yield self._heard(subject, word, index)
+            yield self._attest(subject, word, index)
 
     def _decision(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step]:
-        said, about = statement["predicate"], statement["subject"][0]
-        now, key = parse_time(said["decided_at"]), _key(about)
-        if said["gate"] == "lifecycle":
+        predicate, about = statement["predicate"], statement["subject"][0]
+        now, key = parse_time(predicate["decided_at"]), _key(about)
+        if predicate["gate"] == "lifecycle":
             for subject in self._of_digest.get(about["digest"]["sha256"], ()):
                 if key == subject.trace.rpartition(" by ")[0]:
-                    yield from self._looking(subject, index, said, now)
+                    yield from self._looking(subject, index, predicate, now)
             return
-        if _asks(said) is None:
+        if _asks(predicate) is None:
             return
-        trace = f"{key} by {said['gate']}, {said['profile']['name']}"
+        trace = f"{key} by {predicate['gate']}, {predicate['profile']['name']}"
         subject = self._subject((trace,), about["digest"]["sha256"], trace)
         yield from self._settled(subject)
-        yield from self._resting(subject, said, index, now)
+        yield from self._resting(subject, predicate, index, now)
         yield from self._until(subject, now, index)
         if subject.state["stage"] == "candidate":
-            yield from self._decided(subject, index, said)
+            yield from self._decided(subject, index, predicate)
 
     def _resting(
-        self, subject: _Subject, said: Mapping[str, Json], index: int, now: datetime
+        self, subject: _Subject, predicate: Mapping[str, Json], index: int, now: datetime
     ) -> Iterator[Step]:
         """Take in the word of the ledger, or of another one, that the decision could rest on."""
-        digest = next(iter(each["subject_sha256"] for each in said["attestations"]), "")
-        word = self._words.get(digest)
-        for each in said["attestations"]:
-            issued = parse_time(each["issued_at"])
+        given = predicate["attestations"]
+        word = self._words.get(given[0]["subject_sha256"]) if given else None
+        for facts in given:
+            issued = parse_time(facts["issued_at"])
             if word is None or issued > word.issued:
-                answer = "pass" if each["verdict"] == "PROMOTE" else "fail"
-                word = _Word(each["id"], answer, issued, parse_time(each["expires_at"]))
+                answer = "pass" if facts["verdict"] == "PROMOTE" else "fail"
+                word = _Word(facts["id"], answer, issued, parse_time(facts["expires_at"]))
         if word is not None and (subject.word is None or subject.word.id != word.id):
-            yield self._heard(subject, word, index)
+            yield self._attest(subject, word, index)
         yield from self._until(subject, now, index)
 
-    def _decided(self, subject: _Subject, index: int, said: Mapping[str, Json]) -> Iterator[Step]:
-        word = "BLOCK" if said["verdict"] == "ROLLBACK" else said["verdict"]
+    def _decided(
+        self, subject: _Subject, index: int, predicate: Mapping[str, Json]
+    ) -> Iterator[Step]:
+        word = "BLOCK" if predicate["verdict"] == "ROLLBACK" else predicate["verdict"]
         promote, hold = word == "PROMOTE", word == "HOLD"
-        subject.force_until = parse_time(said["valid_until"])
+        subject.force_until = parse_time(predicate["valid_until"])
         subject.rests_until = subject.word.expires if subject.word is not None else None
         changes = {
-            **{"word": word, "evidence": _seen(said), "force": int(promote)},
+            **{"word": word, "evidence": _seen(predicate), "force": int(promote)},
             **{"rests": subject.state["left"] if promote else 0, "held": 0},
             "hold": "open" if hold else "none",
         }
-        text = f"gate {said['gate']} says {said['verdict']}"
+        text = f"gate {predicate['gate']} says {predicate['verdict']}"
         yield self._step(subject, "Decide", index, text, changes)
 
     def _acted(
-        self, subject: _Subject, index: int, kind: str, said: Mapping[str, Json]
+        self, subject: _Subject, index: int, kind: str, predicate: Mapping[str, Json]
     ) -> Iterator[Step]:
-        now = parse_time(said["at"])
+        now = parse_time(predicate["at"])
         if kind == ROLLBACK_TYPE:
-            yield from self._rolled_back(subject, index, said)
+            yield from self._rolled_back(subject, index, predicate)
             return
         yield from self._settled(subject)
         if kind == RECOVER_TYPE:
@@ -164,25 +166,25 @@ class Projection:
                 yield self._step(subject, "Return", index, "recovered", {"stage": "candidate"})
             return
         if kind == HOLD_EXPIRED_TYPE:
-            due = now >= parse_time(said["expires_at"])
+            due = now >= parse_time(predicate["expires_at"])
             yield from self._until(subject, now, index, held=int(due))
             changes: dict[str, Json] = {"looked": True, "hold": "expired", "held": 0}
             yield self._step(subject, "Look", index, "its HOLD expired", changes)
         else:
             yield from self._until(subject, now, index)
-            until = said.get("attested_until")
+            until = predicate.get("attested_until")
             subject.covered_until = parse_time(until) if until else None
             changes = {"stage": "serving", "covers": 1, "force": 0, "rests": 0}
             yield self._step(subject, "Promote", index, "promoted", changes)
 
     def _looking(
-        self, subject: _Subject, index: int, said: Mapping[str, Json], now: datetime
+        self, subject: _Subject, index: int, predicate: Mapping[str, Json], now: datetime
     ) -> Iterator[Step]:
         """A measurement: what it comes to is known with the next entry about the subject."""
         yield from self._settled(subject)
         if subject.state["stage"] != "serving":
             return
-        (limit,) = [each["limit"] for each in said["checks"] if each["id"] == _LAPSE] or [0]
+        (limit,) = [check["limit"] for check in predicate["checks"] if check["id"] == _LAPSE] or [0]
         subject.grace = timedelta(seconds=limit)
         yield from self._until(subject, now, index)
         subject.pending = (index, now)
@@ -194,16 +196,16 @@ class Projection:
             yield self._step(subject, "Look", index, "measured", self._covered(subject))
 
     def _rolled_back(
-        self, subject: _Subject, index: int, said: Mapping[str, Json]
+        self, subject: _Subject, index: int, predicate: Mapping[str, Json]
     ) -> Iterator[Step]:
         gone: dict[str, Json] = {"stage": "rolledback", "news": False, "covers": 0, "lapse": 0}
         if subject.pending is not None and _is_due(subject.state):
             subject.pending = None
-            text = f"rolled back, {said['cause']}"
+            text = f"rolled back, {predicate['cause']}"
             yield self._step(subject, "Look", index, text, {**gone, "looked": True})
             return
         yield from self._settled(subject)
-        yield self._step(subject, "Leave", index, f"rolled back, {said['cause']}", gone)
+        yield self._step(subject, "Leave", index, f"rolled back, {predicate['cause']}", gone)
 
     def _covered(self, subject: _Subject) -> dict[str, Json]:
         """What hearing of a newer attestation comes to, at a look that rolls nothing back."""
@@ -219,7 +221,7 @@ class Projection:
 
     # -- clocks and states --------------------------------------------------------------
 
-    def _heard(self, subject: _Subject, word: _Word, index: int) -> Step:
+    def _attest(self, subject: _Subject, word: _Word, index: int) -> Step:
         subject.word = word
         news = subject.state["stage"] == "serving"
         changes = {"said": word.answer, "left": 1, "news": news}
@@ -261,15 +263,13 @@ class Projection:
             self._of_digest.setdefault(digest, []).append(subject)
         return self._subjects[key]
 
-    def _known(self, said: Mapping[str, Json]) -> _Subject | None:
+    def _known(self, predicate: Mapping[str, Json]) -> _Subject | None:
         """The subject that an event is about, if its gate asks for an attestation."""
-        about = said["subject"]
+        about = predicate["subject"]
         digest = about.get("sha256") or about.get("digest", {}).get("sha256", "")
-        gate, profile = (
-            (said["gate"], said["profile"]) if "gate" in said else (about["gate"], about["profile"])
-        )
+        by = predicate if "gate" in predicate else about
         named = f"{about['name']} {about.get('version') or '-'} {digest}"
-        return self._subjects.get((f"{named} by {gate}, {profile}",))
+        return self._subjects.get((f"{named} by {by['gate']}, {by['profile']}",))
 
 
 def _key(about: Mapping[str, Json]) -> str:
@@ -286,20 +286,20 @@ def _is_due(state: State) -> bool:
     return not state["left"] if state["covers"] else bool(state["lapse"])
 
 
-def _asks(said: Mapping[str, Json]) -> Mapping[str, Any] | None:
+def _asks(predicate: Mapping[str, Json]) -> Mapping[str, Any] | None:
     """The check that asks for an attestation and blocks without one."""
-    for check in said["checks"]:
+    for check in predicate["checks"]:
         if check["kind"] == "attestation" and check["severity"] == "block":
             found: Mapping[str, Any] = check
             return found
     return None
 
 
-def _seen(said: Mapping[str, Json]) -> str:
+def _seen(predicate: Mapping[str, Json]) -> str:
     """What the other blocking checks of a decision come to."""
     statuses = {
         check["status"]
-        for check in said["checks"]
+        for check in predicate["checks"]
         if check["severity"] == "block"
         and check["kind"] != "attestation"
         and check["waived_by"] is None

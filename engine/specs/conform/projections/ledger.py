@@ -55,8 +55,8 @@ def _append(before: list[int], base: list[int]) -> tuple[tuple[str, State, State
         _state(before, "waiting", before),
         _state(before, "commit", tree),
         _state(log, "head", tree, **old),
-        _state(log, "note", tree, told=before, notes=[0, *before]),
-        _state(log, "tell", tree, told=before),
+        _state(log, "note", tree, **{**old, "head": log}),
+        _state(log, "tell", tree, **{"told": before}),
         _state(log, "up", tree),
     ]
     actions = ["Ask", "Begin", "Commit", "KeepHead", "KeepNote", "Tell"]
@@ -89,8 +89,8 @@ class Projection:
 
     def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step]:
         """Return the append of one entry; entry 0 is where the spec begins."""
-        kind, said = statement["predicateType"], statement["predicate"]
-        wrong = self._out_of_place(index, kind, statement, said)
+        kind = statement["predicateType"]
+        wrong = self._out_of_place(index, kind, statement)
         self._next = index + 1
         if index == 0 and not wrong:
             return iter(())
@@ -100,37 +100,37 @@ class Projection:
             steps, text = _STRAY if index > 1 else _STRAY_FIRST, f"{text}: {wrong}"
         return (Step(action, before, after, index, text) for action, before, after in steps)
 
-    def _out_of_place(
-        self, index: int, kind: str, statement: Mapping[str, Json], said: Mapping[str, Json]
-    ) -> str:
+    def _out_of_place(self, index: int, kind: str, statement: Mapping[str, Json]) -> str:
         """What it says of its place that is not so; empty when all is well."""
+        predicate = statement["predicate"]
         if index != self._next:
             return f"it follows entry {self._next - 1}"
         if index == 0:
-            self._ledger = said.get("ledger_id", "")
+            self._ledger = predicate.get("ledger_id", "")
             return "" if kind == LEDGER_CREATED_TYPE else "it does not begin a ledger"
-        where = said.get("ledger")
+        where = predicate.get("ledger")
         if isinstance(where, dict) and where.get("id") != self._ledger:
             return f"it was built for ledger {where.get('id')}, and this is {self._ledger}"
-        return self._misplaced(statement, said, _PLACED[kind]) if kind in _PLACED else ""
+        return self._misplaced(statement, _PLACED[kind]) if kind in _PLACED else ""
 
-    def _misplaced(self, statement: Mapping[str, Json], said: Mapping[str, Json], id_: str) -> str:
+    def _misplaced(self, statement: Mapping[str, Json], id_: str) -> str:
         """Whether a decision or attestation was built on another last one than the ledger's."""
-        key = _key(statement["subject"][0], said, id_)
+        predicate, key = statement["predicate"], _key(statement, id_)
         attempt, previous = self._last.get(key, (0, None))
-        self._last[key] = (attempt + 1, said[id_])
-        if (said["attempt"], said["previous"]) == (attempt + 1, previous):
+        self._last[key] = (attempt + 1, predicate[id_])
+        if (predicate["attempt"], predicate["previous"]) == (attempt + 1, previous):
             return ""
         return (
-            f"it says attempt {said['attempt']} after {said['previous']}, "
+            f"it says attempt {predicate['attempt']} after {predicate['previous']}, "
             f"and the ledger holds {attempt} before it, the last {previous}"
         )
 
 
-def _key(subject: Mapping[str, Json], said: Mapping[str, Json], id_: str) -> tuple[str, str, str]:
+def _key(statement: Mapping[str, Json], id_: str) -> tuple[str, str, str]:
     """Equal for what takes part in the same count of attempts; see spec/predicate-v1.md."""
+    subject, gate = statement["subject"][0], statement["predicate"]["gate"]
     noted = subject.get("annotations", {})
     digest = "" if noted.get("digest_of") == "input" else subject["digest"]["sha256"]
     if id_ == "attestation_id":
-        return "", digest, said["gate"]
-    return f"{subject['name']}\n{noted.get('version')}", digest, said["gate"]
+        return "", digest, gate
+    return f"{subject['name']}\n{noted.get('version')}", digest, gate

@@ -108,35 +108,36 @@ class Projection:
 
     def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step | OutsideModel]:
         """Yield what an entry means."""
-        kind, said = statement["predicateType"], statement["predicate"]
+        kind, predicate = statement["predicateType"], statement["predicate"]
         if kind == DECISION_IMPORTED_TYPE:
-            envelope = read_base64(said["envelope"], "the imported envelope")
+            envelope = read_base64(predicate["envelope"], "the imported envelope")
             statement = parse_statement(open_envelope(envelope).payload)
-            self._decided[said["decision_id"]] = _decided(statement)
-        elif kind == DECISION_TYPE and said["gate"] != _GATE:
-            self._decided[said["decision_id"]] = _decided(statement)
-        elif kind == DECISION_TYPE and (other := _other_limit(said["checks"])):
+            self._decided[predicate["decision_id"]] = _decided(statement)
+        elif kind == DECISION_TYPE and predicate["gate"] != _GATE:
+            self._decided[predicate["decision_id"]] = _decided(statement)
+        elif kind == DECISION_TYPE and (other := _other_limit(predicate["checks"])):
             yield OutsideModel(index, other)
         elif (trace := _trace(kind, statement)) is not None:
             if trace not in self._subjects:
                 self._subjects[trace] = _Subject(trace, _INITIAL)
-            yield from self._stepped(self._subjects[trace], index, kind, said)
+            yield from self._stepped(self._subjects[trace], index, kind, predicate)
 
     def _stepped(
-        self, subject: _Subject, index: int, kind: str, said: Mapping[str, Json]
+        self, subject: _Subject, index: int, kind: str, predicate: Mapping[str, Json]
     ) -> Iterator[Step]:
         if kind == PROMOTED_TYPE:
-            text = f"promoted by decision {said['decision']}"
-            for name, changes in _promoted(subject, said, self._decided.get(said["decision"])):
+            text = f"promoted by decision {predicate['decision']}"
+            found = self._decided.get(predicate["decision"])
+            for name, changes in _promoted(subject, predicate, found):
                 yield self._step(subject, name, index, text, changes)
         elif kind not in _ACTIONS:
-            text = f"{_GATE} says {said.get('verdict', 'nothing: it could not decide')}"
-            for name, changes in _measured(subject, kind, said):
+            text = f"{_GATE} says {predicate.get('verdict', 'nothing: it could not decide')}"
+            for name, changes in _measured(subject, kind, predicate):
                 yield self._step(subject, name, index, text, changes)
-        elif not (kind == PAGE_TYPE and said["cause"] == _LAPSE and not subject.breached):
+        elif not (kind == PAGE_TYPE and predicate["cause"] == _LAPSE and not subject.breached):
             # a page about the attestation alone is tla/Ethics.tla's
-            name, changes = _acted(subject, kind, said)
-            yield self._step(subject, name, index, f"{name.lower()}, {said['cause']}", changes)
+            name, changes = _acted(subject, kind, predicate)
+            yield self._step(subject, name, index, f"{name.lower()}, {predicate['cause']}", changes)
 
     def _step(self, subject: _Subject, action: str, index: int, text: str, changes: Values) -> Step:
         before = subject.state
@@ -170,40 +171,40 @@ _EFFECTS: Mapping[str, Values] = {
 
 
 def _decided(statement: Mapping[str, Json]) -> _Decided:
-    said, about = statement["predicate"], statement["subject"][0]
+    predicate, about = statement["predicate"], statement["subject"][0]
     digest = about["digest"]["sha256"]
-    wanted = [
+    required = [
         check
-        for check in said["checks"]
+        for check in predicate["checks"]
         if check["kind"] == "attestation" and check["severity"] == "block"
     ]
     ends = [
         min(
-            parse_time(each["expires_at"]),
-            parse_time(each["issued_at"]) + timedelta(seconds=check["max_age_s"]),
+            parse_time(attestation["expires_at"]),
+            parse_time(attestation["issued_at"]) + timedelta(seconds=check["max_age_s"]),
         )
-        for check in wanted
-        for each in said["attestations"]
-        if each["verdict"] == "PROMOTE" and each["subject_sha256"] == digest
+        for check in required
+        for attestation in predicate["attestations"]
+        if attestation["verdict"] == "PROMOTE" and attestation["subject_sha256"] == digest
     ]
     return _Decided(
-        about=(about["name"], digest, said["gate"], said["profile"]["name"]),
-        verdict=said["verdict"],
-        decided_at=parse_time(said["decided_at"]),
-        valid_until=parse_time(said["valid_until"]),
+        about=(about["name"], digest, predicate["gate"], predicate["profile"]["name"]),
+        verdict=predicate["verdict"],
+        decided_at=parse_time(predicate["decided_at"]),
+        valid_until=parse_time(predicate["valid_until"]),
         attested_until=max(ends, default=None),
-        attested=not wanted or bool(ends),
+        attested=not required or bool(ends),
     )
 
 
 def _trace(kind: str, statement: Mapping[str, Json]) -> str | None:
     """Which subject an entry is about; None where it is about no watched one."""
-    said = statement["predicate"]
+    predicate = statement["predicate"]
     if kind == DECISION_TYPE:
         about = statement["subject"][0]
-        digest, profile = about["digest"]["sha256"], said["profile"]["name"]
+        digest, profile = about["digest"]["sha256"], predicate["profile"]["name"]
         return f"{about['name']} sha256:{digest} by {profile}"
-    watched = said.get("subject")
+    watched = predicate.get("subject")
     known = kind in _ACTIONS or kind in (PROMOTED_TYPE, DECISION_FAILED_TYPE)
     if not known or not isinstance(watched, dict):
         return None
@@ -215,10 +216,10 @@ Changes = tuple[str, Values]
 
 
 def _promoted(
-    subject: _Subject, said: Mapping[str, Json], found: _Decided | None
+    subject: _Subject, predicate: Mapping[str, Json], found: _Decided | None
 ) -> Iterator[Changes]:
     """What was decided, what became of it, and the promotion that rests on it."""
-    watched, now = said["subject"], parse_time(said["at"])
+    watched, now = predicate["subject"], parse_time(predicate["at"])
     subject.minute = _minute(now)
     yield from _grounds(subject, found, watched, now)
     yield "Promote", {"phase": "serving", "loop": "ran"}
@@ -248,13 +249,13 @@ def _is_attested(found: _Decided, now: datetime) -> bool:
     return found.attested and (found.attested_until is None or now < found.attested_until)
 
 
-def _measured(subject: _Subject, kind: str, said: Mapping[str, Json]) -> Iterator[Changes]:
+def _measured(subject: _Subject, kind: str, predicate: Mapping[str, Json]) -> Iterator[Changes]:
     """The minutes since the last measurement, and this one with what it finds due."""
     failed = kind == DECISION_FAILED_TYPE
-    now = parse_time(said["failed_at"] if failed else said["decided_at"])
+    now = parse_time(predicate["failed_at"] if failed else predicate["decided_at"])
     yield from _passed(subject, _minute(now))
-    reading = _reading(said["checks"]) if not failed else "None"
-    if failed and {"id": "rollback", "check": _LAPSE} in said["obligations"]:
+    reading = _reading(predicate["checks"]) if not failed else "None"
+    if failed and {"id": "rollback", "check": _LAPSE} in predicate["obligations"]:
         reading = "Lapsed"
     state, changes = subject.state, Values(loop="ran")
     if reading == "Under":
@@ -264,22 +265,22 @@ def _measured(subject: _Subject, kind: str, said: Mapping[str, Json]) -> Iterato
         in_production = state["phase"] in ("serving", "breached")
         changes |= {"over": max(state["over"], 0) if in_production else -1, "calm": -1}
     subject.breached = False
-    due = [task["id"] for task in said["obligations"]]
+    due = [task["id"] for task in predicate["obligations"]]
     yield f"Measure{reading}", {**changes, "todo": _todo(state["phase"], due)}
 
 
 def _todo(phase: str, due: Iterable[str]) -> list[str]:
     """What is due, as actions in the order of the spec; what does not fit the phase is not."""
-    asked = set(due)
+    obligations = set(due)
     if phase == "serving":
-        if "rollback" in asked:
+        if "rollback" in obligations:
             return ["breach", "page", "rollback"]
-        if "breach" in asked:
-            return [action for action in ("breach", "page", "degrade") if action in asked]
+        if "breach" in obligations:
+            return [action for action in ("breach", "page", "degrade") if action in obligations]
         return []
-    if "rollback" in asked and phase == "breached":
+    if "rollback" in obligations and phase == "breached":
         return ["rollback"]
-    return ["recover"] if "recover" in asked else []
+    return ["recover"] if "recover" in obligations else []
 
 
 def _reading(checks: Iterable[Mapping[str, Json]]) -> str:
@@ -330,14 +331,14 @@ def _older(clock: int, most: int) -> int:
     return clock if clock in (-1, most) else clock + 1
 
 
-def _acted(subject: _Subject, kind: str, said: Mapping[str, Json]) -> Changes:
+def _acted(subject: _Subject, kind: str, predicate: Mapping[str, Json]) -> Changes:
     """An action; one that is not the next that is due leaves what is due as it is."""
     name, todo = _ACTIONS[kind], subject.state["todo"]
     changes = {**_EFFECTS[name], "todo": todo[1:] if todo[:1] == [name.lower()] else todo}
     if name == "Breach":
         subject.breached = True
     if name == "Rollback":
-        subject.rolled_back_at = parse_time(said["at"])
+        subject.rolled_back_at = parse_time(predicate["at"])
     if name == "Recover":
         changes["phase"] = "serving" if subject.state["phase"] == "breached" else "candidate"
     return name, changes
