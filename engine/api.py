@@ -61,8 +61,8 @@ class Gate:
         cache: Path | None = None,
     ) -> None:
         self._session = session_of(ledger, key, policies, cache=cache)
-        self._asked = (gate, profile, stage)
-        self._session.question(*self._asked)
+        self._defaults = (gate, profile, stage)
+        self._session.question(*self._defaults)
         if self._session.record_to is not None:
             self._session.open()
 
@@ -100,7 +100,7 @@ class Gate:
         Raises:
             GovernanceError: See :mod:`engine.errors`.
         """
-        question = self._session.question(*self._asked, as_of=now)
+        question = self._session.question(*self._defaults, as_of=now)
         self._no_proof_of_nothing(export, question)
         judgement = self._session.judge(self._input(document, question, attestations), question)
         decision = self._session.conclude(judgement, exports=export is not None)
@@ -126,7 +126,7 @@ class Gate:
         from engine.decision.attest import ttl_of
 
         session = self._session
-        question = session.question(*self._asked)
+        question = session.question(*self._defaults)
         ttl_s = ttl_of(ttl_s, question.gate, question.profile, session.bundle)
         self._no_proof_of_nothing(export, question)
         judgement = session.judge(self._input(document, question), question)

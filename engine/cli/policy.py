@@ -49,7 +49,7 @@ def _test(args: argparse.Namespace, shell: Shell) -> int:
     for step in examine(folder, find_opa(shell.environ, shell.here)):
         good = good and not step.wrong
         word = "WRONG" if step.wrong else "ok"
-        print(f"{word:<6} {step.name:<9} {step.told}".rstrip(), file=shell.stdout, flush=True)
+        print(f"{word:<6} {step.name:<9} {step.passed}".rstrip(), file=shell.stdout, flush=True)
         for line in (*step.wrong, *([f"hint: {step.hint}"] if step.hint else [])):
             print(f"         {line}", file=shell.stdout)
     return exit_codes.PASS if good else exit_codes.FAIL

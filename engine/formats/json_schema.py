@@ -60,19 +60,19 @@ def _extra(pointer: str, value: Json, _rule: Json, schema: Json) -> Mismatch:
 
 
 def _type(pointer: str, value: Json, rule: Json, schema: Json) -> Mismatch:
-    wanted = " or ".join(rule) if isinstance(rule, list) else rule
-    return Mismatch(pointer, f"{_kind(value)} where {wanted} is expected", _advice(schema))
+    expected = " or ".join(rule) if isinstance(rule, list) else rule
+    return Mismatch(pointer, f"{_kind(value)} where {expected} is expected", _advice(schema))
 
 
 def _advice(schema: Json) -> str:
     """What the schema itself says of a value there, and how one is written."""
     import json
 
-    said = [str(schema["description"])] if "description" in schema else []
-    said += [
+    advice = [str(schema["description"])] if "description" in schema else []
+    advice += [
         f"write it such as {json.dumps(example)}" for example in schema.get("examples", ())[:1]
     ]
-    return "\n".join(said)
+    return "\n".join(advice)
 
 
 def _enum(pointer: str, value: Json, rule: Json, _schema: Json) -> Mismatch:

@@ -90,8 +90,8 @@ def gates_and_checks(
             "no gate in these policies",
             "a gate is a package whose rule `decision` has METADATA with `entrypoint: true`",
         )
-    asked = {check_id for gate in gates.values() for check_id in gate.checks}
-    if orphans := sorted(checks.keys() - asked):
+    included = {check_id for gate in gates.values() for check_id in gate.checks}
+    if orphans := sorted(checks.keys() - included):
         raise PolicyBuildError(
             f"no gate asks for {', '.join(orphans)}", "include their domain in a gate"
         )

@@ -212,8 +212,8 @@ def _check_manifest(manifest: Json) -> None:
         raise VerificationError("policy archive: the manifest names a path that is none")
     if manifest["revision"] != revision(manifest["sources"].items()):
         raise VerificationError("policy archive: the revision is not that of the sources")
-    asked = {name for gate in manifest["gates"].values() for name in gate["checks"]}
-    if asked - manifest["checks"].keys():
+    listed = {name for gate in manifest["gates"].values() for name in gate["checks"]}
+    if listed - manifest["checks"].keys():
         raise VerificationError("policy archive: a gate lists a check that is not described")
 
 

@@ -28,13 +28,13 @@ class Step:
 
     Attributes:
         name: ``check``, ``format``, ``tests``, ``coverage`` or ``build``.
-        told: What was found good; empty when something is wrong.
+        passed: What was found good; empty when something is wrong.
         wrong: What is wrong, a line each.
         hint: What to do about it.
     """
 
     name: str
-    told: str = ""
+    passed: str = ""
     wrong: tuple[str, ...] = ()
     hint: str = ""
 
@@ -109,10 +109,10 @@ def _test(work: Path, opa: Path) -> Step:
     except ValueError:
         return Step("tests", wrong=_lines(done.stderr or done.stdout or "no test was found"))
     failed = tuple(
-        f"{each['location']['file'].removeprefix('policies/')}:{each['location']['row']}: "
-        f"{each['name']}"
-        for each in results
-        if each.get("fail") or each.get("error")
+        f"{result['location']['file'].removeprefix('policies/')}:{result['location']['row']}: "
+        f"{result['name']}"
+        for result in results
+        if result.get("fail") or result.get("error")
     )
     if failed or done.returncode != 0:
         return Step("tests", wrong=failed or _lines(done.stderr), hint=_SHIPPED_TEST)

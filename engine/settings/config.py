@@ -176,10 +176,10 @@ def _read(file: Path) -> dict[str, str | int]:
         setting = _BY_NAME.get(name)
         if setting is None:
             raise ConfigError(f"{place} is not known", suggest(name, _BY_NAME))
-        wanted = int if _is_number(setting) else str
-        if not isinstance(value, wanted) or isinstance(value, bool):
+        kind = int if _is_number(setting) else str
+        if not isinstance(value, kind) or isinstance(value, bool):
             raise ConfigError(
-                f"{place} is {type(value).__name__} where {wanted.__name__} is expected",
+                f"{place} is {type(value).__name__} where {kind.__name__} is expected",
                 f"{setting.name}: {setting.meaning}",
             )
         if isinstance(value, int) and value < 0:

@@ -48,7 +48,7 @@ class Table:
         self._members = members
         self._path = path
         self._header = header
-        self._asked: list[str] = []
+        self._known: list[str] = []
         self._inner: list[Table] = []
 
     def again(self) -> Table:
@@ -62,7 +62,7 @@ class Table:
 
     def has(self, key: str) -> bool:
         """Whether ``key`` is there."""
-        self._asked.append(key)
+        self._known.append(key)
         return key in self._members
 
     def text(self, key: str, default: str | None = None, *, longest: int = 1024) -> str:
@@ -85,7 +85,7 @@ class Table:
         """Return a list of texts; one text alone is a list of one."""
         value = self._value(key, None if default is None else list(default))
         given = [value] if isinstance(value, str) else value
-        if not isinstance(given, list) or not all(isinstance(each, str) and each for each in given):
+        if not isinstance(given, list) or not all(isinstance(text, str) and text for text in given):
             raise self._not(key, value, "a list of texts")
         return tuple(given)
 
@@ -150,7 +150,7 @@ class Table:
         header, each at its own line."""
         value = self._value(key, [])
         header = f"{self._header}.{key}" if self._header else key
-        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        if not isinstance(value, list) or not all(isinstance(member, dict) for member in value):
             raise self._not(key, value, f"tables that start with [[{header}]]")
         lines = self._headers(header)[: len(value)]
         lines += [self._line_of(key)] * (len(value) - len(lines))
@@ -161,7 +161,7 @@ class Table:
 
     def _headers(self, header: str) -> list[int]:
         """Lines of ``[[header]]`` below this table's own, up to the next table like this one."""
-        wanted, own = (
+        below, own = (
             re.compile(rf"\s*\[\[\s*[\"']?{re.escape(name)}[\"']?\s*\]\]")
             for name in (header, self._header)
         )
@@ -169,13 +169,13 @@ class Table:
         for number, line in enumerate(self._lines()[self.line - 1 :], self.line):
             if self._header and number > self.line and own.match(line):
                 break
-            if wanted.match(line):
+            if below.match(line):
                 found.append(number)
         return found
 
     def keys(self) -> tuple[str, ...]:
         """Return the keys that are there, where a table holds names of the writer's own."""
-        self._asked += self._members
+        self._known += self._members
         return tuple(self._members)
 
     def paths(self, folder: Path, key: str, suffixes: Sequence[str] = ()) -> list[Path]:
@@ -200,26 +200,26 @@ class Table:
     def finish(self) -> None:
         """Refuse whatever nobody asked for, here and in the tables inside."""
         for key in self._members:
-            if key not in self._asked:
-                hint = suggest(key, set(self._asked)) or f"known: {', '.join(sorted(self._asked))}"
+            if key not in self._known:
+                hint = suggest(key, set(self._known)) or f"known: {', '.join(sorted(self._known))}"
                 raise self.refused(key, "is not known here", hint)
         for inner in self._inner:
             inner.finish()
 
     def _value(self, key: str, default: Json) -> Json:
-        self._asked.append(key)
+        self._known.append(key)
         value = self._members.get(key, _MISSING)
         if value is not _MISSING:
             return value
         if default is None:
-            near = suggest(key, [name for name in self._members if name not in self._asked])
-            said = f"{near}\n" if near.startswith("did you") else ""
-            raise self.refused(key, "is missing", f"{said}add it to the table at this line")
+            near = suggest(key, [name for name in self._members if name not in self._known])
+            nearest = f"{near}\n" if near.startswith("did you") else ""
+            raise self.refused(key, "is missing", f"{nearest}add it to the table at this line")
         return default
 
-    def _not(self, key: str, value: Json, wanted: str) -> ConfigError:
+    def _not(self, key: str, value: Json, expected: str) -> ConfigError:
         return self.refused(
-            key, f"{str(value)[:60]!r} where {wanted} is expected", f"write {wanted}"
+            key, f"{str(value)[:60]!r} where {expected} is expected", f"write {expected}"
         )
 
     def _lines(self) -> list[str]:
@@ -244,22 +244,22 @@ def _matching(folder: Path, name: str, suffixes: Sequence[str]) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        return [each for each in _below(path) if not suffixes or each.suffix in suffixes]
+        return [file for file in _below(path) if not suffixes or file.suffix in suffixes]
     if not re.search(r"[*?\[]", name):
         return []
     anchor = Path(path.anchor) if Path(name).is_absolute() else folder
     pattern = str(Path(name).relative_to(anchor)) if Path(name).is_absolute() else name
-    found = (each for each in anchor.glob(pattern) if each.is_file())
-    return sorted(each for each in found if not each.name.startswith("."))
+    found = (file for file in anchor.glob(pattern) if file.is_file())
+    return sorted(file for file in found if not file.name.startswith("."))
 
 
 def _below(folder: Path) -> list[Path]:
     """Regular files below ``folder``, sorted, without hidden ones."""
     return sorted(
-        each
-        for each in folder.rglob("*")
-        if each.is_file()
-        and not any(part.startswith((".", "_")) for part in each.relative_to(folder).parts)
+        file
+        for file in folder.rglob("*")
+        if file.is_file()
+        and not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
     )
 
 
@@ -272,8 +272,8 @@ def _nothing(folder: Path, name: str, suffixes: Sequence[str]) -> str:
 
 def _nearest(path: Path) -> str:
     try:
-        beside = [each.name for each in path.parent.iterdir()]
+        siblings = [sibling.name for sibling in path.parent.iterdir()]
     except OSError:
         return f"there is no folder {str(path.parent)!r}; paths are relative to the configuration"
-    near = suggest(path.name, beside)
+    near = suggest(path.name, siblings)
     return near if near.startswith("did you") else "paths are relative to the configuration's file"

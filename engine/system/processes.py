@@ -72,12 +72,12 @@ class Fork:
             GovernanceError: What it raised.
         """
         try:
-            said = self._answers.recv()
+            answer = self._answers.recv()
         except OSError as error:
             raise EOFError from error
-        if isinstance(said, (GovernanceError, Crashed)):
-            raise said
-        return said
+        if isinstance(answer, (GovernanceError, Crashed)):
+            raise answer
+        return answer
 
     def kill(self) -> None:
         """End the fork at once; who waits for its answer learns that there is none."""
