@@ -8,52 +8,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from engine import exit_codes
-
-
-class Verb(NamedTuple):
-    """A verb: the module that runs it and what it does, in one clause."""
-
-    module: str
-    summary: str
-
-
-VERBS = {
-    "decide": Verb("engine.cli.decide.verb", "ask a gate about evidence, record the verdict"),
-    "watch": Verb(
-        "engine.cli.watch.verb", "look after what is in production: measure, decide, act"
-    ),
-    "gather": Verb("engine.cli.gather", "measure what a configuration names, write a metrics file"),
-    "attest": Verb("engine.cli.attest", "sign what a gate answers, for decisions to rest on"),
-    "example": Verb("engine.cli.example", "print a fresh example document"),
-    "explain": Verb("engine.cli.explain.verb", "say what a check or a recorded decision means"),
-    "verify": Verb("engine.cli.verify", "check an exported proof offline"),
-    "budget": Verb(
-        "engine.cli.budget.verb", "reserve, settle and release what calls to models cost"
-    ),
-    "export": Verb("engine.cli.export", "write a decision's proof to a file"),
-    "convert": Verb("engine.cli.convert", "write decisions in another format, from json"),
-    "replay": Verb("engine.cli.replay", "decide recorded decisions again and compare"),
-    "ledger": Verb(
-        "engine.cli.ledger.verb", "verify, list, show, checkpoint, import entries; tables for SQL"
-    ),
-    "conform": Verb("engine.cli.conform", "check a ledger's entries against the specs"),
-    "keys": Verb("engine.cli.keys", "make or list signing keys"),
-    "scan": Verb("engine.cli.scan", "look for personal data and secrets in logs"),
-    "redact": Verb("engine.cli.redact", "write a log without what scan finds in it"),
-    "compat": Verb("engine.cli.compat", "compare JSON Schemas, old against new"),
-    "policy": Verb("engine.cli.policy", "list, start, test or build policies"),
-    "spec": Verb(
-        "engine.cli.spec", "check the TLA+ specs, each run of TLC against what it must say"
-    ),
-    "selftest": Verb("engine.cli.selftest", "try what must not get through on the policies in use"),
-    "init": Verb("engine.cli.init.verb", "set up a folder: configuration, profile, key, ledger"),
-    "doctor": Verb("engine.cli.doctor.verb", "look at all that a decision needs, say what to do"),
-    "completion": Verb("engine.cli.completion", "print the completion script of bash, zsh or fish"),
-    "config": Verb("engine.cli.config", "show every setting and where it came from"),
-}
+from engine.cli.verbs import VERBS
 
 EXIT_CODES = """\
 exit codes
@@ -90,13 +47,10 @@ def run(argv: Sequence[str]) -> int:
     try:
         return call(name, VERBS[name].module, argv[1:])
     except GovernanceError as error:
-        print(worded(error), file=sys.stderr)
+        from engine.cli.console.refusals import error_text
+
+        print(error_text(error), file=sys.stderr)
         return error.exit_code
-
-
-def worded(error: Exception) -> str:
-    first, *rest = str(error).split("\n")
-    return "\n".join([f"engine: {first}", *(f"  {line}" for line in rest)])
 
 
 def _overview() -> str:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
+from engine.cli.arguments import duration, ledger_arguments, policy_arguments
 from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
-from engine.cli.verify import duration
+from engine.cli.inputs import digest_of
 from engine.decision.attest import NO_DIGEST
 from engine.model import ATTESTATION_TYPES
 
@@ -46,8 +47,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--profile", metavar="P", help="table of limits (default)")
     parser.add_argument("--stage", metavar="S", help="candidate or production (candidate)")
-    workspace.policy_arguments(parser)
-    workspace.ledger_arguments(parser)
+    policy_arguments(parser)
+    ledger_arguments(parser)
     parser.add_argument("--export", metavar="FILE", help="write the proof, to be handed on")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
 
@@ -79,7 +80,6 @@ def _judgement(
     args: argparse.Namespace, session: Session, question: Question, shell: Shell
 ) -> Judgement:
     """The gate's answer on evidence that is read as ``engine decide`` reads it."""
-    from engine.cli.decide.verb import digest_of
     from engine.evidence.documents import expand, read
 
     documents = [

@@ -58,7 +58,7 @@ def _verb_of(line: str) -> str:
 
 def whole_parser(verb: str, shell: Shell) -> argparse.ArgumentParser:
     """Return a parser that knows every verb, and the flags of ``verb``."""
-    from engine.cli import VERBS
+    from engine.cli.verbs import VERBS
 
     parser = argparse.ArgumentParser(prog="engine", allow_abbrev=False)
     parser.add_argument("-V", "--version", action="store_true")

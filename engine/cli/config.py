@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from engine import exit_codes
 from engine.cli import workspace
+from engine.cli.arguments import ledger_arguments, policy_arguments, question_arguments
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import key_path, ledger_url, module_cache
 from engine.settings.config import SETTINGS, Config
@@ -40,9 +41,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("action", choices=["show"], help="what to do")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
-    workspace.question_arguments(parser)
-    workspace.policy_arguments(parser)
-    workspace.ledger_arguments(parser)
+    question_arguments(parser)
+    policy_arguments(parser)
+    ledger_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
+from engine.cli.arguments import ledger_arguments
 from engine.cli.console.shell import Shell
+from engine.cli.inputs import specs_folder
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trace", action="store_true", help="TLC judges what led to a rejection")
     parser.add_argument("--tla", metavar="DIR", help="folder of the specs (the shipped ones)")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
-    workspace.ledger_arguments(parser)
+    ledger_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     if args.where and args.ledger:
         raise UsageError("the ledger is named twice", "leave --ledger out")
     args.ledger = args.where or args.ledger
-    folder = workspace.specs_folder(args.tla, shell)
+    folder = specs_folder(args.tla, shell)
     observed = _Observed(args.tlc, args.trace)
     conformance = Conformance(
         args.only or (), folder / "graph", observed.see if args.tlc or args.trace else None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine import exit_codes
 from engine.cli import workspace
+from engine.cli.arguments import ledger_arguments
 from engine.cli.console.shell import Shell
 
 DESCRIPTION = (
@@ -21,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("decision", metavar="DECISION", help="id, or its first 8 characters")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help="file to write")
     parser.add_argument("--no-policy", action="store_true", help="leave the policy bundle out")
-    workspace.ledger_arguments(parser)
+    ledger_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
+from engine.cli.arguments import instant, policy_arguments
 from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
@@ -27,10 +28,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", metavar="FILE", default="-", help="file to write (-)")
     parser.add_argument("--report", metavar="FILE", help="also write a page with diagrams, HTML")
     parser.add_argument("--sql", action="store_true", help="print the SQL that counts, and stop")
-    parser.add_argument(
-        "--now", metavar="T", type=workspace.instant, help="gather as of T, RFC 3339"
-    )
-    workspace.policy_arguments(parser)
+    parser.add_argument("--now", metavar="T", type=instant, help="gather as of T, RFC 3339")
+    policy_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from engine.cli.arguments import count
 from engine.cli.console.shell import Shell
 from engine.model import Json
 
@@ -24,13 +25,6 @@ def limit_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-ratio", type=count, default=usual.max_ratio, metavar="N",
         help=f"decompressed bytes for each compressed one ({usual.max_ratio})",
     )  # fmt: skip
-
-
-def count(text: str) -> int:
-    """Read a number from 1 of the command line."""
-    if not text.isdecimal() or not 0 < int(text) <= 2**50:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
-    return int(text)
 
 
 def digest_key(file: str | None, shell: Shell) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine import exit_codes
 from engine.cli import workspace
+from engine.cli.arguments import policy_arguments, question_arguments
 from engine.cli.console.shell import Shell
 from engine.decision.margins import written
 
@@ -24,8 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", nargs="?", metavar="NAME|DIR", help="new: name of the domain; test: the folder"
     )
-    workspace.question_arguments(parser)
-    workspace.policy_arguments(parser)
+    question_arguments(parser)
+    policy_arguments(parser)
     parser.add_argument("--out", metavar="DIR", help="build: where the bundle is written")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="list only")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
+from engine.cli.arguments import ledger_arguments, policy_arguments
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import module_cache, policies_in
 from engine.errors import PolicyError, UsageError, VerificationError
@@ -34,7 +35,7 @@ MEMORY_BYTES = 2 * 1024**3
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("decision", nargs="?", metavar="DECISION", help="id; all when left out")
-    workspace.policy_arguments(parser)
+    policy_arguments(parser)
     parser.add_argument("--fail-on-flip", action="store_true", help="exit 1 when a verdict flips")
     parser.add_argument("--bundle", metavar="FILE", help="proof bundle to replay")
     parser.add_argument("--policy-digest", metavar="D", help="with --bundle: policy it must be")
@@ -42,7 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--key", action="append", metavar="PUB", help="with --bundle: verify its signer too"
     )
     parser.add_argument("--confined", action="store_true", help=argparse.SUPPRESS)
-    workspace.ledger_arguments(parser)
+    ledger_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
@@ -109,7 +110,7 @@ def _list_flips(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def _replay_bundle(args: argparse.Namespace, shell: Shell) -> int:
-    from engine.cli.verify import read_key
+    from engine.cli.inputs import read_key
     from engine.decision.replay import Replayer, recorded_in
     from engine.evidence.documents import read_bytes
     from engine.policy.evaluators.wasm import WasmEvaluator

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import measuring
+from engine.cli.arguments import count
 from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--subject", metavar="NAME[@VERSION]", help="what the metrics file is about"
     )
     parser.add_argument(
-        "--list", type=measuring.count, default=LISTED, metavar="N",
+        "--list", type=count, default=LISTED, metavar="N",
         help=f"findings to list; all are counted ({LISTED})",
     )  # fmt: skip
     parser.add_argument(

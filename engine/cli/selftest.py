@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
+from engine.cli.arguments import policy_arguments
 from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("--gate", metavar="G", help="policy package that is asked (promotion)")
     parser.add_argument("--profile", metavar="P", help="table of limits (default)")
-    workspace.policy_arguments(parser)
+    policy_arguments(parser)
     parser.add_argument("--all", action="store_true", help="every gate under every profile")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
 

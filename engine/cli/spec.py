@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from engine import exit_codes
 from engine.cli import workspace
+from engine.cli.arguments import policy_arguments
 from engine.cli.console.shell import Shell
+from engine.cli.inputs import specs_folder
 
 if TYPE_CHECKING:
     from engine.specs.checking import Result, SpecFindings
@@ -37,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument(
         "--profile", metavar="P", help="whether the specs hold with this table of limits"
     )
-    workspace.policy_arguments(check)
+    policy_arguments(check)
     check.add_argument("--jobs", type=int, default=0, metavar="N", help="JVMs at a time (2)")
     check.add_argument("--write-graphs", action="store_true", help="keep the graphs anew")
     check.add_argument(
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     """Check or list."""
     from engine.specs import manifest
 
-    folder = workspace.specs_folder(args.tla, shell)
+    folder = specs_folder(args.tla, shell)
     rows = manifest.read(folder)
     if args.action == "list":
         print(_listed_json(rows) if args.format == "json" else _listed(rows), file=shell.stdout)

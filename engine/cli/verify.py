@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
+from engine.cli.arguments import digest, duration
 from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
-from engine.errors import KeyFileError, UsageError
+from engine.cli.inputs import digest_of, read_key
 from engine.model import Json, Verdict
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ DESCRIPTION = (
 EXAMPLE = (
     "  engine verify proof.json --key release.pub.pem --require PROMOTE --artifact model.tar.gz"
 )
-
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,46 +40,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--artifact", metavar="PATH", help="the artifact that was decided on")
-    what.add_argument("--digest", type=_digest, metavar="sha256:HEX", help="its digest")
+    what.add_argument("--digest", type=digest, metavar="sha256:HEX", help="its digest")
     parser.add_argument("--gate", metavar="G", help="the gate that must have been asked")
     parser.add_argument("--profile", metavar="P", help="the profile it must have been asked with")
     parser.add_argument("--stage", metavar="S", help="the stage it must have been asked for")
-    parser.add_argument("--policy-digest", type=_digest, metavar="D", help="digest of the policies")
+    parser.add_argument("--policy-digest", type=digest, metavar="D", help="digest of the policies")
     parser.add_argument("--max-age", type=duration, metavar="DUR", help="such as 90s, 15m, 12h, 7d")
     parser.add_argument("--no-relaxations", action="store_true", help="nothing weakened the run")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
-
-
-def _digest(text: str) -> str:
-    digest = text.removeprefix("sha256:")
-    if not re.fullmatch(r"[0-9a-f]{64}", digest):
-        raise argparse.ArgumentTypeError(f"{text!r} is not sha256: and 64 lowercase hex digits")
-    return digest
-
-
-def duration(text: str) -> int:
-    """Return the seconds that ``text`` such as ``12h`` means."""
-    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90s, 15m, 12h or 7d")
-    return int(match[1]) * _SECONDS[match[2]]
-
-
-def read_key(path: str) -> bytes:
-    """Return the 32 raw bytes of the public key in the PEM file ``path``."""
-    from engine.proof.keys import load_public_pem
-
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"--key {path}: {(error.strerror or str(error)).lower()}",
-            "give the signer's public key, such as .engine/keys/engine.pub.pem",
-        ) from None
-    try:
-        return load_public_pem(data)
-    except KeyFileError as error:
-        raise KeyFileError(f"--key {path}: {error.message}", error.hint) from None
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
@@ -114,13 +79,11 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def _expectations(args: argparse.Namespace, shell: Shell) -> Expectations:
-    from engine.cli.decide.verb import digest_of
     from engine.proof.verify import Expectations
 
-    digest = digest_of(args.artifact) if args.artifact else args.digest
     return Expectations(
         require=Verdict(args.require) if args.require else None,
-        digest=digest,
+        digest=digest_of(args.artifact) if args.artifact else args.digest,
         gate=args.gate,
         profile=args.profile,
         stage=args.stage,

@@ -60,7 +60,7 @@ def test_bash_offers(tmp_path: Path, line: str, expected: set[str]) -> None:
 
 
 def test_bash_offers_every_verb_and_format(tmp_path: Path) -> None:
-    from engine.cli import VERBS
+    from engine.cli.verbs import VERBS
     from engine.report import FORMATS
 
     assert offered("engine ", tmp_path) >= VERBS.keys()

@@ -15,8 +15,8 @@ from typing import cast
 
 import pytest
 
-from engine.cli import VERBS
 from engine.cli.console.shell import VerbModule, parser_of
+from engine.cli.verbs import VERBS
 from engine.errors import UsageError
 from tests.cli.conftest import Engine
 from tests.repository import ROOT

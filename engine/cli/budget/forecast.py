@@ -7,10 +7,10 @@ import json
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
+from engine.cli.arguments import count
 from engine.cli.budget import recorded
 from engine.cli.budget.lines import write
 from engine.cli.console.shell import Shell
-from engine.cli.measuring import count
 from engine.settings.config import Config
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import argparse
 import json
 
 from engine import exit_codes
+from engine.cli.arguments import count
 from engine.cli.budget import recorded
 from engine.cli.budget.lines import write
 from engine.cli.console.shell import Shell
-from engine.cli.measuring import count
 from engine.settings.config import Config
 
 DAYS = 30

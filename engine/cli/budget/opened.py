@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.cli import workspace
+from engine.cli import arguments
 from engine.cli.console.shell import Shell
 from engine.decision.record_to import RUN_LEDGER
 from engine.decision.workspace import daily_limits, ledger_url, open_session
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def policy_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say by which policies; the limits among them."""
     parser.add_argument("--profile", metavar="P", help="table of limits (default)")
-    workspace.policy_arguments(parser)
+    arguments.policy_arguments(parser)
 
 
 def format_argument(parser: argparse.ArgumentParser) -> None:

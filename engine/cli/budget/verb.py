@@ -7,6 +7,7 @@ import importlib
 from typing import NamedTuple, Protocol, cast
 
 from engine.cli import workspace
+from engine.cli.arguments import ledger_arguments
 from engine.cli.console.shell import Shell
 from engine.settings.config import Config
 
@@ -56,7 +57,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     for name, action in ACTIONS.items():
         each = actions.add_parser(name, help=action.summary, description=action.summary)
         _module(name).arguments(each)
-        workspace.ledger_arguments(each)
+        ledger_arguments(each)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:

@@ -1,4 +1,4 @@
-"""What to do about a call that its parser refuses."""
+"""What is printed about an error, and about a call that its parser refuses."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ import re
 from collections.abc import Iterable, Iterator
 
 from engine.errors import suggest
+
+
+def error_text(error: Exception) -> str:
+    """Return the lines for standard error: what is wrong, then indented what to do."""
+    first, *rest = str(error).split("\n")
+    return "\n".join([f"engine: {first}", *(f"  {line}" for line in rest)])
 
 
 def advised(parser: argparse.ArgumentParser, message: str) -> str:

@@ -66,12 +66,12 @@ def watch(
 
 
 def _decided(args: argparse.Namespace, shell: Shell, decide: Decide) -> None:
-    from engine.cli import worded
+    from engine.cli.console.refusals import error_text
 
     try:
         decide(argparse.Namespace(**vars(args)), shell)
     except GovernanceError as error:
-        shell.say(worded(error))
+        shell.say(error_text(error))
     finally:
         shell.stdout.flush()
 

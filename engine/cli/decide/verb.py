@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
+from engine.cli.arguments import instant, ledger_arguments, policy_arguments, question_arguments
 from engine.cli.console.interrupts import Interrupts
 from engine.cli.console.printer import Printer
 from engine.cli.console.screen import Screen
@@ -19,6 +20,7 @@ from engine.cli.console.shell import Shell
 from engine.cli.decide.batches import Batches
 from engine.cli.decide.judging import Judge
 from engine.cli.decide.workers import Workers, worth
+from engine.cli.inputs import digest_of
 from engine.decision.workspace import open_session
 from engine.errors import UsageError
 from engine.evidence.documents import expand
@@ -39,9 +41,9 @@ EXAMPLE = "  engine decide metrics.json --artifact dist/model.tar.gz --export pr
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="metrics file, folder, or -")
-    workspace.question_arguments(parser)
-    workspace.policy_arguments(parser)
-    workspace.ledger_arguments(parser)
+    question_arguments(parser)
+    policy_arguments(parser)
+    ledger_arguments(parser)
     parser.add_argument("--artifact", metavar="PATH", help="compute the subject's digest from it")
     parser.add_argument(
         "--attestation", action="append", default=[], metavar="FILE",
@@ -57,9 +59,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--export", metavar="FILE", help="write the proof (a folder for several)")
     parser.add_argument("--explain", action="store_true", help="say why and what to do, for all")
     parser.add_argument("--dry-run", action="store_true", help="record nothing; never exits 0")
-    parser.add_argument(
-        "--now", metavar="T", type=workspace.instant, help="decide as of T; a dry run"
-    )
+    parser.add_argument("--now", metavar="T", type=instant, help="decide as of T; a dry run")
     parser.add_argument(
         "--jobs", type=_jobs, metavar="N", help="processes that judge (2 from 400 files on)"
     )
@@ -206,20 +206,6 @@ def _no_contradiction(args: argparse.Namespace, session: Session, question: Ques
         raise UsageError("a dry run has no proof to export", "leave out --dry-run or --export")
     if args.artifact and len(args.paths) > 1 and not args.combine:
         raise UsageError("one artifact, several metrics files", "decide them one by one")
-
-
-def digest_of(path: str) -> str:
-    """SHA-256 of the artifact, read in pieces."""
-    import hashlib
-
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UsageError(
-            f"--artifact {path}: {(error.strerror or str(error)).lower()}",
-            "give the one file that would be promoted",
-        ) from None
 
 
 def _require_export(target: Path, *, several: bool) -> None:

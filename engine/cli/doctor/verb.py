@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from engine import exit_codes
 from engine.cli import workspace
+from engine.cli.arguments import ledger_arguments, policy_arguments, question_arguments
 from engine.cli.console.shell import Shell
 from engine.cli.doctor import custody, installation
 from engine.cli.doctor.findings import Diagnosis, Examination, Level, World, examined, failed
@@ -38,9 +39,9 @@ EXAMINATIONS: dict[str, Examination] = {
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
-    workspace.question_arguments(parser)
-    workspace.policy_arguments(parser)
-    workspace.ledger_arguments(parser)
+    question_arguments(parser)
+    policy_arguments(parser)
+    ledger_arguments(parser)
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
 
 

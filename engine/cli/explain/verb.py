@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
+from engine.cli.arguments import ledger_arguments, policy_arguments
 from engine.cli.check_texts import off_reasons, texts_of
 from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
@@ -36,8 +37,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--all", action="store_true", help="every gate, check, metric and limit")
     parser.add_argument("--format", choices=sorted(PAGES), help="of --all (markdown)")
-    workspace.policy_arguments(parser)
-    workspace.ledger_arguments(parser)
+    policy_arguments(parser)
+    ledger_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:

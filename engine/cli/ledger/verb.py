@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
+from engine.cli.arguments import ledger_arguments
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import key_path, ledger_url, open_signer
 from engine.errors import UsageError
@@ -54,7 +55,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     tables = actions.add_parser("tables", help="decisions and checks as a SQLite file for SQL")
     tables.add_argument("out", metavar="FILE", help="a new file")
     for each in actions.choices.values():
-        workspace.ledger_arguments(each)
+        ledger_arguments(each)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
@@ -152,7 +153,7 @@ def _keys(args: argparse.Namespace, config: Config, shell: Shell) -> list[bytes]
     public = key_path(config).with_suffix(".pub.pem")
     has_public = not shell.environ.get("ENGINE_KEY") and public.exists()
     if args.key or has_public:
-        from engine.cli.verify import read_key
+        from engine.cli.inputs import read_key
 
         return [read_key(path) for path in args.key or [str(public)]]
     try:

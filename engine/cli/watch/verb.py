@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli import workspace
+from engine.cli.arguments import ledger_arguments, policy_arguments
 from engine.cli.console.shell import Shell
 from engine.decision.record_to import RUN_LEDGER
 from engine.decision.workspace import ensure_workspace, ledger_url, open_session
@@ -41,8 +42,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("text", "json"), default="text",
         help="text, or one JSON object per line",
     )  # fmt: skip
-    workspace.policy_arguments(parser)
-    workspace.ledger_arguments(parser)
+    policy_arguments(parser)
+    ledger_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:

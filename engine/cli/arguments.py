@@ -1,0 +1,75 @@
+"""Flags that verbs share, and the types of their values."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from datetime import UTC, datetime
+
+from engine.formats.times import parse_time
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def question_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say what is asked."""
+    parser.add_argument("--gate", metavar="G", help="policy package that is asked (promotion)")
+    parser.add_argument("--profile", metavar="P", help="table of limits (default)")
+    parser.add_argument("--stage", metavar="S", help="candidate or production (candidate)")
+
+
+def policy_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that names other policies."""
+    parser.add_argument(
+        "--policies", metavar="DIR", help="folder laid over the shipped policies, file by file"
+    )
+
+
+def ledger_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that name key and ledger."""
+    parser.add_argument(
+        "--ledger", metavar="URL", help="ledger file (.engine/ledger.db), or run: for one per run"
+    )
+    parser.add_argument("--key-file", metavar="PEM", help="private key, mode 0600")
+    parser.add_argument(
+        "--lock-timeout", dest="lock_timeout_s", type=seconds, metavar="S",
+        help="seconds to wait for another writer (30)",
+    )  # fmt: skip
+
+
+def instant(text: str) -> datetime:
+    """Read an instant that a flag gives: RFC 3339, to UTC and whole seconds."""
+    try:
+        return parse_time(text).astimezone(UTC).replace(microsecond=0)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def seconds(text: str) -> int:
+    """Read a whole number of seconds."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds")
+    return int(text)
+
+
+def duration(text: str) -> int:
+    """Return the seconds that ``text`` such as ``12h`` means."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90s, 15m, 12h or 7d")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def count(text: str) -> int:
+    """Read a number from 1 of the command line."""
+    if not text.isdecimal() or not 0 < int(text) <= 2**50:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)
+
+
+def digest(text: str) -> str:
+    """Read a SHA-256, with or without its prefix, to its hex digits."""
+    hexadecimal = text.removeprefix("sha256:")
+    if not re.fullmatch(r"[0-9a-f]{64}", hexadecimal):
+        raise argparse.ArgumentTypeError(f"{text!r} is not sha256: and 64 lowercase hex digits")
+    return hexadecimal
