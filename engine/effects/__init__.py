@@ -50,8 +50,8 @@ class AttemptOutcome:
 
     Attributes:
         ended: How.
-        detail: What the receiver said, in one line.
-        retry_after_s: When the receiver wants to be asked again; None: it did not say.
+        detail: What the receiver answered, in one line.
+        retry_after_s: After how long the receiver wants the next attempt; None: it named none.
     """
 
     ended: AttemptStatus
@@ -66,7 +66,7 @@ class Order:
     Attributes:
         action: ``page``, ``degrade``, ``rollback``, ``recover``, ``escalate`` or ``promote``.
         subject: ``name``, and where they are known ``version`` and ``sha256``.
-        idempotency_key: The same at every attempt: who gets it twice does it once.
+        idempotency_key: The same at every attempt: a receiver that gets it twice acts once.
         attempt: Counted from 1.
         requested_at: Instant of the entry that asked for it, RFC 3339.
         cause: Why, in a word.
@@ -84,7 +84,7 @@ class Order:
     now: datetime
 
     def document(self) -> dict[str, Json]:
-        """Return what receivers are told, the same for all kinds. ``docs/watch.md`` has it."""
+        """Return what is sent to receivers, the same for all kinds. ``docs/watch.md`` has it."""
         return {
             "action": self.action,
             "subject": dict(self.subject),
@@ -127,7 +127,7 @@ class Kind(Protocol):
         """Return the hook that ``table`` describes.
 
         Raises:
-            ConfigError: A key or a value of the table is wrong; says where.
+            ConfigError: A key or a value of the table is wrong; the error has its line.
         """
 
 
@@ -135,7 +135,7 @@ def kind_of(table: Table) -> Kind:
     """Return the kind of hook that ``table`` is.
 
     Raises:
-        ConfigError: No ``kind``, or one that nobody performs; names the nearest.
+        ConfigError: No ``kind``, or one that nobody performs; the error names the nearest.
     """
     kind = table.text("kind")
     if kind not in EFFECTS:
@@ -144,6 +144,6 @@ def kind_of(table: Table) -> Kind:
 
 
 def one_line(text: str) -> str:
-    """Return foreign words as one line that shows all that is in it, at most 300 characters."""
+    """Return a receiver's text as one printable line of at most 300 characters."""
     line = "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
     return line if len(line) <= LONGEST_DETAIL else f"{line[: LONGEST_DETAIL - 1]}…"

@@ -61,10 +61,10 @@ class Backoff:
 
 
 def backoff_of(table: Table) -> Backoff:
-    """Return what key ``retry`` of ``table`` says: ``{first_s, most_s, attempts}``.
+    """Return the backoff of key ``retry`` of ``table``: ``{first_s, most_s, attempts}``.
 
     Raises:
-        ConfigError: It says something wrong.
+        ConfigError: A key or a value is wrong.
     """
     default, retry = Backoff(), table.table("retry")
     first_s = retry.whole("first_s", default.first_s, least=1, most=3600)

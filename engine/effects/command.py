@@ -1,4 +1,4 @@
-"""``kind = "command"``: a program, started without a shell, told everything on standard input."""
+"""``kind = "command"``: a program, started without a shell, with the order on standard input."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Command:
     Attributes:
         argv: Program and arguments.
         folder: Where it runs.
-        environ: All it sees of the environment, but for what says what is to be done.
+        environ: Its environment, to which the action and the idempotency key are added.
         timeout_s: After that it is ended, with everything that it started.
     """
 
@@ -114,7 +114,7 @@ class _Tail:
 
 
 def _send(stream: IO[bytes] | None, document: bytes) -> None:
-    """Write what is to be done; a program that does not want to know is its own affair."""
+    """Write the order; it is no failure that a program does not read it."""
     assert stream is not None  # noqa: S101  (it was asked for)
     with suppress(OSError):  # it may not read, and be gone
         stream.write(document)

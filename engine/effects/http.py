@@ -71,7 +71,7 @@ class Post:
         return _outcome(answer, order.now)
 
     def _alerts(self, order: Order) -> list[Json]:
-        """One alert per subject, told apart by its labels; recovery ends it.
+        """Return one alert per subject, identified by its labels; recovery ends it.
 
         Source: Alertmanager's API v2, ``postAlerts``; it knows an alert again by its labels, so
         that a repeat is the same alert, and an ``endsAt`` in the past resolves it.

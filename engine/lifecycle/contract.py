@@ -69,8 +69,8 @@ class Effect:
         id: Sorts in the order in which the effects were decided.
         action: One of :data:`ACTIONS`; ``recover`` lifts a degradation and closes the page.
         watched: What it is about.
-        idempotency_key: The same at every attempt, also after a crash: whoever gets it twice
-            does it once.
+        idempotency_key: The same at every attempt, also after a crash: a receiver that gets
+            it twice acts once.
         requested_at: RFC 3339; instant of the entry that asked for it.
         due_at: RFC 3339; not to be attempted before.
         attempts: Attempts that were begun.
@@ -99,8 +99,8 @@ class CycleResult:
         after: Phase after.
         reading: What the measurement said; None when there was nothing to measure.
         decision: Id of the recorded decision of gate ``lifecycle``, or of the recorded failure
-            to decide; None when nothing was asked.
-        verdict: The gate's word; None when it could not decide or nothing was asked.
+            to decide; None when the gate had no question.
+        verdict: The gate's; None when it could not decide or had no question.
         actions: What was recorded after it, in order: ``breach``, ``page``, ….
         entries: Indexes of the entries of this cycle, in order.
         failure: Why the gate could not decide; None when it could.

@@ -1,4 +1,4 @@
-"""The controller: one look at a watched subject, and what follows, in one transaction."""
+"""The controller: one measurement of a watched subject, and what follows, in one transaction."""
 
 from __future__ import annotations
 
@@ -262,10 +262,10 @@ class Controller:
     def _apply_newest_attestation(
         self, life: LifecycleState, watched: WatchedSubject, gate: str, index: int, now: datetime
     ) -> LifecycleState:
-        """Hear a newer attestation; one that is not genuine vouches for nothing."""
+        """Apply a newer attestation; one that is not genuine counts for nothing."""
         try:
             attestation = newest(self._ledger, gate, watched.sha256)
-        except NotRecordedError:  # no checkpoint covers it yet: it is heard in a later cycle
+        except NotRecordedError:  # no checkpoint covers it yet: a later cycle applies it
             return life
         except VerificationError:
             attestation = None

@@ -1,4 +1,4 @@
-"""What the lifecycle writes besides decisions; spec/predicate-v1.md has the members."""
+"""The entries that the lifecycle adds to decisions; spec/predicate-v1.md has the members."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def failed(
 ) -> EntryDraft:
     """Return the draft of an entry that says that gate ``lifecycle`` could not decide.
 
-    Besides a failure's own members it says what is due all the same.
+    It has a failure's members, and as ``obligations`` what is due all the same.
     """
     predicate = {
         "attempt_id": attempt_id,

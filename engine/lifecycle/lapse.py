@@ -80,7 +80,7 @@ def apply_attestation(
         life: Of a subject in production on an attestation.
         index: Entry of the newer attestation.
         until: Until when it lasts, as :func:`lasts_until` says; None when it does not count,
-            for example because it says BLOCK: then nothing vouches any more since it was issued.
+            for example because it says BLOCK: then no attestation counts from its issue on.
         issued_at: Of the newer attestation.
     """
     if until is not None:

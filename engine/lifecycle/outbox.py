@@ -1,7 +1,7 @@
 """The outbox: effects that were decided, in the ledger's state until their outcome is recorded.
 
-An effect is put here in the transaction that records why. Whoever performs it begins with
-:func:`started`, ends with :func:`done`, or :func:`later` to try again. After a crash between
+An effect is put here in the transaction that records why. Its performer begins with
+:func:`started`, and ends with :func:`done`, or :func:`later` to try again. After a crash between
 the two it is still here, with the same idempotency key.
 """
 
@@ -112,7 +112,7 @@ def done(
         signer: The key that signs.
         effect_id: As :func:`pending` gave it.
         ok: Whether it was done.
-        detail: What the hook said, at most 1024 characters are kept.
+        detail: The hook's answer, of which at most 1024 characters are kept.
         now: Instant of the outcome.
         superseded: Whether a later effect does what this one would have left undone, so that
             nobody has to do it by hand.

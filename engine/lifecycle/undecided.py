@@ -1,7 +1,7 @@
 """What is due when the gate cannot decide: the policy's rule again, without its measurements.
 
 Nothing was measured then, so nothing recovers, and the clocks go on. A limit that cannot be
-read is one that has been reached: who cannot decide does not wait. Pure.
+read counts as reached: without a decision, waiting is not safe. Pure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Run the rows of the manifest, hold what TLC says against what it must say."""
+"""Run the rows of the manifest, and compare TLC's results with the expected ones."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Result:
 
     Attributes:
         row: The row.
-        outcome: What TLC said.
-        faults: Where that is not what the row says; empty when it is.
+        outcome: TLC's result.
+        faults: Where that differs from the row; empty when it does not.
         seconds: How long it took.
     """
 
@@ -80,8 +80,8 @@ def check(
         clock: Seconds on a clock that only goes forward.
         jobs: JVMs at a time; 0 is one per core, at most two.
         write_graphs: Write the snapshots anew instead of comparing.
-        on_start: Told when a run begins, from another thread.
-        on_result: Told each result as it comes, from the calling thread.
+        on_start: Called when a run begins, from another thread.
+        on_result: Called with each result as it comes, from the calling thread.
 
     Raises:
         ConfigError: A module or a .cfg file is missing.

@@ -89,7 +89,7 @@ class Distinct:
 
 @dataclass(frozen=True)
 class TlcJudgement:
-    """What TLC said.
+    """TLC's judgement of steps.
 
     Attributes:
         steps: How many it was given.
@@ -103,7 +103,7 @@ class TlcJudgement:
 
 
 def judge(model: Model, distinct: Distinct, tools: Tools) -> TlcJudgement:
-    """Return what TLC says of every distinct step.
+    """Return TLC's judgement of every distinct step.
 
     Raises:
         SpecError: TLC could not judge them: it does not start, or a value does not fit.

