@@ -19,7 +19,7 @@ from engine.formats.signed_json import read_json, read_list, read_object, read_t
 from engine.formats.times import age_s
 from engine.model import ATTESTATION_TYPES, Json, Subject, Verdict
 from engine.proof import bundle as proof
-from engine.proof import policy_archive as attached
+from engine.proof import policy_archive
 from engine.proof.attestation_rules import MAX_ATTESTATIONS
 from engine.proof.bundle import ProofBundle
 from engine.proof.checkpoint import Checkpoint
@@ -102,21 +102,21 @@ class Attestation:
         Args:
             own: Whether the key that attested is the key that signs the decision.
         """
-        said = self.predicate
+        predicate = self.predicate
         return {
-            "id": said["attestation_id"],
+            "id": predicate["attestation_id"],
             "type": self.statement["predicateType"],
             "subject_sha256": self.subject_sha256,
-            "issued_at": said["issued_at"],
-            "expires_at": said["expires_at"],
-            "verdict": said["verdict"],
-            "profile": said["profile"]["name"],
-            "evidence_sha256": said["evidence"]["digest"]["sha256"],
-            "policy_sha256": said["policy"]["digest"]["sha256"],
+            "issued_at": predicate["issued_at"],
+            "expires_at": predicate["expires_at"],
+            "verdict": predicate["verdict"],
+            "profile": predicate["profile"]["name"],
+            "evidence_sha256": predicate["evidence"]["digest"]["sha256"],
+            "policy_sha256": predicate["policy"]["digest"]["sha256"],
             "key_id": key_id(self.public_key),
             "self": own,
-            "relaxations": [each["name"] for each in said["relaxations"]],
-            "ledger_id": said["ledger"]["id"],
+            "relaxations": [relaxation["name"] for relaxation in predicate["relaxations"]],
+            "ledger_id": predicate["ledger"]["id"],
             "entry_sha256": hashlib.sha256(self.proof.entry).hexdigest(),
         }
 
@@ -169,15 +169,15 @@ def is_attestation(entry: bytes) -> bool:
 
 def as_decision(statement: Mapping[str, Json]) -> dict[str, Json]:
     """Return an attestation's statement in the form of a decision on its gate."""
-    said = dict(statement["predicate"])
+    predicate = dict(statement["predicate"])
     for name in ("public_key", "metrics"):
-        del said[name]
-    said["decision_id"] = said.pop("attestation_id")
-    said["decided_at"] = said.pop("issued_at")
-    said["valid_until"] = said.pop("expires_at")
-    said["input"] = said.pop("evidence")
-    said["attestations"] = []
-    return {**statement, "predicate": said}
+        del predicate[name]
+    predicate["decision_id"] = predicate.pop("attestation_id")
+    predicate["decided_at"] = predicate.pop("issued_at")
+    predicate["valid_until"] = predicate.pop("expires_at")
+    predicate["input"] = predicate.pop("evidence")
+    predicate["attestations"] = []
+    return {**statement, "predicate": predicate}
 
 
 def read(parts: ProofBundle) -> Attestation:
@@ -192,19 +192,20 @@ def read(parts: ProofBundle) -> Attestation:
     Source: spec/predicate-v1.md section 12.4.
     """
     statement = parse_statement(open_envelope(parts.entry).payload)
-    said = _require_members(statement)
-    public = _key_of(said)
+    predicate = _require_members(statement)
+    public = _key_of(predicate)
     verify_envelope(parts.entry, [public])
     place = placed(parts, [public])
     view = as_decision(statement)
     require_shape(view["predicate"])
-    if ledger_id_of(place.origin) != said["ledger"]["id"]:
+    if ledger_id_of(place.origin) != predicate["ledger"]["id"]:
         refuse("the attestation is of another ledger than the checkpoint")
-    if ATTESTATION_TYPES.get(said["gate"]) != statement["predicateType"]:
-        refuse(f"a {statement['predicateType']} cannot be about gate {said['gate']!r}")
-    if read_time(said["expires_at"], "expires_at") <= read_time(said["issued_at"], "issued_at"):
+    if ATTESTATION_TYPES.get(predicate["gate"]) != statement["predicateType"]:
+        refuse(f"a {statement['predicateType']} cannot be about gate {predicate['gate']!r}")
+    expires_at = read_time(predicate["expires_at"], "expires_at")
+    if expires_at <= read_time(predicate["issued_at"], "issued_at"):
         refuse("the attestation expires before it is issued")
-    _require_answer(view, said["metrics"])
+    _require_answer(view, predicate["metrics"])
     return Attestation(statement, view, public, place, parts)
 
 
@@ -222,8 +223,8 @@ def _require_members(statement: Mapping[str, Json]) -> dict[str, Json]:
     return read_object(statement["predicate"], "the attestation", _MEMBERS)
 
 
-def _key_of(said: Mapping[str, Json]) -> bytes:
-    text = read_text(said["public_key"], "the attestation's public key")
+def _key_of(predicate: Mapping[str, Json]) -> bytes:
+    text = read_text(predicate["public_key"], "the attestation's public key")
     try:
         public = load_public_pem(text.encode())
     except (KeyFileError, UnicodeEncodeError):
@@ -235,25 +236,25 @@ def _key_of(said: Mapping[str, Json]) -> bytes:
 
 def _require_answer(view: Mapping[str, Json], metrics: Json) -> None:
     """The answer follows from the metrics in the statement, as far as they go: no waivers."""
-    said, about = view["predicate"], view["subject"][0]
+    predicate, about = view["predicate"], view["subject"][0]
     if not isinstance(metrics, dict) or not all(isinstance(m, dict) for m in metrics.values()):
         refuse("the attestation's metrics are not objects by id")
     document = InputDocument(
-        gate=said["gate"],
-        profile=said["profile"]["name"],
-        stage=said["stage"],
-        decided_at=said["decided_at"],
+        gate=predicate["gate"],
+        profile=predicate["profile"]["name"],
+        stage=predicate["stage"],
+        decided_at=predicate["decided_at"],
         subject={"name": about["name"], **about.get("annotations", {}), "digest": about["digest"]},
         metrics=metrics,
         waivers=(),
-        relaxations=tuple(each["name"] for each in said["relaxations"]),
+        relaxations=tuple(relaxation["name"] for relaxation in predicate["relaxations"]),
         attestations=(),
     )
     require_ages(document)
-    for check in said["checks"]:
+    for check in predicate["checks"]:
         require_observed(check, document)
-    require_statuses(said, document)
-    require_verdict(said)
+    require_statuses(predicate, document)
+    require_verdict(predicate)
 
 
 def verify_attestation(
@@ -290,18 +291,18 @@ def verified_attestation(
             "which is none of those given",
             "give the attestor's public key",
         )
-    said = found.view["predicate"]
+    predicate = found.view["predicate"]
     document, _ = tied_to_input(found.view, parts.attachments)
-    require_consequence(said, document)
+    require_consequence(predicate, document)
     if not same(document.metrics, found.predicate["metrics"]):
         refuse("the attestation holds other metrics than its input")
     if "policy" in parts.attachments:
-        require_attestation_policy(said, attached.parse(parts.attachments["policy"]))
+        require_attestation_policy(predicate, policy_archive.parse(parts.attachments["policy"]))
     return VerifiedAttestation(
         attestation=found,
-        verdict=Verdict(said["verdict"]),
+        verdict=Verdict(predicate["verdict"]),
         subject=subject_of(found.view),
-        relaxations=tuple(each["name"] for each in said["relaxations"]),
+        relaxations=tuple(relaxation["name"] for relaxation in predicate["relaxations"]),
         failed_expectations=tuple(unmet_wishes(found.view, expect)),
         nothing_required=expect.nothing,
     )

@@ -60,22 +60,22 @@ def is_attested(
 
     Source: spec/predicate-v1.md section 8.3.
     """
-    wanted = RequiredAttestation(
+    required = RequiredAttestation(
         attestation_type(str(check.get("metric"))), check.get("max_age_s"), ""
     )
     sha256 = _digest_of(subject)
-    ways = (ways_to_count(each, wanted, sha256) for each in attestations)
+    ways = (ways_to_count(attestation, required, sha256) for attestation in attestations)
     return any(needed is not None and needed <= set(relaxations) for needed in ways)
 
 
 def ways_to_count(
-    attestation: Json, wanted: RequiredAttestation, sha256: Json
+    attestation: Json, required: RequiredAttestation, sha256: Json
 ) -> frozenset[str] | None:
     """Return the relaxations that must be named for ``attestation`` to count; None if none help.
 
     Args:
         attestation: A member of the Input's ``attestations``.
-        wanted: What is asked for.
+        required: What is asked for.
         sha256: Digest of the artifact that is decided on.
     """
     if not isinstance(attestation, dict) or not isinstance(sha256, str):
@@ -84,10 +84,10 @@ def ways_to_count(
     named: Json = get("relaxations")
     remaining_s: Json = get("remaining_s")
     if (
-        get("type") != wanted.type
+        get("type") != required.type
         or get("verdict") != Verdict.PROMOTE
         or get("subject_sha256") != sha256
-        or not _is_between(0, get("age_s"), wanted.max_age_s)
+        or not _is_between(0, get("age_s"), required.max_age_s)
         or not (_is_number(remaining_s) and remaining_s > 0)
         or not isinstance(named, list)
         or not all(isinstance(name, str) for name in named)
@@ -99,7 +99,7 @@ def ways_to_count(
 
 
 def relaxations_for(
-    wanted: Iterable[RequiredAttestation],
+    requirements: Iterable[RequiredAttestation],
     attestations: Sequence[Json],
     sha256: str | None,
     tolerated: Collection[str],
@@ -110,13 +110,13 @@ def relaxations_for(
     only warns takes none that the profile does not tolerate: a warning never changes a verdict.
     """
     named: set[str] = set()
-    for each in wanted:
-        ways = [ways_to_count(one, each, sha256) for one in attestations]
+    for required in requirements:
+        ways = [ways_to_count(attestation, required, sha256) for attestation in attestations]
         open_ways = [way for way in ways if way is not None]
         if not open_ways:
             continue
         least = min(open_ways, key=lambda way: (len(way.difference(tolerated)), sorted(way)))
-        if each.severity == Severity.BLOCK or least <= set(tolerated):
+        if required.severity == Severity.BLOCK or least <= set(tolerated):
             named |= least
     return named
 

@@ -75,7 +75,7 @@ class ProofBundle:
             "entry": write_base64(self.entry),
             "index": self.index,
             "size": self.size,
-            "path": [write_base64(each) for each in self.path],
+            "path": [write_base64(part) for part in self.path],
             "checkpoint": self.checkpoint,
             "previous_hash": self.previous_hash.hex(),
             "current_hash": self.current_hash.hex(),
@@ -84,9 +84,9 @@ class ProofBundle:
             ],
         }
         if self.following_leaves:
-            document["following_leaves"] = [write_base64(each) for each in self.following_leaves]
+            document["following_leaves"] = [write_base64(part) for part in self.following_leaves]
         if self.ledger is not None:
-            document["ledger"] = {"entries": [write_base64(each) for each in self.ledger]}
+            document["ledger"] = {"entries": [write_base64(part) for part in self.ledger]}
         return canonical.encode(document) + b"\n"
 
 
@@ -138,8 +138,8 @@ def read(value: Json) -> ProofBundle:
 
 
 def _hashes(value: Json, what: str) -> tuple[bytes, ...]:
-    hashes = tuple(read_base64(each, f"a hash of {what}") for each in read_list(value, what))
-    if any(len(each) != 32 for each in hashes):
+    hashes = tuple(read_base64(text, f"a hash of {what}") for text in read_list(value, what))
+    if any(len(text) != 32 for text in hashes):
         refuse(f"a hash of {what} is not 32 bytes long")
     return hashes
 
@@ -159,13 +159,13 @@ def _ledger(value: Mapping[str, Json]) -> tuple[bytes, ...] | None:
     entries: Sequence[Json] = read_list(
         read_object(value["ledger"], "the ledger", ("entries",))["entries"], "the ledger's entries"
     )
-    return tuple(read_base64(each, "an entry of the ledger") for each in entries)
+    return tuple(read_base64(node, "an entry of the ledger") for node in entries)
 
 
 def _attachments(value: Json) -> dict[str, bytes]:
     attachments: dict[str, bytes] = {}
-    for each in read_list(value, "the attachments"):
-        members = read_object(each, "an attachment", ("name", "sha256", "base64"))
+    for attachment in read_list(value, "the attachments"):
+        members = read_object(attachment, "an attachment", ("name", "sha256", "base64"))
         name = read_text(members["name"], "an attachment's name")
         if name not in ATTACHMENTS or name in attachments:
             refuse(f"attachment {name!r} is not known, or is there twice")

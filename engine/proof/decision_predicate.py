@@ -90,18 +90,18 @@ def _require_rest(predicate: Mapping[str, Json]) -> None:
     if predicate["previous"] is not None:
         read_text(predicate["previous"], "the previous decision")
     _require_attestations(read_list(predicate["attestations"], "the attestations"))
-    for each in read_list(predicate["obligations"], "the obligations"):
-        obligation = read_object(each, "an obligation", ("id", "check"))
+    for value in read_list(predicate["obligations"], "the obligations"):
+        obligation = read_object(value, "an obligation", ("id", "check"))
         read_text(obligation["id"], "an obligation's id")
         read_text(obligation["check"], "an obligation's check")
-    for each in read_list(predicate["waivers"], "the waivers"):
+    for value in read_list(predicate["waivers"], "the waivers"):
         read_object(
-            each, "a waiver", ("id", "check", "status"), ("reason", "approvers", "expires_at")
+            value, "a waiver", ("id", "check", "status"), ("reason", "approvers", "expires_at")
         )
-        _require_word(each["status"], _WAIVER_STATUSES, "status of a waiver")
+        _require_word(value["status"], _WAIVER_STATUSES, "status of a waiver")
     names = []
-    for each in read_list(predicate["relaxations"], "the relaxations"):
-        relaxation = read_object(each, "a relaxation", ("name", "tolerated"))
+    for value in read_list(predicate["relaxations"], "the relaxations"):
+        relaxation = read_object(value, "a relaxation", ("name", "tolerated"))
         names.append(read_text(relaxation["name"], "a relaxation's name"))
         if not isinstance(relaxation["tolerated"], bool):
             refuse("a relaxation does not say whether it is tolerated")
@@ -111,23 +111,23 @@ def _require_rest(predicate: Mapping[str, Json]) -> None:
 
 def _require_reservation(predicate: Mapping[str, Json]) -> None:
     """Section 3.1: what is held, exactly when the gate allowed it."""
-    said = read_object(predicate["reservation"], "the reservation", _RESERVATION)
-    read_text(said["day"], "the reservation's day")
-    read_text(said["reason"], "the reservation's reason")
-    read_object(said["for"], "the reservation's `for`", ("provider", "model"), _FOR)
-    for unit, amount in read_object(said["asked"], "what was asked for", _UNITS).items():
+    reservation = read_object(predicate["reservation"], "the reservation", _RESERVATION)
+    read_text(reservation["day"], "the reservation's day")
+    read_text(reservation["reason"], "the reservation's reason")
+    read_object(reservation["for"], "the reservation's `for`", ("provider", "model"), _FOR)
+    for unit, amount in read_object(reservation["asked"], "what was asked for", _UNITS).items():
         if amount is not None:
             read_integer(amount, f"{unit} asked for", 0)
-    charged = [_charged(each) for each in read_list(said["charges"], "the charges")]
+    charged = [_charged(charge) for charge in read_list(reservation["charges"], "the charges")]
     for what in ("expired", "opened"):
-        for each in read_list(said[what], f"what {what}"):
-            read_text(each, f"what {what}")
+        for name in read_list(reservation[what], f"what {what}"):
+            read_text(name, f"what {what}")
     allowed = predicate["verdict"] == Verdict.ALLOW
-    if allowed != bool(charged) or allowed != (said["expires_at"] is not None):
+    if allowed != bool(charged) or allowed != (reservation["expires_at"] is not None):
         refuse(f"the reservation does not fit the verdict {predicate['verdict']}")
-    if charged != sorted(set(charged)) or not set(said["opened"]) <= set(charged):
+    if charged != sorted(set(charged)) or not set(reservation["opened"]) <= set(charged):
         refuse("the charges are not sorted by budget, or another budget's day began")
-    if allowed and read_time(said["expires_at"], "expires_at") < read_time(
+    if allowed and read_time(reservation["expires_at"], "expires_at") < read_time(
         predicate["decided_at"], "decided_at"
     ):
         refuse("the lease expired before it was granted")
@@ -149,27 +149,27 @@ def _require_attestations(attestations: Sequence[Json]) -> None:
     if len(attestations) > MAX_ATTESTATIONS:
         refuse(f"there are more than {MAX_ATTESTATIONS} attestations")
     known = (*_ATTESTATION_TEXTS, *_ATTESTATION_HASHES, *_ATTESTATION_REST)
-    for each in attestations:
-        said = read_object(each, "an attestation", known)
+    for value in attestations:
+        attestation = read_object(value, "an attestation", known)
         for name in _ATTESTATION_TEXTS:
-            read_text(said[name], f"{name} of an attestation")
+            read_text(attestation[name], f"{name} of an attestation")
         for name in _ATTESTATION_HASHES:
-            read_hex(said[name], f"{name} of an attestation")
+            read_hex(attestation[name], f"{name} of an attestation")
         for name in ("issued_at", "expires_at"):
-            read_time(said[name], f"{name} of an attestation")
-        _require_word(said["verdict"], Verdict, "verdict of an attestation")
-        _require_word(said["role"], (ATTESTOR, NO_ROLE), "role of an attestation")
-        if any(type(said[name]) is not int for name in ("age_s", "remaining_s")):
+            read_time(attestation[name], f"{name} of an attestation")
+        _require_word(attestation["verdict"], Verdict, "verdict of an attestation")
+        _require_word(attestation["role"], (ATTESTOR, NO_ROLE), "role of an attestation")
+        if any(type(attestation[name]) is not int for name in ("age_s", "remaining_s")):
             refuse("an attestation's age or time left is not an integer")
-        if not isinstance(said["self"], bool):
+        if not isinstance(attestation["self"], bool):
             refuse("an attestation does not say whether its key signed the decision")
-        for name in read_list(said["relaxations"], "the relaxations of an attestation"):
+        for name in read_list(attestation["relaxations"], "the relaxations of an attestation"):
             read_text(name, "a relaxation of an attestation")
 
 
 def _require_checks(checks: Sequence[Json]) -> None:
-    for each in checks:
-        check = read_object(each, "a check", _CHECK, _CHECK_OPTIONAL)
+    for value in checks:
+        check = read_object(value, "a check", _CHECK, _CHECK_OPTIONAL)
         where = f"check {read_text(check['id'], 'id of a check')!r}"
         _require_word(check["status"], Status, f"status of {where}")
         _require_word(check["severity"], Severity, f"severity of {where}")

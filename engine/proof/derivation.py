@@ -53,7 +53,7 @@ def tied_to_input(
     ):
         if getattr(document, name) != stated:
             refuse(f"the record says another {name} than its input")
-    if list(document.relaxations) != [each["name"] for each in predicate["relaxations"]]:
+    if list(document.relaxations) != [named["name"] for named in predicate["relaxations"]]:
         refuse("the record says other relaxations than its input")
     if not same(list(document.attestations), predicate["attestations"]):
         refuse("the record says other attestations than its input")
@@ -125,8 +125,8 @@ def require_verdict(predicate: Mapping[str, Json]) -> None:
         predicate["verdict_rule"],
         predicate["checks"],
         predicate["stage"],
-        [each["name"] for each in predicate["relaxations"]],
-        [each["name"] for each in predicate["relaxations"] if each["tolerated"]],
+        [relaxation["name"] for relaxation in predicate["relaxations"]],
+        [relaxation["name"] for relaxation in predicate["relaxations"] if relaxation["tolerated"]],
     )
     if verdict is None:
         refuse(f"verdict rule {predicate['verdict_rule']!r} is not known", "update the engine")
@@ -151,7 +151,9 @@ def _require_waivers(predicate: Mapping[str, Json], document: InputDocument) -> 
         if not any(_holds(waiver, stated) for waiver in document.waivers):
             refuse(f"waiver {listed['id']!r} is not in the input")
     applied = [
-        (each["id"], each["check"]) for each in predicate["waivers"] if each["status"] == "applied"
+        (waiver["id"], waiver["check"])
+        for waiver in predicate["waivers"]
+        if waiver["status"] == "applied"
     ]
     used = [
         (check["waived_by"], check["id"])

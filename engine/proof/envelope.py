@@ -125,7 +125,7 @@ def _parsed(data: bytes) -> Envelope:
     return Envelope(
         payload=_bytes(value["payload"], "the envelope's payload"),
         payload_type=read_text(value["payloadType"], "the envelope's payloadType"),
-        signatures=tuple(_signature(each) for each in signatures),
+        signatures=tuple(_signature(value) for value in signatures),
     )
 
 
@@ -163,8 +163,8 @@ def verify_envelope(
     envelope = open_envelope(data)
     message = pae(envelope.payload_type, envelope.payload)
     if not any(
-        verify_signature(public, each.sig, message)
-        for each in envelope.signatures
+        verify_signature(public, signature.sig, message)
+        for signature in envelope.signatures
         for public in public_keys
     ):
         raise VerificationError(

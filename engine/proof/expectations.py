@@ -48,9 +48,9 @@ class Expectations:
     @property
     def nothing(self) -> bool:
         """Whether nothing at all is asked for."""
-        asked = (self.require, self.digest, self.gate, self.profile, self.stage)
+        wishes = (self.require, self.digest, self.gate, self.profile, self.stage)
         return not self.no_relaxations and all(
-            wish is None for wish in (*asked, self.policy_digest, self.max_age_s)
+            wish is None for wish in (*wishes, self.policy_digest, self.max_age_s)
         )
 
 
@@ -72,16 +72,16 @@ def unmet_wishes(statement: Mapping[str, Json], expect: Expectations) -> list[st
         ("policy digest", expect.policy_digest, predicate["policy"]["digest"]["sha256"]),
     )
     unmet = [
-        f"{what} {wanted} is required; the record says {said}"
-        for what, wanted, said in wishes
-        if wanted is not None and wanted != said
+        f"{what} {required} is required; the record says {recorded}"
+        for what, required, recorded in wishes
+        if required is not None and required != recorded
     ]
     artifact = subject_of(statement).sha256
     if expect.digest is not None and expect.digest != artifact:
-        said = "names no artifact" if artifact is None else f"is about sha256:{artifact}"
-        unmet.append(f"artifact sha256:{expect.digest} is required; the record {said}")
+        recorded = "names no artifact" if artifact is None else f"is about sha256:{artifact}"
+        unmet.append(f"artifact sha256:{expect.digest} is required; the record {recorded}")
     if expect.no_relaxations and predicate["relaxations"]:
-        names = ", ".join(each["name"] for each in predicate["relaxations"])
+        names = ", ".join(relaxation["name"] for relaxation in predicate["relaxations"])
         unmet.append(f"no relaxation is accepted; the record has {names}")
     return unmet + _too_old(predicate, expect)
 
@@ -105,8 +105,8 @@ def _too_old(predicate: Mapping[str, Json], expect: Expectations) -> list[str]:
 
 def subject_of(statement: Mapping[str, Json]) -> Subject:
     """Return what a decision is about; without a digest when no artifact was named."""
-    said = statement["subject"][0]
-    annotations = said.get("annotations", {})
+    subject = statement["subject"][0]
+    annotations = subject.get("annotations", {})
     named = "digest_of" not in annotations
-    digest = said["digest"]["sha256"] if named else None
-    return Subject(said["name"], annotations.get("version"), digest)
+    digest = subject["digest"]["sha256"] if named else None
+    return Subject(subject["name"], annotations.get("version"), digest)

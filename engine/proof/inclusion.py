@@ -32,8 +32,8 @@ def placed(parts: ProofBundle, public_keys: Sequence[bytes]) -> Checkpoint:
     if len(following) != parts.size - parts.index - 1:
         refuse(f"{len(following)} leaves follow, where the checkpoint has another number")
     chain = parts.current_hash
-    for each in following:
-        chain = merkle.chain_hash(chain, each)
+    for leaf in following:
+        chain = merkle.chain_hash(chain, leaf)
     if chain != signed.chain:
         refuse("the chain hashes do not lead to the one that the checkpoint signs")
     return signed

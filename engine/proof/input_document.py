@@ -186,8 +186,8 @@ def require_observed(check: Mapping[str, Json], document: InputDocument) -> None
         refuse(f"{where} was held against another baseline than the input's")
 
 
-def _differ(one: Mapping[str, Json], other: Mapping[str, Json], key: str) -> bool:
-    return (key in one) != (key in other) or not same(one.get(key), other.get(key))
+def _differ(stated: Mapping[str, Json], given: Mapping[str, Json], key: str) -> bool:
+    return (key in stated) != (key in given) or not same(stated.get(key), given.get(key))
 
 
 def read_time(value: Json, what: str) -> datetime:
@@ -202,12 +202,12 @@ def read_time(value: Json, what: str) -> datetime:
         refuse(f"{what} is not an RFC 3339 time")
 
 
-def same(one: Json, other: Json) -> bool:
+def same(left: Json, right: Json) -> bool:
     """Return whether two JSON values are equal: numbers by value, booleans never as numbers."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)

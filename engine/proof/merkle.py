@@ -290,5 +290,5 @@ def _fold(edge: Sequence[bytes]) -> bytes:
 
 
 def _require_hashes(*hashes: bytes) -> None:
-    if any(len(each) != 32 for each in hashes):
+    if any(len(value) != 32 for value in hashes):
         raise VerificationError("a hash of the proof is not 32 bytes long", _HINT)

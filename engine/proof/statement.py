@@ -91,8 +91,8 @@ def require_statement(value: Json) -> dict[str, Json]:
     subjects = read_list(members["subject"], "the statement's subject")
     if not subjects:
         refuse("the statement has no subject")
-    for each in subjects:
-        _require_subject(each)
+    for resource in subjects:
+        _require_subject(resource)
     return members
 
 

@@ -22,8 +22,7 @@ from typing import Any
 from engine.formats.signed_json import read_base64, read_integer, read_object, read_text, refuse
 from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Json, Subject, Verdict
 from engine.proof import bundle as proof
-from engine.proof import checkpoint
-from engine.proof import policy_archive as attached
+from engine.proof import checkpoint, policy_archive
 from engine.proof.attestation import (
     VerifiedAttestation,
     is_attestation,
@@ -147,7 +146,7 @@ def _verified(parts: ProofBundle, public_keys: Sequence[bytes], expect: Expectat
     policy = _tied_to_policy(predicate, parts.attachments)
     require_attestations(document, parts.attachments, envelope, policy)
     return Verified(
-        **_said(statement),
+        **_members_of(statement),
         index=parts.index,
         checkpoint=place,
         input=document_bytes,
@@ -201,27 +200,27 @@ def _tied_to_policy(
     """Section 9: a policy that is attached is the one that was signed, and says the same."""
     if "policy" not in attachments:
         return None
-    policy = attached.parse(attachments["policy"])
+    policy = policy_archive.parse(attachments["policy"])
     require_policy(predicate, policy)
     return policy
 
 
-def _said(statement: Mapping[str, Json]) -> dict[str, Any]:
+def _members_of(statement: Mapping[str, Json]) -> dict[str, Any]:
     """What the statement itself says, by the names of :class:`Verified`."""
-    said = statement["predicate"]
+    predicate = statement["predicate"]
     return {
-        "verdict": Verdict(said["verdict"]),
-        "decision_id": said["decision_id"],
-        "decided_at": said["decided_at"],
-        "valid_until": said["valid_until"],
-        "gate": said["gate"],
-        "profile": said["profile"]["name"],
-        "stage": said["stage"],
-        "reason": said["reason"],
+        "verdict": Verdict(predicate["verdict"]),
+        "decision_id": predicate["decision_id"],
+        "decided_at": predicate["decided_at"],
+        "valid_until": predicate["valid_until"],
+        "gate": predicate["gate"],
+        "profile": predicate["profile"]["name"],
+        "stage": predicate["stage"],
+        "reason": predicate["reason"],
         "subject": subject_of(statement),
-        "checks": tuple(said["checks"]),
-        "relaxations": tuple(each["name"] for each in said["relaxations"]),
-        "ledger_id": said["ledger"]["id"],
-        "policy_digest": said["policy"]["digest"]["sha256"],
-        "predicate": said,
+        "checks": tuple(predicate["checks"]),
+        "relaxations": tuple(relaxation["name"] for relaxation in predicate["relaxations"]),
+        "ledger_id": predicate["ledger"]["id"],
+        "policy_digest": predicate["policy"]["digest"]["sha256"],
+        "predicate": predicate,
     }
