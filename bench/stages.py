@@ -71,11 +71,11 @@ STAGES = (
     Stage("ledger: commit (fsync)", ("engine.ledger.sqlite.store:SqliteStore.commit",)),
     Stage(
         "ledger: sign and keep checkpoint",
-        ("engine.ledger.merkle_ledger:MerkleLedger._sign_checkpoint",),
+        ("engine.ledger.ledger:Ledger._sign_checkpoint",),
     ),
     Stage("ledger: keep the head (fsync)", ("engine.ledger.commit.signed_heads:Heads.keep",)),
     Stage("ledger: copy the log back", ("engine.ledger.sqlite.store:SqliteStore.tidy",)),
-    Stage("ledger: the rest", ("engine.ledger.merkle_ledger:MerkleLedger.append",)),
+    Stage("ledger: the rest", ("engine.ledger.ledger:Ledger.append",)),
     Stage("format", ("engine.cli.decide.judging:Judge._file_judged",)),
     Stage("print", ("engine.cli.decide.batches:Batches._tell",)),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 Json: TypeAlias = Any
 """What ``json.loads`` gives: dict, list, str, int, float, bool or None."""
@@ -17,8 +17,6 @@ BUDGET_SETTLED_TYPE = "urn:governance-engine:budget-settled:v1"
 BUDGET_RELEASED_TYPE = "urn:governance-engine:budget-released:v1"
 BREAKER_CHANGED_TYPE = "urn:governance-engine:breaker-changed:v1"
 ETHICS_ATTESTATION_TYPE = "urn:governance-engine:ethics-attestation:v1"
-BUDGET_SETTLED_TYPE = "urn:governance-engine:budget-settled:v1"
-BUDGET_RELEASED_TYPE = "urn:governance-engine:budget-released:v1"
 PROMOTED_TYPE = "urn:governance-engine:promoted:v1"
 BREACH_TYPE = "urn:governance-engine:breach:v1"
 PAGE_TYPE = "urn:governance-engine:page:v1"
@@ -129,3 +127,18 @@ class Decision:
     checkpoint: str | None
     statement: bytes
     attestations: tuple[Json, ...] = ()
+
+
+class Signer(Protocol):
+    """Something that signs with one Ed25519 key."""
+
+    @property
+    def public_key(self) -> bytes:
+        """32 raw bytes."""
+
+    @property
+    def key_id(self) -> str:
+        """SHA-256 of the public key's SubjectPublicKeyInfo DER, 64 hex digits."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64-byte Ed25519 signature of ``message``. RFC 8032 section 5.1.6."""

@@ -3,9 +3,9 @@
 (* Processes that append to one ledger, and crash at every point between   *)
 (* write, commit, head file, checkpoint and answer.                        *)
 (*                                                                         *)
-(* Mirrors engine/ledger: merkle_ledger.py and group.py (the steps and     *)
-(* their order), sqlite_store.py (what is durable when), stores.py (open), *)
-(* heads.py (the head file beside the key).                                *)
+(* Mirrors engine/ledger: ledger.py and commit/group.py (the steps and     *)
+(* their order), sqlite/store.py (what is durable when), open.py, and      *)
+(* commit/signed_heads.py (the head file beside the key).                  *)
 (*                                                                         *)
 (* A tree is the sequence of its entries: two roots of one size differ     *)
 (* exactly when the sequences do, because SHA-256 is assumed sound, and    *)
@@ -81,7 +81,7 @@ Then(step) ==
 \* engine: ledger.sqlite.locking.FileLock
 MayLock == \A p \in Process : pc[p] \notin Steps
 
-\* engine: ledger.merkle_ledger.MerkleLedger._reload
+\* engine: ledger.ledger.Ledger._reload
 MayAppend(p) == Begins(tree[p], log) /\ Begins(head, log)
 
 \* engine: ledger.open._opened
@@ -100,7 +100,7 @@ Open(p) ==
     /\ At(p, IF Uncovered THEN "opening" ELSE "up")
     /\ UNCHANGED <<log, notes, head, shown, told, tree, made, restored>>
 
-\* engine: ledger.merkle_ledger.MerkleLedger.catch_up
+\* engine: ledger.ledger.Ledger.catch_up
 CatchUp(p) ==
     /\ pc[p] = "opening"
     /\ MayLock
@@ -110,7 +110,7 @@ CatchUp(p) ==
     /\ UNCHANGED <<log, notes, head, shown, told, made, restored>>
 
 \* Somebody wants an entry recorded.
-\* engine: ledger.merkle_ledger.MerkleLedger.append
+\* engine: ledger.ledger.Ledger.append
 Ask(p) ==
     /\ pc[p] = "up"
     /\ made + Cardinality({q \in Process : pc[q] = "waiting"}) < MaxEntries
@@ -118,7 +118,7 @@ Ask(p) ==
     /\ UNCHANGED <<log, notes, head, shown, told, tree, made, restored>>
 
 \* The lock is taken, the transaction begun, what others appended taken in, the rows written.
-\* engine: ledger.merkle_ledger.MerkleLedger._plan
+\* engine: ledger.ledger.Ledger._plan
 Begin(p) ==
     /\ pc[p] = "waiting"
     /\ MayLock
@@ -185,7 +185,7 @@ Stop(p) == At(p, "down") /\ Reads(p, <<>>)
 
 \* The disk failed: the process appends no more until it opens the ledger again (CommitError).
 \* A commit that failed may have taken effect all the same.
-\* engine: ledger.merkle_ledger.MerkleLedger._record
+\* engine: ledger.ledger.Ledger._record
 Fail(p) ==
     /\ pc[p] \in {"commit", "head", "note"}
     /\ \/ UNCHANGED log

@@ -4,7 +4,7 @@ Each ``tests/seeded/<area>.toml`` lists bugs of one area::
 
     [[bug]]
     name = "acknowledge before the commit"
-    file = "engine/ledger/merkle_ledger.py"
+    file = "engine/ledger/ledger.py"
     old = '''text that is in the file exactly once'''
     new = '''what takes its place'''
     tests = ["tests/ledger/test_ledger_spec.py"]   # or a node id: file::test

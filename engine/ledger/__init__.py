@@ -1,18 +1,18 @@
 """The append-only record of decisions: entries, blobs beside them, checkpoints over them."""
 
-from engine.ledger.contract import (
+from engine.ledger.entries import (
     AppendedEntry,
     Blob,
     EntryDraft,
-    Ledger,
     LedgerPosition,
     LedgerReport,
     SharedBlob,
-    Signer,
     State,
     StateView,
 )
+from engine.ledger.ledger import Ledger
 from engine.ledger.open import STORES, file_of, open_ledger
+from engine.model import Signer
 
 __all__ = [
     "STORES",

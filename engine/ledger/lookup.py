@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from engine.errors import NotRecordedError, VerificationError
 from engine.ledger.audit.history import chain_before
-from engine.ledger.contract import AppendedEntry, Blob
+from engine.ledger.entries import AppendedEntry, Blob
 from engine.ledger.store import EntryRow, Reader
 
 _SHORTEST_START = 8

@@ -18,10 +18,11 @@ from engine.errors import (
 from engine.ledger.audit.history import head_hint, require_head, require_prefix
 from engine.ledger.commit.created import created_entry, read_created
 from engine.ledger.commit.signed_heads import Head, Heads
-from engine.ledger.contract import EntryDraft, Ledger, Signer
+from engine.ledger.entries import EntryDraft
+from engine.ledger.ledger import Ledger
 from engine.ledger.lookup import require_entry
-from engine.ledger.merkle_ledger import MerkleLedger
 from engine.ledger.store import Reader, Store
+from engine.model import Signer
 from engine.proof.checkpoint import parse
 from engine.proof.keys import key_id
 
@@ -165,7 +166,7 @@ def _opened(store: Store, signer: Signer | None, heads: Heads | None) -> Ledger:
     _require_beginning(store.url, reader, ledger_id, signer)
     if last is not None:
         require_prefix(reader, size, parse(last[1])[0], "its last checkpoint", store.url)
-    ledger = MerkleLedger(store, ledger_id, signer, heads)
+    ledger = Ledger(store, ledger_id, signer, heads)
     if signer is not None:
         if heads is not None:
             heads.require_writable()
@@ -211,7 +212,7 @@ def _created(
         if not store.connect():  # else another process made it while we waited
             ledger_id = random(_ID_BYTES).hex()
             store.create(ledger_id)
-            ledger = MerkleLedger(store, ledger_id, signer, heads)
+            ledger = Ledger(store, ledger_id, signer, heads)
             entry = created_entry(ledger_id, created_at, signer)
             ledger.create(EntryDraft(None, None, None, lambda _: entry))
             return ledger

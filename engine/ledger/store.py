@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from engine.ledger.contract import Blob
+from engine.ledger.entries import Blob
 
 MAX_ATTACHMENTS = 16
 """Most documents that one entry may have beside it, not counting shared ones."""

@@ -15,7 +15,7 @@ from engine.errors import NotRecordedError, PolicyError, VerificationError
 from engine.formats import canonical
 from engine.formats.times import write_time
 from engine.ledger import EntryDraft
-from engine.ledger.contract import State
+from engine.ledger.entries import State
 from engine.lifecycle import holds, lapse, machine, outbox, undecided
 from engine.lifecycle.admission import Admission, admission, blocking_rules
 from engine.lifecycle.contract import (

@@ -19,7 +19,7 @@ from engine.evidence.input import subject_document
 from engine.formats import canonical
 from engine.formats.times import parse_time, write_time
 from engine.ledger import EntryDraft, Ledger
-from engine.ledger.contract import State
+from engine.ledger.entries import State
 from engine.lifecycle.contract import SweepResult
 from engine.model import HOLD_EXPIRED_TYPE, Json, Verdict
 from engine.policy.bundle import PolicyBundle

@@ -18,7 +18,7 @@ from engine.errors import NotRecordedError
 from engine.formats import canonical
 from engine.formats.times import parse_time, write_time
 from engine.ledger import AppendedEntry, EntryDraft, Ledger
-from engine.ledger.contract import State
+from engine.ledger.entries import State
 from engine.lifecycle.contract import Effect, WatchedSubject
 from engine.model import EFFECT_TYPE, ESCALATE_TYPE, Json
 from engine.signers import Signer

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from engine.errors import UsageError
+from engine.model import Signer
 
-
-class Signer(Protocol):
-    """Something that signs with one Ed25519 key."""
-
-    @property
-    def public_key(self) -> bytes:
-        """32 raw bytes."""
-
-    @property
-    def key_id(self) -> str:
-        """SHA-256 of the public key's SubjectPublicKeyInfo DER, 64 hex digits."""
-
-    def sign(self, message: bytes) -> bytes:
-        """Return the 64-byte Ed25519 signature of ``message``. RFC 8032 section 5.1.6."""
+__all__ = ["SIGNERS", "Opener", "Signer", "open_signer"]
 
 
 Opener: TypeAlias = Callable[[str, Mapping[str, str]], Signer]

@@ -164,14 +164,14 @@ def test_a_failing_model_is_attested_as_failing_and_never_passes(office: Office)
 def test_it_is_durable_before_it_is_told(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """INV-ATTEST-7: nothing is printed of what could not be recorded."""
     from engine.errors import CommitError
-    from engine.ledger.merkle_ledger import MerkleLedger
+    from engine.ledger.ledger import Ledger
 
     assert office.attest().code == 0
 
     def broken(_self: object, _units: object) -> None:
         raise CommitError("the disk is gone")
 
-    monkeypatch.setattr(MerkleLedger, "_commit", broken)
+    monkeypatch.setattr(Ledger, "_commit", broken)
     answer = office.attest(out="second.json")
     assert answer.code == 3
     assert answer.out == ""

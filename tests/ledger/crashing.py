@@ -1,6 +1,6 @@
 """Processes that write one ledger and die anywhere, one step at a time, as a test orders.
 
-The real :func:`open_ledger` and the real :class:`MerkleLedger` run, each process in a thread
+The real :func:`open_ledger` and the real :class:`Ledger` run, each process in a thread
 that stops before every step that leaves something behind: taking the lock, the commit, the head
 file, the checkpoint, giving up the lock. There the test lets it go on, lets the disk fail, or
 kills it. Whatever a dead process still calls does nothing: of it only remains what was durable.
@@ -28,9 +28,9 @@ from engine.errors import (
 from engine.ledger import AppendedEntry, open_ledger
 from engine.ledger import open as stores
 from engine.ledger.commit.signed_heads import Head, Heads
-from engine.ledger.contract import Signer
-from engine.ledger.merkle_ledger import MerkleLedger
+from engine.ledger.ledger import Ledger
 from engine.ledger.store import Reader, Rows, Store, node_count
+from engine.model import Signer
 from engine.proof.checkpoint import Checkpoint, parse
 from engine.proof.merkle import leaf_hash, node_hash
 from engine.specs.conform.graph import key
@@ -93,7 +93,7 @@ class Process:
         self.disk = disk
         self.at = "down"
         self.dead = False
-        self.ledger: MerkleLedger | None = None
+        self.ledger: Ledger | None = None
         self.pending = Rows()
         self.answer: object = None
         self.opening = False
@@ -254,7 +254,7 @@ class _Heads(Heads):
         return super().keep(ledger_id, address, note, checkpoint)
 
 
-class _Ledger(MerkleLedger):
+class _Ledger(Ledger):
     """The real ledger, which its process knows from the moment it is made."""
 
     def __init__(
@@ -276,7 +276,7 @@ def processes_may_die() -> Iterator[None]:
         )
         patch.setattr(stores, "Heads", _Heads)
         patch.setattr(os, "fsync", lambda _file: None)  # processes die here, never the machine
-        patch.setattr(stores, "MerkleLedger", _Ledger)
+        patch.setattr(stores, "Ledger", _Ledger)
         yield
 
 
@@ -441,7 +441,7 @@ class World:
         return "Refuse"
 
     def _answered(self, process: Process) -> tuple[int, ...]:
-        if isinstance(process.answer, MerkleLedger):
+        if isinstance(process.answer, Ledger):
             return self._of_note(process.answer.last_checkpoint())
         assert isinstance(process.answer, list)
         (there,) = process.answer
@@ -460,7 +460,7 @@ class World:
         self._restored += 1
 
 
-def _append_once_more(ledger: MerkleLedger) -> None:
+def _append_once_more(ledger: Ledger) -> None:
     try:
         ledger.append([event("too late")])
     except Killed:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from engine.errors import LedgerError
 from engine.ledger.commit.created import created_entry
-from engine.ledger.contract import Blob, EntryDraft
-from engine.ledger.merkle_ledger import MerkleLedger
+from engine.ledger.entries import Blob, EntryDraft
+from engine.ledger.ledger import Ledger
 from engine.ledger.store import DecisionRow, EntryRow, LastDecisionQuery, Rows, node_position
 from engine.proof.merkle import GENESIS_CHAIN
 from engine.signers.ed25519 import Ed25519Signer
@@ -210,11 +210,11 @@ class MemoryStore:
         self._pending = None
 
 
-def begun(store: MemoryStore, signer: Ed25519Signer = KEY) -> MerkleLedger:
+def begun(store: MemoryStore, signer: Ed25519Signer = KEY) -> Ledger:
     """A ledger over a store in memory, with entry 0 in it."""
     ledger_id = "5e" * 16
     store.create(ledger_id)
-    ledger = MerkleLedger(store, ledger_id, signer, None)
+    ledger = Ledger(store, ledger_id, signer, None)
     entry = created_entry(ledger_id, CREATED_AT, signer)
     ledger.create(EntryDraft(None, None, None, lambda _place: entry))
     return ledger

@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import CommitError, LedgerError, NotRecordedError
 from engine.ledger import EntryDraft, LedgerPosition
-from engine.ledger.merkle_ledger import MerkleLedger
+from engine.ledger.ledger import Ledger
 from engine.signers.ed25519 import Ed25519Signer
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import (
@@ -60,7 +60,7 @@ def test_after_a_failed_commit_nothing_more_is_appended(when: str, size: int) ->
         ledger.append_each([decision(3)])
 
     assert store.reader().tip()[0] == size
-    again = MerkleLedger(store, ledger.id, KEY, None)
+    again = Ledger(store, ledger.id, KEY, None)
     (there,) = again.append([decision(2)])
     assert there.existing == (when == "after")
     assert again.verify(public_keys=[KEY.public_key]).uncovered == 0
@@ -78,7 +78,7 @@ def test_entries_whose_checkpoint_could_not_be_kept_are_covered_by_the_next_writ
     assert ledger.verify().uncovered == 1
 
     store.fail_checkpoint = False
-    MerkleLedger(store, ledger.id, KEY, None).catch_up()
+    Ledger(store, ledger.id, KEY, None).catch_up()
     assert ledger.appended(1).size == 2
     assert ledger.verify(public_keys=[KEY.public_key]).uncovered == 0
 

@@ -29,8 +29,7 @@ from engine.evidence.input import AttestationFacts, Question, assemble, wanted_a
 from engine.evidence.metrics_file import expand
 from engine.formats.times import write_time
 from engine.ledger import EntryDraft, Ledger
-from engine.ledger.contract import State
-from engine.ledger.merkle_ledger import MerkleLedger
+from engine.ledger.entries import State
 from engine.lifecycle.contract import CycleResult, Promotion, WatchedSubject
 from engine.lifecycle.controller import KIND, Controller, key_of
 from engine.lifecycle.machine import LifecycleState, encode, minute_of
@@ -122,14 +121,14 @@ class World:
         self.bundle, self.watched = bundle, watched
         self.evaluator: Evaluator = evaluator or evaluator_of(bundle)
         self.store = MemoryStore()
-        self.ledger: MerkleLedger = begun(self.store)
+        self.ledger: Ledger = begun(self.store)
         self.now = START
         self._number = 0
         self.restart()
 
     def restart(self) -> None:
         """Forget everything but the ledger, as a new process would."""
-        self.ledger = MerkleLedger(self.store, self.ledger.id, KEY, None)
+        self.ledger = Ledger(self.store, self.ledger.id, KEY, None)
         self.controller = Controller(
             session_over(self.ledger, self.bundle, self.evaluator, self._random)
         )

@@ -25,7 +25,7 @@ from engine.decision.judge import Judgement, judge, record, subject_key, uuid7
 from engine.errors import CommitError
 from engine.evidence.input import AttestationFacts, Question, assemble, subject_document
 from engine.formats.times import parse_time
-from engine.ledger.merkle_ledger import MerkleLedger
+from engine.ledger.ledger import Ledger
 from engine.ledger.store import Rows
 from engine.lifecycle.contract import Phase, WatchedSubject
 from engine.lifecycle.controller import Controller
@@ -95,7 +95,7 @@ class EthicsWorld:
     def __init__(self, bundle: PolicyBundle) -> None:
         self.bundle = bundle
         self._store = _Store()
-        self.ledger: MerkleLedger = begun(self._store)
+        self.ledger: Ledger = begun(self._store)
         self.now = START
         self._numbers = count(1)
         self._looked = False
@@ -105,7 +105,7 @@ class EthicsWorld:
 
     def restart(self) -> None:
         """Forget everything but the ledger, as a new process would."""
-        self.ledger = MerkleLedger(self._store, self.ledger.id, KEY, None)
+        self.ledger = Ledger(self._store, self.ledger.id, KEY, None)
         self.ledger.catch_up()
         self.controller = Controller(
             session_over(self.ledger, self.bundle, _evaluator(self.bundle), self._random)

@@ -10,7 +10,7 @@ from engine.ledger.audit.history import require_head, require_prefix
 from engine.ledger.audit.walk import HINT, Part, Scope, audit_part
 from engine.ledger.commit.created import read_created
 from engine.ledger.commit.signed_heads import Head
-from engine.ledger.contract import LedgerReport
+from engine.ledger.entries import LedgerReport
 from engine.ledger.lookup import require_entry
 from engine.ledger.store import Reader, node_count
 from engine.proof import checkpoint as notes
@@ -40,7 +40,7 @@ def audit(
     """Recompute every leaf, chain hash, tree node, index row, checkpoint and the head.
 
     Memory is bounded: entries are read in chunks, and only the tree's right edge is kept.
-    See :meth:`engine.ledger.contract.Ledger.verify`.
+    See :meth:`engine.ledger.ledger.Ledger.verify`.
 
     Args:
         companions: Processes that take their share of the parts.

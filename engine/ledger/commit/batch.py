@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from engine.errors import LedgerError
 from engine.ledger.commit.state import Overlay
-from engine.ledger.contract import SHARED_KINDS, EntryDraft, LedgerPosition, SharedBlob, State
+from engine.ledger.entries import SHARED_KINDS, EntryDraft, LedgerPosition, SharedBlob, State
 from engine.ledger.store import (
     MAX_ATTACHMENTS,
     NEWEST,

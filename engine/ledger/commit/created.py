@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.errors import KeyFileError, VerificationError
-from engine.ledger.contract import Signer
-from engine.model import LEDGER_CREATED_TYPE
+from engine.model import LEDGER_CREATED_TYPE, Signer
 from engine.proof.envelope import open_envelope, seal, verify_envelope
 from engine.proof.keys import key_id, load_public_pem, public_pem
 from engine.proof.statement import parse_statement, statement

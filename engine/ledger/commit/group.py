@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from engine.errors import LedgerError
-from engine.ledger.contract import AppendedEntry, EntryDraft, State
+from engine.ledger.entries import AppendedEntry, EntryDraft, State
 
 MOST_TOGETHER = 256
 """Units from which on a commit takes no more in: whoever waits for it has waited long enough."""

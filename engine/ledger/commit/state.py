@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.ledger.contract import StateView
+from engine.ledger.entries import StateView
 
 Changes = dict[tuple[str, str], bytes | None]
 """Documents by kind and key; None where one was removed."""
 
 
 class Overlay:
-    """Implements :class:`engine.ledger.contract.State`.
+    """Implements :class:`engine.ledger.entries.State`.
 
     Args:
         under: What is committed.

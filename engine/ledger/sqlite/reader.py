@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.errors import LedgerBusyError, LedgerError, VerificationError
-from engine.ledger.contract import Blob
+from engine.ledger.entries import Blob
 from engine.ledger.sqlite.schema import SUBJECT_TIERS
 from engine.ledger.store import (
     MAX_ATTACHMENTS,

@@ -165,7 +165,7 @@ class Month:
 
     def _watch_commits(self) -> None:
         """Let the process die before or after the next commit, if that is planned."""
-        store = self.ledger._store  # type: ignore[attr-defined]
+        store = self.ledger._store
         commit: Callable[[], None] = store.commit
 
         def watched() -> None:
@@ -176,7 +176,7 @@ class Month:
             if self.die_at == "after":
                 raise LedgerError("after")
 
-        store.commit = watched
+        store.commit = watched  # type: ignore[method-assign]
 
     @contextmanager
     def _mortal(self, step: str) -> Iterator[None]:

@@ -15,7 +15,7 @@ from engine.effects import AttemptOutcome, AttemptStatus, Order
 from engine.effects.backoff import Backoff
 from engine.formats.times import write_time
 from engine.ledger import Ledger
-from engine.ledger.contract import State
+from engine.ledger.entries import State
 from engine.lifecycle import ACTIONS, Effect, WatchedSubject, outbox
 from tests.cli.watch.monitor import said
 from tests.effects.orders import NOW

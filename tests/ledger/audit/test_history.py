@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import LedgerBusyError, LedgerError, RollbackError
 from engine.ledger.audit.history import chain_before, require_prefix
-from engine.ledger.merkle_ledger import MerkleLedger
+from engine.ledger.ledger import Ledger
 from engine.proof.checkpoint import Checkpoint, parse
 from engine.proof.merkle import EMPTY_ROOT, GENESIS_CHAIN
 from tests.ledger.memory_store import MemoryReader, MemoryStore, begun
@@ -18,7 +18,7 @@ from tests.ledger.scribe import decision
 @pytest.fixture
 def store() -> MemoryStore:
     store = MemoryStore()
-    ledger: MerkleLedger = begun(store)
+    ledger: Ledger = begun(store)
     for number in range(1, 8):
         ledger.append([decision(number)])
     return store

@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import LedgerError
 from engine.ledger.commit.group import MOST_TOGETHER, Group, Unit, settle
-from engine.ledger.contract import EntryDraft, State
+from engine.ledger.entries import EntryDraft, State
 
 
 def _nothing(_state: State) -> list[EntryDraft]:

@@ -21,7 +21,7 @@ from engine.calls.budget.request import Request
 from engine.calls.budget.transitions import MOST_EXPIRED
 from engine.calls.budget.usage import Usage
 from engine.errors import CommitError, UsageError
-from engine.ledger.merkle_ledger import MerkleLedger
+from engine.ledger.ledger import Ledger
 from engine.metrics.amounts import NOTHING, UNITS, Amount
 from engine.model import Json
 from engine.specs.conform import cover, graph, projections
@@ -131,7 +131,7 @@ class Life:
     def restart(self) -> None:
         """Another process takes over."""
         self.store.fail_commit = ""
-        self.ledger = MerkleLedger(self.store, self.ledger.id, KEY, None)
+        self.ledger = Ledger(self.store, self.ledger.id, KEY, None)
         self.tracker = tracker(self.ledger, self.rows, zone=self.zone)
 
     def given(self) -> list[str]:

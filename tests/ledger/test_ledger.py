@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from engine.errors import LedgerError, NotRecordedError, RollbackError
 from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition
-from engine.ledger.merkle_ledger import MerkleLedger
 from engine.proof.checkpoint import parse, verify
 from engine.proof.envelope import MAX_BYTES
 from engine.proof.merkle import chain_hash, leaf_hash, verify_consistency, verify_inclusion
@@ -337,7 +336,7 @@ def test_another_history_of_the_same_size_is_not_continued() -> None:
     ledger = begun(store)
     other = store.copy()
     ledger.append([decision(1)])
-    MerkleLedger(other, ledger.id, KEY, None).append([decision(2)])
+    Ledger(other, ledger.id, KEY, None).append([decision(2)])
     store.put_back(other)
 
     with pytest.raises(RollbackError, match="another history than what this process has read"):

@@ -13,17 +13,17 @@ from engine.ledger.audit.nodes import with_nodes
 from engine.ledger.commit.batch import Batch, Edge
 from engine.ledger.commit.group import Group, Unit, settle
 from engine.ledger.commit.signed_heads import Head, Heads
-from engine.ledger.contract import (
+from engine.ledger.entries import (
     AppendedEntry,
     Blob,
     EntryDraft,
     LedgerReport,
-    Signer,
     State,
     StateView,
 )
 from engine.ledger.lookup import find, read_appended, read_attachments, require_entry
 from engine.ledger.store import NEWEST, EntryRow, LastDecisionQuery, Reader, Store
+from engine.model import Signer
 from engine.proof.checkpoint import Checkpoint, origin_of, sign
 from engine.proof.merkle import Frontier, consistency_proof, inclusion_proof, root
 
@@ -36,8 +36,15 @@ _Found: TypeAlias = tuple[EntryRow, bytes, bool]
 """An entry, the chain hash before it, and whether it was there before."""
 
 
-class MerkleLedger:
-    """Implements :class:`engine.ledger.contract.Ledger`; made by ``open_ledger``."""
+class Ledger:
+    """An append-only list of signed entries. Safe to use from several threads.
+
+    Made by :func:`engine.ledger.open.open_ledger`. Every method raises
+    :class:`~engine.errors.LedgerError` when the store cannot be read.
+
+    Attributes:
+        id: 32 hex digits, random, from entry 0.
+    """
 
     def __init__(
         self, store: Store, ledger_id: str, signer: Signer | None, heads: Heads | None
@@ -60,24 +67,62 @@ class MerkleLedger:
         """Address that opens this ledger again."""
         return self._store.url
 
+    @property
+    def signer(self) -> Signer:
+        """The key that signs checkpoints; LedgerError when it was opened for reading."""
+        if self._signer is None:
+            raise LedgerError(
+                f"{self.url} was opened without a key, for reading",
+                "recording needs the private key: ENGINE_KEY or ENGINE_KEY_FILE",
+            )
+        return self._signer
+
     # -- writing -----------------------------------------------------------------------
 
     def append(self, drafts: Sequence[EntryDraft]) -> list[AppendedEntry]:
-        """See :meth:`engine.ledger.contract.Ledger.append`."""
+        """Record ``drafts`` in order, all of them or none.
+
+        Durable when this returns, and covered by the checkpoint in the answer, which was
+        signed after the commit. Threads that append at the same time share one commit. A
+        draft whose decision id is recorded already is answered with that record.
+
+        Raises:
+            LedgerError: Nothing of this call was recorded.
+            LedgerBusyError: Another process held the lock for too long; nothing recorded.
+            CommitError: It may or may not be recorded, or it is and its checkpoint is not;
+                this object appends no more.
+            RollbackError: The ledger is not the one its signed head speaks of.
+            Exception: Whatever a ``build`` raised; nothing of this call was recorded.
+        """
         self._require_writable()
         if not drafts:
             return []
         return self.transact(lambda _state: drafts)
 
     def transact(self, work: Callable[[State], Sequence[EntryDraft]]) -> list[AppendedEntry]:
-        """See :meth:`engine.ledger.contract.Ledger.transact`."""
+        """Record what ``work`` returns and the state it puts, all of it or nothing.
+
+        ``work`` is called once, under the ledger's lock, inside the transaction: what it reads
+        stays so until the commit. It may return no draft: then only state changes. Threads
+        share one commit, as in :meth:`append`. State put beside a draft whose decision id is
+        recorded already is kept: ``work`` looks first if that matters.
+
+        Raises:
+            LedgerError: As :meth:`append`; neither entries nor state were changed.
+            CommitError: As :meth:`append`; either both or neither are there.
+            Exception: Whatever ``work`` or a ``build`` raised; nothing was changed.
+        """
         self._require_writable()
         unit = Unit(work)
         self._group.run([unit])
         return unit.result()
 
     def append_each(self, drafts: Sequence[EntryDraft]) -> list[AppendedEntry | Exception]:
-        """See :meth:`engine.ledger.contract.Ledger.append_each`."""
+        """Record ``drafts`` in one commit, each on its own.
+
+        A draft that cannot be recorded leaves its error in its place in the answer. What
+        concerns all of them (lock, commit, rollback) is raised as by :meth:`append`.
+        """
         self._require_writable()
         units = [Unit(partial(_alone, draft)) for draft in drafts]
         self._group.run(units)
@@ -103,11 +148,7 @@ class MerkleLedger:
             self._record(batch)
 
     def _require_writable(self) -> None:
-        if self._signer is None:
-            raise LedgerError(
-                f"{self.url} was opened without a key, for reading",
-                "recording needs the private key: ENGINE_KEY or ENGINE_KEY_FILE",
-            )
+        _ = self.signer  # refuses a ledger that was opened for reading
         if self._refused:
             raise LedgerError(
                 f"{self.url} takes no more entries from this process: {self._refused}",
@@ -189,10 +230,8 @@ class MerkleLedger:
             ) from error
 
     def _sign_checkpoint(self) -> str:
-        if self._signer is None:
-            raise LedgerError("a checkpoint cannot be signed without a key")
         checkpoint = self._known()
-        note = sign(checkpoint, self._signer.sign, self._signer.public_key)
+        note = sign(checkpoint, self.signer.sign, self.signer.public_key)
         # beside the key before anybody can read it: else a crash between the two, and then an
         # older copy put back, would let another checkpoint of this size be signed
         if self._heads is not None:
@@ -224,7 +263,7 @@ class MerkleLedger:
     # -- reading -----------------------------------------------------------------------
 
     def state(self) -> StateView:
-        """See :meth:`engine.ledger.contract.Ledger.state`."""
+        """Return the committed state, for reading; each read sees the newest commit."""
         return self._reader
 
     def size(self) -> int:
@@ -243,16 +282,24 @@ class MerkleLedger:
             yield from ((row.leaf_index, row.body) for row in rows)
 
     def find(self, decision_id: str) -> int:
-        """See :meth:`engine.ledger.contract.Ledger.find`."""
+        """Return the index of a decision, by its id or by its unique start of 8 or more.
+
+        Raises:
+            NotRecordedError: No such decision, or several; names the nearest.
+        """
         return find(self._reader, decision_id)
 
     def newest(self, subject_key: str, gate: str) -> int | None:
-        """See :meth:`engine.ledger.contract.Ledger.newest`."""
+        """Return the index of the last indexed entry on a subject by a gate; None if none."""
         (last,) = self._reader.last_decisions([LastDecisionQuery(subject_key, gate, NEWEST)])
         return self._reader.index_of(last[1]) if last is not None else None
 
     def appended(self, index: int) -> AppendedEntry:
-        """See :meth:`engine.ledger.contract.Ledger.appended`."""
+        """Return an entry with its chain hashes and the smallest checkpoint that covers it.
+
+        Raises:
+            NotRecordedError: No such entry, or no checkpoint covers it yet.
+        """
         return read_appended(self._reader, index)
 
     def root(self, size: int) -> bytes:
@@ -290,7 +337,7 @@ class MerkleLedger:
             raise NotRecordedError(f"{self.url} holds {there} entries, not {size}")
 
     def blob(self, kind: str, digest: str) -> bytes:
-        """See :meth:`engine.ledger.contract.Ledger.blob`."""
+        """Return a document of a shared kind; NotRecordedError when not there."""
         body = self._reader.shared_blob(kind, digest)
         if body is None:
             raise NotRecordedError(
@@ -300,7 +347,11 @@ class MerkleLedger:
         return body
 
     def attachments(self, index: int) -> tuple[Blob, ...]:
-        """See :meth:`engine.ledger.contract.Ledger.attachments`."""
+        """Return the documents of entry ``index`` that are not shared and not erased.
+
+        Raises:
+            VerificationError: One is not what its digest says.
+        """
         return read_attachments(self._reader, index)
 
     def last_checkpoint(self) -> str:
@@ -313,7 +364,11 @@ class MerkleLedger:
         return last[1]
 
     def checkpoint_covering(self, index: int) -> str:
-        """See :meth:`engine.ledger.contract.Ledger.checkpoint_covering`."""
+        """Return the smallest stored note that covers entry ``index``.
+
+        Raises:
+            NotRecordedError: No such entry, or none covers it yet.
+        """
         return read_appended(self._reader, index).checkpoint
 
     def verify(
@@ -324,7 +379,23 @@ class MerkleLedger:
         public_keys: Sequence[bytes] = (),
         companions: AuditWorkers | None = None,
     ) -> LedgerReport:
-        """See :meth:`engine.ledger.contract.Ledger.verify`."""
+        """Recompute every leaf, chain hash, tree node, index row, checkpoint and the head.
+
+        Args:
+            since: A checkpoint that the caller kept. The ledger must begin with what it
+                covers, and only what came after it is read.
+            signatures: Verify each entry's signature too, and what the index says of it.
+            public_keys: Raw keys that may have signed. Without any, the checkpoints' own
+                signatures are not verified, and ``signatures`` is refused.
+
+            companions: Processes that verify a part of it, from before the ledger was opened.
+
+        Raises:
+            VerificationError: Something does not hold; names the entry.
+            LedgerError: It cannot be read, or a companion was lost: nothing is known.
+            RollbackError: The ledger is smaller or other than ``since`` or its head.
+            UsageError: ``signatures`` without ``public_keys``.
+        """
         from engine.ledger.audit.audit import audit
 
         head = self._heads.of(self.id) if self._heads is not None else None
