@@ -1,1 +1,7 @@
-"""To be written: what this room keeps."""
+"""What stands around a call to a model: whether it may be made, and what it may cost.
+
+``budget/`` holds money for a call before it is made and counts what it used after it.
+``breaker/`` stops calls to a model that keeps failing. Both record in the ledger; neither makes
+the call itself, and neither imports the other. Programs enter by :class:`budget.client.Budget`
+and :class:`breaker.CircuitBreaker`, the command line by ``engine budget``.
+"""

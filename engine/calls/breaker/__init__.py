@@ -3,6 +3,10 @@
 >>> breaker = CircuitBreaker("acme", "large", ledger="ledger.db", key=pem)
 >>> breaker.call(client.complete, prompt)
 >>> await breaker.call_async(client.complete, prompt)
+
+``machine`` says how a circuit changes, as a pure value; ``circuits`` keep it, in a ledger or in
+memory, one change at a time; ``breaker`` wraps calls and asks the store only when it must;
+``classify`` says which errors are the provider's; ``client`` opens all of it for a program.
 """
 
 from engine.calls.breaker.breaker import Breaker

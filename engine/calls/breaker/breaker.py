@@ -257,10 +257,10 @@ class Breaker:
             asking.add_done_callback(self._give_back)
             raise
 
-    def _give_back(self, asked: Future[Ticket]) -> None:
-        if not asked.cancelled() and asked.exception() is None and asked.result().probe:
-            asked.get_loop().run_in_executor(
-                None, self.reported, asked.result(), CallOutcome.NEUTRAL
+    def _give_back(self, admission: Future[Ticket]) -> None:
+        if not admission.cancelled() and admission.exception() is None and admission.result().probe:
+            admission.get_loop().run_in_executor(
+                None, self.reported, admission.result(), CallOutcome.NEUTRAL
             )
 
 

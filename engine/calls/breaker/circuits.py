@@ -108,8 +108,8 @@ class LedgerCircuits:
             state.put(KIND, key, canonical.encode(asdict(after)))
             if after.turn == before.turn:
                 return []
-            said = changed(provider, model, before, after, now_ms, settings)
-            return [event(BREAKER_CHANGED_TYPE, key, said, self._signer)]
+            predicate = changed(provider, model, before, after, now_ms, settings)
+            return [event(BREAKER_CHANGED_TYPE, key, predicate, self._signer)]
 
         self._ledger.transact(work)
         return made[0]

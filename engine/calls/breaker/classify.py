@@ -26,7 +26,7 @@ def classify(error: BaseException) -> CallOutcome:
     if status is not None:
         failed = status == 429 or status >= 500
     else:
-        failed = any(isinstance(one, _UNREACHABLE) for one in _chain(error))
+        failed = any(isinstance(cause, _UNREACHABLE) for cause in _chain(error))
     return CallOutcome.FAILURE if failed else CallOutcome.NEUTRAL
 
 
@@ -48,9 +48,9 @@ def status_of(error: object) -> int | None:
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """The error and what it came of; client libraries wrap the socket's own."""
-    one: BaseException | None = error
+    cause: BaseException | None = error
     for _ in range(_DEEPEST):
-        if one is None:
+        if cause is None:
             return
-        yield one
-        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+        yield cause
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)

@@ -49,95 +49,101 @@ class Entries:
             self.size = index + 1
 
     def _take(self, index: int, statement: Mapping[str, Json]) -> None:
-        said, kind = statement["predicate"], statement["predicateType"]
+        predicate, kind = statement["predicate"], statement["predicateType"]
         try:
-            if kind == DECISION_TYPE and "reservation" in said:
-                self._reserved(index, said)
+            if kind == DECISION_TYPE and "reservation" in predicate:
+                self._reserved(index, predicate)
             elif kind == BUDGET_SETTLED_TYPE:
-                self._settled(index, said)
+                self._settled(index, predicate)
             elif kind == BUDGET_RELEASED_TYPE:
-                self._released(index, said)
+                self._released(index, predicate)
             else:
                 return
         except (LookupError, TypeError, ValueError) as error:
             _wrong(index, f"is not whole: {error!r}")
         self.counted += 1
 
-    def _reserved(self, index: int, said: Mapping[str, Json]) -> None:
-        reservation = said["reservation"]
+    def _reserved(self, index: int, predicate: Mapping[str, Json]) -> None:
+        reservation = predicate["reservation"]
         day = reservation["day"]
         if day < self._state.day():
             _wrong(index, f"counts against {day}, and {self._state.day()} had begun")
         self._state.put_day(day)
         for lease_id in reservation["expired"]:
             lease = self._lease(index, lease_id)
-            if lease.state != OPEN or lease.expires_at > said["decided_at"]:
+            if lease.state != OPEN or lease.expires_at > predicate["decided_at"]:
                 _wrong(index, f"takes back lease {lease_id}, which is {lease.state} and not due")
             self._give_back(lease_id, lease, EXPIRED)
         charges = reservation["charges"]
-        if bool(charges) != (said["verdict"] == "ALLOW"):
-            _wrong(index, f"says {said['verdict']}, with {len(charges)} charges")
+        if bool(charges) != (predicate["verdict"] == "ALLOW"):
+            _wrong(index, f"says {predicate['verdict']}, with {len(charges)} charges")
         for charge in charges:
             self._charge(index, charge, reservation)
         if charges:
-            asked = _amount(charges[0])
-            if any(_amount(charge) != asked for charge in charges):
+            amount = _amount(charges[0])
+            if any(_amount(charge) != amount for charge in charges):
                 _wrong(index, "holds another amount in one budget than in another")
             names = tuple(charge["budget"] for charge in charges)
-            lease = Lease(OPEN, day, reservation["expires_at"], names, asked, reservation["for"])
-            if self._state.lease(said["decision_id"]) is not None:
-                _wrong(index, f"grants lease {said['decision_id']} again")
-            self._state.put_lease(said["decision_id"], lease)
+            lease = Lease(OPEN, day, reservation["expires_at"], names, amount, reservation["for"])
+            if self._state.lease(predicate["decision_id"]) is not None:
+                _wrong(index, f"grants lease {predicate['decision_id']} again")
+            self._state.put_lease(predicate["decision_id"], lease)
 
     def _charge(
         self, index: int, charge: Mapping[str, Json], reservation: Mapping[str, Json]
     ) -> None:
-        day, name, asked = reservation["day"], charge["budget"], _amount(charge)
+        day, name, amount = reservation["day"], charge["budget"], _amount(charge)
         limits = AmountLimits(*(charge["limits"][unit] for unit in UNITS))
         book = self._state.book(day, name)
         if (name in reservation["opened"]) != (book is None):
             _wrong(index, f"opens budget {name!r} on {day} again, or did not open it")
         book = Book(limits) if book is None else book._replace(limits=limits)
-        for unit, limit, used, wanted in zip(UNITS, limits, book.used, asked, strict=True):
-            if limit is not None and used + wanted > limit:
-                _wrong(index, f"grants {wanted} {unit} of {name!r}: {used} of {limit} are in use")
-        self._state.put_book(day, name, book._replace(reserved=book.reserved.plus(asked)))
+        for unit, limit, used, more in zip(UNITS, limits, book.used, amount, strict=True):
+            if limit is not None and used + more > limit:
+                _wrong(index, f"grants {more} {unit} of {name!r}: {used} of {limit} are in use")
+        self._state.put_book(day, name, book._replace(reserved=book.reserved.plus(amount)))
 
-    def _settled(self, index: int, said: Mapping[str, Json]) -> None:
-        lease_id, used, held = said["lease"], _amount(said["used"]), _amount(said["held"])
+    def _settled(self, index: int, predicate: Mapping[str, Json]) -> None:
+        lease_id, used, held = (
+            predicate["lease"],
+            _amount(predicate["used"]),
+            _amount(predicate["held"]),
+        )
         lease = self._lease(index, lease_id)
-        if lease.state == SETTLED or held != lease.held or said["day"] != lease.day:
+        if lease.state == SETTLED or held != lease.held or predicate["day"] != lease.day:
             _wrong(index, f"settles lease {lease_id}, which is {lease.state}, as if it were not")
-        if tuple(each["budget"] for each in said["counted"]) != lease.budgets:
+        if tuple(share["budget"] for share in predicate["counted"]) != lease.budgets:
             _wrong(index, f"settles lease {lease_id} in other budgets than it was granted in")
         counted = []
-        for each in said["counted"]:
-            within, overrun = _amount(each["within"]), _amount(each["overrun"])
+        for share in predicate["counted"]:
+            within, overrun = _amount(share["within"]), _amount(share["overrun"])
             if within.plus(overrun) != used or min(*within, *overrun) < 0:
-                _wrong(index, f"counts lease {lease_id} in {each['budget']!r} as other than used")
-            book = self._book(index, lease, each["budget"])
+                _wrong(index, f"counts lease {lease_id} in {share['budget']!r} as other than used")
+            book = self._book(index, lease, share["budget"])
             if within != _most_within(book, held, used):
-                _wrong(index, f"counts lease {lease_id} in {each['budget']!r} other than it fits")
+                _wrong(index, f"counts lease {lease_id} in {share['budget']!r} other than it fits")
             after = book._replace(
                 within=book.within.plus(within),
                 overrun=book.overrun.plus(overrun),
                 reserved=book.reserved.minus(held),
             )
-            self._state.put_book(lease.day, each["budget"], after)
+            self._state.put_book(lease.day, share["budget"], after)
             counted.append((within, overrun))
         after_lease = lease._replace(state=SETTLED, used=used, counted=tuple(counted))
         self._state.put_lease(lease_id, after_lease)
 
-    def _released(self, index: int, said: Mapping[str, Json]) -> None:
-        lease = self._lease(index, said["lease"])
-        if lease.state != OPEN or any(_amount(each) != lease.asked for each in said["charges"]):
-            _wrong(index, f"releases lease {said['lease']}, which is {lease.state}")
-        self._give_back(said["lease"], lease, RELEASED)
+    def _released(self, index: int, predicate: Mapping[str, Json]) -> None:
+        lease = self._lease(index, predicate["lease"])
+        if lease.state != OPEN or any(
+            _amount(charge) != lease.granted for charge in predicate["charges"]
+        ):
+            _wrong(index, f"releases lease {predicate['lease']}, which is {lease.state}")
+        self._give_back(predicate["lease"], lease, RELEASED)
 
     def _give_back(self, lease_id: str, lease: Lease, state: str) -> None:
         for name in lease.budgets:
             book = self._book(-1, lease, name)
-            after = book._replace(reserved=book.reserved.minus(lease.asked))
+            after = book._replace(reserved=book.reserved.minus(lease.granted))
             self._state.put_book(lease.day, name, after)
         self._state.put_lease(lease_id, lease._replace(state=state))
 
@@ -164,10 +170,10 @@ def _most_within(book: Book, held: Amount, used: Amount) -> Amount:
     return Amount(*within)
 
 
-def _amount(said: Mapping[str, Json]) -> Amount:
-    amount = Amount(*(said[unit] for unit in UNITS))
+def _amount(members: Mapping[str, Json]) -> Amount:
+    amount = Amount(*(members[unit] for unit in UNITS))
     if any(type(count) is not int for count in amount) or min(amount) < min(NOTHING):
-        raise ValueError(f"{said} is no amount")
+        raise ValueError(f"{members} is no amount")
     return amount
 
 

@@ -145,9 +145,9 @@ def coming(past: Sequence[Day], today: str, count: int) -> list[ForecastDay]:
     found = []
     for number in range(1, count + 1):
         day = following(today, number)
-        alike = [one for one in known if _weekday(one.day) == _weekday(day)]
+        alike = [other for other in known if _weekday(other.day) == _weekday(day)]
         same = len(alike) >= _ENOUGH
-        amounts = [one.usd_micros for one in (alike if same else known)]
+        amounts = [other.usd_micros for other in (alike if same else known)]
         mean = round(sum(amounts) / len(amounts))
         found.append(ForecastDay(day, mean, min(amounts), max(amounts), len(amounts), same))
     return found

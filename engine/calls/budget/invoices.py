@@ -97,8 +97,8 @@ def read_csv(
         header = [cell.strip() for cell in next(reader, [])]
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                said = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-                rows.append((reader.line_num, said if len(cells) == len(header) else {}))
+                row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+                rows.append((reader.line_num, row if len(cells) == len(header) else {}))
     except csv.Error as error:
         raise DocumentError(Position(name, reader.line_num, 1), str(error), _FORM) from None
     named = _named(name, 1, header, columns, provider)
@@ -138,7 +138,7 @@ def _named(
                     suggest(columns[ours], header),
                 )
             found[ours] = columns[ours]
-        elif there := next((lower[one] for one in names if one in lower), None):
+        elif there := next((lower[candidate] for candidate in names if candidate in lower), None):
             found[ours] = there
     for ours in _REQUIRED:
         if ours not in found:
@@ -160,27 +160,27 @@ def _billed(
 ) -> list[InvoiceRow]:
     billed: list[InvoiceRow] = []
     bad: list[tuple[int, str]] = []
-    for line, said in rows:
+    for line, row in rows:
         try:
-            billed.append(_row(line, said, named, provider))
+            billed.append(_row(line, row, named, provider))
         except ValueError as error:
             bad.append((line, str(error)))
     if bad:
-        told = "".join(f"\n{name}:{line}: {reason}" for line, reason in bad[1:_SHOWN])
+        others = "".join(f"\n{name}:{line}: {reason}" for line, reason in bad[1:_SHOWN])
         more = f"\nand {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         line, reason = bad[0]
-        raise DocumentError(Position(name, line, 1), f"{reason}{told}{more}", _FORM)
+        raise DocumentError(Position(name, line, 1), f"{reason}{others}{more}", _FORM)
     if not billed:
         raise DocumentError(Position(name), "no row in it", _FORM)
     return billed
 
 
 def _row(
-    line: int, said: Mapping[str, Json], named: Mapping[str, str], provider: str | None
+    line: int, row: Mapping[str, Json], named: Mapping[str, str], provider: str | None
 ) -> InvoiceRow:
-    if not said:
+    if not row:
         raise ValueError("the row has not as many cells as there are columns")
-    texts = {ours: _text(said.get(theirs)) for ours, theirs in named.items()}
+    texts = {ours: _text(row.get(theirs)) for ours, theirs in named.items()}
     day = _DAY.fullmatch(texts["day"])
     if day is None or not _is_day(day[1]):
         raise ValueError(f"day {texts['day']!r} is none such as 2026-01-31")
@@ -245,10 +245,10 @@ def reconcile(
 
     for row in billed:
         add((row.day, row.provider, row.model), 0, row.usd, row.tokens)
-    for one in found.settled:
-        if first <= one.day <= last and one.about.provider in whose:
-            key = (one.day, one.about.provider, one.about.model)
-            add(key, 1, Decimal(one.usd_micros) / MICROS, one.tokens)
+    for settlement in found.settled:
+        if first <= settlement.day <= last and settlement.about.provider in whose:
+            key = (settlement.day, settlement.about.provider, settlement.about.model)
+            add(key, 1, Decimal(settlement.usd_micros) / MICROS, settlement.tokens)
     findings = []
     for key in sorted(usd):
         findings += _compared(key, usd[key], tokens[key], sides[key], tolerance)

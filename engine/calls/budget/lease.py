@@ -32,7 +32,7 @@ class Lease(NamedTuple):
         day: Day whose budgets it counts against, whenever it ends.
         expires_at: RFC 3339; from then on it may be taken back.
         budgets: Ids of the budgets that it counts against, sorted.
-        asked: What was granted, in each of them.
+        granted: What was granted, in each of them.
         about: ``provider``, ``model`` and, where said, ``team``, ``tags``, ``route``.
         used: What was settled; None before.
         counted: How that was counted, ``(within, overrun)`` per budget; empty before.
@@ -42,7 +42,7 @@ class Lease(NamedTuple):
     day: str
     expires_at: str
     budgets: tuple[str, ...]
-    asked: Amount
+    granted: Amount
     about: Mapping[str, Json]
     used: Amount | None = None
     counted: tuple[tuple[Amount, Amount], ...] = ()
@@ -50,37 +50,40 @@ class Lease(NamedTuple):
     @property
     def held(self) -> Amount:
         """What it keeps from others."""
-        return self.asked if self.state == OPEN else NOTHING
+        return self.granted if self.state == OPEN else NOTHING
 
     def encode(self) -> bytes:
         """Return canonical JSON."""
-        said: dict[str, Json] = {
+        members: dict[str, Json] = {
             "about": dict(self.about),
-            "asked": list(self.asked),
+            "asked": list(self.granted),
             "budgets": self.budgets,
             "day": self.day,
             "expires_at": self.expires_at,
             "state": self.state,
         }
         if self.used is not None:
-            said["used"] = list(self.used)
-            said["counted"] = [[list(one), list(two)] for one, two in self.counted]
-        return canonical.encode_read(PlainObject(said))  # amounts are below 2^53, keys are ours
+            members["used"] = list(self.used)
+            members["counted"] = [[list(within), list(overrun)] for within, overrun in self.counted]
+        return canonical.encode_read(PlainObject(members))  # amounts are below 2^53, keys are ours
 
 
 def decode(body: bytes) -> Lease:
     """Return the lease that :meth:`Lease.encode` wrote."""
     import orjson
 
-    said = orjson.loads(body)
-    used = said.get("used")
+    members = orjson.loads(body)
+    used = members.get("used")
     return Lease(
-        state=said["state"],
-        day=said["day"],
-        expires_at=said["expires_at"],
-        budgets=tuple(said["budgets"]),
-        asked=amount_of(said["asked"]),
-        about=said["about"],
+        state=members["state"],
+        day=members["day"],
+        expires_at=members["expires_at"],
+        budgets=tuple(members["budgets"]),
+        granted=amount_of(members["asked"]),
+        about=members["about"],
         used=None if used is None else amount_of(used),
-        counted=tuple((amount_of(one), amount_of(two)) for one, two in said.get("counted", ())),
+        counted=tuple(
+            (amount_of(within), amount_of(overrun))
+            for within, overrun in members.get("counted", ())
+        ),
     )

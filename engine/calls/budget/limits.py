@@ -29,8 +29,8 @@ class BudgetRow:
     def fits(self, request: Request) -> bool:
         """Whether ``request`` counts against it."""
         return all(
-            wanted in request.tags if key == "tag" else getattr(request, key) == wanted
-            for key, wanted in self.match
+            value in request.tags if key == "tag" else getattr(request, key) == value
+            for key, value in self.match
         )
 
 

@@ -89,10 +89,10 @@ def take(
     left: list[tuple[str, str]] = []
     dearest: list[str] = []
     unpaid: list[str] = []
-    for key, said in sorted(prices.items()):
-        if key == _SAMPLE or not isinstance(said, Mapping):
+    for key, entry in sorted(prices.items()):
+        if key == _SAMPLE or not isinstance(entry, Mapping):
             continue
-        provider = said.get("litellm_provider")
+        provider = entry.get("litellm_provider")
         provider = provider if isinstance(provider, str) else ""
         model = key.removeprefix(f"{provider}/")
         if providers and provider not in providers:
@@ -100,7 +100,7 @@ def take(
         if models and not any(fnmatchcase(model, pattern) for pattern in models):
             continue
         try:
-            row, tiered = _row(provider, model, day, said)
+            row, tiered = _row(provider, model, day, entry)
         except ValueError as reason:
             left.append((key, str(reason)))
             continue
@@ -119,12 +119,12 @@ def take(
     )
 
 
-def _row(provider: str, model: str, day: str, said: Mapping[str, Json]) -> tuple[PriceRow, bool]:
+def _row(provider: str, model: str, day: str, entry: Mapping[str, Json]) -> tuple[PriceRow, bool]:
     if not _NAME.fullmatch(provider) or "/" in provider:
         raise ValueError("no litellm_provider")
     if not _NAME.fullmatch(model):
         raise ValueError("its name has spaces in it, or more than 200 characters")
-    found = {ours: _amounts(said, ours) for ours in KINDS}
+    found = {ours: _amounts(entry, ours) for ours in KINDS}
     for ours in ("input", "output"):
         if not found[ours]:
             raise ValueError(f"no {KINDS[ours]}")
@@ -142,14 +142,14 @@ def _row(provider: str, model: str, day: str, said: Mapping[str, Json]) -> tuple
     return row, any(len(amounts) > 1 for amounts in found.values())
 
 
-def _amounts(said: Mapping[str, Json], ours: str) -> set[int]:
+def _amounts(entry: Mapping[str, Json], ours: str) -> set[int]:
     """Every price the map has for one kind of token: the usual one, and those of tiers."""
     name = KINDS[ours]
-    tiers = said.get("tiered_pricing")
+    tiers = entry.get("tiered_pricing")
     holders = (
-        [said, *(tier for tier in tiers if isinstance(tier, Mapping))]
+        [entry, *(tier for tier in tiers if isinstance(tier, Mapping))]
         if isinstance(tiers, list)
-        else [said]
+        else [entry]
     )
     return {
         _per_million(key, value)
@@ -202,10 +202,10 @@ def written(rows: Sequence[PriceRow], origin: str) -> bytes:
 
 
 def _line(row: PriceRow) -> str:
-    said = {"provider": row.provider, "model": row.model, "from": row.day}
+    members = {"provider": row.provider, "model": row.model, "from": row.day}
     for name in KINDS:
         amount = getattr(row, name)
         if name in ("input", "output") or amount != row.input:
-            said[name] = dollars(amount)
-    members = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in said.items())
-    return f"{{{', '.join(members)}}}"
+            members[name] = dollars(amount)
+    texts = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in members.items())
+    return f"{{{', '.join(texts)}}}"

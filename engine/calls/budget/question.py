@@ -79,7 +79,7 @@ def asked_for(request: Request, price: Price | None, *, declared_cost: bool) -> 
 
 
 def metrics_of(
-    asked: RequestedAmount, charged: Sequence[Charge], now: str, *, soft_route: bool
+    requested: RequestedAmount, charged: Sequence[Charge], now: str, *, soft_route: bool
 ) -> dict[str, Json]:
     """Return the metrics of gate ``spend`` in long form.
 
@@ -87,7 +87,7 @@ def metrics_of(
     tokens that somebody limits and nobody told.
 
     Args:
-        asked: What the request comes to.
+        requested: What the request comes to.
         charged: The budgets that it counts against, as they stand.
         now: RFC 3339; when the books were read.
         soft_route: Whether the profile lets the request's route past soft limits.
@@ -96,16 +96,16 @@ def metrics_of(
     observed = {"status": "ok", "observed_at": now, "age_s": 0}
     metrics: dict[str, Json] = {
         "spend.budgets": {"value": len(charged), **observed},
-        "spend.priced": {"value": asked.priced, **observed},
-        "spend.declared": {"value": asked.declared, **observed},
+        "spend.priced": {"value": requested.priced, **observed},
+        "spend.declared": {"value": requested.declared, **observed},
         "spend.soft_route": {"value": soft_route, **observed},
     }
     books = [(charge.budget, charge.limits, charge.used) for charge in charged]
     for place, unit in enumerate(_SHORT):
         accounts = [(name, limits[place], used[place]) for name, limits, used in books]
-        ratio, fitting = _nearest(accounts), _fitting(asked[place], accounts)
+        ratio, fitting = _nearest(accounts), _fitting(requested[place], accounts)
         metrics[f"spend.{unit}_ratio"] = {**ratio, **observed}
-        if fitting is not None and not (unit == "usd" and asked.usd_micros is None):
+        if fitting is not None and not (unit == "usd" and requested.usd_micros is None):
             metrics[f"spend.{unit}_fits"] = {**fitting, **observed}
     return metrics
 
@@ -124,31 +124,31 @@ def _nearest(accounts: Sequence[_Account]) -> dict[str, Json]:
     return worst
 
 
-def _fitting(wanted: int | None, accounts: Sequence[_Account]) -> dict[str, Json] | None:
+def _fitting(requested: int | None, accounts: Sequence[_Account]) -> dict[str, Json] | None:
     """Whether it fits everywhere, and where not; None where somebody limits what nobody told."""
     for name, limit, used in accounts:
         if limit is None:
             continue
-        if wanted is None:
+        if requested is None:
             return None
-        if not fits(used, wanted, limit):
+        if not fits(used, requested, limit):
             return {"value": False, "source": name}
     return {"value": True}
 
 
-def is_grantable(asked: RequestedAmount, charged: Sequence[Charge]) -> bool:
+def is_grantable(requested: RequestedAmount, charged: Sequence[Charge]) -> bool:
     """Whether the cost is known and all of it fits into some budget and into each.
 
     The policies say so too; a profile that lets more through is not followed (INV-BUDGET-3).
     """
-    wanted = (asked.requests, asked.tokens, asked.usd_micros)
+    amounts = (requested.requests, requested.tokens, requested.usd_micros)
     return (
         bool(charged)
-        and asked.usd_micros is not None
+        and requested.usd_micros is not None
         and all(
             limit is None or (amount is not None and fits(used, amount, limit))
             for charge in charged
-            for amount, used, limit in zip(wanted, charge.used, charge.limits, strict=True)
+            for amount, used, limit in zip(amounts, charge.used, charge.limits, strict=True)
         )
     )
 

@@ -55,14 +55,14 @@ class Request:
     @property
     def about(self) -> dict[str, Json]:
         """Whose request it is and what for, as records write it."""
-        said: dict[str, Json] = {"provider": self.provider, "model": self.model}
+        members: dict[str, Json] = {"provider": self.provider, "model": self.model}
         if self.team is not None:
-            said["team"] = self.team
+            members["team"] = self.team
         if self.tags:
-            said["tags"] = sorted(self.tags)
+            members["tags"] = sorted(self.tags)
         if self.route is not None:
-            said["route"] = self.route
-        return said
+            members["route"] = self.route
+        return members
 
 
 def count(what: str, value: Json, *, least: int = 0, most: int = MOST) -> int:

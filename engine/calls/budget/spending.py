@@ -75,12 +75,12 @@ class Spending:
     denied: list[tuple[str, LeasePurpose]] = field(default_factory=list)
     limits: dict[tuple[str, str], int | None] = field(default_factory=dict)
 
-    def only(self, wanted: Callable[[LeasePurpose], bool]) -> Spending:
-        """Return the part of it that is ``wanted``."""
+    def only(self, accepts: Callable[[LeasePurpose], bool]) -> Spending:
+        """Return the part of it whose purpose ``accepts`` returns true for."""
         return Spending(
-            [one for one in self.settled if wanted(one.about)],
-            {lease: one for lease, one in self.held.items() if wanted(one.about)},
-            [(day, about) for day, about in self.denied if wanted(about)],
+            [lease for lease in self.settled if accepts(lease.about)],
+            {name: lease for name, lease in self.held.items() if accepts(lease.about)},
+            [(day, about) for day, about in self.denied if accepts(about)],
             self.limits,
         )
 
@@ -113,8 +113,8 @@ def fold(statements: Iterable[tuple[int, Mapping[str, Json]]]) -> Spending:
     return found
 
 
-def _decided(found: Spending, said: Mapping[str, Json]) -> None:
-    reservation = said.get("reservation")
+def _decided(found: Spending, predicate: Mapping[str, Json]) -> None:
+    reservation = predicate.get("reservation")
     if reservation is None:
         return
     for lease in reservation["expired"]:
@@ -129,37 +129,39 @@ def _decided(found: Spending, said: Mapping[str, Json]) -> None:
     for charge in charges:
         found.limits[charge["budget"], day] = charge["limits"]["usd_micros"]
     held = max(charge["usd_micros"] for charge in charges)
-    found.held[said["decision_id"]] = OpenLease(day, about, held, expired=False)
+    found.held[predicate["decision_id"]] = OpenLease(day, about, held, expired=False)
 
 
-def _settled(found: Spending, said: Mapping[str, Json]) -> None:
-    found.held.pop(said["lease"], None)
-    used, counted = said["used"], said["counted"]
+def _settled(found: Spending, predicate: Mapping[str, Json]) -> None:
+    found.held.pop(predicate["lease"], None)
+    used, counted = predicate["used"], predicate["counted"]
     found.settled.append(
         LeaseSettlement(
-            at=said["at"],
-            day=said["day"],
-            lease=said["lease"],
-            about=_about(said["for"], counted),
+            at=predicate["at"],
+            day=predicate["day"],
+            lease=predicate["lease"],
+            about=_about(predicate["for"], counted),
             requests=used["requests"],
             tokens=used["tokens"],
             usd_micros=used["usd_micros"],
-            overrun_usd_micros=max((one["overrun"]["usd_micros"] for one in counted), default=0),
+            overrun_usd_micros=max(
+                (share["overrun"]["usd_micros"] for share in counted), default=0
+            ),
         )
     )
 
 
-def _released(found: Spending, said: Mapping[str, Json]) -> None:
-    found.held.pop(said["lease"], None)
+def _released(found: Spending, predicate: Mapping[str, Json]) -> None:
+    found.held.pop(predicate["lease"], None)
 
 
-def _about(said: Mapping[str, Json], budgets: Iterable[Mapping[str, Json]]) -> LeasePurpose:
+def _about(purpose: Mapping[str, Json], budgets: Iterable[Mapping[str, Json]]) -> LeasePurpose:
     return LeasePurpose(
-        said["provider"],
-        said["model"],
-        said.get("team", ""),
-        tuple(said.get("tags", ())),
-        tuple(one["budget"] for one in budgets),
+        purpose["provider"],
+        purpose["model"],
+        purpose.get("team", ""),
+        tuple(purpose.get("tags", ())),
+        tuple(charge["budget"] for charge in budgets),
     )
 
 
@@ -209,13 +211,13 @@ def by_day(found: Spending, first: str, last: str, budget: str | None) -> list[D
     while day <= last:
         days[day] = Day(day)
         day = following(day)
-    for one in found.settled:
-        if there := days.get(one.day):
-            days[one.day] = there._replace(
-                requests=there.requests + one.requests,
-                tokens=there.tokens + one.tokens,
-                usd_micros=there.usd_micros + one.usd_micros,
-                overrun_usd_micros=there.overrun_usd_micros + one.overrun_usd_micros,
+    for settlement in found.settled:
+        if there := days.get(settlement.day):
+            days[settlement.day] = there._replace(
+                requests=there.requests + settlement.requests,
+                tokens=there.tokens + settlement.tokens,
+                usd_micros=there.usd_micros + settlement.usd_micros,
+                overrun_usd_micros=there.overrun_usd_micros + settlement.overrun_usd_micros,
             )
     for held in found.held.values():
         if (there := days.get(held.day)) and not held.expired:
@@ -232,7 +234,7 @@ def _limited(days: list[Day], found: Spending, budget: str | None) -> list[Day]:
         return days
     limit: int | None = None
     limited = []
-    for one in days:
-        limit = found.limits.get((budget, one.day), limit)
-        limited.append(one._replace(limit_usd_micros=limit))
+    for day in days:
+        limit = found.limits.get((budget, day.day), limit)
+        limited.append(day._replace(limit_usd_micros=limit))
     return limited

@@ -60,12 +60,12 @@ class BudgetState(BudgetDocuments):
         """Remember the newest day."""
         self._state.put(BUDGET, DAY, json.dumps(day).encode())
 
-    def put_book(self, day: str, budget: str, said: Book) -> None:
+    def put_book(self, day: str, budget: str, book: Book) -> None:
         """Keep a book."""
-        self._state.put(BUDGET, f"{day}/{budget}", said.encode())
+        self._state.put(BUDGET, f"{day}/{budget}", book.encode())
 
-    def put_lease(self, lease_id: str, said: Lease) -> None:
+    def put_lease(self, lease_id: str, document: Lease) -> None:
         """Keep a lease; open ones are found again by when they expire."""
-        self._state.put(LEASE, lease_id, said.encode())
-        due = b"1" if said.state == lease.OPEN else None
-        self._state.put(DUE, f"{said.expires_at}/{lease_id}", due)
+        self._state.put(LEASE, lease_id, document.encode())
+        due = b"1" if document.state == lease.OPEN else None
+        self._state.put(DUE, f"{document.expires_at}/{lease_id}", due)

@@ -9,9 +9,9 @@ from engine.errors import UsageError, suggest
 from engine.model import Json
 
 _OWN = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
-_BESIDE = ("cache_read_input_tokens", "cache_creation_input_tokens")
+_SEPARATE = ("cache_read_input_tokens", "cache_creation_input_tokens")
 _DETAILS = ("prompt_tokens_details", "input_tokens_details")
-_KNOWN = (*_OWN, *_BESIDE, "prompt_tokens", "completion_tokens")
+_KNOWN = (*_OWN, *_SEPARATE, "prompt_tokens", "completion_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class TokenUsage:
         return self.input_tokens + self.output_tokens + self.cached_tokens + self.cache_write_tokens
 
     @classmethod
-    def read(cls, told: Mapping[str, Json]) -> TokenUsage:
+    def read(cls, members: Mapping[str, Json]) -> TokenUsage:
         """Return the usage of a provider's ``usage`` object.
 
         Understands OpenAI's forms (``prompt_tokens`` or ``input_tokens`` with the cached ones
@@ -53,16 +53,16 @@ class TokenUsage:
             UsageError: Neither form, a count that is none, more cached than there was, or a
                 total that is less than its parts.
         """
-        if "prompt_tokens" in told or any(told.get(name) is not None for name in _DETAILS):
-            usage = _cached_inside(told)
-        elif "input_tokens" in told:
-            usage = _cached_beside(told)
+        if "prompt_tokens" in members or any(members.get(name) is not None for name in _DETAILS):
+            usage = _cached_inside(members)
+        elif "input_tokens" in members:
+            usage = _cached_beside(members)
         else:
             raise UsageError(
                 "usage: neither prompt_tokens nor input_tokens is there",
-                suggest(next(iter(told), ""), _KNOWN) or "give the provider's `usage` object",
+                suggest(next(iter(members), ""), _KNOWN) or "give the provider's `usage` object",
             )
-        total = _count("total_tokens", told.get("total_tokens") or usage.tokens)
+        total = _count("total_tokens", members.get("total_tokens") or usage.tokens)
         if total < usage.tokens:
             raise UsageError(
                 f"usage: total_tokens is {total}, its parts are {usage.tokens}",
@@ -77,14 +77,14 @@ class TokenUsage:
         )
 
 
-def _cached_inside(told: Mapping[str, Json]) -> TokenUsage:
-    prompt_name = "prompt_tokens" if "prompt_tokens" in told else "input_tokens"
-    output_name = "completion_tokens" if "completion_tokens" in told else "output_tokens"
-    prompt = _member(told, prompt_name)
-    details: Json = next((told[name] for name in _DETAILS if told.get(name) is not None), {})
+def _cached_inside(members: Mapping[str, Json]) -> TokenUsage:
+    prompt_name = "prompt_tokens" if "prompt_tokens" in members else "input_tokens"
+    output_name = "completion_tokens" if "completion_tokens" in members else "output_tokens"
+    prompt = _member(members, prompt_name)
+    details: Json = next((members[name] for name in _DETAILS if members.get(name) is not None), {})
     if not isinstance(details, Mapping):
         raise UsageError(f"usage: {prompt_name}_details is no object")
-    read, written = (_optional(told, name) for name in _BESIDE)
+    read, written = (_optional(members, name) for name in _SEPARATE)
     read = max(read, _optional(details, "cached_tokens"))
     written = max(written, _optional(details, "cache_creation_tokens"))
     if read + written > prompt:
@@ -93,27 +93,27 @@ def _cached_inside(told: Mapping[str, Json]) -> TokenUsage:
             "cached tokens are part of them in this form",
         )
     # An embedding's usage has no output to tell.
-    return TokenUsage(prompt - read - written, _optional(told, output_name), read, written)
+    return TokenUsage(prompt - read - written, _optional(members, output_name), read, written)
 
 
-def _cached_beside(told: Mapping[str, Json]) -> TokenUsage:
-    read, written = (_optional(told, name) for name in _BESIDE)
+def _cached_beside(members: Mapping[str, Json]) -> TokenUsage:
+    read, written = (_optional(members, name) for name in _SEPARATE)
     return TokenUsage(
-        _member(told, "input_tokens"),
-        _member(told, "output_tokens"),
-        read + _optional(told, "cached_tokens"),
-        written + _optional(told, "cache_write_tokens"),
+        _member(members, "input_tokens"),
+        _member(members, "output_tokens"),
+        read + _optional(members, "cached_tokens"),
+        written + _optional(members, "cache_write_tokens"),
     )
 
 
-def _member(told: Mapping[str, Json], name: str) -> int:
-    if name not in told:
-        raise UsageError(f"usage: {name} is missing", suggest(next(iter(told)), [name]))
-    return _count(name, told[name])
+def _member(members: Mapping[str, Json], name: str) -> int:
+    if name not in members:
+        raise UsageError(f"usage: {name} is missing", suggest(next(iter(members)), [name]))
+    return _count(name, members[name])
 
 
-def _optional(told: Mapping[str, Json], name: str) -> int:
-    value = told.get(name)
+def _optional(members: Mapping[str, Json], name: str) -> int:
+    value = members.get(name)
     return 0 if value is None else _count(name, value)
 
 

@@ -187,7 +187,7 @@ class Tracker:
             if not new:
                 return []
             members = {
-                "charges": [{"budget": name, **after.asked.members} for name in after.budgets]
+                "charges": [{"budget": name, **after.granted.members} for name in after.budgets]
             }
             return [self._event(BUDGET_RELEASED_TYPE, lease_id, after, now, members)]
 

@@ -66,12 +66,12 @@ def grant(
     lease_id: str,
     day: str,
     charged: Sequence[Charge],
-    asked: Amount,
+    amount: Amount,
     *,
     expires_at: str,
     about: Mapping[str, Json],
 ) -> list[str]:
-    """Hold ``asked`` in every budget of ``charged`` for a new lease.
+    """Hold ``amount`` in every budget of ``charged`` for a new lease.
 
     The policy has allowed it: it fits into each of them.
 
@@ -79,10 +79,10 @@ def grant(
         Ids of the budgets whose day begins with this grant.
     """
     for budget, limits, before in charged:
-        after = book.reserve(before or Book(limits), limits, asked)
+        after = book.reserve(before or Book(limits), limits, amount)
         state.put_book(day, budget, after)
     names = tuple(charge.budget for charge in charged)
-    state.put_lease(lease_id, Lease(OPEN, day, expires_at, names, asked, about))
+    state.put_lease(lease_id, Lease(OPEN, day, expires_at, names, amount, about))
     return [charge.budget for charge in charged if charge.book is None]
 
 

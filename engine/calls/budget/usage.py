@@ -42,8 +42,8 @@ class Usage:
         """Return what ``lease`` used in each unit, and where its cost comes from."""
         tokens = self.tokens
         if tokens is None:
-            tokens = lease.asked.tokens if self.usage is None else self.usage.tokens
-        requests = lease.asked.requests if self.requests is None else self.requests
+            tokens = lease.granted.tokens if self.usage is None else self.usage.tokens
+        requests = lease.granted.requests if self.requests is None else self.requests
         usd, cost = self._usd_micros(lease, prices)
         return Amount(requests, tokens, usd), cost
 
@@ -55,4 +55,4 @@ class Usage:
             price = prices.at(about["provider"], about["model"], lease.day)
             if price is not None:
                 return min(price.cost(self.usage), MOST_MICROS), PRICED
-        return lease.asked.usd_micros, AS_GRANTED
+        return lease.granted.usd_micros, AS_GRANTED

@@ -52,7 +52,7 @@ def verify(ledger: Ledger) -> Sums:
         for kind, key, in_state in _keys(ledger.state(), scratch):
             documents += in_state
             if not _agree(ledger, entries, scratch, kind, key):
-                differing.append(_told(kind, key, scratch.get(kind, key), ledger.state()))
+                differing.append(_difference(kind, key, scratch.get(kind, key), ledger.state()))
                 if len(differing) == MOST_SHOWN:
                     break
         if differing:
@@ -97,7 +97,7 @@ def _agree(ledger: Ledger, entries: Entries, scratch: Scratch, kind: str, key: s
     return True
 
 
-def _told(kind: str, key: str, expected: bytes | None, state: StateView) -> str:
+def _difference(kind: str, key: str, expected: bytes | None, state: StateView) -> str:
     there = state.get(kind, key)
     what = {
         BUDGET: "the newest day" if key == DAY else "budget {2} on {0}".format(*key.partition("/")),

@@ -16,7 +16,7 @@ def tell(ending: LeaseEnd, form: str, shell: Shell) -> None:
     from engine.formats.money import dollars
 
     if form == "json":
-        said = {
+        document = {
             "lease": ending.lease,
             "state": ending.state,
             "day": ending.day,
@@ -25,7 +25,7 @@ def tell(ending: LeaseEnd, form: str, shell: Shell) -> None:
             "new": ending.new,
             "index": ending.index,
         }
-        print(json.dumps(said), file=shell.stdout)
+        print(json.dumps(document), file=shell.stdout)
     else:
         used = ending.used
         spent = "" if used is None else f", {dollars(used.usd_micros)} USD, {used.tokens} tokens"

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     from engine.calls.budget.spending import by_day
     from engine.formats.calendar import day_of, following, span
     from engine.formats.times import parse_time
-    from engine.report.spending import forecast as told
+    from engine.report.spending import forecast as chart
 
     zone, now = config.text("budget_time_zone"), shell.now()
     today = day_of(now, zone)
@@ -43,13 +43,17 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     *past, current = by_day(found, first, today, budget)
     start, end = span(today, zone)
     pace = forecast.pace(current, now, start, end)
-    settled = [(parse_time(one.at), one.usd_micros) for one in found.settled if one.day == today]
+    settled = [
+        (parse_time(settlement.at), settlement.usd_micros)
+        for settlement in found.settled
+        if settlement.day == today
+    ]
     hours = forecast.burn_down(pace, settled, now, start, end)
     days = forecast.coming(past, today, min(args.days, 366))
     if args.format == "json":
         print(json.dumps(_document(pace, hours, days, budget, zone), indent=2), file=shell.stdout)
         return exit_codes.PASS
-    write(told(pace, hours, days, zone, shell.width), shell)
+    write(chart(pace, hours, days, zone, shell.width), shell)
     return exit_codes.PASS
 
 
@@ -80,13 +84,13 @@ def _document(
         },
         "days": [
             {
-                "day": one.day,
-                "expected_usd_micros": one.expected,
-                "lowest_usd_micros": one.lowest,
-                "highest_usd_micros": one.highest,
-                "rests_on_days": one.rests_on,
-                "same_weekday": one.same_weekday,
+                "day": coming.day,
+                "expected_usd_micros": coming.expected,
+                "lowest_usd_micros": coming.lowest,
+                "highest_usd_micros": coming.highest,
+                "rests_on_days": coming.rests_on,
+                "same_weekday": coming.same_weekday,
             }
-            for one in days
+            for coming in days
         ],
     }

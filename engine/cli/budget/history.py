@@ -34,8 +34,8 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     found, budget = recorded.chosen(recorded.spending(config, shell), args)
     days = by_day(found, following(today, 1 - min(args.days, 3660)), today, budget)
     if args.format == "json":
-        said = {"budget": budget, "zone": zone, "days": [day._asdict() for day in days]}
-        print(json.dumps(said, indent=2), file=shell.stdout)
+        document = {"budget": budget, "zone": zone, "days": [day._asdict() for day in days]}
+        print(json.dumps(document, indent=2), file=shell.stdout)
         return exit_codes.PASS
     write(history(days, budget, shell.width), shell)
     return exit_codes.PASS

@@ -57,12 +57,12 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     findings = reconcile(billed, found, tolerance, total=args.total)
     unsettled = _unsettled(billed, found)
     if args.format == "json":
-        said = {
+        document = {
             "rows": len(billed),
-            "findings": [_as_json(one) for one in findings],
+            "findings": [_as_json(difference) for difference in findings],
             "unsettled_leases": unsettled,
         }
-        print(json.dumps(said, indent=2, ensure_ascii=False), file=shell.stdout)
+        print(json.dumps(document, indent=2, ensure_ascii=False), file=shell.stdout)
     else:
         _tell(args.file, billed, findings, unsettled, shell)
     return exit_codes.FAIL if findings else exit_codes.PASS
@@ -144,13 +144,13 @@ def _tell(
     unsettled: int,
     shell: Shell,
 ) -> None:
-    for one in findings:
-        unit = " tokens" if one.kind == "tokens" else " USD"
-        whose = f"{one.provider}/{one.model}"
+    for found in findings:
+        unit = " tokens" if found.kind == "tokens" else " USD"
+        whose = f"{found.provider}/{found.model}"
         print(
-            f"{one.day or 'all days':<10}  {whose}: {one.kind}: "
-            f"billed {_number(one.billed)}{unit}, "
-            f"recorded {_number(one.recorded)}{unit}, difference {_number(one.difference)}",
+            f"{found.day or 'all days':<10}  {whose}: {found.kind}: "
+            f"billed {_number(found.billed)}{unit}, "
+            f"recorded {_number(found.recorded)}{unit}, difference {_number(found.difference)}",
             file=shell.stdout,
         )
     total = f"{len(findings)} differences" if len(findings) != 1 else "1 difference"
@@ -167,16 +167,16 @@ def _number(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _as_json(one: InvoiceDifference) -> Json:
+def _as_json(difference: InvoiceDifference) -> Json:
     return {
-        "kind": one.kind,
-        "day": one.day or None,
-        "provider": one.provider,
-        "model": one.model,
-        "unit": "tokens" if one.kind == "tokens" else "usd",
-        "billed": _number(one.billed),
-        "recorded": _number(one.recorded),
-        "difference": _number(one.difference),
+        "kind": difference.kind,
+        "day": difference.day or None,
+        "provider": difference.provider,
+        "model": difference.model,
+        "unit": "tokens" if difference.kind == "tokens" else "usd",
+        "billed": _number(difference.billed),
+        "recorded": _number(difference.recorded),
+        "difference": _number(difference.difference),
     }
 
 

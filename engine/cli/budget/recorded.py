@@ -52,11 +52,11 @@ def chosen(found: Spending, args: argparse.Namespace) -> tuple[Spending, str | N
             suggest(budget, budgets) or "nothing was granted yet",
         )
     words = {name: getattr(args, name) for name in ("provider", "model", "team")}
-    asked = {name: word for name, word in words.items() if word is not None}
+    filters = {name: word for name, word in words.items() if word is not None}
     alone = len(budgets) < 2
     return found.only(
         lambda about: (
-            all(getattr(about, name) == word for name, word in asked.items())
+            all(getattr(about, name) == word for name, word in filters.items())
             # What was denied was charged to no budget; where there is one only, it was that.
             and (budget is None or budget in about.budgets or (alone and not about.budgets))
         )

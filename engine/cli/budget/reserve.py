@@ -49,14 +49,14 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         now, milliseconds = shell.now(), shell.milliseconds()
         answer = tracker.reserve(request, now, milliseconds, ttl_s=args.ttl)
     if args.format == "json":
-        print(json.dumps(told(answer), ensure_ascii=False), file=shell.stdout)
+        print(json.dumps(as_document(answer), ensure_ascii=False), file=shell.stdout)
     else:
         print(_text(answer), file=shell.stdout)
     shell.stdout.flush()
     return exit_codes.OF_VERDICT[answer.verdict]
 
 
-def told(answer: Reservation) -> dict[str, object]:
+def as_document(answer: Reservation) -> dict[str, object]:
     """Return the answer as JSON writes it."""
     return {
         "lease": answer.lease if answer.allowed else None,

@@ -32,8 +32,8 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
 
     usage = None
     if args.usage is not None:
-        told = read(args.usage, stdin=shell.stdin, max_bytes=65_536).value
-        usage = TokenUsage.read(told if isinstance(told, dict) else {})
+        document = read(args.usage, stdin=shell.stdin, max_bytes=65_536).value
+        usage = TokenUsage.read(document if isinstance(document, dict) else {})
     if usage is None and args.usd is None and args.tokens is None:
         raise UsageError(
             "settle: nothing was said of what was used",

@@ -58,8 +58,8 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             "say limits in policies/budgets/data.yaml, or set ENGINE_BUDGET_DAILY_USD",
         )
     if args.format == "json":
-        said = {"day": day, "open_leases": leases, "budgets": [_told(*row) for row in rows]}
-        print(json.dumps(said, indent=2), file=shell.stdout)
+        document = {"day": day, "open_leases": leases, "budgets": [_as_json(*row) for row in rows]}
+        print(json.dumps(document, indent=2), file=shell.stdout)
         return exit_codes.PASS
     print(f"{day}, {leases} open leases", file=shell.stdout)
     for name, book in rows:
@@ -80,7 +80,7 @@ def _rows(
     return sorted(found.items())
 
 
-def _told(name: str, book: Book) -> dict[str, object]:
+def _as_json(name: str, book: Book) -> dict[str, object]:
     left = {
         unit: None if limit is None else max(0, limit - used)
         for unit, limit, used in zip(book.limits._fields, book.limits, book.used, strict=True)

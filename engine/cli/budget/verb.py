@@ -55,9 +55,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare one sub-command per action."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, action in ACTIONS.items():
-        each = actions.add_parser(name, help=action.summary, description=action.summary)
-        _module(name).arguments(each)
-        ledger_arguments(each)
+        action_parser = actions.add_parser(name, help=action.summary, description=action.summary)
+        _module(name).arguments(action_parser)
+        ledger_arguments(action_parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:

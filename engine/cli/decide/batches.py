@@ -57,10 +57,10 @@ class Batches:
     _waiting: list[JudgedFile] = field(default_factory=list)
     _since: float = 0.0
 
-    def run(self, judged: Iterable[tuple[list[str], object]]) -> int:
+    def run(self, outcomes: Iterable[tuple[list[str], object]]) -> int:
         """Record and tell what was judged; return the worst exit code."""
         before_last = self.total - LAST if self.total > BATCH else 0
-        for number, (names, outcome) in enumerate(judged, 1):
+        for number, (names, outcome) in enumerate(outcomes, 1):
             if isinstance(outcome, GovernanceError):
                 self._failed(names, outcome)
             else:
@@ -78,10 +78,10 @@ class Batches:
         if self.checkpoint:
             self.screen.say(f"checkpoint:\n{self.checkpoint}")
 
-    def _take(self, judged: JudgedFile) -> None:
+    def _take(self, file: JudgedFile) -> None:
         if not self._waiting:
             self._since = self.shell.elapsed_s()
-        self._waiting.append(judged)
+        self._waiting.append(file)
         if len(self._waiting) >= BATCH or self.shell.elapsed_s() - self._since > BATCH_S:
             self._flush()
 
@@ -93,34 +93,32 @@ class Batches:
         places: Sequence[AppendedEntry | None] = [None] * len(waiting)
         if not self.question.is_dry_run:
             places = self.session.append(
-                [judged.record for judged in waiting],
+                [file.record for file in waiting],
                 self.question,
                 exports=self.export_to is not None,
             )
             if self.export_to is not None:
-                self._export([judged.record.decision_id for judged in waiting], self.export_to)
-        for judged, place in zip(waiting, places, strict=True):
-            self._tell(judged, place)
+                self._export([file.record.decision_id for file in waiting], self.export_to)
+        for file, place in zip(waiting, places, strict=True):
+            self._tell(file, place)
         self.shell.stdout.flush()
         self.screen.advance(len(waiting))
 
-    def _tell(self, judged: JudgedFile, place: AppendedEntry | None) -> None:
+    def _tell(self, file: JudgedFile, place: AppendedEntry | None) -> None:
         index, note = (place.index, place.checkpoint) if place is not None else (None, None)
         self.checkpoint = note
-        for remark in judged.notes:
+        for remark in file.notes:
             self.screen.say(f"engine: {remark}")
-        code = exit_codes.OF_VERDICT[judged.verdict]
+        code = exit_codes.OF_VERDICT[file.verdict]
         is_dry_pass = code == exit_codes.PASS and place is None
         self._codes.add(exit_codes.HOLD if is_dry_pass else code)
-        self.summary.add(judged.verdict, judged.against)
-        if judged.drafts is not None:
-            self.printer.add_drafted(judged.drafts, index, note)
-        elif judged.pending is not None:
-            pending = judged.pending.decision
+        self.summary.add(file.verdict, file.against)
+        if file.drafts is not None:
+            self.printer.add_drafted(file.drafts, index, note)
+        elif file.pending is not None:
+            pending = file.pending.decision
             decision = replace(pending, recorded=place is not None, index=index, checkpoint=note)
-            self.printer.add(
-                replace(judged.pending, decision=decision, proof=self._proof(decision))
-            )
+            self.printer.add(replace(file.pending, decision=decision, proof=self._proof(decision)))
 
     def _proof(self, decision: Decision) -> Inclusion | None:
         """Where the record stands in the ledger's tree, for the formats that show it."""

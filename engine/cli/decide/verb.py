@@ -111,10 +111,10 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             stack.callback(find.close)
         if jobs > 1:
             quick = partial(judge.open, expendable=True)
-            judged = stack.enter_context(Workers(jobs, quick, groups, judge.open)).judged()
+            outcomes = stack.enter_context(Workers(jobs, quick, groups, judge.open)).outcomes()
         else:
             judge.open()
-            judged = ((names, judge(names)) for names in groups)
+            outcomes = ((names, judge(names)) for names in groups)
         if not question.is_dry_run:
             session.open()
         if jobs == 1:
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             total=len(groups),
             several=several,
         )
-        code = batches.run(_until(stop, judged))
+        code = batches.run(_until(stop, outcomes))
         if several:
             batches.summarise()
         if stop.asked:
@@ -180,10 +180,10 @@ def _finder(
 
 
 def _until(
-    stop: Interrupts, judged: Iterator[tuple[list[str], object]]
+    stop: Interrupts, outcomes: Iterator[tuple[list[str], object]]
 ) -> Iterator[tuple[list[str], object]]:
     """What is judged, until somebody asks to stop."""
-    for outcome in judged:
+    for outcome in outcomes:
         if stop.asked:
             return
         yield outcome

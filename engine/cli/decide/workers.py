@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Judge: TypeAlias = Callable[[list[str]], object]
 """Files of one decision in, what became of them out."""
-Judged: TypeAlias = tuple[list[str], object]
+GroupOutcome: TypeAlias = tuple[list[str], object]
 
 CHUNK = 12
 """Decisions that cross at once, some 30 kB each; the system is slow to give larger buffers."""
@@ -67,8 +67,8 @@ class Workers:
 
         chunks = [groups[at : at + CHUNK] for at in range(0, len(groups), CHUNK)]
         self._chunks = chunks
-        self._ready: Queue[list[Judged] | GovernanceError] = Queue(AHEAD * count)
-        self._forks = [
+        self._ready: Queue[list[GroupOutcome] | GovernanceError] = Queue(AHEAD * count)
+        self._processes = [
             Fork(partial(_work, open_judge, chunks[number::count]))
             for number in range(min(count, len(chunks)))
         ]
@@ -89,15 +89,15 @@ class Workers:
         from contextlib import suppress
         from queue import Empty
 
-        for fork in (*self._forks, self._careful):
+        for fork in (*self._processes, self._careful):
             fork.kill()
         while self._reader.is_alive():  # it may wait for room, and then finds no more to read
             with suppress(Empty):
                 self._ready.get(timeout=0.01)
-        for fork in (*self._forks, self._careful):
+        for fork in (*self._processes, self._careful):
             fork.close()
 
-    def judged(self) -> Iterator[Judged]:
+    def outcomes(self) -> Iterator[GroupOutcome]:
         """Yield each group of files with what became of it, in order.
 
         Raises:
@@ -113,21 +113,23 @@ class Workers:
     def _read(self) -> None:
         """Empty the pipes in turn while others record, so that no worker waits for that."""
         for number, chunk in enumerate(self._chunks):
-            answer = self._answer(number % len(self._forks), chunk)
+            answer = self._answer(number % len(self._processes), chunk)
             self._ready.put(answer)
             if isinstance(answer, GovernanceError):
                 return
 
-    def _answer(self, number: int, chunk: Sequence[list[str]]) -> list[Judged] | GovernanceError:
+    def _answer(
+        self, number: int, chunk: Sequence[list[str]]
+    ) -> list[GroupOutcome] | GovernanceError:
         """What the worker, or the careful process in its stead, made of its next chunk."""
         from engine.system.processes import Crashed
 
         late = number in self._overdue
-        fork = self._careful if late else self._forks[number]
+        fork = self._careful if late else self._processes[number]
         try:
             if late:
                 fork.ask(chunk)
-            judged: list[Judged] = fork.answer()
+            outcomes: list[GroupOutcome] = fork.answer()
         except EOFError:
             if not late and fork.overdue:
                 self._overdue.add(number)
@@ -140,7 +142,7 @@ class Workers:
             return PolicyError(f"a worker process failed: {crash}")
         except GovernanceError as error:
             return error
-        return judged
+        return outcomes
 
 
 def _work(

@@ -68,7 +68,7 @@ def require_sound(
             there = documents.lease(lease)
             assert there is not None, f"{lease} was acknowledged, and is lost"
             if word == "ALLOW":
-                assert there.asked.usd_micros == micros
+                assert there.granted.usd_micros == micros
                 if lease not in ended:
                     assert there.state == "open" or unsaid
             else:

@@ -71,7 +71,7 @@ def test_others_are_judged_all_the_same(looping: Toy) -> None:
     groups[CHUNK + 3] = groups[3 * CHUNK] = ["13"]
     quick, careful = (partial(_toy, looping, expendable=which) for which in (True, False))
     with Workers(2, quick, groups, careful) as workers:
-        judged = list(workers.judged())
+        judged = list(workers.outcomes())
     assert [names for names, _ in judged] == groups
     for names, outcome in judged:
         if names == ["13"]:
@@ -88,7 +88,7 @@ def test_what_an_overdue_worker_had_left_goes_to_the_careful_one_alone() -> None
     groups = [[str(number)] for number in range(6 * CHUNK)]
     groups[2 * CHUNK + 1] = ["slow"]
     with Workers(2, alarmed, groups, lambda: lambda _names: "careful") as workers:
-        judged = [said for _, said in workers.judged()]
+        judged = [said for _, said in workers.outcomes()]
     by_chunk = [set(judged[at : at + CHUNK]) for at in range(0, len(judged), CHUNK)]
     assert by_chunk == [{"quick"}, {"quick"}, {"careful"}, {"quick"}, {"careful"}, {"quick"}]
 
@@ -100,7 +100,7 @@ def test_a_careful_process_that_is_lost_is_an_error_and_no_verdict() -> None:
     quick, careful = (partial(dying, number) for number in (signal.SIGALRM, signal.SIGKILL))
     lost = pytest.raises(PolicyError, match="worker process was lost")
     with Workers(2, quick, [["m.json"]], careful) as workers, lost:
-        list(workers.judged())
+        list(workers.outcomes())
 
 
 @pytest.mark.usefixtures("ignored_and_blocked")

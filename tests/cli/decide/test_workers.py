@@ -33,7 +33,7 @@ def _not_opened() -> Judge:
 def test_the_order_of_the_files_is_kept() -> None:
     groups = [[str(number)] for number in range(20 * CHUNK + 7)]
     with Workers(2, _echo, groups, _echo) as workers:
-        judged = list(workers.judged())
+        judged = list(workers.outcomes())
     assert [names for names, _ in judged] == groups
     pids = {outcome[0] for _, outcome in judged}  # type: ignore[index]
     assert os.getpid() not in pids
@@ -41,7 +41,7 @@ def test_the_order_of_the_files_is_kept() -> None:
 
 def test_an_error_crosses_whole() -> None:
     with Workers(1, _refuse, [["m.json"]], _refuse) as workers:
-        ((_, error),) = workers.judged()
+        ((_, error),) = workers.outcomes()
     assert isinstance(error, DocumentError)
     assert (str(error), error.exit_code, error.position.line) == (
         "m.json:3:4: /a: is wrong\nmend it",
@@ -54,25 +54,25 @@ def test_a_worker_that_dies_is_an_error_and_no_verdict() -> None:
     """INV-EVAL-3: what was being judged is lost, and says so."""
     lost = pytest.raises(PolicyError, match="worker process was lost")
     with Workers(2, _die, [["m.json"]] * 3 * CHUNK, _echo) as workers, lost:
-        list(workers.judged())
+        list(workers.outcomes())
 
 
 def test_a_worker_that_cannot_be_set_up_says_why() -> None:
     refused = pytest.raises(PolicyError, match="no such module")
     with Workers(2, _not_opened, [["m.json"]], _echo) as workers, refused:
-        list(workers.judged())
+        list(workers.outcomes())
 
 
 def test_a_bug_in_a_worker_is_an_error_and_no_verdict() -> None:
     refused = pytest.raises(PolicyError, match="failed: ZeroDivisionError")
     with Workers(2, lambda: lambda _names: 1 // 0, [["m.json"]], _echo) as workers, refused:
-        list(workers.judged())
+        list(workers.outcomes())
 
 
 def test_more_than_a_pipe_holds_waits_and_is_whole() -> None:
     groups = [[str(number)] for number in range(6 * CHUNK)]
     with Workers(2, lambda: lambda names: names[0] * 100_000, groups, _echo) as workers:
-        judged = list(workers.judged())
+        judged = list(workers.outcomes())
     assert [(names, len(said)) for names, said in judged] == [  # type: ignore[arg-type]
         ([name], len(name) * 100_000) for (name,) in groups
     ]
@@ -81,7 +81,7 @@ def test_more_than_a_pipe_holds_waits_and_is_whole() -> None:
 def test_leaving_early_leaves_no_process_behind() -> None:
     groups = [[str(number)] for number in range(40 * CHUNK)]
     with Workers(2, _echo, groups, _echo) as workers:
-        pids = {next(iter(workers.judged()))[1][0]}  # type: ignore[index]
+        pids = {next(iter(workers.outcomes()))[1][0]}  # type: ignore[index]
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
