@@ -1,8 +1,11 @@
 """Circuit breaker: calls to a provider's model that keeps failing are stopped, then probed.
 
->>> breaker = CircuitBreaker("acme", "large", ledger="ledger.db", key=pem)
->>> breaker.call(client.complete, prompt)
->>> await breaker.call_async(client.complete, prompt)
+>>> from engine import CircuitBreaker
+>>> breaker = CircuitBreaker("openai", "gpt-4o", ledger="ledger.db", key=pem)
+>>> answer = breaker.call(client.chat.completions.create, model="gpt-4o", messages=messages)
+>>> breaker.state().phase
+<Phase.CLOSED: 'closed'>
+>>> breaker.close()
 
 ``machine`` says how a circuit changes, as a pure value; ``circuits`` keep it, in a ledger or in
 memory, one change at a time; ``breaker`` wraps calls and asks the store only when it must;

@@ -1,8 +1,8 @@
 """Circuit breakers for a program: with the system's clock, in a ledger or in memory.
 
->>> from engine.calls.breaker import CircuitBreaker
+>>> from engine import CircuitBreaker
 >>> with CircuitBreaker("openai", "gpt-4o", ledger="ledger.db", key=pem) as breaker:
-...     answer = breaker.call(client.chat.completions.create, model="gpt-4o", messages=[…])
+...     answer = breaker.call(client.chat.completions.create, model="gpt-4o", messages=messages)
 """
 
 from __future__ import annotations

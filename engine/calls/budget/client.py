@@ -1,9 +1,11 @@
 """Budgets for a program: reserve before a call, settle after it, with or without ``async``.
 
->>> budget = engine.Budget("ledger.db", key=pem, daily_usd="50")
+>>> from engine import Budget
+>>> budget = Budget("ledger.db", key=pem, policies=policies, daily_usd="50")
 >>> with budget.reserve("openai", "gpt-4o", usd="0.05") as lease:
-...     answer = client.chat.completions.create(…)
+...     answer = client.chat.completions.create(model="gpt-4o", messages=messages)
 ...     lease.settle(answer.usage)
+>>> budget.close()
 """
 
 from __future__ import annotations
