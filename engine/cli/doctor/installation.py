@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from engine.cli import workspace
 from engine.cli.doctor.findings import Diagnosis, Level, World, failed
@@ -32,6 +33,28 @@ def versions(_world: World) -> Iterator[Diagnosis]:
         except Exception as error:  # noqa: BLE001  (a broken package raises what it likes)
             said = f"cannot be loaded: {type(error).__name__}: {error}"
             yield Diagnosis(Level.FAIL, name, said, REINSTALL, 3)
+
+
+def bytecode(_world: World) -> Iterator[Diagnosis]:
+    """Whether Python keeps what it compiles: what was imported just now has been written, or not.
+
+    Source: PEP 3147, PEP 552; an interpreter that cannot write bytecode goes on without a word.
+    """
+    modules = [module for name, module in sys.modules.items() if name.split(".")[0] == "engine"]
+    specs = [module.__spec__ for module in modules if module.__spec__ is not None]
+    lost = [Path(spec.cached) for spec in specs if spec.cached and not Path(spec.cached).exists()]
+    if not lost:
+        yield Diagnosis(Level.OK, "bytecode", "kept")
+        return
+    package = Path(__file__).parents[2]
+    if sys.dont_write_bytecode:
+        why, do = "PYTHONDONTWRITEBYTECODE is set", "unset it, or compile the package once: "
+    else:
+        why, do = f"{lost[0].parent} cannot be written to", "compile the package, as its owner: "
+    says = f"not kept: {why}; every start compiles the engine anew, which takes twice as long"
+    yield Diagnosis(
+        Level.WARN, "bytecode", says, f"{do}{sys.executable} -m compileall -q {package}"
+    )
 
 
 def loses_rows(version: tuple[int, ...]) -> bool:

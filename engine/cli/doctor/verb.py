@@ -24,6 +24,7 @@ EXAMPLE = "  engine doctor"
 
 EXAMINATIONS: dict[str, Examination] = {
     "engine": installation.versions,
+    "bytecode": installation.bytecode,
     "sqlite": installation.sqlite,
     "opa": installation.opa,
     "folder": custody.folder,

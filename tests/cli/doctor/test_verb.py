@@ -283,6 +283,29 @@ def test_a_cache_that_others_can_write_to(engine: Engine, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    ("folder", "environ", "level", "words"),
+    [
+        ("kept", {}, "ok", "kept"),
+        ("kept", {"PYTHONDONTWRITEBYTECODE": "1"}, "warn", "PYTHONDONTWRITEBYTECODE is set"),
+        ("a file/none", {}, "warn", "cannot be written to"),
+    ],
+)
+def test_bytecode_that_cannot_be_kept_makes_every_start_slow(
+    tmp_path: Path, folder: str, environ: dict[str, str], level: str, words: str
+) -> None:
+    (tmp_path / "a file").touch()
+    environ = {"PATH": "/usr/bin:/bin", "PYTHONPYCACHEPREFIX": str(tmp_path / folder), **environ}
+    done = subprocess.run(
+        [sys.executable, "-m", "engine", "doctor", "--format", "json"],
+        env=environ, cwd=tmp_path, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    (found,) = [row for row in json.loads(done.stdout)["findings"] if row["about"] == "bytecode"]
+
+    assert (found["level"], words in found["says"]) == (level, True), found
+    assert ("-m compileall" in found["do"]) == (level == "warn")
+
+
+@pytest.mark.parametrize(
     ("version", "loses"),
     [
         ((3, 6, 23), False), ((3, 7, 0), True), ((3, 40, 1), True), ((3, 44, 5), True),
