@@ -2,6 +2,7 @@
 
 GovernanceError                  exit code
 ├── UsageError              2    the call itself: a flag, a name, a path
+├── MissingExtraError       2    a package of an optional extra is not installed
 ├── ConfigError             2    engine.toml, a profile, a catalogue or a waiver is wrong
 ├── DocumentError           2    an evidence document was refused; says where
 ├── KeyFileError            2    a key is missing, unreadable, or readable by others
@@ -26,7 +27,8 @@ and, after a newline, what to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +70,29 @@ class UsageError(GovernanceError):
 
     exit_code = exit_codes.INVALID
     advice = "`engine VERB --help` shows an example"
+
+
+class MissingExtraError(GovernanceError):
+    """A package that only some verbs need is not installed; the hint names its extra."""
+
+    exit_code = exit_codes.INVALID
+
+
+@contextmanager
+def requires_extra(extra: str) -> Iterator[None]:
+    """Import what pyproject.toml lists under the optional dependencies ``extra``.
+
+    Raises:
+        MissingExtraError: One of the packages imported inside cannot be imported.
+    """
+    try:
+        yield
+    except ImportError as error:
+        package = (error.name or extra).partition(".")[0]
+        raise MissingExtraError(
+            f"this needs the package {package}, which cannot be imported",
+            f"pip install 'governance-engine[{extra}]'",
+        ) from error
 
 
 class ConfigError(GovernanceError):

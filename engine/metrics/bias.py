@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from engine.errors import requires_extra
 from engine.metrics.counts import Counts, Outcomes
 from engine.metrics.eligible import eligible
-from engine.metrics.intervals import (
-    half_case,
-    katz,
-    normal_quantile,
-    pairs,
-)
+from engine.metrics.intervals import Counted, Floats, half_case, katz, normal_quantile, pairs
 from engine.metrics.outcome import INSUFFICIENT, OK, UNDEFINED, ComputedMetric
 
-if TYPE_CHECKING:
-    from engine.metrics.intervals import Counted, Floats
+with requires_extra("data"):
+    import numpy as np
 
 METHOD = "rho/1"
 
@@ -43,8 +39,6 @@ def ratios(selected: Counted, n: Counted) -> Ratios:
     Source: Feldman et al. (2015), Certifying and removing disparate impact, whose ratio this
     is, inverted; interval see :func:`engine.metrics.intervals.katz`.
     """
-    import numpy as np
-
     rates = half_case(selected) / n
     top = np.argmax(rates, axis=-1)[..., None]
     least = np.argmin(rates, axis=-1)[..., None]
@@ -65,8 +59,6 @@ def bias_ratio(counts: Counts, min_n: int = 30) -> ComputedMetric:
     at all, ρ is ``undefined``. Where one group has none selected, half a case takes its place,
     and ``reference`` says so in ``groups_without_selection``.
     """
-    import numpy as np
-
     able = eligible(counts, min_n)
     about = able.about("katz log")
     if able.lacking:
@@ -85,8 +77,6 @@ def bias_ratio(counts: Counts, min_n: int = 30) -> ComputedMetric:
 
 def _reference(able: Mapping[str, Outcomes], selected: Counted, n: Counted) -> dict[str, float]:
     """Rates by group, and how far ρ could be off if another pair than the extreme one counts."""
-    import numpy as np
-
     size = len(able)
     one, other = np.nonzero(~np.eye(size, dtype=bool))
     _, highs = katz(selected[one], n[one], selected[other], n[other], normal_quantile(pairs(size)))

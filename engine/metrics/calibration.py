@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from engine.errors import requires_extra
 from engine.metrics.counts import MILLION, Bin, Counts
 from engine.metrics.outcome import INSUFFICIENT, OK, ComputedMetric
 
-if TYPE_CHECKING:
+with requires_extra("data"):
     import numpy as np
     from numpy.random import RandomState
     from numpy.typing import NDArray
@@ -82,8 +83,6 @@ def calibration(bins: Sequence[Bin], *, seed: int = 0, replicates: int = REPLICA
     reference, "consistency resampling"); Kumar, Liang, Ma (2019), Verified uncertainty
     calibration, and Ferro, Fricker (2012) (the bias).
     """
-    import numpy as np
-
     n = np.array([each.n for each in bins], dtype=np.int64)
     scores = np.array([each.score_sum for each in bins], dtype=np.float64) / MILLION
     hits = np.array([each.hits for each in bins], dtype=np.int64)
@@ -105,8 +104,6 @@ def _drawn(
     replicates: int,
 ) -> NDArray[np.float64]:
     """The errors of ``replicates`` draws of each bin's hits, sorted."""
-    import numpy as np
-
     hits = chance.binomial(n, rates, size=(replicates, len(n)))
     errors: NDArray[np.float64] = np.abs(hits - scores).sum(axis=1) / n.sum()
     return np.sort(errors)

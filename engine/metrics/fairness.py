@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from engine.errors import requires_extra
 from engine.metrics.counts import Counts, Outcomes
 from engine.metrics.eligible import eligible
-from engine.metrics.intervals import newcombe, normal_quantile, pairs
+from engine.metrics.intervals import Counted, Floats, newcombe, normal_quantile, pairs
 from engine.metrics.outcome import INSUFFICIENT, OK, ComputedMetric
 
-if TYPE_CHECKING:
-    from engine.metrics.intervals import Counted, Floats
+with requires_extra("data"):
+    import numpy as np
 
 METHOD = "fairness/1"
 
@@ -33,8 +34,6 @@ def gaps(cases: Counted, n: Counted) -> Gaps:
         cases: Cases by table and group, shape (…, k), k ≥ 2.
         n: Rows by table and group, at least 1, of the same shape.
     """
-    import numpy as np
-
     rates = cases / n
     top = np.argmax(rates, axis=-1)[..., None]
     least = np.argmin(rates, axis=-1)[..., None]
@@ -49,8 +48,6 @@ def gaps(cases: Counted, n: Counted) -> Gaps:
 
 def score(of_positives: Gaps, of_negatives: Gaps) -> tuple[Floats, Floats, Floats]:
     """Return 1 - max(ΔTPR, ΔFPR) and the bounds of the larger one's interval, within 0 and 1."""
-    import numpy as np
-
     larger = of_positives.gap >= of_negatives.gap
     gap, low, high = (
         np.where(larger, *both) for both in zip(of_positives, of_negatives, strict=True)
@@ -103,8 +100,6 @@ def _unestimable(able: Mapping[str, Outcomes], min_n: int) -> str:
 
 
 def _arrays(able: Mapping[str, Outcomes], cases: str, n: str) -> tuple[Counted, Counted]:
-    import numpy as np
-
     return (
         np.array([getattr(group, cases) for group in able.values()], dtype=np.int64),
         np.array([getattr(group, n) for group in able.values()], dtype=np.int64),

@@ -6,14 +6,15 @@ Counts may be arrays of any shape; every function works element by element.
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+from engine.errors import requires_extra
+
+with requires_extra("data"):
     import numpy as np
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
-    Counted = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Counted = NDArray[np.int64]
 
 CONFIDENCE = 0.95
 HALF_A_CASE = 0.5
@@ -39,8 +40,6 @@ def wilson(cases: Counted | Floats, n: Counted | Floats, z: float) -> tuple[Floa
 
     Source: Wilson (1927), Probable inference, the law of succession, and statistical inference.
     """
-    import numpy as np
-
     rate = cases / n
     middle = rate + z * z / (2 * n)
     half = z * np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
@@ -63,8 +62,6 @@ def katz(
     Source: Katz, Baptista, Azen, Pike (1978), Obtaining confidence intervals for the risk ratio
     in cohort studies; half a case as in Walter (1975) and Pettigrew, Gart, Thomas (1986).
     """
-    import numpy as np
-
     ratio = half_case(cases) / n / (half_case(other_cases) / other_n)
     variance = _log_variance(cases, n) + _log_variance(other_cases, other_n)
     spread = np.exp(z * np.sqrt(variance))
@@ -73,14 +70,10 @@ def katz(
 
 def half_case(cases: Counted | Floats) -> Floats:
     """Return ``cases`` with half a case in place of none."""
-    import numpy as np
-
     return np.maximum(np.asarray(cases, dtype=np.float64), HALF_A_CASE)
 
 
 def _log_variance(cases: Counted | Floats, n: Counted | Floats) -> Floats:
-    import numpy as np
-
     inside = np.minimum(half_case(cases), n - HALF_A_CASE)
     return np.asarray(1 / inside - 1 / n, dtype=np.float64)
 
@@ -100,8 +93,6 @@ def newcombe(
     Source: Newcombe (1998), Interval estimation for the difference between independent
     proportions: comparison of eleven methods; method 10.
     """
-    import numpy as np
-
     rate, other = cases / n, other_cases / other_n
     low, high = wilson(cases, n, z)
     other_low, other_high = wilson(other_cases, other_n, z)

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from engine.metrics.intervals import normal_quantile, wilson
+from engine.errors import requires_extra
 from engine.model import Json
 from engine.report.diagrams import STYLE as DIAGRAM_STYLE
 from engine.report.diagrams import BinShown, GroupShown, rates, reliability
@@ -117,7 +117,9 @@ def _rates(computed: Json) -> str:
 def _group(name: str, n: int, rate: float, kind: str) -> GroupShown:
     if kind != "rate" or n < 1:
         return GroupShown(name, n, rate, rate, rate)
-    import numpy as np
+    with requires_extra("data"):
+        import numpy as np
+    from engine.metrics.intervals import normal_quantile, wilson
 
     low, high = wilson(np.array(rate * n), np.array(n), normal_quantile(1))
     return GroupShown(name, n, rate, float(low), float(high))

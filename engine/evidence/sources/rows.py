@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import DocumentError, Position, UsageError, suggest
+from engine.errors import DocumentError, Position, requires_extra, suggest
 from engine.evidence.sources.counting import literal, name
 from engine.settings.table import Table
 
@@ -28,7 +28,6 @@ SUFFIXES = {
     ".feather": "arrow",
 }
 FORMATS = ("csv", "parquet", "jsonl", "arrow")
-_INSTALL = "pip install 'governance-engine[data]'"
 _ARROW_VIEW = "arrow_rows"
 _KEYS_LOOKED_AT = 1_000
 _LONGEST_HEADER = 1 << 20
@@ -181,12 +180,14 @@ class Rows:
     @contextmanager
     def worded(self, file: Path | None = None) -> Iterator[None]:
         """Turn whatever a library says of ``file`` into a DocumentError."""
-        import duckdb
+        with requires_extra("data"):
+            import duckdb
+
+            if self.kind == "arrow":
+                import pyarrow
 
         caught: list[type[Exception]] = [duckdb.Error, OSError, UnicodeError, csv.Error]
         if self.kind == "arrow":
-            import pyarrow
-
             caught.append(pyarrow.ArrowException)
         try:
             yield
@@ -243,16 +244,13 @@ def connected(rows: Rows) -> Iterator[DuckDBPyConnection]:
     """Yield a DuckDB of one's own, in memory, that loads nothing from anywhere.
 
     Raises:
-        UsageError: DuckDB is not installed.
+        MissingExtraError: DuckDB is not installed.
     """
-    try:
+    with requires_extra("data"):
         import duckdb
-        import numpy as np  # noqa: F401  (the metrics need it)
 
         if rows.kind == "arrow":
             import pyarrow.dataset as arrow
-    except ImportError as error:
-        raise UsageError(f"reading rows needs {error.name}", _INSTALL) from None
     with tempfile.TemporaryDirectory(prefix="engine-gather-") as scratch:
         settings: dict[str, Any] = {
             "autoinstall_known_extensions": "false",
@@ -288,8 +286,9 @@ def _header(file: Path, delimiter: str) -> list[str]:
 
 def _arrow_columns(file: Path) -> list[str]:
     """Names of columns. Every offset is looked at: those of a damaged file lead out of it."""
-    import pyarrow
-    import pyarrow.ipc
+    with requires_extra("data"):
+        import pyarrow
+        import pyarrow.ipc
 
     with pyarrow.memory_map(str(file)) as mapped, pyarrow.ipc.open_file(mapped) as opened:
         for at in range(opened.num_record_batches):
