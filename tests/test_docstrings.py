@@ -1,4 +1,4 @@
-"""The examples in docstrings run: a key, a client, and policies with a price are at hand."""
+"""The examples in docstrings run: keys, a client, a proof and a price are at hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.repository import ROOT
+from tests.repository import DATA, ROOT
 from tests.signers.pem import pem
 
 PRICES = """
@@ -58,6 +58,8 @@ def test_the_example_runs(place: str, tmp_path: Path, monkeypatch: pytest.Monkey
     names = {
         "pem": pem(),
         "policies": Path("policies"),
+        "proof": (DATA / "proof-v1.json").read_bytes(),
+        "public_pem": (DATA / "proof-v1.pub.pem").read_bytes(),
         "client": client,
         "messages": [{"role": "user", "content": "?"}],
     }
