@@ -78,7 +78,7 @@ def _print_sql(plan: Plan, shell: Shell) -> int:
 
     counting = [
         (request, statement)
-        for request in plan.asked
+        for request in plan.requests
         if (statement := getattr(source_of(request.table), "statement", None)) is not None
     ]
     if not counting:

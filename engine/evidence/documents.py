@@ -148,10 +148,10 @@ def _nearest(name: str) -> str:
 
     path = Path(name)
     try:
-        beside = [each.name for each in path.parent.iterdir() if not path.exists()]
+        siblings = [file.name for file in path.parent.iterdir() if not path.exists()]
     except OSError:
-        beside = []
-    near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.8)
+        siblings = []
+    near = difflib.get_close_matches(path.name, siblings, n=1, cutoff=0.8)
     if near:
         return f"did you mean {str(path.with_name(near[0]))!r}?"
     return "give the path of a file that can be read, seen from the folder you are in"

@@ -36,7 +36,7 @@ class GatheredEvidence:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know."""
-        return tuple(note for each in self.evidence for note in each.notes)
+        return tuple(note for measured in self.evidence for note in measured.notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class Plan:
 
     Attributes:
         subject: As a metrics file writes it.
-        asked: What each source will be asked.
+        requests: One to each source.
     """
 
     subject: dict[str, Json]
-    asked: tuple[SourceRequest, ...]
+    requests: tuple[SourceRequest, ...]
 
 
 def read_plan(
@@ -97,21 +97,21 @@ def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -
     evidence: list[Evidence] = []
     owner: dict[str, Table] = {}
     metrics: dict[str, Json] = {}
-    for asked in plan.asked:
-        found = source_of(asked.table).read(asked)
-        asked.table.finish()
+    for request in plan.requests:
+        found = source_of(request.table).read(request)
+        request.table.finish()
         for metric in found.metrics:
             if metric in owner:
                 first = owner[metric]
-                raise asked.table.refused(
+                raise request.table.refused(
                     "kind",
                     f"metric {metric!r} is measured by the source at line {first.line}, too",
                     "keep one of the two, or gather them into two files",
                 )
-            owner[metric] = asked.table
+            owner[metric] = request.table
         metrics |= found.metrics
         evidence.append(found)
-    now = plan.asked[0].now
+    now = plan.requests[0].now
     document = {"subject": plan.subject, "observed_at": write_time(now), "metrics": metrics}
     try:
         expand(document, catalogue, now, schema)

@@ -160,7 +160,7 @@ def gather(
 
 
 def _refuse(documents: Sequence[Document], name: str, reason: str, hint: str) -> NoReturn:
-    document = next(each for each in documents if name in each.value["metrics"])
+    document = next(candidate for candidate in documents if name in candidate.value["metrics"])
     raise document.refused(f"/metrics/{escape(name)}", reason, hint)
 
 
@@ -209,12 +209,12 @@ def wanted_attestations(
 ) -> tuple[RequiredAttestation, ...]:
     """Return what the gate asks for by this profile; nothing where every such check is off."""
     rows = bundle.profile(profile)["checks"]
-    asked = [
+    checks = [
         (info, rows[info.id])
         for info in map(bundle.check, bundle.gate(gate).checks)
         if info.kind == "attestation" and rows[info.id].get("severity") != "off"
     ]
-    if not asked:
+    if not checks:
         return ()
     from engine.proof.attestation_rules import RequiredAttestation, attestation_type
 
@@ -222,7 +222,7 @@ def wanted_attestations(
         RequiredAttestation(
             attestation_type(info.metric), row.get("max_age_s"), row.get("severity")
         )
-        for info, row in asked
+        for info, row in checks
     )
 
 
@@ -241,11 +241,11 @@ def _rested_on(
             "leave out those that have expired",
         )
     trust = bundle.data["trust"]
-    found = [at_instant(each.facts, question.now, trust) for each in attested]
-    wanted = wanted_attestations(question.gate, question.profile, bundle)
+    found = [at_instant(attestation.facts, question.now, trust) for attestation in attested]
+    required = wanted_attestations(question.gate, question.profile, bundle)
     tolerated = bundle.profile(question.profile)["relaxations_allowed"]
-    named = relaxations_for(wanted, found, subject.sha256, tolerated)
-    proofs = attachment_of([each.proof for each in attested])
+    named = relaxations_for(required, found, subject.sha256, tolerated)
+    proofs = attachment_of([attestation.proof for attestation in attested])
     return found, sorted(named.union(question.relaxations)), proofs
 
 
@@ -283,11 +283,11 @@ def _aged(waiver: Json, now: datetime) -> Json:
 
 def _no_other_claim(document: Document, question: Question) -> None:
     for claim in CLAIMS:
-        claimed, asked = document.value.get(claim), getattr(question, claim)
-        if claimed is not None and claimed != asked:
+        claimed, requested = document.value.get(claim), getattr(question, claim)
+        if claimed is not None and claimed != requested:
             raise document.refused(
                 f"/{claim}",
-                f"the evidence says {claim} {claimed!r}, the caller asks {asked!r}",
+                f"the evidence says {claim} {claimed!r}, the caller asks {requested!r}",
                 f"the caller names the {claim}: pass --{claim} {claimed}, or remove the line",
             )
 

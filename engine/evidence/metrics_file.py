@@ -1,7 +1,9 @@
 """A metrics file as the policies see it: long form, typed by the catalogue, with ages. Pure.
 
-``schemas/metrics.schema.json`` is the contract. This module accepts exactly what the schema
-accepts, in one pass and quickly; what it refuses, the schema then words.
+``schemas/metrics.schema.json`` is the contract. This module accepts nothing
+that the schema refuses, in one pass and quickly; what it refuses, the schema then words. It is
+stricter in two ways: an integer is written without a fraction (``1``, not ``1.0``), and no
+pattern lets a line feed follow, where jsonschema's ``$`` does.
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ def expand(
         schema: ``metrics.schema.json``, to word a refusal.
 
     Raises:
-        Refused: Does not match the schema, or an id, a type, a unit or a value does not
+        RefusalError: Does not match the schema, or an id, a type, a unit or a value does not
             match the catalogue.
     """
     if not is_regular(document):
@@ -305,11 +307,11 @@ def _to_write(value: Json, row: Json) -> str:
     """What to write instead, and what the metric is."""
     kind, unit = row["type"], row.get("unit", "none")
     article = "an" if kind == "integer" else "a"
-    wanted = f"write {article} {kind}" + (f" in {unit}" if unit != "none" else "")
+    advice = f"write {article} {kind}" + (f" in {unit}" if unit != "none" else "")
     if isinstance(value, str) and kind in ("number", "integer", "boolean"):
-        wanted += ", without quotes"
+        advice += ", without quotes"
     about = row.get("description", "")
-    return f"{about}\n{wanted}" if about else wanted
+    return f"{about}\n{advice}" if about else advice
 
 
 def _percentage(value: Json, row: Json) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.errors import DocumentError, Position, suggest
-from engine.evidence.sources import Evidence, SourceRequest
+from engine.evidence.sources.contract import Evidence, SourceRequest
 from engine.evidence.sources.digest import FileFingerprints, sha256_of
 from engine.evidence.sources.records import SUFFIXES, columns, records
 from engine.formats.times import parse_time, write_time
@@ -48,19 +48,19 @@ class _Form:
     required: tuple[str, ...]
 
 
-def read(asked: SourceRequest) -> Evidence:
+def read(request: SourceRequest) -> Evidence:
     """Read every record; a metric that says whether all are covered."""
-    table = asked.table
-    files = table.paths(asked.folder, "path", SUFFIXES)
+    table = request.table
+    files = table.paths(request.folder, "path", SUFFIXES)
     form = _form(table)
     purpose = table.text("purpose")
     notices = table.texts("notices", ())
-    used = _used(table, asked.folder)
-    observed_at = table.time("observed_at", write_time(asked.now))
+    used = _used(table, request.folder)
+    observed_at = table.time("observed_at", write_time(request.now))
     table.finish()
     everything = [*files, *(used[0] if used else ())]
     unchanged = FileFingerprints(everything)
-    coverage = Coverage(purpose, asked.now, notices)
+    coverage = Coverage(purpose, request.now, notices)
     for file in files:
         _require_columns(table, file, form)
         for line, values in records(file):
@@ -68,14 +68,14 @@ def read(asked: SourceRequest) -> Evidence:
     subjects = None if used is None else _subjects(*used)
     parameters: dict[str, Json] = {
         "purpose": purpose[:256],
-        "at": write_time(asked.now),
+        "at": write_time(request.now),
         "subjects": "all with a record" if used is None else "named",
     }
     for key, names in (("notices", notices), ("required", form.required)):
         if names:
             parameters[key] = ", ".join(names)[:256]
     outcome = coverage.outcome(subjects, parameters)
-    sha256 = sha256_of(everything, asked.folder)
+    sha256 = sha256_of(everything, request.folder)
     unchanged.require()
     metric = outcome.metric(
         source=", ".join(table.texts("path"))[:1024],

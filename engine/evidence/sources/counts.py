@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine.evidence.sources import Evidence, SourceRequest
+from engine.evidence.sources.contract import Evidence, SourceRequest
 from engine.evidence.sources.counting import COLUMNS
 from engine.evidence.sources.digest import FileFingerprints, sha256_of
 from engine.evidence.sources.ethics import (
@@ -33,12 +33,12 @@ _MOST_ROWS = 1_000_000
 _ROLE_OF = {"group_name": "group", "bin": "score", "label": "label", "prediction": "prediction"}
 
 
-def read(asked: SourceRequest) -> Evidence:
+def read(request: SourceRequest) -> Evidence:
     """Add the tables up and compute what they allow."""
-    table = asked.table
-    rows = rows_of(table, asked.folder)
+    table = request.table
+    rows = rows_of(table, request.folder)
     settings = settings_of(table)
-    observed_at = table.time("observed_at", write_time(asked.now))
+    observed_at = table.time("observed_at", write_time(request.now))
     table.finish()
     unchanged = FileFingerprints(rows.files)
     cells = _cells(rows, table)
@@ -56,7 +56,7 @@ def read(asked: SourceRequest) -> Evidence:
         require_something(table, roles, settings)
     every = frozenset(_ROLE_OF.values())
     outcomes = measured(counts, settings, roles if counts.cells else every)
-    sha256 = sha256_of(rows.files, asked.folder)
+    sha256 = sha256_of(rows.files, request.folder)
     unchanged.require()
     source = ", ".join(table.texts("path"))[:1024]
     about = {"source": source, "observed_at": observed_at, "source_sha256": sha256}

@@ -19,7 +19,7 @@ def sha256_of(files: Sequence[Path], folder: Path) -> str:
     Raises:
         DocumentError: One cannot be read.
     """
-    digests = [(file, _one(file)) for file in files]
+    digests = [(file, _digest_of(file)) for file in files]
     if len(digests) == 1:
         return digests[0][1]
     lines = "".join(f"{digest}  {_name(file, folder)}\n" for file, digest in digests)
@@ -57,7 +57,7 @@ def _look(file: Path) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _one(file: Path) -> str:
+def _digest_of(file: Path) -> str:
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()

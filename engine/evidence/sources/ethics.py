@@ -136,8 +136,8 @@ def measured(
     reasons = ", ".join(f"{reason} {n:,}" for reason, n in sorted(counts.excluded.items()))
     because = f"{unusable:,} of {unusable + counts.n:,} rows are unusable: {reasons}"
     return {
-        key: replace(each, status=INVALID, value=None, ci=None, because=because)
-        for key, each in found.items()
+        key: replace(metric, status=INVALID, value=None, ci=None, because=because)
+        for key, metric in found.items()
     }
 
 
@@ -163,10 +163,12 @@ def _nothing(table: Table) -> ConfigError:
 def notes_of(outcomes: Mapping[str, ComputedMetric]) -> tuple[str, ...]:
     """Return one line for each metric without a value."""
     return tuple(
-        f"{name}: {each.status}: {each.because}" for name, each in outcomes.items() if each.because
+        f"{name}: {metric.status}: {metric.because}"
+        for name, metric in outcomes.items()
+        if metric.because
     )
 
 
 def metrics_of(outcomes: Mapping[str, ComputedMetric], **about: Json) -> dict[str, dict[str, Json]]:
     """Return ``outcomes`` in the long form of a metrics file."""
-    return {name: each.metric("ratio", **about) for name, each in outcomes.items()}
+    return {name: metric.metric("ratio", **about) for name, metric in outcomes.items()}

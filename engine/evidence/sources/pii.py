@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 from engine.errors import ConfigError
-from engine.evidence.sources import Evidence, SourceRequest
+from engine.evidence.sources.contract import Evidence, SourceRequest
 from engine.evidence.sources.streams import ReadLimits, Stream, expand, open_stream
 from engine.model import Json
 from engine.privacy.scanner import ScanFinding, Scanner
@@ -112,15 +112,15 @@ def metrics(totals: Totals, source: str) -> dict[str, dict[str, Json]]:
     return {name: {**metric, **about} for name, metric in says.items()}
 
 
-def read(asked: SourceRequest) -> Evidence:
+def read(request: SourceRequest) -> Evidence:
     """Scan what ``path`` names; no digest leaves this function, so its key is thrown away."""
-    table = asked.table
+    table = request.table
     limits = ReadLimits(
         table.whole("max_bytes", ReadLimits().max_bytes, least=1, most=2**50),
         table.whole("max_ratio", ReadLimits().max_ratio, least=1, most=100_000),
     )
     names = table.texts("path")
-    files = _expanded(asked, list(names), table.refused)
+    files = _expanded(request, list(names), table.refused)
     totals = Totals()
     for _ in scan(
         files, totals, key=secrets.token_bytes(KEY_BYTES), limits=limits, stdin=BytesIO()
@@ -128,19 +128,19 @@ def read(asked: SourceRequest) -> Evidence:
         pass
     notes = list(totals.notes())
     if totals.types:
-        each = ", ".join(f"{count} {name}" for name, count in sorted(totals.types.items()))
-        notes.append(f"{', '.join(names)}: {each}; `engine scan` says where")
+        types = ", ".join(f"{count} {name}" for name, count in sorted(totals.types.items()))
+        notes.append(f"{', '.join(names)}: {types}; `engine scan` says where")
     return Evidence(metrics(totals, ", ".join(names)), tuple(notes))
 
 
 def _expanded(
-    asked: SourceRequest, names: list[str], refused: Callable[[str, str, str], ConfigError]
+    request: SourceRequest, names: list[str], refused: Callable[[str, str, str], ConfigError]
 ) -> list[str]:
     from engine.errors import UsageError
 
     if "-" in names:
         raise refused("path", "standard input is no path of a configuration", "name files")
     try:
-        return list(expand(names, asked.folder))
+        return list(expand(names, request.folder))
     except UsageError as error:
         raise refused("path", error.message, error.hint) from None

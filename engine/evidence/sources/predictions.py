@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.evidence.sources import Evidence, SourceRequest
+from engine.evidence.sources.contract import Evidence, SourceRequest
 from engine.evidence.sources.counting import ROLES, CountingPlan
 from engine.evidence.sources.digest import FileFingerprints, sha256_of
 from engine.evidence.sources.ethics import (
@@ -72,30 +72,30 @@ class _Plan:
         )
 
 
-def read(asked: SourceRequest) -> Evidence:
+def read(request: SourceRequest) -> Evidence:
     """Count the rows and compute what their columns allow."""
-    plan = _planned(asked)
-    asked.table.finish()
+    plan = _planned(request)
+    request.table.finish()
     unchanged = FileFingerprints(plan.rows.files)
     with connected(plan.rows) as connection:
         plan.rows.require(connection, plan.columns)
         with plan.rows.worded():
-            counts, places = _counted(connection, asked, plan)
-    sha256 = sha256_of(plan.rows.files, asked.folder)
+            counts, places = _counted(connection, request, plan)
+    sha256 = sha256_of(plan.rows.files, request.folder)
     unchanged.require()
     outcomes = measured(counts, plan.settings, plan.roles)
     metrics = metrics_of(
         outcomes,
-        source=", ".join(asked.table.texts("path"))[:1024],
+        source=", ".join(request.table.texts("path"))[:1024],
         observed_at=plan.observed_at,
         source_sha256=sha256,
     )
     return Evidence(metrics, (*notes_of(outcomes), *places))
 
 
-def statement(asked: SourceRequest) -> str:
+def statement(request: SourceRequest) -> str:
     """Return the SQL that :func:`read` runs."""
-    plan = _planned(asked)
+    plan = _planned(request)
     with connected(plan.rows) as connection:
         plan.rows.require(connection, plan.columns)
     return (
@@ -106,8 +106,8 @@ def statement(asked: SourceRequest) -> str:
     )
 
 
-def _planned(asked: SourceRequest) -> _Plan:
-    table = asked.table
+def _planned(request: SourceRequest) -> _Plan:
+    table = request.table
     named = table.table("columns", required=True)
     columns = {role: named.text(role) for role in ROLES if named.has(role)}
     threshold = None
@@ -118,24 +118,24 @@ def _planned(asked: SourceRequest) -> _Plan:
                 "threshold", "makes predictions of scores", "name a score and no prediction"
             )
     plan = _Plan(
-        rows=rows_of(table, asked.folder),
+        rows=rows_of(table, request.folder),
         columns=columns,
         threshold=threshold,
         settings=settings_of(table),
-        observed_at=table.time("observed_at", write_time(asked.now)),
+        observed_at=table.time("observed_at", write_time(request.now)),
     )
     require_something(table, plan.roles, plan.settings)
     return plan
 
 
 def _counted(
-    connection: DuckDBPyConnection, asked: SourceRequest, plan: _Plan
+    connection: DuckDBPyConnection, request: SourceRequest, plan: _Plan
 ) -> tuple[Counts, tuple[str, ...]]:
     """The table, and where the first unusable rows are."""
     view = plan.view(plan.rows.scan())
     connection.execute(f"CREATE TEMPORARY VIEW predictions AS {view}")
     cursor = connection.execute(plan.counting.statement())
-    counts = counts_of(asked.table, cursor.fetchmany(_MOST_CELLS + 1))
+    counts = counts_of(request.table, cursor.fetchmany(_MOST_CELLS + 1))
     if not counts.excluded:
         return counts, ()
     flaws, places = _unusable(connection, plan)

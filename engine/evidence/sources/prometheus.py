@@ -8,13 +8,12 @@ series where one is meant, a native histogram, or an answer that Prometheus itse
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from engine.evidence.sources import Evidence, SourceRequest
-from engine.evidence.sources.prometheus_api import BadQuery, Prometheus, QueryResult
+from engine.evidence.sources.contract import Evidence, SourceRequest
+from engine.evidence.sources.prometheus_api import BadQuery, Prometheus, SampleQuery
 from engine.evidence.sources.prometheus_ratio import Burn, Ratio
 from engine.evidence.sources.prometheus_value import MAX_POINTS, Instant, Range, Sample
 from engine.formats.times import write_time
@@ -53,94 +52,58 @@ class Measure(Protocol):
         """Ask, and return what the answers come to."""
 
 
-class SampleQuery:
-    """The queries of one metric at one instant: remembers what the answers said besides.
-
-    Args:
-        prometheus: Asked.
-        at: The instant, Unix seconds.
-    """
-
-    def __init__(self, prometheus: Prometheus, at: int) -> None:
-        self._prometheus = prometheus
-        self.at = at
-        self.warnings: list[str] = []
-        self._digests: list[str] = []
-
-    def query(self, promql: str) -> QueryResult:
-        """Return what ``promql`` is at the instant."""
-        return self._kept(self._prometheus.query(promql, self.at))
-
-    def range(self, promql: str, window_s: int, step_s: int) -> QueryResult:
-        """Return what ``promql`` was, every ``step_s`` seconds of the window up to the instant."""
-        start = self.at - window_s + step_s
-        return self._kept(self._prometheus.query_range(promql, start, self.at, step_s))
-
-    @property
-    def sha256(self) -> str:
-        """Digest of the answers: of the one body, or of the list of their digests."""
-        if len(self._digests) == 1:
-            return self._digests[0]
-        return hashlib.sha256("".join(f"{each}\n" for each in self._digests).encode()).hexdigest()
-
-    def _kept(self, found: QueryResult) -> QueryResult:
-        self.warnings += [each for each in found.warnings if each not in self.warnings]
-        self._digests.append(found.sha256)
-        return found
-
-
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _MetricQuery:
     measure: Measure
     tolerant: bool
 
 
-def read(asked: SourceRequest) -> Evidence:
+def read(request: SourceRequest) -> Evidence:
     """Ask every query and return the metrics they make."""
-    table = asked.table
-    endpoint = endpoint_of(table, asked.folder)
+    table = request.table
+    endpoint = endpoint_of(table, request.folder)
     deadline_s = table.number("timeout_s", 10.0, least=0.1, most=300)
     names = table.table("metrics", required=True)
     ids = names.keys()
-    wanted = {name: _wanted(names.table(name)) for name in ids}
+    queries = {name: _query_of(names.table(name)) for name in ids}
     if not ids:
         raise table.refused("metrics", "names no metric", 'such as "slo.dec_5xx" = {query = "…"}')
     table.finish()
     prometheus = Prometheus(endpoint, deadline_s)
     metrics: dict[str, dict[str, Json]] = {}
     notes: list[str] = []
-    for name, want in wanted.items():
-        asking = SampleQuery(prometheus, int(asked.now.timestamp()))
+    for name, query in queries.items():
+        asking = SampleQuery(prometheus, int(request.now.timestamp()))
         try:
-            told = want.measure.tell(asking)
+            sample = query.measure.tell(asking)
         except BadQuery as bad:
             raise names.refused(name, f"Prometheus: {bad.reason}", "mend the query") from None
         notes += [f"{name}: Prometheus warns: {warning}" for warning in asking.warnings]
-        if asking.warnings and not want.tolerant and told.status == OK:
-            told = Sample.without(INVALID, "partial: see its warning")
-        if told.because:
-            notes.append(f"{name}: {told.status}: {told.because}")
-        source = f"prometheus {endpoint.shown}: {want.measure.shown}"
-        metrics[name] = _metric(told, want.measure, asking) | {"source": source[:_LONGEST_SHOWN]}
+        if asking.warnings and not query.tolerant and sample.status == OK:
+            sample = Sample.without(INVALID, "partial: see its warning")
+        if sample.because:
+            notes.append(f"{name}: {sample.status}: {sample.because}")
+        source = f"prometheus {endpoint.shown}: {query.measure.shown}"
+        metrics[name] = _metric(sample, query.measure, asking) | {"source": source[:_LONGEST_SHOWN]}
     return Evidence(metrics, tuple(notes))
 
 
-def _wanted(table: Table) -> _Wanted:
+def _query_of(table: Table) -> _MetricQuery:
     """The measure that a metric's table describes."""
     kinds = [key for key in ("query", "range", "errors") if table.has(key)]
     if len(kinds) != 1:
-        said = " and ".join(repr(key) for key in kinds) if kinds else "none of them"
+        found = " and ".join(repr(key) for key in kinds) if kinds else "none of them"
         raise table.refused(
             kinds[1] if kinds else "query",
-            f"one of query, range, errors is expected; there is {said}",
+            f"one of query, range, errors is expected; there is {found}",
             "docs/watch.md shows each",
         )
     tolerant = table.flag("allow_warnings", default=False)
     if kinds == ["query"]:
-        return _Wanted(_instant(table), tolerant)
+        return _MetricQuery(_instant(table), tolerant)
     if kinds == ["range"]:
-        return _Wanted(_range(table), tolerant)
-    return _Wanted(_ratio(table), tolerant)
+        return _MetricQuery(_range(table), tolerant)
+    return _MetricQuery(_ratio(table), tolerant)
 
 
 def _instant(table: Table) -> Instant:
@@ -183,17 +146,17 @@ def _promql(table: Table, key: str) -> str:
     return table.text(key, longest=_LONGEST_QUERY)
 
 
-def _metric(told: Sample, measure: Measure, asking: SampleQuery) -> dict[str, Json]:
-    newest = asking.at if told.newest is None else min(int(told.newest), asking.at)
+def _metric(sample: Sample, measure: Measure, asking: SampleQuery) -> dict[str, Json]:
+    newest = asking.at if sample.newest is None else min(int(sample.newest), asking.at)
     computed: dict[str, Json] = {"method": "prometheus/1", "source_sha256": asking.sha256}
     if measure.parameters:
         computed["parameters"] = measure.parameters
-    if told.reference:
-        computed["reference"] = told.reference
+    if sample.reference:
+        computed["reference"] = sample.reference
     metric: dict[str, Json] = {
-        "value": told.value,
-        "status": told.status,
+        "value": sample.value,
+        "status": sample.status,
         "observed_at": write_time(datetime.fromtimestamp(newest, UTC)),
         "computed": computed,
     }
-    return metric if told.n is None else metric | {"n": told.n}
+    return metric if sample.n is None else metric | {"n": sample.n}

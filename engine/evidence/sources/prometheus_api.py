@@ -117,26 +117,64 @@ class Prometheus:
         if answer.status in (401, 403):
             raise self._failed(f"it refuses us with {answer.status}", "look at token_file")
         try:
-            said = read_json(answer.body)
+            document = read_json(answer.body)
         except UnreadableTextError as refused:
             reason = f"HTTP {answer.status}, and no JSON: {refused.flaw.reason}"
             raise self._failed(reason, "is it the address of a Prometheus?") from None
-        if not isinstance(said, dict):
+        if not isinstance(document, dict):
             raise self._failed(f"HTTP {answer.status}, and no object")
-        if said.get("errorType") == "bad_data":
-            raise BadQuery(_line(said.get("error")))
-        if answer.status != 200 or said.get("status") != "success":
-            kind, words = _line(said.get("errorType")), _line(said.get("error"))
+        if document.get("errorType") == "bad_data":
+            raise BadQuery(_line(document.get("error")))
+        if answer.status != 200 or document.get("status") != "success":
+            kind, words = _line(document.get("errorType")), _line(document.get("error"))
             raise self._failed(f"HTTP {answer.status}: {kind}: {words}")
         try:
-            series = _series(said["data"])
+            series = _series(document["data"])
         except (KeyError, TypeError, ValueError, AttributeError):
             raise self._failed("an answer in no form that Prometheus has") from None
-        warnings = tuple(_line(each) for each in said.get("warnings") or ())
+        warnings = tuple(_line(warning) for warning in document.get("warnings") or ())
         return QueryResult(series, warnings, hashlib.sha256(answer.body).hexdigest())
 
     def _failed(self, reason: str, hint: str = "") -> SourceError:
         return SourceError(f"Prometheus at {self._endpoint.shown}: {reason}", hint)
+
+
+class SampleQuery:
+    """The queries of one metric at one instant: keeps the warnings and digests of the answers.
+
+    Args:
+        prometheus: Asked.
+        at: The instant, Unix seconds.
+    """
+
+    def __init__(self, prometheus: Prometheus, at: int) -> None:
+        self._prometheus = prometheus
+        self.at = at
+        self.warnings: list[str] = []
+        self._digests: list[str] = []
+
+    def query(self, promql: str) -> QueryResult:
+        """Return what ``promql`` is at the instant."""
+        return self._kept(self._prometheus.query(promql, self.at))
+
+    def range(self, promql: str, window_s: int, step_s: int) -> QueryResult:
+        """Return what ``promql`` was, every ``step_s`` seconds of the window up to the instant."""
+        start = self.at - window_s + step_s
+        return self._kept(self._prometheus.query_range(promql, start, self.at, step_s))
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the answers: of the one body, or of the list of their digests."""
+        if len(self._digests) == 1:
+            return self._digests[0]
+        return hashlib.sha256(
+            "".join(f"{digest}\n" for digest in self._digests).encode()
+        ).hexdigest()
+
+    def _kept(self, found: QueryResult) -> QueryResult:
+        self.warnings += [warning for warning in found.warnings if warning not in self.warnings]
+        self._digests.append(found.sha256)
+        return found
 
 
 def _series(data: Json) -> tuple[Series, ...]:
@@ -144,29 +182,32 @@ def _series(data: Json) -> tuple[Series, ...]:
     if kind == "scalar":
         return (Series({}, (_point(result),)),)
     if kind == "vector":
-        return tuple(_one(each, [each["value"]] if "value" in each else None) for each in result)
+        return tuple(
+            _labelled(element, [element["value"]] if "value" in element else None)
+            for element in result
+        )
     if kind == "matrix":
-        return tuple(_one(each, each.get("values")) for each in result)
+        return tuple(_labelled(element, element.get("values")) for element in result)
     if kind == "string":
         return (Series({}, ((float(result[0]), None),)),)
     raise ValueError(kind)
 
 
-def _one(said: Json, points: Sequence[Any] | None) -> Series:
-    labels = {str(name): str(value) for name, value in said["metric"].items()}
-    if points is None or said.get("histograms"):
+def _labelled(element: Json, points: Sequence[Any] | None) -> Series:
+    labels = {str(name): str(value) for name, value in element["metric"].items()}
+    if points is None or element.get("histograms"):
         return Series(labels, ((0.0, None),))
     return Series(labels, tuple(_point(point) for point in points))
 
 
-def _point(said: Sequence[Any]) -> tuple[float, float]:
-    at, text = said
+def _point(pair: Sequence[Any]) -> tuple[float, float]:
+    at, text = pair
     if not isinstance(text, str):
         raise TypeError(text)
     return float(at), float(text)
 
 
-def _line(said: Json) -> str:
+def _line(message: Json) -> str:
     """Foreign words in one line that shows all that is in it."""
-    text = " ".join(str(said).split())
+    text = " ".join(str(message).split())
     return "".join(sign for sign in text if sign.isprintable())[:200]

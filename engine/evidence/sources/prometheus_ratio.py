@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from engine.evidence.sources.prometheus_api import QueryResult
+from engine.evidence.sources.prometheus_api import QueryResult, SampleQuery
 from engine.evidence.sources.prometheus_value import NoNumber, Sample, finite, written
 from engine.metrics.burn_rate import WINDOWS_S, Traffic, burning
 from engine.metrics.outcome import INVALID, UNDEFINED
 from engine.model import Json
-
-if TYPE_CHECKING:
-    from engine.evidence.sources.prometheus import SampleQuery
 
 _PART = "engine_part"
 _NEWEST = "newest"
@@ -101,7 +97,7 @@ class Ratio(_Counters):
         try:
             traffic, newest = self.seen(asking, (self.window_s,))
         except NoNumber as none:
-            return none.told
+            return none.sample
         seen = traffic[self.window_s]
         if seen.ratio is None:
             return Sample.without(UNDEFINED, "no traffic in the window")
@@ -125,7 +121,7 @@ class Burn(_Counters):
         try:
             traffic, newest = self.seen(asking, WINDOWS_S)
         except NoNumber as none:
-            return none.told
+            return none.sample
         found = burning(traffic, self.objective)
         rates = {f"rate_{at}s": rate for at, rate in found.rates.items() if rate is not None}
         if found.value is None:

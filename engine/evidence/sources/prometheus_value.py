@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from engine.evidence.sources.prometheus_api import QueryResult
+from engine.evidence.sources.prometheus_api import QueryResult, SampleQuery
 from engine.metrics.outcome import INVALID, OK, UNDEFINED
 from engine.model import Json
-
-if TYPE_CHECKING:
-    from engine.evidence.sources.prometheus import SampleQuery
 
 MAX_POINTS = 1000
 _LARGEST_WHOLE = 2**53
@@ -43,16 +39,17 @@ class Sample:
         return Sample(None, status, because)
 
 
-class NoNumber(Exception):  # noqa: N818  (an outcome, told as the metric's status)
+class NoNumber(Exception):  # noqa: N818  (an outcome: the metric's status)
     """An answer is no finite number.
 
     Args:
-        told: What it is instead.
+        status: Of the metric instead.
+        because: Why, in one clause.
     """
 
     def __init__(self, status: str, because: str) -> None:
         super().__init__(because)
-        self.told = Sample.without(status, because)
+        self.sample = Sample.without(status, because)
 
 
 def number_of(found: QueryResult) -> float:
@@ -126,13 +123,13 @@ class Instant:
             if self.fresh is not None:
                 newest = number_of(asking.query(f"max(timestamp({self.fresh}))"))
         except NoNumber as none:
-            return none.told
+            return none.sample
         if n is not None and n < 0:
             return Sample.without(INVALID, f"rests on {n} samples")
         if self.boolean and value not in (0, 1):
             return Sample.without(INVALID, f"{value:g} where 0 or 1 is meant")
-        said: Json = value == 1 if self.boolean else written(value)
-        return Sample(said, n=n, newest=newest)
+        answer: Json = value == 1 if self.boolean else written(value)
+        return Sample(answer, n=n, newest=newest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,17 +159,17 @@ class Range:
     def tell(self, asking: SampleQuery) -> Sample:
         """Ask, and return what the answers come to."""
         found = asking.range(self.query, self.window_s, self.step_s)
-        wanted = self.window_s // self.step_s
+        expected = self.window_s // self.step_s
         if not found.series:
             return Sample.without(UNDEFINED, "no sample: nothing matches in the whole window")
         if len(found.series) > 1:
             return Sample.without(INVALID, f"{len(found.series)} series where one is meant")
         points = found.series[0].points
-        if len(points) != wanted:
+        if len(points) != expected:
             # a gap that was closed up would make windows neighbours that are not
-            return Sample.without(UNDEFINED, f"{len(points)} of {wanted} points are there")
+            return Sample.without(UNDEFINED, f"{len(points)} of {expected} points are there")
         try:
             values = [written(finite(value)) for _at, value in points]
         except NoNumber as none:
-            return none.told
+            return none.sample
         return Sample(values, newest=points[-1][0])

@@ -53,7 +53,7 @@ class Rows:
         self._delimiter = delimiter
         self._max_rows = max_rows
         self._headers: dict[Path, tuple[str, ...]] = {}
-        self._asked: tuple[str, ...] = ()
+        self._required: tuple[str, ...] = ()
 
     def scan(self, files: Sequence[Path] | None = None) -> str:
         """Return what stands after FROM in DuckDB's SQL, once :meth:`require` has looked."""
@@ -78,7 +78,7 @@ class Rows:
         for header, some in by_header.items():
             # Columns nobody asks for may have one name; DuckDB wants them to have several.
             names = [
-                column if column in self._asked else f"{at}:{column}"
+                column if column in self._required else f"{at}:{column}"
                 for at, column in enumerate(header)
             ]
             columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in names)
@@ -90,7 +90,7 @@ class Rows:
             )
         if len(scans) == 1:
             return scans[0]
-        chosen = ", ".join(name(column) for column in self._asked)
+        chosen = ", ".join(name(column) for column in self._required)
         return f"({' UNION ALL '.join(f'SELECT {chosen} FROM {scan}' for scan in scans)})"  # noqa: S608
 
     def column(self, column: str) -> str:
@@ -112,7 +112,7 @@ class Rows:
             ConfigError: A column is missing, with the nearest that is there, or is there twice.
             DocumentError: A file cannot be read.
         """
-        self._asked = tuple(dict.fromkeys(columns.values()))
+        self._required = tuple(dict.fromkeys(columns.values()))
         for file in self.files:
             with self.worded(file):
                 found = self._columns_of(connection, file)
@@ -198,19 +198,19 @@ class Rows:
 
     def _error(self, error: Exception, file: Path | None) -> DocumentError:
         text = str(error)
-        named = [each for each in self.files if str(each) in text]
+        named = [candidate for candidate in self.files if str(candidate) in text]
         at = file or (named[0] if named else self.files[0])
         line = re.search(r"(?:CSV Error on Line: |[Ll]ine (?:number )?)(\d+)", text)
         parts = [part for part in text.splitlines() if part.strip()]
         if "Original Line:" in text:
             parts = [part for part in parts if re.match("Expected|Error|Value|Maximum|Max", part)]
-        said = next(iter(parts), "not in its form")
-        said = re.sub(
-            r"^(Invalid Input|IO|Binder|Conversion|Parser|Out of Memory) Error: ", "", said
+        clause = next(iter(parts), "not in its form")
+        clause = re.sub(
+            r"^(Invalid Input|IO|Binder|Conversion|Parser|Out of Memory) Error: ", "", clause
         )
         if "unicode" in text.lower() or isinstance(error, UnicodeError):
-            said = "is not written in UTF-8"
-        reason = f"cannot be read as {self.kind}: {said.strip()[:200]}"
+            clause = "is not written in UTF-8"
+        reason = f"cannot be read as {self.kind}: {clause.strip()[:200]}"
         hint = f"is it whole, and is it {self.kind}? write it again, in UTF-8 where it is text"
         return DocumentError(Position(str(at), int(line[1]) if line else 0, 1), reason, hint)
 

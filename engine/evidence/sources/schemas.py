@@ -14,7 +14,7 @@ from engine.compat import DIRECTIONS, Comparison, Direction, compare
 from engine.compat.outcome import UndecidedPoint
 from engine.compat.schemas import SchemaSet
 from engine.errors import DocumentError, Position, UsageError
-from engine.evidence.sources import Evidence, SourceRequest
+from engine.evidence.sources.contract import Evidence, SourceRequest
 from engine.formats.json_positions import line_and_column
 from engine.formats.json_text import UnreadableTextError, read_json
 from engine.model import Json
@@ -61,7 +61,9 @@ def read_side(name: str, folder: Path, environ: Mapping[str, str]) -> Side:
         texts, is_file = _from_disk(name, path)
     else:
         texts, is_file = _from_git(name, folder, environ)
-    documents = {each: _parsed(_place(name, each, is_file), data) for each, data in texts.items()}
+    documents = {
+        document: _parsed(_place(name, document, is_file), data) for document, data in texts.items()
+    }
     return Side(name, SchemaSet(documents), is_file)
 
 
@@ -98,14 +100,14 @@ def metrics(comparison: Comparison, source: str, direction: str) -> dict[str, di
     }
 
 
-def read(asked: SourceRequest) -> Evidence:
+def read(request: SourceRequest) -> Evidence:
     """Compare what the table names."""
-    table = asked.table
+    table = request.table
     names = table.text("old"), table.text("new")
     direction = table.choice("direction", DIRECTIONS)
     annotations = frozenset(table.texts("annotations", ()))
     try:
-        old, new = (read_side(name, asked.folder, asked.environ) for name in names)
+        old, new = (read_side(name, request.folder, request.environ) for name in names)
         comparison = compare_sides(old, new, direction, annotations)
     except UsageError as error:
         raise table.refused("old", error.message, error.hint) from None
@@ -134,12 +136,12 @@ def _from_disk(name: str, path: Path) -> tuple[dict[str, bytes], bool]:
             return {path.name: _bytes(name, path)}, True
         if not path.is_dir():
             raise UsageError(f"{name}: no such file or folder", _WHAT)
-        found = sorted(each for each in path.rglob("*.json") if each.is_file())
+        found = sorted(file for file in path.rglob("*.json") if file.is_file())
         if not found:
             raise UsageError(f"{name}: no *.json in this folder", _WHAT)
         if len(found) > MAX_FILES:
             raise UsageError(f"{name}: more than {MAX_FILES:,} files", "name a smaller folder")
-        return {each.relative_to(path).as_posix(): _bytes(str(each), each) for each in found}, False
+        return {file.relative_to(path).as_posix(): _bytes(str(file), file) for file in found}, False
     except OSError as error:
         raise UsageError(f"{name}: {(error.strerror or str(error)).lower()}", _WHAT) from None
 
@@ -197,15 +199,15 @@ def _from_git(name: str, folder: Path, environ: Mapping[str, str]) -> tuple[dict
         return {PurePosixPath(whole).name: git.blob(blobs[whole])}, True
     prefix = "" if whole == "." else f"{whole}/"
     found = {
-        each.removeprefix(prefix): blob
-        for each, blob in blobs.items()
-        if each.startswith(prefix) and each.endswith(".json")
+        file.removeprefix(prefix): blob
+        for file, blob in blobs.items()
+        if file.startswith(prefix) and file.endswith(".json")
     }
     if not found:
         raise UsageError(f"{name}: no *.json there at that revision", _REVISIONS)
     if len(found) > MAX_FILES:
         raise UsageError(f"{name}: more than {MAX_FILES:,} files", "name a smaller folder")
-    return {each: git.blob(blob) for each, blob in sorted(found.items())}, False
+    return {file: git.blob(blob) for file, blob in sorted(found.items())}, False
 
 
 def _blobs(listed: bytes) -> list[tuple[str, str]]:
@@ -252,8 +254,8 @@ class _Git:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise UsageError(f"{self.name}: git did not answer: {error}", _REVISIONS) from None
         if done.returncode:
-            said = done.stderr.decode(errors="replace").strip().split("\n")[0]
-            raise UsageError(f"{self.name}: {said or 'no such revision'}"[:300], _REVISIONS)
+            message = done.stderr.decode(errors="replace").strip().split("\n")[0]
+            raise UsageError(f"{self.name}: {message or 'no such revision'}"[:300], _REVISIONS)
         return done.stdout
 
     def blob(self, digest: str) -> bytes:

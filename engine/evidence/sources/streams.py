@@ -331,8 +331,8 @@ def _matching(folder: Path, name: str) -> list[str]:
 
     pattern = str(folder / name)
     found = sorted(glob.glob(pattern, recursive=True, include_hidden=True))  # noqa: PTH207
-    files = [each for each in found if Path(each).is_file()]
-    return files + [file for each in found if Path(each).is_dir() for file in _below(Path(each))]
+    files = [match for match in found if Path(match).is_file()]
+    return files + [file for match in found if Path(match).is_dir() for file in _below(Path(match))]
 
 
 def _unreadable(error: OSError) -> None:
