@@ -436,3 +436,16 @@ def test_nobody_but_the_session_makes_a_question() -> None:
                 judges |= {name for alias in node.names if alias.name == "judge"}
     assert makers == {"decision/session.py", "decision/replay.py"}
     assert judges == {"decision/session.py", "decision/replay.py", "selftest/run.py"}
+
+
+def test_a_note_takes_nothing_from_the_checkpoint(world: World) -> None:
+    """The line about a claim was once told as the checkpoint of its decision."""
+    ask = Ask(world)
+    spent(ask, "0.25")
+    ask.document["metrics"]["budget.usd_ratio"] = {"value": 2}
+    flags = ("--ledger", ask.ledger, "--key-file", str(world.key_file), "--format", "json")
+    answer = world.engine("decide", world.evidence(ask.document), *flags)
+
+    assert "the claim of 2 is not used" in answer.err
+    with closing(open_ledger(ask.ledger, signer=None, heads=None)) as ledger:
+        assert answer.json["checkpoint"] == ledger.last_checkpoint()
