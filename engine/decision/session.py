@@ -95,7 +95,7 @@ class Session:
         *,
         runtime: Runtime | None = None,
     ) -> Session:
-        """Return a session on what is open already; whoever opened it closes it."""
+        """Return a session on what is open already; closing the session closes that too."""
         session = cls(policies, lambda *_, **__: evaluator, record_to=None, runtime=runtime)
         session._evaluator = evaluator
         if ledger is not None and signer is not None:

@@ -1,1 +1,4 @@
-"""To be written: what this room keeps."""
+"""Files that appear whole or not at all, and processes that are forked and watched.
+
+Any room that may do I/O enters; nothing here knows what a file or a process is for.
+"""
