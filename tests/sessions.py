@@ -8,8 +8,8 @@ from typing import Any
 
 from engine.decision.policies_in_use import ChosenBy, PoliciesInUse
 from engine.decision.session import Session
-from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle
+from engine.policy.evaluator import Evaluator
 from tests.ledger.scribe import KEY
 
 

@@ -18,8 +18,8 @@ from engine.decision.workspace import module_cache, policies_in
 from engine.errors import PolicyError, UsageError, VerificationError
 
 if TYPE_CHECKING:
-    from engine.policy import Evaluator
     from engine.policy.bundle import PolicyBundle
+    from engine.policy.evaluator import Evaluator
 
 DESCRIPTION = (
     "Decide recorded decisions again, by the policy each was decided by: every signed byte must\n"

@@ -16,8 +16,8 @@ from engine.cli.arguments import policy_arguments
 from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
-    from engine.policy import Evaluator
     from engine.policy.bundle import PolicyBundle
+    from engine.policy.evaluator import Evaluator
     from engine.selftest.run import SelftestResult
 
 DESCRIPTION = (
@@ -55,7 +55,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     with tempfile.TemporaryDirectory(prefix="engine-selftest-") as folder:
 
         def opened(policies: PolicyBundle) -> Evaluator:
-            from engine.policy import EVALUATORS, EvaluatorOptions
+            from engine.policy.evaluator import EvaluatorOptions
+            from engine.policy.evaluators import EVALUATORS
 
             cache = Path(folder) / "modules"
             return EVALUATORS["wasm"](policies, EvaluatorOptions(cache=cache))

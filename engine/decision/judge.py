@@ -27,8 +27,8 @@ from engine.formats.canonical import PlainObject, is_plain
 from engine.formats.times import write_time
 from engine.ledger import Ledger
 from engine.model import Decision, Json, Severity, Status, Verdict
-from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle
+from engine.policy.evaluator import Evaluator
 from engine.proof.input_document import salted_digest
 from engine.proof.verdict_rules import recompute_status, recompute_verdict
 from engine.signers import Signer

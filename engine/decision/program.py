@@ -10,8 +10,9 @@ from engine.decision.record_to import RecordTo
 from engine.decision.runtime import Runtime
 from engine.decision.session import Session
 from engine.errors import UsageError
-from engine.policy import EVALUATORS, Evaluator, EvaluatorOptions
 from engine.policy.bundle import PolicyBundle, shipped_bundle
+from engine.policy.evaluator import Evaluator, EvaluatorOptions
+from engine.policy.evaluators import EVALUATORS
 from engine.policy.overlay import load_policies
 
 

@@ -15,8 +15,8 @@ from engine.formats import canonical
 from engine.formats.times import parse_time
 from engine.ledger import Ledger
 from engine.model import Json
-from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle
+from engine.policy.evaluator import Evaluator
 from engine.proof.attestation_rules import SELF_ATTESTED
 from engine.proof.bundle import ProofBundle
 from engine.proof.input_document import parse as parse_input

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from engine.ledger import AppendedEntry, Ledger
     from engine.metrics.amounts import AmountLimits
     from engine.model import Decision, Json, Subject
-    from engine.policy import Evaluator
+    from engine.policy.evaluator import Evaluator
     from engine.proof.bundle import ProofBundle
     from engine.signers import Signer
 

@@ -19,8 +19,8 @@ from engine.settings.config import Config
 
 if TYPE_CHECKING:
     from engine.metrics.amounts import AmountLimits
-    from engine.policy import Evaluator
     from engine.policy.bundle import PolicyBundle
+    from engine.policy.evaluator import Evaluator
     from engine.signers import Signer
 
 
@@ -118,7 +118,8 @@ def open_evaluator(
         few: Whether only a few documents will follow, so that starting fast counts most.
         expendable: See :class:`engine.policy.EvaluatorOptions`.
     """
-    from engine.policy import EVALUATORS, EvaluatorOptions
+    from engine.policy.evaluator import EvaluatorOptions
+    from engine.policy.evaluators import EVALUATORS
 
     url = str(config.values["opa_url"].value or "")
     authority = around.environ.get("ENGINE_OPA_CA_FILE")

@@ -21,8 +21,8 @@ from engine.evidence.documents import parse
 from engine.evidence.input import Input, Question, gather
 from engine.formats import canonical
 from engine.model import Json, Verdict
-from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle
+from engine.policy.evaluator import Evaluator
 from engine.selftest.bad_evidence import (
     BadDocument,
     Constraint,

@@ -14,8 +14,8 @@ from bench import corpus
 from bench.scene import FRESH
 from engine.evidence.documents import parse
 from engine.evidence.input import Input, Question, gather
-from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_folder
+from engine.policy.evaluator import Evaluator
 from engine.policy.evaluators.wasm import WasmEvaluator
 
 NOW = datetime(2026, 11, 20, 12, 0, 5, tzinfo=UTC)

@@ -34,8 +34,8 @@ from engine.lifecycle.contract import CycleResult, Promotion, WatchedSubject
 from engine.lifecycle.controller import KIND, Controller, key_of
 from engine.lifecycle.machine import LifecycleState, encode, minute_of
 from engine.model import Json, Subject
-from engine.policy import Evaluator
 from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_schema
+from engine.policy.evaluator import Evaluator
 from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.overlay import load_policies
 from engine.proof.envelope import open_envelope

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from engine.model import Json
-from engine.policy import EVALUATORS, Evaluator, EvaluatorOptions
 from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_schema
+from engine.policy.evaluator import Evaluator, EvaluatorOptions
+from engine.policy.evaluators import EVALUATORS
 from engine.policy.overlay import load_policies
 from engine.selftest.bad_evidence import Constraint, sound_evidence
 from engine.selftest.bad_policies import with_profiles

@@ -10,8 +10,8 @@ from engine.decision.margins import written
 from engine.model import Json
 
 if TYPE_CHECKING:
-    from engine.policy import Evaluator
     from engine.policy.bundle import PolicyBundle
+    from engine.policy.evaluator import Evaluator
 
 NOTHING = b"{}"
 _PROFILE = ("description", "relaxations_allowed", "decision_ttl_s")

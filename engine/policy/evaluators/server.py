@@ -22,8 +22,8 @@ from engine.model import Json
 from engine.policy.evaluators.answer import canonical_answer
 
 if TYPE_CHECKING:
-    from engine.policy import Evaluator
     from engine.policy.bundle import PolicyBundle
+    from engine.policy.evaluator import Evaluator
     from engine.policy.manifest import GateInfo
 
 DEADLINE_S = 10.0

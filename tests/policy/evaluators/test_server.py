@@ -19,9 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from engine.errors import PolicyError, UsageError
 from engine.model import Json
-from engine.policy import EVALUATORS, EvaluatorOptions
 from engine.policy.build import compile_policies
 from engine.policy.bundle import PolicyBundle
+from engine.policy.evaluator import EvaluatorOptions
+from engine.policy.evaluators import EVALUATORS
 from engine.policy.evaluators.server import CheckedEvaluator, ServerEvaluator
 from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.server_archive import server_archive

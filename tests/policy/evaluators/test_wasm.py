@@ -10,9 +10,10 @@ import pytest
 import wasmtime
 
 from engine.errors import PolicyError, UsageError
-from engine.policy import EVALUATORS, EvaluatorOptions
 from engine.policy.build import compile_policies
 from engine.policy.bundle import PolicyBundle
+from engine.policy.evaluator import EvaluatorOptions
+from engine.policy.evaluators import EVALUATORS
 from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.sources import sha256
 from tests.policy.toys import BOMB, HAY, LOOP, toy, toy_rego, toy_that
