@@ -54,8 +54,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     if args.format == "json":
         import json
 
-        told = _document(args, comparison)
-        print(json.dumps(told, indent=2, ensure_ascii=False), file=shell.stdout)
+        document = _document(args, comparison)
+        print(json.dumps(document, indent=2, ensure_ascii=False), file=shell.stdout)
     else:
         _print(args, comparison, old, new, shell)
     if args.metrics:
@@ -83,16 +83,16 @@ def _line(finding: CompatibilityFinding, old: Side, new: Side) -> str:
 
     from engine.compat.outcome import Break
 
-    told = finding.told
+    found = finding.told
     side = old if finding.side == "old" else new
-    place = side.name if side.is_file else f"{side.name}/{told.document}"
-    head = f"{finding.direction}: {place}: {told.pointer or '/'}"
-    if not isinstance(told, Break):
-        return f"{head}: undecided: {told.reason}"
-    shown = json.dumps(told.witness, ensure_ascii=False) if told.has_witness else "no witness"
+    place = side.name if side.is_file else f"{side.name}/{found.document}"
+    head = f"{finding.direction}: {place}: {found.pointer or '/'}"
+    if not isinstance(found, Break):
+        return f"{head}: undecided: {found.reason}"
+    shown = json.dumps(found.witness, ensure_ascii=False) if found.has_witness else "no witness"
     if len(shown) > 200:
         shown = f"{shown[:200]}… (--format json)"
-    return f"{head}: {told.rule}: {told.reason}\n  such as {shown}".replace(
+    return f"{head}: {found.rule}: {found.reason}\n  such as {shown}".replace(
         "such as no witness", "no witness"
     )
 
@@ -110,16 +110,16 @@ def _document(args: argparse.Namespace, comparison: Comparison) -> Json:
 def _as_json(finding: CompatibilityFinding) -> Json:
     from engine.compat.outcome import Break
 
-    told = finding.told
+    found = finding.told
     about: dict[str, Json] = {
-        "kind": "break" if isinstance(told, Break) else "question",
+        "kind": "break" if isinstance(found, Break) else "question",
         "direction": finding.direction,
         "side": finding.side,
-        "document": told.document,
-        "pointer": told.pointer,
-        "reason": told.reason,
+        "document": found.document,
+        "pointer": found.pointer,
+        "reason": found.reason,
     }
-    if isinstance(told, Break):
-        about |= {"rule": told.rule, "has_witness": told.has_witness}
-        about |= {"witness": told.witness} if told.has_witness else {}
+    if isinstance(found, Break):
+        about |= {"rule": found.rule, "has_witness": found.has_witness}
+        about |= {"witness": found.witness} if found.has_witness else {}
     return about

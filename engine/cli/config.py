@@ -51,8 +51,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     config = workspace.settings(args, shell)
     rows = _rows(config, shell)
     if args.format == "json":
-        told = {name: asdict(row) for name, row in rows.items()}
-        print(json.dumps(told, indent=2, ensure_ascii=False), file=shell.stdout)
+        settings = {name: asdict(row) for name, row in rows.items()}
+        print(json.dumps(settings, indent=2, ensure_ascii=False), file=shell.stdout)
         return exit_codes.PASS
     shown = {name: "-" if row.value is None else str(row.value) for name, row in rows.items()}
     widest = max(map(len, shown.values()))

@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from engine.specs.conform.by_tlc import Distinct, Model, TlcJudgement
     from engine.specs.conform.lookup import Rejection, Report, Step
 
+    Judgements = Mapping[str, TlcJudgement]
+
 DESCRIPTION = (
     "Check that a ledger's entries are a behaviour of the TLA+ specs. Each entry is projected to\n"
     "steps, and every step looked up in the state graph that TLC made of the spec: no Java is\n"
     "needed. --tlc lets TLC itself judge every distinct step; --trace lets it judge the whole\n"
     "trace that leads to the first rejected step. Exit 4 names the entry, the action, the state\n"
     "before and what the spec would have allowed; exit 1 that a spec has no model of the limits\n"
-    "that were in force. Signatures are not looked at here."
+    "that were in force. Signatures are not verified here."
 )
 EXAMPLE = "  engine conform .engine/ledger.db"
 
@@ -52,33 +54,35 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         raise UsageError("the ledger is named twice", "leave --ledger out")
     args.ledger = args.where or args.ledger
     folder = specs_folder(args.tla, shell)
-    observed = _Observed(args.tlc, args.trace)
+    steps = _StepsForTlc(args.tlc, args.trace)
     conformance = Conformance(
-        args.only or (), folder / "graph", observed.see if args.tlc or args.trace else None
+        args.only or (), folder / "graph", steps.add if args.tlc or args.trace else None
     )
     config = workspace.settings(args, shell)
     with workspace.open_ledger_to_read(config, shell) as ledger:
         url = ledger.url
         reports = conform(statements(ledger), conformance)
-    judged = observed.judged(folder, reports, shell)
-    said = _said_json(url, conformance.entries, reports, judged)
-    told = json.dumps(said, indent=2) if args.format == "json" else _told(said, reports, judged)
-    print(told, file=shell.stdout)
-    if any(report.rejected or _refuses(name, judged) for name, report in reports.items()):
+    judgements = steps.judgements(folder, reports, shell)
+    document = _document(url, conformance.entries, reports, judgements)
+    if args.format == "json":
+        print(json.dumps(document, indent=2), file=shell.stdout)
+    else:
+        print(_text(document, reports, judgements), file=shell.stdout)
+    if any(report.rejected or _refuses(name, judgements) for name, report in reports.items()):
         return exit_codes.NOT_GENUINE
-    return exit_codes.PASS if said["conforms"] else exit_codes.FAIL
+    return exit_codes.PASS if document["conforms"] else exit_codes.FAIL
 
 
-class _Observed:
-    """What TLC is to judge, taken in while the ledger is read."""
+class _StepsForTlc:
+    """The steps that TLC is to judge, collected while the ledger is read."""
 
     def __init__(self, tlc: bool, trace: bool) -> None:
         self._tlc, self._trace = tlc, trace
         self._distinct: dict[str, Distinct] = {}
         self._traces: dict[tuple[str, str], list[Step]] = {}
 
-    def see(self, name: str, step: Step) -> None:
-        """Take in one step of a projection."""
+    def add(self, name: str, step: Step) -> None:
+        """Keep one step of a projection."""
         from engine.specs.conform.by_tlc import Distinct, straight
 
         if self._tlc:
@@ -89,16 +93,15 @@ class _Observed:
             if len(steps) > _LONG:  # a loop that was left again is no part of a diagnosis
                 steps[:] = straight(steps)
 
-    def judged(
+    def judgements(
         self, folder: Path, reports: Mapping[str, Report], shell: Shell
     ) -> dict[str, TlcJudgement]:
         """Run TLC, once per spec that has steps to judge."""
         from engine.specs.conform import by_tlc, projections, tlc
 
         found: dict[str, TlcJudgement] = {}
-        if not self._tlc and all(report.conforms for report in reports.values()):
-            return found
-        if not (self._tlc or self._trace):
+        conforms = all(report.conforms for report in reports.values())
+        if not self._tlc and (conforms or not self._trace):
             return found
         tools = tlc.find(shell.environ, shell.here)
         for name, report in reports.items():
@@ -125,35 +128,35 @@ def _model(folder: Path, graph: str, sets: frozenset[str]) -> Model:
     raise ConfigError(f"{folder}: no run of the manifest makes graph {graph!r}", "add the run")
 
 
-def _said_json(
-    url: str, entries: int, reports: Mapping[str, Report], judged: Mapping[str, TlcJudgement]
+def _document(
+    url: str, entries: int, reports: Mapping[str, Report], judgements: Judgements
 ) -> dict[str, Json]:
     specs = []
     for name, report in reports.items():
-        said: dict[str, Json] = {
+        summary: dict[str, Json] = {
             "spec": name,
             "graph": report.graph,
-            "conforms": report.conforms and not _refuses(name, judged),
+            "conforms": report.conforms and not _refuses(name, judgements),
             "steps": report.steps,
             "edges_taken": len(report.taken),
             "edges": report.edges,
             "rejected": _rejected_json(report.rejected),
             "unmodelled": report.unmodelled._asdict() if report.unmodelled else None,
         }
-        if name in judged:
-            by = judged[name]
-            said["tlc"] = {
+        if name in judgements:
+            by = judgements[name]
+            summary["tlc"] = {
                 "steps": by.steps,
                 "rejected_entry": by.rejected.entry if by.rejected else None,
                 "told": by.report,
             }
-        specs.append(said)
-    conforms = all(each["conforms"] for each in specs)
+        specs.append(summary)
+    conforms = all(summary["conforms"] for summary in specs)
     return {"ledger": url, "entries": entries, "conforms": conforms, "specs": specs}
 
 
-def _refuses(name: str, judged: Mapping[str, TlcJudgement]) -> bool:
-    return name in judged and judged[name].rejected is not None
+def _refuses(name: str, judgements: Judgements) -> bool:
+    return name in judgements and judgements[name].rejected is not None
 
 
 def _rejected_json(rejected: Rejection | None) -> Json:
@@ -172,38 +175,38 @@ def _rejected_json(rejected: Rejection | None) -> Json:
     }
 
 
-def _told(
-    said: Mapping[str, Json], reports: Mapping[str, Report], judged: Mapping[str, TlcJudgement]
+def _text(
+    document: Mapping[str, Json], reports: Mapping[str, Report], judgements: Judgements
 ) -> str:
     lines = []
     width = max(map(len, reports))
-    for each in said["specs"]:
-        name = each["spec"]
+    for summary in document["specs"]:
+        name = summary["spec"]
         unmodelled = reports[name].unmodelled
-        word = "conforms" if each["conforms"] else "UNKNOWN " if unmodelled else "REJECTED"
+        word = "conforms" if summary["conforms"] else "UNKNOWN " if unmodelled else "REJECTED"
         lines.append(
-            f"{name:<{width}}  {word}  {each['steps']:,} steps, "
-            f"{each['edges_taken']} of {each['edges']} edges of the spec seen"
+            f"{name:<{width}}  {word}  {summary['steps']:,} steps, "
+            f"{summary['edges_taken']} of {summary['edges']} edges of the spec seen"
         )
         if unmodelled is not None:
             lines.append(f"  entry {unmodelled.entry}: {unmodelled.reason}; nothing is looked up")
-            lines.append("  from there on. Whether the spec holds with your limits says")
-            lines.append("  `engine spec check --policies DIR`")
+            lines.append("  from there on. `engine spec check --policies DIR` finds out")
+            lines.append("  whether the spec holds with your limits")
         rejected = reports[name].rejected
         if rejected is not None:
             lines += [f"  {line}" for line in rejected.lines()]
-        if name in judged:
-            lines += [f"  {line}" for line in _by_tlc(judged[name])]
-    refused = any(report.rejected or _refuses(name, judged) for name, report in reports.items())
+        if name in judgements:
+            lines += [f"  {line}" for line in _by_tlc(judgements[name])]
+    refused = any(report.rejected or _refuses(name, judgements) for name, report in reports.items())
     what = "are NOT behaviour of the specs" if refused else "conform to the specs"
-    if not refused and not said["conforms"]:
+    if not refused and not document["conforms"]:
         what += ", as far as they could be looked up"
-    return "\n".join([*lines, f"{said['ledger']}: {said['entries']:,} entries {what}"])
+    return "\n".join([*lines, f"{document['ledger']}: {document['entries']:,} entries {what}"])
 
 
-def _by_tlc(judged: TlcJudgement) -> list[str]:
-    if judged.rejected is None:
-        return [f"TLC allows all of {judged.steps} distinct steps"]
-    step = judged.rejected
+def _by_tlc(judgement: TlcJudgement) -> list[str]:
+    if judgement.rejected is None:
+        return [f"TLC allows all of {judgement.steps} distinct steps"]
+    step = judgement.rejected
     lines = [f"TLC: entry {step.entry}: {step.text}: {step.action}"]
-    return lines + [f"  {line}" for line in judged.report.splitlines()]
+    return lines + [f"  {line}" for line in judgement.report.splitlines()]

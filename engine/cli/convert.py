@@ -39,15 +39,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Read everything, then write it; 0 when it is written, whatever the verdicts are."""
     source = _source(args.file, _bytes(args.file, shell))
-    for _ in source.told():
+    for _ in source.reports():
         pass  # nothing is written of a file that is refused further down
     screen = Screen(shell, 0, several=False)
     with Printer(args, screen, shell, several=source.several, decides=False) as printer:
-        for told in source.told():
-            if isinstance(told, UndecidedInput):
-                printer.failed(told.file, told.error)
+        for report in source.reports():
+            if isinstance(report, UndecidedInput):
+                printer.failed(report.file, report.error)
             else:
-                printer.add(told)
+                printer.add(report)
     return exit_codes.PASS
 
 
@@ -67,7 +67,7 @@ class _Source:
     name: str
     lines: tuple[bytes, ...] = ()
 
-    def told(self) -> Iterator[Report | UndecidedInput]:
+    def reports(self) -> Iterator[Report | UndecidedInput]:
         """Yield every decision; may be called again.
 
         Raises:

@@ -104,8 +104,8 @@ def _list_flips(args: argparse.Namespace, shell: Shell) -> int:
                 file=shell.stdout,
             )
     evaluator.close()
-    told = ", ".join(f"{count} {change}" for change, count in sorted(changes.items())) or "none"
-    print(f"{total} decisions, flipped by policy {bundle.digest[:16]}: {told}", file=shell.stdout)
+    flips = ", ".join(f"{count} {change}" for change, count in sorted(changes.items())) or "none"
+    print(f"{total} decisions, flipped by policy {bundle.digest[:16]}: {flips}", file=shell.stdout)
     return exit_codes.FAIL if changes and args.fail_on_flip else exit_codes.PASS
 
 
@@ -130,8 +130,8 @@ def _replay_bundle(args: argparse.Namespace, shell: Shell) -> int:
     with Replayer(lambda bundle: WasmEvaluator(bundle, cache=None)) as replayer:
         replayer.again(recorded)
     signed = "signed by a key given" if args.key else "its signature was not checked (no --key)"
-    told = f"1 decision replayed, byte for byte the same: {recorded.decision_id}, {signed}"
-    print(told, file=shell.stdout)
+    summary = f"1 decision replayed, byte for byte the same: {recorded.decision_id}, {signed}"
+    print(summary, file=shell.stdout)
     return exit_codes.PASS
 
 
@@ -141,17 +141,8 @@ def _in_a_limited_process(args: argparse.Namespace, shell: Shell) -> int:
     Raises:
         PolicyError: The process was stopped by a limit.
     """
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "engine",
-        "replay",
-        "--confined",
-        "--bundle",
-        args.bundle,
-    ]
-    command += ["--policy-digest", args.policy_digest]
+    command = [sys.executable, "-P", "-m", "engine", "replay", "--confined"]
+    command += ["--bundle", args.bundle, "--policy-digest", args.policy_digest]
     command += [part for path in args.key or () for part in ("--key", path)]
     hint = f"the attached policy used more than {CPU_S} s or {MEMORY_BYTES:,} bytes"
     try:

@@ -113,9 +113,9 @@ def _conclude(args: argparse.Namespace, shell: Shell, totals: Totals, listed: li
         print(f"… and {found - args.list:,} more (--list N)", file=shell.stdout)
     for note in totals.notes():
         print(note, file=shell.stdout)
-    each = ", ".join(f"{count:,} {name}" for name, count in sorted(totals.types.items()))
+    types = ", ".join(f"{count:,} {name}" for name, count in sorted(totals.types.items()))
     print(
-        f"{found:,} found{f' ({each})' if each else ''} in {totals.scanned_bytes:,} bytes of "
+        f"{found:,} found{f' ({types})' if types else ''} in {totals.scanned_bytes:,} bytes of "
         f"{len(totals.streams):,} {'file' if len(totals.streams) == 1 else 'files'}",
         file=shell.stdout,
     )

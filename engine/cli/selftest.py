@@ -46,10 +46,10 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         raise UsageError("--all is every gate under every profile", "leave out --gate, --profile")
     config = workspace.settings(args, shell)
     bundle = workspace.open_policies(config, shell)
-    asked = [(bundle.gate(config.text("gate")).name, config.text("profile"))]
+    pairs = [(bundle.gate(config.text("gate")).name, config.text("profile"))]
     if args.all:
         profiles = sorted(bundle.data["limits"])
-        asked = [(gate.name, profile) for gate in bundle.gates() for profile in profiles]
+        pairs = [(gate.name, profile) for gate in bundle.gates() for profile in profiles]
     schema, now = shipped_schema("metrics.schema.json"), shell.now()
     # The compiled policy is shared by all evaluators of this run, and by nobody else.
     with tempfile.TemporaryDirectory(prefix="engine-selftest-") as folder:
@@ -61,15 +61,15 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             cache = Path(folder) / "modules"
             return EVALUATORS["wasm"](policies, EvaluatorOptions(cache=cache))
 
-        outcomes = [selftest(gate, profile, now, bundle, opened, schema) for gate, profile in asked]
+        outcomes = [selftest(gate, profile, now, bundle, opened, schema) for gate, profile in pairs]
     print(_json(outcomes) if args.format == "json" else _text(outcomes), file=shell.stdout)
     sound = all(outcome.is_sound for outcome in outcomes)
     return exit_codes.PASS if sound else exit_codes.FAIL
 
 
 def _json(outcomes: Sequence[SelftestResult]) -> str:
-    told = [{**asdict(outcome), "is_sound": outcome.is_sound} for outcome in outcomes]
-    return json.dumps(told, indent=2)
+    results = [{**asdict(outcome), "is_sound": outcome.is_sound} for outcome in outcomes]
+    return json.dumps(results, indent=2)
 
 
 def _text(outcomes: Sequence[SelftestResult]) -> str:

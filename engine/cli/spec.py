@@ -70,16 +70,16 @@ def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[RunR
 
     if args.jobs < 0:
         raise UsageError(f"--jobs {args.jobs}: a number from 1 is expected", "leave it out")
-    wanted = manifest.selected(rows, args.names)
+    selected = manifest.selected(rows, args.names)
     if args.profile or args.policies:
-        return _check_policy(args, shell, folder, wanted)
+        return _check_policy(args, shell, folder, selected)
     tools = tlc.find(shell.environ, shell.here)
     began = shell.elapsed_s()
-    with _progress(shell, len(wanted), plain=args.format == "json") as progress:
+    with _progress(shell, len(selected), plain=args.format == "json") as progress:
         findings = checking.check(
             folder,
             rows,
-            wanted,
+            selected,
             tools,
             shell.elapsed_s,
             jobs=args.jobs,
@@ -94,14 +94,12 @@ def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[RunR
     else:
         from engine.specs import matrix
 
-        for line in (*matrix.lines(folder, findings), *_told(findings, shell.elapsed_s() - began)):
+        for line in (*matrix.lines(folder, findings), *_tail(findings, shell.elapsed_s() - began)):
             print(line, file=shell.stdout)
     return exit_codes.PASS if findings.as_expected else exit_codes.FAIL
 
 
-def _check_policy(
-    args: argparse.Namespace, shell: Shell, folder: Path, wanted: list[RunRow]
-) -> int:
+def _check_policy(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[RunRow]) -> int:
     """Say whether the specs hold with the limits of other policies; mutants are not run."""
     from engine.specs import checking, limits
     from engine.specs.conform import tlc
@@ -116,7 +114,7 @@ def _check_policy(
     text = limits.text(folder, profile, tables[profile])
     tools = tlc.find(shell.environ, shell.here)
     holds = True
-    for row, outcome in checking.hold(folder, wanted, text, tools):
+    for row, outcome in checking.hold(folder, rows, text, tools):
         holds = holds and outcome.word == "ok"
         word = "holds" if outcome.word == "ok" else "FAILS"
         print(f"{word}  {row.name:<24} {outcome.word}  {outcome.states} states", file=shell.stdout)
@@ -188,14 +186,14 @@ def _lines(result: Result) -> list[str]:
     ]
     lines += [f"      {fault}" for fault in result.faults]
     if any(fault.startswith(("expected", "TLC")) for fault in result.faults):
-        told = [line for line in outcome.report.splitlines() if line.strip()]
-        lines += [f"        {line}" for line in told[:TRACE_LINES]]
-        if len(told) > TRACE_LINES:
-            lines.append(f"        … {len(told) - TRACE_LINES} lines more")
+        report = [line for line in outcome.report.splitlines() if line.strip()]
+        lines += [f"        {line}" for line in report[:TRACE_LINES]]
+        if len(report) > TRACE_LINES:
+            lines.append(f"        … {len(report) - TRACE_LINES} lines more")
     return lines
 
 
-def _told(findings: SpecFindings, seconds: float) -> Iterator[str]:
+def _tail(findings: SpecFindings, seconds: float) -> Iterator[str]:
     for unproved in findings.unproved:
         yield f"UNPROVED  {unproved}"
     for action in findings.never_taken:
@@ -222,13 +220,13 @@ def _findings_json(findings: SpecFindings) -> str:
         }
         for result in findings.results
     ]
-    told = {
+    document = {
         "as_expected": findings.as_expected,
         "unproved": list(findings.unproved),
         "never_taken": list(findings.never_taken),
         "runs": runs,
     }
-    return json.dumps(told, indent=2)
+    return json.dumps(document, indent=2)
 
 
 def _listed(rows: Sequence[RunRow]) -> str:

@@ -71,9 +71,9 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             codes.add(error.exit_code)
             continue
         if isinstance(verified, Verified):
-            _tell(name, verified, args.format, shell)
+            _print_record(name, verified, args.format, shell)
         else:
-            _tell_attestation(name, verified, args.format, shell)
+            _print_attestation(name, verified, args.format, shell)
         codes.add(exit_codes.FAIL if verified.failed_expectations else exit_codes.PASS)
     return exit_codes.worst(codes)
 
@@ -94,20 +94,20 @@ def _expectations(args: argparse.Namespace, shell: Shell) -> Expectations:
     )
 
 
-def _tell(name: str, verified: Verified, form: str, shell: Shell) -> None:
-    """Say what the record is, and which wishes it does not meet."""
+def _print_record(name: str, verified: Verified, form: str, shell: Shell) -> None:
+    """Print what the record is, and which expectations it does not meet."""
     if form == "json":
         import json
 
         print(json.dumps(_document(name, verified), ensure_ascii=False), file=shell.stdout)
         return
-    asked = _asked(verified)
+    outcome = _outcome(verified)
     subject = verified.subject
     about = f"{subject.name} {subject.version or ''}".strip()
     artifact = f"sha256:{subject.sha256}" if subject.sha256 else "no artifact was named"
     lines = [
-        f"GENUINE RECORD OF {verified.verdict}; {asked}",
-        *(f"  {wish}" for wish in verified.failed_expectations),
+        f"GENUINE RECORD OF {verified.verdict}; {outcome}",
+        *(f"  {failed}" for failed in verified.failed_expectations),
         f"  subject   {about}, {artifact}",
         f"  reason    {verified.reason}",
         f"  decided   {verified.decided_at}, valid until {verified.valid_until}",
@@ -120,19 +120,19 @@ def _tell(name: str, verified: Verified, form: str, shell: Shell) -> None:
     write("\n".join(lines) + "\n", shell.stdout)
 
 
-def _asked(verified: Verified | VerifiedAttestation) -> str:
-    """Whether the record is what was wanted."""
+def _outcome(verified: Verified | VerifiedAttestation) -> str:
+    """Whether the record is what was required."""
     if verified.failed_expectations:
         return "NOT AS REQUIRED"
     return "nothing was required of it" if verified.nothing_required else "as required"
 
 
-def _tell_attestation(name: str, verified: VerifiedAttestation, form: str, shell: Shell) -> None:
-    """Say the same of an attestation, and whose word it is."""
+def _print_attestation(name: str, verified: VerifiedAttestation, form: str, shell: Shell) -> None:
+    """Print the same of an attestation, and the key that signed it."""
     from engine.proof.keys import key_id
 
-    found, said = verified.attestation, verified.attestation.predicate
-    key, subject = key_id(found.public_key), verified.subject
+    found, predicate = verified.attestation, verified.attestation.predicate
+    key, subject, gate = key_id(found.public_key), verified.subject, predicate["gate"]
     if form == "json":
         import json
 
@@ -140,15 +140,15 @@ def _tell_attestation(name: str, verified: VerifiedAttestation, form: str, shell
         return
     about = f"{subject.name} {subject.version or ''}".strip()
     lines = [
-        f"GENUINE {said['gate'].upper()} ATTESTATION OF {verified.verdict}; {_asked(verified)}",
-        *(f"  {wish}" for wish in verified.failed_expectations),
+        f"GENUINE {gate.upper()} ATTESTATION OF {verified.verdict}; {_outcome(verified)}",
+        *(f"  {failed}" for failed in verified.failed_expectations),
         f"  subject   {about}, sha256:{subject.sha256}",
-        f"  reason    {said['reason']}",
-        f"  issued    {said['issued_at']}, expires {said['expires_at']}",
-        f"  asked     gate {said['gate']}, profile {said['profile']['name']}, "
-        f"stage {said['stage']}",
+        f"  reason    {predicate['reason']}",
+        f"  issued    {predicate['issued_at']}, expires {predicate['expires_at']}",
+        f"  asked     gate {gate}, profile {predicate['profile']['name']}, "
+        f"stage {predicate['stage']}",
         f"  by key    {key}",
-        f"  policy    {said['policy']['digest']['sha256']}",
+        f"  policy    {predicate['policy']['digest']['sha256']}",
         f"  ledger    {found.checkpoint.origin}, entry {found.proof.index} of {found.proof.size}",
         f"  relaxed   {', '.join(verified.relaxations) or 'by nothing'}",
     ]
@@ -158,21 +158,21 @@ def _tell_attestation(name: str, verified: VerifiedAttestation, form: str, shell
 def _attestation_document(name: str, verified: VerifiedAttestation, key: str) -> Json:
     from engine.evidence.input import subject_document
 
-    found, said = verified.attestation, verified.attestation.predicate
+    found, predicate = verified.attestation, verified.attestation.predicate
     plain = ("attestation_id", "issued_at", "expires_at", "gate", "stage", "verdict")
     return {
         "file": name,
         "genuine": True,
         "type": found.statement["predicateType"],
-        **{member: said[member] for member in plain},
+        **{member: predicate[member] for member in plain},
         "failed_expectations": list(verified.failed_expectations),
         "nothing_required": verified.nothing_required,
-        "profile": said["profile"]["name"],
+        "profile": predicate["profile"]["name"],
         "subject": subject_document(verified.subject),
         "key_id": key,
-        "policy_digest": said["policy"]["digest"]["sha256"],
+        "policy_digest": predicate["policy"]["digest"]["sha256"],
         "relaxations": list(verified.relaxations),
-        "ledger_id": said["ledger"]["id"],
+        "ledger_id": predicate["ledger"]["id"],
         "index": found.proof.index,
         "size": found.proof.size,
     }

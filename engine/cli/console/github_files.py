@@ -70,7 +70,7 @@ class GithubFiles:
         if self._summary:
             _append(self._summary, b"".join(self._sections) + self._tail().encode())
         if self._outputs:
-            _append(self._outputs, self._said(exit_code).encode())
+            _append(self._outputs, self._step_outputs(exit_code).encode())
 
     def _take(self, section: str) -> None:
         """Keep a section if there is room for all of it, and for all that came before."""
@@ -87,8 +87,8 @@ class GithubFiles:
             tail += f"\n**{self._left_out:,} more decisions are left out:** GitHub shows 1 MiB.\n"
         return tail
 
-    def _said(self, exit_code: int) -> str:
-        verdict = next((each for each in WORST_FIRST if each in self._verdicts), UNDECIDED)
+    def _step_outputs(self, exit_code: int) -> str:
+        verdict = next((verdict for verdict in WORST_FIRST if verdict in self._verdicts), UNDECIDED)
         outputs = {
             "verdict": verdict,
             "exit_code": str(exit_code),

@@ -1,4 +1,4 @@
-"""Being asked to stop half-way through many inputs."""
+"""Requests to stop half-way through many inputs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Interrupts:
-    """Within it the first Ctrl-C or SIGTERM only asks; the second stops at once.
+    """Within it the first Ctrl-C or SIGTERM only sets ``pending``; the second stops at once.
 
     What is being recorded is finished, so that the ledger, the output and the summary agree.
     Outside the main thread signals cannot be caught, and nothing is.
@@ -18,7 +18,7 @@ class Interrupts:
     def __init__(self, *, patient: bool) -> None:
         self._patient = patient
         self._before: dict[int, object] = {}
-        self.asked = False
+        self.pending = False
 
     def __enter__(self) -> Interrupts:
         if not self._patient:
@@ -28,7 +28,7 @@ class Interrupts:
 
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._ask)
+                self._before[number] = signal.signal(number, self._receive)
         return self
 
     def __exit__(
@@ -42,7 +42,7 @@ class Interrupts:
 
             signal.signal(number, handler)  # type: ignore[arg-type]
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        if self.asked:
+    def _receive(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        if self.pending:
             raise KeyboardInterrupt
-        self.asked = True
+        self.pending = True

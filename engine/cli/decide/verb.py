@@ -131,7 +131,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         code = batches.run(_until(stop, outcomes))
         if several:
             batches.summarise()
-        if stop.asked:
+        if stop.pending:
             left = len(groups) - batches.summary.done
             screen.say(f"engine: stopped; {left:,} of {len(groups):,} inputs were not decided")
             code = exit_codes.UNDECIDED
@@ -182,9 +182,9 @@ def _finder(
 def _until(
     stop: Interrupts, outcomes: Iterator[tuple[list[str], object]]
 ) -> Iterator[tuple[list[str], object]]:
-    """What is judged, until somebody asks to stop."""
+    """What is judged, until a request to stop is pending."""
     for outcome in outcomes:
-        if stop.asked:
+        if stop.pending:
             return
         yield outcome
 

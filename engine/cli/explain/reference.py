@@ -186,8 +186,8 @@ def _check(check: Json, form: _Form) -> list[str]:
     if check["unless"]:
         items["exempt"] = f"while {form.name(check['unless'])} is true"
     rows = (
-        (", ".join(map(form.name, names)), told)
-        for told, names in _grouped(check["limits"], check["operator"]).items()
+        (", ".join(map(form.name, names)), text)
+        for text, names in _grouped(check["limits"], check["operator"]).items()
     )
     return [
         form.head(3, f"{form.name(check['id'])}: {check['title']}"),

@@ -109,8 +109,8 @@ def _decision(args: argparse.Namespace, shell: Shell) -> int:
         if is_attestation(ledger.entry(index := ledger.find(args.what))):
             return _attestation(ledger, index, shell)
         decision = decision_at(ledger, args.what)
-        said = json.loads(decision.statement)["predicate"]
-        archive = ledger.blob("policy", said["policy"]["digest"]["sha256"])
+        predicate = json.loads(decision.statement)["predicate"]
+        archive = ledger.blob("policy", predicate["policy"]["digest"]["sha256"])
     # Its own policy has the words: another one may mean something else by the same id.
     bundle = PolicyBundle.from_archive(archive)
     report = Report(decision, texts_of(bundle), off_reasons(bundle, decision.profile), "-")

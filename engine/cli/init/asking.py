@@ -36,26 +36,26 @@ def ask(args: argparse.Namespace, ci: str, shell: Shell, bundle: PolicyBundle) -
     console = Console(file=shell.stderr, highlight=False)
     answers: dict[str, str | None] = {}
     with _lines(shell) as stream:
-        asking = _Asking(console, stream)
+        dialog = _Dialog(console, stream)
         if not args.metrics:
             guess = "metrics.json" if (shell.here / "metrics.json").is_file() else NONE
             question = "Which file holds your metrics? JSON or YAML, or none yet"
-            answers["metrics"] = asking.maybe(question, guess, _no_file)
+            answers["metrics"] = dialog.maybe(question, guess, _no_file)
         metrics = args.metrics or answers.get("metrics")
         if not metrics and not args.profile:
             known = sorted(bundle.data["limits"])
             for name in known:
                 console.print(f"  {name:<13} {bundle.data['limits'][name]['description']}")
-            answers["profile"] = asking.one_of("Which profile fits your service?", "default", known)
+            answers["profile"] = dialog.one_of("Which profile fits your service?", "default", known)
         if metrics and not args.artifact:
             guess = built_file(shell.here) or NONE
             question = "Which file is released? Its digest goes into the record; or none"
-            answers["artifact"] = asking.maybe(question, guess, _no_file)
+            answers["artifact"] = dialog.maybe(question, guess, _no_file)
         if not args.ci:
-            answers["ci"] = asking.one_of("Write a CI job for", ci, CI_SYSTEMS)
+            answers["ci"] = dialog.one_of("Write a CI job for", ci, CI_SYSTEMS)
         if not args.policy:
             question = "A starter policy of your own, in Rego, as a draft? Its name, or none"
-            answers["policy"] = asking.maybe(question, NONE, _no_policy)
+            answers["policy"] = dialog.maybe(question, NONE, _no_policy)
     return answers
 
 
@@ -83,7 +83,7 @@ def _no_policy(answer: str) -> str:
     return ""
 
 
-class _Asking:
+class _Dialog:
     """Asks one question at a time."""
 
     def __init__(self, console: Console, stream: TextIO) -> None:

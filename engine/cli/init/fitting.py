@@ -45,12 +45,12 @@ def require_claims(document: Document, settings: Mapping[str, str]) -> None:
     from engine.evidence.input import CLAIMS
 
     for claim in CLAIMS:
-        said = document.value.get(claim, settings[claim])
-        if said != settings[claim]:
+        claimed = document.value.get(claim, settings[claim])
+        if claimed != settings[claim]:
             raise document.refused(
                 f"/{claim}",
-                f"{claim} {said!r}, and it will be asked about as {settings[claim]!r}",
-                f"remove the line, or say --{claim} {said}",
+                f"{claim} {claimed!r}, and it will be asked about as {settings[claim]!r}",
+                f"remove the line, or say --{claim} {claimed}",
             )
 
 

@@ -76,7 +76,7 @@ def _content(path: Path) -> bytes | None:
 
 def _make_folders(folder: Path) -> list[Path]:
     """Make ``folder``; return what was made, the innermost last."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -67,8 +67,8 @@ class Plan:
     @property
     def settings(self) -> dict[str, str]:
         """What engine.toml says."""
-        said = {"gate": self.gate, "profile": self.profile, "stage": self.stage}
-        return said | ({"policies": self.policies} if self.metrics else {})
+        settings = {"gate": self.gate, "profile": self.profile, "stage": self.stage}
+        return settings | ({"policies": self.policies} if self.metrics else {})
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -256,8 +256,8 @@ def _next(plan: Plan, document: Document | None, shell: Shell) -> str:
     config = workspace.settings(argparse.Namespace(), shell)
     flags: list[str] = []
     for name in ("gate", "profile", "stage"):
-        if config.text(name) != (wanted := plan.settings[name]):
-            flags += [f"--{name}", wanted]
+        if config.text(name) != (value := plan.settings[name]):
+            flags += [f"--{name}", value]
     if document is None or plan.metrics is None:
         return shlex.join(["engine", "decide", "-", *flags]).replace("engine", EXAMPLE_INTO, 1)
     if config.path("policies") != shell.here / plan.policies:

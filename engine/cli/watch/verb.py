@@ -69,10 +69,10 @@ def _watch(args: argparse.Namespace, loop: Loop, shell: Shell) -> int:
         try:
             if args.once:
                 return loop.cycle()
-            return loop.run(_waiting(interrupts), lambda: interrupts.asked)
+            return loop.run(_waiting(interrupts), lambda: interrupts.pending)
         finally:
             loop.close()
-            if interrupts.asked:
+            if interrupts.pending:
                 shell.say("engine: no longer watching; what was decided is recorded")
 
 
@@ -81,7 +81,7 @@ def _waiting(interrupts: object) -> Callable[[float], None]:
 
     def wait(seconds: float) -> None:
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not getattr(interrupts, "asked", False):
+        while (left := until - time.monotonic()) > 0 and not getattr(interrupts, "pending", False):
             time.sleep(min(left, _SLICE_S))
 
     return wait
