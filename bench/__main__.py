@@ -132,14 +132,14 @@ def _count(text: str) -> int:
 
 def _contests(scene: Scene, only: str | None, sizes: Sequence[int], rounds: int) -> list[Result]:
     many = rounds * SHORT_PER_LONG
-    asked = [("start", plans.start, SMALL, many), ("cold", plans.cold, SMALL, many)]
-    asked += [("batch", plans.batch, size, rounds) for size in sizes]
+    contests = [("start", plans.start, SMALL, many), ("cold", plans.cold, SMALL, many)]
+    contests += [("batch", plans.batch, size, rounds) for size in sizes]
     if sizes == [FILES] or only in ("many", "memory"):
-        asked += [("many", plans.many, MANY, min(rounds, MANY_ROUNDS))]
-        asked += [("memory", plans.memory, MANY, 1)]
-    asked += [("scan", scan_plans.scan, SMALL, rounds)]
+        contests += [("many", plans.many, MANY, min(rounds, MANY_ROUNDS))]
+        contests += [("memory", plans.memory, MANY, 1)]
+    contests += [("scan", scan_plans.scan, SMALL, rounds)]
     results: list[Result] = []
-    for name, plan, files, count in asked:
+    for name, plan, files, count in contests:
         if only in (None, name):
             scene, result = hold(scene, plan, files=files, rounds=count, say=say)
             results.append(result)

@@ -71,7 +71,7 @@ def interval(ours: Sequence[float], theirs: Sequence[float], *, seed: int = 1) -
 
     Source: Efron, percentile bootstrap of the mean of the logarithms.
     """
-    logarithms = [math.log(one / other) for one, other in zip(ours, theirs, strict=True)]
+    logarithms = [math.log(mine / other) for mine, other in zip(ours, theirs, strict=True)]
     random = Random(seed)  # noqa: S311  (no secret)
     means = sorted(fmean(random.choices(logarithms, k=len(logarithms))) for _ in range(RESAMPLES))
     low, high = means[RESAMPLES // 40], means[-RESAMPLES // 40 - 1]

@@ -46,14 +46,14 @@ _ROW = bytes(200)
 _PRICE = 'prices: [{provider: acme, model: large, from: "2026-01-01", input: "2.50", output: 10}]\n'
 
 
-def hold(home: Path, *, rounds: int, say: Callable[[str], None], each: int = EACH) -> Result:
+def hold(home: Path, *, rounds: int, say: Callable[[str], None], calls: int = EACH) -> Result:
     """Measure all three in turn, and return the ratios.
 
     Args:
         home: Where ledger and databases are made; removed again.
         rounds: How many count. One more comes first and warms up.
         say: Narrates.
-        each: Reservations of each thread in a round.
+        calls: Reservations of each thread in a round.
 
     Raises:
         BenchError: Something was denied, or entries and state differ.
@@ -72,12 +72,16 @@ def hold(home: Path, *, rounds: int, say: Callable[[str], None], each: int = EAC
                 profile="default",
             )
             timers: dict[str, Callable[[], Run]] = {
-                SPEND: lambda: _timed(THREADS, lambda: _spend(tracker, each), each * THREADS),
+                SPEND: lambda: _timed(THREADS, lambda: _spend(tracker, calls), calls * THREADS),
                 BARE: lambda: _timed(
-                    THREADS, lambda: _commit(home / "eight.db", 2 * each), each * THREADS
+                    THREADS,
+                    lambda: _commit(home / "eight.db", 2 * calls),
+                    calls * THREADS,
                 ),
                 BARE_ALONE: lambda: _timed(
-                    1, lambda: _commit(home / "one.db", 2 * each * THREADS), each * THREADS
+                    1,
+                    lambda: _commit(home / "one.db", 2 * calls * THREADS),
+                    calls * THREADS,
                 ),
             }
             for number in range(rounds + 1):
@@ -87,7 +91,7 @@ def hold(home: Path, *, rounds: int, say: Callable[[str], None], each: int = EAC
                     say(f"{name}, round {number}: {run.wall_s * 1e6:.0f} µs")
                     if number:
                         runs[name].append(run)
-            if verify(ledger).counted != 2 * each * THREADS * (rounds + 1):
+            if verify(ledger).counted != 2 * calls * THREADS * (rounds + 1):
                 raise BenchError("reservations or settlements are missing from the ledger")
             evaluator.close()
     finally:

@@ -118,8 +118,8 @@ def _steps(folder: Path) -> Path:
 
 def _require_conform(output: bytes, *, expected: int) -> Outcomes:
     """Demand that all entries were looked at, and conform."""
-    said = json.loads(output)
-    if said["entries"] != expected or not said["conforms"]:
+    report = json.loads(output)
+    if report["entries"] != expected or not report["conforms"]:
         raise BenchError(f"engine conform: {output[:400]!r}, not {expected} entries that conform")
     return {}
 

@@ -178,10 +178,10 @@ def row_of(
     files: int | None = None,
 ) -> Row:
     """Return the ratio of two programs, and its bar for that many files."""
-    one, other = runs[ours], runs[theirs]
+    mine, other = runs[ours], runs[theirs]
     figure = _FIGURES[measure]
-    measured = ratio([figure(run) for run in one], [figure(run) for run in other])
-    cpu = ratio([run.cpu_s for run in one], [run.cpu_s for run in other])
+    measured = ratio([figure(run) for run in mine], [figure(run) for run in other])
+    cpu = ratio([run.cpu_s for run in mine], [run.cpu_s for run in other])
     return Row(ours, theirs, files, measure, measured, cpu, bar_for(ours, theirs, files))
 
 

@@ -26,15 +26,15 @@ def fetch(tools: Path = TOOLS, environ: Mapping[str, str] = os.environ) -> Path:
     Raises:
         BenchError: It could not be built.
     """
-    wanted = pinned_version(GO_MOD.read_text())
+    pinned = pinned_version(GO_MOD.read_text())
     conftest = tools / "conftest"
-    if version(conftest) == wanted:
+    if version(conftest) == pinned:
         return conftest
     tools.mkdir(exist_ok=True)
     try:
         go = find_go(tools, environ)
-        say(f"building conftest {wanted}, about 4 minutes, once")
-        stamp = f"-s -w -X {MODULE}/internal/version.Version={wanted}"
+        say(f"building conftest {pinned}, about 4 minutes, once")
+        stamp = f"-s -w -X {MODULE}/internal/version.Version={pinned}"
         # It asks for a patch release of Go that may be newer than the one at hand.
         build(
             *(go, GO_MOD.parent, MODULE, conftest, environ),
@@ -43,8 +43,8 @@ def fetch(tools: Path = TOOLS, environ: Mapping[str, str] = os.environ) -> Path:
         )
     except FetchError as error:
         raise BenchError(str(error)) from None
-    if (found := version(conftest)) != wanted:
-        raise BenchError(f"built conftest {found or 'that does not run'}, pinned is {wanted}")
+    if (found := version(conftest)) != pinned:
+        raise BenchError(f"built conftest {found or 'that does not run'}, pinned is {pinned}")
     return conftest
 
 

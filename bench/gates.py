@@ -104,9 +104,9 @@ def _measured(scene: Scene, gate: str, name: str) -> Run:
     options += ["--input", str(scene.home / "inputs" / f"{PREFIX}{name}")]
     options += ["--benchmem=false", "--metrics=false", "--format", "json"]
     run = _opa(scene, ["bench", *options, f"data.{_package(gate)}.decision"])
-    said = json.loads(run.output)
-    evaluations = said["N"]
-    return Run(said["T"] / evaluations / 1e9, run.cpu_s / evaluations, run.peak_bytes, run.output)
+    report = json.loads(run.output)
+    evaluations = report["N"]
+    return Run(report["T"] / evaluations / 1e9, run.cpu_s / evaluations, run.peak_bytes, run.output)
 
 
 def _opa(scene: Scene, argv: list[str]) -> Run:

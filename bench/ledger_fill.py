@@ -42,8 +42,8 @@ class Template:
         name = decision_id(number)
 
         def build(place: LedgerPosition) -> bytes:
-            said = (str(place.attempt), name, place.ledger_id, _quoted(place.previous), "")
-            holes = zip(self.parts, said, strict=True)
+            values = (str(place.attempt), name, place.ledger_id, _quoted(place.previous), "")
+            holes = zip(self.parts, values, strict=True)
             payload = b"".join(part + text.encode() for part, text in holes)
             return seal(payload, signer.sign, signer.key_id)
 
@@ -75,18 +75,18 @@ def templates(folder: Path) -> list[Template]:
 
 def _template(ledger: Ledger, index: int) -> Template:
     payload = open_envelope(ledger.entry(index)).payload
-    said = parse_statement(payload)["predicate"]
+    predicate = parse_statement(payload)["predicate"]
     parts, rest = [], payload
     for before, text, behind in (
-        ('"attempt":', str(said["attempt"]), ","),
-        ('"decision_id":"', said["decision_id"], '"'),
-        ('"ledger":{"id":"', said["ledger"]["id"], '"'),
-        ('"previous":', _quoted(said["previous"]), ""),
+        ('"attempt":', str(predicate["attempt"]), ","),
+        ('"decision_id":"', predicate["decision_id"], '"'),
+        ('"ledger":{"id":"', predicate["ledger"]["id"], '"'),
+        ('"previous":', _quoted(predicate["previous"]), ""),
     ):
         start = rest.index(f"{before}{text}{behind}".encode()) + len(before)
         parts.append(rest[:start])
         rest = rest[start + len(text) :]
-    return Template(said["gate"], (*parts, rest), ledger.attachments(index))
+    return Template(predicate["gate"], (*parts, rest), ledger.attachments(index))
 
 
 def open_in(folder: Path, *, signer: Signer | None) -> Ledger:

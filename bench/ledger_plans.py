@@ -35,8 +35,8 @@ def signatures(scene: Scene, *, entries: int = ENTRIES) -> Contest:
     folder = filled(scene, entries)
     name = "engine ledger verify --signatures"
     engine = _engine(scene, folder, name, ("--signatures",), entries + 1)
-    said = ("signatures", ".engine/ledger.db", ".engine/keys/engine.pub.pem")
-    bare = _bare(scene, folder, "bare loop: signatures", said, entries + 1)
+    argv = ("signatures", ".engine/ledger.db", ".engine/keys/engine.pub.pem")
+    bare = _bare(scene, folder, "bare loop: signatures", argv, entries + 1)
     return Contest(f"{entries:,} signatures", (engine, bare), ((engine.name, bare.name),))
 
 
@@ -75,8 +75,8 @@ def _run(scene: Scene, folder: Path, argv: tuple[str, ...], codes: tuple[int, ..
     command = [str(ENGINE), *argv]
     done = subprocess.run(command, cwd=folder, env=scene.environ, capture_output=True, check=False)
     if done.returncode not in codes:
-        said = done.stderr.decode(errors="replace")[-2000:]
-        raise BenchError(f"engine {' '.join(argv)}: exit code {done.returncode}\n{said}")
+        message = done.stderr.decode(errors="replace")[-2000:]
+        raise BenchError(f"engine {' '.join(argv)}: exit code {done.returncode}\n{message}")
 
 
 def _engine(
@@ -87,9 +87,9 @@ def _engine(
     return Contender(name, command, scene.environ, cwd=folder, read=read)
 
 
-def _bare(scene: Scene, folder: Path, name: str, said: tuple[str, ...], expected: int) -> Contender:
+def _bare(scene: Scene, folder: Path, name: str, argv: tuple[str, ...], expected: int) -> Contender:
     read: Callable[[bytes], Outcomes] = partial(require_bare, expected=expected)
-    return Contender(name, (sys.executable, _LOOP, *said), scene.environ, cwd=folder, read=read)
+    return Contender(name, (sys.executable, _LOOP, *argv), scene.environ, cwd=folder, read=read)
 
 
 def _require_engine(output: bytes, *, expected: int, signed: bool) -> Outcomes:

@@ -42,7 +42,7 @@ class Drafts:
     def __init__(self, signer: Signer) -> None:
         predicate = {"policy": {"digest": {"sha256": _POLICY}}, "checks": []}
         subjects = ({"name": f"s{n}", "digest": {"sha256": _POLICY}} for n in range(_BODIES))
-        payloads = [statement([each], DECISION_TYPE, predicate) for each in subjects]
+        payloads = [statement([subject], DECISION_TYPE, predicate) for subject in subjects]
         self._entries = [seal(payload, signer.sign, signer.key_id) for payload in payloads]
         self._blobs = (
             Blob("input", b"{}"),
@@ -50,7 +50,7 @@ class Drafts:
             Blob("policy", b"policy", _POLICY),
         )
 
-    def one(self, number: int) -> EntryDraft:
+    def draft(self, number: int) -> EntryDraft:
         """Return decision ``number``."""
         entry = self._entries[number % _BODIES]
         subject = hashlib.sha256(b"%d" % number).hexdigest()
@@ -61,7 +61,7 @@ class Drafts:
         """Yield them a commit's worth at a time."""
         for at in range(numbers.start, numbers.stop, ledger_fill.BATCH):
             last = min(at + ledger_fill.BATCH, numbers.stop)
-            yield [self.one(number) for number in range(at, last)]
+            yield [self.draft(number) for number in range(at, last)]
 
 
 def hold(

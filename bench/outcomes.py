@@ -50,7 +50,7 @@ def of_engine(output: bytes) -> dict[str, Outcome]:
             raise BenchError(f"{name}: the engine could not decide: {decision['error']['message']}")
         if not decision["recorded"]:
             raise BenchError(f"{name}: the engine printed a verdict that it did not record")
-        _add(outcomes, name, _judged(decision))
+        _add(outcomes, name, _outcome_of(decision))
     return outcomes
 
 
@@ -61,7 +61,7 @@ def of_opa(output: bytes, prefix: str) -> dict[str, Outcome]:
         name = PurePosixPath(answer["path"]).name.removeprefix(prefix)
         if "result" not in answer:
             raise BenchError(f"{name}: opa exec gave no result: {answer.get('error')}")
-        _add(outcomes, name, _judged(answer["result"]))
+        _add(outcomes, name, _outcome_of(answer["result"]))
     return outcomes
 
 
@@ -83,7 +83,7 @@ def of_conftest(output: bytes, prefix: str) -> dict[str, Outcome]:
     return outcomes
 
 
-def _judged(decision: Mapping[str, Any]) -> Outcome:
+def _outcome_of(decision: Mapping[str, Any]) -> Outcome:
     against = frozenset(
         f"{check['id']}: {check['status']}"
         for check in decision["checks"]
@@ -118,15 +118,15 @@ def require_same(expected: frozenset[str], answers: Mapping[str, Outcomes]) -> N
     (first, reference), *others = answers.items()
     for program, outcomes in others:
         if odd := [name for name in sorted(expected) if outcomes[name] != reference[name]]:
-            told = "\n".join(
-                f"  {name}\n    {first}: {_told(reference[name])}\n"
-                f"    {program}: {_told(outcomes[name])}"
+            differences = "\n".join(
+                f"  {name}\n    {first}: {_described(reference[name])}\n"
+                f"    {program}: {_described(outcomes[name])}"
                 for name in odd[:_SHOWN]
             )
-            raise BenchError(f"{first} and {program} differ on {len(odd)} files:\n{told}")
+            raise BenchError(f"{first} and {program} differ on {len(odd)} files:\n{differences}")
 
 
-def _told(outcome: Outcome) -> str:
+def _described(outcome: Outcome) -> str:
     return f"{outcome.verdict} ({', '.join(sorted(outcome.against)) or 'nothing against it'})"
 
 

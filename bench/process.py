@@ -63,6 +63,6 @@ def measure(
         raise BenchError(f"{command[0]} could not be started: {done.stderr.strip()}")
     wall_ns, cpu_ns, peak_bytes, code = map(int, done.stdout.split())
     if code not in codes:
-        said = stderr.read_text(errors="replace")[-2000:]
-        raise BenchError(f"{' '.join(map(str, command))}: exit code {code}\n{said}")
+        message = stderr.read_text(errors="replace")[-2000:]
+        raise BenchError(f"{' '.join(map(str, command))}: exit code {code}\n{message}")
     return Run(wall_ns / 1e9, cpu_ns / 1e9, peak_bytes, stdout.read_bytes())

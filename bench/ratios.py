@@ -29,5 +29,5 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
         ours: One figure per round, in order.
         theirs: The same of the other program.
     """
-    pairs = [one / other for one, other in zip(ours, theirs, strict=True)]
+    pairs = [mine / other for mine, other in zip(ours, theirs, strict=True)]
     return Ratio(median(ours) / median(theirs), min(pairs), max(pairs))

@@ -25,30 +25,30 @@ def scan(scene: Scene, *, lines: int = LINES) -> Contest:
     rows = list(logs.planted(lines, EVERY))
     if not path.exists():
         path.write_text("\n".join(line for _, line in rows) + "\n")
-    wanted = Counter(kind for kind, _ in rows if kind)
+    planted = Counter(kind for kind, _ in rows if kind)
     engine = Contender(
         "engine scan",
         (ENGINE, "scan", path, "--format", "json"),
         scene.environ,
         cwd=scene.home,
         codes=(1,),
-        read=partial(_require_all, wanted=wanted),
+        read=partial(_require_all, planted=planted),
     )
     bare = Contender(
         "one compiled alternation",
         (sys.executable, _LOOP, path),
         scene.environ,
         cwd=scene.home,
-        read=partial(_require_some, least=wanted.total()),
+        read=partial(_require_some, least=planted.total()),
     )
     return Contest(f"{lines:,} lines of logs", (engine, bare), ((engine.name, bare.name),))
 
 
-def _require_all(output: bytes, *, wanted: Counter[str]) -> Outcomes:
+def _require_all(output: bytes, *, planted: Counter[str]) -> Outcomes:
     """Demand exactly what was planted; there is no verdict to compare."""
     found = json.loads(output)["types"]
-    if found != dict(wanted):
-        raise BenchError(f"engine scan found {found}, not {dict(wanted)}")
+    if found != dict(planted):
+        raise BenchError(f"engine scan found {found}, not {dict(planted)}")
     return {}
 
 

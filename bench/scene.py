@@ -86,8 +86,8 @@ class Scene:
         folder = self.home / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        for each in sorted(self.names)[:count]:
-            (folder / each).hardlink_to(self.home / "metrics" / each)
+        for file in sorted(self.names)[:count]:
+            (folder / file).hardlink_to(self.home / "metrics" / file)
         return folder
 
     def one_name(self) -> str:
@@ -98,8 +98,8 @@ class Scene:
         command = [str(ENGINE), *argv]
         done = subprocess.run(command, cwd=cwd, env=self.environ, capture_output=True, check=False)
         if done.returncode not in codes:
-            said = done.stderr.decode(errors="replace")[-2000:]
-            raise BenchError(f"engine {' '.join(argv)}: exit code {done.returncode}\n{said}")
+            message = done.stderr.decode(errors="replace")[-2000:]
+            raise BenchError(f"engine {' '.join(argv)}: exit code {done.returncode}\n{message}")
 
 
 def set_up(home: Path, environ: Mapping[str, str]) -> Scene:

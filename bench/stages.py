@@ -81,7 +81,7 @@ STAGES = (
 )
 
 
-class Spent(NamedTuple):
+class Timing(NamedTuple):
     """What one stage took in one round: nanoseconds on the wall and the processor, calls."""
 
     wall_ns: int
@@ -108,10 +108,10 @@ class Stopwatch:
         self.calls: dict[str, int] = defaultdict(int)
         self._inside = [(0, 0)]
 
-    def spent(self) -> dict[str, Spent]:
+    def spent(self) -> dict[str, Timing]:
         """Return what each stage took so far, and begin anew."""
         spent = {
-            name: Spent(self.wall_ns[name], self.cpu_ns[name], calls)
+            name: Timing(self.wall_ns[name], self.cpu_ns[name], calls)
             for name, calls in self.calls.items()
         }
         for counts in (self.wall_ns, self.cpu_ns, self.calls):
@@ -156,12 +156,12 @@ def _owner(module: ModuleType, path: str) -> tuple[Any, str]:
     """What holds the last name of ``path``; a foreign module on the way is copied for us."""
     owner: Any = module
     *outer, name = path.split(".")
-    for each in outer:
-        inner = getattr(owner, each)
+    for step in outer:
+        inner = getattr(owner, step)
         if isinstance(inner, ModuleType):
             copy = ModuleType(inner.__name__)
             copy.__dict__.update(inner.__dict__)
-            setattr(owner, each, copy)
+            setattr(owner, step, copy)
             inner = copy
         owner = inner
     return owner, name
@@ -197,14 +197,14 @@ def _decide(folder: str) -> None:
         sys.exit("bench: not everything was decided")
 
 
-def table(rounds: Sequence[Mapping[str, Spent]], files: int) -> str:
+def table(rounds: Sequence[Mapping[str, Timing]], files: int) -> str:
     """Return the least that each stage took, per file, and its share of the processor's time."""
     names = (*(stage.name for stage in STAGES), WHOLE)
     least = {
-        name: Spent(*map(min, zip(*(spent[name] for spent in rounds), strict=True)))
+        name: Timing(*map(min, zip(*(spent[name] for spent in rounds), strict=True)))
         for name in names
     }
-    whole = Spent(*map(sum, zip(*least.values(), strict=True)))
+    whole = Timing(*map(sum, zip(*least.values(), strict=True)))
     lines = [f"{'µs per file':<36} {'wall':>9} {'CPU':>9} {'share':>7} {'calls':>8}"]
     for name, spent in [*least.items(), ("all of it", whole)]:
         lines.append(

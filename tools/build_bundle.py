@@ -36,12 +36,12 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def different(one: Path, other: Path) -> list[str]:
+def different(new: Path, old: Path) -> list[str]:
     """Return the names of the bundle's files that are not the same in both folders."""
     return [
         name
         for name in FILES
-        if not (other / name).is_file() or (one / name).read_bytes() != (other / name).read_bytes()
+        if not (old / name).is_file() or (new / name).read_bytes() != (old / name).read_bytes()
     ]
 
 

