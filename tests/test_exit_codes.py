@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine import exit_codes
+from engine import __main__, exit_codes
 from engine.cli import EXIT_CODES
 from engine.errors import GovernanceError
 from engine.model import Verdict
@@ -19,6 +19,11 @@ def test_every_verdict_has_the_code_of_the_contract() -> None:
         "HOLD": 5,
         "ROLLBACK": 6,
     }
+
+
+def test_a_crash_of_the_command_has_the_code_of_what_could_not_be_decided() -> None:
+    """The entry module imports nothing of the engine before its ``try``, so it has a copy."""
+    assert __main__.COULD_NOT_DECIDE == exit_codes.UNDECIDED
 
 
 @pytest.mark.parametrize(

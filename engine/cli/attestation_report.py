@@ -24,30 +24,30 @@ _OF_A_DECISION = ("decision_id", "decided_at", "valid_until", "attestations")
 def as_text(at: AppendedEntry, bundle: PolicyBundle, width: int) -> str:
     """Return what was attested, check by check."""
     statement = _statement(at)
-    said = statement["predicate"]
+    predicate = statement["predicate"]
     body = (
         format_named("text").writer(ReportOptions(width=width)).item(_report(statement, at, bundle))
     )
     return (
-        f"ATTESTATION by key {_key_id(said)}\n"
-        f"  issued {said['issued_at']}, expires {said['expires_at']}; {said['gate']} gate:\n{body}"
+        f"ATTESTATION by key {_key_id(predicate)}\n  issued {predicate['issued_at']}, "
+        f"expires {predicate['expires_at']}; {predicate['gate']} gate:\n{body}"
     )
 
 
 def as_document(at: AppendedEntry, bundle: PolicyBundle) -> dict[str, Json]:
     """Return the same for programs."""
     statement = _statement(at)
-    said = statement["predicate"]
+    predicate = statement["predicate"]
     answer = decision_document(_report(statement, at, bundle))
     return {
-        "attestation_id": said["attestation_id"],
+        "attestation_id": predicate["attestation_id"],
         "type": statement["predicateType"],
-        "issued_at": said["issued_at"],
-        "expires_at": said["expires_at"],
-        "key_id": _key_id(said),
+        "issued_at": predicate["issued_at"],
+        "expires_at": predicate["expires_at"],
+        "key_id": _key_id(predicate),
         **{key: value for key, value in answer.items() if key not in _OF_A_DECISION},
-        "metrics": said["metrics"],
-        "policy": said["policy"]["digest"]["sha256"],
+        "metrics": predicate["metrics"],
+        "policy": predicate["policy"]["digest"]["sha256"],
     }
 
 
@@ -66,5 +66,5 @@ def _report(statement: dict[str, Json], at: AppendedEntry, bundle: PolicyBundle)
     return Report(decision, texts_of(bundle), off_reasons(bundle, decision.profile), "-")
 
 
-def _key_id(said: Json) -> str:
-    return key_id(load_public_pem(said["public_key"].encode()))
+def _key_id(predicate: Json) -> str:
+    return key_id(load_public_pem(predicate["public_key"].encode()))

@@ -16,14 +16,14 @@ def limit_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the limits on what is read of one file."""
     from engine.evidence.sources.streams import ReadLimits
 
-    usual = ReadLimits()
+    defaults = ReadLimits()
     parser.add_argument(
-        "--max-bytes", type=count, default=usual.max_bytes, metavar="N",
-        help=f"of each file, after decompression ({usual.max_bytes})",
+        "--max-bytes", type=count, default=defaults.max_bytes, metavar="N",
+        help=f"of each file, after decompression ({defaults.max_bytes})",
     )  # fmt: skip
     parser.add_argument(
-        "--max-ratio", type=count, default=usual.max_ratio, metavar="N",
-        help=f"decompressed bytes for each compressed one ({usual.max_ratio})",
+        "--max-ratio", type=count, default=defaults.max_ratio, metavar="N",
+        help=f"decompressed bytes for each compressed one ({defaults.max_ratio})",
     )  # fmt: skip
 
 

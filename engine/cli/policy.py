@@ -119,26 +119,26 @@ def _build(args: argparse.Namespace, shell: Shell) -> int:
 def _list(args: argparse.Namespace, shell: Shell) -> int:
     config = workspace.settings(args, shell)
     bundle = workspace.open_policies(config, shell)
-    gate, profile = bundle.gate(config.text("gate")), config.text("profile")
+    chosen, profile = bundle.gate(config.text("gate")), config.text("profile")
     rows = bundle.profile(profile)["checks"]
     if args.format == "json":
-        told = {
+        document = {
             "digest": bundle.digest,
-            "gates": {each.name: each.title for each in bundle.gates()},
-            "gate": gate.name,
+            "gates": {gate.name: gate.title for gate in bundle.gates()},
+            "gate": chosen.name,
             "profile": profile,
-            "checks": {name: rows.get(name) for name in gate.checks},
+            "checks": {name: rows.get(name) for name in chosen.checks},
         }
-        print(json.dumps(told, indent=2), file=shell.stdout)
+        print(json.dumps(document, indent=2), file=shell.stdout)
         return exit_codes.PASS
     print(f"policy {bundle.digest}", file=shell.stdout)
-    for each in bundle.gates():
+    for gate in bundle.gates():
         print(
-            f"  gate {each.name:<12} {len(each.checks):>3} checks  {each.title}", file=shell.stdout
+            f"  gate {gate.name:<12} {len(gate.checks):>3} checks  {gate.title}", file=shell.stdout
         )
     print(f"profiles: {', '.join(sorted(bundle.data['limits']))}", file=shell.stdout)
-    print(f"\ngate {gate.name}, profile {profile}", file=shell.stdout)
-    for name in gate.checks:
+    print(f"\ngate {chosen.name}, profile {profile}", file=shell.stdout)
+    for name in chosen.checks:
         row, info = rows.get(name, {}), bundle.check(name)
         unit = bundle.catalogue().get(info.metric, {}).get("unit", "")
         limit = (

@@ -1,1 +1,1 @@
-"""What ``engine doctor`` looks at."""
+"""What ``engine doctor`` examines."""

@@ -1,4 +1,4 @@
-"""What ``engine doctor`` looks at that is the user's own: folder, key, ledger, head, disk."""
+"""What ``engine doctor`` examines that is the user's own: folder, key, ledger, head, disk."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.cli.doctor.findings import Diagnosis, Level, World
 from engine.decision.record_to import RUN_LEDGER
 from engine.decision.workspace import heads_folder, key_path, ledger_url, open_signer
 from engine.errors import KeyFileError, UsageError
+from engine.exit_codes import INVALID, PASS, UNDECIDED
 from engine.settings.config import Config
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def folder(world: World) -> Iterator[Diagnosis]:
     """The folder of key, ledger and heads."""
     path = world.config.folder
     if path.exists() and not path.is_dir():
-        yield Diagnosis(Level.FAIL, "folder", f"{path}: is no folder", "move it away", 2)
+        yield Diagnosis(Level.FAIL, "folder", f"{path}: is no folder", "move it away", INVALID)
 
 
 def key(world: World) -> Iterator[Diagnosis]:
@@ -60,15 +60,16 @@ def _public_half(path: Path, public_key: bytes) -> Iterator[Diagnosis]:
     from engine.proof.keys import load_public_pem
     from engine.signers.file import public_path
 
-    beside = public_path(path)
-    do = f"write it again: engine keys list | tail -n +2 > {beside}"
+    public = public_path(path)
+    do = f"write it again: engine keys list | tail -n +2 > {public}"
     try:
-        same = load_public_pem(beside.read_bytes()) == public_key
+        same = load_public_pem(public.read_bytes()) == public_key
     except (OSError, KeyFileError):
-        yield Diagnosis(Level.WARN, "key", f"{beside}: the public half cannot be read", do)
+        yield Diagnosis(Level.WARN, "key", f"{public}: the public half cannot be read", do)
         return
     if not same:
-        yield Diagnosis(Level.FAIL, "key", f"{beside}: not the public half of {path.name}", do, 2)
+        says = f"{public}: not the public half of {path.name}"
+        yield Diagnosis(Level.FAIL, "key", says, do, INVALID)
 
 
 def _file_of(config: Config) -> Path | None:
@@ -91,7 +92,7 @@ def ledger(world: World) -> Iterator[Diagnosis]:
         yield Diagnosis(Level.OK, "ledger", "run: one per run, inside its proof")
         return
     if config.folder.is_file():
-        return  # said under "folder"
+        return  # reported under "folder"
     heads = heads_folder(config, shell)
     with ExitStack() as stack:
         try:
@@ -123,18 +124,17 @@ def _contents(opened: Ledger, config: Config) -> Iterator[Diagnosis]:
     path = _file_of(config) or Path(opened.url)
     size = opened.size()
     if size <= VERIFIED_ENTRIES:
-        report = opened.verify()
-        told, uncovered = "all hashes hold", report.uncovered
+        report, result = opened.verify(), "all hashes hold"
     else:
         report = opened.verify(since=opened.last_checkpoint())
-        told, uncovered = "opens; all of it: engine ledger verify", report.uncovered
+        result = "opens; all of it: engine ledger verify"
     in_bytes = sum(part.stat().st_size for part in _parts(path) if part.exists())
-    yield Diagnosis(Level.OK, "ledger", f"{path}: {size:,} entries, {in_bytes:,} bytes, {told}")
-    if uncovered:
+    yield Diagnosis(Level.OK, "ledger", f"{path}: {size:,} entries, {in_bytes:,} bytes, {result}")
+    if report.uncovered:
         yield Diagnosis(
             Level.WARN,
             "ledger",
-            f"{uncovered} entries wait for a checkpoint: their writer was stopped",
+            f"{report.uncovered} entries wait for a checkpoint: their writer was stopped",
             "nothing: the next decision covers them",
         )
 
@@ -150,7 +150,7 @@ def _require_same_key(opened: Ledger, world: World) -> None:
     try:
         signer = open_signer(world.config, world.shell)
     except KeyFileError:
-        return  # said under "key"
+        return  # reported under "key"
     if signer.public_key != begun:
         raise KeyFileError(
             f"the ledger was begun with another key than {signer.key_id[:16]}",
@@ -167,9 +167,9 @@ def _clock(opened: Ledger, shell: Shell) -> Iterator[Diagnosis]:
     now = shell.now()
     size = opened.size()
     for _, entry in reversed(list(opened.entries(max(0, size - 50), size))):
-        said = parse_statement(open_envelope(entry).payload)["predicate"]
+        predicate = parse_statement(open_envelope(entry).payload)["predicate"]
         for name in ("decided_at", "failed_at", "created_at", "imported_at"):
-            if isinstance(text := said.get(name), str):
+            if isinstance(text := predicate.get(name), str):
                 if parse_time(text) > now + CLOCKS_DIFFER:
                     yield Diagnosis(
                         Level.FAIL,
@@ -177,7 +177,7 @@ def _clock(opened: Ledger, shell: Shell) -> Iterator[Diagnosis]:
                         f"{write_time(now)}, and the ledger's last entry is of {text}",
                         "set the clock (NTP); if it was wrong then, decisions are stale until now "
                         "has passed it",
-                        3,
+                        UNDECIDED,
                     )
                 return
 
@@ -191,14 +191,15 @@ def place(world: World) -> Iterator[Diagnosis]:
         return
     path = path.resolve()
     yield from _lock(path.with_name(path.name + ".lock"))
-    folder = next(each for each in path.parents if each.is_dir())
+    folder = next(parent for parent in path.parents if parent.is_dir())
     if not os.access(folder, os.W_OK | os.X_OK):
+        says = f"{folder}: cannot be written"
         do = "deciding needs it: run as its owner, or name another with --ledger"
-        yield Diagnosis(Level.FAIL, "disk", f"{folder}: cannot be written", do, 3)
+        yield Diagnosis(Level.FAIL, "disk", says, do, UNDECIDED)
     free = shutil.disk_usage(folder).free
     level = Level.FAIL if free < NO_ROOM else Level.WARN if free < LITTLE_ROOM else Level.OK
-    do = "" if level is Level.OK else "make room; a decision that cannot be recorded is not told"
-    code = exit_codes.UNDECIDED if level is Level.FAIL else exit_codes.PASS
+    do = "" if level is Level.OK else "make room; a decision that cannot be recorded is not given"
+    code = UNDECIDED if level is Level.FAIL else PASS
     yield Diagnosis(level, "disk", f"{folder}: {free // 1024**2:,} MiB free", do, code)
 
 
@@ -212,7 +213,7 @@ def _lock(path: Path) -> Iterator[Diagnosis]:
             yield Diagnosis(Level.OK, "lock", "free")
         except BlockingIOError:
             holder = os.pread(descriptor, 16, 0).decode(errors="replace").strip()
-            said = f"{path}: held, by process {holder}"
-            yield Diagnosis(Level.WARN, "lock", said, "let it finish; look at it: ps -p " + holder)
+            says = f"{path}: held, by process {holder}"
+            yield Diagnosis(Level.WARN, "lock", says, "let it finish; look at it: ps -p " + holder)
         finally:
             os.close(descriptor)

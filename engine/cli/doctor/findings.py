@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from engine.cli.console.shell import Shell
 from engine.errors import GovernanceError
+from engine.exit_codes import PASS, UNDECIDED
 from engine.settings.config import Config
 
 
@@ -35,7 +36,7 @@ class Diagnosis:
     about: str
     says: str
     do: str = ""
-    code: int = 0
+    code: int = PASS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,16 @@ Examination = Callable[[World], Iterator[Diagnosis]]
 
 
 def examined(about: str, examine: Examination, world: World) -> Iterator[Diagnosis]:
-    """Yield what ``examine`` finds; what it stumbles over is a finding too."""
+    """Yield what ``examine`` finds; an error of the examination is a finding too."""
     try:
         yield from examine(world)
     except GovernanceError as error:
         yield failed(about, error)
     except Exception as error:  # noqa: BLE001  (the world is broken, the report is not)
-        said = f"could not be examined: {type(error).__name__}: {error}"
-        yield Diagnosis(Level.FAIL, about, said, "mend what the message names, then ask again", 3)
+        says = f"could not be examined: {type(error).__name__}: {error}"
+        yield Diagnosis(
+            Level.FAIL, about, says, "mend what the message names, then run it again", UNDECIDED
+        )
 
 
 def failed(about: str, error: GovernanceError) -> Diagnosis:

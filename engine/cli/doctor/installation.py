@@ -1,4 +1,4 @@
-"""What ``engine doctor`` looks at that came with the installation: programs, policies, cache."""
+"""What ``engine doctor`` examines that came with the installation: programs, policies, cache."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from engine.cli import workspace
 from engine.cli.doctor.findings import Diagnosis, Level, World, failed
 from engine.decision.workspace import module_cache, open_evaluator
 from engine.errors import GovernanceError, UsageError
+from engine.exit_codes import UNDECIDED
 
 REINSTALL = "install it again: pip install --force-reinstall governance-engine"
 BUILD_SLACK = timedelta(days=1)
@@ -31,14 +32,14 @@ def versions(_world: World) -> Iterator[Diagnosis]:
             importlib.import_module(name)
             yield Diagnosis(Level.OK, name, importlib.metadata.version(name))
         except Exception as error:  # noqa: BLE001  (a broken package raises what it likes)
-            said = f"cannot be loaded: {type(error).__name__}: {error}"
-            yield Diagnosis(Level.FAIL, name, said, REINSTALL, 3)
+            says = f"cannot be loaded: {type(error).__name__}: {error}"
+            yield Diagnosis(Level.FAIL, name, says, REINSTALL, UNDECIDED)
 
 
 def bytecode(_world: World) -> Iterator[Diagnosis]:
     """Whether Python keeps what it compiles: what was imported just now has been written, or not.
 
-    Source: PEP 3147, PEP 552; an interpreter that cannot write bytecode goes on without a word.
+    Source: PEP 3147, PEP 552; an interpreter that cannot write bytecode gives no warning.
     """
     modules = [module for name, module in sys.modules.items() if name.split(".")[0] == "engine"]
     specs = [module.__spec__ for module in modules if module.__spec__ is not None]
@@ -75,8 +76,8 @@ def sqlite(_world: World) -> Iterator[Diagnosis]:
 
     version = sqlite3.sqlite_version
     if sqlite3.sqlite_version_info < (3, 37, 0):
-        do = "use a Python that brings a newer one"
-        yield Diagnosis(Level.FAIL, "sqlite", f"{version} is older than 3.37.0", do, 3)
+        says, do = f"{version} is older than 3.37.0", "use a Python that brings a newer one"
+        yield Diagnosis(Level.FAIL, "sqlite", says, do, UNDECIDED)
     elif loses_rows(sqlite3.sqlite_version_info):
         yield Diagnosis(
             Level.WARN,
@@ -99,8 +100,8 @@ def opa(world: World) -> Iterator[Diagnosis]:
         yield Diagnosis(Level.OK, "opa", f"{opa_version(path)} at {path}")
     except GovernanceError as error:
         if world.shell.environ.get("ENGINE_OPA"):
-            told = failed("opa", error)
-            yield Diagnosis(Level.WARN, "opa", f"{told.says}; changed Rego needs it", told.do)
+            failure = failed("opa", error)
+            yield Diagnosis(Level.WARN, "opa", f"{failure.says}; changed Rego needs it", failure.do)
         else:
             yield Diagnosis(Level.OK, "opa", f"{error.message}; only changed Rego needs it")
 
@@ -111,10 +112,10 @@ def clock(world: World) -> Iterator[Diagnosis]:
     from engine.policy.bundle import shipped_folder
 
     now = world.shell.now()
-    built = datetime.fromtimestamp((shipped_folder("schemas")).stat().st_mtime, UTC)
+    built = datetime.fromtimestamp(shipped_folder("schemas").stat().st_mtime, UTC)
     if now < built - BUILD_SLACK:
-        said = f"{write_time(now)}, before the engine was installed ({write_time(built)})"
-        yield Diagnosis(Level.FAIL, "clock", said, "set the clock (NTP)", 3)
+        says = f"{write_time(now)}, before the engine was installed ({write_time(built)})"
+        yield Diagnosis(Level.FAIL, "clock", says, "set the clock (NTP)", UNDECIDED)
     else:
         yield Diagnosis(Level.OK, "clock", write_time(now))
 
@@ -141,8 +142,8 @@ def policies(world: World) -> Iterator[Diagnosis]:
         evaluator.evaluate(gate, b"{}")
     finally:
         evaluator.close()
-    said = f"gate {gate} answers; profile {profile}, stage {stage}"
-    yield Diagnosis(Level.OK, "policies", said)
+    says = f"gate {gate} answers; profile {profile}, stage {stage}"
+    yield Diagnosis(Level.OK, "policies", says)
 
 
 def cache(world: World) -> Iterator[Diagnosis]:

@@ -35,7 +35,7 @@ EXAMINATIONS: dict[str, Examination] = {
     "policies": installation.policies,
     "cache": installation.cache,
 }
-"""Everything that is looked at, by the word that its own failure is told under, in order."""
+"""Everything that is looked at, by the word that its own failure is reported under, in order."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,8 +55,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             print(_line(finding), file=shell.stdout)
     code = exit_codes.worst({exit_codes.PASS} | {finding.code for finding in findings})
     if args.format == "json":
-        told = {"findings": [asdict(finding) for finding in findings], "code": code}
-        print(json.dumps(told, indent=2, ensure_ascii=False), file=shell.stdout)
+        document = {"findings": [asdict(finding) for finding in findings], "code": code}
+        print(json.dumps(document, indent=2, ensure_ascii=False), file=shell.stdout)
     return code
 
 
@@ -69,7 +69,7 @@ def _findings(args: argparse.Namespace, shell: Shell) -> Iterator[Diagnosis]:
             Level.WARN,
             "settings",
             "what depends on them was not looked at",
-            "mend engine.toml, then ask again",
+            "mend engine.toml, then run it again",
         )
         return
     yield Diagnosis(Level.OK, "settings", f"{config.file or 'no engine.toml; defaults'}")

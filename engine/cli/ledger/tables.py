@@ -43,17 +43,17 @@ def _statements(ledger: Ledger) -> Iterator[tuple[int, Json]]:
 
 def _decisions(ledger: Ledger) -> Iterator[dict[str, Json]]:
     for index, statement in _statements(ledger):
-        said, about = statement["predicate"], statement["subject"][0]
+        predicate, subject = statement["predicate"], statement["subject"][0]
         plain = ("decision_id", "decided_at", "valid_until", "gate", "stage", "verdict", "reason")
         yield {
             "entry": index,
-            **{key: said[key] for key in plain},
-            "profile": said["profile"]["name"],
-            "subject": about["name"],
-            "version": about.get("annotations", {}).get("version"),
-            "sha256": about["digest"]["sha256"],
-            "attempt": said["attempt"],
-            "policy": said["policy"]["digest"]["sha256"],
+            **{key: predicate[key] for key in plain},
+            "profile": predicate["profile"]["name"],
+            "subject": subject["name"],
+            "version": subject.get("annotations", {}).get("version"),
+            "sha256": subject["digest"]["sha256"],
+            "attempt": predicate["attempt"],
+            "policy": predicate["policy"]["digest"]["sha256"],
         }
 
 

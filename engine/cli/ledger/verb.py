@@ -28,7 +28,7 @@ DESCRIPTION = "Verify the ledger, list and show its entries, print its checkpoin
 EXAMPLE = "  engine ledger verify --signatures --since last-week.checkpoint"
 
 _MOST_JOBS = 64
-_MOST_UNASKED = 4
+_MOST_BY_DEFAULT = 4
 _WORTH_IT = {False: 64_000_000, True: 4_000_000}
 """Bytes of a ledger from which a second process saves more than it costs; with signatures too."""
 
@@ -54,12 +54,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     tables = actions.add_parser("tables", help="decisions and checks as a SQLite file for SQL")
     tables.add_argument("out", metavar="FILE", help="a new file")
-    for each in actions.choices.values():
-        ledger_arguments(each)
+    for action in actions.choices.values():
+        ledger_arguments(action)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
-    """Do what ``args`` ask."""
+    """Run the action that was typed."""
     config = workspace.settings(args, shell)
     actions = {
         "verify": _verify,
@@ -76,10 +76,10 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     since = _note(args.since, shell) if args.since else None
     keys = _keys(args, config, shell)
     jobs = args.jobs or _worth(config, signatures=args.signatures)
-    # companions first: what they inherit must not include the ledger
-    with _companions(jobs - 1) as others, workspace.open_ledger_to_read(config, shell) as ledger:
+    # workers first: what they inherit must not include the ledger
+    with _workers(jobs - 1) as workers, workspace.open_ledger_to_read(config, shell) as ledger:
         report = ledger.verify(
-            since=since, signatures=args.signatures, public_keys=keys, companions=others
+            since=since, signatures=args.signatures, public_keys=keys, companions=workers
         )
     signed = f", {report.signatures} signatures" if args.signatures else ""
     begun = f" since entry {report.since}" if report.since else ""
@@ -106,18 +106,18 @@ def _jobs(text: str) -> int:
 
 
 def _worth(config: Config, *, signatures: bool) -> int:
-    """How many processes to use when nobody says: several when there is much to read."""
+    """How many processes to use by default: several when there is much to read."""
     url = ledger_url(config)
     try:
         size = Path(url.removeprefix("sqlite:///")).stat().st_size
         processors = len(os.sched_getaffinity(0))
     except (OSError, AttributeError):  # the latter where there is no fork for us either
         return 1
-    return min(processors, _MOST_UNASKED) if size >= _WORTH_IT[signatures] else 1
+    return min(processors, _MOST_BY_DEFAULT) if size >= _WORTH_IT[signatures] else 1
 
 
 @contextmanager
-def _companions(count: int) -> Iterator[AuditWorkers | None]:
+def _workers(count: int) -> Iterator[AuditWorkers | None]:
     """So many other processes; none where they cannot be had."""
     if count < 1:
         yield None
@@ -127,8 +127,8 @@ def _companions(count: int) -> Iterator[AuditWorkers | None]:
     if not can_fork():
         yield None
         return
-    with AuditWorkers(count) as others:
-        yield others
+    with AuditWorkers(count) as workers:
+        yield workers
 
 
 def _note(source: str, shell: Shell) -> str:
@@ -169,8 +169,8 @@ def _log(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             if args.format == "jsonl":
                 print(json.dumps(row, ensure_ascii=False), file=shell.stdout)
             else:
-                told = (row["at"] or "-", row["kind"], row["verdict"] or "", row["id"] or "")
-                columns = "{:<20}  {:<18} {:<9} {:<36}".format(*told)
+                cells = (row["at"] or "-", row["kind"], row["verdict"] or "", row["id"] or "")
+                columns = "{:<20}  {:<18} {:<9} {:<36}".format(*cells)
                 print(f"{index:>6}  {columns}  {row['subject']}", file=shell.stdout)
     return exit_codes.PASS
 
@@ -193,21 +193,21 @@ def _statement(entry: bytes) -> Json:
 
 
 def _row(index: int, statement: Json) -> dict[str, Json]:
-    said = statement["predicate"]
-    times = (said[k] for k in said if k.endswith("_at") and k != "expires_at")
-    at = said.get("at") or next(times, None)
+    predicate = statement["predicate"]
+    times = (predicate[k] for k in predicate if k.endswith("_at") and k != "expires_at")
+    at = predicate.get("at") or next(times, None)
     return {
         "index": index,
         "at": at,
         "kind": statement["predicateType"].split(":")[2],
-        "verdict": said.get("verdict"),
-        "id": next((said[k] for k in _IDS if k in said), None),
+        "verdict": predicate.get("verdict"),
+        "id": next((predicate[k] for k in _IDS if k in predicate), None),
         "subject": statement["subject"][0]["name"],
     }
 
 
 _IDS = ("decision_id", "attestation_id", "attempt_id", "lease")
-"""What an entry is told by, whichever it has."""
+"""What an entry is known by, whichever it has."""
 
 
 def _show(args: argparse.Namespace, config: Config, shell: Shell) -> int:
@@ -252,6 +252,6 @@ def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         for name in args.files:
             data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
             decision_id, is_new = import_proof(data, ledger, signer, keys, now)
-            told = "imported" if is_new else "was here already"
-            print(f"{decision_id}  {told}  {name}", file=shell.stdout)
+            outcome = "imported" if is_new else "was here already"
+            print(f"{decision_id}  {outcome}  {name}", file=shell.stdout)
     return exit_codes.PASS

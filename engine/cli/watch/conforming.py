@@ -11,8 +11,8 @@ class Follower:
 
     def __init__(self) -> None:
         self._conformance = Conformance()
-        self._found: list[str] = []
-        self._told: set[str] = set()
+        self._findings: list[str] = []
+        self._named: set[str] = set()
 
     def check(self, ledger: Ledger) -> list[str]:
         """Return what no spec allows, of all entries up to now; empty when all conform."""
@@ -20,16 +20,16 @@ class Follower:
             try:
                 rejected = self._conformance.feed(index, statement)
             except (LookupError, TypeError, ValueError, AttributeError) as error:
-                self._found.append(f"entry {index} lacks what a spec reads: {error!r}")
+                self._findings.append(f"entry {index} lacks what a spec reads: {error!r}")
                 continue
-            self._found += [line for each in rejected for line in each.lines()]
-        return list(self._found)
+            self._findings += [line for rejection in rejected for line in rejection.lines()]
+        return list(self._findings)
 
     def unmodelled(self) -> list[str]:
-        """Return which specs have no model of what was recorded; each is told once."""
+        """Return which specs have no model of what was recorded; each is named once."""
         lines = []
         for name, report in self._conformance.reports().items():
-            if report.unmodelled is not None and name not in self._told:
-                self._told.add(name)
+            if report.unmodelled is not None and name not in self._named:
+                self._named.add(name)
                 lines.append(f"{name}: {report.unmodelled.reason}; `engine conform` says more")
         return lines

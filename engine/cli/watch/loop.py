@@ -100,8 +100,8 @@ class Loop:
             code = self.cycle()
             took_s = self._shell.elapsed_s() - started_s
             if took_s > self._plan.period_s:
-                said = f"this cycle took {took_s:.0f} s; one is due every {self._plan.period_s} s"
-                self._teller.problems("watch", [said])
+                late = f"this cycle took {took_s:.0f} s; one is due every {self._plan.period_s} s"
+                self._teller.problems("watch", [late])
             self._rest(next_s, wait, asked_to_stop)
         return code
 

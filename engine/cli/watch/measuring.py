@@ -71,8 +71,8 @@ def measure(name: str, sources: tuple[Table, ...], now: datetime, world: World) 
             continue
         measured.notes += evidence.notes
         if doubled := sorted(found.keys() & measured.metrics.keys()):
-            said = f"{place}: {doubled[0]} is measured by two sources; neither counts"
-            measured.failures.append(said)
+            problem = f"{place}: {doubled[0]} is measured by two sources; neither counts"
+            measured.failures.append(problem)
             for metric in doubled:
                 del measured.metrics[metric], found[metric]
         measured.metrics |= found

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
 from engine.cli.watch.plan import HookPlan
 from engine.effects import AttemptOutcome, AttemptStatus, Order
@@ -75,21 +76,19 @@ class Performer:
         everything = outbox.pending(ledger, now + _EVER, MOST)
         performed = []
         for earlier, later in _pointless(everything):
-            performed.append(self._superseded(ledger, signer, earlier, later))
+            performed.append(self._supersede(ledger, signer, earlier, later))
             everything.remove(earlier)
         for wave in _waves(everything, now):
             with ThreadPoolExecutor(min(self._at_once, len(wave)), "effect") as pool:
                 begun = {}
                 for effect in wave:
-                    counted = outbox.started(ledger, effect.id)
-                    if counted is not None:
+                    if (counted := outbox.started(ledger, effect.id)) is not None:
                         begun[pool.submit(self._attempt, counted)] = counted
                 for future in as_completed(begun):
-                    recorded = self._recorded(ledger, signer, begun[future], future.result())
-                    performed.append(recorded)
+                    performed.append(self._record(ledger, signer, begun[future], future.result()))
         return performed
 
-    def _superseded(
+    def _supersede(
         self, ledger: Ledger, signer: Signer, earlier: Effect, later: Effect
     ) -> EffectAttempt:
         detail = f"{later.action} takes its place"
@@ -102,8 +101,8 @@ class Performer:
         """Return the seconds until an effect is due, at most ``within_s``."""
         now = self._now()
         everything = outbox.pending(ledger, now + _EVER, MOST)
-        soon = _waves(everything, now + timedelta(seconds=within_s))
-        waits = [(parse_time(each.due_at) - now).total_seconds() for wave in soon for each in wave]
+        soon = chain.from_iterable(_waves(everything, now + timedelta(seconds=within_s)))
+        waits = [(parse_time(effect.due_at) - now).total_seconds() for effect in soon]
         return max(0.0, min([within_s, *waits]))
 
     def _attempt(self, effect: Effect) -> list[tuple[HookPlan, AttemptOutcome]]:
@@ -113,7 +112,7 @@ class Performer:
             if (effect.id, hooked.name) not in self._finished
         ]
 
-    def _recorded(
+    def _record(
         self,
         ledger: Ledger,
         signer: Signer,
@@ -121,28 +120,23 @@ class Performer:
         outcomes: Sequence[tuple[HookPlan, AttemptOutcome]],
     ) -> EffectAttempt:
         now = self._now()
-        open_ones = [
-            (hooked, said) for hooked, said in outcomes if said.ended is not AttemptStatus.DONE
-        ]
-        self._finished |= {
-            (effect.id, hooked.name)
-            for hooked, said in outcomes
-            if said.ended is AttemptStatus.DONE
-        }
-        detail = "; ".join(f"{hooked.name}: {said.detail}" for hooked, said in outcomes)
+        failed = [pair for pair in outcomes if pair[1].ended is not AttemptStatus.DONE]
+        done = [hooked.name for hooked, outcome in outcomes if outcome.ended is AttemptStatus.DONE]
+        self._finished |= {(effect.id, name) for name in done}
+        detail = "; ".join(f"{hooked.name}: {outcome.detail}" for hooked, outcome in outcomes)
         if not self._hooks[effect.action]:
             detail = "no hook: only recorded"
         retries = [
-            hooked.backoff.next_at(said, effect.attempts, now, self._chance())
-            for hooked, said in open_ones
+            hooked.backoff.next_at(outcome, effect.attempts, now, self._chance())
+            for hooked, outcome in failed
         ]
         again = [at for at in retries if at is not None]
         if again:
             outbox.later(ledger, effect.id, min(again))
             return EffectAttempt(effect, "failed", detail, min(again))
-        outbox.done(ledger, signer, effect.id, ok=not open_ones, detail=detail, now=now)
-        self._finished = {each for each in self._finished if each[0] != effect.id}
-        return EffectAttempt(effect, "given up" if open_ones else "done", detail)
+        outbox.done(ledger, signer, effect.id, ok=not failed, detail=detail, now=now)
+        self._finished = {pair for pair in self._finished if pair[0] != effect.id}
+        return EffectAttempt(effect, "given up" if failed else "done", detail)
 
 
 _SERVING = ("promote", "degrade", "rollback", "recover")
@@ -162,10 +156,10 @@ def _pointless(pending: Sequence[Effect]) -> list[tuple[Effect, Effect]]:
         if (
             later := next(
                 (
-                    each
-                    for each in pending[at + 1 :]
-                    if _subject(each) == _subject(earlier)
-                    and earlier.action in _TAKES_THE_PLACE_OF.get(each.action, ())
+                    candidate
+                    for candidate in pending[at + 1 :]
+                    if _subject(candidate) == _subject(earlier)
+                    and earlier.action in _TAKES_THE_PLACE_OF.get(candidate.action, ())
                 ),
                 None,
             )

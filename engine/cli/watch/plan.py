@@ -111,8 +111,8 @@ def read_plan(
 
 
 def _subject(table: Table, folder: Path, gate: str, profile: str) -> Subject:
-    said = subject_of(table, folder)
-    if "digest" not in said:
+    subject = subject_of(table, folder)
+    if "digest" not in subject:
         raise table.refused(
             "artifact", "what is in production is known by its digest",
             'artifact = "model.onnx", or digest = {sha256 = "…"}',
@@ -121,9 +121,9 @@ def _subject(table: Table, folder: Path, gate: str, profile: str) -> Subject:
     for source in sources:
         source_of(source)
     watched = WatchedSubject(
-        said["name"],
-        said.get("version"),
-        said["digest"]["sha256"],
+        subject["name"],
+        subject.get("version"),
+        subject["digest"]["sha256"],
         table.text("gate", gate),
         table.text("profile", profile),
     )

@@ -87,8 +87,8 @@ class Teller:
         print(f"{write_time(now)}  {text}".rstrip(), file=self._shell.stdout, flush=True)
 
     def _json(self, what: str, now: datetime, **members: Json) -> None:
-        said = {"event": what, "at": write_time(now), **members}
-        text = json.dumps(said, ensure_ascii=False, allow_nan=False)
+        event = {"event": what, "at": write_time(now), **members}
+        text = json.dumps(event, ensure_ascii=False, allow_nan=False)
         print(text, file=self._shell.stdout, flush=True)
 
 
@@ -98,13 +98,13 @@ def _line_of(
     phases = dict.fromkeys((cycle.before, cycle.after))
     if cycle.decision is None:
         why = f"not in production: {refusals[0]}" if refusals else "not in production"
-        said = [why]
+        parts = [why]
     else:
-        said = [cycle.verdict or "undecided", f"reading {cycle.reading or 'nothing'}"]
+        parts = [cycle.verdict or "undecided", f"reading {cycle.reading or 'nothing'}"]
     if cycle.actions:
-        said.append(f"recorded {', '.join(cycle.actions)}")
+        parts.append(f"recorded {', '.join(cycle.actions)}")
     if cycle.entries:
-        said.append(f"entry {cycle.entries[0]}")
+        parts.append(f"entry {cycle.entries[0]}")
     if measured.failures:
-        said.append(f"sources failed: {len(measured.failures)}")
-    return f"{' → '.join(phases):<22} {subject.shown:<24} {'  '.join(said)}"
+        parts.append(f"sources failed: {len(measured.failures)}")
+    return f"{' → '.join(phases):<22} {subject.shown:<24} {'  '.join(parts)}"
