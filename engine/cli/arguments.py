@@ -37,6 +37,21 @@ def ledger_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def limit_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the limits on what is read of one file."""
+    from engine.evidence.sources.streams import ReadLimits
+
+    defaults = ReadLimits()
+    parser.add_argument(
+        "--max-bytes", type=count, default=defaults.max_bytes, metavar="N",
+        help=f"of each file, after decompression ({defaults.max_bytes})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-ratio", type=count, default=defaults.max_ratio, metavar="N",
+        help=f"decompressed bytes for each compressed one ({defaults.max_ratio})",
+    )  # fmt: skip
+
+
 def instant(text: str) -> datetime:
     """Read an instant that a flag gives: RFC 3339, to UTC and whole seconds."""
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.console.shell import Shell
+from engine.cli.metrics_output import metrics_arguments, require_subject, write_metrics
 
 if TYPE_CHECKING:
     from engine.compat import Comparison, CompatibilityFinding
@@ -37,18 +38,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="text or json (text)"
     )
-    parser.add_argument("--metrics", metavar="FILE", help="also write a metrics file")
-    parser.add_argument(
-        "--subject", metavar="NAME[@VERSION]", help="what the metrics file is about"
-    )
+    metrics_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Compare; 0 compatible, 1 not, 5 undecided."""
-    from engine.cli import measuring
     from engine.evidence.sources import schemas
 
-    measuring.require_subject(args, "compat")
+    require_subject(args, "compat")
     old, new = (schemas.read_side(name, Path(), shell.environ) for name in (args.old, args.new))
     comparison = schemas.compare_sides(old, new, args.direction, frozenset(args.annotation))
     if args.format == "json":
@@ -60,7 +57,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         _print(args, comparison, old, new, shell)
     if args.metrics:
         measured = schemas.metrics(comparison, f"{args.old} → {args.new}", args.direction)
-        measuring.write_metrics(args, shell, measured)
+        write_metrics(args, shell, measured)
     return {"compatible": 0, "incompatible": 1, "undecided": 5}[comparison.verdict]
 
 

@@ -1,4 +1,4 @@
-"""Files that several verbs read: an artifact, a public key, the folder of the specs."""
+"""Files that several verbs read: an artifact, a key, the folder of the specs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from pathlib import Path
 
 from engine.cli.console.shell import Shell
 from engine.errors import KeyFileError, UsageError
+
+KEY_VARIABLE = "ENGINE_SCAN_KEY_FILE"
+_MAKE_KEY = "such as: (umask 077; openssl rand -hex 32 > scan.key)"
 
 
 def digest_of(path: str) -> str:
@@ -37,6 +40,28 @@ def read_key(path: str) -> bytes:
         return load_public_pem(data)
     except KeyFileError as error:
         raise KeyFileError(f"--key {path}: {error.message}", error.hint) from None
+
+
+def digest_key(file: str | None, shell: Shell) -> bytes:
+    """Return the key of the digests: that of ``file``, or one for this run alone.
+
+    Raises:
+        KeyFileError: The file cannot be read, others can read it, or it is too short.
+    """
+    if not (name := file or shell.environ.get(KEY_VARIABLE, "")):
+        return shell.random(32)
+    path = Path(name)
+    try:
+        with path.open("rb") as opened:
+            key = opened.read(4096 + 1)
+        open_to = path.stat().st_mode & 0o077
+    except OSError as error:
+        raise KeyFileError(f"{name}: {(error.strerror or str(error)).lower()}", _MAKE_KEY) from None
+    if open_to:
+        raise KeyFileError(f"{name}: others can read this key", f"chmod 600 {name}")
+    if not 16 <= len(key.strip()) <= 4096:
+        raise KeyFileError(f"{name}: a key has 16 to 4096 bytes", _MAKE_KEY)
+    return key.strip()
 
 
 def specs_folder(named: str | None, shell: Shell) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from engine import exit_codes
-from engine.cli import measuring
+from engine.cli.arguments import limit_arguments
 from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("path", metavar="PATH", help="log to read, or -")
     parser.add_argument("-o", "--out", metavar="OUT", required=True, help="file to write")
-    measuring.limit_arguments(parser)
+    limit_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:

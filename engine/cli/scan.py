@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
-from engine.cli import measuring
-from engine.cli.arguments import count
+from engine.cli.arguments import count, limit_arguments
 from engine.cli.console.shell import Shell
+from engine.cli.inputs import KEY_VARIABLE, digest_key
+from engine.cli.metrics_output import metrics_arguments, require_subject, write_metrics
 
 if TYPE_CHECKING:
     from engine.evidence.sources.pii import LocatedFinding, Totals
@@ -34,19 +35,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="text or json (text)"
     )
-    parser.add_argument("--metrics", metavar="FILE", help="also write a metrics file")
-    parser.add_argument(
-        "--subject", metavar="NAME[@VERSION]", help="what the metrics file is about"
-    )
+    metrics_arguments(parser)
     parser.add_argument(
         "--list", type=count, default=LISTED, metavar="N",
         help=f"findings to list; all are counted ({LISTED})",
     )  # fmt: skip
     parser.add_argument(
         "--digest-key", metavar="FILE",
-        help=f"key of the digests, to compare runs ({measuring.KEY_VARIABLE}; else one per run)",
+        help=f"key of the digests, to compare runs ({KEY_VARIABLE}; else one per run)",
     )  # fmt: skip
-    measuring.limit_arguments(parser)
+    limit_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
@@ -54,8 +52,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     from engine.evidence.sources import pii
     from engine.evidence.sources.streams import ReadLimits, expand
 
-    measuring.require_subject(args, "scan")
-    key = measuring.digest_key(args.digest_key, shell)
+    require_subject(args, "scan")
+    key = digest_key(args.digest_key, shell)
     limits = ReadLimits(args.max_bytes, args.max_ratio)
     totals = pii.Totals()
     files = list(dict.fromkeys(expand(args.paths, Path())))
@@ -63,7 +61,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     listed = _show(args, shell, places)
     _conclude(args, shell, totals, listed)
     if args.metrics:
-        measuring.write_metrics(args, shell, pii.metrics(totals, ", ".join(args.paths)))
+        write_metrics(args, shell, pii.metrics(totals, ", ".join(args.paths)))
     if totals.types:
         return exit_codes.FAIL
     incomplete = totals.truncated or not totals.scanned_bytes

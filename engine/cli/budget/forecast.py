@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli.arguments import count
-from engine.cli.budget import recorded
-from engine.cli.budget.lines import write
+from engine.cli.budget import spending
+from engine.cli.budget.chart import write
 from engine.cli.console.shell import Shell
 from engine.settings.config import Config
 
@@ -25,7 +25,7 @@ DAYS = 7
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("--days", type=count, default=DAYS, metavar="N", help=f"to come ({DAYS})")
-    recorded.filter_arguments(parser)
+    spending.filter_arguments(parser)
 
 
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
 
     zone, now = config.text("budget_time_zone"), shell.now()
     today = day_of(now, zone)
-    found, budget = recorded.chosen(recorded.spending(config, shell), args)
+    found, budget = spending.select(spending.read(config, shell), args)
     first = following(today, -7 * forecast.WEEKS)
     *past, current = by_day(found, first, today, budget)
     start, end = span(today, zone)

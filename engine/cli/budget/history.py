@@ -7,8 +7,8 @@ import json
 
 from engine import exit_codes
 from engine.cli.arguments import count
-from engine.cli.budget import recorded
-from engine.cli.budget.lines import write
+from engine.cli.budget import spending
+from engine.cli.budget.chart import write
 from engine.cli.console.shell import Shell
 from engine.settings.config import Config
 
@@ -20,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--days", type=count, default=DAYS, metavar="N", help=f"up to today ({DAYS})"
     )
-    recorded.filter_arguments(parser)
+    spending.filter_arguments(parser)
 
 
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
 
     zone = config.text("budget_time_zone")
     today = day_of(shell.now(), zone)
-    found, budget = recorded.chosen(recorded.spending(config, shell), args)
+    found, budget = spending.select(spending.read(config, shell), args)
     days = by_day(found, following(today, 1 - min(args.days, 3660)), today, budget)
     if args.format == "json":
         document = {"budget": budget, "zone": zone, "days": [day._asdict() for day in days]}

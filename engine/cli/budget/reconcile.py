@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
-from engine.cli.budget import recorded
+from engine.cli.budget import spending
 from engine.cli.console.shell import Shell
 from engine.errors import DocumentError, Position, UsageError
 from engine.settings.config import Config
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     from engine.calls.budget.invoices import Tolerance, reconcile
 
     billed = _billed(args, shell)
-    found = recorded.spending(config, shell)
+    found = spending.read(config, shell)
     tolerance = Tolerance(args.tolerance_usd, args.tolerance_percent)
     findings = reconcile(billed, found, tolerance, total=args.total)
     unsettled = _unsettled(billed, found)
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         }
         print(json.dumps(document, indent=2, ensure_ascii=False), file=shell.stdout)
     else:
-        _tell(args.file, billed, findings, unsettled, shell)
+        _print(args.file, billed, findings, unsettled, shell)
     return exit_codes.FAIL if findings else exit_codes.PASS
 
 
@@ -137,7 +137,7 @@ def _unsettled(billed: Sequence[InvoiceRow], found: Spending) -> int:
     )
 
 
-def _tell(
+def _print(
     name: str,
     billed: Sequence[InvoiceRow],
     findings: Sequence[InvoiceDifference],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from engine import exit_codes
-from engine.cli.budget.ending import tell
-from engine.cli.budget.opened import format_argument, lease_of, open_tracker, policy_arguments
+from engine.cli.budget.lease_end import print_lease_end
+from engine.cli.budget.tracker import format_argument, lease_of, open_tracker, policy_arguments
 from engine.cli.console.shell import Shell
 from engine.settings.config import Config
 
@@ -21,6 +21,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     """Give it back."""
     with open_tracker(config, shell) as (tracker, ledger):
-        ending = tracker.release(lease_of(ledger, args.lease), shell.now())
-    tell(ending, args.format, shell)
+        end = tracker.release(lease_of(ledger, args.lease), shell.now())
+    print_lease_end(end, args.format, shell)
     return exit_codes.PASS

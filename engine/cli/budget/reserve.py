@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli.budget.amounts import usd, whole
-from engine.cli.budget.opened import format_argument, open_tracker, policy_arguments
+from engine.cli.budget.tracker import format_argument, open_tracker, policy_arguments
 from engine.cli.console.shell import Shell
 from engine.settings.config import Config
 

@@ -6,8 +6,8 @@ import argparse
 
 from engine import exit_codes
 from engine.cli.budget.amounts import usd, whole
-from engine.cli.budget.ending import tell
-from engine.cli.budget.opened import format_argument, lease_of, open_tracker, policy_arguments
+from engine.cli.budget.lease_end import print_lease_end
+from engine.cli.budget.tracker import format_argument, lease_of, open_tracker, policy_arguments
 from engine.cli.console.shell import Shell
 from engine.errors import UsageError
 from engine.settings.config import Config
@@ -41,6 +41,6 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         )
     spent = Usage(args.usd, usage, args.tokens, args.requests)
     with open_tracker(config, shell) as (tracker, ledger):
-        ending = tracker.settle(lease_of(ledger, args.lease), spent, shell.now())
-    tell(ending, args.format, shell)
+        end = tracker.settle(lease_of(ledger, args.lease), spent, shell.now())
+    print_lease_end(end, args.format, shell)
     return exit_codes.PASS

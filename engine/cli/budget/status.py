@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.budget.opened import (
+from engine.cli.budget.tracker import (
     budgets_of,
     format_argument,
     policy_arguments,

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.budget.opened import format_argument
+from engine.cli.budget.tracker import format_argument
 from engine.cli.console.shell import Shell
 from engine.settings.config import Config
 

@@ -1,1 +1,1 @@
-"""What ``engine watch`` is made of."""
+"""``engine watch``: plan, measurement, loop, effects, and the check against the specs."""

@@ -8,18 +8,19 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from engine import exit_codes
-from engine.cli.watch.measuring import Measurement, World, measure
+from engine.cli.watch.measurement import Measurement, World, measure
 from engine.errors import GovernanceError, VerificationError
 from engine.lifecycle import CycleResult, Lifecycles, Phase, Reading
 
 if TYPE_CHECKING:
     from engine.cli.console.shell import Shell
-    from engine.cli.watch.performing import Performer
+    from engine.cli.watch.conformance import Follower
+    from engine.cli.watch.performer import Performer
     from engine.cli.watch.plan import Plan, Subject
-    from engine.cli.watch.telling import Teller
+    from engine.cli.watch.reporter import Reporter
     from engine.ledger import Ledger
     from engine.signers import Signer
 
@@ -38,32 +39,20 @@ class WatchSession:
     lifecycles: Lifecycles
 
 
-class ConformanceChecker(Protocol):
-    """Holds what a ledger recorded against the specs."""
-
-    def check(self, ledger: Ledger) -> list[str]:
-        """Look at what was appended since it was last asked; return what no spec allows, in
-        lines. What was found once is found again every time; empty when all of it conforms.
-        """
-
-    def unmodelled(self) -> list[str]:
-        """Return which specs have no model of what was recorded; each is told once."""
-
-
 class Loop:
     """Watches the subjects of a plan.
 
-    Nothing that goes wrong in a cycle ends the watch, but a ledger that is not genuine: it is
-    told, the cycle's code is 3, and the next cycle opens the ledger anew.
+    What goes wrong in a cycle is printed, the cycle's code is 3, and the next cycle opens the
+    ledger anew. Only a ledger that is not genuine ends the watch.
 
     Args:
         plan: What is watched.
         world: What its sources need.
         sessions: Opens a ledger to write; entered when there is none open, left when one failed.
         performer: Performs effects.
-        conforming: Checks what was recorded; None checks nothing.
+        follower: Checks what was recorded against the specs; None checks nothing.
         shell: The clock.
-        teller: Tells.
+        reporter: Prints.
     """
 
     def __init__(
@@ -72,37 +61,37 @@ class Loop:
         world: World,
         sessions: Callable[[], AbstractContextManager[WatchSession]],
         performer: Performer,
-        conforming: ConformanceChecker | None,
+        follower: Follower | None,
         shell: Shell,
-        teller: Teller,
+        reporter: Reporter,
     ) -> None:
         self._plan = plan
         self._world = world
         self._sessions = sessions
         self._performer = performer
-        self._conforming = conforming
+        self._follower = follower
         self._shell = shell
-        self._teller = teller
+        self._reporter = reporter
         self._open = ExitStack()
         self._session: WatchSession | None = None
 
-    def run(self, wait: Callable[[float], None], asked_to_stop: Callable[[], bool]) -> int:
-        """Watch until asked to stop; return the exit code of the last cycle.
+    def run(self, wait: Callable[[float], None], stopped: Callable[[], bool]) -> int:
+        """Watch until a signal comes; return the exit code of the last cycle.
 
         Args:
-            wait: Waits that many seconds, or until asked to stop.
-            asked_to_stop: Whether somebody did.
+            wait: Waits that many seconds, or until a signal comes.
+            stopped: Whether a signal came.
         """
         code = exit_codes.UNDECIDED
-        while not asked_to_stop():
+        while not stopped():
             started_s = self._shell.elapsed_s()
             next_s = started_s + self._until_next_s()
             code = self.cycle()
             took_s = self._shell.elapsed_s() - started_s
             if took_s > self._plan.period_s:
                 late = f"this cycle took {took_s:.0f} s; one is due every {self._plan.period_s} s"
-                self._teller.problems("watch", [late])
-            self._rest(next_s, wait, asked_to_stop)
+                self._reporter.problems("watch", [late])
+            self._rest(next_s, wait, stopped)
         return code
 
     def _until_next_s(self) -> float:
@@ -116,16 +105,16 @@ class Loop:
         return left_s if left_s > _SHORTEST_WAIT_S else left_s + period_s
 
     def _rest(
-        self, next_s: float, wait: Callable[[float], None], asked_to_stop: Callable[[], bool]
+        self, next_s: float, wait: Callable[[float], None], stopped: Callable[[], bool]
     ) -> None:
         """Wait for the next cycle; effects that fall due meanwhile are attempted meanwhile."""
-        while not asked_to_stop():
+        while not stopped():
             left_s = next_s - self._shell.elapsed_s()
             if left_s <= 0:
                 return
             due_s = self._guarded(partial(self._until_due, left_s), left_s)
             wait(max(due_s, _SHORTEST_WAIT_S))
-            if due_s < left_s and not asked_to_stop():
+            if due_s < left_s and not stopped():
                 self._guarded(self._act, None)
 
     def cycle(self) -> int:
@@ -175,31 +164,31 @@ class Loop:
         if promoted:
             actions = ("promoted", *cycle.actions)
             cycle = replace(cycle, before=Phase.CANDIDATE, actions=actions)
-        self._teller.subject(subject, cycle, measured, now, refusals)
+        self._reporter.subject(subject, cycle, measured, now, refusals)
         return _code(cycle, measured)
 
     def _sweep(self, now: datetime, at: WatchSession) -> int:
-        self._teller.swept(at.lifecycles.sweep(now), now)
+        self._reporter.swept(at.lifecycles.sweep(now), now)
         return exit_codes.PASS
 
     def _act(self, at: WatchSession) -> int:
         for performed in self._performer.perform(at.ledger, at.signer):
-            self._teller.effect(performed, self._shell.now())
+            self._reporter.effect(performed, self._shell.now())
         return exit_codes.PASS
 
     def _until_due(self, left_s: float, at: WatchSession) -> float:
         return self._performer.next_due_s(at.ledger, left_s)
 
     def _conform(self, at: WatchSession) -> int:
-        if self._conforming is None:
+        if self._follower is None:
             return exit_codes.PASS
-        findings = self._conforming.check(at.ledger)
-        self._teller.problems("the ledger does not conform", findings)
-        self._teller.problems("not held against every spec", self._conforming.unmodelled())
+        findings = self._follower.check(at.ledger)
+        self._reporter.problems("the ledger does not conform", findings)
+        self._reporter.problems("not held against every spec", self._follower.unmodelled())
         return exit_codes.NOT_GENUINE if findings else exit_codes.PASS
 
     def _guarded(self, work: Callable[[WatchSession], _T], otherwise: _T) -> _T:
-        """What ``work`` returns; what goes wrong is told, and the ledger opened anew."""
+        """What ``work`` returns; what goes wrong is printed, and the ledger opened anew."""
         try:
             if self._session is None:
                 self._session = self._open.enter_context(self._sessions())
@@ -207,9 +196,9 @@ class Loop:
         except VerificationError:
             raise
         except GovernanceError as error:
-            self._teller.problems("watch", [error.message])
+            self._reporter.problems("watch", [error.message])
         except Exception as error:  # noqa: BLE001  (a defect must not end the watch unseen)
-            self._teller.problems("watch", [f"a defect: {type(error).__name__}: {error}"])
+            self._reporter.problems("watch", [f"a defect: {type(error).__name__}: {error}"])
         self.close()
         return otherwise
 

@@ -1,4 +1,4 @@
-"""The configuration of ``engine watch``: what is watched, by what, and who is told."""
+"""The configuration of ``engine watch``: what is watched, its sources, its hooks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Subject:
         watched: What it is, and what decides about it.
         sources: Their tables; read anew in each cycle.
         promote: Whether a recorded PROMOTE puts it into production in the next cycle. Else
-            somebody else does, and until then it is a candidate that nobody looks at.
+            another program does, and until then it is a candidate that nothing measures.
     """
 
     watched: WatchedSubject

@@ -1,4 +1,4 @@
-"""``engine watch``: look after what is in production, until told to stop."""
+"""``engine watch``: look after what is in production, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
-    """Watch, alone."""
-    from engine.cli.watch.alone import alone
+    """Watch, as the only watcher of the ledger."""
+    from engine.cli.watch.lock import watch_lock
     from engine.errors import UsageError
 
     config = workspace.settings(args, shell)
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     bundle = workspace.open_policies(config, shell)
     plan = _plan(args, config, bundle, shell)
     ensure_workspace(config, shell)
-    with alone(url):
+    with watch_lock(url):
         return _watch(args, _loop(args, plan, config, bundle, shell), shell)
 
 
@@ -107,11 +107,11 @@ def _plan(args: argparse.Namespace, config: Config, bundle: PolicyBundle, shell:
 def _loop(
     args: argparse.Namespace, plan: Plan, config: Config, bundle: PolicyBundle, shell: Shell
 ) -> Loop:
-    from engine.cli.watch.conforming import Follower
+    from engine.cli.watch.conformance import Follower
     from engine.cli.watch.loop import Loop
-    from engine.cli.watch.measuring import World
-    from engine.cli.watch.performing import Performer
-    from engine.cli.watch.telling import Teller
+    from engine.cli.watch.measurement import World
+    from engine.cli.watch.performer import Performer
+    from engine.cli.watch.reporter import Reporter
     from engine.policy.bundle import shipped_schema
 
     schema = shipped_schema("metrics.schema.json")
@@ -124,7 +124,7 @@ def _loop(
         performer,
         Follower() if plan.conform else None,
         shell,
-        Teller(shell, as_json=args.format == "json"),
+        Reporter(shell, as_json=args.format == "json"),
     )
 
 

@@ -28,12 +28,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli.console.shell import Shell
-from engine.cli.watch.conforming import Follower
+from engine.cli.watch.conformance import Follower
 from engine.cli.watch.loop import Loop, WatchSession
-from engine.cli.watch.measuring import World as Sources
-from engine.cli.watch.performing import Performer
+from engine.cli.watch.measurement import World as Sources
+from engine.cli.watch.performer import Performer
 from engine.cli.watch.plan import Plan, read_plan
-from engine.cli.watch.telling import Teller
+from engine.cli.watch.reporter import Reporter
 from engine.decision.judge import judge, uuid7
 from engine.decision.record import append
 from engine.effects import AttemptOutcome, AttemptStatus, HookContext, Order
@@ -212,7 +212,7 @@ class World:
         self.dead = False
         self.dies_at: int | None = None
         self.dies_often = 0.0
-        self.conforming = Follower()
+        self.follower = Follower()
         self.out, self.err = StringIO(), StringIO()
         self.bundle = shipped_bundle()
         self.plan: Plan = read_plan(
@@ -352,9 +352,9 @@ class World:
             Sources(self.folder, {}, self.bundle.catalogue(), schema),
             self._session,
             Performer(self.plan.hooks, shell.now, self.chance.random, at_once=1),
-            self.conforming,
+            self.follower,
             shell,
-            Teller(shell, as_json=True),
+            Reporter(shell, as_json=True),
         )
         try:
             yield loop

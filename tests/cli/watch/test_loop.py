@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from engine.cli.watch.conformance import Follower
 from engine.cli.watch.loop import Loop, WatchSession
 from engine.effects import EFFECTS
 from engine.errors import CommitError, LedgerBusyError, RollbackError
 from engine.evidence.sources import SOURCES
+from engine.ledger import Ledger
 from tests.cli.watch.simulated import START, World
 
 HERE = "tests.cli.watch.simulated"
@@ -103,14 +105,14 @@ def test_a_ledger_that_is_not_genuine_ends_the_watch(rig: Rig, loop: Loop) -> No
 def test_what_no_spec_allows_is_told_after_the_cycle(rig: Rig, loop: Loop) -> None:
     """INV-WATCH-7"""
 
-    class Never:
-        def check(self, _ledger: object) -> list[str]:
+    class Never(Follower):
+        def check(self, ledger: Ledger) -> list[str]:  # noqa: ARG002
             return ["entry 7: two rollbacks of one breach"]
 
         def unmodelled(self) -> list[str]:
             return ["promotion: other limits"]
 
-    loop._conforming = Never()
+    loop._follower = Never()
     assert loop.cycle() == 4
     assert "does not conform: entry 7: two rollbacks" in rig.err.getvalue()
     assert "not held against every spec: promotion: other limits" in rig.err.getvalue()

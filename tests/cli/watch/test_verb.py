@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.watch.alone import alone
+from engine.cli.watch.lock import watch_lock
 from engine.model import Json
 from tests.cli.conftest import Engine
 from tests.loopback import Asked, Reply, Server, serving
@@ -154,7 +154,7 @@ def test_a_second_watcher_says_so_and_leaves(engine: Engine, prometheus: Server)
     """INV-WATCH-7"""
     configure(prometheus.url)
     decided(engine)
-    with alone(".engine/ledger.db"):
+    with watch_lock(".engine/ledger.db"):
         answer = engine("watch", "watch.toml", "--once")
     assert answer.code == 3
     assert f"process {os.getpid()} watches this ledger already" in answer.err

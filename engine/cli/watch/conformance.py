@@ -1,4 +1,4 @@
-"""After each cycle: is what was recorded a behaviour of the specs? By lookup, entry by entry."""
+"""Whether what each cycle recorded is a behaviour of the specs: by lookup, entry by entry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ class Follower:
         self._named: set[str] = set()
 
     def check(self, ledger: Ledger) -> list[str]:
-        """Return what no spec allows, of all entries up to now; empty when all conform."""
+        """Read what was appended since the last call; return what no spec allows, in lines.
+
+        What was found once is returned every time; empty when all entries conform.
+        """
         for index, statement in statements(ledger, self._conformance.entries):
             try:
                 rejected = self._conformance.feed(index, statement)

@@ -28,7 +28,7 @@ def filter_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
 
 
-def spending(config: Config, shell: Shell) -> Spending:
+def read(config: Config, shell: Shell) -> Spending:
     """Return what the entries of the ledger add up to."""
     from engine.calls.budget.spending import fold
 
@@ -36,7 +36,7 @@ def spending(config: Config, shell: Shell) -> Spending:
         return fold(_statements(ledger))
 
 
-def chosen(found: Spending, args: argparse.Namespace) -> tuple[Spending, str | None]:
+def select(found: Spending, args: argparse.Namespace) -> tuple[Spending, str | None]:
     """Return the part of ``found`` that ``args`` ask for, and the budget whose limit counts.
 
     Raises:

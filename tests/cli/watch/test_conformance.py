@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from engine.cli.watch.conforming import Follower
+from engine.cli.watch.conformance import Follower
 from engine.ledger import EntryDraft, LedgerPosition
 from engine.proof.envelope import seal
 from engine.proof.statement import statement

@@ -1,4 +1,4 @@
-"""What ``engine watch`` says of a cycle: lines for people, or one JSON object per line."""
+"""What ``engine watch`` prints of a cycle: lines for people, or one JSON object per line."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from engine.model import Json
 
 if TYPE_CHECKING:
     from engine.cli.console.shell import Shell
-    from engine.cli.watch.measuring import Measurement
-    from engine.cli.watch.performing import EffectAttempt
+    from engine.cli.watch.measurement import Measurement
+    from engine.cli.watch.performer import EffectAttempt
     from engine.cli.watch.plan import Subject
     from engine.lifecycle import CycleResult, SweepResult
 
 
-class Teller:
-    """Prints results on standard output, and narrates what went wrong on standard error.
+class Reporter:
+    """Prints results on standard output, and what went wrong on standard error.
 
     Args:
         shell: Has the streams.
@@ -38,7 +38,7 @@ class Teller:
         now: datetime,
         refusals: tuple[str, ...],
     ) -> None:
-        """One line per subject and cycle; what failed in it on standard error besides."""
+        """One line per subject and cycle; what failed in it is on standard error."""
         self.problems(subject.shown, measured.failures)
         for note in measured.notes:
             self._shell.say(f"engine: {subject.shown}: {note}")
@@ -79,7 +79,7 @@ class Teller:
             self._line(now, f"{'HOLD expired':<22} {', '.join(swept.expired)}")
 
     def problems(self, about: str, problems: list[str]) -> None:
-        """Narrate what went wrong: one line each."""
+        """Print what went wrong: one line each."""
         for problem in problems:
             self._shell.say(f"engine: {about}: {problem}")
 

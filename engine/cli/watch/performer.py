@@ -27,7 +27,7 @@ class EffectAttempt:
         effect: The effect; its attempts count this one.
         ended: ``done``, ``failed`` (there will be another attempt), ``given up`` or
             ``superseded`` (by a later effect; it was not attempted).
-        detail: What the receivers said.
+        detail: What the receivers answered.
         next_at: When the next attempt is due; None when there is none.
     """
 
@@ -38,13 +38,13 @@ class EffectAttempt:
 
 
 class Performer:
-    """Performs effects. Remembers which hook has done what, so that one that failed is asked
+    """Performs effects. Remembers which hook has done what, so that one that failed is called
     again and the others are not; after a crash all are, with the same idempotency key.
 
     Args:
         hooks: By action.
-        now: Tells the time, UTC, whole seconds.
-        chance: Gives a number of at least 0 and below 1, for the wait before another attempt.
+        now: Returns the time, UTC, whole seconds.
+        chance: Returns a number of at least 0 and below 1, for the wait before another attempt.
         at_once: How many effects may run side by side.
     """
 

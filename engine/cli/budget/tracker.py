@@ -1,4 +1,4 @@
-"""What budgets are made of on the command line: settings, policies, ledger and key."""
+"""The tracker that actions write with: its flags, its budgets, its ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One watcher per ledger: two would both perform what one decided."""
+"""The lock of a watched ledger: two watchers would both perform what one decided."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from engine.ledger.sqlite.locking import FileLock
 
 
 @contextmanager
-def alone(url: str) -> Iterator[None]:
-    """Be the only watcher of the ledger at ``url`` inside the ``with``.
+def watch_lock(url: str) -> Iterator[None]:
+    """Keep every other watcher off the ledger at ``url`` inside the ``with``.
 
-    The lock is the kernel's: it ends with its holder, however that ends.
+    The lock is the kernel's: it ends with its holder, however that process ends.
 
     Raises:
-        LedgerBusyError: Somebody else watches it.
+        LedgerBusyError: Another process watches it.
         LedgerError: Its folder cannot be written to.
     """
     path = Path(url.removeprefix("sqlite:///").removeprefix("sqlite:"))

@@ -1,4 +1,4 @@
-"""How an ended lease is told."""
+"""How the end of a lease is printed."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ if TYPE_CHECKING:
     from engine.calls.budget.tracker import LeaseEnd
 
 
-def tell(ending: LeaseEnd, form: str, shell: Shell) -> None:
-    """Print ``ending``; an overrun is narrated besides."""
+def print_lease_end(end: LeaseEnd, form: str, shell: Shell) -> None:
+    """Print ``end`` on standard output, and an overrun on standard error too."""
     from engine.formats.money import dollars
 
     if form == "json":
         document = {
-            "lease": ending.lease,
-            "state": ending.state,
-            "day": ending.day,
-            "used": None if ending.used is None else ending.used.members,
-            "overrun": ending.overrun.members,
-            "new": ending.new,
-            "index": ending.index,
+            "lease": end.lease,
+            "state": end.state,
+            "day": end.day,
+            "used": None if end.used is None else end.used.members,
+            "overrun": end.overrun.members,
+            "new": end.new,
+            "index": end.index,
         }
         print(json.dumps(document), file=shell.stdout)
     else:
-        used = ending.used
+        used = end.used
         spent = "" if used is None else f", {dollars(used.usd_micros)} USD, {used.tokens} tokens"
-        before = "" if ending.new else " (it was before)"
-        print(f"{ending.state}{before}  {ending.lease}  {ending.day}{spent}", file=shell.stdout)
-    if any(ending.overrun):
-        over = ending.overrun
+        before = "" if end.new else " (it was before)"
+        print(f"{end.state}{before}  {end.lease}  {end.day}{spent}", file=shell.stdout)
+    if any(end.overrun):
+        over = end.overrun
         shell.say(
             f"engine: past its budget by {dollars(over.usd_micros)} USD, {over.tokens} tokens, "
             f"{over.requests} requests; recorded, and nothing more is granted until there is room"

@@ -1,4 +1,4 @@
-"""Lines with bars, in colour at a terminal; the words are the same without."""
+"""The lines of a chart, in colour at a terminal; the words are the same without."""
 
 from __future__ import annotations
 

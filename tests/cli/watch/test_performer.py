@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from engine.cli.watch.performing import Performer, _waves
+from engine.cli.watch.performer import Performer, _waves
 from engine.cli.watch.plan import HookPlan
 from engine.effects import AttemptOutcome, AttemptStatus, Order
 from engine.effects.backoff import Backoff

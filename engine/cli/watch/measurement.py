@@ -17,12 +17,12 @@ from engine.settings.table import Table
 
 @dataclass(slots=True)
 class Measurement:
-    """What the sources of a subject said at one instant.
+    """What the sources of a subject measured at one instant.
 
     Attributes:
         metrics: Metrics in long form by id; what could not be measured is missing.
         failures: What kept a source from measuring, one line each.
-        notes: What a person should know besides.
+        notes: What a person should know of what was measured.
     """
 
     metrics: dict[str, Json] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What reading sources takes besides their tables.
+    """What reading sources takes, apart from their tables.
 
     Attributes:
         folder: What their paths are relative to.
@@ -50,8 +50,8 @@ class World:
 def measure(name: str, sources: tuple[Table, ...], now: datetime, world: World) -> Measurement:
     """Read every source of the subject ``name``. What goes wrong is in the answer.
 
-    A source that fails, says what the catalogue does not know, or claims a metric that another
-    one has given, counts as if it had said nothing: its metrics are missing, which passes nowhere.
+    A source that fails or gives a metric that the catalogue does not know gives nothing; a metric
+    that two sources give is dropped. A metric that is missing passes nowhere.
     """
     measured = Measurement()
     for table in sources:

@@ -1,0 +1,54 @@
+"""The metrics file that verbs write of what they measured: its flags, its content."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from engine.cli.console.shell import Shell
+from engine.model import Json
+
+
+def metrics_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say where the metrics file goes and what it is about."""
+    parser.add_argument("--metrics", metavar="FILE", help="also write a metrics file")
+    parser.add_argument(
+        "--subject", metavar="NAME[@VERSION]", help="what the metrics file is about"
+    )
+
+
+def require_subject(args: argparse.Namespace, verb: str) -> None:
+    """Demand of ``--metrics`` that it can be written and says what it is about.
+
+    Raises:
+        UsageError: It cannot, or does not.
+    """
+    from engine.errors import UsageError
+    from engine.system.files import require_writable
+
+    if args.metrics and not args.subject:
+        raise UsageError(
+            f"{verb}: --metrics without --subject",
+            "say what the evidence is about: --subject shop@2.4",
+        )
+    if args.subject and not args.subject.partition("@")[0]:
+        raise UsageError(f"{verb}: --subject {args.subject!r} has no name", "such as shop@2.4.1")
+    if args.metrics:
+        require_writable(Path(args.metrics))
+
+
+def write_metrics(args: argparse.Namespace, shell: Shell, metrics: Json) -> None:
+    """Write a metrics file about ``--subject``, observed now."""
+    import json
+
+    from engine.formats.times import write_time
+    from engine.system.files import write_whole
+
+    name, _, version = args.subject.partition("@")
+    document = {
+        "subject": {"name": name, **({"version": version} if version else {})},
+        "observed_at": write_time(shell.now()),
+        "metrics": metrics,
+    }
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    write_whole(Path(args.metrics), text.encode())
