@@ -80,7 +80,7 @@ def _line(finding: CompatibilityFinding, old: Side, new: Side) -> str:
 
     from engine.compat.outcome import Break
 
-    found = finding.told
+    found = finding.problem
     side = old if finding.side == "old" else new
     place = side.name if side.is_file else f"{side.name}/{found.document}"
     head = f"{finding.direction}: {place}: {found.pointer or '/'}"
@@ -107,7 +107,7 @@ def _document(args: argparse.Namespace, comparison: Comparison) -> Json:
 def _as_json(finding: CompatibilityFinding) -> Json:
     from engine.compat.outcome import Break
 
-    found = finding.told
+    found = finding.problem
     about: dict[str, Json] = {
         "kind": "break" if isinstance(found, Break) else "question",
         "direction": finding.direction,

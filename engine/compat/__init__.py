@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.compat.containment import Containment
-from engine.compat.drift import drift
+from engine.compat.drift import columns, drift
 from engine.compat.flat import ANNOTATIONS, DECIDED, SAME_ONLY
 from engine.compat.outcome import Break, ContainmentResult, UndecidedPoint
 from engine.compat.sample import NOTHING
@@ -32,12 +32,12 @@ class CompatibilityFinding:
     Attributes:
         direction: ``output`` or ``input``.
         side: Whose schema ``pointer`` is in: ``old`` or ``new``.
-        told: What it is.
+        problem: The break, or the point that is not decided.
     """
 
     direction: str
     side: str
-    told: Break | UndecidedPoint
+    problem: Break | UndecidedPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Comparison:
     @property
     def verdict(self) -> Verdict:
         """Incompatible where there is a break, undecided where there is a question only."""
-        if any(isinstance(finding.told, Break) for finding in self.findings):
+        if any(isinstance(finding.problem, Break) for finding in self.findings):
             return "incompatible"
         return "undecided" if self.findings else "compatible"
 
@@ -85,37 +85,30 @@ def compare(
         if after not in new.documents:
             gone = Break("document", before, "", "the schema is gone")
             findings += [CompatibilityFinding(way, "old", gone) for way in ways]
-            count += len(_columns_of(old, before))
+            count += len(columns(old.root(before)))
             continue
         first, second = old.root(before), new.root(after)
-        findings += _unknown(first, "old", ways[0], annotations)
-        findings += _unknown(second, "new", ways[0], annotations)
+        for root, side in ((first, "old"), (second, "new")):
+            unknown = _unknown(root, annotations)
+            findings += [CompatibilityFinding(ways[0], side, point) for point in unknown]
         for way in ways:
             sub, sup = (second, first) if way == "output" else (first, second)
             side = "old" if way == "output" else "new"
             found = validated(Containment().check([sub], [sup]), sub, sup)
-            told: list[Break | UndecidedPoint] = [
-                *_first(found.breaks),
-                *dict.fromkeys(found.questions),
-            ]
-            findings += [CompatibilityFinding(way, side, each) for each in told]
+            points = dict.fromkeys(found.questions)
+            findings += [CompatibilityFinding(way, side, fault) for fault in _first(found.breaks)]
+            findings += [CompatibilityFinding(way, side, point) for point in points]
         count += drift(first, second)
     return Comparison(tuple(findings), count, len(pairs))
-
-
-def _columns_of(schemas: SchemaSet, name: str) -> dict[str, str]:
-    from engine.compat.drift import columns
-
-    return columns(schemas.root(name))
 
 
 def _first(breaks: Sequence[Break]) -> list[Break]:
     """One break per rule and place; one with a witness where there is one."""
     found: dict[tuple[str, str, str], Break] = {}
-    for each in breaks:
-        place = (each.rule, each.document, each.pointer)
-        if place not in found or (each.has_witness and not found[place].has_witness):
-            found[place] = each
+    for fault in breaks:
+        place = (fault.rule, fault.document, fault.pointer)
+        if place not in found or (fault.has_witness and not found[place].has_witness):
+            found[place] = fault
     return list(found.values())
 
 
@@ -126,20 +119,20 @@ def validated(outcome: ContainmentResult, sub: Node, sup: Node) -> ContainmentRe
     """
     breaks: list[Break] = []
     questions = list(outcome.questions)
-    for each in outcome.breaks:
-        shown = each.has_witness and _shows(each, sub, sup)
-        if shown or each.is_sure:
-            breaks.append(each if shown else replace(each, witness=NOTHING))
+    for fault in outcome.breaks:
+        shown = fault.has_witness and _shows(fault, sub, sup)
+        if shown or fault.is_sure:
+            breaks.append(fault if shown else replace(fault, witness=NOTHING))
         else:
             questions.append(
-                UndecidedPoint(each.document, each.pointer, f"{each.reason}: not decided")
+                UndecidedPoint(fault.document, fault.pointer, f"{fault.reason}: not decided")
             )
     return ContainmentResult(tuple(breaks), tuple(questions))
 
 
-def _shows(each: Break, sub: Node, sup: Node) -> bool:
+def _shows(fault: Break, sub: Node, sup: Node) -> bool:
     try:
-        return sub.is_valid(each.witness) and not sup.is_valid(each.witness)
+        return sub.is_valid(fault.witness) and not sup.is_valid(fault.witness)
     except Doubt:
         return False
 
@@ -147,30 +140,22 @@ def _shows(each: Break, sub: Node, sup: Node) -> bool:
 _KNOWN = ANNOTATIONS | DECIDED | SAME_ONLY
 
 
-def _unknown(
-    root: Node, side: str, way: str, annotations: frozenset[str]
-) -> Iterator[CompatibilityFinding]:
-    """Yield a question for each keyword whose meaning is not known here."""
+def _unknown(root: Node, annotations: frozenset[str]) -> Iterator[UndecidedPoint]:
+    """Yield each keyword whose meaning is not known here."""
     try:
-        root.draft  # noqa: B018  (asked for its doubt)
+        root.draft  # noqa: B018  (read for its doubt)
     except Doubt as doubt:
-        yield CompatibilityFinding(
-            way, side, UndecidedPoint(root.name, doubt.pointer, doubt.reason)
-        )
+        yield UndecidedPoint(root.name, doubt.pointer, doubt.reason)
     for node in _reachable(root):
         if not isinstance(node.schema, dict):
             continue
         for word in node.schema:
             if word not in _KNOWN and word not in annotations:
-                told = UndecidedPoint(
-                    node.name, f"{node.pointer}/{word}", f"unknown keyword {word!r}"
-                )
-                yield CompatibilityFinding(way, side, told)
+                place = f"{node.pointer}/{word}"
+                yield UndecidedPoint(node.name, place, f"unknown keyword {word!r}")
         if node.pointer and isinstance(node.get("$id"), str) and node.get("$id")[:1] != "#":
-            told = UndecidedPoint(
-                node.name, f"{node.pointer}/$id", "a schema inside with its own $id"
-            )
-            yield CompatibilityFinding(way, side, told)
+            place = f"{node.pointer}/$id"
+            yield UndecidedPoint(node.name, place, "a schema inside with its own $id")
 
 
 def _reachable(root: Node) -> Iterator[Node]:

@@ -76,7 +76,7 @@ class Containment:
         return f"is over {MAX_LEVELS} levels deep" if self._level > MAX_LEVELS else ""
 
     def _below(self, sub: Nodes, sup: Nodes) -> ContainmentResult:
-        """Compare what is said about a part of the instance."""
+        """Compare the schemas of a part of the instance."""
         self._level += 1
         try:
             return self.check(sub, sup)
@@ -84,19 +84,19 @@ class Containment:
             self._level -= 1
 
     def _check(self, sub: Nodes, sup: Nodes) -> ContainmentResult:
-        wanted = flatten(sup)
-        if wanted == []:
+        target = flatten(sup)
+        if target == []:
             return HOLDS
         if is_empty(sub):
             return HOLDS
-        if wanted is None:
+        if target is None:
             shown = sample(sub)
             sure = shown is not NOTHING
             return broken(_false(sup), "", "nothing is allowed here", shown, sure=sure)
         outcome = HOLDS
         for flat, exact in alternatives(flatten(sub) or []):
             found = HOLDS
-            for node in wanted:
+            for node in target:
                 found += self._within(flat, node)
             outcome += found if exact else found.unsure()
         return outcome
@@ -186,9 +186,9 @@ class Containment:
                 outcome += broken(other, "uniqueItems", "items may repeat", shown, sure=sure)
         highest = min((node.get("maxItems") for node in flat if node.has("maxItems")), default=ends)
         for index in range(min(ends, int(highest), ends if longest is None else longest)):
-            wanted = members.item([other], index)
-            if wanted:
-                found = self._below(members.item(flat, index), wanted)
+            target = members.item([other], index)
+            if target:
+                found = self._below(members.item(flat, index), target)
                 outcome += found.lifted(partial(self._with_item, flat, index))
         return outcome
 
@@ -219,10 +219,10 @@ class Containment:
                 shown = witness(flat, other, less, atom="object")
                 outcome += broken(other, "required", f"{name!r} may be missing", shown)
         for name in sorted(members.names(flat) | members.names([other])):
-            wanted = members.member([other], name)
+            target = members.member([other], name)
             mine = members.member(flat, name)
-            if wanted and not is_empty(mine):
-                found = self._below(mine, wanted)
+            if target and not is_empty(mine):
+                found = self._below(mine, target)
                 outcome += found.lifted(partial(_with_member, flat, name))
         return outcome + self._other_members(flat, other)
 
@@ -230,29 +230,27 @@ class Containment:
         """Members that neither side names, by pattern and by what is left."""
         outcome = HOLDS
         shared = members.patterns([other])
-        rest = [node for each in flat for node in members.other_members(each)]
+        rest = [inner for node in flat for inner in members.other_members(node)]
         alone = sorted(members.patterns(flat) - shared)
         fresh = _fresh_name(flat, other)
         for pattern in sorted(shared):
-            wanted = [other.child("patternProperties", pattern)]
+            target = [other.child("patternProperties", pattern)]
             mine = _by_pattern(flat, pattern)
-            named_otherwise = [_by_pattern(flat, each) for each in sorted(members.patterns(flat))]
+            named_otherwise = [_by_pattern(flat, own) for own in sorted(members.patterns(flat))]
             sources = [mine] if mine else [rest, *named_otherwise]
-            if all(self._below(source, wanted).holds for source in sources):
+            if all(self._below(source, target).holds for source in sources):
                 continue
             shown = witness(flat, other, atom="object")
-            found = broken(
-                other, "patternProperties", f"members like {pattern!r}", shown, sure=False
-            )
-            outcome += found
-        wanted = members.other_members(other)
-        if wanted and not is_empty(rest):
-            found = self._below(rest, wanted)
+            reason = f"members like {pattern!r}"
+            outcome += broken(other, "patternProperties", reason, shown, sure=False)
+        target = members.other_members(other)
+        if target and not is_empty(rest):
+            found = self._below(rest, target)
             found = found.lifted(partial(_with_member, flat, fresh))
             outcome += found.unsure() if alone or members.patterns(flat) else found
-        if wanted:
+        if target:
             for pattern in alone:
-                outcome += self._below(_by_pattern(flat, pattern), wanted).unsure()
+                outcome += self._below(_by_pattern(flat, pattern), target).unsure()
         return outcome
 
     # Alternatives and conditions of the side that must allow.
@@ -266,17 +264,17 @@ class Containment:
             for atom in left:
                 piece = [*flat, _KINDS.root(atom)]
                 if not is_empty(piece):
-                    outcome += self._any_of_piece(piece, other, "anyOf")
+                    outcome += self._any_of_piece(piece, other)
             return outcome
         return self._unfound(flat, other, "anyOf")
 
-    def _any_of_piece(self, piece: Nodes, other: Node, keyword: str) -> ContainmentResult:
+    def _any_of_piece(self, piece: Nodes, other: Node) -> ContainmentResult:
         listed = valid_values(piece)
         if listed is not None:
             return self._values(listed, other)
-        if any(self.check(piece, [branch]).holds for branch in other.children(keyword)):
+        if any(self.check(piece, [branch]).holds for branch in other.children("anyOf")):
             return HOLDS
-        return self._unfound(piece, other, keyword)
+        return self._unfound(piece, other, "anyOf")
 
     def _one_of(self, flat: Nodes, other: Node) -> ContainmentResult:
         branches = other.children("oneOf")
@@ -294,8 +292,7 @@ class Containment:
 
     def _in_exactly_one(self, piece: Nodes, branches: Nodes) -> bool:
         for branch in branches:
-            others = [each for each in branches if each is not branch]
-            if all(is_empty([*piece, each]) for each in others):
+            if all(other is branch or is_empty([*piece, other]) for other in branches):
                 return self.check(piece, [branch]).holds
         return False
 
@@ -308,13 +305,12 @@ class Containment:
         condition = other.child("if")
         then = [other.child("then")] if other.has("then") else []
         otherwise = [other.child("else")] if other.has("else") else []
-        if not self.check([*flat, condition], then).holds:
-            return self._unfound(flat, other, "if")
-        if otherwise and not self.check(flat, otherwise).holds:
-            return (
-                HOLDS if self.check(flat, [condition]).holds else self._unfound(flat, other, "if")
-            )
-        return HOLDS
+        fits = self.check([*flat, condition], then).holds and (
+            not otherwise
+            or self.check(flat, otherwise).holds
+            or self.check(flat, [condition]).holds
+        )
+        return HOLDS if fits else self._unfound(flat, other, "if")
 
     def _unfound(self, flat: Nodes, other: Node, keyword: str) -> ContainmentResult:
         shown = witness(flat, other)
@@ -341,9 +337,9 @@ def _same_keyword(node: Node, other: Node, keyword: str) -> bool:
     group = ("contains", "minContains", "maxContains") if "ontains" in keyword else (keyword,)
     if keyword.startswith("unevaluated") or node.draft != other.draft:
         return False
-    said = [(_text(node.get(word)), _text(other.get(word))) for word in group]
+    pairs = [(_text(node.get(word)), _text(other.get(word))) for word in group]
     return node.has(keyword) and all(
-        mine == theirs and '"$ref"' not in mine for mine, theirs in said
+        mine == theirs and '"$ref"' not in mine for mine, theirs in pairs
     )
 
 

@@ -14,7 +14,7 @@ _DEPTH = 16
 
 
 def columns(root: Node) -> dict[str, str]:
-    """Return what is said of each member, by its path; ``[]`` stands for an item.
+    """Return the own schema of each member, by its path; ``[]`` stands for an item.
 
     References are followed, each once on the way to a member. Annotations do not count.
     """
@@ -46,7 +46,7 @@ def _columns(node: Node, path: str, way: tuple[object, ...]) -> Iterator[tuple[s
 
 
 def _own(node: Node) -> str:
-    """What is said of a value itself, without what is inside it."""
+    """The schema of a value itself, without what is inside it."""
     try:
         flat = flatten([node])
     except Doubt:

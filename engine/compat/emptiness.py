@@ -25,7 +25,7 @@ def is_empty(nodes: Iterable[Node], depth: int = 0) -> bool:
         return False
     try:
         flat = flatten(nodes)
-        return flat is None or all(_nothing(each, depth) for each, _ in alternatives(flat))
+        return flat is None or all(_nothing(branch, depth) for branch, _ in alternatives(flat))
     except Doubt:
         return False
 
@@ -51,11 +51,11 @@ def _no_atom(flat: Sequence[Node], atom: str, depth: int) -> bool:
             for index in range(min(size, members.prefix_size(flat) + 1))
         )
     if atom == "object":
-        wanted = members.required(flat)
+        names = members.required(flat)
         most = smallest(flat, "maxProperties")
         return (
-            most is not None and max(len(wanted), greatest(flat, "minProperties")) > most
-        ) or any(is_empty(members.member(flat, name), depth + 1) for name in sorted(wanted))
+            most is not None and max(len(names), greatest(flat, "minProperties")) > most
+        ) or any(is_empty(members.member(flat, name), depth + 1) for name in sorted(names))
     return False
 
 

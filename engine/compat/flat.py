@@ -116,10 +116,10 @@ def atoms(flat: Iterable[Node]) -> set[str]:
     left = set(ATOMS)
     for node in flat:
         if node.has("type"):
-            said = node.get("type")
+            kinds = node.get("type")
             left &= {
                 atom
-                for word in ([said] if isinstance(said, str) else said)
+                for word in ([kinds] if isinstance(kinds, str) else kinds)
                 for atom in (("integer", "fraction") if word == "number" else (word,))
             }
     return left

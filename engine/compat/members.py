@@ -38,7 +38,7 @@ def matches(pattern: str, name: str, node: Node) -> bool:
 
 
 def member(flat: Iterable[Node], name: str) -> Nodes:
-    """Return what is said about the member ``name``."""
+    """Return the schemas of the member ``name``."""
     found: Nodes = []
     for node in flat:
         own: Nodes = []
@@ -56,17 +56,17 @@ def member(flat: Iterable[Node], name: str) -> Nodes:
 
 
 def other_members(node: Node) -> Nodes:
-    """Return what one node says about a member that it neither names nor has a pattern for."""
+    """Return a node's schema of a member that it neither names nor has a pattern for."""
     return [node.child("additionalProperties")] if node.has("additionalProperties") else []
 
 
 def prefix_size(flat: Iterable[Node]) -> int:
-    """Return how many first items have something of their own said about them."""
+    """Return how many first items have a schema of their own."""
     return max((len(_prefix(node)) for node in flat), default=0)
 
 
 def item(flat: Sequence[Node], index: int) -> Nodes:
-    """Return what is said about the item at ``index``; any index past the prefixes is alike."""
+    """Return the schemas of the item at ``index``; any index past the prefixes is alike."""
     found: Nodes = []
     for node in flat:
         prefix = _prefix(node)

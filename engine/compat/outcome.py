@@ -66,14 +66,14 @@ class ContainmentResult:
         return replace(
             self,
             breaks=tuple(
-                replace(each, witness=lift(each.witness)) if each.has_witness else each
-                for each in self.breaks
+                replace(fault, witness=lift(fault.witness)) if fault.has_witness else fault
+                for fault in self.breaks
             ),
         )
 
     def unsure(self) -> ContainmentResult:
         """Return it with breaks that count only if their witness does."""
-        return replace(self, breaks=tuple(replace(each, is_sure=False) for each in self.breaks))
+        return replace(self, breaks=tuple(replace(fault, is_sure=False) for fault in self.breaks))
 
 
 HOLDS = ContainmentResult()

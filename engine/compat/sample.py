@@ -11,7 +11,6 @@ from engine.compat import members
 from engine.compat.flat import (
     alternatives,
     atoms,
-    exact,
     flatten,
     greatest,
     numbers,
@@ -59,9 +58,9 @@ def _simple(flat: Sequence[Node], atom: str | None, depth: int) -> list[Json]:
     if listed is not None:
         return listed
     found: list[Json] = []
-    for each in ("string", "integer", "object", "array", "boolean", "null", "fraction"):
-        if each in atoms(flat) and atom in (None, each):
-            found += _of(flat, each, depth)
+    for kind in ("string", "integer", "object", "array", "boolean", "null", "fraction"):
+        if kind in atoms(flat) and atom in (None, kind):
+            found += _of(flat, kind, depth)
     return found
 
 
@@ -108,15 +107,15 @@ def numbers_in(flat: Sequence[Node], atom: str) -> list[Json]:
     for bound in (low, high):
         if bound is not None:
             base = [bound, Fraction(math.floor(bound)), Fraction(math.ceil(bound))]
-            around += [each + shift for each in base for shift in (0, 1, -1)]
+            around += [number + shift for number in base for shift in (0, 1, -1)]
             around += [(bound // step + shift) * step for step in steps for shift in (-1, 0, 1, 2)]
     around += steps
     if low is not None and high is not None:
         around.append((low + high) / 2)
     if atom == "fraction":
-        around = [each + Fraction(1, 2) for each in around] + around
-        return [float(each) for each in around if each.denominator != 1]
-    return [int(each) for each in around if each.denominator == 1]
+        around = [number + Fraction(1, 2) for number in around] + around
+        return [float(number) for number in around if number.denominator != 1]
+    return [int(number) for number in around if number.denominator == 1]
 
 
 def _arrays(flat: Sequence[Node], depth: int) -> list[Json]:
@@ -139,13 +138,13 @@ def _distinct(flat: Sequence[Node], items: list[Json], depth: int) -> list[Json]
     other: list[Json] = []
     for index in range(len(items)):
         some = samples(members.item(flat, index), None, depth + 1)
-        other += [next((each for each in some if each not in other), items[index])]
+        other += [next((value for value in some if value not in other), items[index])]
     return [other]
 
 
 def _objects(flat: Sequence[Node], depth: int) -> list[Json]:
-    wanted = sorted(members.required(flat))
-    whole = {name: sample(members.member(flat, name), None, depth + 1) for name in wanted}
+    names = sorted(members.required(flat))
+    whole = {name: sample(members.member(flat, name), None, depth + 1) for name in names}
     if NOTHING in whole.values():
         return []
     for name in [*sorted(members.names(flat)), *(f"x{n}" for n in range(50))]:
@@ -156,8 +155,3 @@ def _objects(flat: Sequence[Node], depth: int) -> list[Json]:
             if value is not NOTHING:
                 whole[name] = value
     return [whole]
-
-
-def is_multiple(value: float, step: Fraction) -> bool:
-    """Whether a number is a multiple, exactly."""
-    return exact(value) % step == 0

@@ -27,30 +27,27 @@ def witness(flat: Sequence[Node], other: Node, *candidates: Json, atom: str | No
 def check_number(flat: Sequence[Node], other: Node, atom: str) -> ContainmentResult:
     """Bounds and steps of ``other`` against those of ``flat``, for one kind of number."""
     outcome = HOLDS
-    for keyword, sign in (("minimum", 1), ("exclusiveMinimum", 1)):
-        outcome += _bound(flat, other, atom, keyword, sign)
-    for keyword, sign in (("maximum", -1), ("exclusiveMaximum", -1)):
-        outcome += _bound(flat, other, atom, keyword, sign)
+    for keyword in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"):
+        outcome += _bound(flat, other, atom, keyword)
     if other.has("multipleOf") and not _steps_fit(flat, exact(other.get("multipleOf")), atom):
         step = exact(other.get("multipleOf"))
-        tried = [_json(each * factor) for each in numbers(flat, "multipleOf") for factor in (1, 3)]
+        tried = [_json(own * factor) for own in numbers(flat, "multipleOf") for factor in (1, 3)]
         shown = witness(flat, other, *tried, _json(step / 2), _json(step + 1), atom=atom)
-        reason = f"a multiple of {other.get('multipleOf')} is asked for"
+        reason = f"a multiple of {other.get('multipleOf')} is required"
         outcome += broken(other, "multipleOf", reason, shown, sure=shown is not NOTHING)
     return outcome
 
 
 def _steps_fit(flat: Sequence[Node], step: Fraction, atom: str) -> bool:
     own = [*numbers(flat, "multipleOf"), *([Fraction(1)] if atom == "integer" else [])]
-    return any(each % step == 0 for each in own)
+    return any(number % step == 0 for number in own)
 
 
-def _bound(
-    flat: Sequence[Node], other: Node, atom: str, keyword: str, sign: int
-) -> ContainmentResult:
+def _bound(flat: Sequence[Node], other: Node, atom: str, keyword: str) -> ContainmentResult:
     """One bound; an upper one is a lower one of the numbers with the other sign."""
     if not other.has(keyword):
         return HOLDS
+    sign = 1 if keyword.endswith("inimum") else -1
     limit = sign * exact(other.get(keyword))
     is_open = keyword.startswith("exclusive")
     low, low_is_open = _low(flat, atom, sign)
@@ -58,7 +55,7 @@ def _bound(
         return HOLDS
     start = low if low is not None else limit - 1
     tried = [start, start + Fraction(1, 1000), (start + limit) / 2, limit, limit - 1]
-    shown = witness(flat, other, *(_json(sign * each) for each in tried), atom=atom)
+    shown = witness(flat, other, *(_json(sign * number) for number in tried), atom=atom)
     reason = f"{keyword} is {other.get(keyword)}"
     return broken(other, keyword, reason, shown, sure=not numbers(flat, "multipleOf"))
 
@@ -67,8 +64,8 @@ def _low(flat: Sequence[Node], atom: str, sign: int) -> tuple[Fraction | None, b
     """The strictest lower bound, and whether it is itself left out."""
     closed = "minimum" if sign > 0 else "maximum"
     opened = "exclusiveMinimum" if sign > 0 else "exclusiveMaximum"
-    ends = [(sign * each, False) for each in numbers(flat, closed)]
-    ends += [(sign * each, True) for each in numbers(flat, opened)]
+    ends = [(sign * number, False) for number in numbers(flat, closed)]
+    ends += [(sign * number, True) for number in numbers(flat, opened)]
     if not ends:
         return None, False
     low, is_open = max(ends)
@@ -109,13 +106,13 @@ def check_size(
     atom = {"minLength": "string", "minItems": "array", "minProperties": "object"}[low]
     own_least = greatest(flat, low, least)
     own_most = min(
-        [each for each in (smallest(flat, high), most) if each is not None], default=None
+        [bound for bound in (smallest(flat, high), most) if bound is not None], default=None
     )
     if other.has(low) and own_least < other.get(low):
         shown = witness(
             flat, other, of_size(own_least) if own_least <= LONGEST else NOTHING, atom=atom
         )
-        outcome += broken(other, low, f"at least {other.get(low)} asked for", shown)
+        outcome += broken(other, low, f"at least {other.get(low)} required", shown)
     if other.has(high) and (own_most is None or own_most > other.get(high)):
         size = int(other.get(high)) + 1
         shown = witness(flat, other, of_size(size) if size <= 1_000 else NOTHING, atom=atom)

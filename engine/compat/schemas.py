@@ -81,12 +81,12 @@ class SchemaSet:
             Doubt: A draft, or a dialect of one's own, that is not known here.
         """
         document = self.documents[name]
-        said = document.get("$schema") if isinstance(document, dict) else None
-        if said is None:
+        dialect = document.get("$schema") if isinstance(document, dict) else None
+        if dialect is None:
             return _NEWEST
-        if not isinstance(said, str) or said.rstrip("#") not in _DRAFTS:
-            raise Doubt("/$schema", f"dialect {said!r} is not known")
-        return _DRAFTS[said.rstrip("#")]
+        if not isinstance(dialect, str) or dialect.rstrip("#") not in _DRAFTS:
+            raise Doubt("/$schema", f"dialect {dialect!r} is not known")
+        return _DRAFTS[dialect.rstrip("#")]
 
     def is_valid(self, node: Node, value: Json) -> bool:
         """Whether ``value`` is valid at ``node``, as the library ``jsonschema`` sees it.

@@ -86,7 +86,7 @@ class StateView(Protocol):
     """What changes with a ledger's entries: small documents by kind and key.
 
     State is what the entries add up to, kept so that nobody has to add them up each time. It
-    is no evidence: whoever doubts it adds the entries up again.
+    is no evidence: a reader in doubt adds the entries up again.
     """
 
     def get(self, kind: str, key: str) -> bytes | None:

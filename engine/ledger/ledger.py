@@ -221,8 +221,8 @@ class Ledger:
                     return last[1]
             return self._sign_checkpoint()
         except BaseException as error:  # an interrupt too: what it interrupted may be durable
-            said = error.message if isinstance(error, GovernanceError) else str(error)
-            self._refused = f"{what}: {said or type(error).__name__}"
+            reason = error.message if isinstance(error, GovernanceError) else str(error)
+            self._refused = f"{what}: {reason or type(error).__name__}"
             self._store.rollback()
             raise CommitError(
                 f"{self.url}: {self._refused}",
@@ -319,9 +319,9 @@ class Ledger:
         self._require_size(stop)
         found: list[bytes] = []
         for first in range(start, stop, _ROWS_IN_MEMORY):
-            wanted = [(0, index) for index in range(first, min(first + _ROWS_IN_MEMORY, stop))]
-            rows = self._reader.node_set(wanted)
-            found += [rows[each] for each in wanted]
+            nodes = [(0, index) for index in range(first, min(first + _ROWS_IN_MEMORY, stop))]
+            hashes = self._reader.node_set(nodes)
+            found += [hashes[node] for node in nodes]
         return found
 
     def consistency(self, old: int, new: int) -> list[bytes]:

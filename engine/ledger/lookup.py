@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from itertools import takewhile
+from os.path import commonprefix
 
 from engine.errors import NotRecordedError, VerificationError
 from engine.ledger.audit.history import chain_before
@@ -20,32 +20,32 @@ def find(reader: Reader, decision_id: str) -> int:
     Raises:
         NotRecordedError: No such decision, or several; names the nearest.
     """
-    wanted = decision_id.strip().lower()
-    index = reader.index_of(wanted)
+    prefix = decision_id.strip().lower()
+    index = reader.index_of(prefix)
     if index is not None:
         return index
-    starting = reader.ids_from(wanted, _NAMED + 1)
-    matching = [row for row in starting if row[0].startswith(wanted)]
-    if len(wanted) >= _SHORTEST_START and len(matching) == 1:
+    starting = reader.ids_from(prefix, _NAMED + 1)
+    matching = [row for row in starting if row[0].startswith(prefix)]
+    if len(prefix) >= _SHORTEST_START and len(matching) == 1:
         return matching[0][1]
-    if len(wanted) >= _SHORTEST_START and matching:
-        named = ", ".join(each for each, _ in matching[:_NAMED])
+    if len(prefix) >= _SHORTEST_START and matching:
+        named = ", ".join(name for name, _ in matching[:_NAMED])
         more = " and more" if len(matching) > _NAMED else ""
         raise NotRecordedError(
-            f"{wanted!r} is the start of several decisions: {named}{more}",
+            f"{prefix!r} is the start of several decisions: {named}{more}",
             "give more of the id",
         )
-    around = [each for each, _ in starting[:1] + reader.ids_before(wanted, 1)]
-    nearest = max(around, key=lambda each: _alike(each, wanted), default=None)
+    around = [name for name, _ in starting[:1] + reader.ids_before(prefix, 1)]
+    nearest = max(around, key=lambda name: _alike(name, prefix), default=None)
     raise NotRecordedError(
-        f"no decision {wanted!r} is recorded",
+        f"no decision {prefix!r} is recorded",
         f"the nearest is {nearest}" if nearest else "the ledger holds no decision at all",
     )
 
 
-def _alike(one: str, other: str) -> int:
+def _alike(name: str, prefix: str) -> int:
     """How many characters two ids begin with in common."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    return len(commonprefix((name, prefix)))  # noqa: RUF071  (texts, not paths)
 
 
 def require_entry(reader: Reader, index: int) -> EntryRow:

@@ -110,7 +110,7 @@ class Reader(Protocol):
     def node(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree, as ``engine.proof.merkle.Node``."""
 
-    def node_set(self, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+    def node_set(self, nodes: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
         """Return the hashes of complete subtrees by ``(level, index)``; LedgerError if one lacks.
 
         See :func:`engine.ledger.audit.nodes.with_nodes`.
@@ -134,7 +134,7 @@ class Reader(Protocol):
     def decisions(self, start: int, stop: int) -> list[DecisionRow]:
         """Return the index rows of the entries from ``start`` up to ``stop``."""
 
-    def last_decisions(self, wanted: Sequence[LastDecisionQuery]) -> list[tuple[int, str] | None]:
+    def last_decisions(self, queries: Sequence[LastDecisionQuery]) -> list[tuple[int, str] | None]:
         """Return ``(attempt, decision id)`` of the last one on each subject by a gate."""
 
     def checkpoints(self, after: int, most: int) -> list[tuple[int, str]]:

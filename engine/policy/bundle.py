@@ -185,9 +185,9 @@ class PolicyBundle:
         Raises:
             VerificationError: Not byte for byte what :meth:`archive` writes for some bundle.
         """
-        from engine.proof import policy_archive as attached
+        from engine.proof import policy_archive
 
-        policy = attached.parse(archive)
+        policy = policy_archive.parse(archive)
         _check_manifest(policy.manifest)
         _check_data(policy.data)
         if canonical.encode(policy.manifest) != policy.files[MANIFEST]:

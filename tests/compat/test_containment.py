@@ -56,7 +56,7 @@ def test_every_witness_is_one(schemas: tuple[Json, Json]) -> None:
     """INV-DATA-4."""
     old, new = schemas
     for finding in against(old, new, "both").findings:
-        told = finding.told
+        told = finding.problem
         if isinstance(told, Break) and told.has_witness:
             sub, sup = (new, old) if finding.direction == "output" else (old, new)
             assert is_valid(sub, told.witness)
@@ -145,7 +145,7 @@ def test_each_rule_breaks_one_way_with_a_witness_and_holds_the_other(name: str) 
     assert against(narrow, wide, "input").verdict == "compatible"
     for old, new, way in ((narrow, wide, "output"), (wide, narrow, "input")):
         comparison = against(old, new, way)  # type: ignore[arg-type]
-        breaks = [each.told for each in comparison.findings if isinstance(each.told, Break)]
+        breaks = [each.problem for each in comparison.findings if isinstance(each.problem, Break)]
         assert rule in [each.rule for each in breaks]
         assert any(each.has_witness for each in breaks), breaks
         assert comparison.verdict == "incompatible"
@@ -153,9 +153,9 @@ def test_each_rule_breaks_one_way_with_a_witness_and_holds_the_other(name: str) 
 
 def test_the_pointer_leads_to_the_keyword_that_forbids() -> None:
     (finding,) = against(thing(a=thing(b=INTEGER)), thing(a=thing(b=NUMBER))).findings
-    assert isinstance(finding.told, Break)
-    assert (finding.side, finding.told.pointer) == ("old", "/properties/a/properties/b/type")
-    assert finding.told.witness == {"a": {"b": 0.5}}
+    assert isinstance(finding.problem, Break)
+    assert (finding.side, finding.problem.pointer) == ("old", "/properties/a/properties/b/type")
+    assert finding.problem.witness == {"a": {"b": 0.5}}
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_what_is_not_known_is_undecided_even_against_itself(schema: Json, says: 
     """INV-DATA-3."""
     comparison = against(schema, schema, "both")
     assert comparison.verdict == "undecided"
-    assert any(says in finding.told.reason for finding in comparison.findings)
+    assert any(says in finding.problem.reason for finding in comparison.findings)
 
 
 def test_what_is_not_reasoned_about_is_undecided_unless_both_sides_say_the_same() -> None:
@@ -182,7 +182,7 @@ def test_what_is_not_reasoned_about_is_undecided_unless_both_sides_say_the_same(
     assert against(old, old).verdict == "compatible"
     found = against(old, {**old, "maxProperties": 2})
     assert found.verdict == "undecided"
-    assert "not reasoned about" in found.findings[0].told.reason
+    assert "not reasoned about" in found.findings[0].problem.reason
 
 
 @pytest.mark.parametrize("loop", [{"$ref": "#"}, {"anyOf": [{"$ref": "#"}, TEXT]}])
@@ -230,7 +230,7 @@ def test_references_between_documents_are_followed() -> None:
     assert (
         compare(both({"x": NUMBER}), both({"x": INTEGER}), pair, "output").verdict == "compatible"
     )
-    found = compare(both({"x": INTEGER}), both({"x": NUMBER}), pair, "output").findings[0].told
+    found = compare(both({"x": INTEGER}), both({"x": NUMBER}), pair, "output").findings[0].problem
     assert (found.document, found.pointer) == ("t.json", "/$defs/x/type")
 
 

@@ -34,8 +34,8 @@ class MemoryReader:
     def copy(self) -> MemoryReader:
         """The same rows, to which others may be added; a row itself never changes."""
         other = MemoryReader(self._id)
-        for each in fields(self.rows):
-            setattr(other.rows, each.name, copy(getattr(self.rows, each.name)))
+        for node in fields(self.rows):
+            setattr(other.rows, node.name, copy(getattr(self.rows, node.name)))
         other.notes = dict(self.notes)
         return other
 
@@ -58,8 +58,8 @@ class MemoryReader:
             return self.rows.entries[index].leaf
         return dict(self.rows.nodes)[node_position(level, index)]
 
-    def node_set(self, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
-        return {each: self.node(*each) for each in wanted}
+    def node_set(self, nodes: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        return {node: self.node(*node) for node in nodes}
 
     def nodes(self, start: int, stop: int) -> list[bytes]:
         return [digest for position, digest in self.rows.nodes if start <= position < stop]
@@ -82,9 +82,9 @@ class MemoryReader:
     def indexes_of(self, decision_ids: Sequence[str]) -> dict[str, int]:
         return {name: index for name, index in self._ids() if name in decision_ids}
 
-    def last_decisions(self, wanted: Sequence[LastDecisionQuery]) -> list[tuple[int, str] | None]:
+    def last_decisions(self, queries: Sequence[LastDecisionQuery]) -> list[tuple[int, str] | None]:
         answers = []
-        for subject_key, gate, stop in wanted:
+        for subject_key, gate, stop in queries:
             found = [
                 (row.attempt, row.decision_id)
                 for row in self.rows.decisions

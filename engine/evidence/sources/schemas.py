@@ -111,16 +111,14 @@ def read(request: SourceRequest) -> Evidence:
         comparison = compare_sides(old, new, direction, annotations)
     except UsageError as error:
         raise table.refused("old", error.message, error.hint) from None
-    notes = [
-        f"{finding.direction}: {finding.told.document}{finding.told.pointer}: {finding.told.reason}"
-        for finding in comparison.findings[:20]
-    ]
+    found = [(finding.direction, finding.problem) for finding in comparison.findings[:20]]
+    notes = [f"{way}: {point.document}{point.pointer}: {point.reason}" for way, point in found]
     return Evidence(metrics(comparison, " → ".join(names), direction), tuple(notes))
 
 
 def questions(comparison: Comparison) -> int:
     """Return how many questions are open."""
-    return sum(isinstance(finding.told, UndecidedPoint) for finding in comparison.findings)
+    return sum(isinstance(finding.problem, UndecidedPoint) for finding in comparison.findings)
 
 
 # Where schemas come from.

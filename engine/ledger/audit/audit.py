@@ -128,8 +128,8 @@ def _require_end(reader: Reader, size: int) -> None:
 
 def _beyond(reader: Reader, size: int) -> str:
     """What is stored of entries that a ledger of ``size`` does not have; empty if nothing."""
-    if said := reader.checkpoints(size, 1):
-        return f"a checkpoint says {said[0][0]}"
+    if notes := reader.checkpoints(size, 1):
+        return f"a checkpoint says {notes[0][0]}"
     if reader.nodes(node_count(size), _BEYOND):
         return "the tree has more nodes"
     if rows := reader.decisions(size, _BEYOND):

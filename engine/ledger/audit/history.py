@@ -68,7 +68,7 @@ def head_hint(head: Head) -> str:
     """Return what to do when a ledger does not fit its head."""
     return (
         f"{_HINT}.\nOnly when that loss is accepted: keep {head.file} as evidence, under another "
-        "name, and tell whoever holds later checkpoints"
+        "name, and tell everybody who holds later checkpoints"
     )
 
 

@@ -24,7 +24,7 @@ _TYPES: dict[Json, str] = {
     **dict.fromkeys(ATTESTATION_TYPES.values(), "attestation_id"),
 }
 """Types of statement that are indexed, and the member that is their id."""
-_TYPES_TEXT = tuple(canonical.encode(each) for each in _TYPES)
+_TYPES_TEXT = tuple(map(canonical.encode, _TYPES))
 
 
 def require_indexed(
@@ -53,21 +53,21 @@ def require_indexed(
     if not rows:
         return 0
     found = reader.decisions(rows[0].leaf_index, rows[-1].leaf_index + 1)
-    indexed = {each.leaf_index: each for each in found}
+    indexed = {decision.leaf_index: decision for decision in found}
     if opened is not None:
-        standings = dict(zip(indexed, _standings(reader, found), strict=True))
+        lasts = dict(zip(indexed, _last_decisions(reader, found), strict=True))
         for row, envelope in zip(rows, opened, strict=True):
             index = row.leaf_index
             statement = _statement(index, envelope)
-            _require_same(index, statement, indexed.get(index), standings.get(index), ledger_id)
+            _require_same(index, statement, indexed.get(index), lasts.get(index), ledger_id)
         return len(found)
     glance = _Glance()
     for row in rows:
-        index, said = row.leaf_index, indexed.get(row.leaf_index)
-        if not glance.finds(row.body, said) and not _plainly_right(row.body, said):
+        index, decision = row.leaf_index, indexed.get(row.leaf_index)
+        if not glance.finds(row.body, decision) and not _plainly_right(row.body, decision):
             statement = _statement(index, _opened(row))
-            standing = _standings(reader, [said])[0] if said is not None else None
-            _require_same(index, statement, said, standing, ledger_id)
+            last = _last_decisions(reader, [decision])[0] if decision is not None else None
+            _require_same(index, statement, decision, last, ledger_id)
     return len(found)
 
 
@@ -77,14 +77,14 @@ class _Glance:
     def __init__(self) -> None:
         self._behind = 0
 
-    def finds(self, envelope: bytes, said: DecisionRow | None) -> bool:
+    def finds(self, envelope: bytes, decision: DecisionRow | None) -> bool:
         """Whether the statement has the id that the index gives it; False says nothing yet."""
-        if said is None:
+        if decision is None:
             return False
         start, end = len(_START), envelope.find(b'"', len(_START))
         if not envelope.startswith(_START) or end < 0 or (end - start) % 4:
             return False
-        member = b'"decision_id":' + _quoted(said.decision_id)
+        member = b'"decision_id":' + _quoted(decision.decision_id)
         for reach, behind in ((_NEAR, self._behind), (_GLANCE, _GLANCE)):
             first = max(start, end - behind - _NEAR)
             try:
@@ -97,23 +97,22 @@ class _Glance:
         return False
 
 
-_Standing: TypeAlias = tuple[tuple[int, str] | None, tuple[int, str] | None]
+_LastDecisions: TypeAlias = tuple[tuple[int, str] | None, tuple[int, str] | None]
 """``(attempt, decision id)`` of the last decision on a subject by a gate: before, and up to."""
 
 
-def _standings(reader: Reader, rows: Sequence[DecisionRow]) -> list[_Standing]:
-    wanted = []
-    for row in rows:
-        asked = row.subject_key or "", row.gate or ""  # without them it takes no part
-        wanted += [
-            LastDecisionQuery(*asked, row.leaf_index),
-            LastDecisionQuery(*asked, row.leaf_index + 1),
-        ]
-    answers = iter(reader.last_decisions(wanted))
+def _last_decisions(reader: Reader, rows: Sequence[DecisionRow]) -> list[_LastDecisions]:
+    queries = [
+        # without a subject or a gate it takes no part
+        LastDecisionQuery(row.subject_key or "", row.gate or "", stop)
+        for row in rows
+        for stop in (row.leaf_index, row.leaf_index + 1)
+    ]
+    answers = iter(reader.last_decisions(queries))
     return list(zip(answers, answers, strict=True))
 
 
-def _plainly_right(envelope: bytes, said: DecisionRow | None) -> bool:
+def _plainly_right(envelope: bytes, decision: DecisionRow | None) -> bool:
     """Whether a glance shows that the index is right; False says nothing yet.
 
     The members looked for are near the end of a statement, so that is decoded first.
@@ -121,7 +120,9 @@ def _plainly_right(envelope: bytes, said: DecisionRow | None) -> bool:
     start, end = len(_START), envelope.find(b'"', len(_START))
     if not envelope.startswith(_START) or end < 0 or (end - start) % 4:
         return False
-    member = b'"predicateType":' if said is None else b'"decision_id":' + _quoted(said.decision_id)
+    member = b'"predicateType":'
+    if decision is not None:
+        member = b'"decision_id":' + _quoted(decision.decision_id)
     window = _GLANCE
     while True:
         first = max(start, end - window)
@@ -131,7 +132,7 @@ def _plainly_right(envelope: bytes, said: DecisionRow | None) -> bool:
             return False
         at = tail.rfind(member)
         if at >= 0:
-            return said is not None or not tail.startswith(_TYPES_TEXT, at + len(member))
+            return decision is not None or not tail.startswith(_TYPES_TEXT, at + len(member))
         if first == start:
             return False
         window *= 8
@@ -162,24 +163,24 @@ def _statement(index: int, envelope: Envelope) -> dict[str, Json]:
 def _require_same(
     index: int,
     statement: dict[str, Json],
-    said: DecisionRow | None,
-    standing: _Standing | None,
+    decision: DecisionRow | None,
+    last: _LastDecisions | None,
     ledger_id: str,
 ) -> None:
     predicate = statement["predicate"]
-    if said is None:
+    if decision is None:
         if statement["predicateType"] in _TYPES:
             raise VerificationError(f"entry {index}: a decision that is not in the index", _HINT)
         return
     expected: dict[str, Json] = {
-        _TYPES.get(statement["predicateType"], "decision_id"): said.decision_id
+        _TYPES.get(statement["predicateType"], "decision_id"): decision.decision_id
     }
     if "ledger" in predicate:
         expected["ledger"] = {"id": ledger_id}
-    if "gate" in predicate and said.gate is not None:
-        expected["gate"] = said.gate
+    if "gate" in predicate and decision.gate is not None:
+        expected["gate"] = decision.gate
     if "attempt" in predicate:
-        expected["attempt"], expected["previous"] = _expected_attempt(said, standing)
+        expected["attempt"], expected["previous"] = _expected_attempt(decision, last)
     for name, value in expected.items():
         if predicate.get(name) != value:
             raise VerificationError(
@@ -188,15 +189,15 @@ def _require_same(
             )
 
 
-def _expected_attempt(said: DecisionRow, standing: _Standing | None) -> tuple[int, str | None]:
+def _expected_attempt(decision: DecisionRow, last: _LastDecisions | None) -> tuple[int, str | None]:
     """What attempt and previous must be; and the row must be found under its own subject."""
-    if said.subject_key is None or said.gate is None or standing is None:
+    if decision.subject_key is None or decision.gate is None or last is None:
         return 1, None
-    before, found = standing
+    before, found = last
     attempt, previous = (before[0] + 1, before[1]) if before else (1, None)
-    if found != (attempt, said.decision_id):
+    if found != (attempt, decision.decision_id):
         raise VerificationError(
-            f"entry {said.leaf_index}: the index does not count it as attempt {attempt} "
+            f"entry {decision.leaf_index}: the index does not count it as attempt {attempt} "
             "on its subject",
             _HINT,
         )

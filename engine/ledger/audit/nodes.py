@@ -15,17 +15,17 @@ _ANY = bytes(32)
 def with_nodes(reader: Reader, compute: Callable[[Node], Answer]) -> Answer:
     """Return ``compute(node)``, whose hashes are read all at once.
 
-    It is called twice: first to learn which it asks for, so that must not depend on them.
+    It is called twice: first to learn which nodes it reads, so that must not depend on hashes.
 
     Raises:
         LedgerError: One is missing.
     """
-    wanted: list[tuple[int, int]] = []
+    nodes: list[tuple[int, int]] = []
 
-    def asked(level: int, index: int) -> bytes:
-        wanted.append((level, index))
+    def collect(level: int, index: int) -> bytes:
+        nodes.append((level, index))
         return _ANY
 
-    compute(asked)
-    found = reader.node_set(wanted)
-    return compute(lambda level, index: found[level, index])
+    compute(collect)
+    hashes = reader.node_set(nodes)
+    return compute(lambda level, index: hashes[level, index])

@@ -146,10 +146,10 @@ class _Walk:
     def _compare_checkpoint(self, size: int, note: str) -> None:
         try:
             keys = self._public_keys
-            said = notes.verify(note, keys) if keys else notes.parse(note)[0]
+            signed = notes.verify(note, keys) if keys else notes.parse(note)[0]
         except VerificationError as error:
             raise VerificationError(f"checkpoint {size}: {error.message}", error.hint) from error
-        if said != self.state():
+        if signed != self.state():
             raise VerificationError(
                 f"checkpoint {size}: entry {self._frontier.size - 1} and those before it are not "
                 "what was signed",

@@ -34,7 +34,7 @@ class Task:
 
 
 def can_fork() -> bool:
-    """Whether companions can be had: only where a fork is safe, and before any thread."""
+    """Whether workers can be started: only where a fork is safe, and before any thread."""
     return sys.platform == "linux" and threading.active_count() == 1
 
 
@@ -42,7 +42,7 @@ class AuditWorkers:
     """``count`` processes that wait for a task. Use it as a context; before opening the ledger."""
 
     def __init__(self, count: int) -> None:
-        self._forks = [Fork(partial(_serve, number, count + 1)) for number in range(1, count + 1)]
+        self._workers = [Fork(partial(_serve, number, count + 1)) for number in range(1, count + 1)]
 
     def __enter__(self) -> AuditWorkers:
         return self
@@ -53,15 +53,15 @@ class AuditWorkers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for fork in self._forks:
-            fork.kill()
-            fork.close()
-        self._forks.clear()
+        for worker in self._workers:
+            worker.kill()
+            worker.close()
+        self._workers.clear()
 
     @property
     def pids(self) -> list[int]:
         """Process ids."""
-        return [fork.pid for fork in self._forks]
+        return [worker.pid for worker in self._workers]
 
     def share(
         self,
@@ -83,19 +83,19 @@ class AuditWorkers:
             LedgerError: It cannot be read, or a process was lost.
         """
         task = Task(reopen, scope, parts)
-        for fork in self._forks:
-            fork.ask(task)
+        for worker in self._workers:
+            worker.ask(task)
         for number, (first, stop) in enumerate(parts):
-            turn = number % (len(self._forks) + 1)
+            turn = number % (len(self._workers) + 1)
             if turn == 0:
                 yield audit_part(reader, scope, first, stop)
             else:
-                yield _answer(self._forks[turn - 1], first, stop)
+                yield _answer(self._workers[turn - 1], first, stop)
 
 
-def _answer(fork: Fork, first: int, stop: int) -> Part:
+def _answer(worker: Fork, first: int, stop: int) -> Part:
     try:
-        part: Part = fork.answer()
+        part: Part = worker.answer()
     except EOFError:
         raise LedgerError(
             f"a process was lost while it verified entries {first} to {stop - 1}",

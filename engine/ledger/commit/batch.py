@@ -45,7 +45,7 @@ class Edge:
 
 
 @dataclass(slots=True)
-class _Said:
+class _Index:
     """What earlier drafts of a transaction have added to the index."""
 
     ids: dict[str, int] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Batch:
         self._ledger_id = ledger_id
         self._stored = stored
         self._there: set[tuple[str, str]] = set()
-        self._said = _Said()
+        self._index = _Index()
 
     def add(self, drafts: Sequence[EntryDraft]) -> list[tuple[int, bool]]:
         """Build ``drafts`` and add their rows, all of them or none.
@@ -89,27 +89,27 @@ class Batch:
             Exception: What a ``build`` raised.
         """
         places: list[tuple[int, bool]] = []
-        built: list[_Built] = []
-        said, stored = _Said(), self._stored_of(drafts)
+        entries: list[_Built] = []
+        added, stored = _Index(), self._stored_of(drafts)
         for draft in drafts:
-            index = _first(draft.decision_id, said.ids, self._said.ids, stored.ids)
+            index = _first(draft.decision_id, added.ids, self._index.ids, stored.ids)
             if index is not None:
                 places.append((index, True))
                 continue
-            index = self.edge.size + len(built)
-            last = _first(_asked(draft), said.last, self._said.last, stored.last)
+            index = self.edge.size + len(entries)
+            last = _first(_attempt_key(draft), added.last, self._index.last, stored.last)
             attempt, previous = last or (0, None)
             place = LedgerPosition(self._ledger_id, attempt + 1, previous)
-            built.append(_built(draft, place, self._read_missing(draft, built)))
+            entries.append(_built(draft, place, self._read_missing(draft, entries)))
             places.append((index, False))
             if draft.decision_id is not None:
-                said.ids[draft.decision_id] = index
-                if (asked := _asked(draft)) is not None:
-                    said.last[asked] = (place.attempt, draft.decision_id)
-        for each in built:  # nothing below can fail
-            self._add_rows(each)
-        self._said.ids.update(said.ids)
-        self._said.last.update(said.last)
+                added.ids[draft.decision_id] = index
+                if (key := _attempt_key(draft)) is not None:
+                    added.last[key] = (place.attempt, draft.decision_id)
+        for entry in entries:  # nothing below can fail
+            self._add_rows(entry)
+        self._index.ids.update(added.ids)
+        self._index.last.update(added.last)
         return places
 
     def work(self, work: Callable[[State], Sequence[EntryDraft]]) -> list[tuple[int, bool]]:
@@ -127,15 +127,15 @@ class Batch:
     def __contains__(self, index: int) -> bool:
         return self._first <= index < self.edge.size
 
-    def _stored_of(self, drafts: Sequence[EntryDraft]) -> _Said:
-        """What the index says of these drafts, in two questions for all of them."""
+    def _stored_of(self, drafts: Sequence[EntryDraft]) -> _Index:
+        """The index's rows for these drafts, in two queries for all of them."""
         ids = [draft.decision_id for draft in drafts if draft.decision_id is not None]
-        asked = list({asked for draft in drafts if (asked := _asked(draft)) is not None})
-        if not (ids or asked):
-            return _Said()
-        found = self._view.last_decisions([LastDecisionQuery(*each, NEWEST) for each in asked])
-        last = {each: one for each, one in zip(asked, found, strict=True) if one is not None}
-        return _Said(self._view.indexes_of(ids), last)
+        keys = list({key for draft in drafts if (key := _attempt_key(draft)) is not None})
+        if not (ids or keys):
+            return _Index()
+        found = self._view.last_decisions([LastDecisionQuery(*key, NEWEST) for key in keys])
+        last = {key: row for key, row in zip(keys, found, strict=True) if row is not None}
+        return _Index(self._view.indexes_of(ids), last)
 
     def _read_missing(
         self, draft: EntryDraft, built: Sequence[_Built]
@@ -148,7 +148,7 @@ class Batch:
             key = blob.kind, blob.digest
             if key in self._stored or key in self.rows.shared or key in self._there:
                 continue
-            if any(key in each.shared for each in built):
+            if any(key in entry.shared for entry in built):
                 continue
             if self._view.has_shared_blob(*key):
                 self._there.add(key)
@@ -174,7 +174,7 @@ class Batch:
                 rows.shared.setdefault(key, body)
 
 
-def _asked(draft: EntryDraft) -> tuple[str, str] | None:
+def _attempt_key(draft: EntryDraft) -> tuple[str, str] | None:
     """Subject and gate, where the draft takes part in attempts."""
     if draft.subject_key is None or draft.gate is None:
         return None
@@ -182,7 +182,7 @@ def _asked(draft: EntryDraft) -> tuple[str, str] | None:
 
 
 def _first(key: Key | None, *places: dict[Key, Value]) -> Value | None:
-    """What the first of ``places`` that knows ``key`` says of it."""
+    """The value of ``key`` in the first of ``places`` that has it."""
     if key is not None:
         for place in places:
             if key in place:

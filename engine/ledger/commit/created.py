@@ -46,9 +46,9 @@ def read_created(entry: bytes) -> LedgerCreation:
     Raises:
         VerificationError: Not such an entry, or another key signed it.
     """
-    said = parse_statement(open_envelope(entry).payload)
-    predicate = said["predicate"]
-    if said["predicateType"] != LEDGER_CREATED_TYPE:
+    created = parse_statement(open_envelope(entry).payload)
+    predicate = created["predicate"]
+    if created["predicateType"] != LEDGER_CREATED_TYPE:
         raise VerificationError("entry 0 is not the creation of a ledger", _HINT)
     texts = [predicate.get(name) for name in ("ledger_id", "public_key", "created_at")]
     if not all(isinstance(text, str) for text in texts):
@@ -58,6 +58,6 @@ def read_created(entry: bytes) -> LedgerCreation:
     except (KeyFileError, UnicodeEncodeError) as error:
         raise VerificationError("entry 0 does not hold a public key", _HINT) from error
     verify_envelope(entry, [public])
-    if said["subject"][0]["digest"]["sha256"] != key_id(public):
+    if created["subject"][0]["digest"]["sha256"] != key_id(public):
         raise VerificationError("entry 0 speaks of another key than it holds", _HINT)
     return LedgerCreation(texts[0], public, texts[2])

@@ -9,7 +9,7 @@ from engine.errors import LedgerError
 from engine.ledger.entries import AppendedEntry, EntryDraft, State
 
 MOST_TOGETHER = 256
-"""Units from which on a commit takes no more in: whoever waits for it has waited long enough."""
+"""Units from which on a commit takes no more in: those who wait for it have waited long enough."""
 
 
 class Unit:
@@ -72,7 +72,7 @@ class Group:
             self._committing = True
         try:
             self._commit(taken)
-        except Exception as error:  # noqa: BLE001  it belongs to whoever waits for a unit
+        except Exception as error:  # noqa: BLE001  it belongs to the thread that waits for a unit
             settle(taken, error)
         except BaseException:
             settle(taken, LedgerError("the append was interrupted; nothing was recorded"))

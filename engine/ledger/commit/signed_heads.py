@@ -60,7 +60,7 @@ class Heads:
         except OSError as error:
             raise LedgerError(
                 f"{file}: the ledger's head cannot be read: {error.strerror}",
-                "its folder belongs to whoever owns the key",
+                "its folder belongs to the owner of the key",
             ) from error
         return _parse(file, ledger_id, data)
 
@@ -73,10 +73,10 @@ class Heads:
         except OSError as error:
             raise LedgerError(
                 f"{self.folder}: the heads cannot be read: {error.strerror}",
-                "this folder belongs to whoever owns the key",
+                "this folder belongs to the owner of the key",
             ) from error
         ids = [match[1] for name in names if (match := _FILE_NAME.fullmatch(name))]
-        found = [head for each in ids if (head := self.of(each)) is not None]
+        found = [head for ledger_id in ids if (head := self.of(ledger_id)) is not None]
         return [head for head in found if head.address == address]
 
     def require_writable(self) -> None:

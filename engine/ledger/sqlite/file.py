@@ -109,7 +109,7 @@ def holds_ledger(connection: sqlite3.Connection, path: Path) -> bool:
     except sqlite3.Error as error:
         raise explained(error, str(path), "opening") from error
     if application == 0 and tables is None:
-        return False  # whoever made it was stopped before the first commit
+        return False  # its maker was stopped before the first commit
     if application != APPLICATION_ID or tables is None:
         raise VerificationError(
             f"{path}: a SQLite database, but not a ledger of this engine",

@@ -118,21 +118,22 @@ class SqliteReader:
         except sqlite3.Error as error:
             raise explained(error, self._place, "reading") from error
 
-    def _one(self, query: str, *values: int | str) -> Any:
+    def _value(self, query: str, *values: int | str) -> Any | None:
+        """The first row's first column; None where there is no row."""
         rows = self._all(query, *values)
-        return rows[0] if rows else None
+        return rows[0][0] if rows else None
 
     def ledger_id(self) -> str:
         """Return the id that the store was created with."""
-        row = self._one("SELECT id FROM ledger")
-        if row is None:
+        ledger_id = self._value("SELECT id FROM ledger")
+        if ledger_id is None:
             raise LedgerError(f"{self._place}: has no id", _VERIFY)
-        return str(row[0])
+        return str(ledger_id)
 
     def tip(self) -> tuple[int, bytes]:
         """Return the number of entries and the chain hash after the last of them."""
-        row = self._one("SELECT leaf_index, chain FROM entry ORDER BY leaf_index DESC LIMIT 1")
-        return (row[0] + 1, row[1]) if row else (0, GENESIS_CHAIN)
+        rows = self._all("SELECT leaf_index, chain FROM entry ORDER BY leaf_index DESC LIMIT 1")
+        return (rows[0][0] + 1, rows[0][1]) if rows else (0, GENESIS_CHAIN)
 
     def entries(self, start: int, stop: int) -> list[EntryRow]:
         """Return the entries from ``start`` up to, not including, ``stop``, in order."""
@@ -146,23 +147,23 @@ class SqliteReader:
 
     def chain(self, index: int) -> bytes | None:
         """Return the chain hash after entry ``index``; None when it is not there."""
-        row = self._one("SELECT chain FROM entry WHERE leaf_index = ?", index)
-        return row[0] if row else None
+        return self._value("SELECT chain FROM entry WHERE leaf_index = ?", index)
 
     def node(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree."""
         if level == 0:
-            row = self._one("SELECT leaf FROM entry WHERE leaf_index = ?", index)
+            digest = self._value("SELECT leaf FROM entry WHERE leaf_index = ?", index)
         else:
-            row = self._one("SELECT hash FROM node WHERE position = ?", node_position(level, index))
-        if row is None:
+            position = node_position(level, index)
+            digest = self._value("SELECT hash FROM node WHERE position = ?", position)
+        if digest is None:
             raise LedgerError(f"{self._place}: tree node {level}/{index} is missing", _VERIFY)
-        return bytes(row[0])
+        return bytes(digest)
 
-    def node_set(self, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+    def node_set(self, nodes: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
         """Return the hashes of complete subtrees by ``(level, index)``."""
-        leaves = {index: (0, index) for level, index in wanted if level == 0}
-        above = {node_position(*each): each for each in wanted if each[0]}
+        leaves = {index: (0, index) for level, index in nodes if level == 0}
+        above = {node_position(*node): node for node in nodes if node[0]}
         found: dict[tuple[int, int], bytes] = {}
         for columns, table, key, places in (
             ("leaf_index, leaf", "entry", "leaf_index", leaves),
@@ -172,7 +173,7 @@ class SqliteReader:
                 marks = ", ".join("?" * len(places))
                 query = f"SELECT {columns} FROM {table} WHERE {key} IN ({marks})"  # noqa: S608
                 found.update((places[at], digest) for at, digest in self._all(query, *places))
-        for level, index in wanted:
+        for level, index in nodes:
             if (level, index) not in found:
                 raise LedgerError(f"{self._place}: tree node {level}/{index} is missing", _VERIFY)
         return found
@@ -188,17 +189,16 @@ class SqliteReader:
 
     def index_of(self, decision_id: str) -> int | None:
         """Return the index of the decision with exactly this id."""
-        row = self._one("SELECT leaf_index FROM decision WHERE decision_id = ?", decision_id)
-        return row[0] if row else None
+        return self._value("SELECT leaf_index FROM decision WHERE decision_id = ?", decision_id)
 
     def indexes_of(self, decision_ids: Sequence[str]) -> dict[str, int]:
         """Return the indexes of those decisions that there are."""
         found: dict[str, int] = {}
         for at in range(0, len(decision_ids), _AT_ONCE):
-            some = decision_ids[at : at + _AT_ONCE]
-            marks = ", ".join("?" * len(some))
+            chunk = decision_ids[at : at + _AT_ONCE]
+            marks = ", ".join("?" * len(chunk))
             query = f"SELECT decision_id, leaf_index FROM decision WHERE decision_id IN ({marks})"  # noqa: S608
-            found.update(self._all(query, *some))
+            found.update(self._all(query, *chunk))
         return found
 
     def ids_from(self, text: str, most: int) -> list[tuple[str, int]]:
@@ -229,15 +229,15 @@ class SqliteReader:
         )
         return list(map(DecisionRow._make, rows))
 
-    def last_decisions(self, wanted: Sequence[LastDecisionQuery]) -> list[tuple[int, str] | None]:
+    def last_decisions(self, queries: Sequence[LastDecisionQuery]) -> list[tuple[int, str] | None]:
         """Return ``(attempt, decision id)`` of the last one on each subject by a gate."""
         answers: list[tuple[int, str] | None] = []
-        for at in range(0, len(wanted), _AT_ONCE):
-            some = wanted[at : at + _AT_ONCE]
+        for at in range(0, len(queries), _AT_ONCE):
+            chunk = queries[at : at + _AT_ONCE]
             values: list[int | str] = []
-            for subject_key, gate, stop in some:
+            for subject_key, gate, stop in chunk:
                 values += (subject_hash(subject_key, gate), subject_key, gate, stop)
-            rows = self._all(_last_decisions(len(some)), *values)
+            rows = self._all(_last_decisions(len(chunk)), *values)
             answers += [row if row[0] is not None else None for row in rows]
         return answers
 
@@ -249,19 +249,18 @@ class SqliteReader:
 
     def last_checkpoint(self) -> tuple[int, str] | None:
         """Return the newest ``(size, note)``."""
-        row = self._one("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1")
-        return (row[0], row[1]) if row else None
+        rows = self._all("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1")
+        return rows[0] if rows else None
 
     def has_shared_blob(self, kind: str, digest: str) -> bool:
         """Return whether a shared document is there, without reading it."""
-        return bool(
-            self._one("SELECT 1 FROM shared_blob WHERE kind = ? AND digest = ?", kind, digest)
-        )
+        query = "SELECT 1 FROM shared_blob WHERE kind = ? AND digest = ?"
+        return bool(self._value(query, kind, digest))
 
     def shared_blob(self, kind: str, digest: str) -> bytes | None:
         """Return a shared document."""
-        row = self._one("SELECT body FROM shared_blob WHERE kind = ? AND digest = ?", kind, digest)
-        return row[0] if row else None
+        query = "SELECT body FROM shared_blob WHERE kind = ? AND digest = ?"
+        return self._value(query, kind, digest)
 
     def attachments(self, index: int) -> list[Blob]:
         """Return the documents of one entry, each with its digest."""
@@ -292,7 +291,6 @@ class SqliteReader:
     def _state(self, query: str, *values: int | str) -> list[Any]:
         """Rows of the state; none where the ledger has never kept any."""
         if not self._keeps_state:
-            self._keeps_state = bool(
-                self._one("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'state'")
-            )
+            exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'state'"
+            self._keeps_state = bool(self._value(exists))
         return self._all(query, *values) if self._keeps_state else []

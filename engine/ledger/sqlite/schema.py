@@ -107,7 +107,7 @@ _KEPT = ("ledger", "entry", "node", "checkpoint", "decision", "subject", "shared
 
 def statements() -> list[str]:
     """Return the statements that make an empty ledger, to run in one transaction."""
-    tables = [each for each in _TABLES.split(";\n") if each.strip()]
+    tables = [table for table in _TABLES.split(";\n") if table.strip()]
     return [
         *tables,
         *(_refuse_insert(table, f"IS NOT {_last(table, key)} + 1") for table, key in _NEXT.items()),

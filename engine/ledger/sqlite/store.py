@@ -37,7 +37,7 @@ _CACHE_KIB = 16_384  # a whole batch, so that it is not written to the log twice
 
 
 @dataclass(slots=True)
-class _Held:
+class _Resources:
     """What must be given back: connections, and folders of our own."""
 
     lock: FileLock
@@ -73,14 +73,14 @@ class SqliteStore:
         self._log = self._path.with_name(self._path.name + "-wal")
         self._writable = writable
         self._lock = FileLock(self._path.with_name(self._path.name + ".lock"), lock_timeout_s)
-        self._held = _Held(self._lock)
+        self._resources = _Resources(self._lock)
         if remove is not None:
-            self._held.folders.append(remove)
+            self._resources.folders.append(remove)
         self._identity = (0, 0)
         self._copied: tuple[bytes, int] = (b"", 0)
         self._page_size = PAGE_SIZE
         # also at the interpreter's exit, where SQLite would checkpoint without the lock
-        self._finish = weakref.finalize(self, _close, self._held)
+        self._finish = weakref.finalize(self, _close, self._resources)
 
     def address(self, base: Path) -> str:
         """Return the file's path relative to ``base``."""
@@ -105,7 +105,7 @@ class SqliteStore:
                 connection.close()
                 import tempfile
 
-                self._held.folders.append(folder := Path(tempfile.mkdtemp(prefix="engine-")))
+                self._resources.folders.append(folder := Path(tempfile.mkdtemp(prefix="engine-")))
                 self._read_from = copy_ledger(self._path, folder)
                 connection = connect(self._read_from, "ro")
             if not holds_ledger(connection, self._path):
@@ -117,14 +117,14 @@ class SqliteStore:
         if self._writable:
             self._take(connection)
         else:
-            self._held.readers.append(connection)
+            self._resources.readers.append(connection)
         return True
 
     def reader(self) -> SqliteReader:
         """Return a view of what is committed; safe to use from several threads."""
-        if not self._held.readers:
-            self._held.readers.append(connect(self._path, "ro"))
-        return SqliteReader(self._held.readers[0], str(self._path))
+        if not self._resources.readers:
+            self._resources.readers.append(connect(self._path, "ro"))
+        return SqliteReader(self._resources.readers[0], str(self._path))
 
     def reopener(self) -> Callable[[], SqliteReader]:
         """Return what gives another process a reader of its own."""
@@ -195,7 +195,7 @@ class SqliteStore:
 
     def rollback(self) -> None:
         """Forget the transaction, if there is one; never raises."""
-        writer = self._held.writer
+        writer = self._resources.writer
         with suppress(sqlite3.Error):
             if writer is not None and writer.in_transaction:
                 writer.execute("ROLLBACK")
@@ -226,7 +226,7 @@ class SqliteStore:
 
     def _take(self, connection: sqlite3.Connection) -> None:
         """Make ``connection`` the one that writes."""
-        self._held.writer = connection
+        self._resources.writer = connection
         try:
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
             connection.execute("PRAGMA synchronous = FULL")
@@ -251,9 +251,9 @@ class SqliteStore:
                 )
 
     def _writer(self) -> sqlite3.Connection:
-        if self._held.writer is None:
+        if self._resources.writer is None:
             raise LedgerError(f"{self._path}: not open for writing", "open it again")
-        return self._held.writer
+        return self._resources.writer
 
     def _run(self, statement: str, doing: str, *values: int | str) -> None:
         try:
@@ -299,24 +299,24 @@ def _identity(path: Path) -> tuple[int, int]:
     return facts.st_dev, facts.st_ino
 
 
-def _close(held: _Held) -> None:
+def _close(resources: _Resources) -> None:
     """Give everything back. Of a forked child's copy of a store, nothing is touched."""
-    if held.process != os.getpid():
+    if resources.process != os.getpid():
         return
-    for reader in held.readers:
+    for reader in resources.readers:
         reader.close()
-    if held.writer is not None:
+    if resources.writer is not None:
         try:
-            with held.lock.hold():
-                _close_writer(held.writer)
+            with resources.lock.hold():
+                _close_writer(resources.writer)
         except LedgerError:
-            # whoever holds the lock has the database open, so closing copies nothing
-            _close_writer(held.writer, copy=False)
-    held.writer = None
-    held.readers.clear()
-    if held.folders:
+            # the lock's holder has the database open, so closing copies nothing
+            _close_writer(resources.writer, copy=False)
+    resources.writer = None
+    resources.readers.clear()
+    if resources.folders:
         import shutil
-    for folder in held.folders:
+    for folder in resources.folders:
         shutil.rmtree(folder, ignore_errors=True)
 
 
