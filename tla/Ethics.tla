@@ -102,7 +102,7 @@ Attest(answer) ==
     /\ UNCHANGED <<stage, word, evidence, force, rests, covers, lapse, hold, held, looked>>
 
 \* A candidate is decided on.
-\* engine: decision.judge.judge, decision.judge.record
+\* engine: decision.judge.judge, decision.session.Session.append
 Decide(seen) ==
     /\ stage = "candidate"
     /\ word' = AfterCheck(seen, MayRest)

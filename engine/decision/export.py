@@ -180,7 +180,7 @@ _ORIGINAL = "import the proof that the run itself wrote"
 
 
 def decision_at(ledger: Ledger, decision_id: str) -> Decision:
-    """Return a recorded decision as :func:`engine.decision.judge.record` returned it.
+    """Return a recorded decision as :func:`engine.decision.session.Session.conclude` returned it.
 
     Raises:
         NotRecordedError: No such decision.

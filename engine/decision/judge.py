@@ -1,8 +1,8 @@
-"""One Input becomes one recorded Decision.
+"""One Input becomes one judgement, ready to be recorded.
 
 The policies say the verdict; this module checks that their answer is whole and that the
-verdict follows from the checks, writes the statement, and hands it to the ledger. It knows
-no gate, no metric and no limit by name.
+verdict follows from the checks, and writes the statement. It knows no gate, no metric and no
+limit by name.
 """
 
 from __future__ import annotations
@@ -13,25 +13,17 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeAlias
 
-from engine.decision.record import (
-    StatementTemplate,
-    append,
-    dry_run_decision,
-    recorded_decision,
-    template_of,
-)
+from engine.decision.record import StatementTemplate, template_of
 from engine.errors import PolicyError
 from engine.evidence.input import Input, Question
 from engine.formats import canonical
 from engine.formats.canonical import PlainObject, is_plain
 from engine.formats.times import write_time
-from engine.ledger import Ledger
-from engine.model import Decision, Json, Severity, Status, Verdict
+from engine.model import Json, Severity, Status, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.policy.evaluator import Evaluator
 from engine.proof.input_document import salted_digest
 from engine.proof.verdict_rules import recompute_status, recompute_verdict
-from engine.signers import Signer
 
 EXTENSIONS = ("reservation",)
 """Members of the predicate that come neither from the Input nor from the policies."""
@@ -299,27 +291,6 @@ def reason(
 def _listed(names: Sequence[str], most: int = 8) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def record(
-    judgements: Sequence[Judgement], ledger: Ledger, signer: Signer, bundle: PolicyBundle
-) -> list[Decision]:
-    """Sign and append; every decision is durable when this returns, in the order given.
-
-    Raises:
-        LedgerError: Nothing was recorded.
-        CommitError: What was appended may or may not be recorded.
-    """
-    places = append([judgement.record for judgement in judgements], ledger, signer, bundle)
-    return [
-        recorded_decision(judgement.predicate, judgement.input.subject, place)
-        for judgement, place in zip(judgements, places, strict=True)
-    ]
-
-
-def unrecorded(judgement: Judgement) -> Decision:
-    """Return the decision of a dry run: it says that it is not recorded."""
-    return dry_run_decision(judgement.predicate, judgement.input.subject, judgement.record)
 
 
 def uuid7(milliseconds: int, random: Callable[[int], bytes]) -> str:

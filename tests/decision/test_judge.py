@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from engine.decision.judge import judge, unrecorded, uuid7
+from engine.decision.judge import judge, uuid7
+from engine.decision.record import dry_run_decision
 from engine.errors import PolicyError, UsageError
 from engine.evidence.documents import parse
 from engine.evidence.input import Input, Question, gather
@@ -95,7 +96,7 @@ def test_a_statement_that_was_put_together_is_canonical() -> None:
     evaluator = WasmEvaluator(BUNDLE, cache=None)
     judged = judge(asked("block"), QUESTION, BUNDLE, evaluator, decision_id="d", salt=bytes(32))
     evaluator.close()
-    signed = unrecorded(judged).statement
+    signed = dry_run_decision(judged.predicate, judged.input.subject, judged.record).statement
     said = json.loads(signed)
     assert canonical.encode(said) == signed
     assert said["predicate"] == json.loads(json.dumps(judged.predicate)) | {

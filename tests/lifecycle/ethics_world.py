@@ -21,7 +21,7 @@ import yaml
 
 from engine.decision import attest as attesting
 from engine.decision.attest import attest, last_words, newest
-from engine.decision.judge import Judgement, judge, record, subject_key, uuid7
+from engine.decision.judge import Judgement, judge, subject_key, uuid7
 from engine.errors import CommitError
 from engine.evidence.input import AttestationFacts, Question, assemble, subject_document
 from engine.formats.times import parse_time
@@ -107,9 +107,9 @@ class EthicsWorld:
         """Forget everything but the ledger, as a new process would."""
         self.ledger = Ledger(self._store, self.ledger.id, KEY, None)
         self.ledger.catch_up()
-        self.controller = Controller(
-            session_over(self.ledger, self.bundle, _evaluator(self.bundle), self._random)
-        )
+        evaluator = _evaluator(self.bundle)
+        self._session = session_over(self.ledger, self.bundle, evaluator, self._random)
+        self.controller = Controller(self._session)
 
     def crash(self, what: str, how: str, when: str) -> None:
         """Let it happen, but for a commit that fails ``before`` or ``after`` it took effect."""
@@ -184,7 +184,8 @@ class EthicsWorld:
     def _decide(self, kind: str) -> None:
         found = newest(self.ledger, "ethics", DIGEST)
         given = last_words([found] if found else [], KEY.public_key)
-        record([self._judged("promotion", kind, given)], self.ledger, KEY, self.bundle)
+        judgement = self._judged("promotion", kind, given)
+        self._session.append([judgement.record], judgement.question, exports=False)
         self._evidence = kind
 
     def _judged(self, gate: str, kind: str, attested: Any) -> Judgement:
