@@ -7,12 +7,21 @@ and the types that JSON does not have (dates, octal numbers, yes and no).
 
 from __future__ import annotations
 
-import json
 import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine.formats.json_positions import Flaw, escape, json_places
+from engine.formats.strict_json import (
+    MAX_DEPTH,
+    MAX_INTEGER,
+    NotStrictError,
+    has_half_pair,
+    is_shallow,
+    read_integer,
+    read_real,
+    strict_decoder,
+)
 from engine.model import Json
 
 if TYPE_CHECKING:
@@ -20,8 +29,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1024 * 1024
 """Largest document that is read when nobody says otherwise."""
-MAX_DEPTH = 32
-MAX_INTEGER = 2**53 - 1
 
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 _YAML_NOT_A_NUMBER = re.compile(
@@ -42,10 +49,6 @@ class UnreadableTextError(Exception):
         super().__init__(flaw.reason)
         self.flaw = flaw
         self.text = text
-
-
-class _Irregular(ValueError):  # noqa: N818
-    """Something that the fast reader refuses; the slow one finds the place and the words."""
 
 
 def decode(data: bytes) -> str:
@@ -83,73 +86,25 @@ def read_json(data: bytes) -> Json:
     except (ValueError, RecursionError):
         value = None
     else:
-        if _is_shallow(value, MAX_DEPTH) and _is_text(text, value):
+        if is_shallow(value) and not has_half_pair(text, value):
             return value
     _places, flaw = json_places(text, max_depth=MAX_DEPTH)
     raise UnreadableTextError(flaw or _first_inexact(text), text)
 
 
-def _pairs(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise _Irregular("duplicate key")
-    return members
-
-
-def _integer(text: str) -> int:
-    if len(text) > 15 and (len(text) > 17 or abs(int(text)) > MAX_INTEGER):
-        raise _Irregular("integer beyond 2^53")
-    return int(text)
-
-
-def _real(text: str) -> int | float:
-    number = float(text)
-    if len(text) > 15 or "e" in text or "E" in text:
-        if number in (float("inf"), float("-inf")):
-            raise _Irregular("beyond a double")
-        if Decimal(text) != Decimal(repr(number)):
-            raise _Irregular("inexact")
+def _exact(text: str) -> int | float:
+    number = read_real(text)
+    is_long = len(text) > 15 or "e" in text or "E" in text
+    if is_long and Decimal(text) != Decimal(repr(number)):
+        raise NotStrictError("inexact")
     if not number.is_integer():
         return number
     if abs(number) > MAX_INTEGER:  # its canonical form would be an integer that is refused
-        raise _Irregular("integer beyond 2^53")
+        raise NotStrictError("beyond 2^53")
     return int(number)
 
 
-def _constant(text: str) -> NoReturn:
-    raise _Irregular(text)
-
-
-_decoder = json.JSONDecoder(
-    object_pairs_hook=_pairs, parse_int=_integer, parse_float=_real, parse_constant=_constant
-)
-
-
-_CONTAINERS = frozenset((dict, list))
-
-
-def _is_shallow(value: Json, depth: int) -> bool:
-    """Whether ``value``, as the decoder makes it, nests at most ``depth`` levels."""
-    level = [value]
-    for _ in range(depth + 1):
-        level = [item for item in level if type(item) in _CONTAINERS]
-        if not level:
-            return True
-        level = [
-            inner for item in level for inner in (item.values() if type(item) is dict else item)
-        ]
-    return False
-
-
-def _is_text(text: str, value: Json) -> bool:
-    """Whether no text in ``value``, which ``text`` says, holds half a surrogate pair."""
-    if "\\u" not in text:
-        return True  # only an escape can write one: text that was decoded has none
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+_decoder = strict_decoder(_exact)
 
 
 def _first_inexact(text: str) -> Flaw:
@@ -166,9 +121,9 @@ def number_flaw(text: str, offset: int, pointer: str) -> Flaw | None:
     """Why the number ``text`` is refused; None when it is read exactly."""
     try:
         if re.fullmatch(r"-?[0-9]+", text):
-            _integer(text)
+            read_integer(text)
         else:
-            _real(text)
+            _exact(text)
     except ValueError:
         return Flaw(
             offset,
@@ -276,7 +231,7 @@ class _YamlBuilder:
             return text
         if flaw := number_flaw(text, at, self._pointer()):
             raise UnreadableTextError(flaw, self._text)
-        return _integer(text) if re.fullmatch(r"-?[0-9]+", text) else _real(text)
+        return read_integer(text) if re.fullmatch(r"-?[0-9]+", text) else _exact(text)
 
     def _awaits_key(self) -> bool:
         return bool(self._open) and isinstance(self._open[-1][1], dict) and self._key[-1] is None

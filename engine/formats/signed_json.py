@@ -7,18 +7,22 @@ What a verifier reads comes from strangers. Every function here gives a value or
 from __future__ import annotations
 
 import binascii
-import json
 import re
 from collections.abc import Collection
 from typing import NoReturn
 
 from engine.errors import VerificationError
+from engine.formats.strict_json import (
+    MAX_DEPTH,
+    has_half_pair,
+    is_shallow,
+    read_real,
+    strict_decoder,
+)
 from engine.model import Json
 
-MAX_DEPTH = 32
 MAX_ITEMS = 1 << 21
 """Commas, brackets and braces in one document: bounds the memory that parsing takes."""
-MAX_INTEGER = 2**53 - 1
 
 _HINT = "the file was changed or damaged: ask for a fresh export"
 _LOWER_HEX = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
@@ -29,37 +33,7 @@ def refuse(reason: str, hint: str = _HINT) -> NoReturn:
     raise VerificationError(reason, hint)
 
 
-class _NotStrictError(ValueError):
-    """JSON that two readers might understand differently."""
-
-
-def _pairs(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise _NotStrictError("an object has the same key twice")
-    return members
-
-
-def _integer(text: str) -> int:
-    if abs(number := int(text)) > MAX_INTEGER:
-        raise _NotStrictError(f"integer {text[:24]} is beyond 2^53")
-    return number
-
-
-def _real(text: str) -> float:
-    number = float(text)
-    if number in (float("inf"), float("-inf")):
-        raise _NotStrictError(f"number {text[:24]} is beyond a double")
-    return number
-
-
-def _constant(text: str) -> NoReturn:
-    raise _NotStrictError(f"{text} is not JSON")
-
-
-_decoder = json.JSONDecoder(
-    object_pairs_hook=_pairs, parse_int=_integer, parse_float=_real, parse_constant=_constant
-)
+_decoder = strict_decoder(read_real)
 
 
 def read_json(data: bytes, what: str, *, max_bytes: int) -> Json:
@@ -83,12 +57,12 @@ def read_json(data: bytes, what: str, *, max_bytes: int) -> Json:
     try:
         text = data.decode()
         value = _decoder.decode(text)
-        if "\\ud" in text or "\\uD" in text:  # may be half a pair, which is no text at all
-            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         refuse(f"{what} is not strict JSON: {_cause(error)}")
-    if _deeper_than(value, MAX_DEPTH):
+    if not is_shallow(value):
         refuse(f"{what} nests deeper than {MAX_DEPTH} levels")
+    if has_half_pair(text, value):
+        refuse(f"{what} is not strict JSON: it is not UTF-8 text")
     return value
 
 
@@ -98,20 +72,6 @@ def _cause(error: Exception) -> str:
     if isinstance(error, UnicodeError):
         return "it is not UTF-8 text"
     return str(error)
-
-
-def _deeper_than(value: Json, depth: int) -> bool:
-    level = [value]
-    for _ in range(depth + 1):
-        containers = [item for item in level if isinstance(item, (dict, list))]
-        if not containers:
-            return False
-        level = [
-            child
-            for item in containers
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-    return True
 
 
 def read_base64(text: Json, what: str) -> bytes:

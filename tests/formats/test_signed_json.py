@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from engine.errors import VerificationError
 from engine.formats.signed_json import (
-    MAX_DEPTH,
     read_base64,
     read_hex,
     read_integer,
@@ -19,6 +18,7 @@ from engine.formats.signed_json import (
     read_text,
     write_base64,
 )
+from engine.formats.strict_json import MAX_DEPTH
 
 JSON_VALUES = st.recursive(
     st.none()

@@ -515,6 +515,7 @@ def test_the_verifier_only_loads_the_pure_core() -> None:
         "engine.exit_codes",
         "engine.formats",
         "engine.formats.signed_json",
+        "engine.formats.strict_json",
         "engine.proof",
     }
 

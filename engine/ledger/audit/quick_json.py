@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from orjson import OPT_INDENT_2, OPT_STRICT_INTEGER, dumps, loads
 
-from engine.formats.signed_json import MAX_DEPTH
+from engine.formats.strict_json import MAX_DEPTH
 from engine.model import Json
 
 _DEEP = b"\n" + b"  " * MAX_DEPTH

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from engine.errors import VerificationError
 from engine.formats import canonical
-from engine.formats.signed_json import MAX_DEPTH, read_json
+from engine.formats.signed_json import read_json
+from engine.formats.strict_json import MAX_DEPTH
 from engine.ledger.audit import quick_json
 
 VALUES = st.recursive(
