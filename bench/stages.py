@@ -76,7 +76,7 @@ STAGES = (
     Stage("ledger: keep the head (fsync)", ("engine.ledger.commit.signed_heads:Heads.keep",)),
     Stage("ledger: copy the log back", ("engine.ledger.sqlite.store:SqliteStore.tidy",)),
     Stage("ledger: the rest", ("engine.ledger.ledger:Ledger.append",)),
-    Stage("format", ("engine.cli.decide.judging:Judge._file_judged",)),
+    Stage("format", ("engine.cli.decide.judge:Judge._judged_file",)),
     Stage("print", ("engine.cli.decide.batches:Batches._tell",)),
 )
 

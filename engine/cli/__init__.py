@@ -57,7 +57,7 @@ def _overview() -> str:
     width = max(map(len, VERBS))
     verbs = "\n".join(f"  {name:<{width}}  {verb.summary}" for name, verb in VERBS.items())
     return (
-        "usage: engine VERB …   (`engine VERB --help` tells the rest)\n\n"
+        "usage: engine VERB …   (`engine VERB --help` lists every flag)\n\n"
         "A release gate that proves its verdicts.\n\n"
         f"verbs\n{verbs}\n\n{EXIT_CODES}\n\n"
         "example\n  engine example promote | engine decide -"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = (
     "Compare JSON Schemas, old against new: files, folders, or REVISION:PATH of a git repository.\n"
-    "output: whoever reads by OLD can read what is written by NEW. input: NEW accepts what was\n"
+    "output: a reader by OLD can read what is written by NEW. input: NEW accepts what was\n"
     "written by OLD. Each break comes with an instance that shows it, wherever one was found.\n"
     "Exit code 0 compatible, 1 not, 5 could not be decided: then nothing is promised."
 )

@@ -1,4 +1,4 @@
-"""``engine config show``: every setting and who said it."""
+"""``engine config show``: every setting and where it comes from."""
 
 from __future__ import annotations
 

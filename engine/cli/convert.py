@@ -71,7 +71,7 @@ class _Source:
         """Yield every decision; may be called again.
 
         Raises:
-            DocumentError: Refused; says where.
+            DocumentError: Refused; names the place.
         """
         if self.document is None:
             for number, line in enumerate(self.lines):

@@ -1,4 +1,4 @@
-"""``engine scan``: personal data and secrets in logs; says what and where, never what it says."""
+"""``engine scan``: personal data and secrets in logs; reports type and place, never the value."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
-    """Test, tell, and return 1 when something got through."""
+    """Test, print, and return 1 when something got through."""
     from engine.errors import UsageError
     from engine.policy.bundle import shipped_schema
     from engine.selftest.run import selftest

@@ -100,7 +100,7 @@ def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[RunR
 
 
 def _check_policy(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[RunRow]) -> int:
-    """Say whether the specs hold with the limits of other policies; mutants are not run."""
+    """Print whether the specs hold with the limits of other policies; mutants are not run."""
     from engine.specs import checking, limits
     from engine.specs.conform import tlc
 
@@ -138,7 +138,7 @@ def _write_counts(folder: Path, findings: SpecFindings) -> None:
 
 
 class _Progress(Protocol):
-    """Told of each run as it begins and ends."""
+    """Receives each run as it begins and ends."""
 
     def started(self, row: RunRow) -> None: ...
 
@@ -153,10 +153,10 @@ class _Plain:
         self._quiet = quiet
 
     def started(self, row: RunRow) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
     def ended(self, result: Result) -> None:
-        """Say how it went."""
+        """Print how it went."""
         if not self._quiet:
             print("\n".join(_lines(result)), file=self._shell.stdout, flush=True)
 

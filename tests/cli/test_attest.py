@@ -337,7 +337,7 @@ def test_where_nothing_asks_nothing_is_looked_at(office: Office) -> None:
     """The files are not even opened, and no ledger is."""
     answer = office.engine("decide", "metrics.json", "--attestation", "nix.json")
     assert answer.code == 0
-    assert "asks for no attestation; --attestation is not looked at" in answer.err
+    assert "asks for no attestation; --attestation is ignored" in answer.err
 
 
 def test_deciding_loads_nothing_of_it_where_nothing_asks(office: Office) -> None:

@@ -145,7 +145,7 @@ def test_a_decision_pays_nothing_for_it(tmp_path: Path) -> None:
         "from engine.cli import run\n"
         "code = run(['decide', 'nothing.json'])\n"
         "spare = {'argcomplete', 'rich', 'yaml', 'engine.cli.completion',  "
-        "'engine.cli.decide.on_change', 'engine.cli.doctor.verb', 'engine.cli.init.asking', "
+        "'engine.cli.decide.on_change', 'engine.cli.doctor.verb', 'engine.cli.init.questions', "
         "'engine.cli.starter_files', 'engine.cli.console.refusals'}\n"
         "print(code, sorted(spare & set(sys.modules)))\n"
     )

@@ -26,17 +26,17 @@ class GithubFiles:
     """Gathers what goes into ``$GITHUB_STEP_SUMMARY`` and ``$GITHUB_OUTPUT``; appends it once.
 
     Args:
-        manner: How the decisions of this call are written.
+        options: How the decisions of this call are written.
         shell: Has the environment; what it does not name is not written.
         outputs: Whether the step's outputs are about this call; not where it only converts.
     """
 
-    def __init__(self, manner: ReportOptions, shell: Shell, *, outputs: bool) -> None:
+    def __init__(self, options: ReportOptions, shell: Shell, *, outputs: bool) -> None:
         self._summary = _path("GITHUB_STEP_SUMMARY", shell)
         self._outputs = _path("GITHUB_OUTPUT", shell) if outputs else None
         self._shell = shell
-        self._several = manner.several
-        self._writer = format_named("markdown").writer(manner)
+        self._several = options.several
+        self._writer = format_named("markdown").writer(options)
         self._sections: list[bytes] = []
         self._room = MOST_BYTES - _ROOM_FOR_TAIL - (_size(self._summary) if self._summary else 0)
         self._left_out = 0

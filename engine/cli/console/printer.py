@@ -26,7 +26,7 @@ PutEncoded = Callable[[bytes], None]
 
 
 class Printer:
-    """Writes decisions in every format that was asked for, as they become durable.
+    """Writes decisions in every format of the call, as they become durable.
 
     Files appear whole when the printer is left, even by an error: what they hold is recorded.
     """
@@ -40,7 +40,7 @@ class Printer:
         several: bool,
         decides: bool = True,
     ) -> None:
-        manner = ReportOptions(several, args.explain, shell.width, str(shell.here))
+        options = ReportOptions(several, args.explain, shell.width, str(shell.here))
         for_people = (args.format or "text") == "text"
         self._to_screen: tuple[Put, PutEncoded] = (
             (screen.write, lambda text: screen.write(text.decode(errors="surrogateescape")))
@@ -61,7 +61,7 @@ class Printer:
             names.append(name)
             require_writable(Path(path))
             self._paths.append(Path(path))
-        self._writers = [form.writer(manner) for form in self._formats]
+        self._writers = [form.writer(options) for form in self._formats]
         self._sinks: list[tuple[Writer, Put, PutEncoded]] = []
         self._files = ExitStack()
         self._code: int | None = None
@@ -69,7 +69,7 @@ class Printer:
         if "github" in names:
             from engine.cli.console.github_files import GithubFiles
 
-            self._github = GithubFiles(manner, shell, outputs=decides)
+            self._github = GithubFiles(options, shell, outputs=decides)
 
     @property
     def locates(self) -> bool:
@@ -82,7 +82,7 @@ class Printer:
         return any(form.PROVES for form in self._formats)
 
     def ends_with(self, code: int) -> None:
-        """Take the exit code of the call, for what tells it to others."""
+        """Take the exit code of the call, for the outputs that pass it on."""
         self._code = code
 
     def __enter__(self) -> Printer:
@@ -121,12 +121,12 @@ class Printer:
         return drafts
 
     def add_drafted(self, drafts: Sequence[Draft], index: int | None, note: str | None) -> None:
-        """Write one decision that may be told; ``note`` is the checkpoint that covers it."""
+        """Write one recorded or dry-run decision; ``note`` is the checkpoint that covers it."""
         for (writer, _, put), draft in zip(self._sinks, drafts, strict=True):
             put(cast(Rendering, writer).placed(draft, index, note))
 
     def add(self, report: Report) -> None:
-        """Write one decision that may be told."""
+        """Write one recorded or dry-run decision."""
         for writer, put, _ in self._sinks:
             put(writer.item(report))
         if self._github is not None:

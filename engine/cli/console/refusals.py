@@ -25,7 +25,7 @@ def advised(parser: argparse.ArgumentParser, message: str) -> str:
     lines = [near for near in [_nearest(parser, message)] if near]
     if not lines:
         lines += _example(parser) or [parser.format_usage().strip()]
-    return "\n".join([*lines, f"`{parser.prog} --help` tells the rest"])
+    return "\n".join([*lines, f"`{parser.prog} --help` lists every flag"])
 
 
 def _nearest(parser: argparse.ArgumentParser, message: str) -> str:

@@ -26,7 +26,7 @@ class Shell:
     stderr: TextIO
 
     def now(self) -> datetime:
-        """Return the time in UTC, whole seconds. Asked once per command."""
+        """Return the time in UTC, whole seconds. Read once per command."""
         return datetime.now(UTC).replace(microsecond=0)
 
     def milliseconds(self) -> int:
@@ -101,7 +101,7 @@ class Parser(argparse.ArgumentParser):
         """Refuse the call.
 
         Raises:
-            UsageError: Always; says the nearest right word, or how the call is written.
+            UsageError: Always; names the nearest right word, or how the call is written.
         """
         from engine.cli.console.refusals import advised
         from engine.errors import UsageError

@@ -1,4 +1,4 @@
-"""Judgements through the ledger in batches: recorded, and only then told. INV-LEDGER-1."""
+"""Judgements through the ledger in batches: recorded, and only then printed. INV-LEDGER-1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine import exit_codes
 from engine.cli.console.printer import Printer
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
-from engine.cli.decide.judging import JudgedFile
+from engine.cli.decide.judge import JudgedFile
 from engine.cli.decide.summary import Summary
 from engine.errors import GovernanceError
 from engine.evidence.input import Question
@@ -36,8 +36,8 @@ class Batches:
         shell: Has the clock that says when a batch has waited long enough.
         session: Records.
         question: Gate, profile, stage and instant.
-        printer: Where decisions are told.
-        screen: Where is narrated.
+        printer: Where decisions are printed.
+        screen: Where progress and notes go.
         export_to: File or folder for proofs; None writes none.
         total: How many decisions there are to be made.
         several: Whether there may be more than one decision.
@@ -58,7 +58,7 @@ class Batches:
     _since: float = 0.0
 
     def run(self, outcomes: Iterable[tuple[list[str], object]]) -> int:
-        """Record and tell what was judged; return the worst exit code."""
+        """Record and print what was judged; return the worst exit code."""
         before_last = self.total - LAST if self.total > BATCH else 0
         for number, (names, outcome) in enumerate(outcomes, 1):
             if isinstance(outcome, GovernanceError):
@@ -71,7 +71,7 @@ class Batches:
         return exit_codes.worst(self._codes)
 
     def summarise(self) -> None:
-        """Say what became of all inputs, and the checkpoint that covers them."""
+        """Print what became of all inputs, and the checkpoint that covers them."""
         self.shell.stdout.flush()
         head, *table = self.summary.lines()
         self.screen.say("\n".join([f"engine: {head}", *table]))
@@ -86,7 +86,7 @@ class Batches:
             self._flush()
 
     def _flush(self) -> None:
-        """Record what waits, then say it: never the other way round."""
+        """Record what waits, then print it: never the other way round."""
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
@@ -100,11 +100,11 @@ class Batches:
             if self.export_to is not None:
                 self._export([file.record.decision_id for file in waiting], self.export_to)
         for file, place in zip(waiting, places, strict=True):
-            self._tell(file, place)
+            self._print(file, place)
         self.shell.stdout.flush()
         self.screen.advance(len(waiting))
 
-    def _tell(self, file: JudgedFile, place: AppendedEntry | None) -> None:
+    def _print(self, file: JudgedFile, place: AppendedEntry | None) -> None:
         index, note = (place.index, place.checkpoint) if place is not None else (None, None)
         self.checkpoint = note
         for remark in file.notes:
@@ -129,7 +129,7 @@ class Batches:
         return inclusion_of(decision, self.session.ledger)
 
     def _failed(self, names: Sequence[str], error: GovernanceError) -> None:
-        """Say what is wrong with one input and go on; leave a record where that works."""
+        """Print what is wrong with one input and go on; leave a record where that works."""
         self._flush()
         self._codes.add(error.exit_code)
         self.screen.say("engine: " + str(error).replace("\n", "\n  "))

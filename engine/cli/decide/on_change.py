@@ -30,7 +30,7 @@ def watch(
 ) -> int:
     """Run ``decide`` now and after every change, as a dry run, until interrupted.
 
-    An input or a policy that is broken is told, and the next change waited for.
+    The error of a broken input or policy is printed, and the next change waited for.
 
     Args:
         args: Of ``engine decide``.
@@ -39,7 +39,7 @@ def watch(
         pause: Waits that many seconds.
 
     Returns:
-        5, as for a dry run that ended in nothing: whoever ends it has seen the verdicts.
+        5, as for a dry run that ended in nothing: the verdicts were on the screen.
 
     Raises:
         UsageError: Standard input, which cannot be read twice.
@@ -115,7 +115,7 @@ def _watched(args: argparse.Namespace, shell: Shell) -> Iterator[Path]:
         yield Path(args.artifact)
     try:
         config = workspace.settings(args, shell)
-    except GovernanceError:  # a broken engine.toml is told by the decision
+    except GovernanceError:  # the decision reports a broken engine.toml
         yield shell.here / FILE_NAME
         return
     if config.file:

@@ -23,7 +23,7 @@ class Summary:
         self._against: dict[str, Counter[str]] = {}
 
     def add(self, verdict: str, against: Sequence[tuple[str, str]]) -> None:
-        """Count one decision and what :func:`standing_against` said of its checks."""
+        """Count one decision and the checks that :func:`standing_against` lists."""
         self._verdicts[verdict] += 1
         for name, status in against:
             self._against.setdefault(name, Counter())[status] += 1

@@ -18,7 +18,7 @@ from engine.cli.console.printer import Printer
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
 from engine.cli.decide.batches import Batches
-from engine.cli.decide.judging import Judge
+from engine.cli.decide.judge import Judge
 from engine.cli.decide.workers import Workers, worth
 from engine.cli.inputs import digest_of
 from engine.decision.workspace import open_session
@@ -174,7 +174,7 @@ def _finder(
     if args.attestation:
         shell.say(
             f"engine: gate {question.gate} by profile {question.profile} asks for no attestation; "
-            "--attestation is not looked at"
+            "--attestation is ignored"
         )
     return None
 

@@ -31,7 +31,7 @@ WORTH_IT = 400
 
 
 def worth(files: int) -> int:
-    """Return how many processes to use for ``files`` files when nobody says."""
+    """Return how many processes to use for ``files`` files when no flag does."""
     if files < WORTH_IT or sys.platform != "linux":  # elsewhere a fork may not outlive its threads
         return 1
     return min(2, os.cpu_count() or 1)

@@ -1,4 +1,4 @@
-"""``engine explain --all``: everything the policies in use can be asked, as one page."""
+"""``engine explain --all``: every gate, check, metric and limit in use, as one page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def reference(bundle: PolicyBundle, evaluator: Evaluator) -> dict[str, Json]:
 
     Args:
         bundle: The policies.
-        evaluator: Asked about nothing, it answers with each check's operator.
+        evaluator: An empty input gets each check's operator from it.
     """
     operators: dict[str, str] = {}
     for gate in bundle.gates():
@@ -203,7 +203,7 @@ def _line(text: str) -> str:
 
 
 def _grouped(limits: Mapping[str, Json], operator: str) -> dict[str, list[str]]:
-    """Profiles by what they demand, so that what is the same is said once."""
+    """Profiles by what they demand, so that equal demands are listed once."""
     groups: dict[str, list[str]] = {}
     for profile, row in limits.items():
         groups.setdefault(demand(row, operator), []).append(profile)

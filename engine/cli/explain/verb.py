@@ -114,8 +114,8 @@ def _decision(args: argparse.Namespace, shell: Shell) -> int:
     # Its own policy has the words: another one may mean something else by the same id.
     bundle = PolicyBundle.from_archive(archive)
     report = Report(decision, texts_of(bundle), off_reasons(bundle, decision.profile), "-")
-    manner = ReportOptions(explain=True, width=shell.width)
-    text = format_named("text").writer(manner).item(report)
+    options = ReportOptions(explain=True, width=shell.width)
+    text = format_named("text").writer(options).item(report)
     write(text, shell.stdout)
     return exit_codes.PASS
 

@@ -1,1 +1,1 @@
-"""What ``engine init`` and ``engine policy new`` write, and how they ask."""
+"""What ``engine init`` and ``engine policy new`` write, and the questions of the first."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
-from engine.cli.init.fitting import fitted_profile, read_metrics, require_claims
-from engine.cli.init.placing import PlacementReport, place
+from engine.cli.init.files import PlacementReport, place
+from engine.cli.init.profile import fitted_profile, read_metrics, require_claims
 from engine.cli.starter_files import (
     CI_SYSTEMS,
     GITLAB_INCLUDE,
@@ -34,7 +34,7 @@ from engine.settings.config import FILE_NAME
 DESCRIPTION = (
     "Set up this folder: engine.toml, a signing key, a ledger, .gitignore lines and a CI job.\n"
     "With a metrics file, also a profile that blocks on what is measured in it and turns the\n"
-    "rest off. Asks on a terminal; everything asked is also a flag. Writes over nothing."
+    "rest off. Asks on a terminal; every question is also a flag. Overwrites nothing."
 )
 EXAMPLE = "  engine init metrics.json --artifact dist/shop.tar.gz --ci github"
 
@@ -48,8 +48,8 @@ class Plan:
 
     Attributes:
         metrics: Metrics file that the profile is fitted to; None when there is none yet.
-        artifact: File that is released; None when nobody said.
-        gate, profile, stage: What will be asked. A profile is written when there are metrics.
+        artifact: File that is released; None when it is not given.
+        gate, profile, stage: Of the decisions to come. A profile is written when there are metrics.
         policies: Folder of own policies, as written into engine.toml.
         ci: ``github``, ``gitlab`` or ``none``.
         policy: Name of the starter policy; None writes none.
@@ -66,7 +66,7 @@ class Plan:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What engine.toml says."""
+        """The settings that engine.toml gets."""
         settings = {"gate": self.gate, "profile": self.profile, "stage": self.stage}
         return settings | ({"policies": self.policies} if self.metrics else {})
 
@@ -92,7 +92,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Plan, ask, check, and only then write."""
-    from engine.cli.init.asking import ask, may_ask
+    from engine.cli.init.questions import ask, may_ask
 
     bundle = shipped_bundle()
     plan = _planned(args, shell)
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     _require_sound(shell)
     ignoring = _ignoring(shell.here)
     placed = place(files | ignoring, force=args.force, extended=ignoring.keys())
-    _tell(placed, shell)
+    _print(placed, shell)
     _open_workspace(shell)
     _advise(plan, placed, shell)
     print(f"next: {_next(plan, document, shell)}", file=shell.stdout)
@@ -198,7 +198,7 @@ def _toml(plan: Plan) -> str:
 
 
 def _ignoring(here: Path) -> dict[Path, str]:
-    """``.gitignore`` with our lines at its end; what it says already stays."""
+    """``.gitignore`` with our lines at its end; the lines it has already stay."""
     path = here / ".gitignore"
     try:
         text = path.read_text("utf-8") if path.exists() else ""
@@ -211,7 +211,7 @@ def _ignoring(here: Path) -> dict[Path, str]:
     return {path: text + separator + "\n".join(missing) + "\n"}
 
 
-def _tell(placed: PlacementReport, shell: Shell) -> None:
+def _print(placed: PlacementReport, shell: Shell) -> None:
     for path in placed.written:
         shell.say(f"engine: wrote {_shown(path, shell)}")
     for path in placed.kept:
@@ -229,7 +229,7 @@ def _open_workspace(shell: Shell) -> None:
 
 
 def _advise(plan: Plan, placed: PlacementReport, shell: Shell) -> None:
-    """Say what is left to do by hand, each with the command for it."""
+    """Print what is left to do by hand, each with the command for it."""
     if plan.ci == "github":
         key = key_path(workspace.settings(argparse.Namespace(), shell))
         shell.say(

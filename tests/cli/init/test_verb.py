@@ -169,7 +169,7 @@ def test_a_folder_that_cannot_be_written_leaves_nothing_half_written(
             raise OutputError(f"{path}: no space left on device", "make room")
         write_whole(path, content)
 
-    monkeypatch.setattr("engine.cli.init.placing.write_whole", full)
+    monkeypatch.setattr("engine.cli.init.files.write_whole", full)
     assert engine("init", "metrics.json", "--ci", "github").code == 3
     assert sorted(map(str, Path().rglob("*"))) == before
 
@@ -244,7 +244,7 @@ def test_a_claim_that_decide_would_refuse_is_refused_now(engine: Engine, metrics
     answer = engine("init", "metrics.json")
     assert (answer.code, answer.err.rpartition("\n  ")[2]) == (
         2,
-        "remove the line, or say --gate slo\n",
+        "remove the line, or give --gate slo\n",
     )
     answer = engine("init", "metrics.json", "--gate", "slo")
     assert typed(engine, answer).code == 0

@@ -1,4 +1,4 @@
-"""Files that are laid into somebody's folder: all of them or none, and nothing written over."""
+"""Files for a user's folder: all of them or none, and nothing overwritten."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class PlacementReport:
     """What became of the files, in their order.
 
     Attributes:
-        written: New, or replaced because that was asked for.
+        written: New, or replaced by ``force`` or as an extension.
         same: There already, with the same content.
         kept: There already, with other content, and left alone.
     """

@@ -27,9 +27,9 @@ def may_ask(shell: Shell) -> bool:
 
 
 def ask(args: argparse.Namespace, ci: str, shell: Shell, bundle: PolicyBundle) -> dict[str, Any]:
-    """Ask for what no flag said; return it by the name of its field in a plan.
+    """Ask for what no flag gives; return it by the name of its field in a plan.
 
-    A question is asked again until its answer can be used. The end of input takes defaults.
+    A question is repeated until its answer can be used. The end of input takes defaults.
     """
     from rich.console import Console
 

@@ -1,4 +1,4 @@
-"""A profile that fits the metrics there are: what is measured blocks, the rest is off."""
+"""A profile for the metrics of a file: what is measured blocks, the rest is off."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read_metrics(
 
 
 def require_claims(document: Document, settings: Mapping[str, str]) -> None:
-    """Refuse a file that claims another gate, profile or stage than it will be asked about.
+    """Refuse a file that claims another gate, profile or stage than the settings name.
 
     Raises:
         DocumentError: It does; `engine decide` would refuse it too.
@@ -49,8 +49,8 @@ def require_claims(document: Document, settings: Mapping[str, str]) -> None:
         if claimed != settings[claim]:
             raise document.refused(
                 f"/{claim}",
-                f"{claim} {claimed!r}, and it will be asked about as {settings[claim]!r}",
-                f"remove the line, or say --{claim} {claimed}",
+                f"{claim} {claimed!r}, but the setting is {settings[claim]!r}",
+                f"remove the line, or give --{claim} {claimed}",
             )
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class JudgedFile(NamedTuple):
-    """A verdict, and what it takes to record and to tell it; crosses from a worker process.
+    """A verdict, and what it takes to record and to print it; crosses from a worker process.
 
     Attributes:
         verdict: OPA's own word.
@@ -53,10 +53,10 @@ class Judge:
     Attributes:
         args: The call.
         shell: The world around it.
-        session: Asks.
+        session: Asks the gate.
         question: Gate, profile, stage and instant.
         artifact_sha256: Digest of the artifact that was named; None if none was.
-        printer: Says what its formats want to know, and renders what it can without the ledger.
+        printer: Knows what its formats need, and renders what it can without the ledger.
         few: Whether few files will follow, so that starting fast counts most.
         find: Finds a subject's attestations; None where the profile asks for none.
         figures: What the ledger itself knows of the metrics; None is nothing.
@@ -93,7 +93,7 @@ class Judge:
     def __call__(self, names: list[str]) -> JudgedFile | GovernanceError:
         try:
             documents = [self._read(name) for name in names]
-            return self._file_judged(self._judgement(documents), documents)
+            return self._judged_file(self._judgement(documents), documents)
         except (DocumentError, PolicyError) as error:
             return error
 
@@ -112,7 +112,7 @@ class Judge:
             _emit(Path(self.args.emit_input), evidence)
         return self.session.judge(evidence, self.question)
 
-    def _file_judged(self, judgement: Judgement, documents: Sequence[Document]) -> JudgedFile:
+    def _judged_file(self, judgement: Judgement, documents: Sequence[Document]) -> JudgedFile:
         report = Report(
             pending_decision(judgement),
             texts_of(self.session.bundle),
@@ -132,7 +132,7 @@ class Judge:
         )
 
     def _located(self, documents: Sequence[Document]) -> dict[str, Location]:
-        """Where each metric stands, for the formats that say it."""
+        """Where each metric stands, for the formats that show it."""
         places: dict[str, Location] = {}
         for document in documents if self.printer.locates else ():
             for name in document.value["metrics"]:
