@@ -12,7 +12,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def question_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say what is asked."""
+    """Add the flags of a question: gate, profile and stage."""
     parser.add_argument("--gate", metavar="G", help="policy package that is asked (promotion)")
     parser.add_argument("--profile", metavar="P", help="table of limits (default)")
     parser.add_argument("--stage", metavar="S", help="candidate or production (candidate)")

@@ -54,7 +54,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
-    """Ask, sign, record, tell; the exit code is that of the gate's verdict."""
+    """Ask the gate, sign, record, print; the exit code is that of the gate's verdict."""
     from engine.decision.attest import ttl_of
     from engine.decision.workspace import open_session
     from engine.system.files import require_writable, write_whole
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         recorded = session.attest(judgement, ttl_s, exports=bool(args.export))
         if args.export:
             write_whole(Path(args.export), session.proof(judgement.decision_id).encode())
-        _tell(args.format, recorded, session.bundle, shell)
+        _print(args.format, recorded, session.bundle, shell)
     shell.stdout.flush()
     return exit_codes.OF_VERDICT[judgement.verdict]
 
@@ -94,7 +94,7 @@ def _judgement(
     return session.judge(evidence, question)
 
 
-def _tell(form: str, recorded: RecordedAttestation, bundle: PolicyBundle, shell: Shell) -> None:
+def _print(form: str, recorded: RecordedAttestation, bundle: PolicyBundle, shell: Shell) -> None:
     from engine.cli.attestation_report import as_document, as_text
 
     if form == "json":

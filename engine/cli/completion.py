@@ -42,13 +42,13 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 def complete() -> int:
     """Answer the completion script, which calls ``engine`` without arguments; never returns.
 
-    The line so far, and where to write, are in the environment, as argcomplete asks.
+    The line so far, and where to write, are in the environment, as argcomplete needs.
     """
     import argcomplete
 
     shell = current_shell()
     argcomplete.autocomplete(whole_parser(_verb_of(shell.environ.get("COMP_LINE", "")), shell))
-    return 3  # not asked by a completion script after all
+    return exit_codes.UNDECIDED  # no completion script called
 
 
 def _verb_of(line: str) -> str:

@@ -1,4 +1,4 @@
-"""``engine policy``: start, test, compile Rego, or list what a gate asks."""
+"""``engine policy``: start, test, compile Rego, or list a gate's checks and limits."""
 
 from __future__ import annotations
 

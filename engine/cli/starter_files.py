@@ -15,12 +15,10 @@ PLACEHOLDER = "my_domain"
 """Name of the domain in the templates, so that they are Rego as they stand."""
 
 _DOMAIN = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_TAKEN = frozenset(
-    (
-        *("as", "contains", "default", "else", "every", "false", "if", "import", "in", "input"),
-        *("not", "null", "package", "some", "true", "with", "x"),
-    )
-)
+_TAKEN = {
+    "as", "contains", "default", "else", "every", "false", "if", "import", "in", "input",
+    "not", "null", "package", "some", "true", "with", "x",
+}  # fmt: skip
 """Words of Rego, and of metrics that no policy evaluates."""
 
 
@@ -67,10 +65,10 @@ GITLAB_INCLUDE = "include: [{local: .gitlab/release-gate.yml}]\n"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a CI job asks.
+    """What a CI job decides.
 
     Attributes:
-        gate: Gate, for the comment only: the job asks what engine.toml says.
+        gate: Gate, for the comment only: the job takes that of engine.toml.
         metrics: Metrics file, seen from ``here``.
         artifact: File that is released, seen from ``here``; None when the metrics name it.
         here: Folder with engine.toml.
@@ -83,7 +81,7 @@ class Job:
 
 
 def ci_files(system: str, job: Job) -> dict[Path, str]:
-    """Return the files of a CI job that asks the gate, by absolute path.
+    """Return the files of a CI job that is a gate, by absolute path.
 
     They install the engine, decide into a ledger of the run, and keep the proof.
     """
@@ -127,7 +125,7 @@ def repository(here: Path) -> Path | None:
 def detected_ci(here: Path) -> str:
     """Return the CI system that the repository ``here`` shows signs of, or ``none``.
 
-    Below a repository's root it is ``none``: nothing is written above ``here`` unasked.
+    Below a repository's root it is ``none``: by default nothing is written above ``here``.
     """
     if (here / ".github").is_dir():
         return "github"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def settings(args: argparse.Namespace, shell: Shell) -> Config:
-    """Return the settings that ``args`` and the world around it give."""
+    """Return the settings that ``args`` and the environment give."""
     return load(vars(args), shell.environ, shell.here)
 
 

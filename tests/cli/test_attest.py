@@ -82,7 +82,7 @@ def office(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Office:
 
 
 def status_of(answer: Answer, check: str = "ethics.attestation") -> str:
-    (found,) = [each for each in answer.json["checks"] if each["id"] == check]
+    (found,) = [row for row in answer.json["checks"] if row["id"] == check]
     return str(found["status"])
 
 
@@ -96,8 +96,8 @@ def test_what_the_board_attested_lets_a_release_through_and_proves_it(office: Of
     assert (answer.code, answer.json["verdict"]) == (0, "PROMOTE")
     assert status_of(answer) == "pass"
     assert answer.json["relaxations"] == []
-    (said,) = answer.json["attestations"]
-    assert (said["id"], said["role"], said["self"]) == (
+    (attestation,) = answer.json["attestations"]
+    assert (attestation["id"], attestation["role"], attestation["self"]) == (
         given.json["attestation_id"], "attestor", False,
     )  # fmt: skip
     verified = office.engine("verify", "proof.json", "--key", KEY, "--require", "PROMOTE")
@@ -155,8 +155,10 @@ def test_a_failing_model_is_attested_as_failing_and_never_passes(office: Office)
     assert (given.code, given.json["verdict"], given.json["recorded"]) == (1, "BLOCK", True)
     assert given.json["metrics"]["ethics.consent"]["value"] is False
     assert status_of(office.decide("--attestation", "attestation.json")) == "unknown"
-    told = office.engine("verify", "attestation.json", "--key", f"board/{KEY}")
-    assert told.out.startswith("GENUINE ETHICS ATTESTATION OF BLOCK; nothing was required of it\n")
+    answer = office.engine("verify", "attestation.json", "--key", f"board/{KEY}")
+    assert answer.out.startswith(
+        "GENUINE ETHICS ATTESTATION OF BLOCK; nothing was required of it\n"
+    )
     wished = ("verify", "attestation.json", "--key", f"board/{KEY}", "--require", "PROMOTE")
     assert office.engine(*wished).code == 1
 
@@ -184,7 +186,7 @@ def test_the_own_key_is_enough_only_where_the_profile_tolerates_it(office: Offic
     assert office.engine("attest", "ethics", "metrics.json").code == 0
     answer = office.decide()
     assert (answer.code, answer.json["relaxations"]) == (0, ["self_attested"])
-    assert [each["self"] for each in answer.json["attestations"]] == [True]
+    assert [attestation["self"] for attestation in answer.json["attestations"]] == [True]
     office.policies()
     answer = office.decide()
     assert (answer.code, answer.json["relaxations"]) == (5, ["self_attested"])
@@ -274,7 +276,7 @@ def test_the_last_word_of_a_key_is_the_one_that_counts(office: Office) -> None:
     files = ("--attestation", "first.json", "--attestation", "second.json")
     answer = office.decide(*files)
     assert status_of(answer) == "unknown"
-    assert [each["verdict"] for each in answer.json["attestations"]] == ["BLOCK"]
+    assert [attestation["verdict"] for attestation in answer.json["attestations"]] == ["BLOCK"]
     own = ("attest", "ethics", "metrics.json")
     office.policies(tolerated="[self_attested]")
     assert office.engine(*own).code == 0
@@ -371,8 +373,8 @@ def test_many_inputs_are_looked_up_by_every_process(office: Office) -> None:
         assert office.engine("attest", "ethics", f"many/{number}.json").code == 0
     for jobs in ("1", "2"):
         answer = office.engine("decide", "many", "--jobs", jobs, "--format", "jsonl")
-        told = [json.loads(line)["verdict"] for line in answer.out.splitlines()]
-        assert told == ["HOLD", "PROMOTE", "HOLD", "HOLD", "PROMOTE", "HOLD"]
+        verdicts = [json.loads(line)["verdict"] for line in answer.out.splitlines()]
+        assert verdicts == ["HOLD", "PROMOTE", "HOLD", "HOLD", "PROMOTE", "HOLD"]
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def metrics(answer: Answer) -> dict[str, Json]:
 
 
 def status(found: dict[str, Json]) -> dict[str, str]:
-    return {name.removeprefix("ethics."): each["status"] for name, each in found.items()}
+    return {name.removeprefix("ethics."): metric["status"] for name, metric in found.items()}
 
 
 def verdicts(engine: Engine) -> dict[str, str]:
@@ -64,7 +64,7 @@ def verdicts(engine: Engine) -> dict[str, str]:
     engine("keys", "init")
     answer = engine("decide", "metrics.json", "--gate", "ethics", "--format", "json")
     assert answer.code in (0, 1, 5), answer.err
-    return {each["id"].removeprefix("ethics."): each["status"] for each in answer.json["checks"]}
+    return {check["id"].removeprefix("ethics."): check["status"] for check in answer.json["checks"]}
 
 
 # What it writes.
@@ -129,7 +129,7 @@ def test_what_was_there_stays_when_something_is_wrong(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("groups = {min_n", "group = {min_n", "gather.toml:7: key 'group': is not known here\n  did you mean 'groups'?"),
         ("{min_n = 30}", "{min_m = 30}", "gather.toml:7: key 'groups.min_m': is not known here\n  did you mean 'min_n'?"),
@@ -154,13 +154,13 @@ def test_what_was_there_stays_when_something_is_wrong(engine: Engine) -> None:
     ],
 )  # fmt: skip
 def test_a_mistake_in_the_configuration_is_named_with_its_place(
-    engine: Engine, old: str, new: str, said: str
+    engine: Engine, old: str, new: str, message: str
 ) -> None:
     write(fair(100))
     assert old in CONFIG
     answer = gathered(engine, CONFIG.replace(old, new))
     assert answer.code == 2
-    assert said in answer.err
+    assert message in answer.err
     assert not Path("metrics.json").exists()
 
 
@@ -263,8 +263,12 @@ def test_too_little_is_said_to_be_too_little(
     assert status(found) == expected
     for metric in found.values():
         assert (metric["value"] is None) == (metric["status"] != "ok")
-    told = verdicts(engine)
-    assert all(told[name] != "pass" for name, one in expected.items() if one != "ok")
+    statuses = verdicts(engine)
+    assert all(
+        statuses[name] != "pass"
+        for name, expected_status in expected.items()
+        if expected_status != "ok"
+    )
 
 
 def parquet(data: dict[str, Json], name: str = "predictions.parquet") -> None:
@@ -328,14 +332,14 @@ BROKEN: list[tuple[str, Callable[[], object], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("path", "make", "said"), BROKEN, ids=[case[2][:40] for case in BROKEN])
+@pytest.mark.parametrize(("path", "make", "message"), BROKEN, ids=[case[2][:40] for case in BROKEN])
 def test_a_file_that_cannot_be_read_is_an_error_with_its_place(
-    engine: Engine, path: str, make: Callable[[], object], said: str
+    engine: Engine, path: str, make: Callable[[], object], message: str
 ) -> None:
     make()
     answer = gathered(engine, CONFIG.replace("predictions.csv", path))
     assert answer.code == 2, answer.err
-    assert said in answer.err
+    assert message in answer.err
     assert "Traceback" not in answer.err
     assert not Path("metrics.json").exists()
 
@@ -433,7 +437,7 @@ RECORDS = "subject,purpose,decision,issued,expiry,withdrawal,notice_version\n"
 
 
 @pytest.mark.parametrize(
-    ("record", "said"),
+    ("record", "message"),
     [
         (b"s,scoring,granted,yesterday,,,", "consent.csv:2:1: issued 'yesterday' is no time"),
         (b"s,scoring,granted", "consent.csv:2:1: 3 cells where the header has 7"),
@@ -442,16 +446,16 @@ RECORDS = "subject,purpose,decision,issued,expiry,withdrawal,notice_version\n"
     ],
 )
 def test_a_consent_record_that_cannot_be_read_is_an_error_with_its_place(
-    engine: Engine, record: bytes, said: str
+    engine: Engine, record: bytes, message: str
 ) -> None:
     Path("consent.csv").write_bytes(RECORDS.encode() + record + b"\n")
     answer = gathered(engine, HEAD + CONSENT)
     assert answer.code == 2
-    assert said in answer.err
+    assert message in answer.err
 
 
 @pytest.mark.parametrize(
-    ("records", "value", "said"),
+    ("records", "value", "message"),
     [
         ("", None, "ethics.consent: no consent record"),
         ("s,scoring,refused,2026-01-01T00:00:00Z,,,\n", False, "1 of 1 are not covered: refused 1"),
@@ -459,12 +463,12 @@ def test_a_consent_record_that_cannot_be_read_is_an_error_with_its_place(
     ],
 )
 def test_consent_is_decided_on_as_it_is(
-    engine: Engine, records: str, value: bool | None, said: str
+    engine: Engine, records: str, value: bool | None, message: str
 ) -> None:
     Path("consent.csv").write_text(RECORDS + records)
     answer = gathered(engine, HEAD + CONSENT)
     assert metrics(answer)["ethics.consent"]["value"] is value
-    assert said in answer.err
+    assert message in answer.err
     expected = {None: "insufficient", False: "fail", True: "pass"}
     assert verdicts(engine)["consent"] == expected[value]
 
@@ -478,7 +482,7 @@ COLUMNS = "group_name,bin,hit,label,prediction,flaw,n,score_sum\n"
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ("a,0,1,1,1,,-1,0\n", "n or score_sum is out of range"),
         ("a,0,1,1,1,,5,900000000\n", "n or score_sum is out of range"),
@@ -490,12 +494,12 @@ COLUMNS = "group_name,bin,hit,label,prediction,flaw,n,score_sum\n"
     ],
 )
 def test_counts_that_no_rows_can_have_given_are_refused(
-    engine: Engine, rows: str, said: str
+    engine: Engine, rows: str, message: str
 ) -> None:
     Path("counts.csv").write_text(COLUMNS + rows)
     answer = gathered(engine, HEAD + COUNTS)
     assert answer.code == 2
-    assert said in answer.err
+    assert message in answer.err
 
 
 def test_counts_of_unusable_rows_and_of_none_are_no_values(engine: Engine) -> None:

@@ -32,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
-    """Ask, and say what became of it."""
+    """Reserve; print the lease, or the denial."""
     from engine.calls.budget.request import Request
 
     request = Request(
@@ -88,6 +88,6 @@ def _text(answer: Reservation) -> str:
         lines.append(f"  {shown} on {answer.day} in {', '.join(answer.budgets)}")
     else:
         lines.append(
-            "  no budget covers it: say one in policies/budgets or ENGINE_BUDGET_DAILY_USD"
+            "  no budget covers it: add one to policies/budgets or ENGINE_BUDGET_DAILY_USD"
         )
     return "\n".join(lines)

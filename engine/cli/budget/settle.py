@@ -36,7 +36,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         usage = TokenUsage.read(document if isinstance(document, dict) else {})
     if usage is None and args.usd is None and args.tokens is None:
         raise UsageError(
-            "settle: nothing was said of what was used",
+            "settle: what was used is missing",
             "give --usd, --tokens or --usage; where nothing was used: engine budget release",
         )
     spent = Usage(args.usd, usage, args.tokens, args.requests)

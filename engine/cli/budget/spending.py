@@ -1,4 +1,4 @@
-"""What the ledger says was spent, and the part of it that a caller asks for."""
+"""What was spent, from the ledger's entries, and the part of it that flags select."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DAILY = "daily"
 
 
 def filter_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say which spending is meant."""
+    """Add the flags that select spending."""
     parser.add_argument("--budget", metavar="ID", help="of this budget (the only one, or daily)")
     parser.add_argument("--provider", metavar="P", help="of this provider")
     parser.add_argument("--model", metavar="M", help="of this model")
@@ -37,7 +37,7 @@ def read(config: Config, shell: Shell) -> Spending:
 
 
 def select(found: Spending, args: argparse.Namespace) -> tuple[Spending, str | None]:
-    """Return the part of ``found`` that ``args`` ask for, and the budget whose limit counts.
+    """Return the part of ``found`` that ``args`` select, and the budget whose limit counts.
 
     Raises:
         UsageError: Nothing was ever granted from that budget.

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     if not rows:
         raise NotRecordedError(
             f"no budget has anything on {day}",
-            "say limits in policies/budgets/data.yaml, or set ENGINE_BUDGET_DAILY_USD",
+            "set limits in policies/budgets/data.yaml, or set ENGINE_BUDGET_DAILY_USD",
         )
     if args.format == "json":
         document = {"day": day, "open_leases": leases, "budgets": [_as_json(*row) for row in rows]}

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 def policy_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say by which policies; the limits among them."""
+    """Add the flags that name the policies and their table of limits."""
     parser.add_argument("--profile", metavar="P", help="table of limits (default)")
     arguments.policy_arguments(parser)
 
 
 def format_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the flag that says how the answer is written."""
+    """Add the flag that names the answer's format."""
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
 
 

@@ -1,4 +1,4 @@
-"""``engine budget``: ask before spending, say what was spent, see what is left."""
+"""``engine budget``: reserve before spending, settle after it, see what is left."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Action(NamedTuple):
 
 ACTIONS = {
     "reserve": Action("reserve", "ask for a part of the budgets before a call is made"),
-    "settle": Action("settle", "say what a lease turned out to use"),
+    "settle": Action("settle", "record what a lease turned out to use"),
     "release": Action("release", "give a lease back, unspent"),
     "status": Action("status", "what each budget has left today"),
     "verify": Action("verify", "add the ledger's entries up and compare with its state"),
@@ -61,5 +61,5 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
-    """Do what ``args`` ask."""
+    """Run the action that was typed."""
     return _module(args.action).run(args, workspace.settings(args, shell), shell)

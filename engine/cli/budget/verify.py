@@ -19,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
-    """Add up, compare, say what was compared."""
+    """Add up and compare; print what was compared."""
     from engine.calls.budget.verify import verify
 
     with workspace.open_ledger_to_read(config, shell) as ledger:

@@ -33,11 +33,11 @@ def priced(engine: Engine, *flags: str) -> Answer:
 def spent(engine: Engine, usd: str = "0.25") -> Json:
     """A lease that was settled; what reserve said."""
     priced(engine, "--from", "2026-01-01")
-    asked = ("budget", "reserve", "--provider", "acme", "--model", "large", "--usd", "0.4")
-    said = engine(*asked, "--tokens", "100", "--format", "json", **DAILY).json
-    answer = engine("budget", "settle", said["lease"], "--usd", usd, "--tokens", "90", **DAILY)
+    command = ("budget", "reserve", "--provider", "acme", "--model", "large", "--usd", "0.4")
+    lease = engine(*command, "--tokens", "100", "--format", "json", **DAILY).json
+    answer = engine("budget", "settle", lease["lease"], "--usd", usd, "--tokens", "90", **DAILY)
     assert answer.code == 0, answer.err
-    return said
+    return lease
 
 
 def test_prices_are_imported_and_then_known(engine: Engine) -> None:
@@ -63,10 +63,10 @@ def test_prices_are_imported_and_then_known(engine: Engine) -> None:
         '  - {provider: "other", model: "other", from: "2026-01-01", input: "1000000.00", '
         'output: "10.00"}\n'
     )
-    asked = ("budget", "reserve", "--provider", "acme", "--model", "large", "--tokens", "1000")
-    said = engine(*asked, "--format", "json", **DAILY)
-    assert (said.code, said.json["remaining_usd_micros"]) == (0, 990_000)
-    unknown = engine(*asked[:-3], "image", "--tokens", "1000", "--format", "json", **DAILY)
+    command = ("budget", "reserve", "--provider", "acme", "--model", "large", "--tokens", "1000")
+    known = engine(*command, "--format", "json", **DAILY)
+    assert (known.code, known.json["remaining_usd_micros"]) == (0, 990_000)
+    unknown = engine(*command[:-3], "image", "--tokens", "1000", "--format", "json", **DAILY)
     assert (unknown.code, unknown.json["reason"]) == (1, "UNKNOWN_PRICE")
 
 
@@ -139,9 +139,9 @@ def test_history_draws_what_was_spent(engine: Engine) -> None:
     assert "█" in lines[0]
     assert "\x1b" not in answer.out
     days = engine("budget", "history", "--days", "3", "--format", "json", **DAILY).json["days"]
-    assert sum(one["usd_micros"] for one in days) == 250_000
+    assert sum(row["usd_micros"] for row in days) == 250_000
     other = engine("budget", "history", "--model", "small", "--format", "json", **DAILY).json
-    assert sum(one["usd_micros"] for one in other["days"]) == 0
+    assert sum(row["usd_micros"] for row in other["days"]) == 0
 
 
 def test_history_of_an_unknown_budget_names_the_nearest(engine: Engine) -> None:
@@ -155,14 +155,14 @@ def test_history_of_an_unknown_budget_names_the_nearest(engine: Engine) -> None:
 def test_forecast_tells_today_and_the_days_to_come(engine: Engine) -> None:
     day = spent(engine)["day"]
     text = engine("budget", "forecast", **DAILY)
-    said = engine("budget", "forecast", "--format", "json", **DAILY).json
+    forecast = engine("budget", "forecast", "--format", "json", **DAILY).json
 
     assert text.code == 0
     assert "the days to come" in text.out
-    assert said["budget"] == "daily"
-    assert said["today"]["day"] >= day
-    assert said["today"]["limit_usd_micros"] in (1_000_000, None)
-    assert {hour["projected"] for hour in said["today"]["hours"]} <= {True, False}
+    assert forecast["budget"] == "daily"
+    assert forecast["today"]["day"] >= day
+    assert forecast["today"]["limit_usd_micros"] in (1_000_000, None)
+    assert {hour["projected"] for hour in forecast["today"]["hours"]} <= {True, False}
 
 
 def test_an_invoice_that_agrees(engine: Engine) -> None:
@@ -192,9 +192,9 @@ def test_an_invoice_that_differs(engine: Engine) -> None:
     ]
     assert "1 leases of these days were never settled" in answer.err
     lines = "\n".join(json.dumps(row) for row in rows).encode()
-    said = engine("budget", "reconcile", "-", "--format", "json", stdin=lines).json
-    assert said["unsettled_leases"] == 1
-    assert said["findings"][1] == {
+    report = engine("budget", "reconcile", "-", "--format", "json", stdin=lines).json
+    assert report["unsettled_leases"] == 1
+    assert report["findings"][1] == {
         "kind": "amount",
         "day": day,
         "provider": "acme",

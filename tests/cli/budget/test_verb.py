@@ -65,8 +65,8 @@ def test_a_denial_is_exit_code_1_and_names_no_lease(budget: Engine) -> None:
     assert shown.out.startswith(
         "DENY  HARD_LIMIT_EXCEEDED: 1 of 11 blocking checks failed: spend.usd_fits\n"
     )
-    told = budget("explain", denied.json["decision_id"])
-    assert re.search(r"FAIL +spend.usd_fits +false == true", told.out, re.IGNORECASE), told.out
+    why = budget("explain", denied.json["decision_id"])
+    assert re.search(r"FAIL +spend.usd_fits +false == true", why.out, re.IGNORECASE), why.out
 
 
 def test_released_it_is_all_there_again(budget: Engine) -> None:
@@ -101,8 +101,8 @@ def test_what_is_past_its_budget_is_recorded_and_said(budget: Engine) -> None:
 def test_a_providers_usage_is_priced(budget: Engine) -> None:
     lease = lease_of(reserve(budget, "--tokens", "5000"))
     usage = b'{"prompt_tokens": 4000, "completion_tokens": 500}'
-    told = budget("budget", "settle", lease, "--usage", "-", "--format", "json", stdin=usage)
-    assert told.json["used"] == {"requests": 1, "tokens": 4500, "usd_micros": 15_000}
+    settled = budget("budget", "settle", lease, "--usage", "-", "--format", "json", stdin=usage)
+    assert settled.json["used"] == {"requests": 1, "tokens": 4500, "usd_micros": 15_000}
 
 
 def test_limits_come_from_the_environment_too(engine: Engine) -> None:
@@ -173,7 +173,7 @@ def test_a_state_that_somebody_changed_is_exit_code_4(budget: Engine) -> None:
         ((*ASK, "--usd", "1", "--team", "a b"), "team 'a b'"),
         ((*ASK, "--usd", "1", "--profile", "defalt"), "did you mean 'default'"),
         ((*ASK, "--usd", "1", "--ledger", "run:"), "forgets what was spent"),
-        (("budget", "settle", "01234567"), "nothing was said of what was used"),
+        (("budget", "settle", "01234567"), "what was used is missing"),
         (("budget", "settle", "01234567", "--usd", "1"), "01234567"),
         (("budget", "release", "01234567"), "01234567"),
         (("budget", "status", "--day", "today"), "is not a day"),

@@ -32,14 +32,14 @@ def used(engine: Engine) -> Engine:
 
 def findings(answer: Answer, about: str) -> list[Json]:
     """What was found about one thing; every warning and failure says what to do."""
-    told = answer.json["findings"]
-    assert {finding["level"] for finding in told} <= {"ok", "warn", "FAIL"}
-    assert all(finding["do"] for finding in told if finding["level"] != "ok"), told
+    found = answer.json["findings"]
+    assert {finding["level"] for finding in found} <= {"ok", "warn", "FAIL"}
+    assert all(finding["do"] for finding in found if finding["level"] != "ok"), found
     assert answer.json["code"] == answer.code
-    return [finding for finding in told if finding["about"] == about]
+    return [finding for finding in found if finding["about"] == about]
 
 
-def told(engine: Engine, about: str, *argv: str, **environ: str) -> tuple[int, str, str, str]:
+def diagnosis(engine: Engine, about: str, *argv: str, **environ: str) -> tuple[int, str, str, str]:
     """Return the exit code and the last finding about ``about``: level, what, what to do."""
     answer = engine("doctor", "--format", "json", *argv, **environ)
     last = findings(answer, about)[-1]
@@ -66,17 +66,17 @@ def contents() -> dict[Path, bytes]:
 
 
 def test_an_empty_folder_only_lacks_a_beginning(engine: Engine) -> None:
-    assert told(engine, "key")[1:] == (
+    assert diagnosis(engine, "key")[1:] == (
         "warn",
         f"{Path.cwd() / KEY}: none yet",
         "make one: engine init",
     )
-    assert told(engine, "ledger")[0:2] == (0, "warn")
+    assert diagnosis(engine, "ledger")[0:2] == (0, "warn")
     assert not Path(".engine").exists()
 
 
 def test_in_ci_a_missing_key_is_a_failure(engine: Engine) -> None:
-    code, level, _, do = told(engine, "key", CI="true")
+    code, level, _, do = diagnosis(engine, "key", CI="true")
     assert (code, level, "ENGINE_KEY" in do) == (2, "FAIL", True)
 
 
@@ -85,7 +85,7 @@ def test_in_ci_a_missing_key_is_a_failure(engine: Engine) -> None:
 
 def test_a_lost_key(used: Engine) -> None:
     KEY.unlink()
-    code, level, says, do = told(used, "key")
+    code, level, says, do = diagnosis(used, "key")
     assert (code, level) == (2, "FAIL")
     assert "no such key" in says
     assert "ENGINE_KEY_FILE" in do
@@ -93,25 +93,25 @@ def test_a_lost_key(used: Engine) -> None:
 
 def test_a_key_that_others_can_read(used: Engine) -> None:
     KEY.chmod(0o644)
-    code, level, says, do = told(used, "key")
+    code, level, says, do = diagnosis(used, "key")
     assert (code, level, "mode 0644" in says) == (2, "FAIL", True)
     assert f"chmod 600 {Path.cwd() / KEY}" in do
 
 
 def test_another_key_than_the_ledgers(used: Engine, tmp_path: Path) -> None:
     generate(tmp_path / "other.pem")
-    code, level, says, do = told(used, "ledger", "--key-file", str(tmp_path / "other.pem"))
+    code, level, says, do = diagnosis(used, "ledger", "--key-file", str(tmp_path / "other.pem"))
     assert (code, level, "another key" in says, "ENGINE_KEY_FILE" in do) == (2, "FAIL", True, True)
 
 
 def test_another_public_half_beside_the_key(used: Engine, tmp_path: Path) -> None:
     generate(tmp_path / "other.pem")
     shutil.copy(tmp_path / "other.pub.pem", KEY.with_suffix(".pub.pem"))
-    code, level, says, do = told(used, "key")
+    code, level, says, do = diagnosis(used, "key")
     assert (code, level, "not the public half" in says) == (2, "FAIL", True)
     assert "engine keys list" in do
     KEY.with_suffix(".pub.pem").unlink()
-    assert told(used, "key")[:2] == (0, "warn")
+    assert diagnosis(used, "key")[:2] == (0, "warn")
 
 
 # The ledger.
@@ -120,7 +120,7 @@ def test_another_public_half_beside_the_key(used: Engine, tmp_path: Path) -> Non
 def test_a_truncated_ledger_is_not_genuine(used: Engine) -> None:
     with LEDGER.open("r+b") as file:
         file.truncate(20_000)
-    code, level, says, _ = told(used, "ledger")
+    code, level, says, _ = diagnosis(used, "ledger")
     assert (code, level) == (4, "FAIL"), says
 
 
@@ -129,38 +129,38 @@ def test_something_else_in_the_ledgers_place_is_not_genuine(used: Engine, conten
     for part in Path(".engine").glob("ledger.db-*"):
         part.unlink()
     LEDGER.write_bytes(content)
-    assert told(used, "ledger")[:2] == (4, "FAIL")
+    assert diagnosis(used, "ledger")[:2] == (4, "FAIL")
 
 
 def test_a_folder_in_the_ledgers_place(used: Engine) -> None:
     LEDGER.unlink()
     LEDGER.mkdir()
-    code, level, _, do = told(used, "ledger")
+    code, level, _, do = diagnosis(used, "ledger")
     assert (code in (3, 4), level, do != "") == (True, "FAIL", True)
 
 
 def test_a_ledger_that_is_gone(used: Engine) -> None:
     LEDGER.unlink()
-    code, level, says, _ = told(used, "ledger")
+    code, level, says, _ = diagnosis(used, "ledger")
     assert (code, level, "is missing" in says) == (4, "FAIL", True)
 
 
 def test_a_ledger_whose_head_is_gone_could_be_set_back(used: Engine) -> None:
     shutil.rmtree(".engine/heads")
-    code, level, _, do = told(used, "head")
+    code, level, _, do = diagnosis(used, "head")
     assert (code, level, "--since FILE" in do) == (0, "warn", True)
 
 
 def test_a_head_that_says_something_else(used: Engine) -> None:
     (head,) = Path(".engine/heads").iterdir()
     head.write_text("{}")
-    assert told(used, "ledger")[:2] == (4, "FAIL")
+    assert diagnosis(used, "ledger")[:2] == (4, "FAIL")
 
 
 def test_a_ledger_that_somebody_is_writing_to(used: Engine) -> None:
     with Path(".engine/ledger.db.lock").open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        code, level, says, do = told(used, "lock")
+        code, level, says, do = diagnosis(used, "lock")
     assert (code, level, f"by process {os.getpid()}" in says) == (0, "warn", True)
     assert "let it finish" in do
 
@@ -179,7 +179,7 @@ def test_a_ledger_of_the_future_means_a_wrong_clock(
 
 def _clock(engine: Engine) -> tuple[int, str, str, str]:
     answer = engine("doctor", "--format", "json")
-    (bad,) = [each for each in findings(answer, "clock") if each["level"] == "FAIL"]
+    (bad,) = [finding for finding in findings(answer, "clock") if finding["level"] == "FAIL"]
     return answer.code, bad["level"], bad["says"], bad["do"]
 
 
@@ -195,13 +195,13 @@ def test_a_clock_before_the_engine_was_installed(
 
 
 def test_a_kind_of_ledger_that_is_not_known(engine: Engine) -> None:
-    code, level, says, do = told(engine, "ledger", "--ledger", "mongodb://host/ledger")
+    code, level, says, do = diagnosis(engine, "ledger", "--ledger", "mongodb://host/ledger")
     assert (code, level, "mongodb://host/ledger" in says, do != "") == (2, "FAIL", True, True)
 
 
 def test_a_file_in_the_place_of_the_folder(engine: Engine) -> None:
     Path(".engine").write_text("")
-    assert told(engine, "folder") == (
+    assert diagnosis(engine, "folder") == (
         2,
         "FAIL",
         f"{Path('.engine').absolute()}: is no folder",
@@ -218,7 +218,7 @@ def test_a_key_that_is_none_hides_nothing_else(engine: Engine) -> None:
 def test_a_ledger_that_leads_to_itself(engine: Engine) -> None:
     Path(".engine").mkdir()
     LEDGER.symlink_to("ledger.db")
-    code, level, _, do = told(engine, "ledger")
+    code, level, _, do = diagnosis(engine, "ledger")
     assert (code, level, do != "") == (3, "FAIL", True)
 
 
@@ -260,25 +260,23 @@ def test_a_broken_overlay(engine: Engine, path: str, text: str, code: int) -> No
     ],
 )
 def test_a_setting_that_names_nothing(engine: Engine, flag: str, value: str, do: str) -> None:
-    assert (told(engine, "policies", flag, value)[0], told(engine, "policies", flag, value)[3]) == (
-        2,
-        do,
-    )
+    code, _, _, advice = diagnosis(engine, "policies", flag, value)
+    assert (code, advice) == (2, do)
 
 
 def test_opa_is_only_needed_for_changed_rego(engine: Engine, opa: Path) -> None:
-    assert told(engine, "opa")[1] == "ok"
-    found = told(engine, "opa", ENGINE_OPA=str(opa))
+    assert diagnosis(engine, "opa")[1] == "ok"
+    found = diagnosis(engine, "opa", ENGINE_OPA=str(opa))
     assert found[1:3] == ("ok", f"1.22.0 at {opa}")
-    assert told(engine, "opa", ENGINE_OPA="/nowhere/opa")[:2] == (0, "warn")
-    assert told(engine, "opa", ENGINE_OPA="/bin/true")[:2] == (0, "warn")
+    assert diagnosis(engine, "opa", ENGINE_OPA="/nowhere/opa")[:2] == (0, "warn")
+    assert diagnosis(engine, "opa", ENGINE_OPA="/bin/true")[:2] == (0, "warn")
 
 
 def test_a_cache_that_others_can_write_to(engine: Engine, tmp_path: Path) -> None:
     folder = tmp_path / "shared" / "governance-engine"
     folder.mkdir(parents=True)
     folder.chmod(0o777)
-    code, level, _, do = told(engine, "cache", XDG_CACHE_HOME=str(tmp_path / "shared"))
+    code, level, _, do = diagnosis(engine, "cache", XDG_CACHE_HOME=str(tmp_path / "shared"))
     assert (code, level, do.endswith(f"chmod 700 {folder}")) == (0, "warn", True)
 
 
@@ -345,7 +343,7 @@ def test_a_home_that_cannot_be_read(used: Engine, tmp_path: Path) -> None:
         code, answer = as_nobody_special("doctor", "--format", "json", HOME=str(home))
     finally:
         home.chmod(0o700)
-    (cache,) = [each for each in answer["findings"] if each["about"] == "cache"]
+    (cache,) = [finding for finding in answer["findings"] if finding["about"] == "cache"]
     assert (code, cache["level"], "permission denied" in cache["says"]) == (0, "warn", True)
 
 
@@ -356,9 +354,10 @@ def test_a_folder_that_is_read_only(used: Engine) -> None:
         code, answer = as_nobody_special("doctor", "--format", "json", HOME="/nowhere")
     finally:
         folder.chmod(0o700)
-    disk = [each for each in answer["findings"] if each["about"] == "disk"]
+    disk = [finding for finding in answer["findings"] if finding["about"] == "disk"]
     assert (code, disk[0]["level"], "cannot be written" in disk[0]["says"]) == (3, "FAIL", True)
-    assert [each["level"] for each in answer["findings"] if each["about"] == "ledger"] == ["ok"]
+    ledger = [finding for finding in answer["findings"] if finding["about"] == "ledger"]
+    assert [finding["level"] for finding in ledger] == ["ok"]
 
 
 def test_a_ledger_that_cannot_be_read(used: Engine) -> None:
@@ -367,7 +366,7 @@ def test_a_ledger_that_cannot_be_read(used: Engine) -> None:
         code, answer = as_nobody_special("doctor", "--format", "json", HOME="/nowhere")
     finally:
         LEDGER.chmod(0o600)
-    (ledger,) = [each for each in answer["findings"] if each["about"] == "ledger"]
+    (ledger,) = [finding for finding in answer["findings"] if finding["about"] == "ledger"]
     assert (code, ledger["level"], ledger["do"] != "") == (3, "FAIL", True)
 
 
@@ -390,7 +389,7 @@ def test_whatever_it_stumbles_over_is_a_finding(
         raise RuntimeError("no such device")
 
     monkeypatch.setattr("shutil.disk_usage", broken)
-    code, level, says, do = told(used, "disk")
+    code, level, says, do = diagnosis(used, "disk")
     assert (code, level, do != "") == (3, "FAIL", True)
     assert says == "could not be examined: RuntimeError: no such device"
-    assert told(used, "policies")[1] == "ok"
+    assert diagnosis(used, "policies")[1] == "ok"

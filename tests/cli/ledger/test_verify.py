@@ -107,18 +107,18 @@ def test_where_no_process_can_be_had_one_does_it_all(
 def test_a_small_ledger_is_verified_by_one_process(
     engine: Engine, recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Fork] = []
+    started: list[Fork] = []
 
     def counted(work: Work) -> Fork:
-        asked.append(Fork(work))
-        return asked[-1]
+        started.append(Fork(work))
+        return started[-1]
 
     monkeypatch.setattr(companions, "Fork", counted)
     assert engine("ledger", "verify", "--signatures").code == 0
-    assert asked == []
+    assert started == []
     monkeypatch.setattr(verb, "_WORTH_IT", {True: 1, False: 1})
     assert engine("ledger", "verify", "--signatures").code == 0
-    assert len(asked) == min(len(os.sched_getaffinity(0)), 4) - 1
+    assert len(started) == min(len(os.sched_getaffinity(0)), 4) - 1
 
 
 @pytest.mark.parametrize("jobs", ["0", "-1", "65", "two", "٣", "1.5"])

@@ -52,7 +52,7 @@ class Seen:
         return "\n".join(lines)
 
 
-def said(ledger: Ledger) -> list[tuple[int, str, dict[str, Any]]]:
+def entries_of(ledger: Ledger) -> list[tuple[int, str, dict[str, Any]]]:
     """Index, type and predicate of every entry."""
     found = []
     for index, entry in ledger.entries():
@@ -61,11 +61,11 @@ def said(ledger: Ledger) -> list[tuple[int, str, dict[str, Any]]]:
     return found
 
 
-def judged(world: World) -> Seen:
+def inspected(world: World) -> Seen:
     """Look at everything that happened in ``world``."""
     seen = Seen()
     with world.ledger() as ledger:
-        entries = said(ledger)
+        entries = entries_of(ledger)
         ledger.verify(signatures=True, public_keys=[KEY.public_key])
         for name, report in conform(statements(ledger), Conformance()).items():
             seen.counts[f"steps of the spec: {name}"] = report.steps
@@ -104,7 +104,7 @@ def _cycles(entries: list[tuple[int, str, dict[str, Any]]]) -> list[Look]:
     return looks
 
 
-class _Life:
+class _PromisedLifecycle:
     """The life of the subject as the promises have it, minute by minute."""
 
     def __init__(self, seen: Seen) -> None:
@@ -137,7 +137,7 @@ class _Life:
             "rollback": self._rollback,
             "recover": self._recover,
         }.get(action, self._page)(now)
-        self._seen.wrong += [f"{look.at}: {action}: {each}" for each in wrong]
+        self._seen.wrong += [f"{look.at}: {action}: {fault}" for fault in wrong]
 
     def required(self, look: Look) -> None:
         """Hold what was left undone at a cycle against what was promised."""
@@ -150,7 +150,7 @@ class _Life:
             wrong.append(f"{now - self._breach_at} min after the breach, and no rollback")
         if self.phase in ("breached", "rolledback") and not self._paged:
             wrong.append("nobody was paged")
-        self._seen.wrong += [f"{look.at}: {each}" for each in wrong]
+        self._seen.wrong += [f"{look.at}: {fault}" for fault in wrong]
 
     def _promoted(self, _now: int) -> list[str]:
         wrong = [] if self.phase == "candidate" else [f"while {self.phase}"]
@@ -188,7 +188,7 @@ class _Life:
 
 
 def _judge_cycles(looks: list[Look], world: World, seen: Seen) -> None:
-    life = _Life(seen)
+    life = _PromisedLifecycle(seen)
     for look in looks:
         if look.actions != ["promoted"]:
             truth = world.truth.get(look.at)
@@ -208,22 +208,22 @@ def _judge_effects(
     intended = sum(kind in REACHING_OUT for _, kind, _ in entries)
     outcomes = [predicate for _, kind, predicate in entries if kind == "effect"]
     requested = _requested(entries)
-    for said_of in outcomes:
-        key, action = said_of["idempotency_key"], said_of["action"]
+    for effect in outcomes:
+        key, action = effect["idempotency_key"], effect["action"]
         first = world.service.applied.get(key)
-        if not said_of["ok"]:
+        if not effect["ok"]:
             seen.counts[f"effects not done: {action}"] += 1
         elif first is None:
             seen.wrong.append(f"{key} is recorded as done, and never came")
-        elif (action, said_of["decision"]) in requested:
-            length = first[1] - requested[action, said_of["decision"]]
+        elif (action, effect["decision"]) in requested:
+            length = first[1] - requested[action, effect["decision"]]
             seen.took(f"{action} at its receiver", max(0.0, length.total_seconds() / 60))
-    for key, times in Counter(each["idempotency_key"] for each in outcomes).items():
+    for key, times in Counter(effect["idempotency_key"] for effect in outcomes).items():
         if times != 1:
             seen.wrong.append(f"{key} has {times} outcomes")
     if intended != len(outcomes):
         seen.wrong.append(f"{intended} effects intended, {len(outcomes)} have an outcome")
-    undone = sum(not each["ok"] for each in outcomes)
+    undone = sum(not effect["ok"] for effect in outcomes)
     applied, delivered = world.service.applied, world.service.delivered
     if not intended - undone <= len(applied) <= intended:
         seen.wrong.append(f"{intended} effects intended, {len(applied)} applied")

@@ -159,8 +159,8 @@ class Watched:
     def _noted(self, commit: Callable[[], list[AppendedEntry]]) -> list[AppendedEntry]:
         self._world.may_die("before a commit")
         appended = commit()
-        for each in appended:
-            self._world.acknowledged[each.index] = each.entry
+        for entry in appended:
+            self._world.acknowledged[entry.index] = entry.entry
         if len(appended) > 1:
             self._world.busy.add(self._world.now)
         self._world.may_die("after a commit")
@@ -171,9 +171,9 @@ _worlds: list[World] = []
 _evaluators: list[WasmEvaluator] = []
 
 
-def read(asked: SourceRequest) -> Evidence:
+def read(request: SourceRequest) -> Evidence:
     """What the simulated source says; see ``SOURCES``."""
-    return _worlds[-1].measured(asked)
+    return _worlds[-1].measured(request)
 
 
 class Receiver:
@@ -274,19 +274,19 @@ class World:
             return "under" if mitigated else "over"
         return "under"
 
-    def measured(self, asked: SourceRequest) -> Evidence:
+    def measured(self, request: SourceRequest) -> Evidence:
         """Answer as the source would; the truth is written down by instant."""
         self.may_die("measuring")
-        said, down = self.reading(), self.is_on("source down", "blackout")
-        self.truth[asked.now] = said
+        reading, down = self.reading(), self.is_on("source down", "blackout")
+        self.truth[request.now] = reading
         if self.is_on("source slow"):
             self.now += timedelta(seconds=self.chance.randint(1, 9))
         if down:
             raise SourceError("the source is down")
-        if said == "none":
+        if reading == "none":
             nothing = {"value": None, "status": "undefined"}
             return Evidence({"slo.dec_p95_ms": dict(nothing), "slo.burn_rate": dict(nothing)})
-        p95 = 1500 if said == "over" else 400
+        p95 = 1500 if reading == "over" else 400
         values = {"slo.dec_p95_ms": p95, "slo.burn_rate": 0.5, "slo.cdc_lag_p95_s": 30}
         return Evidence({name: {"value": value} for name, value in values.items()})
 
@@ -393,13 +393,13 @@ class World:
         }
         catalogue, schema = self.bundle.catalogue(), shipped_schema("metrics.schema.json")
         subject = Subject(self.watched.name, self.watched.version, self.watched.sha256)
-        asked = assemble(
+        evidence = assemble(
             "evidence", subject, expand(document, catalogue, now, schema), question, self.bundle
         )
         judgement = judge(
-            asked, question, self.bundle, _evaluators[0],
+            evidence, question, self.bundle, _evaluators[0],
             decision_id=uuid7(int(self.now.timestamp() * 1000), self.chance.randbytes),
             salt=self.chance.randbytes(32),
         )  # fmt: skip
-        for each in append([judgement.record], ledger, KEY, self.bundle):
-            self.acknowledged[each.index] = each.entry
+        for entry in append([judgement.record], ledger, KEY, self.bundle):
+            self.acknowledged[entry.index] = entry.entry

@@ -18,21 +18,21 @@ GOLDEN = DATA / "conform" / "accepted.json"
 def test_a_spec_without_a_model_of_the_limits_is_told_once_and_is_no_finding() -> None:
     """INV-WATCH-7. The golden ledger was decided by a longer calm than the shipped one."""
     ledger, follower = begun(MemoryStore()), Follower()
-    said = next(
-        each for each in json.loads(GOLDEN.read_text())
-        if each["predicate"].get("gate") == "lifecycle"
+    recorded = next(
+        decision for decision in json.loads(GOLDEN.read_text())
+        if decision["predicate"].get("gate") == "lifecycle"
     )  # fmt: skip
     # the first on its subject in this ledger
-    predicate = {**said["predicate"], "attempt": 1, "previous": None}
+    predicate = {**recorded["predicate"], "attempt": 1, "previous": None}
 
     def build(place: LedgerPosition) -> bytes:
         whole = {**predicate, "ledger": {"id": place.ledger_id}}
-        payload = statement(said["subject"], said["predicateType"], whole)
+        payload = statement(recorded["subject"], recorded["predicateType"], whole)
         return seal(payload, KEY.sign, KEY.key_id)
 
     ledger.append([EntryDraft(predicate["decision_id"], "s", "lifecycle", build)])
 
     assert [line for line in follower.check(ledger) if "lifecycle.calm_s" in line] == []
-    (told,) = follower.unmodelled()
-    assert told.startswith("promotion: lifecycle.calm_s was held against 86400 s")
+    (line,) = follower.unmodelled()
+    assert line.startswith("promotion: lifecycle.calm_s was held against 86400 s")
     assert follower.unmodelled() == []

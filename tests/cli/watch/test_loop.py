@@ -44,9 +44,9 @@ class Broken:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._lifecycles, name)
 
-    def step(self, *asked: Any) -> Any:
+    def step(self, *args: Any) -> Any:
         self._rig.breaks()
-        return self._lifecycles.step(*asked)
+        return self._lifecycles.step(*args)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def raising(error: Exception) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (CommitError("the disk is full"), "the disk is full"),
         (LedgerBusyError("somebody holds the lock"), "somebody holds the lock"),
@@ -81,14 +81,14 @@ def raising(error: Exception) -> Callable[[], None]:
     ],
 )
 def test_a_cycle_that_fails_is_told_and_the_next_opens_the_ledger_anew(
-    rig: Rig, loop: Loop, error: Exception, said: str
+    rig: Rig, loop: Loop, error: Exception, message: str
 ) -> None:
     """INV-WATCH-7"""
     assert loop.cycle() == 0
     assert rig.opened == 1
     rig.breaks = raising(error)
     assert loop.cycle() == 3
-    assert said in rig.err.getvalue()
+    assert message in rig.err.getvalue()
     rig.breaks = lambda: None
     rig.now += timedelta(minutes=1)
     assert loop.cycle() == 0

@@ -17,7 +17,7 @@ from engine.formats.times import write_time
 from engine.ledger import Ledger
 from engine.ledger.entries import State
 from engine.lifecycle import ACTIONS, Effect, WatchedSubject, outbox
-from tests.cli.watch.monitor import said
+from tests.cli.watch.monitor import entries_of
 from tests.effects.orders import NOW
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import KEY
@@ -77,14 +77,14 @@ class Bench:
     def perform(self, after_s: int = 0) -> list[tuple[str, str]]:
         self.now += timedelta(seconds=after_s)
         done = self.performer.perform(self.ledger, KEY)
-        return [(each.effect.action, each.ended) for each in done]
+        return [(attempt.effect.action, attempt.ended) for attempt in done]
 
     def recorded(self) -> list[tuple[str, str, bool]]:
         return [
             (kind, predicate["action"], predicate["ok"])
             if kind == "effect"
             else (kind, predicate["cause"], True)
-            for _, kind, predicate in said(self.ledger)[1:]
+            for _, kind, predicate in entries_of(self.ledger)[1:]
         ]
 
 
@@ -203,7 +203,7 @@ def test_a_recovery_is_not_begun_beside_the_page_that_it_ends(ledger: Ledger) ->
     bench.intend("recover", watched=OTHER)
     waves = _waves(outbox.pending(ledger, NOW), NOW)
 
-    assert [[(each.action, each.watched) for each in wave] for wave in waves] == [
+    assert [[(effect.action, effect.watched) for effect in wave] for wave in waves] == [
         [("page", SUBJECT), ("escalate", SUBJECT), ("recover", OTHER)],
         [("recover", SUBJECT)],
     ]
@@ -224,7 +224,7 @@ def test_an_action_without_a_hook_is_recorded_as_such(ledger: Ledger) -> None:
     bench = Bench(ledger)
     bench.intend("degrade")
     assert bench.perform() == [("degrade", "done")]
-    (outcome,) = [predicate for _, kind, predicate in said(ledger) if kind == "effect"]
+    (outcome,) = [predicate for _, kind, predicate in entries_of(ledger) if kind == "effect"]
     assert outcome["detail"] == "no hook: only recorded"
 
 

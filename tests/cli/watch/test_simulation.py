@@ -11,7 +11,7 @@ import pytest
 
 from engine.effects import EFFECTS
 from engine.evidence.sources import SOURCES
-from tests.cli.watch.monitor import judged, said
+from tests.cli.watch.monitor import entries_of, inspected
 from tests.cli.watch.simulated import MINUTE, START, Fault, World
 
 HERE = "tests.cli.watch.simulated"
@@ -42,7 +42,7 @@ def simulate(folder: Path, length: timedelta, seed: int) -> World:
 def test_two_days_of_faults(folder: Path) -> None:
     """INV-WATCH-5, INV-WATCH-6"""
     world = simulate(folder, timedelta(days=2), seed=7)
-    seen = judged(world)
+    seen = inspected(world)
     assert seen.wrong == []
     assert "does not conform" not in world.err.getvalue()
     assert seen.counts["entries: breach"] >= 5
@@ -54,7 +54,7 @@ def test_two_days_of_faults(folder: Path) -> None:
 @pytest.mark.soak
 def test_thirty_days_of_faults(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The bar: every breach paged and rolled back in bound, nothing repeated, nothing lost."""
-    seen = judged(simulate(folder, timedelta(days=30), seed=30))
+    seen = inspected(simulate(folder, timedelta(days=30), seed=30))
     with capsys.disabled():
         print(f"\n{seen.table()}")
     assert seen.wrong == []
@@ -76,7 +76,7 @@ def an_hour_with_a_breach(folder: Path, dies_at: int | None) -> World:
 def done(world: World) -> list[str]:
     """What was recorded besides measurements and outcomes, in order."""
     with world.ledger() as ledger:
-        kinds = [kind for _, kind, _ in said(ledger)]
+        kinds = [kind for _, kind, _ in entries_of(ledger)]
     return [kind for kind in kinds if kind not in ("decision", "effect", "ledger-created")]
 
 
@@ -89,7 +89,7 @@ def require_the_same_after_a_death(folder: Path, at: int) -> None:
     assert sum(world.deaths.values()) == 1
     assert done(world) == DONE, at
     assert [action for action, _ in world.service.applied.values()] == APPLIED, at
-    assert judged(world).wrong == [], at
+    assert inspected(world).wrong == [], at
 
 
 def test_a_death_anywhere_near_an_action_changes_nothing_but_the_time(folder: Path) -> None:

@@ -31,13 +31,13 @@ class Service:
     def __init__(self) -> None:
         self.p95_ms: float | None = 400
 
-    def __call__(self, asked: Asked) -> Reply:
+    def __call__(self, request: Asked) -> Reply:
         if self.p95_ms is None:
             return Reply(503, b"down")
-        value = self.p95_ms if b"p95" in asked.body else 0.5
+        value = self.p95_ms if b"p95" in request.body else 0.5
         result = [{"metric": {}, "value": [0, str(value)]}]
-        said = {"status": "success", "data": {"resultType": "vector", "result": result}}
-        return Reply(200, json.dumps(said).encode())
+        answer = {"status": "success", "data": {"resultType": "vector", "result": result}}
+        return Reply(200, json.dumps(answer).encode())
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_a_ledger_of_one_run_cannot_be_watched(engine: Engine, prometheus: Serve
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ('period = "60s"', 'peroid = "60s"', "watch.toml:2: key 'watch.peroid': is not known here"),
         ('period = "60s"', 'period = "5m"', "watch.toml:2: key 'watch.period': clocks count"),
@@ -210,18 +210,18 @@ def test_a_ledger_of_one_run_cannot_be_watched(engine: Engine, prometheus: Serve
     ],
 )
 def test_a_mistake_in_the_configuration_is_named_with_its_line(
-    engine: Engine, prometheus: Server, old: str, new: str, said: str
+    engine: Engine, prometheus: Server, old: str, new: str, message: str
 ) -> None:
     configure(prometheus.url)
     path = Path("watch.toml")
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))
     answer = engine("watch", "watch.toml", "--once")
-    if not said:
+    if not message:
         assert answer.code == 5
         return
     assert (answer.code, answer.out) == (2, "")
-    assert said in answer.err
+    assert message in answer.err
     assert "watch.toml" in answer.err or "gate" in answer.err
 
 
