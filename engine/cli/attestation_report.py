@@ -25,9 +25,7 @@ def as_text(at: AppendedEntry, bundle: PolicyBundle, width: int) -> str:
     """Return what was attested, check by check."""
     statement = _statement(at)
     predicate = statement["predicate"]
-    body = (
-        format_named("text").writer(ReportOptions(width=width)).item(_report(statement, at, bundle))
-    )
+    body = format_named("text")(ReportOptions(width=width)).item(_report(statement, at, bundle))
     return (
         f"ATTESTATION by key {_key_id(predicate)}\n  issued {predicate['issued_at']}, "
         f"expires {predicate['expires_at']}; {predicate['gate']} gate:\n{body}"

@@ -78,8 +78,10 @@ def bias_ratio(counts: Counts, min_n: int = 30) -> ComputedMetric:
 def _reference(able: Mapping[str, Outcomes], selected: Counted, n: Counted) -> dict[str, float]:
     """Rates by group, and how far ρ could be off if another pair than the extreme one counts."""
     size = len(able)
-    one, other = np.nonzero(~np.eye(size, dtype=bool))
-    _, highs = katz(selected[one], n[one], selected[other], n[other], normal_quantile(pairs(size)))
+    first, other = np.nonzero(~np.eye(size, dtype=bool))
+    _, highs = katz(
+        selected[first], n[first], selected[other], n[other], normal_quantile(pairs(size))
+    )
     rates = {f"rate.{name}": group.selected / group.n for name, group in able.items()}
     return {
         "groups_eligible": size,

@@ -53,12 +53,12 @@ def decode(body: bytes) -> Book:
     """Return the book that :meth:`Book.encode` wrote."""
     import orjson
 
-    said = orjson.loads(body)
+    members = orjson.loads(body)
     return Book(
-        AmountLimits(*said["limits"]),
-        amount_of(said["within"]),
-        amount_of(said["overrun"]),
-        amount_of(said["reserved"]),
+        AmountLimits(*members["limits"]),
+        amount_of(members["within"]),
+        amount_of(members["overrun"]),
+        amount_of(members["reserved"]),
     )
 
 
@@ -72,14 +72,14 @@ def share(used: int, limit: int | None) -> int | float:
     return int(ratio) if ratio.is_integer() else max(ratio, RATIO_STEP)
 
 
-def fits(used: int, asked: int, limit: int | None) -> bool:
-    """Whether ``asked`` fits into what ``limit`` has left."""
-    return limit is None or used + asked <= limit
+def fits(used: int, amount: int, limit: int | None) -> bool:
+    """Whether ``amount`` fits into what ``limit`` has left."""
+    return limit is None or used + amount <= limit
 
 
-def reserve(book: Book, limits: AmountLimits, asked: Amount) -> Book:
-    """Return ``book`` with ``asked`` held, under the limits of now; :func:`fits` came before."""
-    return book._replace(limits=limits, reserved=book.reserved.plus(asked))
+def reserve(book: Book, limits: AmountLimits, amount: Amount) -> Book:
+    """Return ``book`` with ``amount`` held, under the limits of now; :func:`fits` came before."""
+    return book._replace(limits=limits, reserved=book.reserved.plus(amount))
 
 
 def give_back(book: Book, held: Amount) -> Book:

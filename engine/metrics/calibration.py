@@ -61,8 +61,8 @@ class Calibration(NamedTuple):
 
 def error(bins: Sequence[Bin]) -> float:
     """Return the ECE of ``bins``: a sum of whole numbers, and one division."""
-    n = sum(each.n for each in bins)
-    return sum(abs(each.score_sum - MILLION * each.hits) for each in bins) / (MILLION * n)
+    n = sum(bin_.n for bin_ in bins)
+    return sum(abs(bin_.score_sum - MILLION * bin_.hits) for bin_ in bins) / (MILLION * n)
 
 
 def calibration(bins: Sequence[Bin], *, seed: int = 0, replicates: int = REPLICATES) -> Calibration:
@@ -83,9 +83,9 @@ def calibration(bins: Sequence[Bin], *, seed: int = 0, replicates: int = REPLICA
     reference, "consistency resampling"); Kumar, Liang, Ma (2019), Verified uncertainty
     calibration, and Ferro, Fricker (2012) (the bias).
     """
-    n = np.array([each.n for each in bins], dtype=np.int64)
-    scores = np.array([each.score_sum for each in bins], dtype=np.float64) / MILLION
-    hits = np.array([each.hits for each in bins], dtype=np.int64)
+    n = np.array([bin_.n for bin_ in bins], dtype=np.int64)
+    scores = np.array([bin_.score_sum for bin_ in bins], dtype=np.float64) / MILLION
+    hits = np.array([bin_.hits for bin_ in bins], dtype=np.int64)
     observed = error(bins)
     chance = np.random.RandomState(seed)
     null = _drawn(chance, n, np.clip(scores / n, 0.0, 1.0), scores, replicates)
@@ -135,7 +135,7 @@ def expected_calibration_error(
         seed: Of the references' draws.
     """
     found = counts.bins()
-    n = sum(each.n for each in found)
+    n = sum(bin_.n for bin_ in found)
     parameters = {
         "bins": bins,
         "strategy": strategy,
@@ -161,9 +161,9 @@ def expected_calibration_error(
 
 
 def _by_bin(bins: Sequence[Bin]) -> dict[str, float]:
-    told: dict[str, float] = {}
-    for each in bins:
-        told[f"bin.{each.at:02}.n"] = each.n
-        told[f"bin.{each.at:02}.confidence"] = each.score_sum / MILLION / each.n
-        told[f"bin.{each.at:02}.accuracy"] = each.hits / each.n
-    return told
+    reference: dict[str, float] = {}
+    for bin_ in bins:
+        reference[f"bin.{bin_.at:02}.n"] = bin_.n
+        reference[f"bin.{bin_.at:02}.confidence"] = bin_.score_sum / MILLION / bin_.n
+        reference[f"bin.{bin_.at:02}.accuracy"] = bin_.hits / bin_.n
+    return reference

@@ -81,8 +81,14 @@ def fairness(counts: Counts, min_n: int = 30) -> ComputedMetric:
         "pairs": pairs(len(compared)),
         "tpr_difference": float(positives.gap),
         "fpr_difference": float(negatives.gap),
-        **{f"tpr.{name}": each.true_positives / each.positives for name, each in compared.items()},
-        **{f"fpr.{name}": each.false_positives / each.negatives for name, each in compared.items()},
+        **{
+            f"tpr.{name}": group.true_positives / group.positives
+            for name, group in compared.items()
+        },
+        **{
+            f"fpr.{name}": group.false_positives / group.negatives
+            for name, group in compared.items()
+        },
     }
     return ComputedMetric(METHOD, OK, float(value), ci=(float(low), float(high)), **about)
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import importlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Protocol, TypeAlias, cast
+from typing import ClassVar, TypeAlias, cast
 
 from engine.decision.margins import counterfactual, margin_number
 from engine.errors import DocumentError, GovernanceError, UsageError, suggest
 from engine.model import Decision, Json
 
 FORMATS = {
-    "text": "engine.report.text",
-    "json": "engine.report.json",
-    "jsonl": "engine.report.jsonl",
-    "markdown": "engine.report.markdown",
-    "github": "engine.report.github",
-    "sarif": "engine.report.sarif",
-    "junit": "engine.report.junit",
-    "html": "engine.report.html",
+    "text": "engine.report.text:TextWriter",
+    "json": "engine.report.json:JsonWriter",
+    "jsonl": "engine.report.jsonl:LinesWriter",
+    "markdown": "engine.report.markdown:MarkdownWriter",
+    "github": "engine.report.github:GithubWriter",
+    "sarif": "engine.report.sarif:SarifWriter",
+    "junit": "engine.report.junit:JunitWriter",
+    "html": "engine.report.html:HtmlWriter",
 }
 
 
@@ -88,72 +89,65 @@ class ReportOptions:
     folder: str = ""
 
 
-class Writer(Protocol):
+RenderedParts: TypeAlias = tuple[bytes, bytes]
+"""Text before and behind what only the ledger knows, in UTF-8."""
+
+
+class Writer(ABC):
     """Writes the decisions of one call in one format, in this order: head, items, tail.
 
     It may count, and keeps nothing else of what it wrote: a call may have a million decisions.
+
+    Attributes:
+        locates: Whether it says where each metric stands; finding that takes time.
+        proves: Whether it shows the path from the record to the ledger's root; that takes time too.
     """
+
+    locates: ClassVar[bool] = False
+    proves: ClassVar[bool] = False
+
+    def __init__(self, options: ReportOptions) -> None:
+        self._options = options
 
     def head(self) -> str:
         """What stands before the first decision."""
-        ...
+        return ""
 
+    @abstractmethod
     def item(self, report: Report) -> str:
         """One decision."""
-        ...
 
-    def failed(self, file: str, error: GovernanceError) -> str:
+    def failed(self, file: str, error: GovernanceError) -> str:  # noqa: ARG002
         """One input that could not be decided on; most formats leave it to standard error."""
-        ...
+        return ""
 
     def tail(self) -> str:
         """What stands behind the last one."""
-        ...
+        return ""
+
+    def parts(self, report: Report) -> RenderedParts | None:  # noqa: ARG002
+        """Return an item's text around :meth:`entry`; None where that is not all of it.
+
+        It is made where the decision was judged, so that the process that records it adds only
+        what the ledger knows.
+        """
+        return None
+
+    def entry(self, index: int | None, checkpoint: str | None) -> bytes:  # noqa: ARG002
+        """Return what belongs between the parts, in UTF-8; an ``index`` of None is a dry run."""
+        return b""
 
 
-class Rendering(Writer, Protocol):
-    """A writer that can say nearly everything before the decision is recorded.
-
-    Then the text is made where the decision was judged, and the process that records adds
-    only what the ledger knows.
-    """
-
-    def draft(self, report: Report) -> Draft | None:
-        """Return the text around what the ledger knows; None if that does not do this time."""
-        ...
-
-    def placed(self, draft: Draft, index: int | None, checkpoint: str | None) -> bytes:
-        """Return ``item`` of the decision at ``index``, in UTF-8; None is a dry run."""
-        ...
-
-
-Draft: TypeAlias = tuple[bytes, bytes]
-"""Text before and behind what only the ledger knows, in UTF-8: it is only handed on."""
-
-
-class Format(Protocol):
-    """A module of this package that is one format."""
-
-    LOCATES: bool
-    """Whether it says where each metric stands; finding that takes time."""
-
-    PROVES: bool
-    """Whether it shows the way from the record to the ledger's root; that takes time too."""
-
-    def writer(self, manner: ReportOptions) -> Writer:
-        """Return a new writer."""
-        ...
-
-
-def format_named(name: str) -> Format:
-    """Return the format ``name``.
+def format_named(name: str) -> type[Writer]:
+    """Return the writer of the format ``name``.
 
     Raises:
         UsageError: No such format.
     """
     if name not in FORMATS:
         raise UsageError(f"format {name!r} is not known", suggest(name, FORMATS))
-    return cast(Format, importlib.import_module(FORMATS[name]))
+    module, _, writer = FORMATS[name].partition(":")
+    return cast(type[Writer], getattr(importlib.import_module(module), writer))
 
 
 def check_document(check: Json, report: Report) -> dict[str, Json]:
@@ -189,16 +183,16 @@ def decision_document(report: Report) -> dict[str, Json]:
     """Return one decision as ``--format json`` writes it."""
     decision = report.decision
     return {
-        **before_place(report),
+        **before_entry(report),
         "recorded": decision.recorded,
         "index": decision.index,
         "checkpoint": decision.checkpoint,
-        **behind_place(report),
+        **after_entry(report),
     }
 
 
-def before_place(report: Report) -> dict[str, Json]:
-    """Return the members that stand before what only the ledger knows."""
+def before_entry(report: Report) -> dict[str, Json]:
+    """Return the members before those that only the ledger knows."""
     decision = report.decision
     return {
         "decision_id": decision.decision_id,
@@ -212,8 +206,8 @@ def before_place(report: Report) -> dict[str, Json]:
     }
 
 
-def behind_place(report: Report) -> dict[str, Json]:
-    """Return the members that stand behind it."""
+def after_entry(report: Report) -> dict[str, Json]:
+    """Return the members after those."""
     from engine.evidence.input import subject_document
 
     decision = report.decision
@@ -229,7 +223,7 @@ def behind_place(report: Report) -> dict[str, Json]:
 
 def failure_document(file: str, error: GovernanceError) -> dict[str, Json]:
     """Return one input that could not be decided on, as json and jsonl of several write it."""
-    told: dict[str, Json] = {
+    details: dict[str, Json] = {
         "message": error.message,
         "hint": error.hint,
         "exit_code": error.exit_code,
@@ -237,5 +231,5 @@ def failure_document(file: str, error: GovernanceError) -> dict[str, Json]:
         "position": None,
     }
     if isinstance(error, DocumentError):
-        told |= {"reason": error.reason, "position": asdict(error.position)}
-    return {"file": file, "verdict": None, "error": told}
+        details |= {"reason": error.reason, "position": asdict(error.position)}
+    return {"file": file, "verdict": None, "error": details}

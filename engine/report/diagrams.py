@@ -48,22 +48,23 @@ class GroupShown(NamedTuple):
 
 def reliability(bins: Sequence[BinShown]) -> str:
     """Return what came true against what was predicted, and how many rows each bin has."""
-    points = [(_x(each.confidence), _y(each.accuracy)) for each in bins]
+    points = [(_x(bin_.confidence), _y(bin_.accuracy)) for bin_ in bins]
     parts = [_frame(), f'<line class="ideal" x1="{_x(0)}" y1="{_y(0)}" x2="{_x(1)}" y2="{_y(1)}"/>']
     parts += [
-        f'<line class="gap" x1="{x}" y1="{y}" x2="{x}" y2="{_y(each.confidence)}"/>'
-        for (x, y), each in zip(points, bins, strict=True)
+        f'<line class="gap" x1="{x}" y1="{y}" x2="{x}" y2="{_y(bin_.confidence)}"/>'
+        for (x, y), bin_ in zip(points, bins, strict=True)
     ]
     path = " ".join(f"{x},{y}" for x, y in points)
     parts.append(f'<polyline class="line" points="{path}"/>')
     parts += [
-        f'<circle class="point" cx="{x}" cy="{y}" r="4"><title>{text(_said(each))}</title></circle>'
-        for (x, y), each in zip(points, bins, strict=True)
+        f'<circle class="point" cx="{x}" cy="{y}" r="4">'
+        f"<title>{text(_bin_text(bin_))}</title></circle>"
+        for (x, y), bin_ in zip(points, bins, strict=True)
     ]
     parts.append(_counts(bins))
-    told = "; ".join(map(_said, bins))
+    description = "; ".join(map(_bin_text, bins))
     height = _TOP + _SIDE + 44 + _COUNTS + 16
-    return _svg("Reliability diagram", told, _LEFT + _SIDE + 16, height, parts)
+    return _svg("Reliability diagram", description, _LEFT + _SIDE + 16, height, parts)
 
 
 def rates(title: str, groups: Sequence[GroupShown]) -> str:
@@ -90,11 +91,11 @@ def rates(title: str, groups: Sequence[GroupShown]) -> str:
             f'<text class="soft" x="{width - 4}" y="{y + 4}" text-anchor="end">'
             f"n {group.n:,}</text>",
         ]
-    told = "; ".join(
-        f"{each.name}: {each.rate:.3f}, {each.low:.3f} to {each.high:.3f}, n {each.n:,}"
-        for each in groups
+    description = "; ".join(
+        f"{group.name}: {group.rate:.3f}, {group.low:.3f} to {group.high:.3f}, n {group.n:,}"
+        for group in groups
     )
-    return _svg(title, told, width, _TOP + _ROW * len(groups) + 26, parts)
+    return _svg(title, description, width, _TOP + _ROW * len(groups) + 26, parts)
 
 
 def _span(low: float, high: float, y: float) -> str:
@@ -127,14 +128,14 @@ def _frame() -> str:
 
 def _counts(bins: Sequence[BinShown]) -> str:
     """Columns below the diagram: how many rows each point rests on."""
-    most = max((each.n for each in bins), default=1)
+    most = max((bin_.n for bin_ in bins), default=1)
     bottom = _TOP + _SIDE + 44 + _COUNTS
     parts = [f'<line class="axis" x1="{_LEFT}" y1="{bottom}" x2="{_x(1)}" y2="{bottom}"/>']
-    for each in bins:
-        height = round(max(1.0, each.n / most * (_COUNTS - 14)), 1)
+    for bin_ in bins:
+        height = round(max(1.0, bin_.n / most * (_COUNTS - 14)), 1)
         parts.append(
-            f'<rect class="count" x="{_x(each.confidence) - 4}" y="{bottom - height}" width="8" '
-            f'height="{height}"><title>{text(_said(each))}</title></rect>'
+            f'<rect class="count" x="{_x(bin_.confidence) - 4}" y="{bottom - height}" width="8" '
+            f'height="{height}"><title>{text(_bin_text(bin_))}</title></rect>'
         )
     parts.append(
         f'<text class="soft" x="{_LEFT - 6}" y="{bottom - _COUNTS + 22}" text-anchor="end">'
@@ -144,15 +145,15 @@ def _counts(bins: Sequence[BinShown]) -> str:
     return "".join(parts)
 
 
-def _svg(title: str, told: str, width: float, height: float, parts: Sequence[str]) -> str:
+def _svg(title: str, description: str, width: float, height: float, parts: Sequence[str]) -> str:
     return (
         f'<svg class="diagram" role="img" viewBox="0 0 {width} {height}" '
-        f'aria-label="{text(title)}"><desc>{text(told)}</desc>{"".join(parts)}</svg>'
+        f'aria-label="{text(title)}"><desc>{text(description)}</desc>{"".join(parts)}</svg>'
     )
 
 
-def _said(each: BinShown) -> str:
-    return f"score {each.confidence:.3f}, came true {each.accuracy:.3f}, n {each.n:,}"
+def _bin_text(bin_: BinShown) -> str:
+    return f"score {bin_.confidence:.3f}, came true {bin_.accuracy:.3f}, n {bin_.n:,}"
 
 
 def _short(n: int) -> str:

@@ -36,7 +36,11 @@ class VerdictEffect(StrEnum):
     OFF = "off"
 
 
-def standing(check: Json) -> VerdictEffect:
+REPORTED = (VerdictEffect.AGAINST, VerdictEffect.WARNS, VerdictEffect.WAIVED)
+"""Effects of the checks that a reader should look at, gravest first."""
+
+
+def effect_of(check: Json) -> VerdictEffect:
     """Return what ``check`` did; a status that is not known stands against."""
     if check["status"] == Status.OFF:
         return VerdictEffect.OFF
@@ -47,11 +51,11 @@ def standing(check: Json) -> VerdictEffect:
     return VerdictEffect.WARNS if check["severity"] == Severity.WARN else VerdictEffect.AGAINST
 
 
-def by_standing(checks: Iterable[Json]) -> dict[VerdictEffect, list[Json]]:
-    """Return the checks of each standing, in their order."""
-    groups: dict[VerdictEffect, list[Json]] = {each: [] for each in VerdictEffect}
+def by_effect(checks: Iterable[Json]) -> dict[VerdictEffect, list[Json]]:
+    """Return the checks of each effect, in their order."""
+    groups: dict[VerdictEffect, list[Json]] = {effect: [] for effect in VerdictEffect}
     for check in checks:
-        groups[standing(check)].append(check)
+        groups[effect_of(check)].append(check)
     return groups
 
 
@@ -62,7 +66,7 @@ def holds_without_finding(decision: Decision) -> bool:
     """
     released = decision.verdict in RELEASING and decision.recorded
     return not released and not any(
-        standing(check) is VerdictEffect.AGAINST for check in decision.checks
+        effect_of(check) is VerdictEffect.AGAINST for check in decision.checks
     )
 
 
@@ -78,7 +82,7 @@ def title_of(check: Json, report: Report) -> str:
     return report.texts.get(check["id"], {}).get("title") or check["id"]
 
 
-def said_of(check: Json, report: Report, key: str) -> str:
+def text_of(check: Json, report: Report, key: str) -> str:
     """Return ``why`` or ``fix`` of a check; ``""`` where the policy has none."""
     return report.texts.get(check["id"], {}).get(key, "")
 
@@ -92,14 +96,14 @@ def word_of(check: Json) -> str:
 def message_of(check: Json, report: Report) -> str:
     """Return all there is to say about a check that did not pass, as sentences."""
     facts = facts_of(check)
-    told = [
+    sentences = [
         f"{title_of(check, report)}: {word_of(check)}; observed {written(check['observed'])}, "
         f"limit {limit_of(check)}" + (f" ({facts})" if facts else ""),
-        said_of(check, report, "why"),
+        text_of(check, report, "why"),
         _capital(counterfactual(check) or ""),
-        f"Fix: {said_of(check, report, 'fix')}" if said_of(check, report, "fix") else "",
+        f"Fix: {text_of(check, report, 'fix')}" if text_of(check, report, "fix") else "",
     ]
-    return " ".join(_ended(plain(each)) for each in told if each)
+    return " ".join(_ended(plain(sentence)) for sentence in sentences if sentence)
 
 
 def _ended(sentence: str) -> str:
@@ -142,18 +146,6 @@ def relative(file: str, folder: str) -> str:
     return path
 
 
-def subject_of(decision: Decision) -> str:
-    """Return name and version."""
-    subject = decision.subject
-    return f"{subject.name} {subject.version}" if subject.version else subject.name
-
-
-def artifact_of(decision: Decision) -> str:
-    """Return the artifact's digest, or that there is none."""
-    digest = decision.subject.sha256
-    return f"sha256:{digest}" if digest else "none was named"
-
-
 def waiver_reason(check: Json, decision: Decision) -> str:
     """Return the reason that the waiver of ``check`` gives."""
     for use in decision.waivers:
@@ -162,21 +154,32 @@ def waiver_reason(check: Json, decision: Decision) -> str:
     return ""
 
 
-def attestation_line(each: Json, decision: Decision) -> str:
-    """Return in one line what an attestation of the Input says, whose it is, and if it lasts.
+def attestation_lines(decision: Decision) -> list[str]:
+    """Return a line per attestation of the Input: what it says, whose it is, and if it lasts.
 
     Whether a check rests on it the check itself says.
     """
-    whose = "by the key that signs this decision" if each["self"] else f"by {each['key_id'][:16]}…"
-    if not each["self"]:
+    digest = decision.subject.sha256
+    return [_attestation_line(attestation, digest) for attestation in decision.attestations]
+
+
+def _attestation_line(attestation: Json, artifact: str | None) -> str:
+    whose = (
+        "by the key that signs this decision"
+        if attestation["self"]
+        else f"by {attestation['key_id'][:16]}…"
+    )
+    if not attestation["self"]:
         whose += (
-            ", an attestor" if each["role"] == "attestor" else ", no attestor of the trust list"
+            ", an attestor"
+            if attestation["role"] == "attestor"
+            else ", no attestor of the trust list"
         )
-    lasts = f"until {each['expires_at']}"
-    if each["remaining_s"] <= 0:
-        lasts = f"expired {each['expires_at']}"
-    elif each["age_s"] < 0:
-        lasts = f"issued in the future: {each['issued_at']}"
-    if each["subject_sha256"] != decision.subject.sha256:
+    lasts = f"until {attestation['expires_at']}"
+    if attestation["remaining_s"] <= 0:
+        lasts = f"expired {attestation['expires_at']}"
+    elif attestation["age_s"] < 0:
+        lasts = f"issued in the future: {attestation['issued_at']}"
+    if attestation["subject_sha256"] != artifact:
         lasts += ", of another artifact"
-    return f"{each['id']} says {each['verdict']}, {whose}, {lasts}"
+    return f"{attestation['id']} says {attestation['verdict']}, {whose}, {lasts}"

@@ -15,21 +15,17 @@ from engine.model import Decision, Json
 from engine.report import Location, Report, ReportOptions, Writer
 from engine.report.findings import (
     VerdictEffect,
-    by_standing,
+    by_effect,
     holds_without_finding,
     message_of,
     place_of_error,
     place_or_file,
     relative,
-    subject_of,
     title_of,
     why_not_released,
     word_of,
 )
-from engine.report.wording import plain
-
-LOCATES = True
-PROVES = False
+from engine.report.wording import plain, subject_of
 
 MOST = 9
 _ELSEWHERE = "--output markdown=FILE has them too"
@@ -37,50 +33,42 @@ _ELSEWHERE = "--output markdown=FILE has them too"
 _Level = Literal["error", "warning", "notice"]
 
 
-def writer(manner: ReportOptions) -> Writer:
-    """Return a new writer."""
-    return GithubWriter(manner)
-
-
-class GithubWriter:
+class GithubWriter(Writer):
     """Writes annotations as long as there is room; warnings wait until no error can come."""
 
-    def __init__(self, manner: ReportOptions) -> None:
-        self._folder = manner.folder
-        self._several = manner.several
+    locates = True
+
+    def __init__(self, options: ReportOptions) -> None:
+        super().__init__(options)
         self._given = 0
         self._beyond = 0
         self._warnings: list[str] = []
 
-    def head(self) -> str:
-        """Nothing."""
-        return ""
-
     def item(self, report: Report) -> str:
         """Return a line for the log, and the errors."""
         decision = report.decision
-        groups = by_standing(decision.checks)
-        lines = [_headline(report, several=self._several)]
-        if not self._several:
+        groups = by_effect(decision.checks)
+        lines = [_headline(report, several=self._options.several)]
+        if not self._options.several:
             lines += _record(decision)
         for check in groups[VerdictEffect.AGAINST]:
-            lines.append(self._error(_finding("error", check, report, self._folder)))
+            lines.append(self._error(_finding("error", check, report, self._options.folder)))
         if holds_without_finding(decision):
             message = why_not_released(decision)
             lines.append(self._error(command("error", message, title=subject_of(decision))))
         for check in groups[VerdictEffect.WARNS]:
-            self._warn(_finding("warning", check, report, self._folder))
+            self._warn(_finding("warning", check, report, self._options.folder))
         return "".join(f"{line}\n" for line in lines if line)
 
     def failed(self, file: str, error: GovernanceError) -> str:
         """Return an error that stands where the input was refused."""
         message = f"{error.message}\n{error.hint}" if error.hint else error.message
-        place = _properties(place_of_error(file, error), self._folder)
+        place = _properties(place_of_error(file, error), self._options.folder)
         line = self._error(command("error", message, title="not decided", **place))
         return f"{line}\n" if line else ""
 
     def tail(self) -> str:
-        """Return the warnings that there is room for, and how many findings there are besides."""
+        """Return the warnings that there is room for, and how many findings more there are."""
         room = MOST - self._given
         lines = self._warnings[:room]
         beyond = self._beyond + len(self._warnings) - len(lines)
@@ -105,8 +93,8 @@ class GithubWriter:
 
 def command(level: _Level, message: str, **properties: str | int) -> str:
     """Return one workflow command, on one line."""
-    told = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
-    return f"::{level}{' ' + told if told else ''}::{_data(message)}"
+    joined = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
+    return f"::{level}{' ' + joined if joined else ''}::{_data(message)}"
 
 
 def _data(text: str) -> str:
@@ -127,8 +115,7 @@ def _log(text: str) -> str:
 
 def _finding(level: _Level, check: Json, report: Report, folder: str) -> str:
     place = _properties(place_or_file(check, report), folder)
-    word = word_of(check)
-    title = f"{title_of(check, report)} ({check['id']}): {word}"
+    title = f"{title_of(check, report)} ({check['id']}): {word_of(check)}"
     return command(level, message_of(check, report), title=title, **place)
 
 
@@ -142,8 +129,7 @@ def _headline(report: Report, *, several: bool) -> str:
     decision = report.decision
     entry = f"entry {decision.index}" if decision.recorded else "NOT RECORDED"
     file = f" ({report.file})" if several else ""
-    told = f"{decision.verdict} {subject_of(decision)}{file}, {entry}: {decision.reason}"
-    return _log(told)
+    return _log(f"{decision.verdict} {subject_of(decision)}{file}, {entry}: {decision.reason}")
 
 
 def _record(decision: Decision) -> list[str]:

@@ -6,8 +6,6 @@ nothing run and nothing load.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
@@ -16,12 +14,11 @@ from engine.errors import GovernanceError
 from engine.model import Decision, Json, Verdict
 from engine.report import Report, ReportOptions, Writer
 from engine.report.findings import (
+    REPORTED,
     VerdictEffect,
-    artifact_of,
-    attestation_line,
-    by_standing,
-    said_of,
-    subject_of,
+    attestation_lines,
+    by_effect,
+    text_of,
     title_of,
     waiver_reason,
 )
@@ -31,6 +28,7 @@ from engine.report.html_parts import (
     facts,
     lines,
     merkle_path,
+    page_top,
     row,
     status,
     table,
@@ -39,10 +37,7 @@ from engine.report.html_parts import (
     value,
 )
 from engine.report.html_style import STYLE
-from engine.report.wording import limit_of
-
-LOCATES = False
-PROVES = True
+from engine.report.wording import artifact_of, count_of, limit_of, subject_of
 
 MOST_ROWS = 1000
 _TONES = {
@@ -53,8 +48,6 @@ _TONES = {
     Verdict.DENY: "bad",
     Verdict.ROLLBACK: "bad",
 }
-_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-_POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'"
 _MATRIX = {
     VerdictEffect.AGAINST: "Stands against it",
     VerdictEffect.WARNS: "Warns",
@@ -64,23 +57,20 @@ _MATRIX = {
 }
 
 
-def writer(manner: ReportOptions) -> Writer:
-    """Return a new writer."""
-    return HtmlWriter(manner)
-
-
-class HtmlWriter:
+class HtmlWriter(Writer):
     """Writes the page as decisions come; of several, a section that opens each, then a table."""
 
-    def __init__(self, manner: ReportOptions) -> None:
-        self._several = manner.several
+    proves = True
+
+    def __init__(self, options: ReportOptions) -> None:
+        super().__init__(options)
         self._open = False
         self._rows: list[str] = []
         self._counts: Counter[str] = Counter()
 
     def head(self) -> str:
         """Nothing for one decision, whose title is not known yet; the top of the page for many."""
-        if not self._several:
+        if not self._options.several:
             return ""
         link = '<p><a href="#summary">Summary of all decisions</a></p>'
         return self._top("Release decisions") + f"<h1>Release decisions</h1>{link}\n"
@@ -90,7 +80,7 @@ class HtmlWriter:
         decision = report.decision
         self._counts[decision.verdict] += 1
         number = self._counts.total()
-        if not self._several:
+        if not self._options.several:
             title = f"{decision.verdict}: {subject_of(decision)}"
             return self._top(title) + f"<article>{_decision(report, 'd1', 1)}</article>\n"
         name = f"d{number}"
@@ -108,8 +98,8 @@ class HtmlWriter:
         self._counts["NOT DECIDED"] += 1
         name, word = f"d{self._counts.total()}", _word("NOT DECIDED")
         self._count(f'<a href="#{name}">{text(file)}</a>', [word, text(file), text(error.message)])
-        top = "" if self._several else self._top(f"NOT DECIDED: {file}")
-        level = 2 if self._several else 1
+        top = "" if self._options.several else self._top(f"NOT DECIDED: {file}")
+        level = 2 if self._options.several else 1
         hint = f"<p>{text(error.hint)}</p>" if error.hint else ""
         return (
             f'{top}<section class="part" id="{name}"><div class="verdict open">'
@@ -120,34 +110,28 @@ class HtmlWriter:
     def tail(self) -> str:
         """Return the summary, and close the page."""
         top = "" if self._open else self._top("No decision")
-        return f"{top}{self._summary() if self._several else ''}</main>{_FOOT}</body></html>\n"
+        return (
+            f"{top}{self._summary() if self._options.several else ''}</main>{_FOOT}</body></html>\n"
+        )
 
     def _top(self, title: str) -> str:
         self._open = True
-        return (
-            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            '<meta name="color-scheme" content="light dark">'
-            f"<title>{text(title)}</title><style>{STYLE}</style></head>\n<body><main>\n"
-        )
+        return page_top(title, STYLE)
 
     def _count(self, head: str, cells: Sequence[str]) -> None:
         """Keep a row for the summary; a page of more rows than that is read by nobody."""
         if len(self._rows) < MOST_ROWS:
-            labels = ("Verdict", "File", "Reason")
-            told = [cell(each, label) for each, label in zip(cells, labels, strict=True)]
-            self._rows.append(row(head, told))
+            self._rows.append(row(head, list(map(cell, cells, ("Verdict", "File", "Reason")))))
 
     def _summary(self) -> str:
-        told = ", ".join(f"{count:,} {word}" for word, count in sorted(self._counts.items()))
+        counts = ", ".join(f"{count:,} {word}" for word, count in sorted(self._counts.items()))
         rows = table("Every decision", ("Subject", "Verdict", "File", "Reason"), self._rows,
                      kind="stacks")  # fmt: skip
         beyond = self._counts.total() - len(self._rows)
         more = f"<p>and {beyond:,} more, above</p>" if beyond else ""
         return (
             '<section class="part" id="summary" aria-labelledby="summary-title">'
-            f'<h2 id="summary-title">Summary</h2><p>{told or "nothing was decided"}</p>'
+            f'<h2 id="summary-title">Summary</h2><p>{counts or "nothing was decided"}</p>'
             f"{rows if self._rows else ''}{more}</section>\n"
         )
 
@@ -166,17 +150,15 @@ def _word(verdict: str) -> str:
 def _decision(report: Report, name: str, level: int) -> str:
     """All of a decision; ``name`` starts its ids, ``level`` is that of its heading."""
     decision = report.decision
-    groups = by_standing(decision.checks)
+    groups = by_effect(decision.checks)
     parts = [("Gate matrix", _matrix(decision, name))]
-    for standing in (VerdictEffect.AGAINST, VerdictEffect.WARNS, VerdictEffect.WAIVED):
-        if checks := groups[standing]:
-            title = {VerdictEffect.WARNS: "Warnings", VerdictEffect.WAIVED: "Waived findings"}
+    titles = ("What stands against it", "Warnings", "Waived findings")
+    for effect, title in zip(REPORTED, titles, strict=True):
+        if checks := groups[effect]:
             cards = "".join(_card(check, report, level + 2) for check in checks)
-            parts.append(
-                (title.get(standing, "What stands against it"), f'<div class="cards">{cards}</div>')
-            )
+            parts.append((title, f'<div class="cards">{cards}</div>'))
     parts.append(("Every check", _checks(report, name)))
-    parts += _besides(decision)
+    parts += _further(decision)
     parts.append(("Record", _record(report)))
     return _headline(decision, level) + "".join(
         _part(title, body, f"{name}-p{number}", level + 1)
@@ -195,7 +177,7 @@ def _headline(decision: Decision, level: int) -> str:
     unrecorded = (
         '<p class="notice"><strong>NOT RECORDED:</strong> a dry run; nobody may act on it.</p>'
     )
-    asked = (
+    about = (
         ("Artifact", f"<code>{text(artifact_of(decision))}</code>"),
         ("Asked of", f"gate <code>{text(decision.gate)}</code>, profile "
          f"<code>{text(decision.profile)}</code>, stage <code>{text(decision.stage)}</code>"),
@@ -206,7 +188,7 @@ def _headline(decision: Decision, level: int) -> str:
         f'<header class="verdict {_TONES[decision.verdict]}">'
         f'<p class="word">{decision.verdict}</p>'
         f"<h{level}>{text(subject_of(decision))}</h{level}><p>{text(decision.reason)}</p></header>"
-        f"{'' if decision.recorded else unrecorded}{facts(asked)}"
+        f"{'' if decision.recorded else unrecorded}{facts(about)}"
     )
 
 
@@ -215,26 +197,26 @@ def _time(instant: str) -> str:
 
 
 def _matrix(decision: Decision, name: str) -> str:
-    """Domains by standing; each check leads to its row."""
+    """Domains by effect; each check leads to its row."""
     cells: dict[str, dict[VerdictEffect, list[str]]] = {}
     numbers = {check["id"]: number for number, check in enumerate(decision.checks)}
-    groups = by_standing(decision.checks)
-    shown = [standing for standing in _MATRIX if groups[standing]]
-    for standing, checks in groups.items():
+    groups = by_effect(decision.checks)
+    shown = [effect for effect in _MATRIX if groups[effect]]
+    for effect, checks in groups.items():
         for check in checks:
             domain, _, short = check["id"].partition(".")
             chip = (
                 f'<li><a class="chip {tone(check)}" href="#{name}-c{numbers[check["id"]]}">'
                 f"{text(short or domain)}</a></li>"
             )
-            cells.setdefault(domain, {}).setdefault(standing, []).append(chip)
+            cells.setdefault(domain, {}).setdefault(effect, []).append(chip)
     rows = [
         row(text(domain), [
-            cell(_chips(by.get(standing, [])), _MATRIX[standing]) for standing in shown
+            cell(_chips(by.get(effect, [])), _MATRIX[effect]) for effect in shown
         ])
         for domain, by in sorted(cells.items())
     ]  # fmt: skip
-    columns = ("Domain", *(_MATRIX[standing] for standing in shown))
+    columns = ("Domain", *(_MATRIX[effect] for effect in shown))
     return table("Checks of each domain, by what they did", columns, rows, kind="stacks")
 
 
@@ -248,17 +230,19 @@ def _card(check: Json, report: Report, level: int) -> str:
         reason = waiver_reason(check, report.decision)
         named = f"<code>{text(check['waived_by'])}</code>"
         waiver = f"<p><strong>Waived by</strong> {named}: {text(reason)}</p>"
-    said = (
-        ("Why", said_of(check, report, "why")),
-        ("Fix", said_of(check, report, "fix")),
+    texts = (
+        ("Why", text_of(check, report, "why")),
+        ("Fix", text_of(check, report, "fix")),
         ("Wanted", counterfactual(check) or ""),
     )
-    told = "".join(f"<p><strong>{name}:</strong> {text(each)}</p>" for name, each in said if each)
+    paragraphs = "".join(
+        f"<p><strong>{name}:</strong> {text(shown)}</p>" for name, shown in texts if shown
+    )
     return (
         f'<article class="card {tone(check)}"><div class="top"><h{level}>'
         f'{text(title_of(check, report))} <code class="id">{text(check["id"])}</code></h{level}>'
         f"{status(check)}</div><p>observed <code>{text(written(check['observed']))}</code>, "
-        f"limit <code>{text(limit_of(check))}</code></p>{bar(check)}{waiver}{told}</article>"
+        f"limit <code>{text(limit_of(check))}</code></p>{bar(check)}{waiver}{paragraphs}</article>"
     )
 
 
@@ -272,7 +256,7 @@ def _checks(report: Report, name: str) -> str:
                 cell(value(written(check["observed"])), "Observed"),
                 cell(value(limit_of(check)), "Limit"),
                 cell(bar(check) + value(margin(check) or ""), "Margin"),
-                cell(value(f"{check['n']:,}" if check.get("n") is not None else ""), "n"),
+                cell(value(count_of(check)), "n"),
             ],
             f"{name}-c{number}",
         )
@@ -287,12 +271,12 @@ def _because(check: Json, report: Report) -> str:
     return f" {text(reason)}" if check["status"] == "off" and reason else ""
 
 
-def _besides(decision: Decision) -> list[tuple[str, str]]:
+def _further(decision: Decision) -> list[tuple[str, str]]:
     parts = []
     if decision.obligations:
         tasks = "".join(
-            f"<li>{text(each['id'])} (<code>{text(each['check'])}</code>)</li>"
-            for each in decision.obligations
+            f"<li>{text(task['id'])} (<code>{text(task['check'])}</code>)</li>"
+            for task in decision.obligations
         )
         parts.append(("Must be done", f"<ul>{tasks}</ul>"))
     if decision.waivers:
@@ -306,15 +290,13 @@ def _besides(decision: Decision) -> list[tuple[str, str]]:
             ])
             for use in decision.waivers
         ]  # fmt: skip
-        told = table("Every waiver that names this subject", columns, rows, kind="stacks")
-        parts.append(("Waivers", told))
+        caption = "Every waiver that names this subject"
+        parts.append(("Waivers", table(caption, columns, rows, kind="stacks")))
     if decision.attestations:
-        said = "".join(
-            f"<li>{text(attestation_line(each, decision))}</li>" for each in decision.attestations
-        )
-        parts.append(("Attestations", f"<ul>{said}</ul>"))
+        items = "".join(f"<li>{text(line)}</li>" for line in attestation_lines(decision))
+        parts.append(("Attestations", f"<ul>{items}</ul>"))
     if decision.relaxations:
-        names = "".join(f"<li><code>{text(each)}</code></li>" for each in decision.relaxations)
+        names = "".join(f"<li><code>{text(name)}</code></li>" for name in decision.relaxations)
         parts.append(("Relaxations", f"<p>What weakened this run:</p><ul>{names}</ul>"))
     return parts
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import re
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from engine.decision.margins import margin
 from engine.model import Json, Status
 from engine.proof.merkle import root_from_proof
 from engine.report import Inclusion
-from engine.report.findings import VerdictEffect, standing, word_of
+from engine.report.findings import VerdictEffect, effect_of, word_of
 from engine.report.wording import plain
 
 _HALF = 60
@@ -29,9 +30,22 @@ def lines(shown: str) -> str:
     return html.escape(_HIDDEN.sub("\ufffd", shown.replace("\r", "")))
 
 
+def page_top(title: str, style: str) -> str:
+    """Return a page up to its content; its own policy (CSP) lets it load and run nothing."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{text(title)}</title><style>{style}</style></head>\n<body><main>\n"
+    )
+
+
 def tone(check: Json) -> str:
     """Return the class that colours a check: ``good``, ``bad``, ``open``, ``waived`` or none."""
-    match standing(check):
+    match effect_of(check):
         case VerdictEffect.PASSED:
             return "good"
         case VerdictEffect.WAIVED:
@@ -46,9 +60,9 @@ def tone(check: Json) -> str:
 def status(check: Json) -> str:
     """Return the check's status in words, coloured."""
     words = word_of(check)
-    if standing(check) is VerdictEffect.WAIVED:
+    if effect_of(check) is VerdictEffect.WAIVED:
         words += ", waived"
-    elif standing(check) is VerdictEffect.WARNS:
+    elif effect_of(check) is VerdictEffect.WARNS:
         words += ", warning only"
     return f'<span class="status {tone(check)}">{text(words)}</span>'
 
@@ -114,8 +128,8 @@ def facts(pairs: Sequence[tuple[str, str]]) -> str:
 def merkle_path(proof: Inclusion) -> str:
     """Return the way from the record's hash to the root that the checkpoint signs."""
     steps = "".join(
-        f'<li><span class="side">joined with, on the {side}:</span> <code>{each.hex()}</code></li>'
-        for side, each in sides(proof)
+        f'<li><span class="side">joined with, on the {side}:</span> <code>{node.hex()}</code></li>'
+        for side, node in sides(proof)
     )
     root = root_from_proof(proof.leaf, proof.index, proof.size, proof.path)
     return (
@@ -131,11 +145,11 @@ def merkle_path(proof: Inclusion) -> str:
 def sides(proof: Inclusion) -> Iterator[tuple[str, bytes]]:
     """On which side each hash of the path is joined. RFC 9162 section 2.1.3.2."""
     index, last = proof.index, proof.size - 1
-    for each in proof.path:
+    for node in proof.path:
         if index & 1 or index == last:
-            yield "left", each
+            yield "left", node
             while not index & 1 and index:
                 index, last = index >> 1, last >> 1
         else:
-            yield "right", each
+            yield "right", node
         index, last = index >> 1, last >> 1

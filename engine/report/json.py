@@ -22,38 +22,32 @@ from engine.report import (
 )
 from engine.report.findings import place_of
 
-LOCATES = True
-PROVES = False
 
-
-def writer(manner: ReportOptions) -> Writer:
-    """Return a new writer."""
-    return JsonWriter(manner)
-
-
-class JsonWriter:
+class JsonWriter(Writer):
     """Writes indented JSON; of several, each says which file it is about."""
 
-    def __init__(self, manner: ReportOptions) -> None:
-        self._several = manner.several
+    locates = True
+
+    def __init__(self, options: ReportOptions) -> None:
+        super().__init__(options)
         self._empty = True
 
     def head(self) -> str:
         """Open the array."""
-        return "[" if self._several else ""
+        return "[" if self._options.several else ""
 
     def item(self, report: Report) -> str:
         """Return one object."""
         document = {"file": report.file, **decision_document(report)}
         document["checks"] = [
-            {**told, "metric": check["metric"], "location": _location(place_of(check, report))}
-            for told, check in zip(document["checks"], report.decision.checks, strict=True)
+            {**entry, "metric": check["metric"], "location": _location(place_of(check, report))}
+            for entry, check in zip(document["checks"], report.decision.checks, strict=True)
         ]
-        return self._element(document) if self._several else _encoded(document) + "\n"
+        return self._element(document) if self._options.several else _encoded(document) + "\n"
 
     def failed(self, file: str, error: GovernanceError) -> str:
         """Return an element without a verdict; nothing where one was asked about."""
-        if not self._several:
+        if not self._options.several:
             return ""
         return self._element(failure_document(file, error))
 
@@ -63,7 +57,7 @@ class JsonWriter:
 
     def tail(self) -> str:
         """Close the array."""
-        return ("]\n" if self._empty else "\n]\n") if self._several else ""
+        return ("]\n" if self._empty else "\n]\n") if self._options.several else ""
 
 
 def _location(place: Location | None) -> Json:

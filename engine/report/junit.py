@@ -15,40 +15,31 @@ from xml.sax.saxutils import quoteattr
 
 from engine.errors import GovernanceError
 from engine.model import Decision, Json, Status, Verdict
-from engine.report import Location, Report, ReportOptions, Writer
+from engine.report import Location, Report, Writer
 from engine.report.findings import (
     RELEASING,
     STANDARD_INPUT,
     VerdictEffect,
+    effect_of,
     message_of,
     place_of_error,
     place_or_file,
     relative,
-    standing,
-    subject_of,
     waiver_reason,
     why_not_released,
     word_of,
 )
-
-LOCATES = True
-PROVES = False
+from engine.report.wording import subject_of
 
 # What XML 1.0 cannot hold, escaped or not. Source: XML 1.0 (fifth edition) section 2.2.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FAILING = (Verdict.BLOCK, Verdict.ROLLBACK, Verdict.DENY)
 
 
-def writer(manner: ReportOptions) -> Writer:
-    """Return a new writer."""
-    return JunitWriter(manner)
-
-
-class JunitWriter:
+class JunitWriter(Writer):
     """Writes a test suite per decision, and one per input that could not be decided on."""
 
-    def __init__(self, manner: ReportOptions) -> None:
-        self._folder = manner.folder
+    locates = True
 
     def head(self) -> str:
         """Open the document."""
@@ -57,8 +48,8 @@ class JunitWriter:
     def item(self, report: Report) -> str:
         """Return one test suite."""
         decision = report.decision
-        cases = [_case(check, report, self._folder) for check in decision.checks]
-        cases.append(_verdict_case(report, self._folder))
+        cases = [_case(check, report, self._options.folder) for check in decision.checks]
+        cases.append(_verdict_case(report, self._options.folder))
         counts = {
             f"{kind}s" if kind != "skipped" else kind: sum(f"    <{kind}" in case for case in cases)
             for kind in ("failure", "error", "skipped")
@@ -69,14 +60,14 @@ class JunitWriter:
             **counts,
             time=0,
             timestamp=decision.decided_at,
-            **_file(report.file, self._folder),
+            **_file(report.file, self._options.folder),
         )
         return f"<testsuite {attributes}>\n{_properties(decision)}{''.join(cases)}</testsuite>\n"
 
     def failed(self, file: str, error: GovernanceError) -> str:
         """Return a test suite that is one error."""
-        place = _place(place_of_error(file, error), self._folder)
-        where = _file(file, self._folder)
+        place = _place(place_of_error(file, error), self._options.folder)
+        where = _file(file, self._options.folder)
         suite = _attributes(name=file, tests=1, failures=0, errors=1, skipped=0, time=0, **where)
         message = f"{error.message}\n{error.hint}" if error.hint else error.message
         body = _element("error", message, message=error.message, type="not-decided")
@@ -97,7 +88,7 @@ def _case(check: Json, report: Report, folder: str) -> str:
 def _outcome(check: Json, report: Report) -> str:
     decision, status = report.decision, check["status"]
     word = word_of(check)
-    match standing(check):
+    match effect_of(check):
         case VerdictEffect.PASSED:
             return ""
         case VerdictEffect.OFF:
@@ -129,8 +120,8 @@ def _testcase(body: str, **attributes: str | int) -> str:
 
 
 def _element(name: str, text: str = "", **attributes: str) -> str:
-    told = f" {_attributes(**attributes)}" if attributes else ""
-    return f"    <{name}{told}>{_text(text)}</{name}>\n" if text else f"    <{name}{told}/>\n"
+    tag = f"{name} {_attributes(**attributes)}" if attributes else name
+    return f"    <{tag}>{_text(text)}</{name}>\n" if text else f"    <{tag}/>\n"
 
 
 def _properties(decision: Decision) -> str:

@@ -14,19 +14,15 @@ from engine.errors import GovernanceError
 from engine.model import Decision, Json, Verdict
 from engine.report import Report, ReportOptions, Writer
 from engine.report.findings import (
+    REPORTED,
     VerdictEffect,
-    artifact_of,
-    attestation_line,
-    by_standing,
-    said_of,
-    subject_of,
+    attestation_lines,
+    by_effect,
+    text_of,
     title_of,
     word_of,
 )
-from engine.report.wording import limit_of, plain
-
-LOCATES = False
-PROVES = False
+from engine.report.wording import artifact_of, count_of, limit_of, plain, subject_of
 
 SIGNS = {
     Verdict.PROMOTE: "✅",
@@ -44,30 +40,21 @@ _CODE = re.compile(r"[A-Za-z0-9 .,:;+/=<>_%()-]+")
 _AGAINST = ("Check", "Status", "Observed", "Limit", "Margin", "Why", "What to do")
 
 
-def writer(manner: ReportOptions) -> Writer:
-    """Return a new writer."""
-    return MarkdownWriter(manner)
-
-
-class MarkdownWriter:
+class MarkdownWriter(Writer):
     """Writes one decision with every check; of several, a section each with what matters."""
 
-    def __init__(self, manner: ReportOptions) -> None:
-        self._manner = manner
+    def __init__(self, options: ReportOptions) -> None:
+        super().__init__(options)
         self._counts: Counter[str] = Counter()
         self._failures = 0
-
-    def head(self) -> str:
-        """Nothing."""
-        return ""
 
     def item(self, report: Report) -> str:
         """Return one section."""
         self._counts[report.decision.verdict] += 1
-        if not self._manner.several:
+        if not self._options.several:
             return _joined(_whole(report, "##"))
         title = f"### {_title(report.decision)} ({code(report.file)})"
-        if self._manner.explain:
+        if self._options.explain:
             return _joined([title, *_whole(report, "####")[1:]])
         return _joined([title, *_brief(report)])
 
@@ -75,19 +62,21 @@ class MarkdownWriter:
         """Return a section that says what is wrong with the input."""
         self._failures += 1
         hint = [escape(error.hint)] if error.hint else []
-        level = "###" if self._manner.several else "##"
+        level = "###" if self._options.several else "##"
         return _joined(
             [f"{level} ⚠️ NOT DECIDED ({code(file)})", f"**{escape(error.message)}**", *hint]
         )
 
     def tail(self) -> str:
         """Return the count of verdicts, if there were several."""
-        if not self._manner.several:
+        if not self._options.several:
             return ""
-        told = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(self._counts.items()))
+        counts = ", ".join(
+            f"{count:,} {verdict}" for verdict, count in sorted(self._counts.items())
+        )
         lost = f"; **{self._failures:,} could not be decided**" if self._failures else ""
         total = self._counts.total()
-        return f"**{total:,} decided**{': ' + told if told else ''}{lost}\n"
+        return f"**{total:,} decided**{': ' + counts if counts else ''}{lost}\n"
 
 
 def escape(text: str) -> str:
@@ -119,29 +108,23 @@ def _title(decision: Decision) -> str:
 
 def _whole(report: Report, level: str) -> list[str]:
     decision = report.decision
-    groups = by_standing(decision.checks)
+    groups = by_effect(decision.checks)
     under = f"{level}#"
-    blocks = [f"{level} {_title(decision)}", escape(decision.reason), _asked(decision)]
-    for standing, title in (
-        (VerdictEffect.AGAINST, "What stands against it"),
-        (VerdictEffect.WARNS, "Warnings"),
-        (VerdictEffect.WAIVED, "Waived"),
-    ):
-        if checks := groups[standing]:
+    blocks = [f"{level} {_title(decision)}", escape(decision.reason), _about(decision)]
+    titles = ("What stands against it", "Warnings", "Waived")
+    for effect, title in zip(REPORTED, titles, strict=True):
+        if checks := groups[effect]:
             blocks += [f"{under} {title}", _findings(checks, report)]
     blocks += _passes(groups[VerdictEffect.PASSED], report)
     blocks += _off(groups[VerdictEffect.OFF], report)
-    blocks += _besides(decision, under)
+    blocks += _further(decision, under)
     return [*blocks, *_record(decision, under)]
 
 
 def _brief(report: Report) -> list[str]:
     decision = report.decision
-    groups = by_standing(decision.checks)
-    told = [
-        groups[each] for each in (VerdictEffect.AGAINST, VerdictEffect.WARNS, VerdictEffect.WAIVED)
-    ]
-    findings = [check for checks in told for check in checks]
+    groups = by_effect(decision.checks)
+    findings = [check for effect in REPORTED for check in groups[effect]]
     blocks = [escape(decision.reason)]
     if findings:
         blocks.append(_findings(findings, report))
@@ -150,7 +133,7 @@ def _brief(report: Report) -> list[str]:
     return [*blocks, _recorded(decision)]
 
 
-def _asked(decision: Decision) -> str:
+def _about(decision: Decision) -> str:
     return (
         f"Asked of gate {code(decision.gate)}, profile {code(decision.profile)}, "
         f"stage {code(decision.stage)}. Artifact: {code(artifact_of(decision))}."
@@ -167,15 +150,15 @@ def _finding(check: Json, report: Report) -> list[str]:
         status += f", waived by {check['waived_by']}"
     elif check["severity"] == "warn":
         status += ", warning only"
-    to_do = [escape(counterfactual(check) or ""), escape(said_of(check, report, "fix"))]
+    to_do = [escape(counterfactual(check) or ""), escape(text_of(check, report, "fix"))]
     return [
         f"**{escape(title_of(check, report))}**<br>{code(check['id'])}",
         escape(status),
         code(written(check["observed"])),
         code(limit_of(check)),
         code(margin(check) or "") or " ",
-        escape(said_of(check, report, "why")),
-        "<br>".join(each for each in to_do if each),
+        escape(text_of(check, report, "why")),
+        "<br>".join(filter(None, to_do)),
     ]
 
 
@@ -189,7 +172,7 @@ def _passes(checks: Sequence[Json], report: Report) -> list[str]:
             code(written(check["observed"])),
             code(limit_of(check)),
             code(margin(check) or ""),
-            f"{check['n']:,}" if check.get("n") is not None else "",
+            count_of(check),
         ]
         for check in checks
     )
@@ -203,14 +186,13 @@ def _off(checks: Sequence[Json], report: Report) -> list[str]:
     if not checks:
         return []
     rows = (
-        [f"{escape(title_of(check, report))} {code(check['id'])}", escape(_because(check, report))]
+        [
+            f"{escape(title_of(check, report))} {code(check['id'])}",
+            escape(report.reasons.get(check["id"], "")),
+        ]
         for check in checks
     )
     return _folded(f"{_checks(len(checks))} off", table(("Check", "Why it is off"), rows))
-
-
-def _because(check: Json, report: Report) -> str:
-    return report.reasons.get(check["id"], "")
 
 
 def _checks(count: int) -> str:
@@ -222,10 +204,10 @@ def _folded(summary: str, body: str) -> list[str]:
     return [f"<details><summary>{summary}</summary>", body, "</details>"]
 
 
-def _besides(decision: Decision, level: str) -> list[str]:
+def _further(decision: Decision, level: str) -> list[str]:
     blocks = []
     if decision.obligations:
-        tasks = (f"- {escape(each['id'])} ({code(each['check'])})" for each in decision.obligations)
+        tasks = (f"- {escape(task['id'])} ({code(task['check'])})" for task in decision.obligations)
         blocks += [f"{level} Must be done", "\n".join(tasks)]
     if decision.waivers:
         rows = (
@@ -241,8 +223,8 @@ def _besides(decision: Decision, level: str) -> list[str]:
         columns = ("Waiver", "What became of it", "Check", "Until", "Reason")
         blocks += [f"{level} Waivers", table(columns, rows)]
     if decision.attestations:
-        told = (escape(attestation_line(each, decision)) for each in decision.attestations)
-        blocks += [f"{level} Attestations", "\n".join(f"- {line}" for line in told)]
+        attested = (escape(line) for line in attestation_lines(decision))
+        blocks += [f"{level} Attestations", "\n".join(f"- {line}" for line in attested)]
     if decision.relaxations:
         blocks.append(_relaxed(decision))
     return blocks

@@ -6,8 +6,6 @@ drawn again. No script, no request; what comes from evidence is escaped.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Mapping
 
@@ -15,12 +13,10 @@ from engine.errors import requires_extra
 from engine.model import Json
 from engine.report.diagrams import STYLE as DIAGRAM_STYLE
 from engine.report.diagrams import BinShown, GroupShown, rates, reliability
-from engine.report.html_parts import cell, facts, row, table, text
+from engine.report.html_parts import cell, facts, page_top, row, table, text
 from engine.report.html_style import STYLE as PAGE_STYLE
 
 STYLE = PAGE_STYLE + DIAGRAM_STYLE
-_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-_POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'"
 _TITLES = {
     "rate": "Selection rate by group",
     "tpr": "True positive rate by group",
@@ -35,12 +31,7 @@ def page(document: Json) -> str:
     )
     parts = "".join(_metric(name, metric) for name, metric in sorted(document["metrics"].items()))
     return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{text(subject)}: measured</title><style>{STYLE}</style></head>\n<body><main>\n"
-        f"<h1>{text(subject)}</h1>\n"
+        f"{page_top(f'{subject}: measured', STYLE)}<h1>{text(subject)}</h1>\n"
         f"<p>Measured at {text(document['observed_at'])}. Whether it is enough, a gate says.</p>\n"
         f"{parts}</main></body></html>\n"
     )
@@ -50,9 +41,9 @@ def _metric(name: str, metric: Json) -> str:
     if not isinstance(metric, dict):
         metric = {"value": metric}
     computed = metric.get("computed", {})
-    told = facts([(label, text(shown)) for label, shown in _facts(metric, computed)])
+    listed = facts([(label, text(shown)) for label, shown in _facts(metric, computed)])
     drawn = _reliability(computed) + _rates(computed)
-    return f'<section class="part"><h2>{text(name)}</h2>{told}{drawn}</section>\n'
+    return f'<section class="part"><h2>{text(name)}</h2>{listed}{drawn}</section>\n'
 
 
 def _facts(metric: Json, computed: Json) -> list[tuple[str, str]]:
@@ -60,15 +51,16 @@ def _facts(metric: Json, computed: Json) -> list[tuple[str, str]]:
     found = [("Value", _number(metric["value"])), ("Status", status)]
     if "ci" in metric:
         found.append(("Interval", " to ".join(map(_number, metric["ci"]))))
-    found += [(label, _number(metric[key])) for label, key in (("Rows", "n"),) if key in metric]
-    found += [(label, str(metric[key])) for label, key in (("Source", "source"),) if key in metric]
-    if "source_sha256" in computed:
-        found.append(("Digest of the source", computed["source_sha256"]))
-    if "method" in computed:
-        found.append(("Method", computed["method"]))
+    if "n" in metric:
+        found.append(("Rows", _number(metric["n"])))
+    if "source" in metric:
+        found.append(("Source", str(metric["source"])))
+    for label, key in (("Digest of the source", "source_sha256"), ("Method", "method")):
+        if key in computed:
+            found.append((label, computed[key]))
     for label, key in (("Set to", "parameters"), ("Left out", "excluded")):
         if members := computed.get(key):
-            found.append((label, ", ".join(f"{each} {_number(members[each])}" for each in members)))
+            found.append((label, ", ".join(f"{name} {_number(members[name])}" for name in members)))
     reference: Mapping[str, float] = computed.get("reference", {})
     other = {key: value for key, value in reference.items() if "." not in key}
     if other:
@@ -87,11 +79,11 @@ def _reliability(computed: Json) -> str:
     ]
     rows = [
         row(str(int(name)), [
-            cell(f"{each.n:,}", "Rows"),
-            cell(_number(each.confidence), "Mean score"),
-            cell(_number(each.accuracy), "Came true"),
+            cell(f"{bin_.n:,}", "Rows"),
+            cell(_number(bin_.confidence), "Mean score"),
+            cell(_number(bin_.accuracy), "Came true"),
         ])
-        for name, each in zip(names, bins, strict=True)
+        for name, bin_ in zip(names, bins, strict=True)
     ]  # fmt: skip
     counted = table("Bins", ("Bin", "Rows", "Mean score", "Came true"), rows)
     return f"{reliability(bins)}<details><summary>Every bin</summary>{counted}</details>"

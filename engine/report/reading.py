@@ -5,7 +5,7 @@ Nothing is verified: what a report says is believed, as a reader of the report w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, NoReturn
 
 from engine.errors import DocumentError, GovernanceError, Position, suggest
@@ -45,10 +45,10 @@ def _optional(kind: _Kind) -> _Kind:
     return _Kind(f"{kind.words} or null", lambda value: value is None or kind.fits(value))
 
 
-def _one_of(words: Mapping[str, object]) -> _Kind:
-    known = frozenset(words)
+def _one_of(words: Iterable[str]) -> _Kind:
+    known = tuple(words)
     return _Kind(
-        f"one of {', '.join(words)}", lambda value: isinstance(value, str) and value in known
+        f"one of {', '.join(known)}", lambda value: isinstance(value, str) and value in known
     )
 
 
@@ -71,7 +71,7 @@ _VALUE = _Kind("a number, text, true, false, null or a list of numbers", _is_val
 _DECISION = {
     **dict.fromkeys(("decision_id", "decided_at", "valid_until", "gate", "profile"), _TEXT),
     **dict.fromkeys(("stage", "reason"), _TEXT),
-    "verdict": _one_of({each.value: each for each in Verdict}),
+    "verdict": _one_of(Verdict),
     "recorded": _FLAG,
     "index": _optional(_NATURAL),
     "checkpoint": _optional(_TEXT),
@@ -81,8 +81,8 @@ _DECISION = {
 }
 _CHECK = {
     "id": _TEXT,
-    "status": _one_of({each.value: each for each in Status}),
-    "severity": _one_of({each.value: each for each in Severity}),
+    "status": _one_of(Status),
+    "severity": _one_of(Severity),
     "operator": _TEXT,
     "observed": _VALUE,
     "limit": _VALUE,
@@ -145,8 +145,8 @@ def read(value: Json, pointer: str = "") -> Report | UndecidedInput:
         _members(task, f"{pointer}/obligations/{number}", {"id": _TEXT, "check": _TEXT})
     for number, use in enumerate(value["waivers"]):
         _members(use, f"{pointer}/waivers/{number}", _WAIVER, _WAIVER_OPTIONAL)
-    for number, each in enumerate(value.get("attestations", ())):
-        _members(each, f"{pointer}/attestations/{number}", _ATTESTATION)
+    for number, attestation in enumerate(value.get("attestations", ())):
+        _members(attestation, f"{pointer}/attestations/{number}", _ATTESTATION)
     return Report(
         _decision(value, pointer),
         texts={check["id"]: _texts(check) for check in checks if any(_texts(check).values())},
@@ -199,8 +199,8 @@ def _require_record(value: Json, pointer: str) -> None:
     """Refuse a decision that says it is recorded and not where, or the other way round."""
     for name in ("index", "checkpoint"):
         if (value[name] is not None) != value["recorded"]:
-            said = "recorded" if value["recorded"] else "not recorded"
-            _refuse(f"{pointer}/{name}", f"the decision is {said}, and this says otherwise")
+            state = "recorded" if value["recorded"] else "not recorded"
+            _refuse(f"{pointer}/{name}", f"the decision is {state}, and this says otherwise")
 
 
 def _texts(check: Json) -> dict[str, str]:
@@ -217,14 +217,14 @@ def _location(check: Json, pointer: str) -> tuple[str, Location]:
 def _undecided(value: Json, pointer: str) -> UndecidedInput:
     nothing = _Kind("null", lambda verdict: verdict is None)
     _members(value, pointer, {"file": _TEXT, "verdict": nothing, "error": _OBJECT})
-    said = value["error"]
-    _members(said, f"{pointer}/error", _ERROR)
-    error = GovernanceError(said["message"], said["hint"])
-    if said["position"] is not None and said["reason"] is not None:
-        at = said["position"]
+    failure = value["error"]
+    _members(failure, f"{pointer}/error", _ERROR)
+    error = GovernanceError(failure["message"], failure["hint"])
+    if failure["position"] is not None and failure["reason"] is not None:
+        at = failure["position"]
         _members(at, f"{pointer}/error/position", _POSITION)
-        error = DocumentError(Position(**at), said["reason"], said["hint"])
-    error.exit_code = said["exit_code"]
+        error = DocumentError(Position(**at), failure["reason"], failure["hint"])
+    error.exit_code = failure["exit_code"]
     return UndecidedInput(value["file"], error)
 
 

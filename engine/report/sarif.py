@@ -18,24 +18,21 @@ from engine.errors import GovernanceError
 from engine.model import Decision, Json
 from engine.report import Location, Report, ReportOptions, Writer
 from engine.report.findings import (
+    REPORTED,
     VerdictEffect,
+    effect_of,
     holds_without_finding,
     message_of,
     place_of_error,
     place_or_file,
     relative,
-    said_of,
-    standing,
-    subject_of,
+    text_of,
     title_of,
     waiver_reason,
     why_not_released,
 )
 from engine.report.markdown import escape
-from engine.report.wording import plain
-
-LOCATES = True
-PROVES = False
+from engine.report.wording import plain, subject_of
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -44,20 +41,16 @@ ROOT = "%SRCROOT%"
 VERDICT_RULE = "verdict"
 MOST_NOTIFICATIONS = 1000
 
-_REPORTED = (VerdictEffect.AGAINST, VerdictEffect.WARNS, VerdictEffect.WAIVED)
 _LEVELS = {"block": "error", "warn": "warning", "off": "none"}
 
 
-def writer(manner: ReportOptions) -> Writer:
-    """Return a new writer."""
-    return SarifWriter(manner)
-
-
-class SarifWriter:
+class SarifWriter(Writer):
     """Writes results, and behind the last one what they refer to."""
 
-    def __init__(self, manner: ReportOptions) -> None:
-        self._folder = manner.folder
+    locates = True
+
+    def __init__(self, options: ReportOptions) -> None:
+        super().__init__(options)
         self._rules: dict[str, Json] = {}
         self._places: dict[str, int] = {}
         self._empty = True
@@ -76,7 +69,7 @@ class SarifWriter:
         results = [
             self._result(check, report)
             for check in report.decision.checks
-            if standing(check) in _REPORTED
+            if effect_of(check) in REPORTED
         ]
         if holds_without_finding(report.decision):
             self._declare(_VERDICT)
@@ -87,7 +80,7 @@ class SarifWriter:
         """Keep it for the invocation, which says that it was no success."""
         self._failures += 1
         if len(self._notifications) < MOST_NOTIFICATIONS:
-            self._notifications.append(_notification(file, error, self._folder))
+            self._notifications.append(_notification(file, error, self._options.folder))
         return ""
 
     def tail(self) -> str:
@@ -120,15 +113,15 @@ class SarifWriter:
 
     def _result(self, check: Json, report: Report) -> Json:
         decision = report.decision
-        waived = standing(check) is VerdictEffect.WAIVED
+        waived = effect_of(check) is VerdictEffect.WAIVED
         place = place_or_file(check, report)
         return {
             "ruleId": check["id"],
             "ruleIndex": self._places[check["id"]],
             "level": _LEVELS[check["severity"]],
             "message": {"text": message_of(check, report)},
-            "locations": [_location(check["metric"], place, self._folder)],
-            "partialFingerprints": _fingerprint(check["id"], report, self._folder),
+            "locations": [_location(check["metric"], place, self._options.folder)],
+            "partialFingerprints": _fingerprint(check["id"], report, self._options.folder),
             "suppressions": [_suppression(check, decision)] if waived else [],
             "properties": {"status": check["status"], **_about(decision)},
         }
@@ -140,8 +133,8 @@ class SarifWriter:
             "ruleIndex": self._places[VERDICT_RULE],
             "level": "error",
             "message": {"text": plain(why_not_released(report.decision))},
-            "locations": [_location(VERDICT_RULE, place, self._folder)],
-            "partialFingerprints": _fingerprint(VERDICT_RULE, report, self._folder),
+            "locations": [_location(VERDICT_RULE, place, self._options.folder)],
+            "partialFingerprints": _fingerprint(VERDICT_RULE, report, self._options.folder),
             "suppressions": [],
             "properties": _about(report.decision),
         }
@@ -171,8 +164,8 @@ _VERDICT = {
 def _rule(check: Json, report: Report) -> Json:
     name = check["id"]
     title = plain(title_of(check, report)) or name
-    why = plain(said_of(check, report, "why")) or title
-    fix = plain(said_of(check, report, "fix")) or "The policy says nothing about how to fix it."
+    why = plain(text_of(check, report, "why")) or title
+    fix = plain(text_of(check, report, "fix")) or "The policy says nothing about how to fix it."
     level = _LEVELS[check["severity"]]
     return {
         "id": name,
@@ -211,14 +204,16 @@ def _artifact(path: str) -> Json:
 def _fingerprint(rule: str, report: Report, folder: str) -> Json:
     """What stays the same when the same thing is found again, whatever was measured."""
     parts = (report.decision.gate, rule, report.decision.subject.name)
-    told = "\0".join((*parts, relative(report.file, folder)))
-    return {"checkOfSubject/v1": hashlib.sha256(told.encode(errors="replace")).hexdigest()}
+    identity = "\0".join((*parts, relative(report.file, folder)))
+    return {"checkOfSubject/v1": hashlib.sha256(identity.encode(errors="replace")).hexdigest()}
 
 
 def _suppression(check: Json, decision: Decision) -> Json:
     reason = plain(waiver_reason(check, decision))
-    told = f"waiver {check['waived_by']}: {reason}" if reason else f"waiver {check['waived_by']}"
-    return {"kind": "external", "status": "accepted", "justification": told}
+    justification = (
+        f"waiver {check['waived_by']}: {reason}" if reason else f"waiver {check['waived_by']}"
+    )
+    return {"kind": "external", "status": "accepted", "justification": justification}
 
 
 def _about(decision: Decision) -> Json:

@@ -45,19 +45,19 @@ def plain(text: str, encoding: str | None) -> str:
 def history(days: Sequence[Day], budget: str | None, width: int) -> list[Line]:
     """Return one line a day, with a bar up to the budget's limit or the dearest day."""
     whole = max((max(day.usd_micros, day.limit_usd_micros or 0) for day in days), default=0)
-    rows = [(day, _told(day)) for day in days]
-    room = max(width - 14 - max((len(told) for _, told in rows), default=0), _LEAST_BAR)
+    rows = [(day, _day_text(day)) for day in days]
+    room = max(width - 14 - max((len(text) for _, text in rows), default=0), _LEAST_BAR)
     lines = [Line(f"spent a day{f', budget {budget}' if budget else ''}", "dim")]
     lines += [
-        Line(f"{day.day}  {bar(day.usd_micros, whole, room)}  {told}", _style(day))
-        for day, told in rows
+        Line(f"{day.day}  {bar(day.usd_micros, whole, room)}  {text}", _style(day))
+        for day, text in rows
     ]
     total = sum(day.usd_micros for day in days)
     requests, tokens = sum(day.requests for day in days), sum(day.tokens for day in days)
-    told = ", ".join(
+    text = ", ".join(
         (f"{dollars(total)} USD", _number(requests, "request"), _number(tokens, "token"))
     )
-    return [*lines, Line(f"{_number(len(days), 'day')}: {told}", "dim")]
+    return [*lines, Line(f"{_number(len(days), 'day')}: {text}", "dim")]
 
 
 def _number(count: int, noun: str) -> str:
@@ -69,20 +69,20 @@ def _about(amount: int) -> str:
     return dollars(round(amount, -4)) if abs(amount) >= 10_000 else dollars(amount)
 
 
-def _told(day: Day) -> str:
+def _day_text(day: Day) -> str:
     limit = "" if day.limit_usd_micros is None else f" of {dollars(day.limit_usd_micros)}"
-    said = [f"{dollars(day.usd_micros)}{limit} USD"]
+    parts = [f"{dollars(day.usd_micros)}{limit} USD"]
     if day.requests:
-        said.append(_number(day.requests, "request"))
+        parts.append(_number(day.requests, "request"))
     if day.tokens:
-        said.append(_number(day.tokens, "token"))
+        parts.append(_number(day.tokens, "token"))
     if day.held_usd_micros:
-        said.append(f"{dollars(day.held_usd_micros)} held")
+        parts.append(f"{dollars(day.held_usd_micros)} held")
     if day.denied:
-        said.append(f"{day.denied:,} denied")
+        parts.append(f"{day.denied:,} denied")
     if day.overrun_usd_micros:
-        said.append(f"{dollars(day.overrun_usd_micros)} past what was left")
-    return ", ".join(said)
+        parts.append(f"{dollars(day.overrun_usd_micros)} past what was left")
+    return ", ".join(parts)
 
 
 def _style(day: Day) -> str:
@@ -104,16 +104,16 @@ def forecast(
     if not days:
         return [*lines, Line("the days to come: nothing to tell them from yet", "dim")]
     lines.append(Line("the days to come, if they are like those before", "dim"))
-    for one in days:
-        name = date.fromisoformat(one.day).strftime("%a")
-        alike = f"{name} before" if one.same_weekday else "days before, of any weekday"
+    for day in days:
+        name = date.fromisoformat(day.day).strftime("%a")
+        alike = f"{name} before" if day.same_weekday else "days before, of any weekday"
         lines.append(
             Line(
-                f"{one.day} {name}  {_about(one.expected)} USD  "
-                f"({_about(one.lowest)} to {_about(one.highest)}, {one.rests_on} {alike})"
+                f"{day.day} {name}  {_about(day.expected)} USD  "
+                f"({_about(day.lowest)} to {_about(day.highest)}, {day.rests_on} {alike})"
             )
         )
-    total = sum(one.expected for one in days)
+    total = sum(day.expected for day in days)
     return [*lines, Line(f"{_number(len(days), 'day')}: {_about(total)} USD", "dim")]
 
 
@@ -132,8 +132,8 @@ def _pace(today: Pace, zone: str) -> list[Line]:
     if today.runs_out_at is not None:
         when = today.runs_out_at.astimezone(ZoneInfo(zone)).strftime("%H:%M")
         over = today.limit is not None and today.spent >= today.limit
-        told = "the budget is used up" if over else f"the budget runs out at {when} ({zone})"
-        lines.append(Line(f"  {told}", "hard"))
+        text = "the budget is used up" if over else f"the budget runs out at {when} ({zone})"
+        lines.append(Line(f"  {text}", "hard"))
     return lines
 
 

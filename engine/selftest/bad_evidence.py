@@ -79,9 +79,9 @@ class Constraint:
     def passes(self, value: Json) -> bool:
         """Whether ``value`` meets the limit; age and samples left aside."""
         limit = value if self.kind == "baseline" else self.limit
-        told = {"kind": self.kind, "operator": self.operator, "observed": value, "limit": limit}
+        compared = {"kind": self.kind, "operator": self.operator, "observed": value}
         fresh = {"metric_status": "ok", "age_s": 0, "max_age_s": 1}
-        return recompute_status({**told, **fresh}) == "pass"
+        return recompute_status({**compared, **fresh, "limit": limit}) == "pass"
 
     def candidates(self) -> Iterator[Json]:
         """Values that the catalogue allows, those nearest to the limit first."""
@@ -109,11 +109,11 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True)
-class BadDocument:
-    """A document that no gate may let through.
+class Case:
+    """A document that a gate is tried on; all but the sound ones it may not let through.
 
     Attributes:
-        what: What is bad about it, in words.
+        what: What is bad about it, in words; empty where nothing is.
         text: The metrics file.
         attestations: Attestations that come with it.
         members: Returns members of the Input to be replaced; None leaves it as gathered.
@@ -122,7 +122,7 @@ class BadDocument:
 
     what: str
     text: bytes = field(repr=False)
-    attestations: Json = None
+    attestations: Sequence[Json]
     members: Callable[[Json], Mapping[str, Json]] | None = None
     is_past: bool = False
 
@@ -148,7 +148,7 @@ class PassingEvidence:
     @property
     def blocking(self) -> list[Constraint]:
         """The demands that stop a release."""
-        return [each for each in self.constraints if each.severity == "block"]
+        return [rule for rule in self.constraints if rule.severity == "block"]
 
     def document(self, metrics: Mapping[str, Json] | None = None) -> dict[str, Json]:
         """A metrics file with these metrics laid over the sound ones; None takes one away."""
@@ -163,36 +163,36 @@ class PassingEvidence:
         """The same as bytes."""
         return json.dumps(self.document(metrics)).encode()
 
-    def without(self, metric: str) -> bytes:
-        """The metrics file without one metric."""
-        return self.text({metric: None})
+    def case(self, what: str = "", metrics: Mapping[str, Json] | None = None) -> Case:
+        """The same metrics file as a case; ``what`` says in words what is bad about it."""
+        return Case(what, self.text(metrics), self.attestations)
 
-    def at_age(self, metric: str, age_s: int) -> bytes:
-        """The metrics file with one metric of another age."""
+    def at_age(self, metric: str, age_s: int) -> dict[str, Json]:
+        """One metric of another age, to be laid over the sound ones."""
         observed = write_time(self.now - timedelta(seconds=age_s))
-        return self.text({metric: {**self.metrics[metric], "observed_at": observed}})
+        return {metric: {**self.metrics[metric], "observed_at": observed}}
 
 
 def sound_evidence(constraints: Sequence[Constraint], now: datetime) -> PassingEvidence:
     """Return evidence that meets every one of ``constraints``, or why there is none."""
     metrics: dict[str, dict[str, Json]] = {}
     attestations: list[Json] = []
-    impossible = "" if any(each.severity == "block" for each in constraints) else _NOTHING
+    impossible = "" if any(rule.severity == "block" for rule in constraints) else _NOTHING
     for constraint in constraints:
         if constraint.kind == "attestation":
             attestations.append(_attestation(constraint))
         elif constraint.metric not in metrics:
-            same = [each for each in constraints if each.metric == constraint.metric]
+            same = [other for other in constraints if other.metric == constraint.metric]
             value = _meeting(same)
             if value is None:
-                names = ", ".join(each.id for each in same)
+                names = ", ".join(other.id for other in same)
                 impossible = impossible or f"no value of {constraint.metric} passes {names}"
             else:
                 metrics[constraint.metric] = _long_form(value, constraint.row)
     return PassingEvidence(now, constraints, metrics, attestations, impossible)
 
 
-_NOTHING = "no check blocks under this profile, and a gate that asks nothing lets nothing through"
+_NOTHING = "no check blocks under this profile, and a gate that checks nothing lets nothing through"
 
 
 def _attestation(constraint: Constraint) -> dict[str, Json]:
@@ -210,8 +210,8 @@ def _attestation(constraint: Constraint) -> dict[str, Json]:
 
 def _meeting(constraints: Sequence[Constraint]) -> Json:
     """The value nearest to a limit that passes all of them; None where there is none."""
-    every = (value for each in constraints for value in each.candidates())
-    return next((value for value in every if all(each.passes(value) for each in constraints)), None)
+    every = (value for rule in constraints for value in rule.candidates())
+    return next((value for value in every if all(rule.passes(value) for rule in constraints)), None)
 
 
 def _long_form(value: Json, row: Mapping[str, Json]) -> dict[str, Json]:
@@ -221,34 +221,28 @@ def _long_form(value: Json, row: Mapping[str, Json]) -> dict[str, Json]:
     return metric
 
 
-def only_past(constraint: Constraint, sound: PassingEvidence) -> BadDocument | None:
+def only_past(constraint: Constraint, sound: PassingEvidence) -> Case | None:
     """Evidence past this limit, and past no other if that can be; None where there is none."""
     if constraint.kind == "baseline":
         metric = sound.metrics[constraint.metric]
         worse = {**metric, "baseline": metric["value"] + 1}
-        text = sound.text({constraint.metric: worse})
-        return BadDocument("below its baseline", text, sound.attestations, is_past=True)
+        bad = sound.case("below its baseline", {constraint.metric: worse})
+        return replace(bad, is_past=True)
     if not constraint.can_fail:
         return None
     past = [value for value in constraint.candidates() if not constraint.passes(value)]
-    others = [
-        each
-        for each in sound.blocking
-        if each.metric == constraint.metric and each.id != constraint.id
-    ]
-    alone = (value for value in past if all(each.passes(value) for each in others))
     if not past:
         return None
+    same = [rule for rule in sound.blocking if rule.metric == constraint.metric]
+    others = [rule for rule in same if rule.id != constraint.id]
+    alone = (value for value in past if all(rule.passes(value) for rule in others))
     value = next(alone, past[0])
-    return BadDocument(
-        f"past the limit: {json.dumps(value)}",
-        sound.text({constraint.metric: _long_form(value, constraint.row)}),
-        sound.attestations,
-        is_past=True,
-    )
+    metric = _long_form(value, constraint.row)
+    bad = sound.case(f"past the limit: {json.dumps(value)}", {constraint.metric: metric})
+    return replace(bad, is_past=True)
 
 
-def bad_documents(constraint: Constraint, sound: PassingEvidence) -> Iterator[BadDocument]:
+def bad_documents(constraint: Constraint, sound: PassingEvidence) -> Iterator[Case]:
     """Yield what must not get through because of this one check."""
     if constraint.kind == "attestation":
         yield from _bad_attestations(constraint, sound)
@@ -256,23 +250,17 @@ def bad_documents(constraint: Constraint, sound: PassingEvidence) -> Iterator[Ba
     if past := only_past(constraint, sound):
         yield past
     metric, name = sound.metrics[constraint.metric], constraint.metric
-    for what, text in (
-        ("missing", sound.without(name)),
-        ("in the future", sound.at_age(name, -301)),
-        *(
-            (f"status {status}", sound.text({name: {**metric, "status": status}}))
-            for status in ("invalid_input", "undefined", "insufficient_data")
-        ),
-    ):
-        yield BadDocument(what, text, sound.attestations)
+    yield sound.case("missing", {name: None})
+    yield sound.case("in the future", sound.at_age(name, -301))
+    for status in ("invalid_input", "undefined", "insufficient_data"):
+        yield sound.case(f"status {status}", {name: {**metric, "status": status}})
     if isinstance(constraint.max_age_s, int):
         for age_s in (constraint.max_age_s + 1, constraint.max_age_s * 100):
-            yield BadDocument(f"{age_s} s old", sound.at_age(name, age_s), sound.attestations)
+            yield sound.case(f"{age_s} s old", sound.at_age(name, age_s))
     yield from _too_little(constraint, sound)
     for value in (*_ODD_VALUES, *_other_kinds(constraint)):
         shown = json.dumps(value)
-        odd = {**metric, "value": value}
-        yield BadDocument(f"the value {shown}", sound.text({name: odd}), sound.attestations)
+        yield sound.case(f"the value {shown}", {name: {**metric, "value": value}})
         yield _in_input(f"the value {shown}, unseen by the reader", name, {"value": value}, sound)
     for member in ("age_s", "status"):
         for value in (None, "", "0", True):
@@ -280,24 +268,21 @@ def bad_documents(constraint: Constraint, sound: PassingEvidence) -> Iterator[Ba
             yield _in_input(what, name, {member: value}, sound)
 
 
-def _too_little(constraint: Constraint, sound: PassingEvidence) -> Iterator[BadDocument]:
+def _too_little(constraint: Constraint, sound: PassingEvidence) -> Iterator[Case]:
     metric, name = sound.metrics[constraint.metric], constraint.metric
     if isinstance(constraint.min_n, int):
         few = {**metric, "n": constraint.min_n - 1}
         uncounted = {key: value for key, value in metric.items() if key != "n"}
-        yield BadDocument(
-            f"{constraint.min_n - 1} samples", sound.text({name: few}), sound.attestations
-        )
-        yield BadDocument("uncounted samples", sound.text({name: uncounted}), sound.attestations)
+        yield sound.case(f"{constraint.min_n - 1} samples", {name: few})
+        yield sound.case("uncounted samples", {name: uncounted})
     if constraint.compare == "ci" and isinstance(constraint.limit, int | float):
         wide = {**metric, "ci": [constraint.limit - 1, constraint.limit + 1]}
         none = {key: value for key, value in metric.items() if key != "ci"}
-        across = "a confidence interval across the limit"
-        yield BadDocument(across, sound.text({name: wide}), sound.attestations)
-        yield BadDocument("no confidence interval", sound.text({name: none}), sound.attestations)
+        yield sound.case("a confidence interval across the limit", {name: wide})
+        yield sound.case("no confidence interval", {name: none})
     if constraint.kind == "baseline":
         none = {key: value for key, value in metric.items() if key != "baseline"}
-        yield BadDocument("no baseline", sound.text({name: none}), sound.attestations)
+        yield sound.case("no baseline", {name: none})
 
 
 def _other_kinds(constraint: Constraint) -> tuple[Json, ...]:
@@ -312,21 +297,19 @@ def _other_kinds(constraint: Constraint) -> tuple[Json, ...]:
             return (True, False, [0, 0])
 
 
-def _in_input(
-    what: str, name: str, members: Mapping[str, Json], sound: PassingEvidence
-) -> BadDocument:
+def _in_input(what: str, name: str, members: Mapping[str, Json], sound: PassingEvidence) -> Case:
     """The change made in the Input itself, as if no reader had refused it."""
 
     def changed(document: Json) -> Mapping[str, Json]:
         metrics = document["metrics"]
         return {"metrics": {**metrics, name: {**metrics[name], **members}}}
 
-    return BadDocument(what, sound.text(), sound.attestations, changed)
+    return replace(sound.case(what), members=changed)
 
 
-def _bad_attestations(constraint: Constraint, sound: PassingEvidence) -> Iterator[BadDocument]:
+def _bad_attestations(constraint: Constraint, sound: PassingEvidence) -> Iterator[Case]:
     mine = _attestation(constraint)
-    rest = [each for each in sound.attestations if each["type"] != mine["type"]]
+    rest = [other for other in sound.attestations if other["type"] != mine["type"]]
     changes: list[tuple[str, dict[str, Json]]] = [
         ("an attestation by a key without the role", {"role": "none"}),
         ("an attestation by the own key", {"self": True}),
@@ -341,17 +324,17 @@ def _bad_attestations(constraint: Constraint, sound: PassingEvidence) -> Iterato
     if isinstance(constraint.max_age_s, int):
         changes.append(("an attestation that is too old", {"age_s": constraint.max_age_s + 1}))
     for what, change in changes:
-        yield BadDocument(what, sound.text(), [*rest, {**mine, **change}])
-    yield BadDocument("no attestation", sound.text(), rest)
+        yield Case(what, sound.text(), [*rest, {**mine, **change}])
+    yield Case("no attestation", sound.text(), rest)
 
 
-def bad_texts(sound: PassingEvidence, *, requires_digest: bool) -> Iterator[BadDocument]:
+def bad_texts(sound: PassingEvidence, *, requires_digest: bool) -> Iterator[Case]:
     """Yield metrics files that are bad as a whole."""
     document = sound.document()
     whole = json.dumps(document)
     for claim in ("gate", "profile", "stage"):
         text = json.dumps({**document, claim: "another"})
-        yield BadDocument(f"a {claim} other than the caller's", text.encode(), sound.attestations)
+        yield Case(f"a {claim} other than the caller's", text.encode(), sound.attestations)
     unknown = json.dumps({**document, "metrics": {**document["metrics"], "selftest.typo": 1}})
     undated = json.dumps({key: value for key, value in document.items() if key != "observed_at"})
     for what, text in (
@@ -365,9 +348,7 @@ def bad_texts(sound: PassingEvidence, *, requires_digest: bool) -> Iterator[BadD
         ("nothing at all", ""),
         ("null", "null"),
     ):
-        yield BadDocument(what, text.encode(), sound.attestations)
+        yield Case(what, text.encode(), sound.attestations)
     if requires_digest:
         nameless = {**document, "subject": {"name": "selftest"}}
-        yield BadDocument(
-            "a subject without digest", json.dumps(nameless).encode(), sound.attestations
-        )
+        yield Case("a subject without digest", json.dumps(nameless).encode(), sound.attestations)

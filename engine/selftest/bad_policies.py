@@ -23,13 +23,13 @@ class WeakenedProfile:
         what: What was changed, in words.
         table: The profile.
         constraint: Check that it is about; None for the whole profile.
-        asks_bad: Whether the limit is still there, so that bad evidence is what it is asked.
+        has_limit: Whether the limit is still there, so that only bad evidence must not pass.
     """
 
     what: str
     table: Mapping[str, Json] = field(repr=False)
     constraint: Constraint | None = None
-    asks_bad: bool = False
+    has_limit: bool = False
 
 
 def broken(table: Mapping[str, Json], blocking: Sequence[Constraint]) -> Iterator[WeakenedProfile]:
@@ -44,12 +44,12 @@ def broken(table: Mapping[str, Json], blocking: Sequence[Constraint]) -> Iterato
             what: str,
             row: Json,
             *,
-            asks_bad: bool = False,
+            has_limit: bool = False,
             constraint: Constraint = constraint,
         ) -> WeakenedProfile:
             others = {key: value for key, value in rows.items() if key != constraint.id}
             checks = others if row is None else {**others, constraint.id: row}
-            return WeakenedProfile(what, {**table, "checks": checks}, constraint, asks_bad)
+            return WeakenedProfile(what, {**table, "checks": checks}, constraint, has_limit)
 
         yield changed("a profile without its row", None)
         for member in ("limit", "max_age_s"):
@@ -59,9 +59,9 @@ def broken(table: Mapping[str, Json], blocking: Sequence[Constraint]) -> Iterato
                 for odd in (None, "NaN", "", [], {}):
                     yield changed(f"{member} {odd!r}", {**row, member: odd})
         left = {key: value for key, value in row.items() if key != "severity"}
-        yield changed("a row without severity", left, asks_bad=True)
+        yield changed("a row without severity", left, has_limit=True)
         for odd in ("blocks", "OFF", "", None, 0, False, []):
-            yield changed(f"severity {odd!r}", {**row, "severity": odd}, asks_bad=True)
+            yield changed(f"severity {odd!r}", {**row, "severity": odd}, has_limit=True)
 
 
 def weakened(

@@ -8,7 +8,7 @@ not needed, and the result is the same at every run.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,13 +18,13 @@ from engine.decision.policies_in_use import PoliciesInUse
 from engine.decision.session import Session
 from engine.errors import GovernanceError, PolicyError
 from engine.evidence.documents import parse
-from engine.evidence.input import Input, Question, gather
+from engine.evidence.input import Question, gather
 from engine.formats import canonical
 from engine.model import Json, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.policy.evaluator import Evaluator
 from engine.selftest.bad_evidence import (
-    BadDocument,
+    Case,
     Constraint,
     PassingEvidence,
     bad_documents,
@@ -105,19 +105,19 @@ def selftest(
         UsageError, ConfigError: No such gate or profile.
         PolicyError: The gate does not answer sound evidence at all.
     """
-    outcome = SelftestResult(gate, profile)
+    result = SelftestResult(gate, profile)
     with closing(open_evaluator(bundle)) as evaluator:
         session = Session.over(PoliciesInUse(bundle), evaluator)
         question = session.question(gate, profile, "candidate", now=now)
-        court = _Court(question, bundle, evaluator, schema)
-        sound = _sound(court, outcome)
-        _try_documents(court, sound, outcome)
-    _try_policies(court, sound, outcome, open_evaluator)
-    return outcome
+        tested = _GateUnderTest(question, bundle, evaluator, schema)
+        sound = _sound(tested, result)
+        _try_documents(tested, sound, result)
+    _try_policies(tested, sound, result, open_evaluator)
+    return result
 
 
 @dataclass(frozen=True, slots=True)
-class _Court:
+class _GateUnderTest:
     """Takes documents to a verdict, the way of every decision."""
 
     question: Question
@@ -125,35 +125,23 @@ class _Court:
     evaluator: Evaluator
     schema: Json
 
-    def gathered(self, text: bytes, attestations: Json = None) -> Input:
-        document = parse("selftest.json", text)
-        asked = gather([document], self.question, self.bundle, self.schema)
-        return self.changed(asked, {"attestations": attestations or []})
+    def judge(self, case: Case) -> Judgement:
+        question, bundle = self.question, self.bundle
+        evidence = gather([parse("selftest.json", case.text)], question, bundle, self.schema)
+        document = {**evidence.document, "attestations": case.attestations}
+        document |= case.members(document) if case.members else {}
+        evidence = replace(evidence, document=document, encoded=canonical.encode(document))
+        return judge(evidence, question, bundle, self.evaluator, decision_id=_ID, salt=_SALT)
 
-    def changed(self, asked: Input, members: Mapping[str, Json]) -> Input:
-        document = {**asked.document, **members}
-        return replace(asked, document=document, encoded=canonical.encode(document))
-
-    def judged(self, asked: Input) -> Judgement:
-        return judge(asked, self.question, self.bundle, self.evaluator, decision_id=_ID, salt=_SALT)
-
-    def lets_through(self, bad: BadDocument) -> bool:
-        """Whether ``bad`` gets PROMOTE or ALLOW; refused or undecided is closed."""
+    def lets_through(self, case: Case) -> bool:
+        """Whether ``case`` gets PROMOTE or ALLOW; refused or undecided is closed."""
         try:
-            return self.judged(self.asked(bad)).verdict in OPEN
+            return self.judge(case).verdict in OPEN
         except GovernanceError:
             return False
 
-    def asked(self, bad: BadDocument) -> Input:
-        asked = self.gathered(bad.text, bad.attestations)
-        return self.changed(asked, bad.members(asked.document)) if bad.members else asked
 
-    def status(self, asked: Input, check_id: str) -> Json:
-        checks = self.judged(asked).predicate["checks"]
-        return next(check["status"] for check in checks if check["id"] == check_id)
-
-
-def _sound(court: _Court, outcome: SelftestResult) -> PassingEvidence:
+def _sound(gate: _GateUnderTest, result: SelftestResult) -> PassingEvidence:
     """Evidence on which every check of the gate passes, if there is any."""
     nothing = json.dumps(
         {
@@ -162,21 +150,21 @@ def _sound(court: _Court, outcome: SelftestResult) -> PassingEvidence:
             "metrics": {"x.nothing": 0},
         }
     ).encode()
-    answered = court.judged(court.gathered(nothing)).predicate["checks"]
-    catalogue = court.bundle.catalogue()
+    checks = gate.judge(Case("", nothing, [])).predicate["checks"]
+    catalogue = gate.bundle.catalogue()
     constraints = [
         Constraint.of(check, catalogue[check["metric"]])
-        for check in answered
+        for check in checks
         if check["severity"] != "off"
     ]
-    sound = sound_evidence(constraints, court.question.now)
+    sound = sound_evidence(constraints, gate.question.now)
     if sound.impossible:
-        outcome.never = sound.impossible
+        result.never = sound.impossible
         return sound
-    judgement = court.judged(court.gathered(sound.text(), sound.attestations))
+    judgement = gate.judge(sound.case())
     if judgement.verdict in OPEN:
         return sound
-    outcome.never = judgement.predicate["reason"]
+    result.never = judgement.predicate["reason"]
     against = {
         check["id"]
         for check in judgement.predicate["checks"]
@@ -187,104 +175,103 @@ def _sound(court: _Court, outcome: SelftestResult) -> PassingEvidence:
         constraint.by_operator() if constraint.id in against else constraint
         for constraint in constraints
     ]
-    other = sound_evidence(reversed_, court.question.now)
-    if against and not other.impossible:
-        odd = court.judged(court.gathered(other.text(), other.attestations))
-        if odd.verdict in OPEN:
-            outcome.let_through += [
-                SelftestFinding(check, "past the limit, by the direction that the catalogue gives")
-                for check in sorted(against)
-            ]
+    other = sound_evidence(reversed_, gate.question.now)
+    if against and not other.impossible and gate.judge(other.case()).verdict in OPEN:
+        what = "past the limit, by the direction that the catalogue gives"
+        result.let_through += [SelftestFinding(check, what) for check in sorted(against)]
     return sound
 
 
-def _try_documents(court: _Court, sound: PassingEvidence, outcome: SelftestResult) -> None:
-    if outcome.never:
+def _try_documents(gate: _GateUnderTest, sound: PassingEvidence, result: SelftestResult) -> None:
+    if result.never:
         return
     for constraint in sound.blocking:
         found = list(bad_documents(constraint, sound))
         if constraint.can_fail and not any(bad.is_past for bad in found):
-            outcome.toothless.append(constraint.id)
+            result.toothless.append(constraint.id)
         for bad in found:
-            outcome.documents += 1
-            if court.lets_through(bad):
-                outcome.let_through.append(SelftestFinding(constraint.id, bad.what))
-    for bad in _whole_documents(court, sound):
-        outcome.documents += 1
-        if court.lets_through(bad):
-            outcome.let_through.append(SelftestFinding("", bad.what))
+            result.documents += 1
+            if gate.lets_through(bad):
+                result.let_through.append(SelftestFinding(constraint.id, bad.what))
+    for bad in _whole_documents(gate, sound):
+        result.documents += 1
+        if gate.lets_through(bad):
+            result.let_through.append(SelftestFinding("", bad.what))
     for name in ("dry_run", "ephemeral_ledger", "policies_overridden"):
-        if name in court.bundle.profile(court.question.profile)["relaxations_allowed"]:
+        if name in gate.bundle.profile(gate.question.profile)["relaxations_allowed"]:
             continue
-        outcome.documents += 1
-        weak = replace(court, question=replace(court.question, relaxations=(name,)))
-        if weak.lets_through(BadDocument("", sound.text(), sound.attestations)):
-            outcome.let_through.append(
-                SelftestFinding("", f"relaxation {name}, which is not tolerated")
-            )
+        result.documents += 1
+        weak = replace(gate, question=replace(gate.question, relaxations=(name,)))
+        if weak.lets_through(sound.case()):
+            what = f"relaxation {name}, which is not tolerated"
+            result.let_through.append(SelftestFinding("", what))
 
 
-def _whole_documents(court: _Court, sound: PassingEvidence) -> Iterator[BadDocument]:
-    info = court.bundle.gate(court.question.gate)
+def _whole_documents(gate: _GateUnderTest, sound: PassingEvidence) -> Iterator[Case]:
+    info = gate.bundle.gate(gate.question.gate)
     yield from bad_texts(sound, requires_digest=info.requires_digest)
-    for member, value in (
-        *(("stage", "staging"), ("stage", None), ("profile", "no such profile")),
-        *(("metrics", {}), ("relaxations", None)),
-    ):
-        yield BadDocument(
-            f"an Input whose {member} is {json.dumps(value)}",
-            sound.text(),
-            sound.attestations,
-            lambda _document, member=member, value=value: {member: value},  # type: ignore[misc]
+    odd: list[tuple[str, Json]] = [
+        ("stage", "staging"),
+        ("stage", None),
+        ("profile", "no such profile"),
+        ("metrics", {}),
+        ("relaxations", None),
+    ]
+    for member, value in odd:
+        yield replace(
+            sound.case(f"an Input whose {member} is {json.dumps(value)}"),
+            members=lambda _document, member=member, value=value: {member: value},  # type: ignore[misc]
         )
 
 
 def _try_policies(
-    court: _Court, sound: PassingEvidence, outcome: SelftestResult, open_evaluator: Opener
+    gate: _GateUnderTest, sound: PassingEvidence, result: SelftestResult, open_evaluator: Opener
 ) -> None:
     """Broken data must close the gate, and weakened data must show.
 
     All of it goes into one bundle, as profiles beside the real one: one policy is loaded.
     """
-    if outcome.never:
+    if result.never:
         return
-    table = court.bundle.profile(court.question.profile)
+    table = gate.bundle.profile(gate.question.profile)
     rotten = list(broken(table, sound.blocking))
     able = [constraint for constraint in sound.blocking if only_past(constraint, sound)]
     weaker = list(weakened(table, able))
-    outcome.policies = len(rotten) + len(weaker)
-    tables = {f"selftest-{n}": each.table for n, each in enumerate((*rotten, *weaker))}
-    bundle = with_profiles(court.bundle, tables)
+    profiles = [*rotten, *weaker]
+    result.policies = len(profiles)
+    tables = {f"selftest-{n}": profile.table for n, profile in enumerate(profiles)}
+    bundle = with_profiles(gate.bundle, tables)
     with closing(open_evaluator(bundle)) as evaluator:
-        for number, each in enumerate((*rotten, *weaker)):
-            question = replace(court.question, profile=f"selftest-{number}")
-            other = _Court(question, bundle, evaluator, court.schema)
-            finding = SelftestFinding(each.constraint.id if each.constraint else "", each.what)
+        for number, profile in enumerate(profiles):
+            question = replace(gate.question, profile=f"selftest-{number}")
+            other = _GateUnderTest(question, bundle, evaluator, gate.schema)
+            about = profile.constraint.id if profile.constraint else ""
+            finding = SelftestFinding(about, profile.what)
             if number >= len(rotten):
-                if not _is_noticed(other, each, sound):
-                    outcome.unnoticed.append(finding)
-            elif other.lets_through(_presented(each, sound)):
-                outcome.let_through.append(finding)
+                if not _is_noticed(other, profile, sound):
+                    result.unnoticed.append(finding)
+            elif other.lets_through(_evidence_against(profile, sound)):
+                result.let_through.append(finding)
 
 
-def _presented(each: WeakenedProfile, sound: PassingEvidence) -> BadDocument:
-    """What a broken policy is asked: bad evidence where the limit is left, else sound."""
-    if each.constraint and each.asks_bad:
-        if each.constraint.kind == "attestation":
-            return BadDocument("", sound.text(), [])
-        past = only_past(each.constraint, sound)
-        if past is not None:
-            return past
-        return BadDocument("", sound.without(each.constraint.metric), sound.attestations)
-    return BadDocument("", sound.text(), sound.attestations)
+def _evidence_against(profile: WeakenedProfile, sound: PassingEvidence) -> Case:
+    """Evidence that a broken profile must not pass: bad where the limit is left, else sound."""
+    constraint = profile.constraint
+    if constraint is None or not profile.has_limit:
+        return sound.case()
+    if constraint.kind == "attestation":
+        return Case("", sound.text(), [])
+    return only_past(constraint, sound) or sound.case("", {constraint.metric: None})
 
 
-def _is_noticed(court: _Court, each: WeakenedProfile, sound: PassingEvidence) -> bool:
+def _is_noticed(gate: _GateUnderTest, profile: WeakenedProfile, sound: PassingEvidence) -> bool:
     """Whether evidence past the real limit no longer stands out: the weakening shows."""
-    past = only_past(each.constraint, sound) if each.constraint else None
-    if each.constraint is None or past is None:
+    past = only_past(profile.constraint, sound) if profile.constraint else None
+    if profile.constraint is None or past is None:
         return False
     try:
-        return court.status(court.asked(past), each.constraint.id) in ("pass", "off")
+        checks = gate.judge(past).predicate["checks"]
     except PolicyError:
         return False
+    statuses = {check["id"]: check["status"] for check in checks}
+    return statuses[profile.constraint.id] in ("pass", "off")

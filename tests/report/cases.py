@@ -200,9 +200,9 @@ CASES: dict[str, tuple[Told, ...]] = {
 }
 
 
-def written(name: str, told: Sequence[Told], manner: ReportOptions | None = None) -> str:
+def written(name: str, told: Sequence[Told], options: ReportOptions | None = None) -> str:
     """Return ``told`` in format ``name``, as one call writes it."""
-    out = format_named(name).writer(manner or ReportOptions(several=len(told) > 1))
+    out = format_named(name)(options or ReportOptions(several=len(told) > 1))
     parts = [out.head()]
     parts += [out.item(each) if isinstance(each, Report) else out.failed(*each) for each in told]
     return "".join([*parts, out.tail()])

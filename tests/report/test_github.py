@@ -19,8 +19,8 @@ ESCAPES = {"25", "0A", "3A", "2C"}
 
 
 def written(told: Sequence[Told], folder: str = "") -> list[str]:
-    manner = ReportOptions(several=len(told) > 1, folder=folder)
-    return written_as("github", told, manner).removesuffix("\n").split("\n")
+    options = ReportOptions(several=len(told) > 1, folder=folder)
+    return written_as("github", told, options).removesuffix("\n").split("\n")
 
 
 def commands(lines: Sequence[str]) -> list[tuple[str, dict[str, str], str]]:

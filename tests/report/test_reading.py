@@ -33,19 +33,19 @@ def test_every_format_is_the_same_from_what_json_wrote(name: str, case: str) -> 
     """INV-REPORT-2: not even an input that could not be decided on is lost."""
     told = without_proof(CASES[case])
     for explain in (False, True):
-        manner = ReportOptions(several=len(told) > 1, explain=explain)
-        assert written(name, read_back(written("json", told)), manner) == written(
-            name, told, manner
+        options = ReportOptions(several=len(told) > 1, explain=explain)
+        assert written(name, read_back(written("json", told)), options) == written(
+            name, told, options
         )
 
 
 @given(any_call)
 @settings(max_examples=60)
 def test_what_json_wrote_is_read_back_whatever_it_says(told: Sequence[Told]) -> None:
-    manner = ReportOptions(several=True)
-    again = read_back(written("json", told, manner))
+    options = ReportOptions(several=True)
+    again = read_back(written("json", told, options))
     for name in FORMATS:
-        assert written(name, again, manner) == written(name, told, manner)
+        assert written(name, again, options) == written(name, told, options)
 
 
 def changed(change: Callable[[Json], Any]) -> RefusalError:

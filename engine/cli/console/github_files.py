@@ -36,7 +36,7 @@ class GithubFiles:
         self._outputs = _path("GITHUB_OUTPUT", shell) if outputs else None
         self._shell = shell
         self._several = options.several
-        self._writer = format_named("markdown").writer(options)
+        self._writer = format_named("markdown")(options)
         self._sections: list[bytes] = []
         self._room = MOST_BYTES - _ROOM_FOR_TAIL - (_size(self._summary) if self._summary else 0)
         self._left_out = 0

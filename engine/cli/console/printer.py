@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
 from engine.errors import GovernanceError, UsageError
-from engine.report import Draft, Rendering, Report, ReportOptions, Writer, format_named
+from engine.report import RenderedParts, Report, ReportOptions, Writer, format_named
 from engine.system.files import WholeFile, require_writable
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Printer:
             names.append(name)
             require_writable(Path(path))
             self._paths.append(Path(path))
-        self._writers = [form.writer(options) for form in self._formats]
+        self._writers = [form(options) for form in self._formats]
         self._sinks: list[tuple[Writer, Put, PutEncoded]] = []
         self._files = ExitStack()
         self._code: int | None = None
@@ -74,12 +74,12 @@ class Printer:
     @property
     def locates(self) -> bool:
         """Whether a format says where each metric stands."""
-        return any(form.LOCATES for form in self._formats)
+        return any(form.locates for form in self._formats)
 
     @property
     def proves(self) -> bool:
         """Whether a format shows the way from the record to the ledger's root."""
-        return any(form.PROVES for form in self._formats)
+        return any(form.proves for form in self._formats)
 
     def ends_with(self, code: int) -> None:
         """Take the exit code of the call, for the outputs that pass it on."""
@@ -110,20 +110,21 @@ class Printer:
             failed = error.exit_code if isinstance(error, GovernanceError) else exit_codes.UNDECIDED
             self._github.write(failed if error or self._code is None else self._code)
 
-    def drafts(self, report: Report) -> list[Draft] | None:
+    def rendered(self, report: Report) -> list[RenderedParts] | None:
         """Return every format's text but for the place in the ledger; None if one cannot."""
-        drafts = []
+        rendered = []
         for writer in self._writers:
-            draft = cast(Rendering, writer).draft(report) if hasattr(writer, "draft") else None
-            if draft is None:
+            if (parts := writer.parts(report)) is None:
                 return None
-            drafts.append(draft)
-        return drafts
+            rendered.append(parts)
+        return rendered
 
-    def add_drafted(self, drafts: Sequence[Draft], index: int | None, note: str | None) -> None:
+    def add_rendered(
+        self, rendered: Sequence[RenderedParts], index: int | None, note: str | None
+    ) -> None:
         """Write one recorded or dry-run decision; ``note`` is the checkpoint that covers it."""
-        for (writer, _, put), draft in zip(self._sinks, drafts, strict=True):
-            put(cast(Rendering, writer).placed(draft, index, note))
+        for (writer, _, put), parts in zip(self._sinks, rendered, strict=True):
+            put(writer.entry(index, note).join(parts))
 
     def add(self, report: Report) -> None:
         """Write one recorded or dry-run decision."""

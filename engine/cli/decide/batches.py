@@ -113,8 +113,8 @@ class Batches:
         is_dry_pass = code == exit_codes.PASS and place is None
         self._codes.add(exit_codes.HOLD if is_dry_pass else code)
         self.summary.add(file.verdict, file.against)
-        if file.drafts is not None:
-            self.printer.add_drafted(file.drafts, index, note)
+        if file.rendered is not None:
+            self.printer.add_rendered(file.rendered, index, note)
         elif file.pending is not None:
             pending = file.pending.decision
             decision = replace(pending, recorded=place is not None, index=index, checkpoint=note)

@@ -17,7 +17,7 @@ from engine.evidence.documents import Document, read
 from engine.evidence.input import Finder, Input, Question
 from engine.formats.json_positions import escape
 from engine.model import Decision, Verdict
-from engine.report import Draft, Location, Report
+from engine.report import Location, RenderedParts, Report
 
 if TYPE_CHECKING:
     from engine.decision.judge import Judgement
@@ -33,7 +33,7 @@ class JudgedFile(NamedTuple):
         verdict: OPA's own word.
         against: Id and status of the blocking checks that stand against it.
         record: What recording it takes.
-        drafts: Every format's text but for the place in the ledger, if all formats can.
+        rendered: Every format's text but for the place in the ledger, if all formats can.
         pending: The decision without its place, for formats that cannot.
         notes: What the caller should know of the evidence.
     """
@@ -41,7 +41,7 @@ class JudgedFile(NamedTuple):
     verdict: Verdict
     against: tuple[tuple[str, str], ...]
     record: StatementTemplate
-    drafts: Sequence[Draft] | None
+    rendered: Sequence[RenderedParts] | None
     pending: Report | None
     notes: tuple[str, ...] = ()
 
@@ -120,14 +120,14 @@ class Judge:
             judgement.input.name,
             self._located(documents),
         )
-        drafts = self.printer.drafts(report)
+        rendered = self.printer.rendered(report)
         against = standing_against(judgement.predicate["checks"])
         return JudgedFile(
             judgement.verdict,
             against,
             judgement.record,
-            drafts,
-            None if drafts else report,
+            rendered,
+            None if rendered else report,
             judgement.input.notes,
         )
 

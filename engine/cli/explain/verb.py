@@ -115,7 +115,7 @@ def _decision(args: argparse.Namespace, shell: Shell) -> int:
     bundle = PolicyBundle.from_archive(archive)
     report = Report(decision, texts_of(bundle), off_reasons(bundle, decision.profile), "-")
     options = ReportOptions(explain=True, width=shell.width)
-    text = format_named("text").writer(options).item(report)
+    text = format_named("text")(options).item(report)
     write(text, shell.stdout)
     return exit_codes.PASS
 
