@@ -38,7 +38,7 @@ def counts(
     bins: int = 15,
 ) -> Counts:
     """The table of these rows, in equal-width bins."""
-    given = [each for each in (score, label, prediction, group) if each is not None]
+    given = [column for column in (score, label, prediction, group) if column is not None]
     nothing = [None] * len(given[0])
     binned = nothing if score is None else equal_width(score, bins).tolist()
     scores = [0] * len(given[0]) if score is None else millionths(score).tolist()

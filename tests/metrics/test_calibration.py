@@ -38,8 +38,10 @@ def test_the_error_is_that_of_scikit_learns_calibration_curve(bins: int, seed: i
     found = expected_calibration_error(counts(score, label, bins=bins), bins=bins)
     assert found.value == pytest.approx(expected, abs=1e-6)
     assert found.reference["mce"] == pytest.approx(np.abs(accuracy - confidence).max(), abs=1e-6)
-    told = [found.reference[key] for key in sorted(found.reference) if key.endswith("accuracy")]
-    assert told == pytest.approx(accuracy.tolist(), abs=1e-12)
+    accuracies = [
+        found.reference[key] for key in sorted(found.reference) if key.endswith("accuracy")
+    ]
+    assert accuracies == pytest.approx(accuracy.tolist(), abs=1e-12)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60))

@@ -141,18 +141,20 @@ def test_a_small_groups_wide_bound_is_told_though_it_is_not_the_extreme_pair() -
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "reason"),
     [
         (served(a=(30, 60, 10, 60), b=(0, 0, 10, 60)), "'b' has 0 positives"),
         (served(a=(30, 60, 10, 60), b=(10, 29, 10, 60)), "'b' has 29 positives"),
         (served(a=(30, 60, 10, 60), b=(30, 60, 0, 0)), "'b' has 0 negatives"),
     ],
 )
-def test_a_group_without_positives_is_neither_nought_nor_dropped(table: Counts, said: str) -> None:
+def test_a_group_without_positives_is_neither_nought_nor_dropped(
+    table: Counts, reason: str
+) -> None:
     found = fairness(table)
     assert (found.status, found.value) == ("insufficient_data", None)
     assert found.because.startswith("unestimable: ")
-    assert said in found.because
+    assert reason in found.because
 
 
 @pytest.mark.parametrize("table", [

@@ -35,11 +35,11 @@ CHECKPOINT = (
 )
 LEAVES = [merkle.leaf_hash(f"entry {number}".encode()) for number in range(4)]
 
-Told = Report | tuple[str, GovernanceError]
+Result = Report | tuple[str, GovernanceError]
 
 
 def check(name: str, **members: Any) -> Json:
-    """Return a check as a statement holds it: one that passes, unless told otherwise."""
+    """Return a check as a statement holds it: one that passes, unless the members say otherwise."""
     return {
         "id": name,
         "metric": name,
@@ -95,7 +95,7 @@ def report(
     **members: Any,
 ) -> Report:
     """Return a recorded decision; its metrics stand in lines that are counted from 10."""
-    told = tuple(sorted(checks, key=lambda each: str(each["id"])))
+    ordered = tuple(sorted(checks, key=lambda check: str(check["id"])))
     decision = Decision(
         decision_id=f"01a1fcd0-fdc8-7916-bf65-adbdee2c9c0{index}",
         decided_at="2026-11-20T12:00:00Z",
@@ -106,7 +106,7 @@ def report(
         verdict=Verdict(verdict),
         reason=reason,
         subject=Subject("scoring-model", f"2.4.{index}", "b8" * 32),
-        checks=told,
+        checks=ordered,
         obligations=(),
         waivers=(),
         relaxations=(),
@@ -116,9 +116,9 @@ def report(
         statement=b"",
     )
     lines = {
-        each["metric"]: Location(file, 10 + number, 17)
-        for number, each in enumerate(told)
-        if each["observed"] is not None
+        check["metric"]: Location(file, 10 + number, 17)
+        for number, check in enumerate(ordered)
+        if check["observed"] is not None
     }
     return Report(
         replace(decision, **members),
@@ -192,7 +192,7 @@ REFUSED = (
         "leave the metric out",
     ),
 )
-CASES: dict[str, tuple[Told, ...]] = {
+CASES: dict[str, tuple[Result, ...]] = {
     "promote": (PROMOTE,),
     "block": (BLOCK,),
     "hold": (HOLD,),
@@ -200,11 +200,14 @@ CASES: dict[str, tuple[Told, ...]] = {
 }
 
 
-def written(name: str, told: Sequence[Told], options: ReportOptions | None = None) -> str:
-    """Return ``told`` in format ``name``, as one call writes it."""
-    out = format_named(name)(options or ReportOptions(several=len(told) > 1))
+def written(name: str, results: Sequence[Result], options: ReportOptions | None = None) -> str:
+    """Return ``results`` in format ``name``, as one call writes it."""
+    out = format_named(name)(options or ReportOptions(several=len(results) > 1))
     parts = [out.head()]
-    parts += [out.item(each) if isinstance(each, Report) else out.failed(*each) for each in told]
+    parts += [
+        out.item(result) if isinstance(result, Report) else out.failed(*result)
+        for result in results
+    ]
     return "".join([*parts, out.tail()])
 
 
@@ -237,7 +240,7 @@ texts = st.one_of(
 words = st.one_of(texts, st.text(string.ascii_letters, min_size=1, max_size=8))
 # As strict readers give numbers: what is whole is an int.
 numbers = st.one_of(
-    st.integers(-(2**51), 2**51), st.floats(-1e12, 1e12).filter(lambda each: each % 1 != 0)
+    st.integers(-(2**51), 2**51), st.floats(-1e12, 1e12).filter(lambda number: number % 1 != 0)
 )
 values = st.one_of(
     st.none(), st.booleans(), words, numbers, st.lists(st.integers(0, 9), max_size=8),
@@ -272,13 +275,13 @@ def any_report(draw: st.DrawFn) -> Report:
     checks = [draw(_any_check(name)) for name in names]
     recorded = draw(st.booleans())
     waivers = tuple(
-        {"id": each["waived_by"], "check": each["id"], "status": "applied", "reason": draw(words)}
-        for each in checks
-        if each["waived_by"] is not None
+        {"id": check["waived_by"], "check": check["id"], "status": "applied", "reason": draw(words)}
+        for check in checks
+        if check["waived_by"] is not None
     )
     version, place = draw(st.one_of(st.none(), words)), draw(words)
     index, dry = draw(st.integers(0, 3)), {"recorded": False, "index": None, "checkpoint": None}
-    told = report(
+    drawn = report(
         draw(st.sampled_from(list(Verdict))),
         draw(texts),
         checks,
@@ -291,14 +294,14 @@ def any_report(draw: st.DrawFn) -> Report:
         waivers=waivers,
         relaxations=tuple(draw(st.lists(words, max_size=2))),
     )
-    said = {"checkpoint": draw(texts)} if recorded else dict(dry)
-    told = replace(told, decision=replace(told.decision, **said))
+    record = {"checkpoint": draw(texts)} if recorded else dict(dry)
+    drawn = replace(drawn, decision=replace(drawn.decision, **record))
     titled = {name: dict(zip(("title", "why", "fix"), draw(st.tuples(texts, texts, texts)),
                              strict=True)) for name in names}  # fmt: skip
     return replace(
-        told,
+        drawn,
         texts=titled,
-        reasons={each["id"]: draw(words) for each in checks if each["status"] == "off"},
+        reasons={check["id"]: draw(words) for check in checks if check["status"] == "off"},
         locations={"": Location(place, 3, 4)} if draw(st.booleans()) else {},
         proof=None,
     )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from engine.model import Verdict
 from engine.report import Report, ReportOptions
 from engine.report.github import MOST, command
-from tests.report.cases import BLOCK, DRIFT, ECE, HOLD, PROMOTE, REFUSED, Told, any_call, report
+from tests.report.cases import BLOCK, DRIFT, ECE, HOLD, PROMOTE, REFUSED, Result, any_call, report
 from tests.report.cases import written as written_as
 
 COMMAND = re.compile(
@@ -18,9 +18,9 @@ COMMAND = re.compile(
 ESCAPES = {"25", "0A", "3A", "2C"}
 
 
-def written(told: Sequence[Told], folder: str = "") -> list[str]:
-    options = ReportOptions(several=len(told) > 1, folder=folder)
-    return written_as("github", told, options).removesuffix("\n").split("\n")
+def written(results: Sequence[Result], folder: str = "") -> list[str]:
+    options = ReportOptions(several=len(results) > 1, folder=folder)
+    return written_as("github", results, options).removesuffix("\n").split("\n")
 
 
 def commands(lines: Sequence[str]) -> list[tuple[str, dict[str, str], str]]:
@@ -37,9 +37,9 @@ def commands(lines: Sequence[str]) -> list[tuple[str, dict[str, str], str]]:
 
 @given(any_call)
 @settings(max_examples=150)
-def test_no_text_of_evidence_or_policy_is_a_command(told: Sequence[Told]) -> None:
+def test_no_text_of_evidence_or_policy_is_a_command(results: Sequence[Result]) -> None:
     """INV-REPORT-1: what is reported is shown, and does nothing."""
-    text = written_as("github", told)
+    text = written_as("github", results)
     assert "##[" not in text
     assert text.splitlines() == text.removesuffix("\n").split("\n")
     given_ = commands(text.split("\n"))
@@ -69,14 +69,14 @@ def test_a_finding_stands_where_its_metric_does_and_a_missing_one_where_the_metr
 
 
 def test_a_file_below_the_folder_of_the_call_is_named_from_there() -> None:
-    told = report("BLOCK", "no", [{**ECE, "status": "fail"}], file="/home/ci/repo/m.json")
-    assert commands(written([told], "/home/ci/repo"))[0][1]["file"] == "m.json"
-    assert commands(written([told], "/home/ci/rep"))[0][1]["file"] == "/home/ci/repo/m.json"
+    blocked = report("BLOCK", "no", [{**ECE, "status": "fail"}], file="/home/ci/repo/m.json")
+    assert commands(written([blocked], "/home/ci/repo"))[0][1]["file"] == "m.json"
+    assert commands(written([blocked], "/home/ci/rep"))[0][1]["file"] == "/home/ci/repo/m.json"
 
 
 def test_evidence_from_standard_input_has_no_place() -> None:
-    told = report("BLOCK", "no", [{**ECE, "status": "fail"}], file="-")
-    ((_, properties, _),) = commands(written([told]))
+    blocked = report("BLOCK", "no", [{**ECE, "status": "fail"}], file="-")
+    ((_, properties, _),) = commands(written([blocked]))
     assert properties.keys() == {"title"}
 
 
@@ -87,20 +87,20 @@ def test_an_input_that_could_not_be_decided_on_is_an_error_where_it_was_refused(
 
 
 def test_at_most_nine_are_given_errors_first_and_the_rest_is_counted() -> None:
-    told: list[Report] = []
+    reports: list[Report] = []
     for number in range(6):
         failing = {**ECE, "status": "fail"}
         warning = {**DRIFT, "status": "fail", "severity": "warn"}
-        told.append(report("BLOCK", "no", [failing, warning], file=f"{number}.json"))
-    found = commands(written(told))
+        reports.append(report("BLOCK", "no", [failing, warning], file=f"{number}.json"))
+    found = commands(written(reports))
     assert [kind for kind, _, _ in found] == ["error"] * 6 + ["warning"] * 3 + ["notice"]
     assert found[-1][2].startswith("3 more findings: ")
 
 
 def test_more_errors_than_nine_leave_no_room_for_warnings() -> None:
     warning = {**DRIFT, "status": "fail", "severity": "warn"}
-    told = [report("BLOCK", "no", [{**ECE, "status": "fail"}, warning]) for _ in range(10)]
-    found = commands(written(told))
+    reports = [report("BLOCK", "no", [{**ECE, "status": "fail"}, warning]) for _ in range(10)]
+    found = commands(written(reports))
     assert [kind for kind, _, _ in found] == ["error"] * 9 + ["notice"]
     assert found[-1][2].startswith("11 more findings: ")
 
@@ -123,5 +123,5 @@ def test_one_decision_leaves_its_checkpoint_in_the_log() -> None:
 
 def test_a_line_of_the_log_that_looks_like_a_command_is_none() -> None:
     note = "::stop-commands::x\n ::error::y\n##[error]z"
-    told = replace(PROMOTE, decision=replace(PROMOTE.decision, checkpoint=note))
-    assert written([told])[-3:] == ["  : :stop-commands::x", "  : :error::y", "  ## [error]z"]
+    promoted = replace(PROMOTE, decision=replace(PROMOTE.decision, checkpoint=note))
+    assert written([promoted])[-3:] == ["  : :stop-commands::x", "  : :error::y", "  ## [error]z"]

@@ -23,11 +23,11 @@ def test_there_is_no_golden_file_that_nothing_is_compared_with() -> None:
     assert {path.name for path in GOLDEN.iterdir()} == {path.name for _, _, path in golden()}
 
 
-def test_the_decisions_of_the_golden_files_have_every_standing() -> None:
-    told = json.loads((GOLDEN / "several.json").read_text())
-    checks = [check for each in told for check in each.get("checks", [])]
+def test_the_decisions_of_the_golden_files_have_every_effect() -> None:
+    decisions = json.loads((GOLDEN / "several.json").read_text())
+    checks = [check for decision in decisions for check in decision.get("checks", [])]
     assert {check["status"] for check in checks} == {
         *("pass", "fail", "stale", "unknown", "insufficient", "off"),
     }
     assert any(check["waived_by"] for check in checks)
-    assert [each["verdict"] for each in told] == ["PROMOTE", "BLOCK", None, "HOLD"]
+    assert [decision["verdict"] for decision in decisions] == ["PROMOTE", "BLOCK", None, "HOLD"]

@@ -23,7 +23,7 @@ from tests.report.cases import (
     HOLD,
     PROMOTE,
     REFUSED,
-    Told,
+    Result,
     any_call,
     check,
     written,
@@ -76,23 +76,23 @@ class Page(HTMLParser):
         raise AssertionError(f"a comment: {data}")
 
     def values(self, name: str) -> list[str]:
-        return [value for each, value in self.attributes if each == name]
+        return [value for key, value in self.attributes if key == name]
 
 
-def page(told: Sequence[Told]) -> Page:
-    return Page(written("html", told))
+def page(results: Sequence[Result]) -> Page:
+    return Page(written("html", results))
 
 
 @given(any_call)
 @settings(max_examples=80)
-def test_no_text_of_evidence_or_policy_is_a_tag(told: Sequence[Told]) -> None:
+def test_no_text_of_evidence_or_policy_is_a_tag(results: Sequence[Result]) -> None:
     """INV-REPORT-1: what is reported is shown, and does nothing."""
-    read = page(told)
+    read = page(results)
     assert read.tags <= TAGS
     assert {name for name, _ in read.attributes} <= ATTRIBUTES
-    for each in told:
-        if not isinstance(each, tuple):
-            assert plain(each.decision.reason) in read.text
+    for result in results:
+        if not isinstance(result, tuple):
+            assert plain(result.decision.reason) in read.text
     assert all(href.startswith("#d") or href == "#summary" for href in read.values("href"))
 
 
@@ -101,7 +101,7 @@ def test_a_page_needs_nothing_but_itself_and_its_links_lead_somewhere(case: str)
     read = page(CASES[case])
     ids = read.values("id")
     assert len(ids) == len(set(ids))
-    assert {f"#{each}" for each in ids} >= set(read.values("href"))
+    assert {f"#{name}" for name in ids} >= set(read.values("href"))
     assert set(ids) >= set(read.values("aria-labelledby"))
     assert not {"script", "link", "img", "iframe", "object"} & read.tags
     assert "url(" not in STYLE
@@ -120,7 +120,7 @@ def test_a_screen_reader_knows_heads_landmarks_and_bars(case: str) -> None:
     assert all('scope="' in head for head in heads)
     bars = re.findall("<svg [^>]*>", text)
     assert bars
-    assert all('role="img" aria-label="margin ' in each for each in bars)
+    assert all('role="img" aria-label="margin ' in bar for bar in bars)
     levels = [int(level) for level in re.findall("<h([1-6])[ >]", text)]
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
@@ -160,8 +160,8 @@ def test_the_merkle_path_leads_from_the_record_to_the_root() -> None:
             path = tuple(merkle.inclusion_proof(index, size, node))
             proof = Inclusion(leaves[index], index, size, path)
             found = leaves[index]
-            for side, each in sides(proof):
-                pair = (each, found) if side == "left" else (found, each)
+            for side, sibling in sides(proof):
+                pair = (sibling, found) if side == "left" else (found, sibling)
                 found = merkle.node_hash(*pair)
             assert found == merkle.root_from_proof(leaves[index], index, size, path)
 
@@ -170,8 +170,8 @@ def test_a_record_is_shown_with_checkpoint_and_path_or_how_to_get_it() -> None:
     read = page([BLOCK])
     assert BLOCK.proof is not None
     assert CHECKPOINT.splitlines()[0] in read.text
-    for each in (BLOCK.proof.leaf, *BLOCK.proof.path):
-        assert each.hex() in read.text
+    for node in (BLOCK.proof.leaf, *BLOCK.proof.path):
+        assert node.hex() in read.text
     without = page([replace(BLOCK, proof=None)])
     assert f"engine export {BLOCK.decision.decision_id} -o proof.json" in without.text
 
@@ -204,7 +204,7 @@ def test_one_input_that_could_not_be_decided_on_is_a_page_too() -> None:
 def luminance(colour: str) -> float:
     """Relative luminance. WCAG 2.2."""
     if len(colour) == 4:
-        colour = "#" + "".join(2 * each for each in colour[1:])
+        colour = "#" + "".join(2 * digit for digit in colour[1:])
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     red, green, blue = (
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
@@ -212,8 +212,8 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def contrast(one: str, other: str) -> float:
-    dark, light = sorted((luminance(one), luminance(other)))
+def contrast(first: str, second: str) -> float:
+    dark, light = sorted((luminance(first), luminance(second)))
     return (light + 0.05) / (dark + 0.05)
 
 

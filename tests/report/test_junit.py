@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from junitparser import JUnitXml, TestSuite
 
 from engine.model import Verdict
-from tests.report.cases import BLOCK, HOLD, PROMOTE, REFUSED, Told, any_call, written
+from tests.report.cases import BLOCK, HOLD, PROMOTE, REFUSED, Result, any_call, written
 
 
-def suites(told: Sequence[Told]) -> list[TestSuite]:
+def suites(results: Sequence[Result]) -> list[TestSuite]:
     """Read the report as a CI system does."""
-    return list(JUnitXml.fromstring(written("junit", told).encode()))
+    return list(JUnitXml.fromstring(written("junit", results).encode()))
 
 
 def outcomes(suite: TestSuite) -> dict[str, str]:
@@ -23,17 +23,17 @@ def outcomes(suite: TestSuite) -> dict[str, str]:
 @given(any_call)
 @settings(max_examples=100)
 def test_no_text_of_evidence_or_policy_breaks_it_and_the_counts_are_right(
-    told: Sequence[Told],
+    results: Sequence[Result],
 ) -> None:
     """INV-REPORT-1: what is reported is shown, and does nothing."""
-    root = ET.fromstring(written("junit", told))  # noqa: S314
-    assert len(root) == len(told)
+    root = ET.fromstring(written("junit", results))  # noqa: S314
+    assert len(root) == len(results)
     for suite in root:
         cases = suite.findall("testcase")
         counted = [suite.get(name) for name in ("tests", "failures", "errors", "skipped")]
         found = [len(suite.findall(f"testcase/{name}")) for name in ("failure", "error", "skipped")]
         assert counted == [str(len(cases)), *map(str, found)]
-        assert {each.tag for each in suite.iter()} <= {
+        assert {element.tag for element in suite.iter()} <= {
             *("testsuite", "properties", "property", "testcase"),
             *("failure", "error", "skipped", "system-out"),
         }
@@ -75,8 +75,8 @@ def test_a_verdict_that_no_check_explains_is_no_green_suite() -> None:
     held = replace(PROMOTE, decision=replace(PROMOTE.decision, verdict=Verdict.HOLD))
     dry = replace(PROMOTE, decision=replace(
         PROMOTE.decision, recorded=False, index=None, checkpoint=None))  # fmt: skip
-    for told in (held, dry):
-        (suite,) = suites([told])
+    for unexplained in (held, dry):
+        (suite,) = suites([unexplained])
         assert outcomes(suite)["verdict"] == "Error"
         assert suite.errors == 1
 
@@ -94,6 +94,6 @@ def test_a_test_says_where_its_metric_stands_and_a_suite_what_was_decided() -> N
     case = next(case for case in suite if case.name == "ethics.ece")
     assert (case.classname, case._elem.get("line")) == ("promotion", "14")
     assert case._elem.get("file") == BLOCK.file
-    properties = {each.name: each.value for each in suite.properties()}  # type: ignore[no-untyped-call]
+    properties = {property_.name: property_.value for property_ in suite.properties()}  # type: ignore[no-untyped-call]
     assert properties["decision_id"] == BLOCK.decision.decision_id
     assert properties["checkpoint"] == BLOCK.decision.checkpoint

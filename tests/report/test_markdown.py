@@ -9,7 +9,7 @@ from markdown_it.token import Token
 
 from engine.report import ReportOptions
 from engine.report.markdown import code, escape
-from tests.report.cases import HOLD, PROMOTE, REFUSED, Told, any_call, written
+from tests.report.cases import HOLD, PROMOTE, REFUSED, Result, any_call, written
 
 READ_AS_WRITTEN = (
     *("-1.5", "1.5", "- x", "1. x", "---", "= y", "+1", "a | b", "`x` *y* _z_", "<script>"),
@@ -26,15 +26,17 @@ def tokens(text: str) -> list[Token]:
 
 def shown(text: str) -> str:
     """What a reader sees of one paragraph."""
-    return "".join(each.content for each in tokens(text) if not each.children)
+    return "".join(token.content for token in tokens(text) if not token.children)
 
 
 @given(any_call)
 @settings(max_examples=60)
-def test_no_text_of_evidence_or_policy_formats(told: Sequence[Told]) -> None:
+def test_no_text_of_evidence_or_policy_formats(results: Sequence[Result]) -> None:
     """INV-REPORT-1: what is reported is shown, and does nothing."""
     for explain in (False, True):
-        text = written("markdown", told, ReportOptions(several=len(told) > 1, explain=explain))
+        text = written(
+            "markdown", results, ReportOptions(several=len(results) > 1, explain=explain)
+        )
         for token in tokens(text):
             assert token.type not in ("link_open", "image", "em_open", "hr", "blockquote_open")
             assert token.type not in ("ordered_list_open", "code_block", "lheading_open")
@@ -45,9 +47,9 @@ def test_no_text_of_evidence_or_policy_formats(told: Sequence[Told]) -> None:
 
 @given(any_call)
 @settings(max_examples=60)
-def test_every_row_of_a_table_has_the_cells_of_its_head(told: Sequence[Told]) -> None:
+def test_every_row_of_a_table_has_the_cells_of_its_head(results: Sequence[Result]) -> None:
     columns = 0
-    for line in written("markdown", told).split("\n"):
+    for line in written("markdown", results).split("\n"):
         if not line.startswith("| "):
             columns = 0
             continue

@@ -30,7 +30,7 @@ def document(group: str = "north") -> Json:
         "ethics.rho_bias": bias_ratio(table),
         "ethics.fairness": fairness(table),
     }
-    metrics = {name: each.metric(source=HOSTILE) for name, each in found.items()}
+    metrics = {name: metric.metric(source=HOSTILE) for name, metric in found.items()}
     return {
         "subject": {"name": HOSTILE, "version": "1"},
         "observed_at": "2026-11-20T12:00:00Z",
@@ -38,47 +38,47 @@ def document(group: str = "north") -> Json:
     }
 
 
-def test_every_metric_is_told_and_drawn() -> None:
+def test_every_metric_is_listed_and_drawn() -> None:
     given = document()
-    told = page(given)
+    shown = page(given)
     for name in given["metrics"]:
-        assert f"<h2>{name}</h2>" in told
-    assert told.count("<svg") == 4
-    assert "Selection rate by group, with 95 % intervals" in told
-    assert "n 0" in told
+        assert f"<h2>{name}</h2>" in shown
+    assert shown.count("<svg") == 4
+    assert "Selection rate by group, with 95 % intervals" in shown
+    assert "n 0" in shown
 
 
 def test_whatever_comes_from_evidence_is_escaped() -> None:
-    told = page(document(HOSTILE))
-    assert "<script" not in told
-    assert HOSTILE not in told
-    assert not re.search(r"(src|href)=|url\(|@import", told)
-    assert "default-src 'none'" in told
+    shown = page(document(HOSTILE))
+    assert "<script" not in shown
+    assert HOSTILE not in shown
+    assert not re.search(r"(src|href)=|url\(|@import", shown)
+    assert "default-src 'none'" in shown
 
 
 def test_a_page_without_a_value_says_why_not() -> None:
     metric = {"value": None, "status": "undefined", "computed": {"method": "rho/1"}}
-    told = page({**document(), "metrics": {"ethics.rho_bias": metric}})
-    assert "undefined" in told
-    assert "<svg" not in told
+    shown = page({**document(), "metrics": {"ethics.rho_bias": metric}})
+    assert "undefined" in shown
+    assert "<svg" not in shown
 
 
 @pytest.mark.parametrize("n", [0, 1, 1_500, 2_000_000, 3 * 10**9])
 def test_a_reliability_diagram_has_a_point_and_a_column_for_each_bin(n: int) -> None:
     bins = [BinShown(n, 0.1, 0.0), BinShown(7, 0.95, 1.0)]
     drawn = ET.fromstring(reliability(bins))  # noqa: S314
-    points = [each for each in drawn.iter() if each.get("class") == "point"]
-    assert [(each.get("cx"), each.get("cy")) for each in points] == [
+    points = [element for element in drawn.iter() if element.get("class") == "point"]
+    assert [(element.get("cx"), element.get("cy")) for element in points] == [
         ("76.0", "312.0"),
         ("331.0", "12.0"),
     ]
-    assert len([each for each in drawn.iter() if each.get("class") == "count"]) == 2
+    assert len([element for element in drawn.iter() if element.get("class") == "count"]) == 2
     assert f"n {n:,}" in (drawn.findtext("desc") or "")
 
 
 def test_a_rate_without_an_interval_has_no_whiskers() -> None:
     groups = [GroupShown("a", 10, 0.5, 0.2, 0.8), GroupShown("b" * 40, 10, 0.5, 0.5, 0.5)]
     drawn = ET.fromstring(rates("Rates", groups))  # noqa: S314
-    spans = [each for each in drawn.iter() if each.get("class") == "span"]
+    spans = [element for element in drawn.iter() if element.get("class") == "span"]
     assert len(spans) == 3
     assert "…" in "".join(drawn.itertext())

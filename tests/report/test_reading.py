@@ -13,39 +13,44 @@ from engine.formats.json_text import read_json
 from engine.model import Json
 from engine.report import FORMATS, Report, ReportOptions
 from engine.report.reading import UndecidedInput, read
-from tests.report.cases import CASES, PROMOTE, Told, any_call, written
+from tests.report.cases import CASES, PROMOTE, Result, any_call, written
 
 
-def read_back(text: str) -> list[Told]:
+def read_back(text: str) -> list[Result]:
     value = read_json(text.encode())
-    found = [read(each) for each in (value if isinstance(value, list) else [value])]
-    return [(each.file, each.error) if isinstance(each, UndecidedInput) else each for each in found]
+    found = [read(result) for result in (value if isinstance(value, list) else [value])]
+    return [
+        (result.file, result.error) if isinstance(result, UndecidedInput) else result
+        for result in found
+    ]
 
 
-def without_proof(told: Sequence[Told]) -> list[Told]:
+def without_proof(results: Sequence[Result]) -> list[Result]:
     """What json knows: all but the way through the ledger's tree."""
-    return [replace(each, proof=None) if isinstance(each, Report) else each for each in told]
+    return [
+        replace(result, proof=None) if isinstance(result, Report) else result for result in results
+    ]
 
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("case", CASES)
 def test_every_format_is_the_same_from_what_json_wrote(name: str, case: str) -> None:
     """INV-REPORT-2: not even an input that could not be decided on is lost."""
-    told = without_proof(CASES[case])
+    results = without_proof(CASES[case])
     for explain in (False, True):
-        options = ReportOptions(several=len(told) > 1, explain=explain)
-        assert written(name, read_back(written("json", told)), options) == written(
-            name, told, options
+        options = ReportOptions(several=len(results) > 1, explain=explain)
+        assert written(name, read_back(written("json", results)), options) == written(
+            name, results, options
         )
 
 
 @given(any_call)
 @settings(max_examples=60)
-def test_what_json_wrote_is_read_back_whatever_it_says(told: Sequence[Told]) -> None:
+def test_what_json_wrote_is_read_back_whatever_it_says(results: Sequence[Result]) -> None:
     options = ReportOptions(several=True)
-    again = read_back(written("json", told, options))
+    again = read_back(written("json", results, options))
     for name in FORMATS:
-        assert written(name, again, options) == written(name, told, options)
+        assert written(name, again, options) == written(name, results, options)
 
 
 def changed(change: Callable[[Json], Any]) -> RefusalError:
@@ -98,7 +103,7 @@ def test_a_wrong_name_is_told_the_right_one() -> None:
 
 def test_lines_that_say_no_place_are_read_too() -> None:
     line = json.loads(written("jsonl", [PROMOTE]))
-    told = read(line)
-    assert isinstance(told, Report)
-    assert told.file == PROMOTE.file
-    assert not told.locations
+    report = read(line)
+    assert isinstance(report, Report)
+    assert report.file == PROMOTE.file
+    assert not report.locations

@@ -20,7 +20,7 @@ from tests.report.cases import (
     HOLD,
     PROMOTE,
     REFUSED,
-    Told,
+    Result,
     any_call,
     report,
     written,
@@ -31,15 +31,17 @@ STANDARD = json.loads((DATA / "sarif-schema-2.1.0.json").read_text())
 standard = Draft4Validator(STANDARD)
 
 
-def log(told: Sequence[Told], folder: str = "") -> Json:
+def log(results: Sequence[Result], folder: str = "") -> Json:
     """Return the log, which the standard's own schema accepts."""
-    value = json.loads(written("sarif", told, ReportOptions(several=len(told) > 1, folder=folder)))
+    value = json.loads(
+        written("sarif", results, ReportOptions(several=len(results) > 1, folder=folder))
+    )
     standard.validate(value)
     return value
 
 
-def run(told: Sequence[Told], folder: str = "") -> Json:
-    (only,) = log(told, folder)["runs"]
+def run(results: Sequence[Result], folder: str = "") -> Json:
+    (only,) = log(results, folder)["runs"]
     return only
 
 
@@ -50,9 +52,9 @@ def test_a_log_is_valid_by_the_schema_of_the_standard(case: str) -> None:
 
 @given(any_call)
 @settings(max_examples=30)
-def test_no_text_of_evidence_or_policy_makes_it_invalid(told: Sequence[Told]) -> None:
+def test_no_text_of_evidence_or_policy_makes_it_invalid(results: Sequence[Result]) -> None:
     """INV-REPORT-1: what is reported is shown, and does nothing."""
-    only = run(told)
+    only = run(results)
     rules = only["tool"]["driver"]["rules"]
     assert len({rule["id"] for rule in rules}) == len(rules)
     for result in only["results"]:
@@ -60,8 +62,8 @@ def test_no_text_of_evidence_or_policy_makes_it_invalid(told: Sequence[Told]) ->
 
 
 def test_what_stands_against_a_decision_is_a_result_and_what_passed_is_not() -> None:
-    found = [(each["ruleId"], each["level"], each["properties"]["status"])
-             for each in run([HOLD])["results"]]  # fmt: skip
+    found = [(result["ruleId"], result["level"], result["properties"]["status"])
+             for result in run([HOLD])["results"]]  # fmt: skip
     assert found == [
         ("budget.usd_soft", "warning", "fail"),
         ("data.schema_drift", "error", "fail"),
@@ -72,7 +74,7 @@ def test_what_stands_against_a_decision_is_a_result_and_what_passed_is_not() -> 
 
 
 def test_a_waived_finding_is_a_suppressed_result_and_no_other_is() -> None:
-    by_rule = {each["ruleId"]: each["suppressions"] for each in run([HOLD])["results"]}
+    by_rule = {result["ruleId"]: result["suppressions"] for result in run([HOLD])["results"]}
     (waived,) = by_rule.pop("data.schema_drift")
     assert (waived["kind"], waived["status"]) == ("external", "accepted")
     assert waived["justification"].startswith("waiver W-1: agreed with | consumers")
@@ -133,10 +135,10 @@ def test_there_is_a_rule_for_every_check_with_the_texts_of_the_policy() -> None:
 
 def test_a_fingerprint_stays_when_the_value_changes_and_not_when_the_subject_does() -> None:
     def fingerprint(observed: float, name: str) -> Json:
-        told = report("BLOCK", "no", [{**ECE, "status": "fail", "observed": observed}])
-        subject = replace(told.decision.subject, name=name)
-        told = replace(told, decision=replace(told.decision, subject=subject))
-        return run([told])["results"][0]["partialFingerprints"]
+        blocked = report("BLOCK", "no", [{**ECE, "status": "fail", "observed": observed}])
+        subject = replace(blocked.decision.subject, name=name)
+        blocked = replace(blocked, decision=replace(blocked.decision, subject=subject))
+        return run([blocked])["results"][0]["partialFingerprints"]
 
     assert fingerprint(0.03, "a") == fingerprint(0.04, "a")
     assert fingerprint(0.03, "a") != fingerprint(0.03, "b")
@@ -153,8 +155,8 @@ def test_an_input_that_could_not_be_decided_on_makes_the_run_no_success() -> Non
 
 
 def test_of_very_many_failures_the_rest_is_counted() -> None:
-    told = [("x.json", UsageError(f"no {number}")) for number in range(MOST_NOTIFICATIONS + 5)]
-    notes = run(told)["invocations"][0]["toolConfigurationNotifications"]
+    failures = [("x.json", UsageError(f"no {number}")) for number in range(MOST_NOTIFICATIONS + 5)]
+    notes = run(failures)["invocations"][0]["toolConfigurationNotifications"]
     assert len(notes) == MOST_NOTIFICATIONS + 1
     assert notes[-1]["message"]["text"].startswith("5 more inputs could not be decided")
 

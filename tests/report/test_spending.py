@@ -54,10 +54,10 @@ def test_a_forecast_says_when_the_budget_runs_out_and_what_it_rests_on() -> None
     start, end = span("2026-11-20", "Europe/Vienna")
     now = datetime(2026, 11, 20, 11, tzinfo=UTC)
     today = Day("2026-11-20", usd_micros=750_000, held_usd_micros=1, limit_usd_micros=1_000_000)
-    told = pace(today, now, start, end)
-    hours = burn_down(told, [(datetime(2026, 11, 20, 8, tzinfo=UTC), 750_000)], now, start, end)
+    rate = pace(today, now, start, end)
+    hours = burn_down(rate, [(datetime(2026, 11, 20, 8, tzinfo=UTC), 750_000)], now, start, end)
     days = coming(DAYS[:2], "2026-11-20", 1)
-    texts = [line.text.rstrip() for line in forecast(told, hours, days, "Europe/Vienna", 60)]
+    texts = [line.text.rstrip() for line in forecast(rate, hours, days, "Europe/Vienna", 60)]
 
     assert texts[:3] == [
         "2026-11-20: 0.75 of 1.00 USD spent, 0.000001 held; 50% of the day is over",
@@ -77,8 +77,8 @@ def test_a_forecast_says_when_the_budget_runs_out_and_what_it_rests_on() -> None
 
 def test_where_nothing_is_known_it_says_so() -> None:
     start, end = span("2026-11-20", "UTC")
-    told = pace(Day("2026-11-20"), start, start, end)
-    texts = [line.text for line in forecast(told, [], [], "UTC", 60)]
+    today = pace(Day("2026-11-20"), start, start, end)
+    texts = [line.text for line in forecast(today, [], [], "UTC", 60)]
 
     assert texts == [
         "2026-11-20: 0.00 USD spent; 0% of the day is over",

@@ -122,7 +122,7 @@ def test_names_a_check_that_a_value_of_another_metric_decides(
 
     outcome = examine("ethics", bundle=load_policies(tmp_path / "o", opa=opa))
 
-    found = {(each.check, each.what) for each in outcome.let_through}
+    found = {(finding.check, finding.what) for finding in outcome.let_through}
     assert ("ethics.rho_bias", "missing") in found
     assert {check for check, _what in found} == {"ethics.rho_bias"}
 
@@ -160,8 +160,8 @@ def test_sound_evidence_meets_two_limits_on_one_metric() -> None:
     row = {"type": "number", "direction": "lower", "range": [0, None]}
 
     def at(limit: float) -> Constraint:
-        told = {"severity": "block", "operator": "<", "limit": limit, "kind": "limit"}
-        return Constraint.of({**told, "id": f"a.{limit}", "metric": "a.b"}, row)
+        check = {"severity": "block", "operator": "<", "limit": limit, "kind": "limit"}
+        return Constraint.of({**check, "id": f"a.{limit}", "metric": "a.b"}, row)
 
     sound = sound_evidence([at(1), at(0.95)], NOW)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.cases import BLOCK, HOLD, PROMOTE, REFUSED, Told, report, written
+from tests.report.cases import BLOCK, HOLD, PROMOTE, REFUSED, Result, report, written
 from tests.system.browser import Seen, look
 
 pytestmark = pytest.mark.system
@@ -17,12 +17,12 @@ HOSTILE = "<script>document.title='ran'</script><img src=http://127.0.0.1:9/x on
 BARS = '[...page.document.querySelectorAll("svg.bar")].every(each => each.ariaLabel)'
 
 
-def seen(told: Sequence[Told], folder: Path, *, width: int, dark: bool = False) -> Seen:
-    page = written("html", told)
+def seen(results: Sequence[Result], folder: Path, *, width: int, dark: bool = False) -> Seen:
+    page = written("html", results)
     return look(page, folder, width=width, styled=".verdict", drawn=BARS, dark=dark)
 
 
-def hostile() -> Told:
+def hostile() -> Result:
     check = {**BLOCK.decision.checks[0], "id": f"a.{LONG}", "observed": HOSTILE, "limit": LONG}
     return report("BLOCK", HOSTILE + LONG, [check, *BLOCK.decision.checks[1:]],
                   file=HOSTILE + LONG, gate=HOSTILE, relaxations=(LONG, HOSTILE))  # fmt: skip
@@ -30,15 +30,15 @@ def hostile() -> Told:
 
 @pytest.mark.parametrize("width", [390, 800, 1280])
 @pytest.mark.parametrize(
-    "told",
+    "results",
     [[HOLD], [PROMOTE, BLOCK, REFUSED, HOLD], [hostile()], [hostile(), hostile()]],
     ids=["hold", "several", "hostile", "several hostile"],
 )
 def test_a_page_fits_its_window_loads_nothing_and_has_nothing_to_complain_about(
-    told: Sequence[Told], width: int, tmp_path: Path
+    results: Sequence[Result], width: int, tmp_path: Path
 ) -> None:
     """INV-REPORT-1: nothing in it runs, and nothing is fetched."""
-    found = seen(told, tmp_path, width=width)
+    found = seen(results, tmp_path, width=width)
     assert found.console == []
     assert found.facts["overflow"] <= 0
     assert (found.facts["requests"], found.facts["scripts"]) == (0, 0)
