@@ -38,8 +38,7 @@ def packages(requirements: list[str]) -> set[str]:
     return {IMPORTED_AS.get(name, name.replace("-", "_")) for name in names}
 
 
-# A registry of jsonschema is made with `referencing`, which is part of its interface.
-DEPENDENCIES = packages(PROJECT["dependencies"]) | {"referencing"}
+DEPENDENCIES = packages(PROJECT["dependencies"])
 EXTRAS = {name: packages(of) for name, of in PROJECT["optional-dependencies"].items()}
 
 

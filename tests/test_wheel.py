@@ -53,10 +53,10 @@ def test_the_wheel_decides_in_an_empty_folder(wheel: Path, tmp_path: Path) -> No
 def test_the_wheel_carries_what_deciding_needs(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert names >= {
-        "engine/starter/ci/github.yml",
-        "engine/starter/ci/gitlab.yml",
-        "engine/starter/policy/my_domain.rego",
-        "engine/starter/policy/my_domain_test.rego",
+        "engine/_data/starter/ci/github.yml",
+        "engine/_data/starter/ci/gitlab.yml",
+        "engine/_data/starter/policy/my_domain.rego",
+        "engine/_data/starter/policy/my_domain_test.rego",
         "engine/_data/manifest.json",
         "engine/_data/policy.wasm",
         "engine/_data/data.json",

@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.errors import UsageError
 from engine.policy.bundle import shipped_bundle, shipped_folder
 
-TEMPLATES = Path(__file__).parents[1] / "starter"
+TEMPLATES = shipped_folder("starter")
 PLACEHOLDER = "my_domain"
 """Name of the domain in the templates, so that they are Rego as they stand."""
 

@@ -230,7 +230,7 @@ def _check_data(data: Json) -> None:
 
 
 def shipped_folder(name: str) -> Path:
-    """Return a folder that ships with the engine: ``policies`` or ``schemas``.
+    """Return a folder that ships with the engine: ``policies``, ``schemas``, ``starter``…
 
     In the wheel it lies inside the package, in a clone at the root of the repository.
     """
