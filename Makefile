@@ -10,10 +10,10 @@ UV := .tools/uv/bin/uv
 BIN := .venv/bin
 OPA := .tools/opa
 
-.PHONY: help setup demo test lint types layers rego mutants bundle spec spec-mutants unit test-system soak bench lock clean
+.PHONY: help setup demo test lint types layers rego mutants bundle spec spec-mutants spec-mutants-sample unit test-system soak bench lock clean
 
 help: ## Show the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- set-up ---------------------------------------------------------------------------------
 
@@ -47,7 +47,7 @@ demo: .venv/synced ## Decisions, a proof, a budget that runs out, a ledger held 
 
 # --- the core suite -------------------------------------------------------------------------
 
-test: lint types layers rego bundle mutants spec unit ## The core suite; builds OPA once.
+test: lint types layers rego bundle mutants spec spec-mutants-sample unit ## The core suite; builds OPA once.
 
 lint: .venv/synced
 	$(BIN)/ruff check .
@@ -72,8 +72,12 @@ bundle: $(OPA) ## Compile the policies into engine/_data and compare with what i
 mutants: $(OPA) ## Mutate the policies; a mutant that no test notices fails.
 	$(BIN)/python tools/mutants.py
 
-spec-mutants: .venv/synced ## Put deliberate bugs into the engine; one that no test notices fails.
+spec-mutants: $(OPA) ## Put deliberate bugs into the engine; one that no test notices fails.
 	$(BIN)/python tools/seeded_bugs.py
+
+# The commit chooses which: SEED=… chooses others.
+spec-mutants-sample: $(OPA)
+	$(BIN)/python tools/seeded_bugs.py --sample 5 $${SEED:+--seed "$$SEED"}
 
 spec: .venv/synced ## Check the TLA+ specs with TLC; every guard's mutant must be killed.
 	@$(BIN)/python tools/fetch_tlc.py > /dev/null

@@ -11,22 +11,28 @@ Each ``tests/seeded/<area>.toml`` lists bugs of one area::
 
 The bug is put into a copy of the repository and its tests are run there. They must fail, by an
 assertion or because the engine itself refused; a test that trips over the bug in another way
-(a name that is not there, a type that does not fit) shows nothing. Without any bug they must
-pass. The table says which test caught which bug, and how.
+(a name that is not there, a type that does not fit) shows nothing. A test that does not end any
+more shows the bug as well: it is killed, with every process that it started. The test that caught
+a bug must pass without it. The table says which test caught which bug, and how.
+
+``--sample N`` takes N bugs by a seed, which is the commit unless ``--seed`` names another.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,17 +41,21 @@ from queue import SimpleQueue
 ROOT = Path(__file__).resolve().parents[1]
 SEEDED = "tests/seeded"
 MEMBERS = {"name", "file", "old", "new", "tests"}
-TIMEOUT_S = 120
-ALL_TIMEOUT_S = 900
-TOLD = 160
-"""Characters of what a test said that the table shows."""
+LONGEST_S = 30
+"""A test that runs for longer hangs, if it takes less than a fifth of that without the bug."""
+SLOWER = 5
+SOUND_LONGEST_S = 600
+START_UP_S = 120
+"""So long may pass until the first test runs."""
+SHOWN = 160
+"""Characters of what a test reported that the table shows."""
 WITNESS = "seeded_witness"
 
 TESTS_PASSED, TESTS_FAILED = 0, 1
 """Exit codes of pytest; every other one says that the tests did not run."""
 
 PLUGIN = f'''
-"""Writes down by what each test failed, and from where the engine was imported."""
+"""Writes down which test runs, by what each failed, and from where the engine was imported."""
 
 import json
 import os
@@ -74,9 +84,19 @@ def pytest_exception_interact(node, call, report):
     failed.append({{"test": node.nodeid, "when": when, "by": words(call.excinfo.value)}})
 
 
+def testify(running):
+    path = os.environ["{WITNESS.upper()}"]
+    with open(path + ".new", "w") as file:
+        json.dump({{"engine": engine.__file__, "failed": failed, "running": running}}, file)
+    os.replace(path + ".new", path)
+
+
+def pytest_runtest_logstart(nodeid):
+    testify(nodeid)
+
+
 def pytest_sessionfinish():
-    with open(os.environ["{WITNESS.upper()}"], "w") as file:
-        json.dump({{"engine": engine.__file__, "failed": failed}}, file)
+    testify(None)
 '''
 
 
@@ -110,12 +130,31 @@ class Outcome:
 
     Attributes:
         caught: Whether a test showed it.
-        told: By which test and how; or why that is not so.
-        took_s: Seconds.
+        report: By which test and how; or why that is not so.
+        took_s: Seconds with the bug.
     """
 
     caught: bool
-    told: str
+    report: str
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run of pytest came to.
+
+    Attributes:
+        code: Its exit code.
+        failed: Each failure: the test, its words, whether they show a bug.
+        hanging: The test that did not end.
+        words: The end of what it printed.
+        took_s: Seconds.
+    """
+
+    code: int
+    failed: tuple[tuple[str, str, bool], ...]
+    hanging: str | None
+    words: str
     took_s: float
 
 
@@ -143,6 +182,27 @@ def bugs(root: Path) -> list[Bug]:
     return found
 
 
+def sample(listed: Sequence[Bug], size: int, seed: str) -> list[Bug]:
+    """Return ``size`` of the bugs, the same ones for the same seed, in the order of the table."""
+    chosen = random.Random(seed).sample(listed, min(size, len(listed)))  # noqa: S311
+    return sorted(chosen, key=listed.index)
+
+
+def commit(root: Path) -> str:
+    """Return the commit that ``root`` is at, as the seed of a sample.
+
+    Raises:
+        SeededError: There is none.
+    """
+    done = subprocess.run(
+        ["git", "rev-parse", "--short=12", "HEAD"],
+        cwd=root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise SeededError("there is no commit to take the seed from: name one with --seed")
+    return done.stdout.strip()
+
+
 def copy_repository(root: Path, to: Path) -> None:
     """Copy what git tracks or would track; tools that were fetched are linked."""
     listed = subprocess.run(
@@ -163,59 +223,80 @@ def copy_repository(root: Path, to: Path) -> None:
 class Judge:
     """Runs tests with one bug at a time, each worker in a copy of its own."""
 
-    def __init__(self, root: Path, workers: int, folder: Path) -> None:
+    def __init__(
+        self, root: Path, workers: int, folder: Path, longest_s: float = LONGEST_S
+    ) -> None:
+        self._longest_s = longest_s
+        self._sound_s: dict[str, float] = {}
         self._copies: SimpleQueue[Path] = SimpleQueue()
         for number in range(workers):
             copy = folder / str(number)
             copy_repository(root, copy)
             self._copies.put(copy)
 
-    def require_sound(self, tests: Iterable[str]) -> None:
-        """Require that ``tests`` pass without any bug.
-
-        Raises:
-            SeededError: They do not.
-        """
-        copy = self._copies.get()
-        try:
-            code, failed, output = _run(copy, sorted(set(tests)), timeout_s=ALL_TIMEOUT_S)
-        finally:
-            self._copies.put(copy)
-        if code != TESTS_PASSED:
-            told = "\n".join(f"  {test}: {word}" for test, word, _ in failed) or output
-            raise SeededError(f"without any bug the tests do not pass:\n{told}")
-
     def __call__(self, bug: Bug) -> Outcome:
         """Return what became of ``bug``."""
-        started = time.monotonic()
         copy = self._copies.get()
+        started = time.monotonic()
         try:
-            caught, told = _judge(copy, bug)
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            caught, told = False, f"{type(error).__name__}: {error}"
+            caught, report = self._judge(copy, bug)
+        except SeededError as error:
+            caught, report = False, str(error)
+        except (OSError, ValueError) as error:
+            caught, report = False, f"{type(error).__name__}: {error}"
         finally:
             self._copies.put(copy)
-        return Outcome(caught, told, time.monotonic() - started)
+        return Outcome(caught, report, time.monotonic() - started)
+
+    def _judge(self, copy: Path, bug: Bug) -> tuple[bool, str]:
+        run = _run_with(copy, bug, longest_s := self._longest_s)
+        while run.hanging is not None:
+            if (needed_s := SLOWER * self.require_sound(copy, run.hanging)) <= longest_s:
+                return True, f"{run.hanging} (no end: killed after {longest_s:.0f} s)"
+            run = _run_with(copy, bug, longest_s := needed_s)
+        if run.code == TESTS_PASSED:
+            return False, f"nobody noticed: {', '.join(bug.tests)}"
+        if run.code != TESTS_FAILED or not run.failed:
+            return False, f"the tests did not run: {run.words}"
+        for test, words, shows in run.failed:
+            if not shows:
+                return False, f"{test} tripped over it: {words}"
+        test, words, _ = run.failed[0]
+        self.require_sound(copy, test)
+        return True, f"{test} ({words})"
+
+    def require_sound(self, copy: Path, test: str) -> float:
+        """Return in how many seconds ``test`` passes in ``copy`` without any bug; it runs once.
+
+        Raises:
+            SeededError: It does not pass.
+        """
+        if test not in self._sound_s:
+            run = _run(copy, [test], SOUND_LONGEST_S)
+            if run.failed:
+                failures = "; ".join(f"{test}: {words}" for test, words, _ in run.failed)
+                raise SeededError(f"it fails without any bug: {failures}")
+            if run.code != TESTS_PASSED:
+                raise SeededError(f"{test} did not run without any bug: {run.words}")
+            self._sound_s[test] = run.took_s
+        return self._sound_s[test]
 
 
-def _judge(copy: Path, bug: Bug) -> tuple[bool, str]:
+def _run_with(copy: Path, bug: Bug, longest_s: float) -> Run:
+    """Run the tests of ``bug`` with it; afterwards the copy is sound again.
+
+    Raises:
+        SeededError: It does not fit its file.
+    """
     target = copy / bug.file
     sound = target.read_text()
     if (times := sound.count(bug.old)) != 1 or bug.old == bug.new:
-        return False, f"its old text is in {bug.file} {times} times, or is its new text"
+        raise SeededError(f"its old text is in {bug.file} {times} times, or is its new text")
     _write(target, sound.replace(bug.old, bug.new))
     try:
-        code, failed, output = _run(copy, bug.tests, "-x")
+        return _run(copy, bug.tests, longest_s, "-x")
     finally:
         _write(target, sound)
-    if code == TESTS_PASSED:
-        return False, f"nobody noticed: {', '.join(bug.tests)}"
-    if code != TESTS_FAILED or not failed:
-        return False, f"the tests did not run: {output}"
-    for test, word, shows in failed:
-        if not shows:
-            return False, f"{test} tripped over it: {word}"
-    return True, "{} ({})".format(*failed[0][:2])
 
 
 def _write(target: Path, text: str) -> None:
@@ -225,41 +306,59 @@ def _write(target: Path, text: str) -> None:
         compiled.unlink()
 
 
-def _run(
-    copy: Path, tests: Sequence[str], *options: str, timeout_s: int = TIMEOUT_S
-) -> tuple[int, list[tuple[str, str, bool]], str]:
-    """Return pytest's exit code, ``(test, how it failed, whether that shows a bug)``, its words."""
+def _run(copy: Path, tests: Sequence[str], longest_s: float, *options: str) -> Run:
+    """Run pytest in ``copy`` as a process group of its own, of which nothing is left over."""
     witness = copy / f"{WITNESS}.json"
     witness.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "-p", WITNESS, "-p", "no:cacheprovider"]
-    command += ["-m", "not soak"]
-    done = subprocess.run(
-        [*command, "--tb=line", f"--rootdir={copy}", *options, *tests],
-        cwd=copy,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=timeout_s,
-        env={
-            **os.environ,
-            WITNESS.upper(): str(witness),
-            "HYPOTHESIS_STORAGE_DIRECTORY": str(copy / ".hypothesis"),
-        },
-    )
-    words = "\n".join((done.stdout + done.stderr).strip().split("\n")[-12:])
+    command += ["-m", "not soak", "--tb=line", f"--rootdir={copy}", *options, *tests]
+    environ = {
+        **os.environ,
+        WITNESS.upper(): str(witness),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(copy / ".hypothesis"),
+    }
+    started = time.monotonic()
+    # Into a file: a pipe stays open for as long as any process that the tests have started.
+    with tempfile.TemporaryFile() as output:
+        pytest = subprocess.Popen(
+            command, cwd=copy, env=environ, stdout=output, stderr=output, start_new_session=True
+        )
+        try:
+            in_time = _ends(pytest, witness, longest_s)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pytest.pid, signal.SIGKILL)
+            pytest.wait()
+        output.seek(0)
+        words = "\n".join(output.read().decode(errors="replace").strip().split("\n")[-12:])
+    took_s = time.monotonic() - started
     if not witness.exists():
-        return max(done.returncode, TESTS_FAILED + 1), [], words
-    said = json.loads(witness.read_text())
-    if not Path(said["engine"]).is_relative_to(copy):
-        raise SeededError(f"the tests imported {said['engine']}, not the copy with the bug")
-    failed = []
-    for each in said["failed"]:
-        for kind, shows, text in each["by"]:
-            first = (text.strip().split("\n") or [""])[0]
-            failed.append(
-                (each["test"], f"{kind}: {first}"[:200], shows and each["when"] == "call")
-            )
-    return done.returncode, failed, words
+        return Run(max(pytest.returncode, TESTS_FAILED + 1), (), None, words, took_s)
+    testimony = json.loads(witness.read_text())
+    if not Path(testimony["engine"]).is_relative_to(copy):
+        raise SeededError(f"the tests imported {testimony['engine']}, not the copy with the bug")
+    failed = tuple(
+        (failure["test"], f"{kind}: {first_line}"[:200], shows and failure["when"] == "call")
+        for failure in testimony["failed"]
+        for kind, shows, text in failure["by"]
+        for first_line in text.strip().split("\n")[:1]
+    )
+    hanging = None if in_time else testimony["running"]
+    return Run(pytest.returncode, failed, hanging, words, took_s)
+
+
+def _ends(pytest: subprocess.Popen[bytes], witness: Path, longest_s: float) -> bool:
+    """Wait until pytest ends; False as soon as one test has been running for ``longest_s``."""
+    testimony, since = b"", time.monotonic()
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            pytest.wait(0.1)
+            return True
+        now, before = time.monotonic(), testimony
+        if witness.exists() and (testimony := witness.read_bytes()) != before:
+            since = now
+        elif now - since > (longest_s if testimony else START_UP_S):
+            return False
 
 
 def main(argv: Sequence[str]) -> int:
@@ -267,30 +366,38 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="tools/seeded_bugs.py", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--only", metavar="TEXT", default="", help="bugs whose name has TEXT")
+    parser.add_argument("--sample", type=int, metavar="N", help="N of them, chosen by the seed")
+    parser.add_argument("--seed", metavar="TEXT", help="of the sample; the commit by default")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
     args = parser.parse_args(argv)
     try:
-        return _judge_all(ROOT, args.only, args.jobs)
+        return _judge_all(ROOT, _chosen(ROOT, args.only, args.sample, args.seed), args.jobs)
     except SeededError as error:
         print(f"seeded bugs: {error}", file=sys.stderr)
         return 1
 
 
-def _judge_all(root: Path, only: str, jobs: int) -> int:
-    chosen = [bug for bug in bugs(root) if only in str(bug)]
-    if not chosen:
+def _chosen(root: Path, only: str, size: int | None, seed: str | None) -> list[Bug]:
+    listed = [bug for bug in bugs(root) if only in str(bug)]
+    if not listed:
         raise SeededError(f"none is listed whose name has {only!r}")
+    if size is None:
+        return listed
+    seed = seed or commit(root)
+    print(f"{min(size, len(listed))} of {len(listed)} seeded bugs, chosen by --seed {seed}")
+    return sample(listed, size, seed)
+
+
+def _judge_all(root: Path, chosen: Sequence[Bug], jobs: int) -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         judge = Judge(root, jobs, Path(folder))
-        sound = pool.submit(judge.require_sound, [test for bug in chosen for test in bug.tests])
         width, missed = max(len(str(bug)) for bug in chosen), 0
         for bug, outcome in zip(chosen, pool.map(judge, chosen), strict=True):
             word = "caught" if outcome.caught else "MISSED"
             missed += not outcome.caught
-            told = outcome.told if not outcome.caught else outcome.told[:TOLD]
-            print(f"{bug!s:<{width}}  {word}  {outcome.took_s:4.1f} s  {told}", flush=True)
-        sound.result()
+            report = outcome.report[:SHOWN] if outcome.caught else outcome.report
+            print(f"{bug!s:<{width}}  {word}  {outcome.took_s:4.1f} s  {report}", flush=True)
     took_s = time.monotonic() - started
     print(f"{len(chosen) - missed} of {len(chosen)} seeded bugs caught in {took_s:.0f} s")
     return 1 if missed else 0

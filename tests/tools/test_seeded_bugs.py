@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tools.seeded_bugs import MEMBERS, ROOT, Bug, Judge, SeededError, bugs, main
+from tools.seeded_bugs import (
+    MEMBERS,
+    ROOT,
+    SOUND_LONGEST_S,
+    Bug,
+    Judge,
+    Outcome,
+    Run,
+    SeededError,
+    bugs,
+    commit,
+    main,
+    sample,
+)
 
 ENGINE = """from engine.errors import LedgerError
 
@@ -27,7 +43,18 @@ def test_doubled() -> None:
 
 
 @pytest.fixture(scope="module")
-def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
+def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("copies")
+
+
+@pytest.fixture
+def copy(copies: Path) -> Path:
+    """Where the judge's only worker puts bugs."""
+    return copies / "0"
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory, copies: Path) -> Judge:
     """The judge of a small repository, with the errors of this one."""
     root = tmp_path_factory.mktemp("repository")
     (root / "engine").mkdir()
@@ -38,7 +65,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     (root / "test_sums.py").write_text(TESTS)
     (root / "test_broken.py").write_text(TESTS.replace("== 4", "== 5"))
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
-    return Judge(root, 1, tmp_path_factory.mktemp("copies"))
+    return Judge(root, 1, copies, longest_s=12)
 
 
 def bug(old: str, new: str, test: str = "test_sums.py") -> Bug:
@@ -46,22 +73,22 @@ def bug(old: str, new: str, test: str = "test_sums.py") -> Bug:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "report"),
     [
         ("2 * number", "3 * number", "test_sums.py::test_doubled (AssertionError: assert 6 == 4)"),
         ("number < 0", "number < 9", "test_sums.py::test_doubled (LedgerError: a negative number)"),
     ],
 )
 def test_a_bug_is_caught_by_an_assertion_or_a_refusal(
-    judge: Judge, old: str, new: str, told: str
+    judge: Judge, old: str, new: str, report: str
 ) -> None:
     outcome = judge(bug(old, new))
 
-    assert (outcome.caught, outcome.told) == (True, told)
+    assert (outcome.caught, outcome.report) == (True, report)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "report"),
     [
         ("2 * number", "number * 2", "nobody noticed: test_sums.py"),
         ("2 * number", "2 * numbre", "tripped over it: NameError"),
@@ -71,30 +98,89 @@ def test_a_bug_is_caught_by_an_assertion_or_a_refusal(
         ("2 * number", "2 * number", "or is its new text"),
     ],
 )
-def test_a_bug_that_no_test_shows_is_missed(judge: Judge, old: str, new: str, told: str) -> None:
+def test_a_bug_that_no_test_shows_is_missed(judge: Judge, old: str, new: str, report: str) -> None:
     outcome = judge(bug(old, new))
 
     assert not outcome.caught
-    assert told in outcome.told
+    assert report in outcome.report
 
 
 def test_tests_that_do_not_exist_catch_nothing(judge: Judge) -> None:
     outcome = judge(bug("2 * number", "3 * number", "test_other.py"))
 
     assert not outcome.caught
-    assert outcome.told.startswith("the tests did not run")
+    assert outcome.report.startswith("the tests did not run")
 
 
-def test_after_a_bug_the_copy_is_sound_again(judge: Judge) -> None:
+HANG = """import fcntl, os, signal, threading
+    file = open({lock!r}, "w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    os.fork()
+    threading.Event().wait()"""
+
+
+def test_a_test_that_no_signal_ends_has_caught_the_bug_and_nothing_of_it_is_left(
+    judge: Judge, tmp_path: Path
+) -> None:
+    lock = tmp_path / "lock"
+
+    outcome = judge(bug("return 2 * number", HANG.format(lock=str(lock))))
+
+    assert outcome.caught
+    assert outcome.report.startswith("test_sums.py::test_doubled (no end: killed after ")
+    with lock.open() as file:  # its child had the lock as well, and has let go of it
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def test_tests_that_do_not_even_start_have_not_caught_the_bug(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.seeded_bugs.START_UP_S", 2)
+
+    outcome = judge(bug("def doubled", "import threading; threading.Event().wait()\ndef doubled"))
+
+    assert not outcome.caught
+    assert outcome.report.startswith("the tests did not run")
+
+
+def test_a_slow_test_is_given_five_times_what_it_takes_without_the_bug(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = []
+
+    def run(_: Path, tests: Sequence[str], longest_s: float, *options: str) -> Run:
+        limits.append(longest_s)
+        if tests == ["test_slow.py::test_slow"]:
+            return Run(0, (), None, "1 passed", took_s=9)
+        hanging = "test_slow.py::test_slow" if longest_s < 45 else None
+        return Run(0, (), hanging, "1 passed", took_s=40)
+
+    monkeypatch.setattr("tools.seeded_bugs._run", run)
+
+    outcome = judge(bug("2 * number", "number + number"))
+
+    assert outcome.report == "nobody noticed: test_sums.py"
+    assert limits == [12, SOUND_LONGEST_S, 45]
+
+
+def test_tests_that_fail_without_the_bug_catch_nothing(judge: Judge) -> None:
+    outcome = judge(bug("2 * number", "3 * number", "test_broken.py"))
+
+    assert not outcome.caught
+    assert outcome.report.startswith("it fails without any bug: test_broken.py::test_doubled: ")
+
+
+def test_after_a_bug_the_copy_is_sound_again(judge: Judge, copy: Path) -> None:
     judge(bug("2 * number", "3 * number"))
 
-    judge.require_sound(["test_sums.py"])
+    judge.require_sound(copy, "test_sums.py")
     with pytest.raises(SeededError, match=r"test_broken\.py::test_doubled: AssertionError"):
-        judge.require_sound(["test_sums.py", "test_broken.py"])
+        judge.require_sound(copy, "test_broken.py")
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "report"),
     [
         ("[[bug]]\nname = 'x'", "a bug has exactly"),
         (
@@ -116,19 +202,69 @@ def test_after_a_bug_the_copy_is_sound_again(judge: Judge) -> None:
         ),
     ],
 )
-def test_a_table_that_is_not_whole_is_refused(tmp_path: Path, row: str, told: str) -> None:
+def test_a_table_that_is_not_whole_is_refused(tmp_path: Path, row: str, report: str) -> None:
     (tmp_path / "tests" / "seeded").mkdir(parents=True)
     (tmp_path / "tests" / "seeded" / "area.toml").write_text(row)
 
-    with pytest.raises(SeededError, match=told):
+    with pytest.raises(SeededError, match=report):
         bugs(tmp_path)
 
 
 def test_every_listed_bug_fits_its_file() -> None:
-    """Cheap, so that a change of the engine tells at once which row it outdated."""
-    for each in bugs(ROOT):
-        assert (ROOT / each.file).read_text().count(each.old) == 1, str(each)
-        assert all((ROOT / test.partition("::")[0]).exists() for test in each.tests), str(each)
+    """Cheap, so that a change of the engine shows at once which row it outdated."""
+    for listed in bugs(ROOT):
+        assert (ROOT / listed.file).read_text().count(listed.old) == 1, str(listed)
+        for test in listed.tests:
+            assert (ROOT / test.partition("::")[0]).exists(), str(listed)
+
+
+def test_a_seed_chooses_the_same_bugs_every_time_and_another_seed_others() -> None:
+    listed = bugs(ROOT)
+
+    chosen = sample(listed, 5, "one")
+
+    assert chosen == sample(listed, 5, "one")
+    assert chosen != sample(listed, 5, "another")
+    assert chosen == [bug for bug in listed if bug in chosen]
+    assert sample(listed, 1_000, "one") == listed
+
+
+def test_the_sample_says_which_seed_chose_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judged: list[Bug] = []
+
+    def judge_all(_: Path, chosen: Sequence[Bug], jobs: int) -> int:
+        judged.extend(chosen)
+        return 0
+
+    monkeypatch.setattr("tools.seeded_bugs._judge_all", judge_all)
+
+    assert main(["--sample", "3", "--seed", "today"]) == 0
+    assert main(["--sample", "3"]) == 0
+
+    size = len(bugs(ROOT))
+    assert capsys.readouterr().out.splitlines() == [
+        f"3 of {size} seeded bugs, chosen by --seed today",
+        f"3 of {size} seeded bugs, chosen by --seed {commit(ROOT)}",
+    ]
+    assert judged[:3] == sample(bugs(ROOT), 3, "today")
+    assert judged[3:] == sample(bugs(ROOT), 3, commit(ROOT))
+
+
+def test_a_missed_bug_fails_the_run_and_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [bug("2 * number", "3 * number"), replace(bug("a", "b"), name="an unseen bug")]
+    outcomes = iter([Outcome(True, "test_sums.py", 1.0), Outcome(False, "nobody noticed", 1.0)])
+    monkeypatch.setattr("tools.seeded_bugs.bugs", lambda _: rows)
+    monkeypatch.setattr("tools.seeded_bugs.Judge", lambda *_: lambda _: next(outcomes))
+
+    assert main(["--jobs", "1"]) == 1
+
+    _, missed, total = capsys.readouterr().out.splitlines()
+    assert missed == "sums: an unseen bug  MISSED   1.0 s  nobody noticed"
+    assert total.startswith("1 of 2 seeded bugs caught in ")
 
 
 def test_a_name_that_no_bug_has_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
