@@ -74,14 +74,14 @@ def test_an_unknown_keyword_is_undecided(files: Engine) -> None:
 
 def test_folders_are_compared_file_by_file(files: Engine) -> None:
     answer = files("compat", "v1", "v2", "--format", "json")
-    told = answer.json
+    document = answer.json
     assert answer.code == 1
-    assert (told["verdict"], told["documents"]) == ("incompatible", 2)
-    assert {(each["document"], each["rule"]) for each in told["findings"]} == {
+    assert (document["verdict"], document["documents"]) == ("incompatible", 2)
+    assert {(finding["document"], finding["rule"]) for finding in document["findings"]} == {
         ("a/user.json", "required"),
         ("a/user.json", "type"),
     }
-    assert all(each["has_witness"] for each in told["findings"])
+    assert all(finding["has_witness"] for finding in document["findings"])
     Path("v2/shop.json").unlink()
     assert "document: the schema is gone" in files("compat", "v1", "v2").out
 

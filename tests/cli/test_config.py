@@ -12,13 +12,13 @@ def test_a_setting_says_where_it_came_from(engine: Engine) -> None:
         "config", "show", "--format", "json", "--stage", "production", ENGINE_PROFILE="strict"
     ).json
 
-    told = {name: (row["value"], row["origin"]) for name, row in shown.items()}
+    settings = {name: (row["value"], row["origin"]) for name, row in shown.items()}
     file = str(Path("engine.toml").absolute())
-    assert told["gate"] == ("slo", file)
-    assert told["policies"] == (str(Path("own").absolute()), file)
-    assert told["profile"] == ("strict", "$ENGINE_PROFILE")
-    assert told["stage"] == ("production", "--stage")
-    assert told["lock_timeout_s"] == (30, "default")
+    assert settings["gate"] == ("slo", file)
+    assert settings["policies"] == (str(Path("own").absolute()), file)
+    assert settings["profile"] == ("strict", "$ENGINE_PROFILE")
+    assert settings["stage"] == ("production", "--stage")
+    assert settings["lock_timeout_s"] == (30, "default")
     assert shown.keys() == {setting.name for setting in SETTINGS} | {"folder", "cache"}
 
 

@@ -60,11 +60,11 @@ def test_limits_that_no_graph_is_of_are_an_expectation_that_is_not_met(
     about = {"name": "s", "digest": {"sha256": "00" * 32}}
 
     def build(place: LedgerPosition) -> bytes:
-        said = {
+        predicate = {
             **{"decision_id": decision_id(9), "gate": "lifecycle", "checks": [check]},
             **{"attempt": 1, "previous": None, "ledger": {"id": place.ledger_id}},
         }
-        return seal(statement([about], DECISION_TYPE, said), signer.sign, signer.key_id)
+        return seal(statement([about], DECISION_TYPE, predicate), signer.sign, signer.key_id)
 
     with closing(open_at(Path(".engine"), signer=signer)) as ledger:
         ledger.append([EntryDraft(decision_id(9), "s", "lifecycle", build)])
@@ -118,11 +118,11 @@ def test_tlc_judges_too(engine: Engine, recorded: str) -> None:
     assert "TLC allows all of 13 distinct steps" in answer.out
     strayed()
 
-    told = engine("conform", "--only", "ledger", "--trace", **where)
+    rejected = engine("conform", "--only", "ledger", "--trace", **where)
 
-    assert told.code == 4
-    assert "TLC: entry 5: decision:v1: it says attempt 1" in told.out
-    assert "the spec has no such step" in told.out
+    assert rejected.code == 4
+    assert "TLC: entry 5: decision:v1: it says attempt 1" in rejected.out
+    assert "the spec has no such step" in rejected.out
 
 
 def _jar() -> str:
@@ -132,7 +132,7 @@ def _jar() -> str:
 
 
 @pytest.mark.parametrize(
-    ("argv", "code", "told"),
+    ("argv", "code", "message"),
     [
         (("nothere.db",), 2, "there is no ledger at nothere.db"),
         (("--only", "ledgr"), 2, "did you mean 'ledger'?"),
@@ -142,12 +142,12 @@ def _jar() -> str:
     ],
 )
 def test_mistakes(
-    engine: Engine, recorded: str, argv: tuple[str, ...], code: int, told: str
+    engine: Engine, recorded: str, argv: tuple[str, ...], code: int, message: str
 ) -> None:
     answer = engine("conform", *argv, PATH=os.environ["PATH"])
 
     assert (answer.code, answer.out) == (code, "")
-    assert told in answer.err
+    assert message in answer.err
 
 
 def test_without_a_rejection_a_trace_needs_no_java(engine: Engine, recorded: str) -> None:

@@ -38,14 +38,14 @@ def test_every_format_is_what_decide_would_have_written(
     for name in FORMATS:
         words = ["--format", name, *(["--explain"] if explain else [])]
         answer = engine("convert", "out.json", *words)
-        wanted = Path(f"out.{name}").read_text()
+        expected = Path(f"out.{name}").read_text()
         if name == "html":
             assert "engine export" in answer.out
-            assert "engine export" not in wanted
+            assert "engine export" not in expected
             answer = Answer(answer.code, PATH.sub("", answer.out), answer.err)
-            wanted = PATH.sub("", wanted)
+            expected = PATH.sub("", expected)
         assert (answer.code, answer.err) == (0, "")
-        assert answer.out == wanted, name
+        assert answer.out == expected, name
 
 
 def test_several_formats_are_written_at_once_and_standard_input_is_read(engine: Engine) -> None:

@@ -14,7 +14,9 @@ from tests.cli.conftest import Engine
 
 def results(text: str) -> dict[str, Json]:
     (run,) = json.loads(text)["runs"]
-    return {each["ruleId"]: each["locations"][0]["physicalLocation"] for each in run["results"]}
+    return {
+        result["ruleId"]: result["locations"][0]["physicalLocation"] for result in run["results"]
+    }
 
 
 def test_combined_files_are_named_each_for_its_own_metrics(engine: Engine) -> None:
@@ -43,21 +45,21 @@ def test_yaml_and_a_missing_metric_have_a_place(engine: Engine) -> None:
 
 def test_json_says_where_each_metric_stands_and_jsonl_does_not(engine: Engine) -> None:
     Path("m.json").write_text(engine("example", "block").out)
-    told = engine("decide", "m.json", "--format", "json", "--output", "jsonl=d.jsonl").json
+    decision = engine("decide", "m.json", "--format", "json", "--output", "jsonl=d.jsonl").json
     lines = Path("m.json").read_text().splitlines()
-    ece = next(check for check in told["checks"] if check["id"] == "ethics.ece")
-    assert ece["location"]["file"] == told["file"] == "m.json"
+    ece = next(check for check in decision["checks"] if check["id"] == "ethics.ece")
+    assert ece["location"]["file"] == decision["file"] == "m.json"
     assert '"ethics.ece"' in lines[ece["location"]["line"] - 1]
     assert "location" not in json.loads(Path("d.jsonl").read_text())["checks"][0]
 
 
 def test_json_of_several_has_an_element_for_what_could_not_be_decided(engine: Engine) -> None:
-    """INV-REPORT-2: whoever reads all verdicts meets one that is none."""
+    """INV-REPORT-2: a reader of all verdicts meets one that is none."""
     Path("a.json").write_text(engine("example", "promote").out)
     Path("b.json").write_text('{"metrics": {}}')
     answer = engine("decide", "a.json", "b.json", "--format", "json")
     assert answer.code == 2
-    assert [(each["file"], each["verdict"]) for each in answer.json] == [
+    assert [(decision["file"], decision["verdict"]) for decision in answer.json] == [
         ("a.json", "PROMOTE"),
         ("b.json", None),
     ]
@@ -73,11 +75,11 @@ def test_html_shows_the_path_that_the_exported_proof_has(engine: Engine) -> None
     page = Path("d.html").read_text()
     entry = base64.b64decode(proof["entry"])
     assert open_envelope(entry).payload
-    path = [base64.b64decode(each) for each in proof["path"]]
+    path = [base64.b64decode(node) for node in proof["path"]]
     root = merkle.root_from_proof(merkle.leaf_hash(entry), proof["index"], proof["size"], path)
     hashes = [merkle.leaf_hash(entry), *path, root]
     assert len(path) > 1
-    places = [page.index(each.hex()) for each in hashes]
+    places = [page.index(node.hex()) for node in hashes]
     assert places == sorted(places)
     assert base64.b64encode(root).decode() in proof["checkpoint"]
 
@@ -86,11 +88,11 @@ def test_a_dry_run_is_no_pass_in_any_format(engine: Engine) -> None:
     """INV-REPORT-2"""
     Path("m.json").write_text(engine("example", "promote").out)
 
-    def said(name: str) -> str:
+    def output(name: str) -> str:
         return engine("decide", "m.json", "--dry-run", "--format", name).out
 
-    assert "NOT RECORDED" in said("markdown")
-    assert "NOT RECORDED" in said("html")
-    assert "::error " in said("github")
-    assert "<error " in said("junit")
-    assert results(said("sarif")).keys() == {"verdict"}
+    assert "NOT RECORDED" in output("markdown")
+    assert "NOT RECORDED" in output("html")
+    assert "::error " in output("github")
+    assert "<error " in output("junit")
+    assert results(output("sarif")).keys() == {"verdict"}

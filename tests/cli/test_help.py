@@ -213,9 +213,9 @@ def test_what_the_readme_types_runs(tmp_path: Path) -> None:
         content for language, content in fenced(PAGES[0].read_text()) if language == "console"
     ]
     lines = [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
-    asked = [line for line in lines if re.search(r"\bengine ", line) and "pip " not in line]
-    assert asked
-    for line in asked:
+    commands = [line for line in lines if re.search(r"\bengine ", line) and "pip " not in line]
+    assert commands
+    for line in commands:
         done = script(tmp_path, f"({line}); code=$?; exit $code")
         assert done.returncode not in (2, 3, 127), (line, done.stdout, done.stderr)
         assert "Traceback" not in done.stderr, os.linesep.join([line, done.stderr])

@@ -227,10 +227,10 @@ def test_decisions_become_tables_for_sql(engine: Engine, decided: Answer) -> Non
     assert engine("ledger", "tables", "decisions.db").code == 2
 
 
-def test_the_private_key_is_never_told(engine: Engine, decided: Answer) -> None:
+def test_the_private_key_is_never_shown(engine: Engine, decided: Answer) -> None:
     secret = "".join(Path(".engine/keys/engine.pem").read_text().splitlines()[1:-1])
-    said = [engine("keys", "list"), engine("config", "show"), engine("ledger", "log")]
-    assert said[0].code == 0
-    assert all(secret not in answer.out + answer.err for answer in said)
+    answers = [engine("keys", "list"), engine("config", "show"), engine("ledger", "log")]
+    assert answers[0].code == 0
+    assert all(secret not in answer.out + answer.err for answer in answers)
     assert secret.encode() not in Path("proof.json").read_bytes()
     assert Path(".engine/keys/engine.pem").stat().st_mode & 0o777 == 0o600

@@ -23,7 +23,7 @@ def log(name: str, *lines: str) -> Path:
     return path
 
 
-def test_findings_are_told_by_place_and_digest_only(engine: Engine) -> None:
+def test_findings_are_shown_by_place_and_digest_only(engine: Engine) -> None:
     """INV-PRIVACY-3."""
     log("logs/a.log", f"from {MAIL}", f"card {CARD} of {MAIL}")
     log("logs/b.log.gz", f"token {TOKEN}")
@@ -45,16 +45,16 @@ def require_silent(answer: Answer) -> None:
 def test_json_says_the_same(engine: Engine) -> None:
     log("a.log", f"from {MAIL}", f"token {TOKEN}", f"card {CARD}")
     answer = engine("scan", "a.log", "--format", "json", "--list", "2")
-    told = answer.json
+    document = answer.json
     assert answer.code == 1
-    assert (told["found"], told["personal"], told["secret"]) == (3, 2, 1)
-    assert [(each["type"], each["line"]) for each in told["findings"]] == [
+    assert (document["found"], document["personal"], document["secret"]) == (3, 2, 1)
+    assert [(finding["type"], finding["line"]) for finding in document["findings"]] == [
         ("email", 6),
         ("github_token", 7),
     ]
-    assert told["scanned_bytes"] == Path("a.log").stat().st_size
-    assert told["files"] == [
-        {"file": "a.log", "bytes": told["scanned_bytes"], "packing": None, "encoding": None,
+    assert document["scanned_bytes"] == Path("a.log").stat().st_size
+    assert document["files"] == [
+        {"file": "a.log", "bytes": document["scanned_bytes"], "packing": None, "encoding": None,
          "truncated": None}
     ]  # fmt: skip
     require_silent(answer)

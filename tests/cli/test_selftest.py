@@ -23,9 +23,9 @@ def test_names_gate_check_and_document_that_got_through(engine: Engine, opa: Pat
     text = (POLICIES / "ethics" / "ethics.rego").read_text()
     wrong = text.replace('at_least("ethics.fairness")', 'at_most("ethics.fairness")')
     Path("own/ethics/ethics.rego").write_text(wrong)
-    asked = ("selftest", "--gate", "ethics", "--policies", "own")
+    argv = ("selftest", "--gate", "ethics", "--policies", "own")
 
-    answer = engine(*asked, ENGINE_OPA=os.fspath(opa))
+    answer = engine(*argv, ENGINE_OPA=os.fspath(opa))
 
     line = "LET THROUGH  gate ethics, profile default: ethics.fairness: past the limit: 0.949999"
     assert (answer.code, answer.out.splitlines()[0]) == (1, line)
@@ -35,9 +35,9 @@ def test_tells_programs_the_same(engine: Engine) -> None:
     answer = engine("selftest", "--gate", "market", "--format", "json")
 
     assert answer.code == 0
-    (told,) = answer.json
-    assert (told["gate"], told["is_sound"], told["documents"]) == ("market", True, 0)
-    assert "no check blocks" in told["never"]
+    (result,) = answer.json
+    assert (result["gate"], result["is_sound"], result["documents"]) == ("market", True, 0)
+    assert "no check blocks" in result["never"]
 
 
 def test_all_is_every_gate_and_nothing_else(engine: Engine) -> None:

@@ -14,7 +14,7 @@ Spec = Callable[..., Answer]
 
 
 @pytest.fixture
-def said(tmp_path: Path) -> Path:
+def outputs(tmp_path: Path) -> Path:
     return lamp.outputs(tmp_path)
 
 
@@ -24,9 +24,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def spec(engine: Engine, folder: Path, said: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
+def spec(engine: Engine, folder: Path, outputs: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
     """``engine spec`` on the lamp's folder, with a Java and a jar."""
-    tools = lamp.speaking(said, monkeypatch)
+    tools = lamp.speaking(outputs, monkeypatch)
     path = f"{tools.java.parent}:/usr/bin:/bin"
 
     def call(action: str, *argv: str, **environ: str) -> Answer:
@@ -46,8 +46,8 @@ def test_all_as_expected_is_0_with_the_kill_matrix(spec: Spec) -> None:
     assert "6 of 6 runs as expected" in answer.out
 
 
-def test_a_surviving_mutant_is_1_and_named(spec: Spec, said: Path) -> None:
-    (said / "lamp-any-switch.txt").write_text((said / "lamp.txt").read_text())
+def test_a_surviving_mutant_is_1_and_named(spec: Spec, outputs: Path) -> None:
+    (outputs / "lamp-any-switch.txt").write_text((outputs / "lamp.txt").read_text())
 
     answer = spec("check", "Lamp")
 
@@ -58,13 +58,13 @@ def test_a_surviving_mutant_is_1_and_named(spec: Spec, said: Path) -> None:
     assert "FAILED    lamp-any-switch\n5 of 6 runs" in answer.out
 
 
-def test_a_counterexample_is_shown(spec: Spec, said: Path) -> None:
-    (said / "lamp.txt").write_text((said / "lamp-any-switch.txt").read_text())
+def test_a_counterexample_is_shown(spec: Spec, outputs: Path) -> None:
+    (outputs / "lamp.txt").write_text((outputs / "lamp-any-switch.txt").read_text())
     assert '        3: Burn\n          lamp = "broken"\n' in spec("check", "lamp").out
 
 
-def test_a_parse_error_shows_where(spec: Spec, said: Path) -> None:
-    (said / "lamp.txt").write_text((said / "broken-module.txt").read_text())
+def test_a_parse_error_shows_where(spec: Spec, outputs: Path) -> None:
+    (outputs / "lamp.txt").write_text((outputs / "broken-module.txt").read_text())
 
     answer = spec("check", "lamp")
 
@@ -73,11 +73,11 @@ def test_a_parse_error_shows_where(spec: Spec, said: Path) -> None:
     assert 'Encountered "0" at line 13, column 37' in answer.out
 
 
-def test_what_is_unproved_and_vacuous_is_1(spec: Spec, said: Path, folder: Path) -> None:
+def test_what_is_unproved_and_vacuous_is_1(spec: Spec, outputs: Path, folder: Path) -> None:
     with (folder / "Lamp.tla").open("a") as file:
         file.write("MayRest == TRUE\n")
-    text = (said / "lamp.txt").read_text()
-    (said / "lamp.txt").write_text(text.replace("module Lamp>: 2:4", "module Lamp>: 0:0"))
+    text = (outputs / "lamp.txt").read_text()
+    (outputs / "lamp.txt").write_text(text.replace("module Lamp>: 2:4", "module Lamp>: 0:0"))
 
     answer = spec("check")
 
@@ -87,13 +87,13 @@ def test_what_is_unproved_and_vacuous_is_1(spec: Spec, said: Path, folder: Path)
 
 
 def test_counts_are_written_on_request_only_for_the_right_outcome(
-    spec: Spec, said: Path, folder: Path
+    spec: Spec, outputs: Path, folder: Path
 ) -> None:
     manifest = folder / "manifest.toml"
     whole = manifest.read_text()
     lines = [line for line in whole.splitlines() if not line.startswith(("states", "depth"))]
     manifest.write_text("\n".join(lines) + "\n")
-    (said / "lamp-old.txt").write_text((said / "lamp.txt").read_text())
+    (outputs / "lamp-old.txt").write_text((outputs / "lamp.txt").read_text())
 
     assert spec("check", "--write-counts").code == 1
     written = manifest.read_text()
@@ -139,9 +139,9 @@ def test_runs_are_listed_as_text_and_json(spec: Spec) -> None:
 
 
 def test_findings_as_json_are_the_only_output(spec: Spec) -> None:
-    told = spec("check", "--format", "json").json
-    assert told["as_expected"] is True
-    assert told["runs"][1]["outcome"] == "invariant NewDebugInv"
+    document = spec("check", "--format", "json").json
+    assert document["as_expected"] is True
+    assert document["runs"][1]["outcome"] == "invariant NewDebugInv"
 
 
 def test_the_shipped_specs_are_listed_anywhere(engine: Engine) -> None:
@@ -149,20 +149,20 @@ def test_the_shipped_specs_are_listed_anywhere(engine: Engine) -> None:
 
 
 def test_other_policies_are_held_against_the_specs(
-    engine: Engine, folder: Path, said: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, folder: Path, outputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "limits.toml").write_text(
         '[[limit]]\nname = "Ttl"\npolicy = "decision_ttl_s"\ndivide = 3600\n'
     )
-    (said / "run-lamp.txt").write_text((said / "lamp.txt").read_text())
-    tools = lamp.speaking(said, monkeypatch)
+    (outputs / "run-lamp.txt").write_text((outputs / "lamp.txt").read_text())
+    tools = lamp.speaking(outputs, monkeypatch)
     world = {"PATH": f"{tools.java.parent}:/usr/bin:/bin", "ENGINE_TLC_JAR": str(tools.jar)}
-    asked = ["spec", "check", "--tla", str(folder), "--profile"]
+    argv = ["spec", "check", "--tla", str(folder), "--profile"]
 
-    good = engine(*asked, "strict", **world)
-    (said / "run-lamp.txt").write_text((said / "lamp-empty-store.txt").read_text())
-    bad = engine(*asked, "strict", **world)
-    unknown = engine(*asked, "strikt", **world)
+    good = engine(*argv, "strict", **world)
+    (outputs / "run-lamp.txt").write_text((outputs / "lamp-empty-store.txt").read_text())
+    bad = engine(*argv, "strict", **world)
+    unknown = engine(*argv, "strikt", **world)
 
     assert (good.code, good.out) == (0, "holds  lamp                     ok  9 states\n")
     assert bad.code == 1

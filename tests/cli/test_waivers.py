@@ -50,14 +50,14 @@ def test_a_waived_finding_promotes_and_stays_visible(decide_with: Engine, engine
     """INV-WAIVER-3: the finding is still there, with the waiver that covers it."""
     answer = decide_with(waiver())
     assert (answer.code, answer.json["verdict"]) == (0, "PROMOTE")
-    found = next(each for each in answer.json["checks"] if each["id"] == "data.contract_break")
+    found = next(check for check in answer.json["checks"] if check["id"] == "data.contract_break")
     assert (found["status"], found["waived_by"]) == ("fail", "W-1")
     (used,) = answer.json["waivers"]
     assert (used["status"], used["reason"]) == ("applied", "consumers migrated, removal announced")
     assert answer.json["reason"] == "29 blocking checks passed, 1 by waiver"
-    told = engine("explain", answer.json["decision_id"])
-    assert "waived  data.contract_break" in told.out
-    assert "waiver W-1 applied for data.contract_break, until " in told.out
+    explained = engine("explain", answer.json["decision_id"])
+    assert "waived  data.contract_break" in explained.out
+    assert "waiver W-1 applied for data.contract_break, until " in explained.out
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_a_waiver_whose_end_cannot_be_read_is_an_error(decide_with: Engine) -> N
 
 def test_waivers_are_covered_by_the_policy_digest(engine: Engine, decide_with: Engine) -> None:
     shown = [
-        engine("ledger", "show", decide_with(each).json["decision_id"]).json["predicate"]["policy"]
-        for each in (waiver(), waiver(reason="another"))
+        engine("ledger", "show", decide_with(entry).json["decision_id"]).json["predicate"]["policy"]
+        for entry in (waiver(), waiver(reason="another"))
     ]
     assert shown[0]["digest"] != shown[1]["digest"]
     assert shown[0]["revision"] == shown[1]["revision"]

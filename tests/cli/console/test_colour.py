@@ -28,16 +28,16 @@ def at_a_terminal(words: Sequence[str], environ: Mapping[str, str]) -> bytes:
         env={"PATH": "/usr/bin:/bin", "HOME": str(Path.cwd()), **environ},
     )
     os.close(theirs)
-    said = b""
+    output = b""
     try:
         while piece := os.read(ours, 65536):
-            said += piece
+            output += piece
     except OSError:
         pass  # the other end is closed: Linux says it with EIO
     finally:
         os.close(ours)
         process.wait(timeout=60)
-    return said
+    return output
 
 
 @pytest.fixture
@@ -49,21 +49,21 @@ def decision(engine: Engine) -> str:
 
 
 def test_words_are_coloured_at_a_terminal(decision: str) -> None:
-    said = at_a_terminal(["convert", decision], {"TERM": "xterm-256color"})
-    assert COLOUR.search(said)
-    assert b"BLOCK" in COLOUR.sub(b"", said)
+    output = at_a_terminal(["convert", decision], {"TERM": "xterm-256color"})
+    assert COLOUR.search(output)
+    assert b"BLOCK" in COLOUR.sub(b"", output)
 
 
 @pytest.mark.parametrize("environ", [{"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_no_colour_is_plain_text(decision: str, environ: dict[str, str], engine: Engine) -> None:
     """https://no-color.org; not even bold or dim."""
-    said = at_a_terminal(["convert", decision], environ)
-    assert b"\x1b" not in said
-    assert said.replace(b"\r\n", b"\n").decode() == engine("convert", decision).out
+    output = at_a_terminal(["convert", decision], environ)
+    assert b"\x1b" not in output
+    assert output.replace(b"\r\n", b"\n").decode() == engine("convert", decision).out
 
 
 @pytest.mark.parametrize("name", ["json", "github", "html"])
 def test_what_programs_read_is_never_coloured(decision: str, name: str) -> None:
-    said = at_a_terminal(["convert", decision, "--format", name], {"TERM": "xterm-256color"})
-    assert b"\x1b" not in said
-    assert len(said) > 1000
+    output = at_a_terminal(["convert", decision, "--format", name], {"TERM": "xterm-256color"})
+    assert b"\x1b" not in output
+    assert len(output) > 1000

@@ -32,7 +32,7 @@ def in_github(engine: Engine, *words: str, stdin: bytes = b"") -> Answer:
     )
 
 
-def told() -> dict[str, str]:
+def step_outputs() -> dict[str, str]:
     return outputs(Path("output").read_text())
 
 
@@ -52,7 +52,7 @@ def test_later_steps_learn_verdict_and_exit_code(
     answer = in_github(engine, "decide", f"{name}.json", "--format", "github", "--output",
                        "json=d.json")  # fmt: skip
     assert answer.code == code
-    assert told() == {
+    assert step_outputs() == {
         "verdict": verdict,
         "exit_code": str(code),
         "recorded": "true",
@@ -62,10 +62,10 @@ def test_later_steps_learn_verdict_and_exit_code(
     assert f"{verdict}: scoring-model" in Path("summary.md").read_text()
 
 
-def test_of_several_the_worst_verdict_is_told(engine: Engine) -> None:
+def test_of_several_the_worst_verdict_is_written(engine: Engine) -> None:
     files = examples(engine, "promote", "hold", "block")
     in_github(engine, "decide", *files, "--format", "github")
-    assert {**told(), "decision_id": ""} == {
+    assert {**step_outputs(), "decision_id": ""} == {
         "verdict": "BLOCK", "exit_code": "1", "recorded": "true", "count": "3", "decision_id": "",
     }  # fmt: skip
 
@@ -74,16 +74,21 @@ def test_an_input_that_could_not_be_decided_on_is_worse_than_any_verdict(engine:
     """INV-REPORT-2"""
     files = examples(engine, "promote", "block")
     answer = in_github(engine, "decide", *files, "nosuch.json", "--format", "github")
-    assert (told()["verdict"], told()["exit_code"], told()["recorded"]) == ("ERROR", "2", "false")
+    written = step_outputs()
+    assert (written["verdict"], written["exit_code"], written["recorded"]) == (
+        "ERROR",
+        "2",
+        "false",
+    )
     assert answer.code == 2
     assert "::error title=not decided,file=nosuch.json,line=1,col=1::" in answer.out
     assert "NOT DECIDED (`nosuch.json`)" in Path("summary.md").read_text()
 
 
-def test_a_dry_run_is_not_told_as_recorded(engine: Engine) -> None:
+def test_a_dry_run_is_not_written_as_recorded(engine: Engine) -> None:
     examples(engine, "promote")
     in_github(engine, "decide", "promote.json", "--format", "github", "--dry-run")
-    assert (told()["recorded"], told()["exit_code"]) == ("false", "5")
+    assert (step_outputs()["recorded"], step_outputs()["exit_code"]) == ("false", "5")
 
 
 def test_a_call_that_breaks_off_does_not_leave_a_pass_behind(engine: Engine) -> None:
@@ -94,8 +99,8 @@ def test_a_call_that_breaks_off_does_not_leave_a_pass_behind(engine: Engine) -> 
     answer = in_github(engine, "decide", "promote.json", "--format", "github")
     assert answer.code != 0
     if Path("output").exists():
-        assert told()["exit_code"] == str(answer.code)
-        assert told()["verdict"] == "ERROR"
+        assert step_outputs()["exit_code"] == str(answer.code)
+        assert step_outputs()["verdict"] == "ERROR"
 
 
 def test_files_are_added_to_and_nothing_is_written_for_other_formats(engine: Engine) -> None:
@@ -114,7 +119,7 @@ def test_each_value_stands_between_lines_that_nobody_knew_beforehand(engine: Eng
     in_github(engine, "decide", *files, "--format", "github")
     delimiters = re.findall("<<(.*)", Path("output").read_text())
     assert len(delimiters) == len(set(delimiters)) == 5
-    assert all(re.fullmatch("end-[0-9a-f]{32}", each) for each in delimiters)
+    assert all(re.fullmatch("end-[0-9a-f]{32}", delimiter) for delimiter in delimiters)
 
 
 def test_a_summary_ends_at_one_mebibyte_with_a_whole_section_and_a_count(engine: Engine) -> None:

@@ -33,9 +33,9 @@ class Session:
         self.shell = Shell(environ, Path.cwd(), io.BytesIO(), self.out, self.err)
 
     def run(self, argv: list[str], events: list[Event], *, calm: bool = True) -> int:
-        """Let ``events`` happen; when ``calm``, nothing follows each until it was noticed."""
+        """Let ``events`` happen; when ``calm``, nothing follows each until it was seen."""
         waiting = iter(
-            [each for event in events for each in ([event, nothing] if calm else [event])]
+            [step for event in events for step in ([event, nothing] if calm else [event])]
         )
 
         def pause(_seconds: float) -> None:
@@ -114,13 +114,13 @@ def test_it_decides_again_when_engine_toml_or_the_artifact_changes(session: Sess
         ["metrics.json", "--artifact", "app.tgz"],
         [change("app.tgz", "two"), change("engine.toml", 'gate = "data"\n')],
     )
-    told = [json.loads(line) for line in session.out.getvalue().splitlines()]
-    assert [each["gate"] for each in told] == ["slo", "slo", "data"]
-    digests = [each["subject"]["digest"]["sha256"] for each in told]
+    decisions = [json.loads(line) for line in session.out.getvalue().splitlines()]
+    assert [decision["gate"] for decision in decisions] == ["slo", "slo", "data"]
+    digests = [decision["subject"]["digest"]["sha256"] for decision in decisions]
     assert digests[0] != digests[1] == digests[2]
 
 
-def test_what_is_broken_is_told_and_the_loop_goes_on(session: Session) -> None:
+def test_what_is_broken_is_printed_and_the_loop_goes_on(session: Session) -> None:
     good = Path("metrics.json").read_text()
     session.run(
         ["metrics.json"],
@@ -133,12 +133,12 @@ def test_what_is_broken_is_told_and_the_loop_goes_on(session: Session) -> None:
         ],
     )
     assert session.verdicts == ["PROMOTE", "PROMOTE"]
-    told = session.err.getvalue()
-    assert "did you mean 'gate'?" in told
-    assert "metrics.json: no such file or directory" in told
+    messages = session.err.getvalue()
+    assert "did you mean 'gate'?" in messages
+    assert "metrics.json: no such file or directory" in messages
 
 
-def test_broken_rego_is_told_in_opas_words_and_mended_rego_counts(
+def test_broken_rego_is_reported_in_opas_words_and_mended_rego_counts(
     session: Session, opa: Path
 ) -> None:
     shipped = ROOT / "policies" / "slo" / "slo.rego"

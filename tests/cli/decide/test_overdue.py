@@ -71,9 +71,9 @@ def test_others_are_judged_all_the_same(looping: Toy) -> None:
     groups[CHUNK + 3] = groups[3 * CHUNK] = ["13"]
     quick, careful = (partial(_toy, looping, expendable=which) for which in (True, False))
     with Workers(2, quick, groups, careful) as workers:
-        judged = list(workers.outcomes())
-    assert [names for names, _ in judged] == groups
-    for names, outcome in judged:
+        outcomes = list(workers.outcomes())
+    assert [names for names, _ in outcomes] == groups
+    for names, outcome in outcomes:
         if names == ["13"]:
             assert isinstance(outcome, PolicyError)
             assert "ran longer than 0.3 s" in str(outcome)
@@ -88,8 +88,8 @@ def test_what_an_overdue_worker_had_left_goes_to_the_careful_one_alone() -> None
     groups = [[str(number)] for number in range(6 * CHUNK)]
     groups[2 * CHUNK + 1] = ["slow"]
     with Workers(2, alarmed, groups, lambda: lambda _names: "careful") as workers:
-        judged = [said for _, said in workers.outcomes()]
-    by_chunk = [set(judged[at : at + CHUNK]) for at in range(0, len(judged), CHUNK)]
+        outcomes = [outcome for _, outcome in workers.outcomes()]
+    by_chunk = [set(outcomes[at : at + CHUNK]) for at in range(0, len(outcomes), CHUNK)]
     assert by_chunk == [{"quick"}, {"quick"}, {"careful"}, {"quick"}, {"careful"}, {"quick"}]
 
 
@@ -107,8 +107,8 @@ def test_a_careful_process_that_is_lost_is_an_error_and_no_verdict() -> None:
 def test_an_alarm_ends_the_process_and_rests_between_evaluations(looping: Toy) -> None:
     def work(_questions: Connection, answers: Connection) -> None:
         judge = _toy(looping, expendable=True)
-        said = judge(["0.5"])
-        answers.send((said, signal.getitimer(signal.ITIMER_REAL)))
+        verdict = judge(["0.5"])
+        answers.send((verdict, signal.getitimer(signal.ITIMER_REAL)))
         answers.send(judge(["13"]))
 
     fork = Fork(work)

@@ -326,9 +326,9 @@ def test_attempts_are_counted_and_chained(engine: Engine) -> None:
         engine("decide", "-", "--format", "json", stdin=document).json["decision_id"]
         for _ in range(3)
     ]
-    said = [engine("ledger", "show", each).json["predicate"] for each in ids]
-    assert [each["attempt"] for each in said] == [1, 2, 3]
-    assert [each["previous"] for each in said] == [None, ids[0], ids[1]]
+    predicates = [engine("ledger", "show", name).json["predicate"] for name in ids]
+    assert [predicate["attempt"] for predicate in predicates] == [1, 2, 3]
+    assert [predicate["previous"] for predicate in predicates] == [None, ids[0], ids[1]]
 
 
 def test_an_emitted_input_is_what_opa_saw(engine: Engine) -> None:

@@ -33,9 +33,9 @@ def _not_opened() -> Judge:
 def test_the_order_of_the_files_is_kept() -> None:
     groups = [[str(number)] for number in range(20 * CHUNK + 7)]
     with Workers(2, _echo, groups, _echo) as workers:
-        judged = list(workers.outcomes())
-    assert [names for names, _ in judged] == groups
-    pids = {outcome[0] for _, outcome in judged}  # type: ignore[index]
+        outcomes = list(workers.outcomes())
+    assert [names for names, _ in outcomes] == groups
+    pids = {outcome[0] for _, outcome in outcomes}  # type: ignore[index]
     assert os.getpid() not in pids
 
 
@@ -72,8 +72,8 @@ def test_a_bug_in_a_worker_is_an_error_and_no_verdict() -> None:
 def test_more_than_a_pipe_holds_waits_and_is_whole() -> None:
     groups = [[str(number)] for number in range(6 * CHUNK)]
     with Workers(2, lambda: lambda names: names[0] * 100_000, groups, _echo) as workers:
-        judged = list(workers.outcomes())
-    assert [(names, len(said)) for names, said in judged] == [  # type: ignore[arg-type]
+        outcomes = list(workers.outcomes())
+    assert [(names, len(outcome)) for names, outcome in outcomes] == [  # type: ignore[arg-type]
         ([name], len(name) * 100_000) for (name,) in groups
     ]
 
@@ -103,18 +103,18 @@ def test_jobs_change_nothing_but_the_time(engine: Engine) -> None:
 
     answers = [engine("decide", "in", "--jobs", jobs, "--format", "jsonl") for jobs in ("1", "2")]
 
-    told = [
+    results = [
         [
             (line["file"], line["verdict"], line.get("checks", []))
             for line in map(json.loads, a.out.splitlines())
         ]
         for a in answers
     ]
-    for row in told:
+    for row in results:
         for _, _, checks in row:
             for check in checks:
                 check.pop("age_s", None)
-    assert told[0] == told[1]
+    assert results[0] == results[1]
     assert [answer.code for answer in answers] == [2, 2]
     assert all("in/100-bad.json:1:2" in answer.err for answer in answers)
     assert engine("ledger", "verify", "--signatures").code == 0

@@ -30,7 +30,7 @@ def test_a_recorded_decision_is_explained_in_the_words_of_its_policy(engine: Eng
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "message"),
     [
         ((), "explain what\n  engine explain DECISION"),
         (("--all", "ethics.ece"), "explain what\n  engine explain DECISION"),
@@ -40,10 +40,10 @@ def test_a_recorded_decision_is_explained_in_the_words_of_its_policy(engine: Eng
         (("0193f2a0",), "no ledger"),
     ],
 )
-def test_what_it_cannot_explain(engine: Engine, argv: tuple[str, ...], said: str) -> None:
+def test_what_it_cannot_explain(engine: Engine, argv: tuple[str, ...], message: str) -> None:
     answer = engine("explain", *argv)
     assert answer.code == 2
-    assert said in answer.err
+    assert message in answer.err
 
 
 # The reference page.

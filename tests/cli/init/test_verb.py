@@ -54,8 +54,8 @@ def test_the_first_run_is_about_the_evidence_there_is(engine: Engine, metrics: M
     answer = typed(engine, engine("init", "metrics.json"), "--format", "json")
 
     assert (answer.code, answer.json["verdict"]) == (0, "PROMOTE")
-    asked = {check["id"] for check in answer.json["checks"] if check["status"] != "off"}
-    assert asked == {"slo.dec_p95_ms", "data.schema_drift"}
+    active = {check["id"] for check in answer.json["checks"] if check["status"] != "off"}
+    assert active == {"slo.dec_p95_ms", "data.schema_drift"}
     assert {
         check["off_because"] for check in answer.json["checks"] if check["status"] == "off"
     } == {"not measured yet"}
@@ -174,7 +174,7 @@ def test_a_folder_that_cannot_be_written_leaves_nothing_half_written(
     assert sorted(map(str, Path().rglob("*"))) == before
 
 
-def test_a_key_that_cannot_be_used_is_told_before_anything_is_written(
+def test_a_key_that_cannot_be_used_is_refused_before_anything_is_written(
     engine: Engine, metrics: Metrics
 ) -> None:
     metrics()
@@ -185,7 +185,7 @@ def test_a_key_that_cannot_be_used_is_told_before_anything_is_written(
     assert sorted(map(str, Path().iterdir())) == [".engine", "metrics.json"]
 
 
-def test_a_file_in_the_place_of_the_folder_is_told_before_anything_is_written(
+def test_a_file_in_the_place_of_the_folder_is_refused_before_anything_is_written(
     engine: Engine, metrics: Metrics
 ) -> None:
     metrics()
@@ -196,7 +196,7 @@ def test_a_file_in_the_place_of_the_folder_is_told_before_anything_is_written(
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "message"),
     [
         (("metrics.json", "--profile", "service"), "yours extends it\n  choose another name"),
         (("metrics.json", "--profile", "My Shop"), "is not a name\n  such as own or my-service"),
@@ -214,12 +214,12 @@ def test_a_file_in_the_place_of_the_folder_is_told_before_anything_is_written(
     ],
 )
 def test_a_mistake_writes_nothing(
-    engine: Engine, metrics: Metrics, argv: tuple[str, ...], said: str
+    engine: Engine, metrics: Metrics, argv: tuple[str, ...], message: str
 ) -> None:
     metrics()
     answer = engine("init", *argv)
     assert answer.code == 2
-    assert said in answer.err
+    assert message in answer.err
     assert sorted(map(str, Path().iterdir())) == ["metrics.json"]
 
 
@@ -265,8 +265,8 @@ def engine_command(lines: list[str]) -> list[str]:
 def test_the_github_job_decides_and_keeps_the_proof(engine: Engine, metrics: Metrics) -> None:
     metrics(digest=False)
     Path("shop.tgz").write_bytes(b"built")
-    told = engine("init", "metrics.json", "--artifact", "shop.tgz", "--ci", "github")
-    assert "gh secret set ENGINE_KEY < .engine/keys/engine.pem" in told.err
+    answer = engine("init", "metrics.json", "--artifact", "shop.tgz", "--ci", "github")
+    assert "gh secret set ENGINE_KEY < .engine/keys/engine.pem" in answer.err
     workflow = yaml.safe_load(Path(".github/workflows/release-gate.yml").read_text())
     (step,) = [step for step in workflow["jobs"]["gate"]["steps"] if "env" in step]
     assert step["env"] == {"ENGINE_KEY": "${{ secrets.ENGINE_KEY }}"}
