@@ -77,7 +77,7 @@ STAGES = (
     Stage("ledger: copy the log back", ("engine.ledger.sqlite.store:SqliteStore.tidy",)),
     Stage("ledger: the rest", ("engine.ledger.ledger:Ledger.append",)),
     Stage("format", ("engine.cli.decide.judge:Judge._judged_file",)),
-    Stage("print", ("engine.cli.decide.batches:Batches._tell",)),
+    Stage("print", ("engine.cli.decide.batches:Batches._print",)),
 )
 
 
