@@ -50,7 +50,7 @@ class World:
 Examination = Callable[[World], Iterator[Diagnosis]]
 
 
-def examined(about: str, examine: Examination, world: World) -> Iterator[Diagnosis]:
+def diagnose(about: str, examine: Examination, world: World) -> Iterator[Diagnosis]:
     """Yield what ``examine`` finds; an error of the examination is a finding too."""
     try:
         yield from examine(world)

@@ -12,7 +12,7 @@ from engine.cli import workspace
 from engine.cli.arguments import ledger_arguments, policy_arguments, question_arguments
 from engine.cli.console.shell import Shell
 from engine.cli.doctor import custody, installation
-from engine.cli.doctor.findings import Diagnosis, Examination, Level, World, examined, failed
+from engine.cli.doctor.findings import Diagnosis, Examination, Level, World, diagnose, failed
 from engine.errors import ConfigError
 
 DESCRIPTION = (
@@ -75,7 +75,7 @@ def _findings(args: argparse.Namespace, shell: Shell) -> Iterator[Diagnosis]:
     yield Diagnosis(Level.OK, "settings", f"{config.file or 'no engine.toml; defaults'}")
     world = World(config, shell)
     for about, examine in EXAMINATIONS.items():
-        yield from examined(about, examine, world)
+        yield from diagnose(about, examine, world)
 
 
 def _line(finding: Diagnosis) -> str:
