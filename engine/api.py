@@ -19,6 +19,7 @@ from engine.decision.program import policies_of, session_of
 from engine.decision.runtime import SystemRuntime
 from engine.errors import UsageError
 from engine.model import Decision, Json
+from engine.system.closing import Closing
 
 if TYPE_CHECKING:
     from engine.decision.attest import RecordedAttestation
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from engine.proof.verify import Verified
 
 
-class Gate:
+class Gate(Closing):
     """Asks one gate, as often as you like; policies, OPA and ledger stay open in between.
 
     Safe to use from several threads: decisions that are recorded at the same moment share one
@@ -65,12 +66,6 @@ class Gate:
         self._session.question(*self._defaults)
         if self._session.record_to is not None:
             self._session.open()
-
-    def __enter__(self) -> Gate:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of policies and ledger."""

@@ -3,32 +3,12 @@
 >>> from engine.breaker import CircuitBreaker
 """
 
-from engine.calls.breaker import (
-    Breaker,
-    CallOutcome,
-    Circuit,
-    CircuitBreaker,
-    Circuits,
-    LedgerCircuits,
-    MemoryCircuits,
-    Phase,
-    Settings,
-    Ticket,
-)
+from engine.calls import breaker
+from engine.calls.breaker import *  # noqa: F403
+from engine.calls.breaker import CallOutcome
 
 Outcome = CallOutcome
 """Its name until 0.1; stays."""
 
-__all__ = [
-    "Breaker",
-    "CallOutcome",
-    "Circuit",
-    "CircuitBreaker",
-    "Circuits",
-    "LedgerCircuits",
-    "MemoryCircuits",
-    "Outcome",
-    "Phase",
-    "Settings",
-    "Ticket",
-]
+__all__ = ["Outcome"]
+__all__ += breaker.__all__

@@ -9,6 +9,13 @@ from typing import Any, Protocol, TypeAlias
 Json: TypeAlias = Any
 """What ``json.loads`` gives: dict, list, str, int, float, bool or None."""
 
+
+def is_number(value: Json) -> bool:
+    """Return whether ``value`` is a number, a computation's own kind of one too; no boolean is."""
+    kind = type(value)
+    return kind is int or kind is float or (isinstance(value, (int, float)) and kind is not bool)
+
+
 DECISION_TYPE = "urn:governance-engine:decision:v1"
 DECISION_FAILED_TYPE = "urn:governance-engine:decision-failed:v1"
 DECISION_IMPORTED_TYPE = "urn:governance-engine:decision-imported:v1"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from engine.formats.times import parse_time
 
+_MOST_PROCESSES = 64
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -79,6 +80,13 @@ def count(text: str) -> int:
     """Read a number from 1 of the command line."""
     if not text.isdecimal() or not 0 < int(text) <= 2**50:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)
+
+
+def processes(text: str) -> int:
+    """Read how many processes a verb may use."""
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= _MOST_PROCESSES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST_PROCESSES}")
     return int(text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import lru_cache
 
-from engine.model import Json
+from engine.model import Json, is_number
 
 
 def written(value: Json) -> str:
@@ -31,7 +31,7 @@ def margin(check: Json) -> str | None:
     Negative past the limit; None where there is no distance (text, booleans, no value).
     """
     observed, limit = check["observed"], check["limit"]
-    if not (_is_number(observed) and _is_number(limit)):
+    if not (is_number(observed) and is_number(limit)):
         return None
     return _distance(check["operator"], observed, limit)
 
@@ -136,10 +136,6 @@ def _when_insufficient(check: Json, metric: str) -> str:
         interval = written(check.get("ci"))
         return f"passes when the whole interval of {metric} is within the limit; now {interval}"
     return f"passes when {_needed(check)}; now {written(check['observed'])}"
-
-
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _plain(number: Decimal) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from engine import exit_codes
 from engine.decision.export import decision_of, is_decision
 from engine.decision.judge import EXTENSIONS, Judgement, judge
+from engine.decision.record import PLACE
 from engine.errors import GovernanceError, NotRecordedError, PolicyError, VerificationError
 from engine.evidence.input import AttestationFacts, Input, Question, assemble
 from engine.evidence.metrics_file import read_subject
@@ -20,9 +21,7 @@ from engine.policy.evaluator import Evaluator
 from engine.proof.attestation_rules import SELF_ATTESTED
 from engine.proof.bundle import ProofBundle
 from engine.proof.input_document import parse as parse_input
-
-PLACE = ("ledger", "attempt", "previous")
-"""What the ledger, and not the policies, put into a statement."""
+from engine.system.closing import Closing
 
 OpenEvaluator = Callable[[PolicyBundle], Evaluator]
 
@@ -136,7 +135,7 @@ def recorded_in(bundle: ProofBundle) -> RecordedDecision:
     )
 
 
-class Replayer:
+class Replayer(Closing):
     """Decides recorded decisions again, each by the policy bundle it was decided by.
 
     Args:
@@ -147,10 +146,8 @@ class Replayer:
         self._open = open_evaluator
         self._opened: dict[str, tuple[PolicyBundle, Evaluator]] = {}
 
-    def __enter__(self) -> Replayer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close the evaluators."""
         for _bundle, evaluator in self._opened.values():
             evaluator.close()
 

@@ -27,6 +27,7 @@ from engine.errors import GovernanceError, UsageError
 from engine.evidence.input import Question
 from engine.formats.json_text import MAX_BYTES
 from engine.policy.bundle import shipped_schema
+from engine.system.closing import Closing
 
 if TYPE_CHECKING:
     from engine.decision.attest import RecordedAttestation
@@ -46,7 +47,7 @@ OpenEvaluator = Callable[..., "Evaluator"]
 """``open_evaluator(bundle, few=…, expendable=…)``: see :class:`engine.policy.EvaluatorOptions`."""
 
 
-class Session:
+class Session(Closing):
     """Asks gates and records what they answer. Safe to use from several threads.
 
     Args:
@@ -101,12 +102,6 @@ class Session:
         if ledger is not None and signer is not None:
             session._opened = (ledger, signer)
         return session
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close what was opened."""

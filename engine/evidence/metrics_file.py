@@ -18,7 +18,7 @@ from engine.errors import suggest
 from engine.formats.json_positions import escape
 from engine.formats.json_schema import first_mismatch
 from engine.formats.times import age_s, is_time
-from engine.model import Json, Subject
+from engine.model import Json, Subject, is_number
 
 _ID = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+")
 _UNSEEN = re.compile(
@@ -165,27 +165,18 @@ def _is_time(value: Json) -> bool:
     return isinstance(value, str) and is_time(value)
 
 
-def _is_number(value: Json) -> bool:
-    return type(value) in _NUMBERS or _is_other_number(value)
-
-
-def _is_other_number(value: Json) -> bool:
-    """Whether ``value`` is of a kind of number that no reader gives, but a computation may."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 def _is_value(value: Json) -> bool:
     if type(value) in _NUMBERS:
         return True
     if isinstance(value, str):
         return len(value) <= 256 and _is_visible(value)
     if isinstance(value, list):
-        return len(value) <= 1000 and all(map(_is_number, value))
+        return len(value) <= 1000 and all(map(is_number, value))
     return value is None or isinstance(value, (int, float))
 
 
 def _is_interval(value: Json) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
 
 
 def _is_count(value: Json) -> bool:
@@ -216,7 +207,7 @@ _OF_COMPUTED: dict[str, Callable[[Json], bool]] = {
     "groups": _named(_is_count, 200),
     "excluded": _named(_is_count, 64),
     "source_sha256": lambda value: isinstance(value, str) and _DIGEST.fullmatch(value) is not None,
-    "reference": _named(_is_number, 512),
+    "reference": _named(is_number, 512),
 }
 
 
@@ -233,7 +224,7 @@ _MEMBERS: dict[str, Callable[[Json], bool]] = {
     "status": lambda value: isinstance(value, str) and value in _STATUSES,
     "n": _is_count,
     "ci": _is_interval,
-    "baseline": _is_number,
+    "baseline": is_number,
     "unit": lambda value: isinstance(value, str) and len(value) <= 64 and _is_visible(value),
     "observed_at": _is_time,
     "source": lambda value: _is_name(value, 1024),
@@ -274,7 +265,7 @@ def _misfit(metric: Json, row: Json) -> tuple[str, str] | None:
 
 
 _TYPES: dict[str, Callable[[Json], bool]] = {
-    "number": _is_number,
+    "number": is_number,
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "boolean": lambda value: isinstance(value, bool),
     "string": lambda value: isinstance(value, str),
@@ -289,7 +280,7 @@ def _outside(value: Json, bounds: Json) -> str | None:
     low, high = bounds
     numbers = value if isinstance(value, list) else (value,)
     for number in numbers:
-        if not _is_number(number):
+        if not is_number(number):
             continue
         if low is not None and number < low:
             return f"{number} is below {low}, the least this metric can be"
@@ -316,7 +307,7 @@ def _to_write(value: Json, row: Json) -> str:
 
 def _percentage(value: Json, row: Json) -> str:
     """The share that ``value`` per cent is; empty where it can be no percentage."""
-    if row.get("unit") != "ratio" or not _is_number(value) or not 1 < value <= 100:
+    if row.get("unit") != "ratio" or not is_number(value) or not 1 < value <= 100:
         return ""
     from decimal import Decimal
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from engine.model import Json, Severity, Verdict
+from engine.model import Json, Severity, Verdict, is_number
 
 ATTESTOR = "attestor"
 """Role of a key whose attestations count."""
@@ -88,7 +88,7 @@ def ways_to_count(
         or get("verdict") != Verdict.PROMOTE
         or get("subject_sha256") != sha256
         or not _is_between(0, get("age_s"), required.max_age_s)
-        or not (_is_number(remaining_s) and remaining_s > 0)
+        or not (is_number(remaining_s) and remaining_s > 0)
         or not isinstance(named, list)
         or not all(isinstance(name, str) for name in named)
     ):
@@ -150,8 +150,4 @@ def _digest_of(subject: Mapping[str, Json]) -> Json:
 
 
 def _is_between(low: int, value: Json, high: Json) -> bool:
-    return _is_number(value) and _is_number(high) and bool(low <= value <= high)
-
-
-def _is_number(value: Json) -> bool:
-    return type(value) in (int, float)
+    return is_number(value) and is_number(high) and bool(low <= value <= high)

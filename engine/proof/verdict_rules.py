@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from engine.model import Json, Severity, Stage, Status, Verdict
+from engine.model import Json, Severity, Stage, Status, Verdict, is_number
 
 RELEASE_RULE = "release/v1"
 ACCESS_RULE = "access/v1"
@@ -65,7 +65,7 @@ def recompute_status(
         return _INSUFFICIENT
     if get("metric_status") != "ok" or not _is_current(get("age_s")):
         return _UNKNOWN
-    outcome = _outcome(kind, check) if _is_number(get("max_age_s")) else _UNKNOWN
+    outcome = _outcome(kind, check) if is_number(get("max_age_s")) else _UNKNOWN
     return outcome if outcome is _UNKNOWN else _if_usable(outcome, check)
 
 
@@ -76,17 +76,12 @@ def _if_usable(outcome: Status, check: Mapping[str, Json]) -> Status:
     return outcome if _is_enough(check.get("n", 0), check.get("min_n")) else _INSUFFICIENT
 
 
-def _is_number(value: Json) -> bool:
-    kind = type(value)
-    return kind is int or kind is float
-
-
 def _is_current(age_s: Json) -> bool:
-    return _is_number(age_s) and age_s >= OLDEST_FUTURE_S
+    return is_number(age_s) and age_s >= OLDEST_FUTURE_S
 
 
 def _is_enough(n: Json, min_n: Json) -> bool:
-    return _is_number(n) and (min_n is None or (_is_number(min_n) and bool(n >= min_n)))
+    return is_number(n) and (min_n is None or (is_number(min_n) and bool(n >= min_n)))
 
 
 def _exempts(check: Mapping[str, Json], metrics: Mapping[str, Json]) -> bool:
@@ -98,7 +93,7 @@ def _exempts(check: Mapping[str, Json], metrics: Mapping[str, Json]) -> bool:
     if switch.get("status") != "ok" or not _is_current(switch.get("age_s")):
         return False
     max_age_s = check.get("max_age_s")
-    return _is_number(max_age_s) and bool(switch["age_s"] <= max_age_s)
+    return is_number(max_age_s) and bool(switch["age_s"] <= max_age_s)
 
 
 def _outcome(kind: Json, check: Mapping[str, Json]) -> Status:
@@ -117,8 +112,8 @@ def _outcome(kind: Json, check: Mapping[str, Json]) -> Status:
 def _equality(check: Mapping[str, Json]) -> Status:
     """Numbers, booleans and texts equal their own kind only."""
     observed, limit = check.get("observed"), check.get("limit")
-    if _is_number(limit):
-        comparable = _is_number(observed)
+    if is_number(limit):
+        comparable = is_number(observed)
     else:
         comparable = type(limit) in (bool, str) and type(observed) is type(limit)
     if not comparable:
@@ -129,7 +124,7 @@ def _equality(check: Mapping[str, Json]) -> Status:
 def _order(sign: str, check: Mapping[str, Json]) -> Status:
     observed, limit = check.get("observed"), check.get("limit")
     holds = _ORDER.get(sign)
-    if holds is None or not _is_number(observed) or not _is_number(limit):
+    if holds is None or not is_number(observed) or not is_number(limit):
         return _UNKNOWN
     compare = check.get("compare", "value")
     if compare == "value":
@@ -139,7 +134,7 @@ def _order(sign: str, check: Mapping[str, Json]) -> Status:
 
 def _interval(sign: str, ci: Json, limit: Json) -> Status:
     """The whole interval within the limit passes, the whole past it fails."""
-    if not isinstance(ci, list) or len(ci) != 2 or not all(map(_is_number, ci)) or ci[0] > ci[1]:
+    if not isinstance(ci, list) or len(ci) != 2 or not all(map(is_number, ci)) or ci[0] > ci[1]:
         return _INSUFFICIENT
     holds = _ORDER[sign]
     best, worst = ci if sign in ("<=", "<") else ci[::-1]
@@ -150,9 +145,9 @@ def _interval(sign: str, ci: Json, limit: Json) -> Status:
 
 def _series(values: Json, limit: Json, sign: Json) -> Status:
     """Two values in a row at the limit or past it trip; two in a row below it clear."""
-    if sign != "quiet" or not isinstance(values, list) or not _is_number(limit):
+    if sign != "quiet" or not isinstance(values, list) or not is_number(limit):
         return _UNKNOWN
-    if not all(map(_is_number, values)):
+    if not all(map(is_number, values)):
         return _UNKNOWN
     if len(values) < 2:
         return _INSUFFICIENT

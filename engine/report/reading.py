@@ -11,7 +11,7 @@ from typing import NamedTuple, NoReturn
 from engine.errors import DocumentError, GovernanceError, Position, suggest
 from engine.evidence.metrics_file import RefusalError
 from engine.formats.json_positions import escape
-from engine.model import Decision, Json, Severity, Status, Subject, Verdict
+from engine.model import Decision, Json, Severity, Status, Subject, Verdict, is_number
 from engine.report import Location, Report
 
 
@@ -31,13 +31,9 @@ def _is_whole(value: Json) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _is_value(value: Json) -> bool:
     if isinstance(value, list):
-        return all(map(_is_number, value))
+        return all(map(is_number, value))
     return value is None or isinstance(value, str | bool | int | float)
 
 
@@ -62,7 +58,7 @@ def _list_of(kind: _Kind) -> _Kind:
 _TEXT = _Kind("text", lambda value: isinstance(value, str))
 _WHOLE = _Kind("a whole number", _is_whole)
 _NATURAL = _Kind("a whole number from 0", lambda value: _is_whole(value) and value >= 0)
-_NUMBER = _Kind("a number", _is_number)
+_NUMBER = _Kind("a number", is_number)
 _FLAG = _Kind("true or false", lambda value: isinstance(value, bool))
 _OBJECT = _Kind("an object", lambda value: isinstance(value, dict))
 _LIST = _Kind("a list", lambda value: isinstance(value, list))

@@ -134,7 +134,7 @@ def _resolve(
     if flag is not None:
         return Value(flag, f"--{setting.name.replace('_', '-')}")
     if text := environ.get(setting.variable):
-        value = _whole_number(text, f"${setting.variable}") if _is_number(setting) else text
+        value = _whole_number(text, f"${setting.variable}") if _is_whole(setting) else text
         return Value(value, f"${setting.variable}")
     if file and setting.name in written:
         value = written[setting.name]
@@ -144,7 +144,7 @@ def _resolve(
     return Value(setting.default, "default")
 
 
-def _is_number(setting: Setting) -> bool:
+def _is_whole(setting: Setting) -> bool:
     return isinstance(setting.default, int)
 
 
@@ -176,7 +176,7 @@ def _read(file: Path) -> dict[str, str | int]:
         setting = _BY_NAME.get(name)
         if setting is None:
             raise ConfigError(f"{place} is not known", suggest(name, _BY_NAME))
-        kind = int if _is_number(setting) else str
+        kind = int if _is_whole(setting) else str
         if not isinstance(value, kind) or isinstance(value, bool):
             raise ConfigError(
                 f"{place} is {type(value).__name__} where {kind.__name__} is expected",

@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.errors import KeyFileError
 from engine.proof.keys import public_pem
 from engine.signers.ed25519 import Ed25519Signer, from_pem
+from engine.system.files import sync_folder
 
 MAX_BYTES = 16_384
 
@@ -97,7 +98,7 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
         finally:
             with suppress(OSError):
                 draft.unlink()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError:
         raise _taken(path) from None
     except OSError as error:
@@ -112,11 +113,3 @@ def _taken(path: Path) -> KeyFileError:
         f"{path}: exists, and a key is never replaced",
         "use that key, or name another file; a lost key makes its ledger unextendable",
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

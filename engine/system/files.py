@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all, and for good."""
 
 from __future__ import annotations
 
@@ -48,11 +48,7 @@ class WholeFile:
                 file.flush()
                 os.fsync(file.fileno())
             self._temporary.replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(self._path.parent)
         except OSError as error:
             self.drop()
             raise self._refused(error) from None
@@ -77,6 +73,19 @@ def write_whole(path: Path, content: bytes) -> None:
     file = WholeFile(path)
     file.write(content)
     file.keep()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable.
+
+    Raises:
+        OSError: It cannot be known that they are.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def require_writable(path: Path) -> None:

@@ -6,7 +6,7 @@ any thread is started and before a ledger is opened: neither may be carried into
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +88,15 @@ class Fork:
         """Let go of the pipes. Nobody may wait for an answer any more."""
         self._questions.close()
         self._answers.close()
+
+
+def end(forks: Sequence[Fork], drain: Callable[[], None] = lambda: None) -> None:
+    """End forks; ``drain`` waits for who still reads their answers, before the pipes go."""
+    for fork in forks:
+        fork.kill()
+    drain()
+    for fork in forks:
+        fork.close()
 
 
 def _widen(pipe: Connection) -> None:

@@ -12,6 +12,7 @@ from engine.model import ATTESTATION_TYPES, Json
 from engine.policy.build import compile_policies
 from engine.policy.bundle import PolicyBundle
 from engine.policy.sources import CAPABILITIES, read_sources
+from engine.proof.verdict_rules import OLDEST_FUTURE_S
 from tests.policies.opa_eval import evaluate
 from tests.repository import ROOT
 
@@ -203,4 +204,16 @@ def test_no_number_lives_in_a_rule() -> None:
     for path in POLICIES.rglob("*.rego"):
         if not path.name.endswith("_test.rego"):
             code = re.sub(r"^\s*#.*$", "", path.read_text(), flags=re.MULTILINE)
-            assert set(counted.findall(code)) <= {"-300", "-1", "0", "1", "2"}, path
+            assert set(counted.findall(code)) <= {str(OLDEST_FUTURE_S), "-1", "0", "1", "2"}, path
+
+
+@pytest.mark.parametrize("folder", [POLICIES, ROOT / "bench" / "handwritten"])
+def test_two_clocks_may_differ_by_the_same_everywhere(folder: Path) -> None:
+    """Rego names no constants that a package shares; Python's name is held against each copy."""
+    guards = [
+        limit
+        for path in folder.rglob("*.rego")
+        for limit in re.findall(r"\bage_s (?:>=|<|>|<=) (-\d+)", path.read_text())
+    ]
+    assert len(guards) > 1
+    assert set(guards) == {str(OLDEST_FUTURE_S)}

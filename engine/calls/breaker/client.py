@@ -18,12 +18,13 @@ from engine.calls.breaker.circuits import Circuits, LedgerCircuits, MemoryCircui
 from engine.calls.breaker.classify import classify as by_status
 from engine.calls.breaker.machine import CallOutcome, Settings
 from engine.errors import UsageError
+from engine.system.closing import Closing
 
 if TYPE_CHECKING:
     from engine.ledger import Ledger
 
 
-class CircuitBreaker(Breaker):
+class CircuitBreaker(Breaker, Closing):
     """The circuit breaker of one model; :meth:`of` gives that of another on the same ledger.
 
     Args:
@@ -94,12 +95,6 @@ class CircuitBreaker(Breaker):
             classify=self._classify,
             classify_answer=self._classify_answer,
         )
-
-    def __enter__(self) -> CircuitBreaker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the ledger; the circuits stay as they are."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.errors import BudgetDeniedError, UsageError
 from engine.model import Json
+from engine.system.closing import Closing
 
 if TYPE_CHECKING:
     from engine.calls.budget.request import Request
@@ -32,7 +33,7 @@ Usd = str | int | Decimal
 """US dollars: text such as ``"0.05"``, a whole number, or a Decimal. A float holds no money."""
 
 
-class Budget:
+class Budget(Closing):
     """Reserves, settles and releases in one ledger. Safe to use from several threads.
 
     Args:
@@ -80,12 +81,6 @@ class Budget:
             zone=time_zone,
             profile=profile,
         )
-
-    def __enter__(self) -> Budget:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of ledger and policies; leases stay as they are."""

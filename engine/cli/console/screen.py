@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, TextIO
 
 from engine.cli.console.colour import coloured, is_plain, write
 from engine.cli.console.shell import Shell
+from engine.system.closing import Closing
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from rich.progress import Progress, TaskID
 
 
-class Screen:
+class Screen(Closing):
     """Standard output with, on a terminal and when several inputs are decided, a bar below it.
 
     Args:
@@ -54,12 +53,8 @@ class Screen:
             self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Take the bar away."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

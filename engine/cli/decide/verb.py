@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import instant, ledger_arguments, policy_arguments, question_arguments
+from engine.cli.arguments import (
+    instant,
+    ledger_arguments,
+    policy_arguments,
+    processes,
+    question_arguments,
+)
 from engine.cli.console.interrupts import Interrupts
 from engine.cli.console.printer import Printer
 from engine.cli.console.screen import Screen
@@ -61,7 +67,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="record nothing; never exits 0")
     parser.add_argument("--now", metavar="T", type=instant, help="decide as of T; a dry run")
     parser.add_argument(
-        "--jobs", type=_jobs, metavar="N", help="processes that judge (2 from 400 files on)"
+        "--jobs", type=processes, metavar="N", help="processes that judge (2 from 400 files on)"
     )
     parser.add_argument("--emit-input", metavar="DIR", help="write what OPA sees, one file each")
     parser.add_argument("--watch", action="store_true", help="again at every change; a dry run")
@@ -70,12 +76,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def _bytes(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 2**30:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes from 1 to 2^30")
-    return int(text)
-
-
-def _jobs(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 64:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 64")
     return int(text)
 
 

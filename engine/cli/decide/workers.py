@@ -12,11 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from engine.errors import GovernanceError, PolicyError
+from engine.system.closing import Closing
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from queue import Queue
-    from types import TracebackType
 
 Judge: TypeAlias = Callable[[list[str]], object]
 """Files of one decision in, what became of them out."""
@@ -37,7 +37,7 @@ def worth(files: int) -> int:
     return min(2, os.cpu_count() or 1)
 
 
-class Workers:
+class Workers(Closing):
     """Processes that judge. Start them before any thread: they are forks of this process.
 
     Of n workers each has every nth chunk of the files, and writes what became of it into a pipe
@@ -77,25 +77,19 @@ class Workers:
         self._reader = Thread(target=self._read, name="worker-pipes", daemon=True)
         self._reader.start()
 
-    def __enter__(self) -> Workers:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the processes, and what reads their answers."""
         from contextlib import suppress
         from queue import Empty
 
-        for fork in (*self._processes, self._careful):
-            fork.kill()
-        while self._reader.is_alive():  # it may wait for room, and then finds no more to read
-            with suppress(Empty):
-                self._ready.get(timeout=0.01)
-        for fork in (*self._processes, self._careful):
-            fork.close()
+        from engine.system.processes import end
+
+        def drain() -> None:
+            while self._reader.is_alive():  # it may wait for room, and then finds no more to read
+                with suppress(Empty):
+                    self._ready.get(timeout=0.01)
+
+        end([*self._processes, self._careful], drain)
 
     def outcomes(self) -> Iterator[GroupOutcome]:
         """Yield each group of files with what became of it, in order.

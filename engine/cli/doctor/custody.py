@@ -17,6 +17,7 @@ from engine.decision.record_to import RUN_LEDGER
 from engine.decision.workspace import heads_folder, key_path, ledger_url, open_signer
 from engine.errors import KeyFileError, UsageError
 from engine.exit_codes import INVALID, PASS, UNDECIDED
+from engine.proof.verdict_rules import OLDEST_FUTURE_S
 from engine.settings.config import Config
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ VERIFIED_ENTRIES = 5000
 """A ledger of at most so many entries is verified whole; it takes well under a second."""
 LITTLE_ROOM = 100 * 1024**2
 NO_ROOM = 10 * 1024**2
-CLOCKS_DIFFER = timedelta(seconds=300)
+CLOCKS_DIFFER = timedelta(seconds=-OLDEST_FUTURE_S)
 
 
 def folder(world: World) -> Iterator[Diagnosis]:

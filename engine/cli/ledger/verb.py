@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import ledger_arguments
+from engine.cli.arguments import ledger_arguments, processes
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import key_path, ledger_url, open_signer
 from engine.errors import UsageError
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 DESCRIPTION = "Verify the ledger, list and show its entries, print its checkpoint, import proofs."
 EXAMPLE = "  engine ledger verify --signatures --since last-week.checkpoint"
 
-_MOST_JOBS = 64
 _MOST_BY_DEFAULT = 4
 _WORTH_IT = {False: 64_000_000, True: 4_000_000}
 """Bytes of a ledger from which a second process saves more than it costs; with signatures too."""
@@ -39,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     verify = actions.add_parser("verify", help="recompute every hash, proof and checkpoint")
     verify.add_argument("--since", metavar="CHECKPOINT", help="file with a checkpoint kept before")
     verify.add_argument("--signatures", action="store_true", help="each entry's signature too")
-    verify.add_argument("--jobs", type=_jobs, metavar="N", help="processes (one per processor)")
+    verify.add_argument("--jobs", type=processes, metavar="N", help="processes (one per processor)")
     verify.add_argument("--key", action="append", metavar="PUB", help="public key (the own one)")
     log = actions.add_parser("log", help="one line per entry, newest first")
     log.add_argument("--limit", type=int, default=20, metavar="N", help="0 is all (20)")
@@ -97,12 +96,6 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     if report.uncovered:
         print(f"  {report.uncovered} entries wait for the next checkpoint", file=shell.stdout)
     return exit_codes.PASS
-
-
-def _jobs(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= _MOST_JOBS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST_JOBS}")
-    return int(text)
 
 
 def _worth(config: Config, *, signatures: bool) -> int:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from engine.errors import LedgerError
 from engine.ledger.audit.walk import Part, Scope, audit_part
 from engine.ledger.store import Reader
-from engine.system.processes import Crashed, Fork
+from engine.system.closing import Closing
+from engine.system.processes import Crashed, Fork, end
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
-    from types import TracebackType
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +38,15 @@ def can_fork() -> bool:
     return sys.platform == "linux" and threading.active_count() == 1
 
 
-class AuditWorkers:
+class AuditWorkers(Closing):
     """``count`` processes that wait for a task. Use it as a context; before opening the ledger."""
 
     def __init__(self, count: int) -> None:
         self._workers = [Fork(partial(_serve, number, count + 1)) for number in range(1, count + 1)]
 
-    def __enter__(self) -> AuditWorkers:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for worker in self._workers:
-            worker.kill()
-            worker.close()
+    def close(self) -> None:
+        """End the processes."""
+        end(self._workers)
         self._workers.clear()
 
     @property

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from engine.errors import LedgerError, VerificationError
 from engine.proof.checkpoint import Checkpoint, origin_of, parse
+from engine.system.files import sync_folder
 
 _MAX_BYTES = 262_144
 _FILE_NAME = re.compile(r"([0-9a-f]{32})\.json", re.ASCII)
@@ -128,15 +129,6 @@ class Heads:
 
     def _file(self, ledger_id: str) -> Path:
         return self.folder / f"{ledger_id}.json"
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

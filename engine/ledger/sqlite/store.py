@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import LedgerError, RollbackError, VerificationError
-from engine.ledger.commit.signed_heads import sync_folder
 from engine.ledger.sqlite.file import connect, copy_ledger, holds_ledger, needs_copy, open_reader
 from engine.ledger.sqlite.locking import FileLock
 from engine.ledger.sqlite.reader import SqliteReader, explained, subject_hash
@@ -32,6 +31,7 @@ from engine.ledger.sqlite.schema import (
 )
 from engine.ledger.sqlite.wal import FRAMES_BEFORE_CHECKPOINT, live_frames
 from engine.ledger.store import MAX_ATTACHMENTS, Rows
+from engine.system.files import sync_folder
 
 _CACHE_KIB = 16_384  # a whole batch, so that it is not written to the log twice
 
