@@ -22,7 +22,7 @@ class Runtime(Protocol):
 
 
 class SystemRuntime:
-    """The system's own clock and chance."""
+    """The system's own clock and chance. The clock is read once per command."""
 
     def now(self) -> datetime:
         """Return the time in UTC, whole seconds."""

@@ -131,14 +131,24 @@ def read_object(
     Raises:
         VerificationError: Not an object, a member is missing, or one is not known.
     """
-    if not isinstance(value, dict):
-        refuse(f"{what} is not an object")
+    members = read_members(value, what)
     for key in required:
-        if key not in value:
+        if key not in members:
             refuse(f"{what} lacks {key!r}")
-    for key in value:
+    for key in members:
         if key not in required and key not in optional:
             refuse(f"{what} has the unknown member {key!r}")
+    return members
+
+
+def read_members(value: Json, what: str) -> dict[str, Json]:
+    """Return ``value`` if it is an object, whatever its members are.
+
+    Raises:
+        VerificationError: It is not.
+    """
+    if not isinstance(value, dict):
+        refuse(f"{what} is not an object")
     return value
 
 

@@ -97,43 +97,21 @@ def encode(manifest: Manifest) -> bytes:
     """Return the manifest as canonical JSON."""
     return canonical.encode(
         {
+            **manifest._asdict(),
             "schema": SCHEMA,
-            "opa_version": manifest.opa_version,
-            "revision": manifest.revision,
-            "capabilities_sha256": manifest.capabilities_sha256,
             "sources": dict(manifest.sources),
             "files": dict(manifest.files),
-            "gates": {name: _gate_json(gate) for name, gate in manifest.gates.items()},
-            "checks": {name: _check_json(check) for name, check in manifest.checks.items()},
+            "gates": {name: _row(gate, "name") for name, gate in manifest.gates.items()},
+            "checks": {name: _row(check, "id") for name, check in manifest.checks.items()},
         }
     )
 
 
-def _gate_json(gate: GateInfo) -> Json:
+def _row(info: GateInfo | CheckInfo, key: str) -> Json:
+    """The members of ``info`` but for its ``key``, which is what the table goes by, and None."""
     return {
-        "entrypoint": gate.entrypoint,
-        "title": gate.title,
-        "description": gate.description,
-        "rule": gate.rule,
-        "requires_digest": gate.requires_digest,
-        "checks": list(gate.checks),
-        "includes": list(gate.includes),
+        name: value for name, value in info._asdict().items() if name != key and value is not None
     }
-
-
-def _check_json(check: CheckInfo) -> Json:
-    row = {
-        "title": check.title,
-        "description": check.description,
-        "metric": check.metric,
-        "kind": check.kind,
-        "unless": check.unless,
-        "invariant": check.invariant,
-        "why": check.why,
-        "fix": check.fix,
-        "code": check.code,
-    }
-    return {key: value for key, value in row.items() if value is not None}
 
 
 def decode(data: bytes) -> Manifest:

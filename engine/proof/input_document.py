@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from engine.formats import canonical
-from engine.formats.signed_json import read_json, read_list, read_object, read_text, refuse
+from engine.formats.signed_json import (
+    read_json,
+    read_list,
+    read_members,
+    read_object,
+    read_text,
+    refuse,
+)
 from engine.formats.times import age_s, parse_time
 from engine.model import Json
 
@@ -103,9 +110,7 @@ def parse(data: bytes) -> InputDocument:
 
     Source: spec/predicate-v1.md section 8.
     """
-    value = read_json(data, "the input", max_bytes=MAX_BYTES)
-    if not isinstance(value, dict):
-        refuse("the input is not an object")
+    value = read_members(read_json(data, "the input", max_bytes=MAX_BYTES), "the input")
     read_object({key: value[key] for key in _MEMBERS if key in value}, "the input", _MEMBERS)
     try:
         canonical_form = canonical.encode(value)
@@ -119,24 +124,18 @@ def parse(data: bytes) -> InputDocument:
         profile=read_text(value["profile"], "the input's profile"),
         stage=read_text(value["stage"], "the input's stage"),
         decided_at=read_text(value["decided_at"], "the input's decided_at"),
-        subject=_object(value["subject"], "the input's subject"),
+        subject=read_members(value["subject"], "the input's subject"),
         metrics={
-            name: _object(metric, f"metric {name!r} of the input")
-            for name, metric in _object(value["metrics"], "the input's metrics").items()
+            name: read_members(metric, f"metric {name!r} of the input")
+            for name, metric in read_members(value["metrics"], "the input's metrics").items()
         },
         waivers=tuple(
-            _object(waiver, "a waiver of the input")
+            read_members(waiver, "a waiver of the input")
             for waiver in read_list(value["waivers"], "the input's waivers")
         ),
         relaxations=tuple(read_text(name, "a relaxation of the input") for name in relaxations),
         attestations=tuple(read_list(value["attestations"], "the input's attestations")),
     )
-
-
-def _object(value: Json, what: str) -> dict[str, Json]:
-    if not isinstance(value, dict):
-        refuse(f"{what} is not an object")
-    return value
 
 
 def require_ages(document: InputDocument) -> None:

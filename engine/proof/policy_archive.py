@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from engine.formats import canonical
-from engine.formats.signed_json import read_hex, read_json, refuse
+from engine.formats.signed_json import read_hex, read_json, read_members, refuse
 from engine.model import Json
 from engine.proof.archive import unpack
 from engine.proof.attestation_rules import longest_s
@@ -63,7 +63,7 @@ def parse(archive: bytes) -> AttachedPolicy:
     if len(archive) > MAX_BYTES:
         refuse(f"the policy archive has {len(archive):,} bytes; {MAX_BYTES:,} are read")
     files = unpack(archive)
-    manifest = _object(_json(files, MANIFEST), "the policy manifest")
+    manifest = read_members(_json(files, MANIFEST), "the policy manifest")
     if manifest.get("schema") != SCHEMA:
         refuse(f"the policy manifest is not of schema {SCHEMA}")
     digests = {name: _member(manifest, "files").get(name) for name in FILES}
@@ -80,7 +80,7 @@ def parse(archive: bytes) -> AttachedPolicy:
     return AttachedPolicy(
         digest=hashlib.sha256(files[MANIFEST]).hexdigest(),
         manifest=manifest,
-        data=_object(_json(files, DATA_JSON), "the policy's data"),
+        data=read_members(_json(files, DATA_JSON), "the policy's data"),
         files=files,
     )
 
@@ -194,14 +194,8 @@ def _json(files: Mapping[str, bytes], name: str) -> Json:
     return read_json(files[name], f"{name} of the policy archive", max_bytes=MAX_BYTES)
 
 
-def _object(value: Json, what: str) -> dict[str, Json]:
-    if not isinstance(value, dict):
-        refuse(f"{what} is not an object")
-    return value
-
-
 def _member(value: Mapping[str, Json], name: str) -> dict[str, Json]:
-    return _object(value.get(name), f"{name!r} of the policy")
+    return read_members(value.get(name), f"{name!r} of the policy")
 
 
 def _row(rows: Mapping[str, Json], name: str) -> dict[str, Json]:

@@ -9,14 +9,15 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NoReturn, Protocol, TextIO, cast
 
+from engine.decision.runtime import SystemRuntime
+
 
 @dataclass(frozen=True)
-class Shell:
+class Shell(SystemRuntime):
     """The process around a verb: environment, folder, streams, clock and chance."""
 
     environ: Mapping[str, str]
@@ -25,21 +26,9 @@ class Shell:
     stdout: TextIO
     stderr: TextIO
 
-    def now(self) -> datetime:
-        """Return the time in UTC, whole seconds. Read once per command."""
-        return datetime.now(UTC).replace(microsecond=0)
-
-    def milliseconds(self) -> int:
-        """Return Unix time in milliseconds, for ids."""
-        return time.time_ns() // 1_000_000
-
     def elapsed_s(self) -> float:
         """Return seconds on a clock that only goes forward."""
         return time.monotonic()
-
-    def random(self, size: int) -> bytes:
-        """Return ``size`` bytes nobody can guess."""
-        return os.urandom(size)
 
     def say(self, text: str) -> None:
         """Narrate on standard error; standard output is for results."""
