@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from engine.signers import Signer
 
 OpenEvaluator = Callable[..., "Evaluator"]
-"""``open_evaluator(bundle, few=…, expendable=…)``: see :class:`engine.policy.EvaluatorOptions`."""
+"""``open_evaluator(bundle, few=…, expendable=…)``: see :mod:`engine.policy.evaluator`."""
 
 
 class Session(Closing):

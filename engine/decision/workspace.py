@@ -116,7 +116,7 @@ def open_evaluator(
         config: Says whether a server is asked.
         around: Has the server's token in ``ENGINE_OPA_TOKEN``, its CA in ``ENGINE_OPA_CA_FILE``.
         few: Whether only a few documents will follow, so that starting fast counts most.
-        expendable: See :class:`engine.policy.EvaluatorOptions`.
+        expendable: See :class:`engine.policy.evaluator.EvaluatorOptions`.
     """
     from engine.policy.evaluator import EvaluatorOptions
     from engine.policy.evaluators import EVALUATORS

@@ -8,6 +8,10 @@ from typing import Protocol
 
 from engine.model import Json
 
+TIME_LIMIT_S = 5.0
+MEMORY_LIMIT_BYTES = 64 * 1024 * 1024
+DEADLINE_S = 10.0
+
 
 class Evaluator(Protocol):
     """Asks one policy bundle."""
@@ -65,11 +69,11 @@ class EvaluatorOptions:
     """
 
     cache: Path | None = None
-    time_limit_s: float = 5.0
-    memory_limit_bytes: int = 64 * 1024 * 1024
+    time_limit_s: float = TIME_LIMIT_S
+    memory_limit_bytes: int = MEMORY_LIMIT_BYTES
     few: bool = False
     expendable: bool = False
     url: str = ""
     token: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
-    deadline_s: float = 10.0
+    deadline_s: float = DEADLINE_S

@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from engine.errors import PolicyError, UsageError
 from engine.model import Json
+from engine.policy.evaluator import DEADLINE_S
 from engine.policy.evaluators.answer import canonical_answer
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from engine.policy.evaluator import Evaluator
     from engine.policy.manifest import GateInfo
 
-DEADLINE_S = 10.0
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
 _CHUNK_BYTES = 65_536
@@ -74,7 +74,7 @@ class ServerEvaluator:
         self._overdue: threading.Thread | None = None
 
     def evaluate(self, gate: str, document: bytes) -> bytes:
-        """Return the gate's decision on ``document``, as :class:`engine.policy.Evaluator` says.
+        """Return the gate's decision on ``document``: see :mod:`engine.policy.evaluator`.
 
         Raises:
             UsageError: No such gate.

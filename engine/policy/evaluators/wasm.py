@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from engine.errors import PolicyError
 from engine.formats import canonical
 from engine.model import Json
+from engine.policy.evaluator import MEMORY_LIMIT_BYTES, TIME_LIMIT_S
 from engine.policy.evaluators.answer import whole_answer
 from engine.policy.evaluators.module_cache import ModuleCache
 from engine.policy.evaluators.wasm_call import Call, direct_call
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from engine.policy.bundle import PolicyBundle
 
 PAGE_BYTES = 65_536
-TIME_LIMIT_S = 5.0
-MEMORY_LIMIT_BYTES = 64 * 1024 * 1024
 
 _PROCESS = os.getpid()
 _FORMAT_JSON = 0
