@@ -16,6 +16,7 @@ from engine.cli.console.shell import Shell
 from engine.cli.inputs import specs_folder
 
 if TYPE_CHECKING:
+    from engine.cli.console.progress_bar import Bar
     from engine.specs.checking import Result, SpecFindings
     from engine.specs.manifest import RunRow
 
@@ -161,6 +162,31 @@ class _Plain:
             print("\n".join(_lines(result)), file=self._shell.stdout, flush=True)
 
 
+class _Shown:
+    """Each run's lines above a bar that names the runs under way."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self._running: list[str] = []
+
+    def started(self, row: RunRow) -> None:
+        """Show that ``row`` is under way."""
+        self._running.append(row.name)
+        self._bar.describe(" ".join(self._running))
+
+    def ended(self, result: Result) -> None:
+        """Show how it went."""
+        from rich.text import Text
+
+        self._running.remove(result.row.name)
+        for line in _lines(result):
+            style = "bold red" if line.startswith("FAIL") else "green"
+            word = (line[:4], style) if line[:1] != " " else line[:4]
+            self._bar.console.print(Text.assemble(word, line[4:]))
+        self._bar.advance()
+        self._bar.describe(" ".join(self._running))
+
+
 @contextmanager
 def _progress(shell: Shell, total: int, *, plain: bool) -> Iterator[_Progress]:
     from rich.console import Console
@@ -171,10 +197,12 @@ def _progress(shell: Shell, total: int, *, plain: bool) -> Iterator[_Progress]:
     if plain or not shell.stdout.isatty() or is_plain(console):
         yield _Plain(shell, quiet=plain)
         return
+    from rich.progress import TimeElapsedColumn
+
     from engine.cli.console.progress_bar import Bar
 
-    with Bar(console, total, _lines) as bar:
-        yield bar
+    with Bar(console, total, TimeElapsedColumn()) as bar:
+        yield _Shown(bar)
 
 
 def _lines(result: Result) -> list[str]:

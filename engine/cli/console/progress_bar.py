@@ -1,66 +1,43 @@
-"""A bar for a person who waits for TLC: how far, which runs are under way."""
+"""The bar at the foot of a terminal while somebody waits: for many decisions, or for TLC."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
 
 from engine.system.closing import Closing
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from engine.specs.checking import Result
-    from engine.specs.manifest import RunRow
-
 
 class Bar(Closing):
-    """Shows each run's line above a bar.
+    """Shows how many of all are done and what is under way, until it is closed.
 
     Args:
-        console: Where.
-        total: How many runs there are.
-        worded: A result in lines.
+        console: Where; what is printed to it stands above the bar.
+        total: How many there are.
+        time: The time that is shown: what has passed, or what is left.
     """
 
-    def __init__(self, console: Console, total: int, worded: Callable[[Result], list[str]]) -> None:
+    def __init__(self, console: Console, total: int, time: ProgressColumn) -> None:
+        self.console = console
+        columns = (BarColumn(), MofNCompleteColumn(), time, TextColumn("{task.description}"))
         self._progress = Progress(
-            MofNCompleteColumn(),
-            BarColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}"),
-            console=console,
-            transient=True,
+            *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
         )
         self._task = self._progress.add_task("", total=total)
-        self._worded = worded
-        self._running: list[str] = []
-
-    def __enter__(self) -> Bar:
         self._progress.start()
-        return self
 
     def close(self) -> None:
         """Take it away."""
         self._progress.stop()
 
-    def started(self, row: RunRow) -> None:
-        """Show that ``row`` is under way."""
-        self._running.append(row.name)
-        self._show()
+    def advance(self, count: int = 1) -> None:
+        """Show that ``count`` more are done."""
+        self._progress.advance(self._task, count)
 
-    def ended(self, result: Result) -> None:
-        """Show how it went."""
-        self._running.remove(result.row.name)
-        for line in self._worded(result):
-            style = "bold red" if line.startswith("FAIL") else "green"
-            word = (line[:4], style) if line[:1] != " " else line[:4]
-            self._progress.console.print(Text.assemble(word, line[4:]))
-        self._progress.advance(self._task)
-        self._show()
-
-    def _show(self) -> None:
-        self._progress.update(self._task, description=" ".join(self._running))
+    def describe(self, text: str) -> None:
+        """Show what is under way."""
+        self._progress.update(self._task, description=text)

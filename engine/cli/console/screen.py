@@ -1,4 +1,4 @@
-"""A bar for people at a terminal while many inputs are decided."""
+"""Standard output, with a bar below it for people at a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.cli.console.shell import Shell
 from engine.system.closing import Closing
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from engine.cli.console.progress_bar import Bar
 
 
 class Screen(Closing):
@@ -29,34 +29,25 @@ class Screen(Closing):
         self._for_people = shell.stdout.isatty()
         self._bytes = None if self._for_people else _below(shell.stdout)
         self._shown = several and shell.stderr.isatty()
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
+        self._bar: Bar | None = None
 
     def __enter__(self) -> Screen:
         if self._shown:
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+            from rich.progress import TimeRemainingColumn
+
+            from engine.cli.console.progress_bar import Bar
 
             # One console for bar and lines, so that neither writes over the other.
             stream = self._shell.stdout if self._for_people else self._shell.stderr
             console = Console(file=stream, highlight=False, markup=False, soft_wrap=True)
-            self._bar = Progress(
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                console=console,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._task = self._bar.add_task("deciding", total=self._total)
-            self._bar.start()
+            self._bar = Bar(console, self._total, TimeRemainingColumn())
         return self
 
     def close(self) -> None:
         """Take the bar away."""
         if self._bar is not None:
-            self._bar.stop()
+            self._bar.close()
             self._bar = None
 
     def write(self, text: str) -> None:
@@ -96,8 +87,8 @@ class Screen(Closing):
 
     def advance(self, count: int) -> None:
         """Say that ``count`` more inputs are done."""
-        if self._bar is not None and self._task is not None:
-            self._bar.advance(self._task, count)
+        if self._bar is not None:
+            self._bar.advance(count)
 
 
 def _below(stream: TextIO) -> BufferedWriter | None:
