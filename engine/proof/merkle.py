@@ -98,21 +98,6 @@ def consistency_proof(old: int, new: int, node: Node) -> list[bytes]:
     return path[::-1]
 
 
-def completed_nodes(index: int, leaf: bytes, node: Node) -> Iterator[tuple[int, int, bytes]]:
-    """Yield ``(level, index, hash)`` of each subtree, level 1 and up, that a leaf completes.
-
-    Args:
-        index: Position of the new leaf, counted from 0.
-        leaf: Its hash.
-        node: Hashes of the subtrees that were complete before.
-    """
-    level, here = 0, leaf
-    while index & 1:
-        here = node_hash(node(level, index - 1), here)
-        level, index = level + 1, index >> 1
-        yield level, index, here
-
-
 def root_from_proof(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
     """Rebuild the root that an inclusion proof commits to.
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -34,6 +34,15 @@ def node_of(leaves: list[bytes]) -> Node:
         return node_hash(node(level - 1, 2 * index), node(level - 1, 2 * index + 1))
 
     return node
+
+
+def completed_nodes(index: int, leaf: bytes, node: Node) -> Iterator[tuple[int, int, bytes]]:
+    """The subtrees, level 1 and up, that leaf ``index`` completes, from those complete before."""
+    level, here = 0, leaf
+    while index & 1:
+        here = node_hash(node(level, index - 1), here)
+        level, index = level + 1, index >> 1
+        yield level, index, here
 
 
 def stored(nodes: dict[tuple[int, int], bytes]) -> Node:
@@ -246,7 +255,7 @@ def test_the_frontier_is_the_tree_at_every_size(size: int) -> None:
 
     for index, leaf in enumerate(leaves):
         completed = frontier.append(leaf)
-        assert completed == list(merkle.completed_nodes(index, leaf, stored(nodes)))
+        assert completed == list(completed_nodes(index, leaf, stored(nodes)))
         for level, at, value in completed:
             assert value == node_of(leaves)(level, at)
             nodes[level, at] = value
