@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from engine.decision.attest import last_words, newest
 from engine.decision.session import Session
@@ -18,8 +19,8 @@ MOST_PROOFS = 8
 class AttestationFinder:
     """Finds the attestations of one subject after another; verified, or not at all.
 
-    Made before worker processes are: proofs are verified once, the ledger is opened in the process
-    that asks, when it asks first.
+    Made before worker processes are: proofs are verified once. The ledger is the session's, or is
+    opened in the process that asks, when it asks first.
 
     Args:
         session: Says where ledger and key are.
@@ -51,7 +52,7 @@ class AttestationFinder:
         self._given = [(name, _verified(name, read())) for name, read in proofs]
         self._own_key = _own_key(session)
         self._ledger: Ledger | None = None
-        self._is_opened = False
+        self._opened: ExitStack | None = None
 
     def __call__(self, subject: Subject) -> Sequence[AttestationFacts]:
         """Return the last word of each key on ``subject``; nothing without its digest."""
@@ -59,7 +60,7 @@ class AttestationFinder:
             return ()
         found = self._given_about(subject.sha256)
         own_key = self._own_key
-        if (ledger := self._opened()) is not None:
+        if (ledger := self._read()) is not None:
             recorded = [newest(ledger, gate, subject.sha256) for gate in self._gates]
             found += [attestation for attestation in recorded if attestation is not None]
             if own_key is None:  # a dry run without a key: nobody but the ledger's key writes to it
@@ -75,19 +76,17 @@ class AttestationFinder:
                 )
         return [found for _, found in self._given if found.subject_sha256 == sha256]
 
-    def _opened(self) -> Ledger | None:
-        """The ledger, for reading; None where there is none yet, or one of this run only."""
-        target = self._session.record_to
-        if not self._is_opened:
-            self._is_opened = True
-            if target is not None and target.exists():
-                self._ledger = target.open_to_read()
+    def _read(self) -> Ledger | None:
+        """The session's ledger; None where there is none yet, or one of this run only."""
+        if self._opened is None:
+            self._opened = ExitStack()
+            self._ledger = self._opened.enter_context(self._session.reading())
         return self._ledger
 
     def close(self) -> None:
-        """Let go of the ledger."""
-        if self._ledger is not None:
-            self._ledger.close()
+        """Let go of the ledger, unless the session has it open."""
+        if self._opened is not None:
+            self._opened.close()
 
 
 def finder(

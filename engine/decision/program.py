@@ -39,7 +39,7 @@ def session_of(
     """
     return Session(
         policies_of(policies),
-        partial(_open_evaluator, cache=cache),
+        partial(_open_evaluator, cache=cache and Path(cache).absolute()),
         record_to=record_to(ledger, key),
         runtime=runtime,
     )

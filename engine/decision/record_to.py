@@ -22,7 +22,8 @@ class RecordTo:
     """Where decisions are recorded, and with whose key. Nothing is opened before it is needed.
 
     Args:
-        url: See :func:`engine.ledger.open_ledger`.
+        url: See :func:`engine.ledger.open_ledger`. A relative path is taken from the working
+            folder as it is now: wherever the process goes, this stays the same ledger.
         open_signer: Returns the key that signs.
         prepare: Makes key and folder on first use, before they are needed; None makes nothing.
         heads: Folder of the last signed heads; None is beside the ledger.
@@ -40,7 +41,9 @@ class RecordTo:
         create: bool = True,
         lock_timeout_s: float = 30.0,
     ) -> None:
-        self.url, self.open_signer, self._prepare = url, open_signer, prepare
+        from engine.ledger import located
+
+        self.url, self.open_signer, self._prepare = located(url), open_signer, prepare
         self._heads_folder, self._create, self._lock_timeout_s = heads, create, lock_timeout_s
 
     @property

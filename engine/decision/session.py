@@ -188,7 +188,7 @@ class Session(Closing):
             from engine.evidence.budget_figures import BudgetFigures
 
             return BudgetFigures({}, is_ephemeral=True)
-        with self._reading() as ledger:
+        with self.reading() as ledger:
             if ledger is None or ledger.state().get(BUDGET, DAY) is None:
                 return None
             from engine.evidence.budget_figures import figures, limits_of
@@ -197,8 +197,8 @@ class Session(Closing):
             return figures(ledger.state(), ledger.id, limits, self._zone, question.now)
 
     @contextmanager
-    def _reading(self) -> Iterator[Ledger | None]:
-        """The ledger, if there is one; opened for this purpose alone where it is not open."""
+    def reading(self) -> Iterator[Ledger | None]:
+        """Yield the ledger, if there is one; opened for this purpose where it is not open yet."""
         if self._opened is not None:
             yield self._opened[0]
         elif self.record_to is None or not self.record_to.exists():

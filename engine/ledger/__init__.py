@@ -11,7 +11,7 @@ from engine.ledger.entries import (
     StateView,
 )
 from engine.ledger.ledger import Ledger
-from engine.ledger.open import STORES, file_of, open_ledger
+from engine.ledger.open import STORES, file_of, located, open_ledger
 from engine.model import Signer
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "State",
     "StateView",
     "file_of",
+    "located",
     "open_ledger",
 ]

@@ -47,6 +47,19 @@ def file_of(url: str) -> Path:
     return Path(path)
 
 
+def located(url: str) -> str:
+    """Return ``url`` so that it opens the same ledger from any working folder.
+
+    The file of a SQLite ledger is named by its real path, without links, at this moment.
+    """
+    return str(file_of(url).resolve()) if _scheme(url) == "sqlite" else url
+
+
+def _scheme(url: str) -> str:
+    match = _SCHEME.match(url)
+    return match[1] if match else "sqlite"
+
+
 def _sqlite(url: str, writable: bool, lock_timeout_s: float) -> Store:
     from engine.ledger.sqlite.store import SqliteStore
 
@@ -106,8 +119,7 @@ def open_ledger(
         KeyFileError: ``signer`` is not the key that the ledger was begun with.
         LedgerError: It cannot be opened, or what is there is no ledger.
     """
-    match = _SCHEME.match(url)
-    scheme = match[1] if match else "sqlite"
+    scheme = _scheme(url)
     if scheme not in STORES:
         raise UsageError(
             f"{url!r}: no ledger is kept in {scheme}:",

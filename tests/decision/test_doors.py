@@ -13,18 +13,26 @@ import json
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from engine import Budget, CircuitBreaker, Gate, decide
 from engine.calls.budget.request import Request
 from engine.calls.budget.usage import Usage
+from engine.decision.runtime import SystemRuntime
 from engine.errors import GovernanceError, RollbackError, UsageError
+from engine.formats.times import write_time
 from engine.ledger import open_ledger
 from engine.model import Json
 from engine.proof.envelope import open_envelope
@@ -342,6 +350,98 @@ def test_a_ledger_that_went_missing_is_noticed_from_any_folder(
     monkeypatch.chdir(world.folder / "other")
     with pytest.raises(RollbackError, match="signed for"):
         RECORDERS[door](Ask(world, ledger=url))
+
+
+HOLDERS: dict[str, Callable[[Ask], Any]] = {
+    "engine.Gate": lambda ask: Gate(**_named(ask)),
+    "engine.Budget": lambda ask: Budget(**_named(ask), daily_usd="1"),
+    "engine.CircuitBreaker": lambda ask: CircuitBreaker("a", "b", ledger=ask.ledger, key=PEM),
+}
+"""What a program keeps open."""
+
+
+def use(held: Any, document: Json) -> None:
+    if isinstance(held, Gate):
+        held.decide(document)
+    elif isinstance(held, Budget):
+        held.ask(Request("acme", "large", None, tokens=None))
+    else:
+        with pytest.raises(ConnectionError):
+            held.call(_refuse)
+
+
+@pytest.mark.parametrize("ledger", ["ledger.db", "sqlite:///ledger.db", "sqlite:ledger.db"])
+@pytest.mark.parametrize("door", HOLDERS)
+def test_a_relative_ledger_stays_the_one_that_was_named(
+    door: str, ledger: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-DOOR-3: the working folder is looked at once, when the door is made."""
+    (world.folder / "other").mkdir()
+    monkeypatch.chdir(world.folder)
+    held = HOLDERS[door](Ask(world, ledger=ledger))
+    use(held, world.document())
+    monkeypatch.chdir(world.folder / "other")
+    use(held, world.document())
+    held.close()
+    if door == "engine.Gate":  # the others are closed for good
+        use(held, world.document())
+        held.close()
+
+    assert [file.name for file in world.folder.rglob("*.db")] == ["ledger.db"]
+    assert list((world.folder / "other").iterdir()) == []
+
+
+def test_an_attestation_that_was_taken_back_is_taken_back_in_any_folder(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-DOOR-3: a decision looks for attestations where it is recorded."""
+    policies = trusting(world.folder / "policies")
+    options: Any = {"ledger": "ledger.db", "key": PEM, "policies": policies}
+    (world.folder / "other").mkdir()
+    monkeypatch.chdir(world.folder)
+    proof = world.folder / "attestation.json"
+    bad = world.document()
+    bad["metrics"]["ethics.ece"] = {"value": 0.5, "n": 24_000}
+    monkeypatch.setattr(SystemRuntime, "now", lambda _: NOON)
+    with Gate("ethics", "own", **options) as gate:
+        gate.attest(at_noon(world.document()), export=proof)
+        monkeypatch.setattr(SystemRuntime, "now", lambda _: NOON + timedelta(minutes=1))
+        gate.attest(at_noon(bad))
+
+    with Gate("promotion", "own", **options) as gate:
+        monkeypatch.chdir(world.folder / "other")
+        decision = gate.decide(at_noon(world.document()), attestations=[proof.read_bytes()])
+    assert decision.verdict == "HOLD"
+
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def at_noon(document: Json) -> Json:
+    document["observed_at"] = write_time(NOON)
+    for metric in document["metrics"].values():
+        if isinstance(metric, dict):
+            metric.pop("observed_at", None)
+    return document
+
+
+def trusting(folder: Path) -> Path:
+    """Policies whose profile ``own`` asks for an attestation by the world's own key."""
+    key = load_pem_private_key(PEM, None).public_key()
+    (folder / "trust").mkdir(parents=True)
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (folder / "trust/own.pub.pem").write_bytes(pem)
+    (folder / "trust/data.yaml").write_text(
+        "keys:\n  - {name: own, public_key_file: own.pub.pem, roles: [attestor], "
+        'not_after: "2030-01-01T00:00:00Z"}\n'
+    )
+    (folder / "limits/own").mkdir(parents=True)
+    (folder / "limits/own/data.yaml").write_text(
+        "extends: default\nchecks:\n"
+        "  ethics.attestation: {severity: block, max_age_s: 604800}\n"
+        "relaxations_allowed: [policies_overridden, self_attested]\n"
+    )
+    return folder
 
 
 @pytest.mark.parametrize("door", READERS)
