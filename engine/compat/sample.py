@@ -1,4 +1,4 @@
-"""An instance that a conjunction probably allows. Whoever uses it validates it first."""
+"""An instance that a conjunction probably allows. Callers validate it first."""
 
 from __future__ import annotations
 

@@ -117,23 +117,6 @@ class Ledger:
         self._group.run([unit])
         return unit.result()
 
-    def append_each(self, drafts: Sequence[EntryDraft]) -> list[AppendedEntry | Exception]:
-        """Record ``drafts`` in one commit, each on its own.
-
-        A draft that cannot be recorded leaves its error in its place in the answer. What
-        concerns all of them (lock, commit, rollback) is raised as by :meth:`append`.
-        """
-        self._require_writable()
-        units = [Unit(partial(_alone, draft)) for draft in drafts]
-        self._group.run(units)
-        answers: list[AppendedEntry | Exception] = []
-        for unit in units:
-            if unit.error is not None and not unit.shared:
-                answers.append(unit.error)
-            else:
-                answers.extend(unit.result())
-        return answers
-
     def create(self, entry: EntryDraft) -> None:
         """Record entry 0, in the transaction that ``store.create`` began, and the first head."""
         batch = Batch(self._reader, self._edge, self.id)
@@ -414,10 +397,6 @@ class Ledger:
     def close(self) -> None:
         """Give up the store. Closing twice is closing once."""
         self._store.close()
-
-
-def _alone(draft: EntryDraft, _state: State) -> list[EntryDraft]:
-    return [draft]
 
 
 def _locate(batch: Batch, view: Reader, index: int, existing: bool) -> _Found:

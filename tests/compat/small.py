@@ -83,9 +83,9 @@ inner_schemas: st.SearchStrategy[Json] = st.recursive(
 
 def rooted(parts: tuple[Json, Json, Json]) -> Json:
     """A document whose references lead somewhere."""
-    root, one, two = parts
+    root, first, second = parts
     whole = root if isinstance(root, dict) else {"allOf": [root]}
-    return {**whole, "$defs": {"one": one, "two": two}}
+    return {**whole, "$defs": {"one": first, "two": second}}
 
 
 documents = st.tuples(inner_schemas, inner_schemas, inner_schemas).map(rooted)

@@ -18,7 +18,7 @@ from tests.compat.small import SCALARS, documents, instances, pairs
 
 POOL: list[Json] = [
     *SCALARS,
-    [], {}, *([each] for each in SCALARS[:9]), *({"a": each} for each in SCALARS),
+    [], {}, *([value] for value in SCALARS[:9]), *({"a": value} for value in SCALARS),
     *([first, second] for first, second in product(SCALARS[3:8], SCALARS[12:16])),
     *({"a": first, "b": second} for first, second in product(SCALARS[:6], SCALARS[12:16])),
     {"b": 1}, {"c1": 1}, {"zz": None}, {"a": {"a": 1}}, {"a": [1]}, [[1]], [{}], [1, 1, 1],
@@ -56,11 +56,11 @@ def test_every_witness_is_one(schemas: tuple[Json, Json]) -> None:
     """INV-DATA-4."""
     old, new = schemas
     for finding in against(old, new, "both").findings:
-        told = finding.problem
-        if isinstance(told, Break) and told.has_witness:
+        problem = finding.problem
+        if isinstance(problem, Break) and problem.has_witness:
             sub, sup = (new, old) if finding.direction == "output" else (old, new)
-            assert is_valid(sub, told.witness)
-            assert is_valid(sup, told.witness) is False
+            assert is_valid(sub, problem.witness)
+            assert is_valid(sup, problem.witness) is False
 
 
 @settings(max_examples=100, suppress_health_check=list(HealthCheck))
@@ -132,7 +132,7 @@ RULES: dict[str, tuple[Json, Json, str]] = {
     "not": ({"type": "integer"}, {"type": ["integer", "string"]}, "type"),
     "tagged": (
         {"oneOf": [thing("k", k={"const": "x"}), thing("k", k={"const": "y"})]},
-        {"oneOf": [thing("k", k={"const": each}) for each in "xyz"]}, "oneOf",
+        {"oneOf": [thing("k", k={"const": tag}) for tag in "xyz"]}, "oneOf",
     ),
 }  # fmt: skip
 
@@ -145,9 +145,10 @@ def test_each_rule_breaks_one_way_with_a_witness_and_holds_the_other(name: str) 
     assert against(narrow, wide, "input").verdict == "compatible"
     for old, new, way in ((narrow, wide, "output"), (wide, narrow, "input")):
         comparison = against(old, new, way)  # type: ignore[arg-type]
-        breaks = [each.problem for each in comparison.findings if isinstance(each.problem, Break)]
-        assert rule in [each.rule for each in breaks]
-        assert any(each.has_witness for each in breaks), breaks
+        problems = [finding.problem for finding in comparison.findings]
+        breaks = [problem for problem in problems if isinstance(problem, Break)]
+        assert rule in [broken.rule for broken in breaks]
+        assert any(broken.has_witness for broken in breaks), breaks
         assert comparison.verdict == "incompatible"
 
 
@@ -196,17 +197,17 @@ def test_a_reference_in_a_circle_is_never_compatible_with_something_else(loop: J
 
 
 def test_schemas_that_are_written_alike_are_compatible_whatever_they_say() -> None:
-    one: Json = {
+    schema: Json = {
         "$ref": "#/$defs/x",
         "$defs": {"x": {"if": {"type": "array"}, "then": {"contains": TEXT}}},
     }
-    assert against(one, {**one, "title": "new"}, "both").verdict == "compatible"
+    assert against(schema, {**schema, "title": "new"}, "both").verdict == "compatible"
     assert (
-        against(one, {**one, "$defs": {"x": {"if": {"type": "array"}}}}, "input").verdict
+        against(schema, {**schema, "$defs": {"x": {"if": {"type": "array"}}}}, "input").verdict
         != "incompatible"
     )
     assert (
-        against({**one, "$defs": {"x": {"if": {"type": "array"}}}}, one, "input").verdict
+        against({**schema, "$defs": {"x": {"if": {"type": "array"}}}}, schema, "input").verdict
         != "compatible"
     )
 
@@ -271,7 +272,7 @@ def test_however_deep_a_schema_is_there_is_an_answer(link: str, size: int) -> No
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("old", "new"),
     [
         ({**TEXT, "minLength": 10**12}, {**TEXT, "minLength": 10**13}),
         ({"type": "array", "minItems": 10**12}, {"type": "array", "minItems": 10**13}),
@@ -280,8 +281,8 @@ def test_however_deep_a_schema_is_there_is_an_answer(link: str, size: int) -> No
         ({**INTEGER, "minimum": -(2**53)}, {**INTEGER, "multipleOf": 1e-9}),
     ],
 )
-def test_sizes_beyond_all_measure_take_no_memory(one: Json, other: Json) -> None:
-    assert against(one, other, "both").verdict != "compatible"
+def test_sizes_beyond_all_measure_take_no_memory(old: Json, new: Json) -> None:
+    assert against(old, new, "both").verdict != "compatible"
 
 
 def test_the_strategy_makes_schemas() -> None:

@@ -33,19 +33,19 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--padding", type=int, default=0)
     parser.add_argument("--limit", type=int, default=0)
-    asked = parser.parse_args()
-    if asked.limit:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (asked.limit, resource.RLIM_INFINITY))
-    ledger = open_at(asked.folder, lock_timeout_s=60)
+    args = parser.parse_args()
+    if args.limit:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (args.limit, resource.RLIM_INFINITY))
+    ledger = open_at(args.folder, lock_timeout_s=60)
     try:
         with closing(ledger):
-            for at in range(asked.first, asked.first + asked.count, asked.batch):
-                numbers = range(at, min(at + asked.batch, asked.first + asked.count))
+            for at in range(args.first, args.first + args.count, args.batch):
+                numbers = range(at, min(at + args.batch, args.first + args.count))
                 drafts = [
                     decision(
                         number,
                         f"subject-{number % 3}",
-                        padding=asked.padding,
+                        padding=args.padding,
                         blobs=(Blob("input", b"%d" % number), Blob("salt", os.urandom(32))),
                     )
                     for number in numbers

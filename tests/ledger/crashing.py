@@ -295,8 +295,8 @@ class World:
         self.disk = Disk(folder)
         self.processes = {name: Process(name, self.disk) for name in names}
         self._entries, self._restores = entries, restores
-        self._asked = self._restored = 0
-        self._told: tuple[int, ...] = ()
+        self._appends = self._restored = 0
+        self._acknowledged: tuple[int, ...] = ()
         self._notes: dict[str, tuple[int, ...]] = {}
         for process in self.processes.values():
             self._open(process)
@@ -319,7 +319,7 @@ class World:
             "notes": sorted(size - 1 for size in self.disk.committed.notes),
             "head": list(head),
             "shown": sorted(map(list, self._shown), key=key),
-            "told": list(self._told),
+            "told": list(self._acknowledged),
             "pc": {name: self._pc(process) for name, process in self.processes.items()},
             "tree": {name: self._tree(process) for name, process in self.processes.items()},
             "made": len(self.disk.made),
@@ -402,8 +402,8 @@ class World:
             process.drop()
 
     def _ask(self, process: Process) -> None:
-        self._asked += 1
-        ledger, draft = process.ledger, event(f"entry {self._asked}")
+        self._appends += 1
+        ledger, draft = process.ledger, event(f"entry {self._appends}")
         assert ledger is not None
         process.opening = False
         process.start(lambda: ledger.append([draft]))
@@ -416,7 +416,7 @@ class World:
         if before == "lock":
             return "CatchUp" if opening else "Begin"
         if before == "tell":
-            self._told = self._answered(process)
+            self._acknowledged = self._answered(process)
         return {"commit": "Commit", "head": "KeepHead", "note": "KeepNote", "tell": "Tell"}[before]
 
     def _failed(self, process: Process, before: str) -> str:

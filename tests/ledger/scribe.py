@@ -51,12 +51,12 @@ def decision(
     name = decision_id(number)
 
     def build(place: LedgerPosition) -> bytes:
-        return seal(_said(name, gate, place, padding), signer.sign, signer.key_id)
+        return seal(_statement(name, gate, place, padding), signer.sign, signer.key_id)
 
     return EntryDraft(name, subject, gate, build, blobs)
 
 
-def _said(name: str, gate: str | None, place: LedgerPosition, padding: int) -> bytes:
+def _statement(name: str, gate: str | None, place: LedgerPosition, padding: int) -> bytes:
     predicate = {
         "decision_id": name,
         "gate": gate,

@@ -57,7 +57,7 @@ def test_after_a_failed_commit_nothing_more_is_appended(when: str, size: int) ->
     with pytest.raises(LedgerError, match="takes no more entries from this process"):
         ledger.append([decision(3)])
     with pytest.raises(LedgerError, match="takes no more entries from this process"):
-        ledger.append_each([decision(3)])
+        ledger.transact(lambda _state: [decision(3)])
 
     assert store.reader().tip()[0] == size
     again = Ledger(store, ledger.id, KEY, None)
@@ -105,7 +105,7 @@ def test_a_record_that_cannot_be_read_back_stops_the_whole_commit() -> None:
     lost.append(lost[0]._replace(decision_id=decision_id(7), leaf_index=9))
 
     with pytest.raises(NotRecordedError, match="there is no entry 9"):
-        ledger.append_each([decision(2), decision(7)])
+        ledger.append([decision(2), decision(7)])
 
     assert ledger.size() == 2
     assert ledger.append([decision(3)])[0].index == 2

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import LedgerError, NotRecordedError, RollbackError
-from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition
+from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition, State
+from engine.ledger.commit.group import Unit
 from engine.proof.checkpoint import parse, verify
 from engine.proof.envelope import MAX_BYTES
 from engine.proof.merkle import chain_hash, leaf_hash, verify_consistency, verify_inclusion
@@ -82,10 +84,8 @@ def test_an_entry_knows_the_last_decision_on_its_subject_by_its_gate(ledger: Led
     ledger.append([decision(1, "a"), decision(2, "b"), decision(3, "a"), decision(4, "a", "spend")])
     ledger.append([event("between"), decision(5, "a"), decision(6, None), decision(7, None)])
 
-    said = [predicate(entry) for _, entry in ledger.entries(1)]
-    known = {
-        each["decision_id"]: (each["attempt"], each["previous"]) for each in said if len(each) > 1
-    }
+    predicates = [predicate(entry) for _, entry in ledger.entries(1)]
+    known = {p["decision_id"]: (p["attempt"], p["previous"]) for p in predicates if len(p) > 1}
     assert known == {
         decision_id(1): (1, None),
         decision_id(2): (1, None),
@@ -95,7 +95,7 @@ def test_an_entry_knows_the_last_decision_on_its_subject_by_its_gate(ledger: Led
         decision_id(6): (1, None),
         decision_id(7): (1, None),
     }
-    assert {each["ledger"]["id"] for each in said if "ledger" in each} == {ledger.id}
+    assert {p["ledger"]["id"] for p in predicates if "ledger" in p} == {ledger.id}
 
 
 def test_a_decision_that_is_recorded_already_is_answered_with_its_record(ledger: Ledger) -> None:
@@ -139,17 +139,20 @@ def test_a_build_that_fails_leaves_nothing_of_its_call(ledger: Ledger) -> None:
     _proven(ledger, there)
 
 
-def test_each_draft_can_stand_alone(ledger: Ledger) -> None:
+def test_what_threads_append_at_once_stands_alone(ledger: Ledger) -> None:
     def broken(_place: LedgerPosition) -> bytes:
         raise ValueError("no verdict")
 
-    first, error, third = ledger.append_each(
-        [decision(1), EntryDraft("x", "scoring-model", "promotion", broken), decision(3)]
-    )
+    def drafted(draft: EntryDraft, _state: State) -> list[EntryDraft]:
+        return [draft]
 
-    assert isinstance(first, AppendedEntry)
-    assert isinstance(error, ValueError)
-    assert isinstance(third, AppendedEntry)
+    drafts = decision(1), EntryDraft("x", "scoring-model", "promotion", broken), decision(3)
+    units = [Unit(partial(drafted, draft)) for draft in drafts]
+    ledger._group.run(units)  # as when three threads wait for the same commit
+
+    with pytest.raises(ValueError, match="no verdict"):
+        units[1].result()
+    (first,), (third,) = units[0].result(), units[2].result()
     assert (first.index, third.index, ledger.size()) == (1, 2, 3)
     assert predicate(third.entry)["previous"] == decision_id(1)
 
@@ -264,22 +267,22 @@ def test_any_history_verifies(batches: list[list[tuple[int, str]]]) -> None:
     assert report.size == report.signatures == ledger.size()
     assert report.decisions == report.size - 1 == sum(map(len, expected.values()))
     for ids in expected.values():
-        said = [predicate(ledger.entry(ledger.find(each))) for each in ids]
-        assert [each["attempt"] for each in said] == list(range(1, len(ids) + 1))
-        assert [each["previous"] for each in said] == [None, *ids[:-1]]
+        predicates = [predicate(ledger.entry(ledger.find(p))) for p in ids]
+        assert [p["attempt"] for p in predicates] == list(range(1, len(ids) + 1))
+        assert [p["previous"] for p in predicates] == [None, *ids[:-1]]
 
 
 def test_two_writers_of_one_store_take_in_each_others_entries(tmp_path: Path) -> None:
-    one, other = open_at(tmp_path), open_at(tmp_path)
+    first, second = open_at(tmp_path), open_at(tmp_path)
     for number in range(1, 9, 2):
-        one.append([decision(number)])
-        other.append([decision(number + 1)])
+        first.append([decision(number)])
+        second.append([decision(number + 1)])
 
-    said = [predicate(entry) for _, entry in one.entries(1)]
-    assert [each["attempt"] for each in said] == list(range(1, 9))
-    assert one.verify(signatures=True, public_keys=[KEY.public_key]).checkpoints == 9
-    one.close()
-    other.close()
+    predicates = [predicate(entry) for _, entry in first.entries(1)]
+    assert [p["attempt"] for p in predicates] == list(range(1, 9))
+    assert first.verify(signatures=True, public_keys=[KEY.public_key]).checkpoints == 9
+    first.close()
+    second.close()
 
 
 def test_threads_append_at_once_and_each_gets_its_own_answer(tmp_path: Path) -> None:

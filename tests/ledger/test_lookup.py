@@ -21,21 +21,21 @@ IDS = (
 def reader() -> MemoryReader:
     reader = MemoryReader("00" * 16)
     reader.rows.decisions = [
-        DecisionRow(index, each, None, None, 1) for index, each in enumerate(IDS, 1)
+        DecisionRow(index, name, None, None, 1) for index, name in enumerate(IDS, 1)
     ]
     return reader
 
 
 @pytest.mark.parametrize(
-    ("wanted", "index"),
+    ("prefix", "index"),
     [(IDS[0], 1), (f" {IDS[3]}\n", 4), (IDS[2][:11], 3), ("019b0000", 4), (IDS[1].upper(), 2)],
 )
-def test_an_id_or_its_unique_start_is_found(reader: MemoryReader, wanted: str, index: int) -> None:
-    assert find(reader, wanted) == index
+def test_an_id_or_its_unique_start_is_found(reader: MemoryReader, prefix: str, index: int) -> None:
+    assert find(reader, prefix) == index
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
+    ("prefix", "message"),
     [
         ("019a4c5e", f"the start of several decisions: {IDS[0]}, {IDS[1]}, {IDS[2]}\n"),
         (IDS[0][:-1], f"the start of several decisions: {IDS[0]}, {IDS[1]}\n"),
@@ -48,12 +48,12 @@ def test_an_id_or_its_unique_start_is_found(reader: MemoryReader, wanted: str, i
     ],
 )
 def test_what_is_not_found_is_named_with_what_is_near(
-    reader: MemoryReader, wanted: str, said: str
+    reader: MemoryReader, prefix: str, message: str
 ) -> None:
     with pytest.raises(NotRecordedError) as caught:
-        find(reader, wanted)
+        find(reader, prefix)
 
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_more_than_three_are_not_all_listed(reader: MemoryReader) -> None:

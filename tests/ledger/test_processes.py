@@ -26,15 +26,15 @@ def appender(folder: Path, first: int, count: int, **options: int) -> subprocess
 
 
 def killed(writer: subprocess.Popen[str], lines: int, spins: int = 0) -> str:
-    """Kill a writer somewhere after so many lines; return all that it said before."""
+    """Kill a writer somewhere after so many lines; return all that it had written."""
     assert writer.stdout is not None
     assert writer.stderr is not None
-    said = "".join(writer.stdout.readline() for _ in range(lines))
+    written = "".join(writer.stdout.readline() for _ in range(lines))
     for _ in range(spins):  # somewhere into the next append
         pass
     writer.kill()
     with writer:
-        return said + writer.stdout.read()
+        return written + writer.stdout.read()
 
 
 def acknowledged(lines: str) -> dict[str, int]:
@@ -80,9 +80,9 @@ def kill_and_look(folder: Path, times: int, seed: int) -> None:
     for round_number in range(1, times + 1):
         options = {"batch": chance.choice([1, 3, 16]), "padding": chance.choice([0, 9000, 40_000])}
         writer = appender(folder, 100_000 * round_number, 50_000, **options)
-        said = killed(writer, chance.randint(1, 60), chance.randint(0, 20_000))
+        acknowledgements = killed(writer, chance.randint(1, 60), chance.randint(0, 20_000))
         assert writer.returncode == -signal.SIGKILL
-        new = acknowledged(said)
+        new = acknowledged(acknowledgements)
         promised |= new
         require_recorded(folder, new, signatures=False)
     require_recorded(folder, promised)

@@ -34,14 +34,14 @@ def test_the_ledger_follows_the_spec_along_every_edge(tmp_path: Path) -> None:
     """INV-LEDGER-1, INV-LEDGER-6, LIVE-LEDGER-1: the code does what the spec allows, as it says."""
     numbers, states = count(), spec().states
     for path in cover.paths(spec()):
-        one = world(tmp_path, numbers)
-        assert key(one.state()) == key(states[path[0].source])
+        ledger_world = world(tmp_path, numbers)
+        assert key(ledger_world.state()) == key(states[path[0].source])
         for edge in path:
-            _take(one, edge)
-        one.close()
+            _take(ledger_world, edge)
+        ledger_world.close()
 
 
-def _take(one: World, edge: Edge) -> None:
+def _take(ledger_world: World, edge: Edge) -> None:
     """Do what ``edge`` says; the process and the kind of failure follow from where it leads."""
     before, after = spec().states[edge.source], spec().states[edge.target]
     what = {"Open": "Open", "Ask": "Ask", "Crash": "Crash", "Restore": "Restore"}.get(edge.action)
@@ -51,8 +51,8 @@ def _take(one: World, edge: Edge) -> None:
     if edge.action == "Fail":
         there = before["log"] != after["log"]
         what = "Fail, and yet it is there" if there else "Fail"
-    name = one.do(what or "go", moved)
-    assert (name, one.state()) == (edge.action, after), (before, edge.action, moved)
+    name = ledger_world.do(what or "go", moved)
+    assert (name, ledger_world.state()) == (edge.action, after), (before, edge.action, moved)
 
 
 def test_the_code_does_nothing_that_the_spec_does_not_allow(tmp_path: Path) -> None:
@@ -73,26 +73,26 @@ def _explored(folder: Path) -> set[tuple[bytes, str, bytes]]:
     ways: dict[bytes, list[tuple[tuple[str, str], bytes]]] = {}
     found: set[tuple[bytes, str, bytes]] = set()
     while True:
-        one = world(folder, numbers)
-        here = key(one.state())
-        untried.setdefault(here, one.choices())
+        ledger_world = world(folder, numbers)
+        here = key(ledger_world.state())
+        untried.setdefault(here, ledger_world.choices())
         way = _way(here, untried, ways)
         if way is None:
-            one.close()
+            ledger_world.close()
             return found
         while way is not None:
             for choice in way:
-                action = one.do(*choice)
-                after = key(one.state())
+                action = ledger_world.do(*choice)
+                after = key(ledger_world.state())
                 if choice in untried[here]:
                     untried[here].remove(choice)
                     ways.setdefault(here, []).append((choice, after))
                     if (action, here) != ("Open", after):  # one that is refused is no step
                         found.add((here, action, after))
-                untried.setdefault(after, one.choices())
+                untried.setdefault(after, ledger_world.choices())
                 here = after
             way = _way(here, untried, ways)
-        one.close()
+        ledger_world.close()
 
 
 def _way(

@@ -1,4 +1,4 @@
-"""Whether the decision index says what the entries say."""
+"""Whether the decision index agrees with the entries."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def require_indexed(
         How many decisions are among them.
 
     Raises:
-        VerificationError: The index says something else; names the entry.
+        VerificationError: The index differs; names the entry.
     """
     if not rows:
         return 0

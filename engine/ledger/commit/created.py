@@ -1,4 +1,4 @@
-"""Entry 0: a ledger says its random id and the key it begins with, signed by that key."""
+"""Entry 0: the ledger's random id and the key it begins with, signed by that key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HINT = "this is not a ledger of this engine, or its first entry was replaced"
 
 @dataclass(frozen=True, slots=True)
 class LedgerCreation:
-    """What entry 0 says.
+    """The content of entry 0.
 
     Attributes:
         ledger_id: 32 hex digits.
@@ -41,7 +41,7 @@ def created_entry(ledger_id: str, created_at: str, signer: Signer) -> bytes:
 
 
 def read_created(entry: bytes) -> LedgerCreation:
-    """Return what entry 0 says, if the key in it signed it.
+    """Return the content of entry 0, if the key in it signed it.
 
     Raises:
         VerificationError: Not such an entry, or another key signed it.

@@ -19,16 +19,14 @@ class Unit:
         work: Gives the drafts; called once, inside the transaction.
         outcome: Where they are; None while that is open, or when there is an error.
         error: Why they are not recorded, or may not be.
-        shared: The error is not of these drafts but of the whole commit.
     """
 
-    __slots__ = ("error", "outcome", "shared", "work")
+    __slots__ = ("error", "outcome", "work")
 
     def __init__(self, work: Callable[[State], Sequence[EntryDraft]]) -> None:
         self.work = work
         self.outcome: list[AppendedEntry] | None = None
         self.error: Exception | None = None
-        self.shared = False
 
     @property
     def settled(self) -> bool:
@@ -94,4 +92,4 @@ def settle(units: Sequence[Unit], error: Exception) -> None:
     """Give every unit that is still open the error that stopped all of them."""
     for unit in units:
         if not unit.settled:
-            unit.error, unit.shared = error, True
+            unit.error = error

@@ -1,7 +1,7 @@
 """The last signed head of each ledger, kept beside the key and away from the ledger.
 
-Whoever can replace a ledger by an older copy of itself cannot replace its head too, unless
-they can also reach the key. One file per ledger id::
+Somebody who can replace a ledger by an older copy of itself cannot replace its head too,
+unless they can also reach the key. One file per ledger id::
 
     {"ledger": "<where, seen from this folder>", "checkpoint": "<signed note>"}
 """
@@ -117,23 +117,16 @@ class Heads:
         file = self._file(ledger_id)
         draft = file.with_name(f".{file.name}.new")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(draft, flags, 0o600)
-        try:
-            _write_all(descriptor, data.encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with os.fdopen(os.open(draft, flags, 0o600), "wb") as head:
+            head.write(data.encode())
+            head.flush()
+            os.fsync(head.fileno())
         draft.replace(file)
         sync_folder(self.folder)
         return Head(file, ledger_id, address, note, checkpoint)
 
     def _file(self, ledger_id: str) -> Path:
         return self.folder / f"{ledger_id}.json"
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
 
 
 def _parse(file: Path, ledger_id: str, data: bytes) -> Head:

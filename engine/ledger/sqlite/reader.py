@@ -44,7 +44,7 @@ def primary_code(error: sqlite3.Error) -> int:
 
 
 def explained(error: sqlite3.Error, place: str, doing: str) -> LedgerError | VerificationError:
-    """Return the error that tells a person what SQLite says."""
+    """Return the error that explains SQLite's to a person."""
     primary = primary_code(error)
     if primary in _NOT_GENUINE:
         words, hint = _NOT_GENUINE[primary]

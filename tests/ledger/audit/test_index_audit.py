@@ -32,7 +32,7 @@ def sealed(kind: str, predicate: dict[str, object]) -> bytes:
     return seal(statement([SUBJECT], kind, predicate), KEY.sign, KEY.key_id)
 
 
-def said(decision_id: str) -> DecisionRow:
+def indexed_as(decision_id: str) -> DecisionRow:
     return DecisionRow(0, decision_id, None, None, 1)
 
 
@@ -55,9 +55,9 @@ def test_a_quick_look_never_calls_right_what_is_wrong(
     }
     envelope = sealed(kind, predicate)
 
-    assert _plainly_right(envelope, said(decision_id))
-    assert not _plainly_right(envelope, said(decision_id + "x"))
-    assert not _plainly_right(envelope, said("nothing like it"))
+    assert _plainly_right(envelope, indexed_as(decision_id))
+    assert not _plainly_right(envelope, indexed_as(decision_id + "x"))
+    assert not _plainly_right(envelope, indexed_as("nothing like it"))
     assert _plainly_right(envelope, None) == (kind not in (DECISION_TYPE, DECISION_IMPORTED_TYPE))
 
 
@@ -67,7 +67,7 @@ def test_a_quick_look_never_calls_right_what_is_wrong(
 )
 def test_what_is_no_envelope_is_not_plainly_right(body: bytes) -> None:
     assert not _plainly_right(body, None)
-    assert not _plainly_right(body, said("a"))
+    assert not _plainly_right(body, indexed_as("a"))
     with pytest.raises(VerificationError, match="entry 0: "):
         require_indexed(
             MemoryReader("5e" * 16),
@@ -81,9 +81,13 @@ def test_what_is_no_envelope_is_not_plainly_right(body: bytes) -> None:
     [
         ({"decision_id": "a", "gate": "g"}, DecisionRow(0, "a", None, "h", 1), "its gate is 'g'"),
         ({"decision_id": "b"}, DecisionRow(0, "a", None, None, 1), "its decision_id is 'b'"),
-        ({"decision_id": "a", "ledger": {"id": "x"}}, said("a"), "its ledger is "),
-        ({"decision_id": "a", "attempt": 2}, said("a"), "its attempt is 2"),
-        ({"decision_id": "a", "attempt": 1, "previous": "b"}, said("a"), "its previous is 'b'"),
+        ({"decision_id": "a", "ledger": {"id": "x"}}, indexed_as("a"), "its ledger is "),
+        ({"decision_id": "a", "attempt": 2}, indexed_as("a"), "its attempt is 2"),
+        (
+            {"decision_id": "a", "attempt": 1, "previous": "b"},
+            indexed_as("a"),
+            "its previous is 'b'",
+        ),
         ({"decision_id": "a"}, None, "a decision that is not in the index"),
     ],
 )
@@ -114,8 +118,8 @@ def test_an_attestation_is_indexed_by_its_own_id(
 ) -> None:
     reader = MemoryReader("5e" * 16)
     reader.rows.decisions = [row] if row else []
-    said = {"attestation_id": "a", "gate": "ethics", "attempt": 1, "previous": None}
-    entry = EntryRow(0, bytes(32), bytes(32), sealed(ETHICS_ATTESTATION_TYPE, said))
+    predicate = {"attestation_id": "a", "gate": "ethics", "attempt": 1, "previous": None}
+    entry = EntryRow(0, bytes(32), bytes(32), sealed(ETHICS_ATTESTATION_TYPE, predicate))
     opened = [open_envelope(entry.body)] if thorough else None
 
     if not named:

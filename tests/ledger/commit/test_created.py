@@ -29,7 +29,7 @@ def test_it_is_read_as_it_was_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "changed", "signer", "said"),
+    ("kind", "changed", "signer", "reason"),
     [
         ("urn:other:v1", {}, KEY, "not the creation of a ledger"),
         (LEDGER_CREATED_TYPE, {"ledger_id": 7}, KEY, "lacks the ledger's id, key or time"),
@@ -45,10 +45,10 @@ def test_it_is_read_as_it_was_written() -> None:
     ],
 )
 def test_anything_else_is_refused(
-    kind: str, changed: dict[str, object], signer: Ed25519Signer, said: str
+    kind: str, changed: dict[str, object], signer: Ed25519Signer, reason: str
 ) -> None:
     payload = statement([SUBJECT], kind, {**PREDICATE, **changed})
     entry = seal(payload, signer.sign, signer.key_id)
 
-    with pytest.raises(VerificationError, match=said):
+    with pytest.raises(VerificationError, match=reason):
         read_created(entry)

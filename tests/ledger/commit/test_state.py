@@ -104,11 +104,11 @@ def test_threads_that_share_a_commit_see_each_other(ledger: Ledger) -> None:
 
 
 def test_processes_see_each_other(tmp_path: Path) -> None:
-    with closing(open_at(tmp_path)) as one, closing(open_at(tmp_path)) as other:
+    with closing(open_at(tmp_path)) as first, closing(open_at(tmp_path)) as second:
         for _ in range(3):
-            one.transact(_counted)
-            other.transact(_counted)
-        assert one.state().get("count", "all") == b"6"
+            first.transact(_counted)
+            second.transact(_counted)
+        assert first.state().get("count", "all") == b"6"
     with closing(open_at(tmp_path, signer=None)) as reader:
         assert reader.state().get("count", "all") == b"6"
 

@@ -34,22 +34,22 @@ def test_many_are_looked_up_as_one_is(
             ledger.append([decision(number, "abc"[number % 3], "gh"[number % 2])])
     reader = open_reader(tmp_path / "ledger.db")
     rows = reader.decisions(0, 99)
-    wanted = [
+    queries = [
         LastDecisionQuery(subject, gate, stop)
         for subject in "abcd"
         for gate in "gh"
         for stop in range(0, 31)
     ]
 
-    def expected(asked: LastDecisionQuery) -> tuple[int, str] | None:
+    def expected(query: LastDecisionQuery) -> tuple[int, str] | None:
         fit = [
             (row.attempt, row.decision_id)
             for row in rows
-            if row[2:4] == asked[:2] and row.leaf_index < asked.stop
+            if row[2:4] == query[:2] and row.leaf_index < query.stop
         ]
         return fit[-1] if fit else None
 
-    assert reader.last_decisions(wanted) == [expected(asked) for asked in wanted]
+    assert reader.last_decisions(queries) == [expected(query) for query in queries]
     assert reader.last_decisions([]) == []
     ids = [row.decision_id for row in rows]
     assert reader.indexes_of(["none", *ids, "nor this"]) == {
@@ -67,9 +67,9 @@ def test_a_full_disk_is_called_one(tmp_path: Path) -> None:
         with pytest.raises(sqlite3.Error) as caught:
             connection.execute("INSERT INTO t VALUES (zeroblob(99999))")
 
-    said = explained(caught.value, "a.db", "writing")
-    assert type(said) is LedgerError
-    assert "a.db: writing: the disk is full" in said.message
+    error = explained(caught.value, "a.db", "writing")
+    assert type(error) is LedgerError
+    assert "a.db: writing: the disk is full" in error.message
 
 
 def test_a_database_that_another_program_holds_is_busy(tmp_path: Path) -> None:

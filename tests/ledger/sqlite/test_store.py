@@ -72,9 +72,9 @@ def test_a_closed_ledger_says_so(tmp_path: Path) -> None:
 
 
 def test_two_objects_on_one_file_exclude_each_other(tmp_path: Path) -> None:
-    with closing(open_at(tmp_path)) as one, closing(open_at(tmp_path)) as other:
+    with closing(open_at(tmp_path)) as first, closing(open_at(tmp_path)) as second:
         for number in range(1, 41):
-            (one if number % 2 else other).append([decision(number)])
+            (first if number % 2 else second).append([decision(number)])
     with closing(open_at(tmp_path)) as ledger:
         assert ledger.verify(signatures=True, public_keys=[KEY.public_key]).size == 41
 
@@ -98,13 +98,13 @@ def test_the_settings_that_durability_rests_on(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "ledger.db", url="", writable=True, lock_timeout_s=0)
     assert store.connect()
     writer = store._writer()
-    said = {
+    pragmas = {
         name: writer.execute(f"PRAGMA {name}").fetchone()[0]
         for name in ("journal_mode", "synchronous", "wal_autocheckpoint", "busy_timeout")
     }
     store.close()
 
-    assert said == {
+    assert pragmas == {
         "journal_mode": "wal",
         "synchronous": 2,
         "wal_autocheckpoint": 0,
@@ -137,14 +137,14 @@ def test_attempts_are_counted_on_while_subjects_go_over_into_the_large_index(
         for at in range(0, 30, batch):
             ledger.append(drafts[at : at + batch])
         ledger.verify(signatures=True, public_keys=[KEY.public_key])
-        said = [predicate(entry)["attempt"] for _, entry in ledger.entries(1)]
+        attempts = [predicate(entry)["attempt"] for _, entry in ledger.entries(1)]
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
         counts = [
             connection.execute(f"SELECT count(*) FROM {tier}").fetchone()[0]  # noqa: S608
             for tier in SUBJECT_TIERS
         ]
 
-    assert said == [1 + number // 3 for number in range(30)]
+    assert attempts == [1 + number // 3 for number in range(30)]
     assert sum(counts) == 30
     assert counts[2] >= 20
     assert counts[0] < 20

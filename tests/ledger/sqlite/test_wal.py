@@ -25,8 +25,8 @@ def test_it_is_what_sqlite_says_before_and_after_the_log_starts_anew(
             for _ in range(rows):
                 connection.execute("INSERT INTO t VALUES (randomblob(?))", (length,))
             salts, frames = live_frames(tmp_path / "a.db-wal", page_size)
-            _, said, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            assert frames == said == copied > 0
+            _, counted, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            assert frames == counted == copied > 0
             generations.add(salts)
 
     assert len(generations) == 5
