@@ -1,4 +1,4 @@
-"""An HTTP server on this machine for tests: it remembers what it was asked, and may speak TLS."""
+"""An HTTP server on this machine for tests: it remembers its requests, and may speak TLS."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 
 @dataclass(frozen=True)
-class Asked:
+class ServedRequest:
     """A request as it arrived."""
 
     method: str
@@ -40,15 +40,15 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Answering = Callable[[Asked], Reply]
+Answering = Callable[[ServedRequest], Reply]
 
 
 @dataclass
 class Server:
-    """A server that runs, and what it was asked so far."""
+    """A server that runs, and the requests it has had."""
 
     url: str
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[ServedRequest] = field(default_factory=list)
 
 
 @contextmanager
@@ -60,9 +60,9 @@ def serving(answer: Answering, tls: ssl.SSLContext | None = None) -> Iterator[Se
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = Asked(self.command, self.path, headers, self.rfile.read(length))
-            server.asked.append(asked)
-            reply = answer(asked)
+            request = ServedRequest(self.command, self.path, headers, self.rfile.read(length))
+            server.requests.append(request)
+            reply = answer(request)
             self.send_response(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)

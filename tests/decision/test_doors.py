@@ -147,7 +147,9 @@ class World:
     def watched(self, ask: Ask) -> str:
         """A configuration, and the recorded PROMOTE that its subject goes into production by."""
         (self.folder / "watch.toml").write_text(WATCH.format(profile=ask.profile))
-        if ask.ledger != "run:" and not any("decision_id" in each for each in self.records(ask)):
+        if ask.ledger != "run:" and not any(
+            "decision_id" in record for record in self.records(ask)
+        ):
             document = {
                 "subject": {"name": "scoring-model"},
                 "observed_at": self.document()["observed_at"],
@@ -171,8 +173,8 @@ class World:
     def last(self, ask: Ask, door: str) -> Json:
         """What ``door`` recorded last: a verdict with its relaxations."""
         gate = "lifecycle" if door == "engine watch" else None
-        asked = [r for r in self.records(ask) if "verdict" in r and gate in (None, r["gate"])]
-        return asked[-1]
+        decisions = [r for r in self.records(ask) if "verdict" in r and gate in (None, r["gate"])]
+        return decisions[-1]
 
 
 @pytest.fixture
@@ -272,7 +274,7 @@ def test_policies_that_the_caller_chose_are_named(door: str, world: World) -> No
     ask = Ask(world, policies=world.relaxed())
     DOORS[door](ask)
 
-    named = [each["name"] for each in world.last(ask, door)["relaxations"]]
+    named = [relaxation["name"] for relaxation in world.last(ask, door)["relaxations"]]
     assert "policies_overridden" in named
 
 
@@ -329,7 +331,7 @@ def test_an_instant_of_the_callers_choosing_is_never_recorded(door: str, world: 
         DOORS[door](ask)
     except (UsageError, TypeError):
         assert door not in PROMOTERS
-    assert not any("2020-01-01" in json.dumps(each) for each in world.records(ask))
+    assert not any("2020-01-01" in json.dumps(record) for record in world.records(ask))
 
 
 @pytest.mark.parametrize("door", RECORDERS)
@@ -458,7 +460,7 @@ def test_a_limit_that_was_raised_is_named(door: str, world: World) -> None:
     ask = Ask(world, environ={"ENGINE_MAX_BYTES": "2000000"})
     DOORS[door](ask)
 
-    named = [each["name"] for each in world.last(ask, door)["relaxations"]]
+    named = [relaxation["name"] for relaxation in world.last(ask, door)["relaxations"]]
     assert named == ["input_limit_raised"]
 
 
@@ -482,7 +484,7 @@ def test_a_lower_claim_than_the_ledgers_own_figure_is_refused(door: str, world: 
 
     with pytest.raises(GovernanceError, match=r"budget.usd_ratio is 1 by ledger .* claims 0.01"):
         DOORS[door](ask)
-    assert not any("verdict" in each for each in world.records(ask)[before:])
+    assert not any("verdict" in record for record in world.records(ask)[before:])
 
 
 @pytest.mark.parametrize("door", PROMOTERS)
@@ -495,7 +497,7 @@ def test_the_ledgers_own_figure_of_a_budget_counts(door: str, world: World) -> N
 
     record = world.last(ask, door)
     assert record["verdict"] == "BLOCK"
-    (hard,) = [each for each in record["checks"] if each["id"] == "budget.usd_hard"]
+    (hard,) = [check for check in record["checks"] if check["id"] == "budget.usd_hard"]
     assert (hard["observed"], hard["status"]) == (1, "fail")
 
 
@@ -507,7 +509,7 @@ def test_a_higher_claim_is_noted_and_not_used(door: str, world: World) -> None:
     DOORS[door](ask)
 
     record = world.last(ask, door)
-    (hard,) = [each for each in record["checks"] if each["id"] == "budget.usd_hard"]
+    (hard,) = [check for check in record["checks"] if check["id"] == "budget.usd_hard"]
     assert (record["verdict"], hard["observed"]) == ("PROMOTE", 0.25)
 
 
@@ -519,7 +521,9 @@ def test_with_a_ledger_of_this_run_the_record_says_whose_figure_it_is(
     DOORS[door](ask)
 
     proof = json.loads((world.folder / "proof.json").read_text())
-    (kept,) = [each["base64"] for each in proof["attachments"] if each["name"] == "input"]
+    (kept,) = [
+        attachment["base64"] for attachment in proof["attachments"] if attachment["name"] == "input"
+    ]
     metrics = json.loads(base64.b64decode(kept))["metrics"]
     assert metrics["budget.usd_ratio"]["source"].startswith("caller")
 

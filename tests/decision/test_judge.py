@@ -52,7 +52,7 @@ class Tampering:
         self._honest.close()
 
 
-def asked(name: str) -> Input:
+def given(name: str) -> Input:
     document = json.loads((ROOT / "examples" / f"{name}.json").read_text())
     text = json.dumps({**document, "observed_at": write_time(NOW)}).encode()
     return gather([parse("example", text)], QUESTION, BUNDLE, SCHEMA)
@@ -78,7 +78,7 @@ def test_an_answer_that_does_not_follow_from_itself_is_no_verdict(
     """INV-GATE-2: statuses and verdict are recomputed from what was compared."""
     evaluator = Tampering(path, value)
     with pytest.raises(PolicyError, match=reason) as refused:
-        judge(asked(example), QUESTION, BUNDLE, evaluator, decision_id="d", salt=bytes(32))
+        judge(given(example), QUESTION, BUNDLE, evaluator, decision_id="d", salt=bytes(32))
     evaluator.close()
     assert refused.value.exit_code == 3
 
@@ -86,20 +86,20 @@ def test_an_answer_that_does_not_follow_from_itself_is_no_verdict(
 def test_an_honest_answer_is_the_verdict() -> None:
     evaluator = WasmEvaluator(BUNDLE, cache=None)
     for example, verdict in (("promote", "PROMOTE"), ("hold", "HOLD"), ("block", "BLOCK")):
-        judged = judge(asked(example), QUESTION, BUNDLE, evaluator, decision_id="d", salt=bytes(32))
-        assert judged.verdict is Verdict(verdict)
+        made = judge(given(example), QUESTION, BUNDLE, evaluator, decision_id="d", salt=bytes(32))
+        assert made.verdict is Verdict(verdict)
     evaluator.close()
 
 
 def test_a_statement_that_was_put_together_is_canonical() -> None:
     """INV-RECORD-1: encoded in pieces, the bytes are those of the whole."""
     evaluator = WasmEvaluator(BUNDLE, cache=None)
-    judged = judge(asked("block"), QUESTION, BUNDLE, evaluator, decision_id="d", salt=bytes(32))
+    made = judge(given("block"), QUESTION, BUNDLE, evaluator, decision_id="d", salt=bytes(32))
     evaluator.close()
-    signed = dry_run_decision(judged.predicate, judged.input.subject, judged.record).statement
-    said = json.loads(signed)
-    assert canonical.encode(said) == signed
-    assert said["predicate"] == json.loads(json.dumps(judged.predicate)) | {
+    signed = dry_run_decision(made.predicate, made.input.subject, made.record).statement
+    statement = json.loads(signed)
+    assert canonical.encode(statement) == signed
+    assert statement["predicate"] == json.loads(json.dumps(made.predicate)) | {
         "ledger": {"id": "dry-run"},
         "attempt": 1,
         "previous": None,

@@ -32,7 +32,7 @@ def performed(folder: Path, text: str, more: str = "", **environ: str) -> Attemp
 
 
 def test_it_is_told_what_to_do_and_what_it_said_is_kept(tmp_path: Path) -> None:
-    said = performed(
+    outcome = performed(
         tmp_path,
         "import json, os, sys\n"
         "print('first line')\n"
@@ -40,7 +40,7 @@ def test_it_is_told_what_to_do_and_what_it_said_is_kept(tmp_path: Path) -> None:
         "           'environ': dict(os.environ)}, open('seen.json', 'w'))\n"
         "print('rolled\\tback\\x1b[31m to 2.4.0')\n",
     )
-    assert said == AttemptOutcome(AttemptStatus.DONE, "rolled back[31m to 2.4.0")
+    assert outcome == AttemptOutcome(AttemptStatus.DONE, "rolled back[31m to 2.4.0")
     seen = json.loads((tmp_path / "seen.json").read_text())
     assert seen["argv"] == ["$HOME; echo *"]  # no shell has looked at it
     assert seen["stdin"] == order().document()
@@ -113,8 +113,8 @@ def test_what_takes_too_long_is_ended_with_all_it_started(
     tmp_path: Path, grandchild_ends: Callable[[], bool]
 ) -> None:
     """INV-WATCH-4"""
-    said = performed(tmp_path, GRANDCHILD + "signal.pause()\n", "timeout_s = 0.5\n")
-    assert said == AttemptOutcome(AttemptStatus.FAILED, "ended after 0.5 s: working on it")
+    outcome = performed(tmp_path, GRANDCHILD + "signal.pause()\n", "timeout_s = 0.5\n")
+    assert outcome == AttemptOutcome(AttemptStatus.FAILED, "ended after 0.5 s: working on it")
     assert grandchild_ends()
 
 
@@ -122,8 +122,8 @@ def test_what_a_program_leaves_behind_is_ended_too(
     tmp_path: Path, grandchild_ends: Callable[[], bool]
 ) -> None:
     """INV-WATCH-4"""
-    said = performed(tmp_path, GRANDCHILD + "sys.exit(0)\n")
-    assert said == AttemptOutcome(AttemptStatus.DONE, "working on it")
+    outcome = performed(tmp_path, GRANDCHILD + "sys.exit(0)\n")
+    assert outcome == AttemptOutcome(AttemptStatus.DONE, "working on it")
     assert grandchild_ends()
 
 

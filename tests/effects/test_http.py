@@ -21,17 +21,17 @@ def table(url: str, more: str = "") -> str:
 
 
 def sent(server: Server) -> Json:
-    return json.loads(server.asked[-1].body)
+    return json.loads(server.requests[-1].body)
 
 
 def test_a_webhook_is_told_what_to_do_with_its_idempotency_key(tmp_path: Path) -> None:
-    with serving(lambda _asked: Reply(202, b"thanks")) as server:
-        said = hook(table(server.url + "/hook?to=us"), tmp_path).perform(order())
-    assert said == AttemptOutcome(AttemptStatus.DONE, "HTTP 202")
-    (asked,) = server.asked
-    assert (asked.method, asked.path) == ("POST", "/hook?to=us")
-    assert asked.headers["idempotency-key"] == "0197-page-1"
-    assert asked.headers["content-type"] == "application/json"
+    with serving(lambda _request: Reply(202, b"thanks")) as server:
+        outcome = hook(table(server.url + "/hook?to=us"), tmp_path).perform(order())
+    assert outcome == AttemptOutcome(AttemptStatus.DONE, "HTTP 202")
+    (request,) = server.requests
+    assert (request.method, request.path) == ("POST", "/hook?to=us")
+    assert request.headers["idempotency-key"] == "0197-page-1"
+    assert request.headers["content-type"] == "application/json"
     assert sent(server) == order().document()
 
 
@@ -65,23 +65,23 @@ def test_only_what_may_succeed_later_is_tried_again(
     tmp_path: Path, reply: Reply, ended: AttemptStatus, retry_after_s: int | None
 ) -> None:
     """INV-WATCH-3"""
-    with serving(lambda _asked: reply) as server:
-        said = hook(table(server.url), tmp_path).perform(order())
-    assert (said.ended, said.retry_after_s) == (ended, retry_after_s)
-    assert str(reply.status) in said.detail
-    assert len(server.asked) == 1
+    with serving(lambda _request: reply) as server:
+        outcome = hook(table(server.url), tmp_path).perform(order())
+    assert (outcome.ended, outcome.retry_after_s) == (ended, retry_after_s)
+    assert str(reply.status) in outcome.detail
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("respond", [hanging, hanging_up])
 def test_no_answer_may_be_tried_again(tmp_path: Path, respond: object) -> None:
     with fake_opa(respond) as url:  # type: ignore[arg-type]
-        said = hook(table(url, "timeout_s = 0.3"), tmp_path).perform(order())
-    assert said.ended is AttemptStatus.FAILED
+        outcome = hook(table(url, "timeout_s = 0.3"), tmp_path).perform(order())
+    assert outcome.ended is AttemptStatus.FAILED
 
 
 def test_what_a_receiver_says_is_one_short_line(tmp_path: Path) -> None:
     body = b"no\r\nsuch\x1b[2J\tsubject " + b"z" * 5000
-    with serving(lambda _asked: Reply(422, body)) as server:
+    with serving(lambda _request: Reply(422, body)) as server:
         detail = hook(table(server.url), tmp_path).perform(order()).detail
     assert detail.startswith("HTTP 422 no such[2J subject zzz")
     assert len(detail) == 300
@@ -92,7 +92,7 @@ def test_tls_and_token_are_the_endpoints(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.touch(0o600)
     token.write_text("abc")
-    with serving(lambda _asked: Reply(), authority.server()) as server:
+    with serving(lambda _request: Reply(), authority.server()) as server:
         more = f'ca_file = "{authority.file.name}"\ntoken_file = "token"'
         made = hook(table(server.url, more), tmp_path)
         assert made.perform(order()).ended is AttemptStatus.DONE
@@ -100,7 +100,7 @@ def test_tls_and_token_are_the_endpoints(tmp_path: Path) -> None:
         assert made.perform(order()).ended is AttemptStatus.FAILED
         untrusted = hook(table(server.url), tmp_path)
         assert untrusted.perform(order()).ended is AttemptStatus.FAILED
-    assert [each.headers.get("authorization") for each in server.asked] == ["Bearer abc"]
+    assert [request.headers.get("authorization") for request in server.requests] == ["Bearer abc"]
 
 
 ALERTS = 'body = "alertmanager"\nlabels = {team = "ml", severity = "page"}\nlasts = "2d"'
@@ -108,7 +108,7 @@ ALERTS = 'body = "alertmanager"\nlabels = {team = "ml", severity = "page"}\nlast
 
 def test_an_alert_is_one_by_its_labels_and_recovery_ends_it(tmp_path: Path) -> None:
     later = NOW + timedelta(hours=3)
-    with serving(lambda _asked: Reply()) as server:
+    with serving(lambda _request: Reply()) as server:
         made = hook(table(server.url, ALERTS), tmp_path)
         made.perform(order())
         (first,) = sent(server)

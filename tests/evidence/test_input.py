@@ -32,8 +32,8 @@ def document(name: str = "m.json", **changes: Json) -> Document:
 
 
 def test_an_input_says_all_that_the_policies_may_know() -> None:
-    asked = gather([document()], QUESTION, BUNDLE, SCHEMA)
-    assert asked.document == {
+    gathered = gather([document()], QUESTION, BUNDLE, SCHEMA)
+    assert gathered.document == {
         "gate": "promotion",
         "profile": "default",
         "stage": "candidate",
@@ -51,16 +51,16 @@ def test_an_input_says_all_that_the_policies_may_know() -> None:
         "relaxations": ["ephemeral_ledger"],
         "attestations": [],
     }
-    assert asked.encoded == canonical.encode(asked.document)
+    assert gathered.encoded == canonical.encode(gathered.document)
 
 
 def test_how_a_metric_was_computed_is_in_the_input_and_written_by_the_book() -> None:
     computed = {"method": "rps/1", "reference": {"a": 1e-7, "b": 1.0}, "groups": {"\U0001f600": 1}}
     metric = {"value": 130, "computed": computed}
-    asked = gather([document(metrics={"slo.dec_rps": metric})], QUESTION, BUNDLE, SCHEMA)
-    assert asked.document["metrics"]["slo.dec_rps"]["computed"] == computed
-    assert asked.encoded == canonical.encode(asked.document)
-    assert not isinstance(asked.document, canonical.PlainObject)
+    gathered = gather([document(metrics={"slo.dec_rps": metric})], QUESTION, BUNDLE, SCHEMA)
+    assert gathered.document["metrics"]["slo.dec_rps"]["computed"] == computed
+    assert gathered.encoded == canonical.encode(gathered.document)
+    assert not isinstance(gathered.document, canonical.PlainObject)
 
 
 def test_a_file_has_no_say_in_what_only_an_attestor_may_sign_off() -> None:
@@ -98,8 +98,8 @@ def test_files_of_two_subjects_are_not_merged(subject: Json, place: str) -> None
 def test_an_artifact_other_than_the_claimed_one_is_refused() -> None:
     with pytest.raises(DocumentError, match="gather the evidence again"):
         gather([document()], QUESTION, BUNDLE, SCHEMA, artifact_sha256="cd" * 32)
-    asked = gather([document()], QUESTION, BUNDLE, SCHEMA, artifact_sha256=SHA)
-    assert asked.subject.sha256 == SHA
+    gathered = gather([document()], QUESTION, BUNDLE, SCHEMA, artifact_sha256=SHA)
+    assert gathered.subject.sha256 == SHA
 
 
 @pytest.mark.parametrize(
@@ -118,5 +118,5 @@ def test_a_waiver_has_seconds_left_until_the_instant_it_expires(
     """INV-WAIVER-1: the end is exclusive."""
     bundle = shipped_bundle()
     monkeypatch.setattr(bundle, "waivers", lambda: [{"id": "W", "expires_at": expires_at}])
-    asked = assemble("m", Subject("m"), {}, QUESTION, bundle)
-    assert [waiver["remaining_s"] for waiver in asked.document["waivers"]] == [remaining]
+    gathered = assemble("m", Subject("m"), {}, QUESTION, bundle)
+    assert [waiver["remaining_s"] for waiver in gathered.document["waivers"]] == [remaining]

@@ -14,7 +14,7 @@ from engine.errors import ConfigError
 from engine.net.endpoint import Endpoint, UnfitFileError, endpoint_of
 from engine.net.exchange import Answer, Request, UnansweredError, exchange
 from engine.settings.table import Table
-from tests.loopback import Asked, Authority, Reply, serving
+from tests.loopback import Authority, Reply, ServedRequest, serving
 from tests.policy.servers import dripping, fake_opa, hanging, hanging_up, http
 
 GET = Request("GET", "/x")
@@ -28,7 +28,7 @@ def ask(
     return exchange(endpoint, request, deadline_s=deadline_s, max_bytes=most)
 
 
-def plain(_asked: Asked) -> Reply:
+def plain(_request: ServedRequest) -> Reply:
     return Reply(200, b"hello", {"X-Said": "yes"})
 
 
@@ -43,18 +43,18 @@ def test_an_answer_comes_back_whole() -> None:
     with serving(plain) as server:
         answer = ask(server.url + "/base/", Request("POST", "/x?y=1", b"body", {"A": "b"}))
     assert (answer.status, answer.body, answer.headers["x-said"]) == (200, b"hello", "yes")
-    (asked,) = server.asked
-    assert (asked.method, asked.path, asked.body) == ("POST", "/base/x?y=1", b"body")
-    assert asked.headers["a"] == "b"
-    assert "authorization" not in asked.headers
+    (request,) = server.requests
+    assert (request.method, request.path, request.body) == ("POST", "/base/x?y=1", b"body")
+    assert request.headers["a"] == "b"
+    assert "authorization" not in request.headers
 
 
 @pytest.mark.parametrize("status", [204, 301, 404, 429, 503])
 def test_any_status_is_an_answer(status: int) -> None:
     reply = Reply(status, b"", {"Location": "http://127.0.0.1:9/elsewhere"})
-    with serving(lambda _asked: reply) as server:
+    with serving(lambda _request: reply) as server:
         assert ask(server.url).status == status
-    assert len(server.asked) == 1  # neither followed nor repeated
+    assert len(server.requests) == 1  # neither followed nor repeated
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,9 @@ def test_the_environment_has_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert ask(server.url).body == b"hello"
     with serving(plain, authority.server()) as secure:
         assert ask(Endpoint(secure.url, ca_file=authority.file)).body == b"hello"
-    assert not any("authorization" in each.headers for each in server.asked + secure.asked)
+    assert not any(
+        "authorization" in request.headers for request in server.requests + secure.requests
+    )
     assert not (tmp_path / "keys.log").exists()
 
 
@@ -112,7 +114,7 @@ def test_a_proxy_that_was_asked_for_is_used() -> None:
     with serving(plain) as proxy:
         answer = ask(Endpoint("http://metrics.example.org:9090", proxy=proxy.url))
     assert answer.body == b"hello"
-    assert proxy.asked[0].path == "http://metrics.example.org:9090/x"
+    assert proxy.requests[0].path == "http://metrics.example.org:9090/x"
 
 
 def test_a_server_is_trusted_by_the_authority_that_was_named_alone(tmp_path: Path) -> None:
@@ -126,7 +128,7 @@ def test_a_server_is_trusted_by_the_authority_that_was_named_alone(tmp_path: Pat
         named = Endpoint(server.url.replace("127.0.0.1", "localhost"), ca_file=ours.file)
         with pytest.raises(UnansweredError, match="its certificate does not hold"):
             ask(named)
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_client_certificate_is_shown(tmp_path: Path) -> None:
@@ -150,8 +152,8 @@ def test_a_token_is_read_anew_each_time_and_never_shown(tmp_path: Path) -> None:
         token.write_text("second-secret")
         ask(endpoint)
         ask(Endpoint(server.url, token_file=token, user="me"))
-    said = [each.headers["authorization"] for each in server.asked]
-    assert said == [
+    authorizations = [request.headers["authorization"] for request in server.requests]
+    assert authorizations == [
         "Bearer first-secret", "Bearer second-secret", "Basic bWU6c2Vjb25kLXNlY3JldA==",
     ]  # fmt: skip
     assert "secret" not in repr(endpoint)
@@ -178,7 +180,7 @@ def test_a_token_that_is_none_or_readable_by_others_is_refused(
     with serving(plain) as server, pytest.raises(UnfitFileError, match=reason) as caught:
         ask(Endpoint(server.url, token_file=token))
     assert "secret" not in str(caught.value)
-    assert server.asked == []
+    assert server.requests == []
 
 
 def table(tmp_path: Path, **members: object) -> Table:

@@ -71,7 +71,8 @@ def test_an_archive_is_the_bundle_again(bundle: PolicyBundle) -> None:
     assert again.archive() == archive
     assert (again.digest, again.data, again.gates()) == (bundle.digest, bundle.data, bundle.gates())
     answers = [
-        WasmEvaluator(each, cache=None).evaluate("promotion", b"{}") for each in (bundle, again)
+        WasmEvaluator(policies, cache=None).evaluate("promotion", b"{}")
+        for policies in (bundle, again)
     ]
     assert answers[0] == answers[1]
 

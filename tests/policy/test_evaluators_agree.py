@@ -52,7 +52,7 @@ class Three:
             env={},
         )
         (value,) = json.loads(done.stdout)["result"][0]["expressions"]
-        return [canonical_answer(each, BUNDLE.gate(gate)) for each in value["value"]]
+        return [canonical_answer(answer, BUNDLE.gate(gate)) for answer in value["value"]]
 
 
 @pytest.fixture(scope="module")

@@ -140,11 +140,11 @@ def test_near_misses_are_not_found(line: str) -> None:
     ],
 )
 def test_one_value_has_one_digest_however_it_is_written(first: str, second: str) -> None:
-    (one,) = scan(first.encode(), KEY)
+    (found,) = scan(first.encode(), KEY)
     (other,) = scan(second.encode(), KEY)
     (elsewhere,) = scan(first.encode(), KEY[::-1])
-    assert one.digest == other.digest != elsewhere.digest
-    assert len(one.digest) == 64
+    assert found.digest == other.digest != elsewhere.digest
+    assert len(found.digest) == 64
 
 
 def test_a_finding_never_holds_what_was_found() -> None:

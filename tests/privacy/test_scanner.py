@@ -54,8 +54,8 @@ def test_every_planted_item_is_found_with_its_line_and_offset() -> None:
     rows = list(planted(20_000, every=50))
     text = "\n".join(line for _, line in rows).encode()
     found = scan(text, KEY)
-    wanted = [(kind, number) for number, (kind, _) in enumerate(rows, 1) if kind]
-    assert [(finding.type, finding.line) for finding in found] == wanted
+    expected = [(kind, number) for number, (kind, _) in enumerate(rows, 1) if kind]
+    assert [(finding.type, finding.line) for finding in found] == expected
     for finding in found:
         assert text.count(b"\n", 0, finding.offset) + 1 == finding.line
 
@@ -117,11 +117,11 @@ def test_redaction_replaces_findings_and_keeps_every_other_byte(
     text: bytes, cuts: list[int], block: int
 ) -> None:
     """INV-PRIVACY-6."""
-    wanted, at = b"", 0
+    expected, at = b"", 0
     for finding in scan(text, KEY):
-        wanted += text[at : finding.offset] + b"[redacted:%s]" % finding.type.encode()
+        expected += text[at : finding.offset] + b"[redacted:%s]" % finding.type.encode()
         at = finding.offset + finding.length
-    assert redacted(text, cuts, block) == wanted + text[at:]
+    assert redacted(text, cuts, block) == expected + text[at:]
 
 
 @settings(max_examples=200)

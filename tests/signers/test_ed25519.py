@@ -40,7 +40,7 @@ ENCRYPTED = pem(how=BestAvailableEncryption(b"password"))
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "reason"),
     [
         (b"", "does not hold a private key in PEM form"),
         (b"garbage", "does not hold a private key in PEM form"),
@@ -54,8 +54,8 @@ ENCRYPTED = pem(how=BestAvailableEncryption(b"password"))
         (public_pem(PRIVATE.public_key().public_bytes_raw()), "holds a public key"),
     ],
 )
-def test_what_is_no_plain_ed25519_key_is_refused_in_words(data: bytes, said: str) -> None:
-    with pytest.raises(KeyFileError, match=said) as caught:
+def test_what_is_no_plain_ed25519_key_is_refused_in_words(data: bytes, reason: str) -> None:
+    with pytest.raises(KeyFileError, match=reason) as caught:
         from_pem(data, "key.pem")
 
     assert caught.value.message.startswith("key.pem: ")
@@ -84,5 +84,5 @@ def test_no_byte_of_a_broken_key_is_in_the_error() -> None:
 
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
-    told = "".join(traceback.format_exception(caught.value))
-    assert broken.decode().split("\n")[1] not in told
+    shown = "".join(traceback.format_exception(caught.value))
+    assert broken.decode().split("\n")[1] not in shown

@@ -62,9 +62,9 @@ def test_makers_at_the_same_time_make_one_key(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", code, str(tmp_path / "key.pem")]
     makers = [subprocess.Popen(command, text=True, stdout=subprocess.PIPE) for _ in range(4)]
-    said = [maker.communicate()[0].strip() for maker in makers]
+    outputs = [maker.communicate()[0].strip() for maker in makers]
 
-    (made,) = filter(None, said)
+    (made,) = filter(None, outputs)
     assert open_file(tmp_path / "key.pem").key_id == made
 
 
@@ -123,11 +123,11 @@ def test_a_key_that_may_not_be_read_is_an_error_in_words() -> None:
 
 
 def test_what_holds_no_key_is_named(tmp_path: Path) -> None:
-    for data, said in (
+    for data, reason in (
         (b"", "does not hold"),
         (b"x" * 17_000, "too long"),
         (pem()[9:], "does not"),
     ):
         path = write(tmp_path / "key.pem", data)
-        with pytest.raises(KeyFileError, match=f"^{path}: {said}"):
+        with pytest.raises(KeyFileError, match=f"^{path}: {reason}"):
             open_file(path)

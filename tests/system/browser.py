@@ -71,7 +71,7 @@ def look(
         timeout=120,
         check=True,
     )
-    said = re.search(r"<pre>(\{.*?\})</pre>", answer.stdout, re.DOTALL)
-    assert said, answer.stdout[-500:]
+    result = re.search(r"<pre>(\{.*?\})</pre>", answer.stdout, re.DOTALL)
+    assert result, answer.stdout[-500:]
     console = [line for line in answer.stderr.splitlines() if "CONSOLE" in line]
-    return Seen(json.loads(unescape(said[1])), console)
+    return Seen(json.loads(unescape(result[1])), console)

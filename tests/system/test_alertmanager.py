@@ -55,19 +55,19 @@ labels = {{team = "scoring"}}
 """
     made = hook(text, tmp_path)
     now = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=5)
-    asked = write_time(now)
+    requested_at = write_time(now)
     for attempt in (1, 2):
-        page = order(requested_at=asked, now=now, attempt=attempt)
+        page = order(requested_at=requested_at, now=now, attempt=attempt)
         assert made.perform(page).ended is AttemptStatus.DONE
     (firing,) = alerts(alertmanager)
     assert firing["labels"]["alertname"] == "ReleaseBreach"
     assert firing["labels"]["subject"] == "scoring-model"
     assert firing["labels"]["team"] == "scoring"
     assert firing["status"]["state"] in ("active", "unprocessed")
-    assert firing["startsAt"].startswith(asked[:-1])
+    assert firing["startsAt"].startswith(requested_at[:-1])
 
     assert (
-        made.perform(order(action="recover", requested_at=asked, now=now)).ended
+        made.perform(order(action="recover", requested_at=requested_at, now=now)).ended
         is AttemptStatus.DONE
     )
     assert alerts(alertmanager) == []
@@ -75,6 +75,6 @@ labels = {{team = "scoring"}}
 
 def test_what_it_does_not_take_is_not_tried_again(alertmanager: str, tmp_path: Path) -> None:
     text = f'[[hook]]\nkind = "http"\nurl = "{alertmanager}/api/v2/alerts"\n'
-    said = hook(text, tmp_path).perform(order())  # the generic body is no list of alerts
-    assert said.ended is AttemptStatus.REFUSED
-    assert said.detail.startswith("HTTP 4")
+    outcome = hook(text, tmp_path).perform(order())  # the generic body is no list of alerts
+    assert outcome.ended is AttemptStatus.REFUSED
+    assert outcome.detail.startswith("HTTP 4")

@@ -88,13 +88,13 @@ def test_the_log_was_copied_into_the_database_meanwhile(recording: Recording) ->
 
 def crashes(recording: Recording) -> Iterator[tuple[Disk, dict[str, int]]]:
     """The disk at each moment worth a power cut, with what had been promised by then."""
-    disk, said = Disk(recording.folder), ""
+    disk, written = Disk(recording.folder), ""
     for call in recording.calls:
         disk.carry_out(call)
         if is_acknowledgement(call):
-            said += call.texts[-1].decode()
-        if said and (is_acknowledgement(call) or call.name in ("fsync", "fdatasync", "rename")):
-            yield disk, acknowledged(said)
+            written += call.texts[-1].decode()
+        if written and (is_acknowledgement(call) or call.name in ("fsync", "fdatasync", "rename")):
+            yield disk, acknowledged(written)
 
 
 def require_found_again(files: dict[Path, bytes], promised: dict[str, int], folder: Path) -> None:
@@ -160,7 +160,7 @@ def third_append(quiet: Recording, name: str, file: str) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "which", "error", "said"),
+    ("name", "file", "which", "error", "message"),
     [
         ("fdatasync", "ledger.db-wal", 0, "EIO", "may or may not be recorded: .*the disk failed"),
         ("fdatasync", "ledger.db-wal", 1, "EIO", "are recorded, but their checkpoint is not"),
@@ -173,7 +173,7 @@ def third_append(quiet: Recording, name: str, file: str) -> list[int]:
     ],
 )
 def test_a_failing_disk_stops_the_writer_and_says_what_is_known(
-    quiet: Recording, tmp_path: Path, name: str, file: str, which: int, error: str, said: str
+    quiet: Recording, tmp_path: Path, name: str, file: str, which: int, error: str, message: str
 ) -> None:
     folder = (tmp_path / "ledger").resolve()
     folder.mkdir()
@@ -184,9 +184,9 @@ def test_a_failing_disk_stops_the_writer_and_says_what_is_known(
 
     assert code == 3
     assert errors.startswith("CommitError: ")
-    assert re.search(said, errors)
+    assert re.search(message, errors)
     recorded = require_recorded(folder, {}).size - 1
-    assert recorded == 3 if "are recorded" in said else recorded in (2, 3)
+    assert recorded == 3 if "are recorded" in message else recorded in (2, 3)
 
 
 def test_a_failed_sync_and_a_kill_leave_a_ledger_that_can_be_asked(

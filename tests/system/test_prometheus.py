@@ -20,8 +20,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_it_answers_as_recorded(prometheus: str) -> None:
     answers = recorded()
     assert len(answers) >= 12
-    for each in answers:
-        assert said_by(prometheus, each["asked"]) == (each["status"], each["said"])
+    for answer in answers:
+        assert said_by(prometheus, answer["asked"]) == (answer["status"], answer["said"])
 
 
 def test_metrics_of_it_are_those_of_the_fake_one(prometheus: str) -> None:

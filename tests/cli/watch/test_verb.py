@@ -16,7 +16,7 @@ import pytest
 from engine.cli.watch.lock import watch_lock
 from engine.model import Json
 from tests.cli.conftest import Engine
-from tests.loopback import Asked, Reply, Server, serving
+from tests.loopback import Reply, ServedRequest, Server, serving
 
 PROGRAM = """\
 #!/bin/sh
@@ -31,7 +31,7 @@ class Service:
     def __init__(self) -> None:
         self.p95_ms: float | None = 400
 
-    def __call__(self, request: Asked) -> Reply:
+    def __call__(self, request: ServedRequest) -> Reply:
         if self.p95_ms is None:
             return Reply(503, b"down")
         value = self.p95_ms if b"p95" in request.body else 0.5

@@ -29,8 +29,7 @@ from engine.evidence.sources import Evidence, SourceRequest
 from engine.evidence.sources.prometheus import read
 from engine.model import Json
 from engine.settings.table import Table
-from tests.loopback import Asked as Request
-from tests.loopback import Reply, Server, running, serving
+from tests.loopback import Reply, ServedRequest, Server, running, serving
 from tests.repository import DATA
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -96,7 +95,7 @@ def measured(url: str, metrics: dict[str, str] | None = None, more: str = "") ->
     return read(SourceRequest(table(url, metrics, more), Path(), AT))
 
 
-def form_of(request: Request) -> dict[str, str]:
+def form_of(request: ServedRequest) -> dict[str, str]:
     """What was asked, but for how long it may take."""
     form = dict(parse_qsl(request.body.decode()))
     form.pop("timeout", None)
@@ -112,9 +111,9 @@ def recorded() -> list[dict[str, Any]]:
 @contextmanager
 def fake() -> Iterator[Server]:
     """A server that answers what the real one answered, and knows nothing else."""
-    known = {json.dumps(each["asked"], sort_keys=True): each for each in recorded()}
+    known = {json.dumps(answer["asked"], sort_keys=True): answer for answer in recorded()}
 
-    def answer(request: Request) -> Reply:
+    def answer(request: ServedRequest) -> Reply:
         found = known.get(json.dumps(form_of(request), sort_keys=True))
         if found is None:
             return Reply(500, b"nobody recorded an answer to this")
@@ -156,17 +155,17 @@ def real(folder: Path) -> Iterator[str]:
 def _record() -> None:
     """Ask a real server everything that ``METRICS`` makes the source ask, and print the answers."""
     with tempfile.TemporaryDirectory() as name, real(Path(name)) as url:
-        asked: list[dict[str, str]] = []
+        forms: list[dict[str, str]] = []
 
-        def pass_on(request: Request) -> Reply:
-            asked.append(form_of(request))
-            status, said = said_by(url, asked[-1])
-            return Reply(status, json.dumps(said).encode())
+        def pass_on(request: ServedRequest) -> Reply:
+            forms.append(form_of(request))
+            status, body = said_by(url, forms[-1])
+            return Reply(status, json.dumps(body).encode())
 
         with serving(pass_on) as between:
             measured(between.url)
-        answers = [(form, *said_by(url, form)) for form in asked]
-    found = [{"asked": form, "status": status, "said": said} for form, status, said in answers]
+        answers = [(form, *said_by(url, form)) for form in forms]
+    found = [{"asked": form, "status": status, "said": body} for form, status, body in answers]
     json.dump(found, sys.stdout, indent=1)
     print()
 

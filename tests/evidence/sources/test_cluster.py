@@ -39,7 +39,7 @@ def write(file: Path) -> None:
     label = (chance.random(50_000) < score).astype(float)
     group = chance.choice(["a", "b", "c"], 50_000).astype(object)
     score[5:9], label[10], group[11] = [np.nan, 1.5, 1.0, 0.0], np.nan, None
-    scores = pa.array([None if at == 12 else float(each) for at, each in enumerate(score)])
+    scores = pa.array([None if at == 12 else float(value) for at, value in enumerate(score)])
     columns = {"y": label, "p": scores, "yhat": score > 0.4, "g": pa.array(group)}
     pyarrow.parquet.write_table(pa.table(columns), file)
 
@@ -52,10 +52,10 @@ def test_spark_counts_what_duckdb_counts(tmp_path: Path, strategy: str, ansi: st
     write(rows)
     columns = {"label": "y", "score": "p", "prediction": "yhat", "group": "g"}
     members = {"path": "p.parquet", "columns": columns, "ece": {"strategy": strategy}}
-    asked = SourceRequest(
+    request = SourceRequest(
         Table("gather.toml", "", members), tmp_path, datetime(2026, 1, 1, tzinfo=UTC)
     )
-    view, counting = statement(asked).split(";\n\n")
+    view, counting = statement(request).split(";\n\n")
     count.write_text(counting.rstrip(";"))
     connection = duckdb.connect()
     connection.execute(view)

@@ -21,10 +21,10 @@ COVERED = "s,scoring,granted,2026-01-01T00:00:00Z,,,"
 
 def read(folder: Path, lines: list[str], **more: Json) -> dict[str, Json]:
     (folder / "consent.csv").write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
-    return asked(folder, "consent.csv", **more)
+    return read_metrics(folder, "consent.csv", **more)
 
 
-def asked(folder: Path, path: str, **more: Json) -> dict[str, Json]:
+def read_metrics(folder: Path, path: str, **more: Json) -> dict[str, Json]:
     members = {"kind": "consent", "path": path, "purpose": "scoring", **more}
     table = Table("gather.toml", "", members)
     found = source_of(table).read(SourceRequest(table, folder, NOW))
@@ -109,9 +109,9 @@ def test_notices_and_flags_that_are_required(tmp_path: Path) -> None:
         for name, adult in (("a", True), ("b", False), ("c", "yes"))
     ]  # fmt: skip
     (tmp_path / "c.jsonl").write_text("".join(json.dumps(line) + "\n" for line in flagged))
-    assert reasons(asked(tmp_path, "c.jsonl", required=["adult"])) == {"flag_not_set": 1}
+    assert reasons(read_metrics(tmp_path, "c.jsonl", required=["adult"])) == {"flag_not_set": 1}
     with pytest.raises(ConfigError, match="no column 'adlt'"):
-        asked(tmp_path, "c.jsonl", required=["adlt"])
+        read_metrics(tmp_path, "c.jsonl", required=["adlt"])
 
 
 def test_nobodys_name_is_told(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_nobodys_name_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "reason"),
     [
         ("s,scoring,granted,2026-01-01,,,", "consent.csv:3:1: issued '2026-01-01' is no time"),
         ("s,scoring,granted,2026-01-01T00:00:00,,,", "is no time"),
@@ -133,29 +133,29 @@ def test_nobodys_name_is_told(tmp_path: Path) -> None:
         ('s,"scoring,granted,,,,', "unexpected end of data"),
     ],
 )
-def test_a_record_that_cannot_be_read_is_named(tmp_path: Path, line: str, said: str) -> None:
+def test_a_record_that_cannot_be_read_is_named(tmp_path: Path, line: str, reason: str) -> None:
     with pytest.raises(DocumentError) as refused:
         read(tmp_path, [COVERED, line])
-    assert said in str(refused.value)
+    assert reason in str(refused.value)
     assert "consent.csv:3:1" in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "reason"),
     [
         (b"", "is empty: no header"),
         (b"\xff\xfe", "is not written in UTF-8"),
         (b"subject,subject,purpose,decision,issued\n", "'subject' is there twice"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, data: bytes, said: str) -> None:
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, data: bytes, reason: str) -> None:
     (tmp_path / "c.csv").write_bytes(data)
-    with pytest.raises((DocumentError, ConfigError), match=said):
-        asked(tmp_path, "c.csv")
+    with pytest.raises((DocumentError, ConfigError), match=reason):
+        read_metrics(tmp_path, "c.csv")
 
 
 @pytest.mark.parametrize("line", ['{"subject": 1, "subject": 2}', "[]", "{", '{"subject": NaN}'])
 def test_a_line_that_is_no_record_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "c.jsonl").write_text(line + "\n")
     with pytest.raises(DocumentError, match=r"c\.jsonl:1:1"):
-        asked(tmp_path, "c.jsonl")
+        read_metrics(tmp_path, "c.jsonl")

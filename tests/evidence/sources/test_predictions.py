@@ -46,14 +46,14 @@ def rows(n: int = 3_000, seed: int = 0) -> list[Row]:
     ]
 
 
-def asked(folder: Path, path: str, columns: Json = None, **more: Json) -> SourceRequest:
+def request_of(folder: Path, path: str, columns: Json = None, **more: Json) -> SourceRequest:
     members = {"kind": "predictions", "path": path, "columns": columns or EVERYTHING, **more}
     return SourceRequest(Table("gather.toml", "", members), folder, NOW)
 
 
 def read(folder: Path, path: str, columns: Json = None, **more: Json) -> dict[str, Json]:
-    one = asked(folder, path, columns, **more)
-    return dict(source_of(one.table).read(one).metrics)
+    request = request_of(folder, path, columns, **more)
+    return dict(source_of(request.table).read(request).metrics)
 
 
 def without_origin(metrics: dict[str, Json]) -> Json:
@@ -93,7 +93,7 @@ def test_every_format_gives_the_same_bits(tmp_path: Path, strategy: str) -> None
     for name in FORMATS:
         write(tmp_path / name, rows())
         found.append(without_origin(read(tmp_path, name, ece={"strategy": strategy})))
-    assert all(each == found[0] for each in found)
+    assert all(bits == found[0] for bits in found)
 
 
 def test_the_sql_counts_as_the_definition_does(tmp_path: Path) -> None:
@@ -117,7 +117,9 @@ def test_the_sql_counts_as_the_definition_does(tmp_path: Path) -> None:
     assert metrics["ethics.ece"]["value"] == expected_calibration_error(expected).value
     assert metrics["ethics.rho_bias"]["value"] == bias_ratio(expected).value
     assert metrics["ethics.fairness"]["value"] == fairness(expected).value
-    assert {name: each["status"] for name, each in metrics.items()} == dict.fromkeys(metrics, "ok")
+    assert {name: metric["status"] for name, metric in metrics.items()} == dict.fromkeys(
+        metrics, "ok"
+    )
     assert metrics["ethics.ece"]["observed_at"] == "2026-11-20T12:00:00Z"
 
 
@@ -164,8 +166,8 @@ def test_tables_that_are_counted_apart_are_added_up(tmp_path: Path) -> None:
     statements = []
     for part, some in enumerate((given[:700], given[700:])):
         write(tmp_path / f"part{part}.parquet", some)
-        one = asked(tmp_path, f"part{part}.parquet")
-        statements.append(getattr(source_of(one.table), "statement")(one))  # noqa: B009
+        request = request_of(tmp_path, f"part{part}.parquet")
+        statements.append(getattr(source_of(request.table), "statement")(request))  # noqa: B009
     for part, statement in enumerate(statements):
         view, count = statement.split(";\n\n")
         connection = duckdb.connect()

@@ -11,7 +11,7 @@ from engine.errors import ConfigError, SourceError
 from engine.evidence.sources import Evidence
 from engine.model import Json
 from tests.evidence.sources.prometheus_world import AT, METRICS, fake, form_of, measured
-from tests.loopback import Asked, Reply, serving
+from tests.loopback import Reply, ServedRequest, serving
 from tests.policy.servers import fake_opa, hanging
 
 P95 = "slo.dec_p95_ms"
@@ -80,9 +80,9 @@ def vector(*values: str, **more: Json) -> Json:
     return {"status": "success", "data": {"resultType": "vector", "result": result}, **more}
 
 
-def saying(body: Json, status: int = 200) -> Callable[[Asked], Reply]:
+def saying(body: Json, status: int = 200) -> Callable[[ServedRequest], Reply]:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return lambda _asked: Reply(status, content)
+    return lambda _request: Reply(status, content)
 
 
 def test_what_prometheus_calls_partial_is_named_and_no_value_unless_asked_for() -> None:
@@ -170,10 +170,10 @@ def test_all_counts_of_a_metric_are_asked_at_once() -> None:
     row = '{errors = "e", total = "t", objective = 0.99}'
     with serving(saying(counts(newest=NEWEST))) as server:
         measured(server.url, {P95: row})
-    (asked,) = server.asked
-    query = form_of(asked)["query"]
+    (request,) = server.requests
+    query = form_of(request)["query"]
     assert query.count("sum(increase(e[") == query.count("sum(increase(t[") == 7
-    assert form_of(asked)["time"] == str(int(AT.timestamp()))
+    assert form_of(request)["time"] == str(int(AT.timestamp()))
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,10 @@ def test_all_counts_of_a_metric_are_asked_at_once() -> None:
     ],
 )
 def test_no_whole_answer_is_an_error_and_not_a_metric(reply: Reply, reason: str) -> None:
-    with serving(lambda _asked: reply) as server, pytest.raises(SourceError, match=reason) as error:
+    with (
+        serving(lambda _request: reply) as server,
+        pytest.raises(SourceError, match=reason) as error,
+    ):
         measured(server.url, QUERY)
     assert error.value.exit_code == 3
     assert server.url in error.value.message
@@ -208,8 +211,8 @@ def test_one_deadline_holds_for_all_queries() -> None:
 
 
 def test_a_query_that_is_no_promql_is_refused_with_its_line() -> None:
-    said = {"status": "error", "errorType": "bad_data", "error": "1:5: parse error: unclosed"}
-    with serving(saying(said, 400)) as server, pytest.raises(ConfigError) as error:
+    body = {"status": "error", "errorType": "bad_data", "error": "1:5: parse error: unclosed"}
+    with serving(saying(body, 400)) as server, pytest.raises(ConfigError) as error:
         measured(server.url, {"x.fine": '{query = "y"}', P95: '{query = "sum("}'})
     assert "g.toml:6: key 'metrics.x.fine': Prometheus: 1:5: parse error" in str(error.value)
 

@@ -422,12 +422,12 @@ class Saying:
     kind = "saying"
     opa_version = "1"
 
-    def __init__(self, said: bytes) -> None:
-        self._said = said
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
         self.closed = False
 
     def evaluate(self, gate: str, document: bytes) -> bytes:  # noqa: ARG002
-        return self._said
+        return self._answer
 
     def answer(self, gate: str, document: bytes) -> dict[str, Json]:
         answer: dict[str, Json] = json.loads(self.evaluate(gate, document))

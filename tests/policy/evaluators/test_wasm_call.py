@@ -56,8 +56,8 @@ def test_many_documents_are_answered_as_by_the_public_call(
 ) -> None:
     few = WasmEvaluator(shipped_bundle(), cache=None, few=True)
     try:
-        answers = [many.answer("promotion", each) for each in inputs]
-        assert answers == [few.answer("promotion", each) for each in inputs]
+        answers = [many.answer("promotion", document) for document in inputs]
+        assert answers == [few.answer("promotion", document) for document in inputs]
     finally:
         few.close()
     assert many._instance is not None
@@ -67,11 +67,11 @@ def test_many_documents_are_answered_as_by_the_public_call(
 def test_a_call_that_answers_otherwise_is_not_used_again(
     many: WasmEvaluator, inputs: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
+    lengths: list[int] = []
 
     def lies(*_: object) -> object:
         def call(*numbers: int) -> int:
-            asked.append(numbers[4])
+            lengths.append(numbers[4])
             return numbers[3]  # where the document is, which is no answer
 
         return call
@@ -80,7 +80,7 @@ def test_a_call_that_answers_otherwise_is_not_used_again(
     first = many.answer("promotion", inputs[0])
     again = many.answer("promotion", inputs[0])
     assert first == again
-    assert asked == [len(inputs[0])]
+    assert lengths == [len(inputs[0])]
 
 
 def test_a_policy_that_aborts_says_so_by_either_call(many: WasmEvaluator) -> None:
