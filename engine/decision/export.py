@@ -120,11 +120,7 @@ def proof_at(
 
 
 def import_proof(
-    data: bytes,
-    ledger: Ledger,
-    signer: Signer,
-    public_keys: Sequence[bytes],
-    imported_at: str,
+    data: bytes, ledger: Ledger, signer: Signer, public_keys: Sequence[bytes], imported_at: str
 ) -> tuple[str, bool]:
     """Append a decision of another ledger, as its proof shows it, to this one.
 

@@ -53,11 +53,7 @@ class Surroundings(Protocol):
 
 
 def open_session(
-    config: Config,
-    around: Surroundings,
-    *,
-    may_create: bool = False,
-    dry_run: bool = False,
+    config: Config, around: Surroundings, *, may_create: bool = False, dry_run: bool = False
 ) -> Session:
     """Return a session by the settings; only the policies are read yet.
 

@@ -25,10 +25,7 @@ from engine.model import Json
 if TYPE_CHECKING:
     from engine.settings.table import Table
 
-EFFECTS = {
-    "command": "engine.effects.command",
-    "http": "engine.effects.http",
-}
+EFFECTS = {"command": "engine.effects.command", "http": "engine.effects.http"}
 """``kind`` of a hook, and the module that performs it."""
 
 LONGEST_DETAIL = 300

@@ -13,14 +13,7 @@ from engine.ledger.audit.nodes import with_nodes
 from engine.ledger.commit.batch import Batch, Edge
 from engine.ledger.commit.group import Group, Unit, settle
 from engine.ledger.commit.signed_heads import Head, Heads
-from engine.ledger.entries import (
-    AppendedEntry,
-    Blob,
-    EntryDraft,
-    LedgerReport,
-    State,
-    StateView,
-)
+from engine.ledger.entries import AppendedEntry, Blob, EntryDraft, LedgerReport, State, StateView
 from engine.ledger.lookup import find, read_appended, read_attachments, require_entry
 from engine.ledger.store import NEWEST, EntryRow, LastDecisionQuery, Reader, Store
 from engine.model import Signer

@@ -32,8 +32,7 @@ def find(reader: Reader, decision_id: str) -> int:
         named = ", ".join(name for name, _ in matching[:_NAMED])
         more = " and more" if len(matching) > _NAMED else ""
         raise NotRecordedError(
-            f"{prefix!r} is the start of several decisions: {named}{more}",
-            "give more of the id",
+            f"{prefix!r} is the start of several decisions: {named}{more}", "give more of the id"
         )
     around = [name for name, _ in starting[:1] + reader.ids_before(prefix, 1)]
     nearest = max(around, key=lambda name: _alike(name, prefix), default=None)

@@ -8,13 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from engine.errors import (
-    KeyFileError,
-    LedgerError,
-    RollbackError,
-    UsageError,
-    VerificationError,
-)
+from engine.errors import KeyFileError, LedgerError, RollbackError, UsageError, VerificationError
 from engine.ledger.audit.history import head_hint, require_head, require_prefix
 from engine.ledger.commit.created import created_entry, read_created
 from engine.ledger.commit.signed_heads import Head, Heads
@@ -78,11 +72,7 @@ def _run(url: str, writable: bool, lock_timeout_s: float) -> Store:
 
     folder = Path(tempfile.mkdtemp(prefix="engine-run-"))
     return SqliteStore(
-        folder / "ledger.db",
-        url=url,
-        writable=True,
-        lock_timeout_s=lock_timeout_s,
-        remove=folder,
+        folder / "ledger.db", url=url, writable=True, lock_timeout_s=lock_timeout_s, remove=folder
     )
 
 

@@ -141,8 +141,7 @@ def _check_answers(bundle: PolicyBundle) -> None:
                 evaluator.evaluate(gate.name, probe)
     except PolicyError as error:
         raise PolicyBuildError(
-            error.message,
-            "a gate must answer any input with every check that its METADATA lists",
+            error.message, "a gate must answer any input with every check that its METADATA lists"
         ) from None
     finally:
         evaluator.close()

@@ -66,11 +66,7 @@ def generate(path: Path) -> Ed25519Signer:
         KeyFileError: There is something at ``path`` or beside it, or it cannot be written.
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-    )
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     public = public_path(path)
     for taken in (path, public):

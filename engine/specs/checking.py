@@ -147,12 +147,7 @@ def hold(
 def _run(folder: Path, row: RunRow, tools: Tools, scratch: Path) -> tuple[TlcResult, bytes | None]:
     dump = scratch / f"{row.name}.dot" if row.graph else None
     outcome = tlc.run(
-        tools,
-        folder,
-        row.module,
-        scratch / f"{row.name}.cfg",
-        covers=row.expect == "ok",
-        dump=dump,
+        tools, folder, row.module, scratch / f"{row.name}.cfg", covers=row.expect == "ok", dump=dump
     )
     if dump is None or outcome.word != "ok":
         return outcome, None

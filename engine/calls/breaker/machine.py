@@ -132,10 +132,7 @@ def ask(
             circuit = _changed(circuit, leased_ms=now_ms)
         if (left := circuit.leased_ms + settings.lease_ms - now_ms) > 0:
             return circuit, Refusal(Phase.HALF_OPEN, left)
-    return (
-        _changed(circuit, probe=call, leased_ms=now_ms),
-        Ticket(call, circuit.turn, probe=True),
-    )
+    return (_changed(circuit, probe=call, leased_ms=now_ms), Ticket(call, circuit.turn, probe=True))
 
 
 def report(

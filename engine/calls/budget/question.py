@@ -54,11 +54,7 @@ class RequestedAmount(NamedTuple):
     @property
     def members(self) -> dict[str, Json]:
         """By unit, as records write it; null is not known."""
-        return {
-            "requests": self.requests,
-            "tokens": self.tokens,
-            "usd_micros": self.usd_micros,
-        }
+        return {"requests": self.requests, "tokens": self.tokens, "usd_micros": self.usd_micros}
 
 
 def asked_for(request: Request, price: Price | None, *, declared_cost: bool) -> RequestedAmount:

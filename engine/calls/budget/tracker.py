@@ -95,14 +95,7 @@ class Tracker:
         profile: Table of limits of the gate.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        *,
-        budgets: Budgets,
-        zone: str,
-        profile: str,
-    ) -> None:
+    def __init__(self, session: Session, *, budgets: Budgets, zone: str, profile: str) -> None:
         self._terms = terms_of(session, profile)
         self._session, self._ledger = session, session.lasting_ledger
         self._budgets, self._zone = budgets, zone

@@ -78,9 +78,7 @@ def read(request: SourceRequest) -> Evidence:
     sha256 = sha256_of(everything, request.folder)
     unchanged.require()
     metric = outcome.metric(
-        source=", ".join(table.texts("path"))[:1024],
-        observed_at=observed_at,
-        source_sha256=sha256,
+        source=", ".join(table.texts("path"))[:1024], observed_at=observed_at, source_sha256=sha256
     )
     notes = (f"ethics.consent: {outcome.because}",) if outcome.because else ()
     return Evidence({"ethics.consent": metric}, notes)

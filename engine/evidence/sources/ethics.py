@@ -9,12 +9,7 @@ from typing import Any
 from engine.errors import ConfigError
 from engine.evidence.sources.counting import Classes, CountingPlan
 from engine.metrics.bias import bias_ratio
-from engine.metrics.calibration import (
-    MAX_BINS,
-    STRATEGIES,
-    TASKS,
-    expected_calibration_error,
-)
+from engine.metrics.calibration import MAX_BINS, STRATEGIES, TASKS, expected_calibration_error
 from engine.metrics.counts import Cell, Counts, Tally
 from engine.metrics.fairness import fairness
 from engine.metrics.outcome import INVALID, ComputedMetric

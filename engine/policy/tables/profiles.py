@@ -60,10 +60,7 @@ def _with_parents(name: str, profiles: Mapping[str, Node], below: tuple[str, ...
 
 
 def _resolved(
-    lineage: list[Node],
-    own: Node,
-    checks: Mapping[str, CheckInfo],
-    metrics: Mapping[str, Json],
+    lineage: list[Node], own: Node, checks: Mapping[str, CheckInfo], metrics: Mapping[str, Json]
 ) -> Json:
     merged: dict[str, Node] = {}
     rows: dict[str, _Row] = {}
