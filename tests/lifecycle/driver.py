@@ -171,7 +171,7 @@ class World:
         changes = {"data.schema_drift": 1} if kind == "blocked" else {}
         wants = wanted_attestations(question.gate, question.profile, bundle)
         attested = self.attest(subject, attest_s) if wants else []
-        judgement = self.judged(subject, question, changes, bundle, attested)
+        judgement = self.judgement(subject, question, changes, bundle, attested)
         self.record(judgement, bundle)
         return judgement.decision_id
 
@@ -184,13 +184,13 @@ class World:
     ) -> list[AttestationFacts]:
         """Record an attestation of an artifact, as a decision takes it."""
         question = Question("ethics", self.watched.profile, "candidate", self.now)
-        judgement = self.judged(subject, question, changes or {}, self.bundle, [])
+        judgement = self.judgement(subject, question, changes or {}, self.bundle, [])
         attest(judgement, ttl_s, self.ledger, KEY, self.bundle)
         found = newest(self.ledger, "ethics", subject.sha256 or "")
         assert found is not None
         return last_words([found], KEY.public_key)
 
-    def judged(
+    def judgement(
         self,
         subject: Subject,
         question: Question,
@@ -202,9 +202,9 @@ class World:
         document = {"observed_at": write_time(self.now), "metrics": {**EXAMPLE, **changes}}
         document["subject"] = {"name": subject.name, "digest": {"sha256": subject.sha256}}
         given = expand(document, bundle.catalogue(), question.now, schema)
-        asked = assemble("evidence", subject, given, question, bundle, attested)
+        given_input = assemble("evidence", subject, given, question, bundle, attested)
         return judge(
-            asked,
+            given_input,
             question,
             bundle,
             evaluator_of(bundle),
@@ -245,14 +245,17 @@ class World:
 
     def actions(self) -> list[str]:
         """What the ledger says was done, in order, by predicate type."""
-        return [kind for kind, _ in self.said() if kind not in ("decision", "ledger-created")]
+        return [kind for kind, _ in self.events() if kind not in ("decision", "ledger-created")]
 
-    def said(self) -> list[tuple[str, dict[str, Any]]]:
+    def events(self) -> list[tuple[str, dict[str, Any]]]:
         """Type and predicate of every entry."""
         statements = [
             parse_statement(open_envelope(entry).payload) for _, entry in self.ledger.entries()
         ]
-        return [(each["predicateType"].split(":")[2], each["predicate"]) for each in statements]
+        return [
+            (statement["predicateType"].split(":")[2], statement["predicate"])
+            for statement in statements
+        ]
 
 
 def serving(world: World | None = None) -> World:

@@ -98,7 +98,7 @@ class EthicsWorld:
         self.ledger: Ledger = begun(self._store)
         self.now = START
         self._numbers = count(1)
-        self._looked = False
+        self._has_looked = False
         self._evidence = "none"
         self._read: list[dict[str, Any]] = []
         self.restart()
@@ -122,7 +122,7 @@ class EthicsWorld:
     def choices(self) -> list[tuple[str, str]]:
         """Everything that may be tried next: what, and on which evidence or to which end."""
         found = [("Attest", "pass"), ("Attest", "fail"), ("Promote", "")]
-        found.append(("Tick", "") if self._looked else ("Look", ""))
+        found.append(("Tick", "") if self._has_looked else ("Look", ""))
         if self.controller.phase(WATCHED) is Phase.CANDIDATE:
             found += [("Decide", kind) for kind in EVIDENCE]
         return found
@@ -131,7 +131,7 @@ class EthicsWorld:
         """Let it happen; returns the action, or nothing where it was refused."""
         if what == "Tick":
             self.now += TICK
-            self._looked = False
+            self._has_looked = False
         elif what == "Attest":
             self._attest("good" if how == "pass" else "bad")
         elif what == "Decide":
@@ -151,7 +151,7 @@ class EthicsWorld:
         covers = self._left(life.attested_until) if serving else 0
         over = self.now - parse_time(life.attested_until) if life.attested_until else TICK * 0
         promote = decided.get("verdict") == "PROMOTE" and life.phase is Phase.CANDIDATE
-        rested = [each["expires_at"] for each in decided.get("attestations", ())]
+        rested = [attestation["expires_at"] for attestation in decided.get("attestations", ())]
         hold = self._hold(decided)
         return {
             "stage": str(life.phase),
@@ -166,36 +166,36 @@ class EthicsWorld:
             "lapse": over // TICK if serving and not covers else 0,
             "hold": hold,
             "held": self._since(decided["decided_at"]) if hold == "open" else 0,
-            "looked": self._looked,
+            "looked": self._has_looked,
         }
 
     def statements(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Every entry of the ledger."""
         for index in range(self.ledger.size()):
-            yield index, self._said(index)
+            yield index, self._statement(index)
 
     # -- what happens ---------------------------------------------------------------------
 
     def _attest(self, kind: str) -> None:
-        judgement = self._judged("ethics", kind, ())
+        judgement = self._judgement("ethics", kind, ())
         ttl_s = attesting.ttl_of(ATTEST_TTL * 60, "ethics", "spec", self.bundle)
         attest(judgement, ttl_s, self.ledger, KEY, self.bundle)
 
     def _decide(self, kind: str) -> None:
         found = newest(self.ledger, "ethics", DIGEST)
         given = last_words([found] if found else [], KEY.public_key)
-        judgement = self._judged("promotion", kind, given)
+        judgement = self._judgement("promotion", kind, given)
         self._session.append([judgement.record], judgement.question, exports=False)
         self._evidence = kind
 
-    def _judged(self, gate: str, kind: str, attested: Any) -> Judgement:
+    def _judgement(self, gate: str, kind: str, attested: Any) -> Judgement:
         question = Question(gate, "spec", "candidate", self.now)
         given = metrics({"ethics.ece": 0}, self.now)
         given["ethics.ece"] |= EVIDENCE[kind]
         words: list[AttestationFacts] = list(attested)
-        asked = assemble("evidence", SUBJECT, given, question, self.bundle, words)
+        evidence = assemble("evidence", SUBJECT, given, question, self.bundle, words)
         return judge(
-            asked,
+            evidence,
             question,
             self.bundle,
             _evaluator(self.bundle),
@@ -208,15 +208,15 @@ class EthicsWorld:
         self.controller.sweep(self.now)
         given = metrics(READINGS["under"], self.now)
         self.controller.step(WATCHED, given, self.now, self._ms)
-        self._looked = True
+        self._has_looked = True
 
     # -- what is there --------------------------------------------------------------------
 
     def _newest(self, gate: str, subject: Json) -> tuple[int | None, dict[str, Any]]:
         index = self.ledger.newest(subject_key(subject), gate)
-        return index, self._said(index)["predicate"] if index is not None else {}
+        return index, self._statement(index)["predicate"] if index is not None else {}
 
-    def _said(self, index: int) -> dict[str, Any]:
+    def _statement(self, index: int) -> dict[str, Any]:
         for at in range(len(self._read), index + 1):
             statement = orjson.loads(open_envelope(self.ledger.entry(at)).payload)
             self._read.append(statement)
@@ -226,9 +226,9 @@ class EthicsWorld:
         if decided.get("verdict") != "HOLD":
             return "none"
         expired = [
-            said["predicate"]["decision"]
-            for _, said in self.statements()
-            if said["predicateType"] == HOLD_EXPIRED_TYPE
+            statement["predicate"]["decision"]
+            for _, statement in self.statements()
+            if statement["predicateType"] == HOLD_EXPIRED_TYPE
         ]
         return "expired" if decided["decision_id"] in expired else "open"
 

@@ -79,9 +79,9 @@ def test_silence_alone_is_a_breach_too() -> None:
     world.measure("none")
     world.cycles("none", 20)
     assert acted(world) == ["breach", "page", "degrade", "rollback"]
-    said = dict(world.said())
-    assert said["breach"]["cause"] == "lifecycle.over_s"
-    assert said["rollback"]["cause"] == "lifecycle.breached_s"
+    events = dict(world.events())
+    assert events["breach"]["cause"] == "lifecycle.over_s"
+    assert events["rollback"]["cause"] == "lifecycle.breached_s"
 
 
 def test_a_loop_that_was_down_rolls_back_at_its_first_look() -> None:
@@ -257,7 +257,7 @@ def test_a_gate_that_cannot_decide_stops_no_clock() -> None:
     cycles = world.cycles("under", 20)
     assert cycles[9].actions == ("breach", "page", "degrade")
     assert cycles[19].actions == ("rollback",)
-    assert [kind for kind, _ in world.said()].count("decision-failed") == 21
+    assert [kind for kind, _ in world.events()].count("decision-failed") == 21
     assert world.cycles("under", 40)[-1].after is Phase.ROLLED_BACK
 
 
@@ -327,7 +327,7 @@ def test_a_decision_about_production_promotes_nothing() -> None:
     world = World()
     question = Question("promotion", "default", "production", world.now)
     subject = Subject(WATCHED.name, WATCHED.version, WATCHED.sha256)
-    world.record(world.judged(subject, question, {}, world.bundle, []))
+    world.record(world.judgement(subject, question, {}, world.bundle, []))
     assert "about stage 'production'" in " ".join(world.promote().refusals)
 
 
@@ -383,7 +383,7 @@ def test_an_expired_attestation_is_paged_once_and_rolled_back_ten_minutes_later(
         [()] * 5 + [("page",)] + [()] * 8 + [("breach", "page", "rollback")]
     )
     assert cycles[14].verdict == "ROLLBACK"
-    causes = {said["cause"] for kind, said in world.said() if kind in ("page", "rollback")}
+    causes = {event["cause"] for kind, event in world.events() if kind in ("page", "rollback")}
     assert causes == {UNATTESTED_CHECK}
 
 
@@ -421,8 +421,8 @@ def test_every_action_that_reaches_out_is_an_effect_in_the_order_it_was_decided(
     world.cycles("over", 15)
     world.cycles("under", 11)
     found = outbox.pending(world.ledger, world.now)
-    wanted = ["promote", "page", "degrade", "rollback", "recover"]
-    assert [effect.action for effect in found] == wanted
+    actions = ["promote", "page", "degrade", "rollback", "recover"]
+    assert [effect.action for effect in found] == actions
     assert len({effect.idempotency_key for effect in found}) == 5
 
 

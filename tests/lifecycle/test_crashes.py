@@ -49,14 +49,14 @@ class Receiver:
     """Somebody out there who does what it is told once per key."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, str]] = []
+        self.requests: list[tuple[str, str]] = []
         self.done: dict[str, str] = {}
 
     def perform(self, world: World, *, dies: bool) -> None:
         """Perform what is pending; or die after the first effect, before its outcome is kept."""
         for effect in outbox.pending(world.ledger, world.now):
             outbox.started(world.ledger, effect.id)
-            self.told.append((effect.idempotency_key, effect.action))
+            self.requests.append((effect.idempotency_key, effect.action))
             self.done.setdefault(effect.idempotency_key, effect.action)
             if dies:
                 world.restart()
@@ -96,7 +96,7 @@ def examined(runs: list[tuple[str, int, str]]) -> None:
     assert report.conforms, report.rejected and report.rejected.lines()
     recorded = [EFFECTS[kind] for kind in world.actions() if kind in EFFECTS]
     assert list(receiver.done.values()) == recorded
-    outcomes = [said["idempotency_key"] for kind, said in world.said() if kind == "effect"]
+    outcomes = [event["idempotency_key"] for kind, event in world.events() if kind == "effect"]
     assert sorted(outcomes) == sorted(receiver.done)
 
 

@@ -25,11 +25,11 @@ def lived() -> World:
 
 
 def test_events_have_these_members() -> None:
-    said = lived().said()
+    events = lived().events()
     kinds = {kind.split(":")[2] for kind in TYPES.values()}
-    seen = {kind for kind, _ in said}
+    seen = {kind for kind, _ in events}
     assert kinds <= seen
-    for kind, predicate in said:
+    for kind, predicate in events:
         if kind in kinds:
             more = {"attested_until"} if kind == "promoted" else set()
             assert predicate.keys() == MEMBERS | more, kind
@@ -37,19 +37,19 @@ def test_events_have_these_members() -> None:
 
 
 def test_a_failure_to_decide_says_what_is_due() -> None:
-    failures = [said for kind, said in lived().said() if kind == "decision-failed"]
+    failures = [failure for kind, failure in lived().events() if kind == "decision-failed"]
     known = {"attempt_id", "failed_at", "gate", "profile", "stage", "exit_code", "error"}
-    for said in failures:
-        assert said.keys() == known | {"relaxations", "ledger", "subject", "obligations"}
+    for failure in failures:
+        assert failure.keys() == known | {"relaxations", "ledger", "subject", "obligations"}
     assert {"id": "rollback", "check": "lifecycle.breached_s"} in [
-        task for said in failures for task in said["obligations"]
+        task for failure in failures for task in failure["obligations"]
     ]
 
 
 def test_entries_of_one_cycle_name_its_decision() -> None:
     decision = ""
-    for kind, said in lived().said():
+    for kind, predicate in lived().events():
         if kind in ("decision", "decision-failed"):
-            decision = said.get("decision_id") or said["attempt_id"]
+            decision = predicate.get("decision_id") or predicate["attempt_id"]
         elif kind not in ("ledger-created", "promoted"):
-            assert said["decision"] == decision, kind
+            assert predicate["decision"] == decision, kind

@@ -18,7 +18,7 @@ def held(world: World, name: str = "scoring-model", profile: str = "default") ->
     question = Question("promotion", profile, "candidate", world.now)
     subject = Subject(name, None, WATCHED.sha256)
     lacking = {"ethics.consent": {"value": None, "status": "undefined"}}
-    judgement = world.judged(subject, question, lacking, world.bundle, [])
+    judgement = world.judgement(subject, question, lacking, world.bundle, [])
     assert judgement.verdict == "HOLD"
     world.record(judgement)
     return judgement.decision_id
@@ -33,9 +33,9 @@ def test_a_hold_expires_at_the_instant_its_time_is_up() -> None:
     assert world.controller.sweep(world.now).expired == ()
     world.now += timedelta(seconds=1)
     assert world.controller.sweep(world.now).expired == (decision,)
-    kind, said = world.said()[-1]
+    kind, predicate = world.events()[-1]
     assert kind == "hold-expired"
-    assert said == {
+    assert predicate == {
         "at": "2026-11-28T12:00:00Z",
         "decision": decision,
         "subject": {"name": "scoring-model", "digest": {"sha256": WATCHED.sha256}},
@@ -57,7 +57,9 @@ def test_a_hold_that_a_decision_followed_does_not_expire() -> None:
     held(world, name="another")
     world.now += TTL
     assert len(world.controller.sweep(world.now).expired) == 2
-    assert world.said()[-2][1]["decision"] == second or world.said()[-1][1]["decision"] == second
+    assert (
+        world.events()[-2][1]["decision"] == second or world.events()[-1][1]["decision"] == second
+    )
 
 
 def test_also_when_no_sweep_has_read_the_decision_yet() -> None:
@@ -95,7 +97,7 @@ def test_a_clock_that_was_set_back_lets_no_hold_live_longer() -> None:
     other = held(world, name="later")
     world.now += timedelta(minutes=1)
     world.controller.sweep(world.now)
-    assert world.said()[-1][1]["decision"] == decision
+    assert world.events()[-1][1]["decision"] == decision
     world.now -= timedelta(days=6)
     assert world.controller.sweep(world.now).expired == ()
     world.now += timedelta(days=6) + TTL
@@ -127,4 +129,4 @@ def test_a_sweep_does_not_believe_a_clock_that_was_set_back() -> None:
     assert world.controller.sweep(world.now, most=0).expired == ()
     world.now -= timedelta(hours=1)
     assert world.controller.sweep(world.now).expired == (decision,)
-    assert world.said()[-1][1]["at"] == "2026-11-28T12:00:00Z"
+    assert world.events()[-1][1]["at"] == "2026-11-28T12:00:00Z"

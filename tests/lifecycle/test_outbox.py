@@ -27,12 +27,12 @@ def test_a_crash_between_attempt_and_outcome_gives_the_same_effect_again() -> No
     """INV-PROMO-8."""
     world = breached()
     before = outbox.pending(world.ledger, world.now)
-    assert [each.action for each in before] == ["page", "degrade"]
+    assert [effect.action for effect in before] == ["page", "degrade"]
     outbox.started(world.ledger, before[0].id)
     world.restart()
-    again = [replace(each, attempts=0) for each in outbox.pending(world.ledger, world.now)]
+    again = [replace(effect, attempts=0) for effect in outbox.pending(world.ledger, world.now)]
     assert again == before
-    assert [each.attempts for each in outbox.pending(world.ledger, world.now)] == [1, 0]
+    assert [effect.attempts for effect in outbox.pending(world.ledger, world.now)] == [1, 0]
 
 
 def test_an_outcome_is_recorded_once() -> None:
@@ -46,8 +46,8 @@ def test_an_outcome_is_recorded_once() -> None:
     assert outbox.started(world.ledger, page.id) is None
     assert outbox.later(world.ledger, page.id, world.now) is None
     assert outbox.pending(world.ledger, world.now) == [degrade]
-    ((_, said),) = [each for each in world.said()[-1:] if each[0] == "effect"]
-    assert said == {
+    ((_, outcome),) = [event for event in world.events()[-1:] if event[0] == "effect"]
+    assert outcome == {
         "at": "2026-11-21T12:10:00Z",
         "effect": page.id,
         "action": "page",
@@ -55,7 +55,7 @@ def test_an_outcome_is_recorded_once() -> None:
         "ok": True,
         "detail": "201",
         "attempts": 1,
-        "subject": said["subject"],
+        "subject": outcome["subject"],
         "decision": page.decision,
         "ledger": {"id": world.ledger.id},
     }
@@ -67,14 +67,20 @@ def test_an_attempt_that_failed_waits_and_holds_up_nothing() -> None:
     outbox.later(world.ledger, page.id, world.now + timedelta(seconds=30))
     assert outbox.pending(world.ledger, world.now) == [degrade]
     world.tick()
-    assert [each.id for each in outbox.pending(world.ledger, world.now)] == [page.id, degrade.id]
+    assert [effect.id for effect in outbox.pending(world.ledger, world.now)] == [
+        page.id,
+        degrade.id,
+    ]
 
 
 def test_a_clock_that_is_set_back_delays_no_effect() -> None:
     """INV-PROMO-8."""
     world = breached()
     world.tick(-600)
-    assert [each.action for each in outbox.pending(world.ledger, world.now)] == ["page", "degrade"]
+    assert [effect.action for effect in outbox.pending(world.ledger, world.now)] == [
+        "page",
+        "degrade",
+    ]
 
 
 def test_an_effect_that_failed_for_good_is_escalated_once() -> None:

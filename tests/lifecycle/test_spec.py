@@ -91,16 +91,16 @@ def test_the_controller_follows_the_spec_along_every_edge() -> None:
 def _taken(here: Reached, edge: Edge) -> Reached:
     """Take an edge; says where that led."""
     after = dict(spec().states[edge.target])
-    told = _told(edge.action, after)
+    event = _event(edge.action, after)
     if edge.action in RECORDED:
         step, *ahead = here.ahead
-        assert _told(step.action, dict(step.after)) == told
+        assert _event(step.action, dict(step.after)) == event
         return replace(here, ahead=tuple(ahead))
     if edge.action in ("Tick", "Miss"):
         world = copy(here.world)  # its ledger stays as it is
         world.now = world.now.replace(second=0) + timedelta(minutes=1)
         shows = edge.source != edge.target
-        return replace(here, world=world, passed=(*here.passed, *([told] if shows else [])))
+        return replace(here, world=world, passed=(*here.passed, *([event] if shows else [])))
     world, read = here.world.copy(), _fork(here.read)
     start = world.ledger.size()
     _do(world, edge.action, after)
@@ -110,8 +110,8 @@ def _taken(here: Reached, edge: Edge) -> Reached:
         assert after["decision"] == "good" or not world.promote().promoted, after
         return replace(here, world=world, read=read)
     shown = [step for step in steps if step.action not in ("Decide", "Expire")]
-    expected = [*here.passed, told]
-    assert [_told(s.action, dict(s.after)) for s in shown[: len(expected)]] == expected
+    expected = [*here.passed, event]
+    assert [_event(s.action, dict(s.after)) for s in shown[: len(expected)]] == expected
     return Reached(world, read, tuple(shown[len(expected) :]))
 
 
@@ -149,7 +149,7 @@ def _decide(world: World, kind: str) -> None:
         world.decide(kind)
 
 
-def _told(action: str, state: Values) -> tuple[str, Values]:
+def _event(action: str, state: Values) -> tuple[str, Values]:
     """A step as a ledger shows it: what was decided shows with the promotion only."""
     return action, {k: v for k, v in state.items() if k not in ("decision", "fresh")}
 
@@ -176,8 +176,8 @@ def test_the_controller_does_nothing_that_the_spec_does_not_allow() -> None:
     for before, action, actions, after in _explored():
         found |= {before, after}
         state = before
-        for one, following in _chain(action, actions, before, after):
-            assert (state, one, following) in steps or following is None, (state, one, after)
+        for name, following in _chain(action, actions, before, after):
+            assert (state, name, following) in steps or following is None, (state, name, after)
             state = following or state
     assert {state for state in found if dict(state)["phase"] != "candidate"} == watched
 
@@ -187,12 +187,12 @@ def _chain(
 ) -> Iterator[tuple[str, Any]]:
     """A cycle's measurement and its recorded actions, through the spec to where the code ended."""
     ways: list[tuple[Any, list[tuple[str, Any]]]] = [(before, [])]
-    for one in (action, *(name.capitalize() for name in actions)):
+    for name in (action, *(name.capitalize() for name in actions)):
         ways = [
-            (_shown(spec().states[edge.target]), [*way, (one, _shown(spec().states[edge.target]))])
+            (_shown(spec().states[edge.target]), [*way, (name, _shown(spec().states[edge.target]))])
             for state, way in ways
             for edge in _leaving(state)
-            if edge.action == one
+            if edge.action == name
         ]
     ending = [way for state, way in ways if state == after]
     assert ending, (dict(before), action, actions, dict(after))

@@ -26,12 +26,14 @@ def test_files_come_back_in_their_order(files: dict[str, bytes]) -> None:
 def test_any_tar_reads_it() -> None:
     with tarfile.open(fileobj=io.BytesIO(PACKED), mode="r:") as tar:
         members = tar.getmembers()
-        assert [(each.name, each.size) for each in members] == [
+        assert [(member.name, member.size) for member in members] == [
             (name, len(content)) for name, content in FILES.items()
         ]
-        assert all(each.isreg() and each.mode == 0o644 and each.mtime == 0 for each in members)
-        extracted = [tar.extractfile(each) for each in members]
-        assert [each.read() for each in extracted if each] == list(FILES.values())
+        assert all(
+            member.isreg() and member.mode == 0o644 and member.mtime == 0 for member in members
+        )
+        extracted = [tar.extractfile(member) for member in members]
+        assert [member.read() for member in extracted if member] == list(FILES.values())
 
 
 @given(st.integers(0, len(PACKED) - 1), st.integers(0, 255))

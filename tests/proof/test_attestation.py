@@ -79,11 +79,11 @@ def test_a_statement_matches_the_published_schema() -> None:
     path = ROOT / "schemas/ethics-attestation.schema.json"
     schema = json.loads(path.read_bytes())
     Draft202012Validator.check_schema(schema)
-    said = json.loads(open_envelope(attested().entry).payload)
-    Draft202012Validator(schema).validate(said)
+    statement = json.loads(open_envelope(attested().entry).payload)
+    Draft202012Validator(schema).validate(statement)
     assert set(schema["$defs"]["predicate"]["required"]) == set(attestation._MEMBERS)
-    del said["predicate"]["expires_at"]
-    assert not Draft202012Validator(schema).is_valid(said)
+    del statement["predicate"]["expires_at"]
+    assert not Draft202012Validator(schema).is_valid(statement)
 
 
 def test_a_failing_answer_is_attested_as_it_is() -> None:
@@ -111,8 +111,8 @@ def test_what_is_wanted_of_it_is_held_against_it(wish: Expectations, unmet: str)
 
 
 def test_whoever_verifies_any_proof_is_told_what_it_is_of() -> None:
-    said = verify_any(attested().encode(), [BOARD.public])
-    assert not isinstance(said, Verified)
+    verified = verify_any(attested().encode(), [BOARD.public])
+    assert not isinstance(verified, Verified)
     with pytest.raises(VerificationError, match="not a decision"):
         verify(attested().encode(), [BOARD.public])
     refuse_attestation(decided(), "not an attestation", GATE)
@@ -125,8 +125,8 @@ def test_another_key_is_not_the_attestors() -> None:
 def test_only_the_key_that_it_names_signs_it() -> None:
     """INV-ATTEST-2: who attests is who signed, not who is named."""
 
-    def claim(said: dict[str, Any]) -> None:
-        said["public_key"] = public_pem(BOARD.public).decode()
+    def claim(predicate: dict[str, Any]) -> None:
+        predicate["public_key"] = public_pem(BOARD.public).decode()
 
     for keys in ([BOARD.public], None):
         with pytest.raises(VerificationError):
@@ -134,11 +134,11 @@ def test_only_the_key_that_it_names_signs_it() -> None:
 
 
 def changed(name: str, value: Json) -> Callable[[dict[str, Any]], None]:
-    def edit(said: dict[str, Any]) -> None:
+    def edit(predicate: dict[str, Any]) -> None:
         if value is ...:
-            del said[name]
+            del predicate[name]
         else:
-            said[name] = value
+            predicate[name] = value
 
     return edit
 
@@ -249,10 +249,10 @@ def resting(
         now=now,
         relaxations=relaxations,
         attestations=[
-            at_instant(one.facts(own=one.public_key == own.public), now, {"keys": trust})
-            for one in read
+            at_instant(proof.facts(own=proof.public_key == own.public), now, {"keys": trust})
+            for proof in read
         ],
-        proofs=[one.carried() for one in read],
+        proofs=[proof.carried() for proof in read],
     )
 
 
@@ -380,11 +380,11 @@ def test_a_role_is_what_the_attached_policy_gives() -> None:
 def test_a_verdict_that_rests_on_nothing_is_not_genuine() -> None:
     """INV-ATTEST-5."""
 
-    def wish(said: dict[str, Any]) -> None:
-        for check in said["checks"]:
+    def wish(predicate: dict[str, Any]) -> None:
+        for check in predicate["checks"]:
             if check["kind"] == "attestation":
                 check |= {"observed": True, "status": "pass"}
-        said["verdict"] = "PROMOTE"
+        predicate["verdict"] = "PROMOTE"
 
     refuse(decided(resting(attested(STRANGER)), edit=wish), "observed True")
 

@@ -118,8 +118,8 @@ WEAK = ATTESTATION | {"relaxations": ["policies_overridden"]}
 def test_a_decision_names_the_least_that_it_needs(
     attestations: list[Json], severity: str, tolerated: list[str], named: set[str]
 ) -> None:
-    wanted = [RequiredAttestation(TYPE, 100, severity)]
-    assert relaxations_for(wanted, attestations, SHA256, tolerated) == named
+    required = [RequiredAttestation(TYPE, 100, severity)]
+    assert relaxations_for(required, attestations, SHA256, tolerated) == named
 
 
 def test_how_long_one_may_last_is_the_greatest_age_that_is_accepted() -> None:
@@ -140,6 +140,6 @@ def test_how_long_one_may_last_is_the_greatest_age_that_is_accepted() -> None:
 
 
 @given(ANY_JSON, st.dictionaries(st.sampled_from(sorted(ATTESTATION)), ANY_JSON), ANY_JSON)
-def test_it_says_something_of_any_json(one: Json, change: dict[str, Json], most: Json) -> None:
-    for each in (one, ATTESTATION | change):
-        ways_to_count(each, RequiredAttestation(TYPE, most, "block"), SHA256)
+def test_it_says_something_of_any_json(value: Json, change: dict[str, Json], most: Json) -> None:
+    for attestation in (value, ATTESTATION | change):
+        ways_to_count(attestation, RequiredAttestation(TYPE, most, "block"), SHA256)

@@ -56,9 +56,16 @@ def test_a_bundle_is_the_document_that_the_design_describes() -> None:
     assert WHOLE["mediaType"] == MEDIA_TYPE
     assert WHOLE["checkpoint"] == LEDGER.checkpoint()
     assert base64.b64decode(WHOLE["entry"]) == LEDGER.entries[1]
-    assert [each["name"] for each in WHOLE["attachments"]] == ["input", "policy", "salt"]
-    for each in WHOLE["attachments"]:
-        assert hashlib.sha256(base64.b64decode(each["base64"])).hexdigest() == each["sha256"]
+    assert [attachment["name"] for attachment in WHOLE["attachments"]] == [
+        "input",
+        "policy",
+        "salt",
+    ]
+    for attachment in WHOLE["attachments"]:
+        assert (
+            hashlib.sha256(base64.b64decode(attachment["base64"])).hexdigest()
+            == attachment["sha256"]
+        )
 
 
 def test_the_last_entry_has_nothing_following() -> None:
@@ -77,7 +84,7 @@ def changed(**members: Json) -> bytes:
     return json.dumps({k: v for k, v in (WHOLE | members).items() if v is not ...}).encode()
 
 
-SALT = next(each for each in WHOLE["attachments"] if each["name"] == "salt")
+SALT = next(attachment for attachment in WHOLE["attachments"] if attachment["name"] == "salt")
 HASH = WHOLE["path"][0]
 
 

@@ -59,7 +59,7 @@ def test_the_example_of_tlog_checkpoint_is_read() -> None:
     origin, size, root, extensions = checkpoint.parse_text(text)
     assert (origin, size, root.hex()) == (known["origin"], known["size"], known["root"])
     assert extensions == []
-    assert [each.name for each in signatures] == [origin]
+    assert [signature.name for signature in signatures] == [origin]
 
 
 def test_the_example_of_tlog_checkpoint_verifies_as_the_log_it_was_taken_from() -> None:

@@ -239,8 +239,8 @@ RESERVED: dict[str, Any] = PREDICATE | {
 DENIED: dict[str, Any] = {"charges": [], "opened": [], "expires_at": None}
 
 
-def reserved(verdict: str = "ALLOW", **said: Any) -> dict[str, Any]:
-    return RESERVED | {"verdict": verdict, "reservation": RESERVED["reservation"] | said}
+def reserved(verdict: str = "ALLOW", **members: Any) -> dict[str, Any]:
+    return RESERVED | {"verdict": verdict, "reservation": RESERVED["reservation"] | members}
 
 
 def test_a_decision_may_reserve() -> None:
@@ -253,9 +253,9 @@ def test_a_decision_may_reserve() -> None:
 def test_a_reservation_is_whole(name: str) -> None:
     values: list[Json] = [7, [7], {"a": 1}]
     for value in values:
-        said: dict[str, Any] = {name: value}
-        assert not accepted(reserved(**said)), value
-        assert not valid(reserved(**said)), value
+        members: dict[str, Any] = {name: value}
+        assert not accepted(reserved(**members)), value
+        assert not valid(reserved(**members)), value
     left_out = reserved()
     del left_out["reservation"][name]
     assert not accepted(left_out)
@@ -265,7 +265,7 @@ def test_a_reservation_is_whole(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "said", "words"),
+    ("verdict", "members", "words"),
     [
         ("DENY", {}, "does not fit the verdict"),
         ("ALLOW", DENIED, "does not fit the verdict"),
@@ -279,7 +279,7 @@ def test_a_reservation_is_whole(name: str) -> None:
     ],
 )
 def test_a_reservation_says_what_its_verdict_allows(
-    verdict: str, said: dict[str, Any], words: str
+    verdict: str, members: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(VerificationError, match=words):
-        require_shape(reserved(verdict, **said))
+        require_shape(reserved(verdict, **members))

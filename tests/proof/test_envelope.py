@@ -78,7 +78,7 @@ def test_what_was_sealed_verifies_and_comes_back(payload: bytes) -> None:
 
     assert envelope.payload == payload
     assert envelope.payload_type == PAYLOAD_TYPE
-    assert [each.keyid for each in envelope.signatures] == [KEY.key_id]
+    assert [signature.keyid for signature in envelope.signatures] == [KEY.key_id]
 
 
 def test_an_envelope_is_one_line_of_json_in_one_form() -> None:

@@ -148,9 +148,9 @@ def test_waivers_come_in_order() -> None:
 def check(name: str = "ethics.ece", **change: Json) -> dict[str, Json]:
     """A check as a statement states it, but for ``change``; a change to ... leaves it out."""
     found = next(
-        each
-        for each in judge(document(), Policy())[0]
-        if isinstance(each, dict) and each["id"] == name
+        entry
+        for entry in judge(document(), Policy())[0]
+        if isinstance(entry, dict) and entry["id"] == name
     )
     return {key: value for key, value in (found | change).items() if value is not ...}
 
@@ -293,20 +293,20 @@ NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False)
 
 
 @given(NUMBERS, NUMBERS)
-def test_numbers_are_the_same_when_they_are_equal(one: float, other: float) -> None:
-    assert same(one, other) == (one == other)
-    assert same({"a": [one]}, {"a": [other]}) == (one == other)
+def test_numbers_are_the_same_when_they_are_equal(first: float, second: float) -> None:
+    assert same(first, second) == (first == second)
+    assert same({"a": [first]}, {"a": [second]}) == (first == second)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         *((True, 1), (0, False), (None, False), ("1", 1), ([], {}), ([1], [1, 1])),
         *(([1], [True]), ([[0]], [[False]])),
         *(({"a": 1}, {"b": 1}), ({"a": 1}, {"a": True}), ({}, {"a": None})),
     ],
 )
-def test_values_of_two_kinds_are_not_the_same(one: Json, other: Json) -> None:
-    assert not same(one, other)
-    assert not same(other, one)
-    assert same(one, one)
+def test_values_of_two_kinds_are_not_the_same(first: Json, second: Json) -> None:
+    assert not same(first, second)
+    assert not same(second, first)
+    assert same(first, first)

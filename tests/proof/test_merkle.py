@@ -72,7 +72,7 @@ def root_by_definition(leaves: list[bytes]) -> bytes:
 
 
 def path_of(hexes: list[str]) -> list[bytes]:
-    return [bytes.fromhex(each) for each in hexes]
+    return [bytes.fromhex(text) for text in hexes]
 
 
 def test_the_empty_tree_has_the_root_of_the_rfc() -> None:
@@ -139,9 +139,9 @@ def test_a_proof_fits_no_other_leaf_place_or_size(size: int, data: st.DataObject
 
 
 @given(SIZES, SIZES)
-def test_any_two_sizes_are_consistent(one: int, other: int) -> None:
+def test_any_two_sizes_are_consistent(first: int, second: int) -> None:
     """INV-LEDGER-3: a later tree is shown to begin with an earlier one."""
-    old, new = sorted((one, other))
+    old, new = sorted((first, second))
     leaves = leaves_of(new)
     path = merkle.consistency_proof(old, new, node_of(leaves))
 

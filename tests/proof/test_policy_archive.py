@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.errors import VerificationError
 from engine.formats import canonical
 from engine.model import Json
-from engine.proof import policy_archive as attached
+from engine.proof import policy_archive
 from engine.proof.archive import pack, unpack
 from engine.proof.verify import verify
 from tests.simulator import Case, Key, Ledger, Policy, limit, metric
@@ -49,7 +49,7 @@ def refuse(data: bytes, reason: str) -> None:
 
 
 def test_an_attached_policy_is_read() -> None:
-    policy = attached.parse(POLICY.archive())
+    policy = policy_archive.parse(POLICY.archive())
 
     assert policy.digest == POLICY.digest()
     assert policy.data == POLICY.data()
@@ -181,7 +181,7 @@ def test_a_check_without_a_row_blocks_and_is_unknown() -> None:
 
 
 FILES = {"manifest.json": POLICY.manifest(), **POLICY.files()}
-MANIFEST: dict[str, Any] = attached.parse(POLICY.archive()).manifest
+MANIFEST: dict[str, Any] = policy_archive.parse(POLICY.archive()).manifest
 
 
 def _with(name: str, content: bytes | None) -> bytes:
@@ -223,13 +223,13 @@ def _with_manifest(**change: Json) -> bytes:
 )
 def test_an_archive_that_is_not_its_manifests_is_refused(archive: bytes) -> None:
     with pytest.raises(VerificationError, match=r"policy|hash of data\.json"):
-        attached.parse(archive)
+        policy_archive.parse(archive)
 
 
 def test_a_policy_over_16_mib_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attached, "MAX_BYTES", len(POLICY.archive()) - 1)
+    monkeypatch.setattr(policy_archive, "MAX_BYTES", len(POLICY.archive()) - 1)
     with pytest.raises(VerificationError, match="are read"):
-        attached.parse(POLICY.archive())
+        policy_archive.parse(POLICY.archive())
 
 
 ANY_JSON = st.recursive(
@@ -248,7 +248,7 @@ def test_any_policy_that_is_signed_is_refused_or_verified(name: str, value: Json
     def put(document: Json) -> Json:
         if not isinstance(document, dict):
             return document
-        return {key: value if key == name else put(each) for key, each in document.items()}
+        return {key: value if key == name else put(member) for key, member in document.items()}
 
     class Odd(Policy):
         def files(self) -> dict[str, bytes]:

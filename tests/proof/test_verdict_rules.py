@@ -279,9 +279,9 @@ def test_a_relaxation_that_is_not_tolerated_lets_nothing_through() -> None:
         ("release/v1", Verdict.PROMOTE, Verdict.HOLD),
         ("access/v1", Verdict.ALLOW, Verdict.DENY),
     ):
-        asked = (rule, [PASSING], "candidate")
-        assert recompute_verdict(*asked, ["a"], ["a", "b"]) == through
-        assert recompute_verdict(*asked, ["a", "c"], ["a", "b"]) == held
+        question = (rule, [PASSING], "candidate")
+        assert recompute_verdict(*question, ["a"], ["a", "b"]) == through
+        assert recompute_verdict(*question, ["a", "c"], ["a", "b"]) == held
 
 
 def test_a_rule_that_is_not_known_gives_no_verdict() -> None:
@@ -391,7 +391,7 @@ class Cases:
 
 
 @pytest.fixture(scope="module")
-def asked(opa: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Json, Json]:
+def opas_answers(opa: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Json, Json]:
     """Made-up cases, and what OPA says of them under ``policies/lib``."""
     cases = Cases(20261120)
     made_up = {
@@ -420,9 +420,9 @@ def joined(case: dict[str, Any], result: dict[str, Json]) -> dict[str, Json]:
     return check | ({"unless": "switch"} if case["ask"] == "unless" else {})
 
 
-def test_python_and_rego_give_the_same_statuses(asked: tuple[Json, Json]) -> None:
+def test_python_and_rego_give_the_same_statuses(opas_answers: tuple[Json, Json]) -> None:
     """INV-GATE-2: what the policies say of a comparison follows from what they show of it."""
-    made_up, answered = asked
+    made_up, answered = opas_answers
     assert len(answered["results"]) == len(made_up["cases"])
     differing = [
         (case, result)
@@ -436,10 +436,10 @@ def test_python_and_rego_give_the_same_statuses(asked: tuple[Json, Json]) -> Non
 
 @pytest.mark.parametrize(("rule", "key"), [("release/v1", "releases"), ("access/v1", "accesses")])
 def test_python_and_rego_give_the_same_verdicts(
-    asked: tuple[Json, Json], rule: str, key: str
+    opas_answers: tuple[Json, Json], rule: str, key: str
 ) -> None:
     """INV-GATE-2: the verdict follows from the checks, by the same rule in both languages."""
-    made_up, answered = asked
+    made_up, answered = opas_answers
     for case, verdict in zip(made_up["answers"], answered[key], strict=True):
         rows = case["limits"]["p"]["checks"]
         waived = {

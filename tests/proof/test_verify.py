@@ -186,8 +186,8 @@ def test_a_checkpoint_that_nobody_signed_is_refused() -> None:
 
 def test_swapped_attachments_are_refused() -> None:
     given = BUNDLE.attachments
-    for one, other in (("input", "salt"), ("input", "policy"), ("salt", "policy")):
-        refuse(replace(BUNDLE, attachments={**given, one: given[other], other: given[one]}))
+    for first, second in (("input", "salt"), ("input", "policy"), ("salt", "policy")):
+        refuse(replace(BUNDLE, attachments={**given, first: given[second], second: given[first]}))
 
 
 @pytest.mark.parametrize("name", ["input", "salt"])
@@ -379,7 +379,7 @@ def _places(value: Json, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     if not isinstance(value, dict | list):
         return [path]
     items = value.items() if isinstance(value, dict) else enumerate(value)
-    return [path, *(place for key, each in items for place in _places(each, (*path, key)))]
+    return [path, *(place for key, inner in items for place in _places(inner, (*path, key)))]
 
 
 def _replaced(value: Json, path: tuple[Any, ...], new: Json) -> Json:

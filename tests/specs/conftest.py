@@ -16,10 +16,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def said(tmp_path: Path) -> Path:
+def outputs(tmp_path: Path) -> Path:
     return lamp.outputs(tmp_path)
 
 
 @pytest.fixture
-def tools(said: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
-    return lamp.speaking(said, monkeypatch)
+def tools(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
+    return lamp.speaking(outputs, monkeypatch)

@@ -16,11 +16,11 @@ from tests.repository import DATA
 JAVA = """#!/bin/sh
 while [ $# -gt 0 ]; do
   [ "$1" = -config ] && name=$(basename "$2" .cfg)
-  [ "$1" = -dump ] && cat {said}/lamp.dot > "$3"
+  [ "$1" = -dump ] && cat {outputs}/lamp.dot > "$3"
   shift
 done
-sed 1d "{said}/$name.txt"
-exit $(sed '1s/exit //;q' "{said}/$name.txt")
+sed 1d "{outputs}/$name.txt"
+exit $(sed '1s/exit //;q' "{outputs}/$name.txt")
 """
 
 
@@ -34,13 +34,13 @@ def outputs(parent: Path) -> Path:
     return Path(shutil.copytree(DATA / "tlc", parent / "said"))
 
 
-def speaking(said: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
+def speaking(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     """Return a Java that says it, and a jar that counts as the pinned one."""
-    java = said.parent / "bin" / "java"
+    java = outputs.parent / "bin" / "java"
     java.parent.mkdir()
-    java.write_text(JAVA.format(said=said))
+    java.write_text(JAVA.format(outputs=outputs))
     java.chmod(java.stat().st_mode | stat.S_IXUSR)
-    jar = said.parent / "tlc.jar"
+    jar = outputs.parent / "tlc.jar"
     jar.write_bytes(b"a jar")
     monkeypatch.setattr(tlc, "JAR_SHA256", hashlib.sha256(b"a jar").hexdigest())
     return Tools(java, jar)

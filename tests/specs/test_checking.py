@@ -23,9 +23,9 @@ def check(folder: Path, tools: Tools) -> Checked:
 
     def checked(*names: str, write_graphs: bool = False) -> SpecFindings:
         rows = manifest.read(folder)
-        wanted = manifest.selected(rows, list(names))
+        selected = manifest.selected(rows, list(names))
         clock = lambda: float(next(ticks))  # noqa: E731
-        return checking.check(folder, rows, wanted, tools, clock, write_graphs=write_graphs)
+        return checking.check(folder, rows, selected, tools, clock, write_graphs=write_graphs)
 
     return checked
 
@@ -50,9 +50,9 @@ def test_all_is_as_expected(check: Checked) -> None:
 @pytest.mark.parametrize("name", ["lamp-old", "lamp-any-switch", "lamp-unfair", "lamp-runs-out"])
 @pytest.mark.parametrize("other", ["lamp", "broken-module", "broken-config", "lamp-empty-store"])
 def test_a_mutant_is_killed_by_what_is_named_and_by_nothing_else(
-    check: Checked, said: Path, name: str, other: str
+    check: Checked, outputs: Path, name: str, other: str
 ) -> None:
-    (said / f"{name}.txt").write_text((said / f"{other}.txt").read_text())
+    (outputs / f"{name}.txt").write_text((outputs / f"{other}.txt").read_text())
 
     findings = check(name)
 
@@ -60,26 +60,28 @@ def test_a_mutant_is_killed_by_what_is_named_and_by_nothing_else(
     assert faults(findings)[0].startswith("expected ")
 
 
-def test_the_wrong_property_is_no_kill(check: Checked, said: Path) -> None:
-    edit(said / "lamp-any-switch.txt", "property BrokenProp", "property OtherProp")
+def test_the_wrong_property_is_no_kill(check: Checked, outputs: Path) -> None:
+    edit(outputs / "lamp-any-switch.txt", "property BrokenProp", "property OtherProp")
     assert faults(check()) == [
         "expected property BrokenProp, TLC said property OtherProp (exit code 13)"
     ]
 
 
-def test_the_right_word_with_the_wrong_exit_code_is_no_success(check: Checked, said: Path) -> None:
-    edit(said / "lamp.txt", "exit 0", "exit 1")
+def test_the_right_word_with_the_wrong_exit_code_is_no_success(
+    check: Checked, outputs: Path
+) -> None:
+    edit(outputs / "lamp.txt", "exit 0", "exit 1")
     assert faults(check()) == ["TLC said ok, but its exit code is 1"]
 
 
 @pytest.mark.parametrize(("old", "new"), [("9 distinct", "8 distinct"), ("is 9.", "is 8.")])
-def test_another_count_is_no_success(check: Checked, said: Path, old: str, new: str) -> None:
-    edit(said / "lamp.txt", old, new)
+def test_another_count_is_no_success(check: Checked, outputs: Path, old: str, new: str) -> None:
+    edit(outputs / "lamp.txt", old, new)
     assert "the manifest says states = 9, depth = 9; found " in faults(check())[0]
 
 
-def test_an_action_that_is_never_taken_is_named(check: Checked, said: Path) -> None:
-    edit(said / "lamp.txt", "module Lamp>: 2:4", "module Lamp>: 0:0")
+def test_an_action_that_is_never_taken_is_named(check: Checked, outputs: Path) -> None:
+    edit(outputs / "lamp.txt", "module Lamp>: 2:4", "module Lamp>: 0:0")
 
     findings = check()
 
@@ -88,9 +90,9 @@ def test_an_action_that_is_never_taken_is_named(check: Checked, said: Path) -> N
 
 
 def test_a_graph_that_changed_is_told_and_written_when_asked(
-    check: Checked, said: Path, folder: Path
+    check: Checked, outputs: Path, folder: Path
 ) -> None:
-    edit(said / "lamp.dot", 'label="Burn"', 'label="Melt"')
+    edit(outputs / "lamp.dot", 'label="Burn"', 'label="Melt"')
 
     assert faults(check()) == [
         "graph lamp: 0 states and 6 steps differ from the snapshot; "

@@ -43,13 +43,13 @@ def story(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def checked(said: list[dict[str, Any]]) -> Report:
+def checked(predicates: list[dict[str, Any]]) -> Report:
     projection = load("breaker").projection
     return check(
         graph.load("breaker"),
         (
             step
-            for index, predicate in enumerate(said)
+            for index, predicate in enumerate(predicates)
             for step in projection.steps(index, {"predicate": predicate})
         ),
     )
@@ -57,11 +57,11 @@ def checked(said: list[dict[str, Any]]) -> Report:
 
 @pytest.mark.parametrize("settings", [USUAL, OTHER], ids=["usual", "other"])
 def test_a_circuits_life_conforms_whatever_its_settings(settings: Settings) -> None:
-    said = story(settings)
-    other = [{**predicate, "model": "small"} for predicate in said[:2]]
+    predicates = story(settings)
+    other = [{**predicate, "model": "small"} for predicate in predicates[:2]]
 
-    assert checked([*said, *said[:1]]).conforms
-    assert checked([said[0], other[0], said[1], other[1], *said[2:]]).conforms
+    assert checked([*predicates, *predicates[:1]]).conforms
+    assert checked([predicates[0], other[0], predicates[1], other[1], *predicates[2:]]).conforms
 
 
 @pytest.mark.parametrize("settings", [USUAL, OTHER], ids=["usual", "other"])
@@ -78,10 +78,10 @@ def test_a_circuits_life_conforms_whatever_its_settings(settings: Settings) -> N
 def test_too_soon_and_too_late_are_refused(
     settings: Settings, entry: int, member: str, change: int, action: str
 ) -> None:
-    said = story(settings)
-    said[entry][member] = max(0, said[entry][member] + change)
+    predicates = story(settings)
+    predicates[entry][member] = max(0, predicates[entry][member] + change)
 
-    report = checked(said)
+    report = checked(predicates)
 
     assert report.rejected is not None
     assert (report.rejected.step.entry, report.rejected.step.action) == (entry, action)
@@ -89,10 +89,10 @@ def test_too_soon_and_too_late_are_refused(
 
 @pytest.mark.parametrize("missing", range(4))
 def test_an_entry_that_is_missing_is_noticed(missing: int) -> None:
-    said = story(USUAL)
-    del said[missing]
+    predicates = story(USUAL)
+    del predicates[missing]
 
-    report = checked(said)
+    report = checked(predicates)
 
     assert report.rejected is not None
     assert report.rejected.step.entry == missing

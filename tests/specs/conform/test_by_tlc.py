@@ -47,10 +47,10 @@ def tools() -> tlc.Tools:
 def test_tlc_allows_every_distinct_step_of_the_golden_ledger(tools: tlc.Tools) -> None:
     distinct = observed(ACCEPTED)
 
-    judged = by_tlc.judge(model("ledger-line"), distinct, tools)
+    checked = by_tlc.judge(model("ledger-line"), distinct, tools)
 
-    assert judged.rejected is None
-    assert judged.steps == len(distinct.found) > 10
+    assert checked.rejected is None
+    assert checked.steps == len(distinct.found) > 10
 
 
 def test_tlc_names_the_step_that_the_spec_has_not(tools: tlc.Tools) -> None:
@@ -58,12 +58,12 @@ def test_tlc_names_the_step_that_the_spec_has_not(tools: tlc.Tools) -> None:
     entries[3]["predicate"]["ledger"] = {"id": "another"}
     distinct = observed(entries)
 
-    judged = by_tlc.judge(model("ledger-line"), distinct, tools)
+    checked = by_tlc.judge(model("ledger-line"), distinct, tools)
 
-    assert judged.rejected is not None
-    assert (judged.rejected.entry, judged.rejected.action) == (3, "Begin")
+    assert checked.rejected is not None
+    assert (checked.rejected.entry, checked.rejected.action) == (3, "Begin")
     trace = by_tlc.judge_trace(model("ledger-line"), list(distinct.found.values()), tools)
-    assert trace.rejected == judged.rejected
+    assert trace.rejected == checked.rejected
     assert "log = <<1>>" in trace.report
 
 

@@ -68,10 +68,10 @@ def test_a_golden_ledger_that_no_engine_writes_is_rejected_where_it_goes_wrong(
     assert rejected is not None
     assert rejected.step.entry == case["rejected"]
     assert rejected.step.action == case["action"]
-    told = "\n".join(rejected.lines())
-    assert case["told"] in told
-    assert "state before" in told
-    assert "the spec would have allowed" in told
+    text = "\n".join(rejected.lines())
+    assert case["told"] in text
+    assert "state before" in text
+    assert "the spec would have allowed" in text
 
 
 def test_a_projection_that_was_rejected_sees_nothing_more() -> None:
@@ -81,7 +81,7 @@ def test_a_projection_that_was_rejected_sees_nothing_more() -> None:
         for index, statement in enumerate([ACCEPTED[0], ACCEPTED[1], ACCEPTED[1], ACCEPTED[1]])
     ]
 
-    assert [len(each) for each in found] == [0, 0, 1, 0]
+    assert [len(steps) for steps in found] == [0, 0, 1, 0]
 
 
 def test_a_name_that_is_no_projection_is_an_error_that_says_the_nearest() -> None:
@@ -108,7 +108,7 @@ def test_the_statements_of_a_real_ledger_are_read_and_conform() -> None:
 )
 def test_an_entry_that_lacks_what_a_spec_reads_is_named(change: Any) -> None:
     entries: list[Json] = json.loads(json.dumps(ACCEPTED))
-    at = next(i for i, each in enumerate(entries) if "decision:v1" in each["predicateType"])
+    at = next(i for i, entry in enumerate(entries) if "decision:v1" in entry["predicateType"])
     change(entries[at])
 
     with pytest.raises(VerificationError, match=f"entry {at}: its urn:.* lacks what a spec reads"):

@@ -28,11 +28,11 @@ def test_nothing_conforms(lamp: Graph) -> None:
 
 
 def test_traces_are_checked_each_by_itself(lamp: Graph) -> None:
-    one = steps(lamp, (0, "Switch", 1), (1, "Burn", 2), trace="one")
-    two = steps(lamp, (0, "Switch", 1), (1, "Switch", 0), trace="two")
+    first = steps(lamp, (0, "Switch", 1), (1, "Burn", 2), trace="one")
+    second = steps(lamp, (0, "Switch", 1), (1, "Switch", 0), trace="two")
 
-    assert lookup.check(lamp, [one[0], two[0], two[1], one[1]]).conforms
-    assert not lookup.check(lamp, [one[0], two[0]._replace(trace="one")]).conforms
+    assert lookup.check(lamp, [first[0], second[0], second[1], first[1]]).conforms
+    assert not lookup.check(lamp, [first[0], second[0]._replace(trace="one")]).conforms
 
 
 def test_a_forbidden_action_is_told_with_what_would_have_been_allowed(lamp: Graph) -> None:

@@ -50,11 +50,11 @@ def _reports(entries: Iterable[tuple[int, dict[str, Json]]]) -> dict[str, Report
 
 def _report(name: str, entries: Entries) -> Report:
     projected = projections.load(name)
-    wanted = projected.types or frozenset()
+    types = projected.types or frozenset()
     steps = (
         step
         for index, statement in entries
-        if statement["predicateType"] in wanted
+        if statement["predicateType"] in types
         for step in projected.projection.steps(index, statement)
     )
     return check(_graph(projected.graph), steps)
@@ -118,7 +118,7 @@ steps_of_a_month = st.one_of(
 )
 
 
-class Life:
+class World:
     """Whatever happens to a tracker: requests, crashes in the commit, outages, other policies."""
 
     def __init__(self, zone: str, now: datetime) -> None:
@@ -136,37 +136,43 @@ class Life:
 
     def given(self) -> list[str]:
         """Every lease that the ledger says was given, also where its caller never heard of it."""
-        said = [statement["predicate"] for _, statement in statements(self.ledger)]
-        return [each["decision_id"] for each in said if each.get("verdict") == "ALLOW"]
+        predicates = [statement["predicate"] for _, statement in statements(self.ledger)]
+        return [
+            predicate["decision_id"]
+            for predicate in predicates
+            if predicate.get("verdict") == "ALLOW"
+        ]
 
     def do(self, step: Sequence[Any]) -> None:
-        what, *said = step
+        what, *arguments = step
         if what == "wait":
-            self.now += timedelta(seconds=said[0])
+            self.now += timedelta(seconds=arguments[0])
         elif what == "crash":
-            self.store.fail_commit = said[0]
+            self.store.fail_commit = arguments[0]
         elif what == "policies":
             self.rows = OTHER_ROWS if self.rows is ROWS else ROWS
             self.restart()
         else:
             try:
-                self._call(what, *said)
+                self._call(what, *arguments)
             except UsageError:
                 return
             except CommitError:
                 self.restart()
 
-    def _call(self, what: str, *said: Any) -> None:
+    def _call(self, what: str, *arguments: Any) -> None:
         if what == "reserve":
-            usd, team, route, ttl_s = said
+            usd, team, route, ttl_s = arguments
             request = Request("any", "model", usd_micros=usd, tokens=usd, team=team, route=route)
             milliseconds = int(self.now.timestamp() * 1000)
             answer = self.tracker.reserve(request, self.now, milliseconds, ttl_s=ttl_s)
             self.leases += [answer.lease] if answer.allowed else []
         elif self.leases:
-            lease = self.leases[said[0] % len(self.leases)]
+            lease = self.leases[arguments[0] % len(self.leases)]
             if what == "settle":
-                self.tracker.settle(lease, Usage(usd_micros=said[1], tokens=said[1]), self.now)
+                self.tracker.settle(
+                    lease, Usage(usd_micros=arguments[1], tokens=arguments[1]), self.now
+                )
             else:
                 self.tracker.release(lease, self.now)
 
@@ -181,19 +187,19 @@ def test_ledgers_of_the_tracker_conform(zone: str, now: datetime, steps: list[An
     """INV-BUDGET-3 INV-BUDGET-5 INV-BUDGET-6 INV-BUDGET-7 INV-BUDGET-9: whatever happens, also
     around the days when clocks change, what is recorded is a behaviour of the specs, and the books
     are what the leases come to."""
-    life = Life(zone, now)
+    world = World(zone, now)
     for step in steps:
-        life.do(step)
-    _accepted(statements(life.ledger))
-    for day, budget, book in life.tracker.documents().books():
-        assert (book.within.plus(book.overrun), book.reserved) == _sums(life, day, budget)
+        world.do(step)
+    _accepted(statements(world.ledger))
+    for day, budget, book in world.tracker.documents().books():
+        assert (book.within.plus(book.overrun), book.reserved) == _sums(world, day, budget)
 
 
-def _sums(life: Life, day: str, budget: str) -> tuple[Amount, Amount]:
+def _sums(world: World, day: str, budget: str) -> tuple[Amount, Amount]:
     """What leases come to on a page: spent, and held."""
     spent, held = NOTHING, NOTHING
-    for name in life.given():
-        lease = life.tracker.documents().lease(name)
+    for name in world.given():
+        lease = world.tracker.documents().lease(name)
         assert lease is not None
         if lease.day == day and budget in lease.budgets:
             spent, held = spent.plus(lease.used or NOTHING), held.plus(lease.held)
@@ -201,14 +207,14 @@ def _sums(life: Life, day: str, budget: str) -> tuple[Amount, Amount]:
 
 
 @cache
-def _told() -> Entries:
+def _history() -> Entries:
     """A ledger in which every kind of entry is.
 
     1 gives a lease, 2 settles it; 3 gives another, 4 sweeps that and gives a third, 5 settles the
     swept one, 6 gives the third back; 7 is denied; 8 gives on the next day; 9 settles that past
     its budget.
     """
-    life = Life("UTC", NOON)
+    world = World("UTC", NOON)
     for step in (
         ("reserve", 19, "ml", None, 60),
         ("settle", 0, 5),
@@ -222,15 +228,15 @@ def _told() -> Entries:
         ("reserve", 20, "ml", None, 60),
         ("settle", 3, 25),
     ):
-        life.do(step)
-    told = list(statements(life.ledger))
-    assert [index for index, _ in told] == list(range(10))
-    return told
+        world.do(step)
+    entries = list(statements(world.ledger))
+    assert [index for index, _ in entries] == list(range(10))
+    return entries
 
 
 def test_the_untouched_ledger_conforms() -> None:
     """INV-BUDGET-9"""
-    _accepted(_told())
+    _accepted(_history())
 
 
 def _again(entries: Entries, index: int) -> Entries:
@@ -339,7 +345,7 @@ def _swept(entries: Entries) -> list[str]:
 def test_a_ledger_that_a_bug_would_have_written_is_refused(name: str) -> None:
     """INV-BUDGET-3 INV-BUDGET-6 to 12: with the entry, the action, and what was allowed."""
     tamper, spec, index, action = TAMPERED[name]
-    rejected = _reports(tamper(_told()))[spec].rejected
+    rejected = _reports(tamper(_history()))[spec].rejected
     assert rejected is not None
     assert (rejected.step.entry, rejected.step.action) == (index, action)
     assert f"entry {index}" in rejected.lines()[0]
