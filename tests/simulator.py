@@ -47,7 +47,7 @@ from engine.proof.envelope import seal
 from engine.proof.input_document import salted_digest
 from engine.proof.keys import key_id, public_pem
 from engine.proof.statement import statement
-from engine.proof.verdict_rules import recompute_status, recompute_verdict
+from engine.proof.verdict_rules import recompute_reason, recompute_status, recompute_verdict
 
 NOW = datetime(2026, 11, 20, 12, 0, 5, tzinfo=UTC)
 ARTIFACT = hashlib.sha256(b"model.onnx").hexdigest()
@@ -248,13 +248,30 @@ def judge(document: dict[str, Json], policy: Policy) -> tuple[list[Json], list[J
                 key: document["subject"].get(key) for key in waiver["subject"]
             }:
                 continue
-            applies = check["status"] == "fail" and waiver.get("remaining_s", 0) > 0
+            expired = waiver.get("remaining_s", 0) <= 0
+            applies = check["status"] == "fail" and not expired and not row.get("unwaivable")
             if applies and check["waived_by"] is None:
                 check["waived_by"] = waiver["id"]
             status = "applied" if check["waived_by"] == waiver["id"] else "unused"
-            stated = {key: waiver[key] for key in ("id", "check", "reason", "expires_at")}
+            status = "expired" if expired else "unwaivable" if row.get("unwaivable") else status
+            stated = {
+                key: waiver[key]
+                for key in ("id", "check", "reason", "approvers", "expires_at")
+                if key in waiver
+            }
             waivers.append(stated | {"status": status})
     return checks, waivers
+
+
+def conclude(predicate: dict[str, Any]) -> None:
+    """Make a record that was edited give the reason that follows from the rest of it."""
+    relaxations = predicate["relaxations"]
+    predicate["reason"] = recompute_reason(
+        predicate["verdict"],
+        predicate["checks"],
+        [relaxation["name"] for relaxation in relaxations],
+        [relaxation["name"] for relaxation in relaxations if relaxation["tolerated"]],
+    )
 
 
 def _check(
@@ -416,6 +433,8 @@ class Ledger:
     def _predicate(self, case: Case, policy: Policy, checks: list[Json]) -> dict[str, Any]:
         tolerated = policy.relaxations_allowed
         relaxations = sorted(case.relaxations)
+        verdict = recompute_verdict(policy.rule, checks, case.stage, relaxations, tolerated)
+        reason = recompute_reason(str(verdict), checks, relaxations, tolerated)
         return {
             "decision_id": f"0193477e-7a00-7000-8000-{len(self.entries):012d}",
             "decided_at": write_time(case.now),
@@ -428,9 +447,9 @@ class Ledger:
                 },
             },
             "stage": case.stage,
-            "verdict": recompute_verdict(policy.rule, checks, case.stage, relaxations, tolerated),
+            "verdict": verdict,
             "verdict_rule": policy.rule,
-            "reason": "as the checks say",
+            "reason": reason,
             "checks": checks,
             "obligations": [],
             "relaxations": [{"name": name, "tolerated": name in tolerated} for name in relaxations],

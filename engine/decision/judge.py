@@ -18,12 +18,13 @@ from engine.errors import PolicyError
 from engine.evidence.input import Input, Question
 from engine.formats import canonical
 from engine.formats.canonical import PlainObject, is_plain
+from engine.formats.json_values import same
 from engine.formats.times import write_time
-from engine.model import Json, Severity, Status, Verdict
+from engine.model import Json, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.policy.evaluator import Evaluator
 from engine.proof.input_document import salted_digest
-from engine.proof.verdict_rules import recompute_status, recompute_verdict
+from engine.proof.verdict_rules import recompute_reason, recompute_status, recompute_verdict
 
 EXTENSIONS = ("reservation",)
 """Members of the predicate that come neither from the Input nor from the policies."""
@@ -32,8 +33,6 @@ Extend: TypeAlias = Callable[[dict[str, Json]], dict[str, Json]]
 """Returns further members of a predicate."""
 
 _OF_ROW = ("max_age_s", "min_n", "compare", "in_production")
-_BLOCK, _FAIL = Severity.BLOCK, Status.FAIL
-_PASSING = (Status.PASS, Status.EXEMPT)
 _OF_METRIC = ("n", "ci", "baseline", "observed_at", "age_s")
 
 
@@ -91,13 +90,14 @@ def judge(
     metrics = evidence.document["metrics"]
     checks = [_joined(check, static.members[check["id"]], metrics) for check in answer["checks"]]
     _no_false_status(checks, metrics)
+    _no_false_terms(checks, static, metrics)
     relaxations = _named(evidence.document)
     _no_false_attestation([checks[place] for place in static.attested], evidence.document)
     verdict = _verified_verdict(answer["verdict"], checks, relaxations, question, bundle)
     digest = salted_digest(salt, evidence.encoded)
     gate = bundle.gate(question.gate)
     valid_until = question.now + timedelta(seconds=profile["decision_ttl_s"])
-    waivers = {waiver.get("id"): waiver for waiver in bundle.waivers()}
+    waivers = _waiver_report(answer["waivers"], checks, evidence.document, profile)
     tolerated = profile["relaxations_allowed"]
     predicate = {
         "decision_id": decision_id,
@@ -111,10 +111,10 @@ def judge(
         "stage": question.stage,
         "verdict": verdict,
         "verdict_rule": gate.rule,
-        "reason": reason(verdict, checks, relaxations, tolerated),
+        "reason": recompute_reason(verdict, checks, relaxations, tolerated),
         "checks": checks,
         "obligations": answer["obligations"],
-        "waivers": [_waiver(use, waivers.get(use["id"], {})) for use in answer["waivers"]],
+        "waivers": waivers,
         "relaxations": [{"name": name, "tolerated": name in tolerated} for name in relaxations],
         "input": {"digest": {"sha256": digest}},
         "policy": {"digest": {"sha256": bundle.digest}, "revision": bundle.revision},
@@ -159,11 +159,13 @@ class _Static(NamedTuple):
 
     Attributes:
         members: By check id.
+        terms: What the answer has to repeat of the profile: limit and severity by check id.
         is_plain: Whether every value in them :func:`engine.formats.canonical.is_plain`.
         attested: Places of the checks of kind ``attestation`` among the gate's.
     """
 
     members: dict[str, dict[str, Json]]
+    terms: dict[str, tuple[Json, str]]
     is_plain: bool
     attested: tuple[int, ...]
 
@@ -171,7 +173,7 @@ class _Static(NamedTuple):
 @lru_cache(maxsize=64)
 def _static(bundle: PolicyBundle, gate: str, profile: str) -> _Static:
     rows, catalogue = bundle.profile(profile)["checks"], bundle.catalogue()
-    static = {}
+    static, terms = {}, {}
     for name in bundle.gate(gate).checks:
         info, row = bundle.check(name), rows.get(name, {})
         members: dict[str, Any] = {"metric": info.metric, "kind": info.kind}
@@ -181,9 +183,13 @@ def _static(bundle: PolicyBundle, gate: str, profile: str) -> _Static:
             members["unit"] = unit
         members |= {key: row[key] for key in _OF_ROW if key in row}
         static[name] = members
+        severity = row.get("severity")
+        terms[name] = (row.get("limit"), severity if severity in ("warn", "off") else "block")
     plain = all(is_plain(value) for members in static.values() for value in members.values())
     kinds = enumerate(members["kind"] for members in static.values())
-    return _Static(static, plain, tuple(place for place, kind in kinds if kind == "attestation"))
+    return _Static(
+        static, terms, plain, tuple(place for place, kind in kinds if kind == "attestation")
+    )
 
 
 def _joined(check: Json, static: dict[str, Json], metrics: Json) -> dict[str, Json]:
@@ -206,6 +212,28 @@ def _no_false_status(checks: Sequence[Json], metrics: Json) -> None:
                 f"and what it compared says {status!r}",
                 _DISAGREE,
             )
+
+
+def _no_false_terms(checks: Sequence[Json], static: _Static, metrics: Json) -> None:
+    """Refuse an answer that observed or was held against something else. INV-GATE-2."""
+    for check in checks:
+        name, kind, metric = check["id"], check["kind"], metrics.get(check["metric"])
+        limit, severity = static.terms[name]
+        if kind == "baseline":
+            limit = None if metric is None else metric.get("baseline")
+        observed = None if metric is None else metric.get("value")
+        for what, answered, expected in (
+            ("observed", check["observed"], observed),
+            ("limit", check["limit"], limit),
+            ("severity", check["severity"], severity),
+        ):
+            if what == "observed" and kind == "attestation":
+                continue
+            if answered is not expected and not same(answered, expected):
+                raise PolicyError(
+                    f"check {name!r} was answered with {what} {answered!r}; it is {expected!r}",
+                    _DISAGREE,
+                )
 
 
 def _named(document: Json) -> list[str]:
@@ -255,42 +283,30 @@ def _verified_verdict(
 _DISAGREE = "the policy bundle and the engine disagree; rebuild it: engine policy build"
 
 
-def _waiver(use: Json, waiver: Json) -> dict[str, Json]:
-    known = {key: waiver[key] for key in ("reason", "approvers", "expires_at") if key in waiver}
-    return {**use, **known}
+def _waiver_report(
+    answer: Sequence[Json], checks: Sequence[Json], document: Json, profile: Json
+) -> list[dict[str, Json]]:
+    """OPA's report with each waiver's texts, once Python's own reading agrees. INV-GATE-2."""
+    waivers, subject = document["waivers"], document["subject"]
+    if not waivers and not answer and all(check["waived_by"] is None for check in checks):
+        return []
+    from engine.proof.waivers import covering, recompute_report, unwaivable_checks
 
-
-def reason(
-    verdict: Verdict, checks: Sequence[Json], relaxations: Sequence[str], tolerated: Sequence[str]
-) -> str:
-    """Return one sentence on what decided."""
-    blocking = [check for check in checks if check["severity"] == _BLOCK]
-    failed = [c["id"] for c in blocking if c["status"] == _FAIL and c["waived_by"] is None]
-    if failed:
-        return f"{len(failed)} of {len(blocking)} blocking checks failed: {_listed(failed)}"
-    lacking = [
-        f"{c['id']} ({c['status']})"
-        for c in blocking
-        if c["status"] not in _PASSING and c["waived_by"] is None
-    ]
-    if lacking:
-        return (
-            f"not enough evidence on {len(lacking)} of {len(blocking)} blocking checks: "
-            + _listed(lacking)
-        )
-    if refused := [name for name in relaxations if name not in tolerated]:
-        return f"the profile does not tolerate: {_listed(refused)}"
-    if verdict in (Verdict.PROMOTE, Verdict.ALLOW):
-        waived = sum(check["waived_by"] is not None for check in blocking)
-        return f"{len(blocking)} blocking checks passed" + (
-            f", {waived} by waiver" if waived else ""
-        )
-    return "no blocking check passed: nothing was evaluated"
-
-
-def _listed(names: Sequence[str], most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    unwaivable = unwaivable_checks(profile)
+    for check in checks:
+        name, waived_by = check["id"], None
+        if check["status"] == "fail" and name not in unwaivable:
+            waived_by = next(iter(covering(waivers, subject, document["decided_at"], name)), None)
+        if check["waived_by"] != waived_by:
+            raise PolicyError(
+                f"check {name!r} was answered as waived by {check['waived_by']!r}; "
+                f"by the input's waivers it is {waived_by!r}",
+                _DISAGREE,
+            )
+    report = recompute_report(waivers, subject, checks, unwaivable)
+    if list(answer) != [{key: use[key] for key in ("check", "id", "status")} for use in report]:
+        raise PolicyError("the answer reports other waivers than the input's", _DISAGREE)
+    return report
 
 
 def uuid7(milliseconds: int, random: Callable[[int], bytes]) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from engine.errors import UsageError
 from engine.evidence.documents import Document
@@ -15,7 +14,7 @@ from engine.evidence.metrics_file import RefusalError, expand, read_subject
 from engine.formats import canonical
 from engine.formats.canonical import PlainObject, is_plain
 from engine.formats.json_positions import escape
-from engine.formats.times import parse_time, write_time
+from engine.formats.times import write_time
 from engine.model import Json, Stage, Subject
 from engine.policy.bundle import PolicyBundle
 
@@ -195,13 +194,22 @@ def assemble(
         "decided_at": write_time(question.now),
         "subject": subject_document(subject),
         "metrics": metrics,
-        "waivers": [_aged(waiver, question.now) for waiver in bundle.waivers()],
+        "waivers": _waivers(bundle, question.now),
         "relaxations": relaxations,
         "attestations": attestations,
     }
     if not (document["waivers"] or attested) and all(map(_is_plain, metrics.values())):
         document = PlainObject(document)
     return Input(name, document, canonical.encode_read(document), subject, proofs)
+
+
+def _waivers(bundle: PolicyBundle, now: datetime) -> list[dict[str, Json]]:
+    waivers = bundle.waivers()
+    if not waivers:
+        return []
+    from engine.proof.waivers import aged
+
+    return [aged(waiver, now) for waiver in waivers]
 
 
 def wanted_attestations(
@@ -267,18 +275,6 @@ def subject_document(subject: Subject) -> dict[str, Json]:
     if subject.sha256 is not None:
         document["digest"] = {"sha256": subject.sha256}
     return document
-
-
-def _aged(waiver: Json, now: datetime) -> Json:
-    """``waiver`` with the seconds it still has; none left from the instant it expires on."""
-    aged: dict[str, Any] = {**waiver}
-    aged.pop("remaining_s", None)
-    try:
-        left = parse_time(str(waiver.get("expires_at"))) - now
-    except ValueError:
-        return aged
-    aged["remaining_s"] = math.ceil(left.total_seconds())
-    return aged
 
 
 def _no_other_claim(document: Document, question: Question) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.errors import KeyFileError, VerificationError
+from engine.formats.json_values import same
 from engine.formats.signed_json import read_json, read_list, read_object, read_text, refuse
 from engine.formats.times import age_s
 from engine.model import ATTESTATION_TYPES, Json, Subject, Verdict
@@ -38,7 +39,6 @@ from engine.proof.input_document import (
     read_time,
     require_ages,
     require_observed,
-    same,
 )
 from engine.proof.keys import key_id, load_public_pem, public_pem
 from engine.proof.policy_archive import AttachedPolicy, require_attestation_policy
@@ -297,7 +297,8 @@ def verified_attestation(
     if not same(document.metrics, found.predicate["metrics"]):
         refuse("the attestation holds other metrics than its input")
     if "policy" in parts.attachments:
-        require_attestation_policy(predicate, policy_archive.parse(parts.attachments["policy"]))
+        policy = policy_archive.parse(parts.attachments["policy"])
+        require_attestation_policy(predicate, policy, document)
     return VerifiedAttestation(
         attestation=found,
         verdict=Verdict(predicate["verdict"]),

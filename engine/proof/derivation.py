@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
+from engine.formats.json_values import same
 from engine.formats.signed_json import refuse
 from engine.model import Json, Status
 from engine.proof import input_document as inputs
@@ -11,10 +12,11 @@ from engine.proof.input_document import (
     InputDocument,
     require_ages,
     require_observed,
+    require_waiver_times,
     salted_digest,
-    same,
 )
-from engine.proof.verdict_rules import recompute_status, recompute_verdict
+from engine.proof.verdict_rules import recompute_reason, recompute_status, recompute_verdict
+from engine.proof.waivers import recompute_report
 
 
 def tied_to_input(
@@ -59,6 +61,7 @@ def tied_to_input(
         refuse("the record says other attestations than its input")
     _require_subject(statement, document)
     require_ages(document)
+    require_waiver_times(document)
     for check in predicate["checks"]:
         require_observed(check, document)
     return document, data
@@ -81,7 +84,10 @@ def _require_subject(statement: Mapping[str, Json], document: InputDocument) -> 
 
 
 def require_consequence(predicate: Mapping[str, Json], document: InputDocument) -> None:
-    """Verify that statuses, waivers and verdict follow from what was compared.
+    """Verify that statuses, waivers, verdict and reason follow from what was compared.
+
+    Which checks the profile lets nobody waive only the policy says: here the record's word is
+    taken for it, and :mod:`engine.proof.policy_archive` compares.
 
     Raises:
         VerificationError: One of them does not.
@@ -92,11 +98,12 @@ def require_consequence(predicate: Mapping[str, Json], document: InputDocument) 
     ids = {check["id"] for check in predicate["checks"]}
     for check in predicate["checks"]:
         _require_waiver(check, document)
-    _require_waivers(predicate, document)
+    require_report(predicate, document, _listed_unwaivable(predicate))
     for obligation in predicate["obligations"]:
         if obligation["check"] not in ids:
             refuse(f"obligation {obligation['id']!r} is of no check of the record")
     require_verdict(predicate)
+    _require_reason(predicate)
 
 
 def require_statuses(predicate: Mapping[str, Json], document: InputDocument) -> None:
@@ -144,25 +151,44 @@ def _require_waiver(check: Mapping[str, Json], document: InputDocument) -> None:
         refuse(f"check {check['id']!r} is waived by {waived_by!r}, which does not cover it")
 
 
-def _require_waivers(predicate: Mapping[str, Json], document: InputDocument) -> None:
-    """Section 7: the listed waivers are the input's; those applied are those that waived."""
+def require_report(
+    predicate: Mapping[str, Json], document: InputDocument, unwaivable: Collection[str]
+) -> None:
+    """Verify that the record reports the Input's waivers, all of them, as the rules say.
+
+    Raises:
+        VerificationError: One is missing, invented, out of order or reported otherwise.
+
+    Source: spec/predicate-v1.md section 7.
+    """
+    if not document.waivers and not predicate["waivers"]:
+        return
+    expected = recompute_report(document.waivers, document.subject, predicate["checks"], unwaivable)
+    if same(expected, predicate["waivers"]):
+        return
     for listed in predicate["waivers"]:
-        stated = {key: value for key, value in listed.items() if key != "status"}
-        if not any(_holds(waiver, stated) for waiver in document.waivers):
-            refuse(f"waiver {listed['id']!r} is not in the input")
-    applied = [
-        (waiver["id"], waiver["check"])
+        if not any(same(listed, use) for use in expected):
+            refuse(f"waiver {listed['id']!r} is not as the record lists it: {listed['status']}")
+    refuse("the record does not list the input's waivers, each once and in order")
+
+
+def _listed_unwaivable(predicate: Mapping[str, Json]) -> frozenset[str]:
+    waived = {check["id"] for check in predicate["checks"] if check["waived_by"] is not None}
+    return frozenset(
+        waiver["check"]
         for waiver in predicate["waivers"]
-        if waiver["status"] == "applied"
-    ]
-    used = [
-        (check["waived_by"], check["id"])
-        for check in predicate["checks"]
-        if check["waived_by"] is not None
-    ]
-    if sorted(map(str, applied)) != sorted(map(str, used)):
-        refuse("the waivers that the record lists as applied are not those of its checks")
+        if waiver["status"] == "unwaivable" and waiver["check"] not in waived
+    )
 
 
-def _holds(waiver: Mapping[str, Json], stated: Mapping[str, Json]) -> bool:
-    return all(same(waiver.get(key), value) for key, value in stated.items())
+def _require_reason(predicate: Mapping[str, Json]) -> None:
+    """Section 6.1: the sentence says what decided, and nothing else."""
+    relaxations = predicate["relaxations"]
+    expected = recompute_reason(
+        predicate["verdict"],
+        predicate["checks"],
+        [relaxation["name"] for relaxation in relaxations],
+        [relaxation["name"] for relaxation in relaxations if relaxation["tolerated"]],
+    )
+    if predicate["reason"] != expected:
+        refuse(f"the record gives another reason than its checks: {expected}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from engine.formats import canonical
+from engine.formats.json_values import same
 from engine.formats.signed_json import (
     read_json,
     read_list,
@@ -18,6 +19,7 @@ from engine.formats.signed_json import (
 )
 from engine.formats.times import age_s, parse_time
 from engine.model import Json
+from engine.proof.waivers import aged, covering
 
 MAX_BYTES = 16 * 1024 * 1024
 SALT_BYTES = 32
@@ -75,30 +77,7 @@ class InputDocument:
 
         Source: spec/predicate-v1.md section 7.
         """
-        return sorted(
-            waiver["id"]
-            for waiver in self.waivers
-            if waiver.get("check") == check_id
-            and isinstance(waiver.get("id"), str)
-            and self._names_subject(waiver.get("subject"))
-            and self._lasts(waiver)
-        )
-
-    def _names_subject(self, scope: Json) -> bool:
-        if not isinstance(scope, dict) or not isinstance(scope.get("name"), str):
-            return False
-        subject = self.subject
-        return all(key in subject and same(value, subject[key]) for key, value in scope.items())
-
-    def _lasts(self, waiver: Mapping[str, Json]) -> bool:
-        """Whether it has seconds left, and its own expiry says so too."""
-        remaining, expires_at = waiver.get("remaining_s"), waiver.get("expires_at")
-        if type(remaining) is not int or remaining <= 0 or not isinstance(expires_at, str):
-            return False
-        try:
-            return parse_time(self.decided_at) < parse_time(expires_at)
-        except (ValueError, OverflowError):
-            return False
+        return covering(self.waivers, self.subject, self.decided_at, check_id)
 
 
 def parse(data: bytes) -> InputDocument:
@@ -154,6 +133,22 @@ def require_ages(document: InputDocument) -> None:
                 refuse(f"the age of metric {name!r} does not follow from its times")
 
 
+def require_waiver_times(document: InputDocument) -> None:
+    """Verify that each waiver has the seconds left that follow from its expiry.
+
+    Raises:
+        VerificationError: One has others, or has some though its expiry cannot be read.
+
+    Source: spec/predicate-v1.md section 7.
+    """
+    if not document.waivers:
+        return
+    decided = read_time(document.decided_at, "the input's decided_at")
+    for waiver in document.waivers:
+        if not same(waiver, aged(waiver, decided)):
+            refuse(f"the time that waiver {waiver.get('id')!r} has left does not follow from it")
+
+
 def require_observed(check: Mapping[str, Json], document: InputDocument) -> None:
     """Verify that everything ``check`` says of its metric is what the Input says of it.
 
@@ -199,14 +194,3 @@ def read_time(value: Json, what: str) -> datetime:
         return parse_time(read_text(value, what)).astimezone(UTC)
     except (ValueError, OverflowError):
         refuse(f"{what} is not an RFC 3339 time")
-
-
-def same(left: Json, right: Json) -> bool:
-    """Return whether two JSON values are equal: numbers by value, booleans never as numbers."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(same, left, right))
-    return bool(left == right)

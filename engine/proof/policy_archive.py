@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from engine.formats import canonical
+from engine.formats.json_values import same
 from engine.formats.signed_json import read_hex, read_json, read_members, refuse
 from engine.model import Json
 from engine.proof.archive import unpack
 from engine.proof.attestation_rules import longest_s
-from engine.proof.input_document import read_time, same
+from engine.proof.derivation import require_report
+from engine.proof.input_document import InputDocument, read_time
+from engine.proof.waivers import aged, unwaivable_checks
 
 SCHEMA = "governance-engine/policy/v1"
 MAX_BYTES = 16 * 1024 * 1024
@@ -85,40 +88,47 @@ def parse(archive: bytes) -> AttachedPolicy:
     )
 
 
-def require_policy(predicate: Mapping[str, Json], policy: AttachedPolicy) -> None:
+def require_policy(
+    predicate: Mapping[str, Json], policy: AttachedPolicy, document: InputDocument
+) -> None:
     """Verify that a decision says of its policy what the policy says itself.
 
     That is: the digest and revision; the gate's rule and its checks, all of them; each
     check's metric and kind; the profile's digest, each limit, severity and age limit; which
-    relaxations are tolerated; how long the verdict is valid; no waiver where none may be.
+    relaxations are tolerated; how long the verdict is valid; the waivers, which are the
+    policy's and no others, and none where none may be.
 
     Args:
-        predicate: A decision predicate whose shape was read.
-        policy: The policy in the proof.
+        predicate: A decision predicate whose shape was read, tied to its input.
+        policy: The policy in the proof, or the caller's own copy of it.
+        document: The Input that it was decided on.
 
     Raises:
         VerificationError: One of these is otherwise.
 
     Source: spec/predicate-v1.md section 9.
     """
-    ttl_s = _require_answer(predicate, policy)["decision_ttl_s"]
+    ttl_s = _require_answer(predicate, policy, document)["decision_ttl_s"]
     if _valid_for(predicate) != timedelta(seconds=ttl_s):
         refuse(f"the record is not valid for the {ttl_s} s that the profile says")
 
 
-def require_attestation_policy(predicate: Mapping[str, Json], policy: AttachedPolicy) -> None:
+def require_attestation_policy(
+    predicate: Mapping[str, Json], policy: AttachedPolicy, document: InputDocument
+) -> None:
     """Verify the same of an attestation, but that it may last for less than is allowed.
 
     Args:
         predicate: An attestation's, in the form of a decision on its gate.
         policy: The policy in the proof.
+        document: The Input that it was answered on.
 
     Raises:
         VerificationError: It is otherwise, or lasts longer than the profile lets it.
 
     Source: spec/predicate-v1.md section 12.4.
     """
-    profile = _require_answer(predicate, policy)
+    profile = _require_answer(predicate, policy, document)
     checks = _member(policy.manifest, "checks")
     longest = longest_s(checks, _member(profile, "checks"), predicate["gate"])
     if longest is None or _valid_for(predicate) > timedelta(seconds=longest):
@@ -130,7 +140,9 @@ def _valid_for(predicate: Mapping[str, Json]) -> timedelta:
     return read_time(predicate["valid_until"], "valid_until") - decided
 
 
-def _require_answer(predicate: Mapping[str, Json], policy: AttachedPolicy) -> dict[str, Json]:
+def _require_answer(
+    predicate: Mapping[str, Json], policy: AttachedPolicy, document: InputDocument
+) -> dict[str, Json]:
     """Everything but for how long; returns the profile."""
     if policy.digest != predicate["policy"]["digest"]["sha256"]:
         refuse("the attached policy is not the one that the record names")
@@ -146,9 +158,28 @@ def _require_answer(predicate: Mapping[str, Json], policy: AttachedPolicy) -> di
     if digest != predicate["profile"]["digest"]["sha256"]:
         refuse("the profile is not the one whose digest the record holds")
     _require_terms(predicate, profile)
+    unwaivable = unwaivable_checks(profile)
     for check in predicate["checks"]:
         _require_check(check, policy, profile)
+        if check["waived_by"] is not None and check["id"] in unwaivable:
+            refuse(f"check {check['id']!r} was waived, and the profile says that it cannot be")
+    _require_waivers(document, policy)
+    require_report(predicate, document, unwaivable)
     return profile
+
+
+def _require_waivers(document: InputDocument, policy: AttachedPolicy) -> None:
+    """The Input's waivers are those of the policy, each as it is written, in the same order."""
+    written = _member(policy.data, "waivers").get("waivers")
+    if not isinstance(written, list) or not all(isinstance(waiver, dict) for waiver in written):
+        refuse("the policy's waivers are not objects in a list")
+    decided = read_time(document.decided_at, "the input's decided_at")
+    expected = [aged(waiver, decided) for waiver in written]
+    for waiver in document.waivers:
+        if not any(same(waiver, known) for known in expected):
+            refuse(f"the policy has no waiver {waiver.get('id')!r} as the input holds it")
+    if not same(list(document.waivers), expected):
+        refuse("the input does not hold the policy's waivers, each once and in order")
 
 
 def _require_terms(predicate: Mapping[str, Json], profile: Mapping[str, Json]) -> None:
@@ -184,8 +215,6 @@ def _require_check(
     for key, default in _ROW_DEFAULTS.items():
         if not same(check.get(key, default), row.get(key, default)):
             refuse(f"{where} has another {key} than the profile says")
-    if check["waived_by"] is not None and row.get("unwaivable") is True:
-        refuse(f"{where} was waived, and the profile says that it cannot be")
 
 
 def _json(files: Mapping[str, bytes], name: str) -> Json:

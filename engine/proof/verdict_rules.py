@@ -9,7 +9,7 @@ exactly in Python, and a boolean is never a number.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -223,3 +223,49 @@ def _access(blocking: list[Mapping[str, Json]], intolerable: bool) -> Verdict:
 def _is_waived(check: Mapping[str, Json]) -> bool:
     """A waiver covers a failure; missing evidence cannot be waived."""
     return check.get("waived_by") is not None and check.get("status") == _FAIL
+
+
+def recompute_reason(
+    verdict: str,
+    checks: Iterable[Mapping[str, Json]],
+    relaxations: Iterable[str],
+    tolerated: Collection[str],
+) -> str:
+    """Return the one sentence that says what decided.
+
+    Args:
+        verdict: That follows from the rest.
+        checks: Checks of a statement.
+        relaxations: Names of the options that weakened the run.
+        tolerated: Names of those that the profile allows.
+
+    Source: spec/predicate-v1.md section 6.1.
+    """
+    blocking = [check for check in checks if check["severity"] not in _NOT_BLOCKING]
+    counted = [check for check in blocking if not _is_waived(check)]
+    failed = [check["id"] for check in counted if check["status"] == _FAIL]
+    if failed:
+        return f"{len(failed)} of {len(blocking)} blocking checks failed: {_listed(failed)}"
+    lacking = [
+        f"{check['id']} ({check['status']})"
+        for check in counted
+        if check["status"] not in _RELEASING
+    ]
+    if lacking:
+        return (
+            f"not enough evidence on {len(lacking)} of {len(blocking)} blocking checks: "
+            + _listed(lacking)
+        )
+    if refused := [name for name in relaxations if name not in tolerated]:
+        return f"the profile does not tolerate: {_listed(refused)}"
+    if verdict in (Verdict.PROMOTE, Verdict.ALLOW):
+        waived = len(blocking) - len(counted)
+        return f"{len(blocking)} blocking checks passed" + (
+            f", {waived} by waiver" if waived else ""
+        )
+    return "no blocking check passed: nothing was evaluated"
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -36,7 +36,7 @@ from engine.proof.derivation import require_consequence, tied_to_input
 from engine.proof.envelope import verify_envelope
 from engine.proof.expectations import Expectations, subject_of, unmet_wishes
 from engine.proof.inclusion import ledger_id_of, placed
-from engine.proof.input_document import read_time
+from engine.proof.input_document import InputDocument, read_time
 from engine.proof.policy_archive import AttachedPolicy, require_policy
 from engine.proof.statement import parse_statement
 
@@ -143,7 +143,7 @@ def _verified(parts: ProofBundle, public_keys: Sequence[bytes], expect: Expectat
         refuse("the record is of another ledger than the checkpoint")
     document, document_bytes = tied_to_input(statement, parts.attachments)
     require_consequence(predicate, document)
-    policy = _tied_to_policy(predicate, parts.attachments)
+    policy = _tied_to_policy(predicate, parts.attachments, document)
     require_attestations(document, parts.attachments, envelope, policy)
     return Verified(
         **_members_of(statement),
@@ -195,13 +195,13 @@ def _imported(
 
 
 def _tied_to_policy(
-    predicate: Mapping[str, Json], attachments: Mapping[str, bytes]
+    predicate: Mapping[str, Json], attachments: Mapping[str, bytes], document: InputDocument
 ) -> AttachedPolicy | None:
     """Section 9: a policy that is attached is the one that was signed, and says the same."""
     if "policy" not in attachments:
         return None
     policy = policy_archive.parse(attachments["policy"])
-    require_policy(predicate, policy)
+    require_policy(predicate, policy, document)
     return policy
 
 

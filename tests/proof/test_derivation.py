@@ -304,7 +304,7 @@ def test_listed_waivers_say_what_the_inputs_say(change: dict[str, Json]) -> None
     def reword(predicate: Predicate) -> None:
         predicate["waivers"][0].update(change)
 
-    refuse(prove(reword, FAILING, WAIVING), "is not in the input")
+    refuse(prove(reword, FAILING, WAIVING), "is not as the record lists it")
 
 
 @pytest.mark.parametrize("status", ["unused", "expired", "unwaivable"])
@@ -314,10 +314,10 @@ def test_a_waiver_that_waived_is_listed_as_applied(status: str) -> None:
     def relabel(predicate: Predicate) -> None:
         predicate["waivers"][0]["status"] = status
 
-    refuse(prove(relabel, FAILING, WAIVING), "applied are not those of its checks")
+    refuse(prove(relabel, FAILING, WAIVING), "is not as the record lists it")
     refuse(
         prove(lambda predicate: predicate.update(waivers=[]), FAILING, WAIVING),
-        "applied are not those of its checks",
+        "does not list the input's waivers",
     )
 
 
@@ -325,7 +325,33 @@ def test_a_waiver_that_waived_nothing_is_not_listed_as_applied() -> None:
     def relabel(predicate: Predicate) -> None:
         predicate["waivers"][0]["status"] = "applied"
 
-    refuse(prove(relabel, Case(), WAIVING), "applied are not those of its checks")
+    refuse(prove(relabel, Case(), WAIVING), "is not as the record lists it: applied")
+
+
+def test_waivers_are_listed_all_and_in_order() -> None:
+    """INV-WAIVER-1: an unused one is reported too, and none twice."""
+    policy = Policy(waivers=[WAIVER, WAIVER | {"id": "W-2"}])
+    for change in (
+        lambda waivers: waivers.pop(),
+        lambda waivers: waivers.reverse(),
+        lambda waivers: waivers.append(waivers[0]),
+    ):
+        edit = lambda predicate, change=change: change(predicate["waivers"])  # noqa: E731
+        refuse(prove(edit, FAILING, policy), "each once and in order")
+
+
+def test_the_time_that_a_waiver_has_left_follows_from_its_expiry() -> None:
+    def extend(document: Predicate) -> None:
+        document["waivers"][0]["remaining_s"] += 1
+
+    refuse(prove(case=FAILING, policy=WAIVING, edit_input=extend), "does not follow from it")
+
+
+def test_the_reason_follows_from_the_checks() -> None:
+    """INV-PROOF-1: what people read first is derived like the rest."""
+    edit = lambda predicate: predicate.update(reason="all is well\x1b[2J")  # noqa: E731
+
+    refuse(prove(edit), "gives another reason than its checks: 2 blocking checks passed")
 
 
 def test_an_input_that_was_changed_after_it_was_judged_is_refused() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from engine.errors import VerificationError
 from engine.formats import canonical
+from engine.formats.json_values import same
 from engine.model import Json
 from engine.proof import input_document as inputs
 from engine.proof.input_document import (
@@ -17,7 +18,6 @@ from engine.proof.input_document import (
     require_ages,
     require_observed,
     salted_digest,
-    same,
 )
 from tests.simulator import ARTIFACT, Case, Policy, judge, metric
 

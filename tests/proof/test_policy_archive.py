@@ -16,7 +16,7 @@ from engine.model import Json
 from engine.proof import policy_archive
 from engine.proof.archive import pack, unpack
 from engine.proof.verify import verify
-from tests.simulator import Case, Key, Ledger, Policy, limit, metric
+from tests.simulator import Case, Key, Ledger, Policy, conclude, limit, metric
 
 KEY = Key("release")
 POLICY = Policy(
@@ -101,6 +101,7 @@ def test_a_record_says_of_its_policy_what_the_policy_says(edit: Edit, reason: st
         edit(predicate)
         blocking = any(check["severity"] == "block" for check in predicate["checks"])
         predicate["verdict"] = "PROMOTE" if blocking else "HOLD"
+        conclude(predicate)
 
     refuse(prove(edit_and_conclude), reason)
 
@@ -117,6 +118,7 @@ def test_a_relaxation_is_tolerated_by_the_profile_only() -> None:
     def tolerate(predicate: dict[str, Any]) -> None:
         predicate["relaxations"][0]["tolerated"] = True
         predicate["verdict"] = "PROMOTE"
+        conclude(predicate)
 
     relaxed = replace(CASE, relaxations=["unsigned_evidence"])
     assert verify(prove(case=relaxed), [KEY.public]).verdict == "HOLD"
@@ -136,10 +138,60 @@ def test_an_unwaivable_check_is_not_waived() -> None:
     waivable = Policy(checks={"m": limit(1), "p": limit(1)}, waivers=[waiver])
     strict = Policy(checks={"m": limit(1, unwaivable=True), "p": limit(1)}, waivers=[waiver])
 
+    def waive(predicate: dict[str, Any]) -> None:
+        predicate["checks"][0]["waived_by"] = "W-1"
+        predicate["waivers"][0]["status"] = "applied"
+        predicate["verdict"] = "PROMOTE"
+        conclude(predicate)
+
     assert verify(prove(policy=waivable, case=failing), [KEY.public]).verdict == "PROMOTE"
-    refuse(prove(policy=strict, case=failing), "says that it cannot be")
+    assert verify(prove(policy=strict, case=failing), [KEY.public]).verdict == "BLOCK"
+    refuse(prove(waive, policy=strict, case=failing), "says that it cannot be")
     fine = Case(metrics={"m": metric(0), "p": metric(0)})
     assert verify(prove(policy=strict, case=fine), [KEY.public]).verdict == "PROMOTE"
+
+
+WAIVER: dict[str, Json] = {
+    "id": "W-1",
+    "check": "m",
+    "subject": {"name": "scoring-model"},
+    "reason": "the reader is being moved",
+    "approvers": ["ana", "bo"],
+    "expires_at": "2026-12-01T00:00:00Z",
+}
+WAIVABLE = {"m": limit(1), "p": limit(1)}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param([], id="none"),
+        pytest.param([WAIVER | {"id": "W-2"}], id="another id"),
+        pytest.param([WAIVER | {"check": "p"}], id="another check"),
+        pytest.param(
+            [WAIVER | {"subject": {"name": "scoring-model", "version": "1"}}], id="subject"
+        ),
+        pytest.param([WAIVER | {"expires_at": "2026-11-21T00:00:00Z"}], id="expires earlier"),
+        pytest.param([WAIVER | {"approvers": ["ana"]}], id="other approvers"),
+        pytest.param([WAIVER | {"reason": "none"}], id="another reason"),
+        pytest.param([WAIVER, WAIVER | {"id": "W-0"}], id="one more, which would waive"),
+        pytest.param("W-1", id="no list"),
+        pytest.param(["W-1"], id="no objects"),
+    ],
+)
+def test_an_input_holds_the_waivers_of_the_policy_and_no_others(written: Json) -> None:
+    """INV-WAIVER-5: a key holder does not waive; the policy does."""
+
+    class Written(Policy):
+        def data(self) -> dict[str, Json]:
+            return super().data() | {"waivers": {"waivers": written}}
+
+    failing = Case(metrics={"m": metric(5), "p": metric(0)})
+    ours = Policy(checks=WAIVABLE, waivers=[WAIVER])
+    theirs = Written(checks=WAIVABLE, waivers=[WAIVER])
+
+    assert verify(prove(policy=ours, case=failing), [KEY.public]).verdict == "PROMOTE"
+    refuse(prove(policy=theirs, case=failing), "waivers?")
 
 
 def test_the_rule_is_the_gates() -> None:
