@@ -10,7 +10,7 @@ UV := .tools/uv/bin/uv
 BIN := .venv/bin
 OPA := .tools/opa
 
-.PHONY: help setup demo test lint types layers rego mutants bundle spec spec-mutants spec-mutants-sample unit test-system soak bench lock clean
+.PHONY: help setup demo test lint types layers rego mutants bundle spec spec-mutants spec-mutants-sample unit test-system test-versions soak bench lock clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ spec: .venv/synced ## Check the TLA+ specs with TLC; every guard's mutant must b
 
 unit: $(OPA)
 	$(BIN)/pytest -q -n auto -m "not system and not soak" --cov --cov-report=term
+
+test-versions: $(OPA) ## The core suite against the built wheel on Python 3.12 and 3.13.
+	$(BIN)/python tools/versions.py 3.12 3.13
 
 test-system: $(OPA) ## What needs strace and the like; fails where they are absent.
 	$(BIN)/pytest -q -m system --timeout 600

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.repository import DATA, ROOT
+from tests.repository import DATA, MODULES, ROOT
 from tests.signers.pem import pem
 
 PRICES = """
@@ -22,7 +22,7 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 def examples() -> Iterator[tuple[str, str]]:
     """Yield each docstring that has an example, with the place where it stands."""
-    for file in sorted((ROOT / "engine").rglob("*.py")):
+    for file in MODULES:
         if ">>>" not in (text := file.read_text()):
             continue
         for node in ast.walk(ast.parse(text)):

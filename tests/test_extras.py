@@ -13,7 +13,7 @@ import pytest
 
 from engine import exit_codes
 from engine.errors import MissingExtraError, requires_extra
-from tests.repository import ROOT
+from tests.repository import MODULES, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMPORTED_AS = {"opa-python-client": "opa_client", "pyyaml": "yaml"}
@@ -98,7 +98,7 @@ def is_guarded(package: str, guards: tuple[str, ...]) -> bool:
 def test_every_module_imports_dependencies_or_guards_an_extra() -> None:
     unguarded = [
         f"{module.relative_to(ROOT)}: {package}"
-        for module in sorted((ROOT / "engine").rglob("*.py"))
+        for module in MODULES
         for package, guards in third_party(ast.parse(module.read_text()))
         if package not in DEPENDENCIES and not is_guarded(package, guards)
     ]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import sys
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.repository import ROOT
+from tests.repository import DATA, ROOT
 
 UV = str(ROOT / ".tools" / "uv" / "bin" / "uv")
 
@@ -23,10 +25,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_decides_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
-    environment = tmp_path / "venv"
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel and the locked packages of a plain install."""
+    folder = tmp_path_factory.mktemp("plain")
+    environment = folder / "venv"
     venv.create(environment)
-    requirements = tmp_path / "requirements.txt"
+    requirements = folder / "requirements.txt"
     export = [UV, "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
     locked = [*export, "--output-file", str(requirements)]
     subprocess.run(locked, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
@@ -34,6 +39,10 @@ def test_the_wheel_decides_in_an_empty_folder(wheel: Path, tmp_path: Path) -> No
     install = [UV, "pip", "install", "--quiet", "--python", str(python)]
     subprocess.run([*install, "--require-hashes", "-r", str(requirements)], check=True)
     subprocess.run([*install, "--no-deps", str(wheel)], check=True)
+    return environment
+
+
+def test_the_wheel_decides_in_an_empty_folder(environment: Path, tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
 
@@ -50,9 +59,22 @@ def test_the_wheel_decides_in_an_empty_folder(wheel: Path, tmp_path: Path) -> No
     assert "\nPROMOTE  scoring-model 2.4.1\n" in done.stdout
 
 
+def test_a_program_that_uses_the_wheel_is_type_checked(environment: Path, tmp_path: Path) -> None:
+    program = shutil.copy(DATA / "typed_client.py", tmp_path)
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir=cache"]
+    installed = f"--python-executable={environment / 'bin' / 'python'}"
+
+    checked = subprocess.run(
+        [*mypy, installed, program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 def test_the_wheel_carries_what_deciding_needs(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert names >= {
+        "engine/py.typed",
         "engine/_data/starter/ci/github.yml",
         "engine/_data/starter/ci/gitlab.yml",
         "engine/_data/starter/policy/my_domain.rego",

@@ -194,10 +194,8 @@ def commit(root: Path) -> str:
     Raises:
         SeededError: There is none.
     """
-    done = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"],
-        cwd=root, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    command = ["git", "rev-parse", "--short=12", "HEAD"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SeededError("there is no commit to take the seed from: name one with --seed")
     return done.stdout.strip()

@@ -96,7 +96,7 @@ def test_32_levels_are_read() -> None:
 @pytest.mark.parametrize("depth", [5_000, 200_000])
 def test_nesting_that_would_exhaust_the_stack_is_refused(depth: int) -> None:
     with pytest.raises(VerificationError, match="nests deeper"):
-        read("[" * depth, max_bytes=1_000_000)
+        read("[" * depth + "]" * depth, max_bytes=1_000_000)
 
 
 def test_more_items_than_memory_should_hold_are_refused_before_parsing() -> None:

@@ -20,6 +20,7 @@ from engine.ledger.commit.group import Unit
 from engine.proof.checkpoint import parse, verify
 from engine.proof.envelope import MAX_BYTES
 from engine.proof.merkle import chain_hash, leaf_hash, verify_consistency, verify_inclusion
+from tests.forking import forking
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import (
     KEY,
@@ -307,6 +308,7 @@ def test_threads_append_at_once_and_each_gets_its_own_answer(tmp_path: Path) -> 
     ledger.close()
 
 
+@forking
 def test_a_forked_child_does_not_write(tmp_path: Path) -> None:
     ledger = open_at(tmp_path)
     child = os.fork()

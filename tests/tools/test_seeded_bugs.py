@@ -232,10 +232,10 @@ def test_a_seed_chooses_the_same_bugs_every_time_and_another_seed_others() -> No
 def test_the_sample_says_which_seed_chose_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    judged: list[Bug] = []
+    sampled: list[Bug] = []
 
     def judge_all(_: Path, chosen: Sequence[Bug], jobs: int) -> int:
-        judged.extend(chosen)
+        sampled.extend(chosen)
         return 0
 
     monkeypatch.setattr("tools.seeded_bugs._judge_all", judge_all)
@@ -248,8 +248,8 @@ def test_the_sample_says_which_seed_chose_it(
         f"3 of {size} seeded bugs, chosen by --seed today",
         f"3 of {size} seeded bugs, chosen by --seed {commit(ROOT)}",
     ]
-    assert judged[:3] == sample(bugs(ROOT), 3, "today")
-    assert judged[3:] == sample(bugs(ROOT), 3, commit(ROOT))
+    assert sampled[:3] == sample(bugs(ROOT), 3, "today")
+    assert sampled[3:] == sample(bugs(ROOT), 3, commit(ROOT))
 
 
 def test_a_missed_bug_fails_the_run_and_is_named(

@@ -12,6 +12,9 @@ import pytest
 from engine.calls.breaker import Phase
 from engine.errors import CircuitOpenError
 from tests.calls.breaker.fakes import Clock, Provider, breaker_of, circuits_in, fail
+from tests.forking import forking
+
+pytestmark = forking
 
 PROCESSES = 10
 

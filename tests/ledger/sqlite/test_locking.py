@@ -9,6 +9,7 @@ import pytest
 
 from engine.errors import LedgerBusyError, LedgerError
 from engine.ledger.sqlite.locking import FileLock
+from tests.forking import forking
 
 
 class Clock:
@@ -70,6 +71,7 @@ def test_a_lock_is_given_up_when_what_it_was_held_for_fails(path: Path) -> None:
         pass
 
 
+@forking
 def test_a_holder_that_is_dead_or_unknown_is_not_named(path: Path) -> None:
     child = os.fork()
     if child == 0:
@@ -83,6 +85,7 @@ def test_a_holder_that_is_dead_or_unknown_is_not_named(path: Path) -> None:
                 pytest.fail("two holders")
 
 
+@forking
 def test_a_child_forked_under_the_lock_does_not_keep_it(path: Path) -> None:
     with FileLock(path, 0).hold():
         reading, writing = os.pipe()

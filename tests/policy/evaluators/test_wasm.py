@@ -16,6 +16,7 @@ from engine.policy.evaluator import EvaluatorOptions
 from engine.policy.evaluators import EVALUATORS
 from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.sources import sha256
+from tests.forking import forking
 from tests.policy.toys import BOMB, HAY, LOOP, toy, toy_rego, toy_that
 
 
@@ -143,7 +144,7 @@ def test_closing_ends_the_watching_thread(bundle: PolicyBundle) -> None:
         assert not thread.is_alive()
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@forking
 def test_the_time_limit_holds_in_a_forked_process(opa: Path) -> None:
     evaluator = WasmEvaluator(compile_policies(toy_that(LOOP), opa), cache=None, time_limit_s=0.2)
     evaluator._instantiate()  # compiled before the fork, as worker processes do it
