@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from engine.errors import LedgerError
 from engine.ledger.audit.nodes import with_nodes
-from engine.ledger.sqlite.file import open_reader
+from engine.ledger.sqlite.reader import SqliteReader
 from engine.proof.merkle import Frontier, consistency_proof, inclusion_proof, root
 from tests.ledger.scribe import decision, open_at
 
@@ -25,8 +26,10 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
 
 
-def test_every_root_and_proof_is_the_same(file: Path) -> None:
-    reader = open_reader(file)
+def test_every_root_and_proof_is_the_same(
+    file: Path, reader_of: Callable[[Path], SqliteReader]
+) -> None:
+    reader = reader_of(file)
     for size in range(SIZE + 1):
         assert with_nodes(reader, partial(root, size)) == root(size, reader.node)
         edge = with_nodes(reader, partial(Frontier.load, size))
@@ -38,12 +41,14 @@ def test_every_root_and_proof_is_the_same(file: Path) -> None:
             assert with_nodes(reader, partial(consistency_proof, index, size)) == old
 
 
-def test_one_that_is_missing_is_named(file: Path) -> None:
+def test_one_that_is_missing_is_named(
+    file: Path, reader_of: Callable[[Path], SqliteReader]
+) -> None:
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("DROP TRIGGER node_kept")
         connection.execute("DELETE FROM node WHERE position = 0")
         connection.commit()
-    reader = open_reader(file)
+    reader = reader_of(file)
 
     with pytest.raises(LedgerError, match="tree node 1/0 is missing"):
         with_nodes(reader, partial(inclusion_proof, 2, SIZE))

@@ -6,7 +6,7 @@ import os
 import signal
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from engine.ledger.audit import workers as companions
 from engine.ledger.audit.walk import Part, Scope, audit_part
 from engine.ledger.audit.workers import AuditWorkers, can_fork
 from engine.ledger.sqlite.file import open_reader
+from engine.ledger.sqlite.reader import SqliteReader
 from engine.ledger.store import Reader
 from engine.proof.checkpoint import Checkpoint, origin_of
 from engine.proof.envelope import seal
@@ -103,7 +104,9 @@ def resigned(ledger: Ledger, number: int) -> bytes:
     return seal(open_envelope(ledger.entry(number)).payload, OTHER.sign, OTHER.key_id)
 
 
-def test_a_ledger_that_changes_between_two_parts_is_noticed(folder: Path) -> None:
+def test_a_ledger_that_changes_between_two_parts_is_noticed(
+    folder: Path, reader_of: Callable[[Path], SqliteReader]
+) -> None:
     """A part begins with what the one before it ended in, not with what is stored by then."""
     with closing(open_at(folder, signer=None)) as ledger:
         scope = Scope(
@@ -112,7 +115,7 @@ def test_a_ledger_that_changes_between_two_parts_is_noticed(folder: Path) -> Non
             (KEY.public_key,),
             signatures=False,
         )
-    reader = open_reader(folder / "ledger.db")
+    reader = reader_of(folder / "ledger.db")
 
     def parts() -> Iterator[Part]:
         yield audit_part(reader, scope, 0, 10)
@@ -179,10 +182,10 @@ def test_no_process_is_left_behind(folder: Path) -> None:
 
 
 def test_a_ledger_that_another_process_cannot_open_is_an_error(
-    folder: Path, tmp_path: Path
+    folder: Path, tmp_path: Path, reader_of: Callable[[Path], SqliteReader]
 ) -> None:
     with AuditWorkers(1) as processes, closing(open_at(folder, signer=None)) as ledger:
-        reader = open_reader(folder / "ledger.db")
+        reader = reader_of(folder / "ledger.db")
         scope = Scope(
             ledger.id,
             Checkpoint(origin_of(ledger.id), 0, EMPTY_ROOT, GENESIS_CHAIN),

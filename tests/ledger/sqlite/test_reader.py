@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from engine.errors import LedgerBusyError, LedgerError, VerificationError
-from engine.ledger.sqlite.file import open_reader
 from engine.ledger.sqlite.reader import SqliteReader, explained, subject_hash
 from engine.ledger.store import LastDecisionQuery
 from tests.ledger.scribe import decision, open_at
@@ -22,7 +22,10 @@ def test_a_subject_and_a_gate_are_not_one_text() -> None:
 
 @pytest.mark.parametrize("tiers", [(2, 4), (4, 64), (64, 128)])
 def test_many_are_looked_up_as_one_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiers: tuple[int, int]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tiers: tuple[int, int],
+    reader_of: Callable[[Path], SqliteReader],
 ) -> None:
     """Whichever tier a subject is in, and where a query ends: more than are asked for at once."""
     monkeypatch.setattr("engine.ledger.sqlite.store.ENTRIES_PER_MERGE", tiers)
@@ -32,7 +35,7 @@ def test_many_are_looked_up_as_one_is(
     with closing(open_at(tmp_path)) as ledger:
         for number in range(1, 30):
             ledger.append([decision(number, "abc"[number % 3], "gh"[number % 2])])
-    reader = open_reader(tmp_path / "ledger.db")
+    reader = reader_of(tmp_path / "ledger.db")
     rows = reader.decisions(0, 99)
     queries = [
         LastDecisionQuery(subject, gate, stop)
