@@ -15,17 +15,32 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.decision.arguments import (
+    content,
+    instance,
+    instant,
+    optional_path,
+    path,
+    pem,
+    refused,
+    several,
+    text,
+)
 from engine.decision.program import policies_of, session_of
 from engine.decision.runtime import SystemRuntime
-from engine.errors import UsageError
+from engine.errors import DocumentError, Position
 from engine.model import Decision, Json
 from engine.system.closing import Closing
 
 if TYPE_CHECKING:
     from engine.decision.attest import RecordedAttestation
+    from engine.decision.proof_files import ProofFiles
     from engine.evidence.input import Question
     from engine.proof.expectations import Expectations
     from engine.proof.verify import Verified
+
+_DOCUMENT = "document"
+"""What evidence from Python is called in messages and records."""
 
 
 class Gate(Closing):
@@ -58,11 +73,11 @@ class Gate(Closing):
         *,
         ledger: str | Path | None = None,
         key: bytes | None = None,
-        policies: Path | None = None,
-        cache: Path | None = None,
+        policies: str | Path | None = None,
+        cache: str | Path | None = None,
     ) -> None:
+        self._defaults = (text("gate", gate), text("profile", profile), text("stage", stage))
         self._session = session_of(ledger, key, policies, cache=cache)
-        self._defaults = (gate, profile, stage)
         self._session.question(*self._defaults)
         if self._session.record_to is not None:
             self._session.open()
@@ -76,7 +91,7 @@ class Gate(Closing):
         document: Json,
         *,
         attestations: Sequence[bytes] = (),
-        export: Path | None = None,
+        export: str | Path | None = None,
         now: datetime | None = None,
     ) -> Decision:
         """Ask the gate about one metrics document, and record the verdict.
@@ -85,7 +100,7 @@ class Gate(Closing):
             document: What a metrics file says: subject, observed_at, metrics.
             attestations: Proof bundles, as ``engine attest --export`` writes them, for profiles
                 that ask for one; those in the gate's own ledger are found without.
-            export: Also write the proof bundle to this file.
+            export: Also write the proof bundle to this file, or into this folder.
             now: Decide as of this instant: a dry run, which is not recorded.
 
         Returns:
@@ -95,22 +110,21 @@ class Gate(Closing):
         Raises:
             GovernanceError: See :mod:`engine.errors`.
         """
-        question = self._session.question(*self._defaults, as_of=now)
-        self._no_proof_of_nothing(export, question)
-        judgement = self._session.judge(self._input(document, question, attestations), question)
-        decision = self._session.conclude(judgement, exports=export is not None)
-        self._export(export, decision.decision_id)
-        return decision
+        question = self._session.question(*self._defaults, as_of=instant("now", now))
+        export_to = self._proof_files(export, question)
+        with self._session.attempt([_DOCUMENT], question):
+            judgement = self._session.judge(self._input(document, question, attestations), question)
+        return self._session.conclude(judgement, export_to=export_to)
 
     def attest(
-        self, document: Json, *, ttl_s: int | None = None, export: Path | None = None
+        self, document: Json, *, ttl_s: int | None = None, export: str | Path | None = None
     ) -> RecordedAttestation:
         """Ask the gate about an artifact and sign its answer, for decisions to rest on.
 
         Args:
             document: What a metrics file says about a subject with a digest.
             ttl_s: Seconds for which it lasts; None is a day, or the profile's most if less.
-            export: Also write its proof to this file, to be handed on.
+            export: Also write its proof to this file, or into this folder, to be handed on.
 
         Returns:
             The attestation; durable when this returns.
@@ -122,12 +136,13 @@ class Gate(Closing):
 
         session = self._session
         question = session.question(*self._defaults)
+        if ttl_s is not None:
+            instance("ttl_s", ttl_s, int, "whole seconds")
         ttl_s = ttl_of(ttl_s, question.gate, question.profile, session.bundle)
-        self._no_proof_of_nothing(export, question)
-        judgement = session.judge(self._input(document, question), question)
-        attestation = session.attest(judgement, ttl_s, exports=export is not None)
-        self._export(export, judgement.decision_id)
-        return attestation
+        export_to = self._proof_files(export, question)
+        with session.attempt([_DOCUMENT], question):
+            judgement = session.judge(self._input(document, question), question)
+        return session.attest(judgement, ttl_s, export_to=export_to)
 
     def _input(
         self, document: Json, question: Question, attestations: Sequence[bytes] = ()
@@ -135,9 +150,15 @@ class Gate(Closing):
         from engine.decision.attestations import finder
         from engine.evidence.documents import parse
 
+        if isinstance(document, str | bytes | Path):
+            raise refused("document", document, "what is in the file: json.loads(…) of its text")
+        given = several("attestations", attestations, "proofs, each the bytes of one")
+        proofs = [("", partial(bytes, content("attestations", proof))) for proof in given]
         # Through text and back, so that a document from Python is read as strictly as a file.
-        read = parse("document", json.dumps(document).encode())
-        proofs = [("", partial(bytes, proof)) for proof in attestations]
+        try:
+            read = parse(_DOCUMENT, json.dumps(document).encode())
+        except (TypeError, ValueError, RecursionError) as error:
+            raise DocumentError(Position(_DOCUMENT), f"is no JSON: {error}") from None
         find = finder(self._session, question, proofs)
         try:
             return self._session.input_of(
@@ -147,17 +168,10 @@ class Gate(Closing):
             if find is not None:
                 find.close()
 
-    def _no_proof_of_nothing(self, export: Path | None, question: Question) -> None:
-        if export is not None and (self._session.record_to is None or question.is_dry_run):
-            raise UsageError(
-                "what is not recorded has no proof", "give a ledger and a key, and no instant"
-            )
-
-    def _export(self, file: Path | None, decision_id: str) -> None:
-        if file is not None:
-            from engine.system.files import write_whole
-
-            write_whole(file, self._session.proof(decision_id).encode())
+    def _proof_files(self, export: str | Path | None, question: Question) -> ProofFiles | None:
+        target = optional_path("export", export)
+        is_folder = target is not None and target.is_dir()
+        return self._session.proof_files(target, question, several=is_folder)
 
 
 def decide(
@@ -168,8 +182,8 @@ def decide(
     stage: str = "candidate",
     ledger: str | Path | None = None,
     key: bytes | None = None,
-    policies: Path | None = None,
-    export: Path | None = None,
+    policies: str | Path | None = None,
+    export: str | Path | None = None,
     now: datetime | None = None,
     attestations: Sequence[bytes] = (),
 ) -> Decision:
@@ -198,7 +212,10 @@ def decide(
 
 
 def gather(
-    config: str | Path, *, environ: Mapping[str, str] | None = None, policies: Path | None = None
+    config: str | Path,
+    *,
+    environ: Mapping[str, str] | None = None,
+    policies: str | Path | None = None,
 ) -> Json:
     """Measure what a configuration names and return the metrics document for :func:`decide`.
 
@@ -214,7 +231,9 @@ def gather(
     from engine.evidence.documents import read_bytes
     from engine.policy.bundle import shipped_schema
 
-    name = str(config)
+    name = str(path("config", config))
+    if environ is not None:
+        instance("environ", environ, Mapping, "names and their values")  # type: ignore[type-abstract]
     data = read_bytes(name, stdin=BytesIO(), max_bytes=gathering.MAX_BYTES)
     now = SystemRuntime().now()
     variables = os.environ if environ is None else environ
@@ -241,8 +260,11 @@ def verify(
         VerificationError: Not genuine.
     """
     from engine.proof import verify as verifier
-    from engine.proof.expectations import Expectations as Nothing
+    from engine.proof.expectations import Expectations
     from engine.proof.keys import load_public_pem
 
-    keys = [load_public_pem(pem) for pem in public_keys]
-    return verifier.verify(proof, keys, expect or Nothing())
+    given = several("public_keys", public_keys, "public keys, each a PEM file's bytes")
+    keys = [load_public_pem(pem("public_keys", key)) for key in given]
+    if expect is not None:
+        instance("expect", expect, Expectations, "engine.Expectations(…)")
+    return verifier.verify(content("proof", proof), keys, expect or Expectations())

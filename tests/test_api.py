@@ -132,3 +132,20 @@ def test_the_names_stay_functions_whoever_imports_the_modules_first() -> None:
         "assert again is decide\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "imported",
+    ["import engine.verify as v; v.Expectations", "from engine.verify import Expectations"],
+)
+def test_the_old_place_of_expectations_warns_and_works(imported: str) -> None:
+    code = (
+        "import warnings\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        f"    {imported}\n"
+        "assert [each.category for each in caught] == [DeprecationWarning], caught\n"
+        "import engine\n"
+        "assert callable(engine.verify)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

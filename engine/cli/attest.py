@@ -57,20 +57,15 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     """Ask the gate, sign, record, print; the exit code is that of the gate's verdict."""
     from engine.decision.attest import ttl_of
     from engine.decision.workspace import open_session
-    from engine.system.files import require_writable, write_whole
 
     config = workspace.settings(args, shell)
     with open_session(config, shell) as session:
         question = session.question(args.what, config.text("profile"), config.text("stage"))
         ttl_s = ttl_of(args.ttl_s, question.gate, question.profile, session.bundle)
-        if args.export:
-            require_writable(Path(args.export))
-        elif session.record_to is not None:
-            session.record_to.require_kept(exports=bool(args.export))
-        judgement = _judgement(args, session, question, shell)
-        recorded = session.attest(judgement, ttl_s, exports=bool(args.export))
-        if args.export:
-            write_whole(Path(args.export), session.proof(judgement.decision_id).encode())
+        export_to = session.proof_files(Path(args.export) if args.export else None, question)
+        with session.attempt(args.paths, question, shell.say):
+            judgement = _judgement(args, session, question, shell)
+        recorded = session.attest(judgement, ttl_s, export_to=export_to)
         _print(args.format, recorded, session.bundle, shell)
     shell.stdout.flush()
     return exit_codes.OF_VERDICT[judgement.verdict]

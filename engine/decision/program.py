@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from engine.decision.arguments import optional_path, path, pem, text
 from engine.decision.policies_in_use import ChosenBy, PoliciesInUse
 from engine.decision.record_to import RecordTo
 from engine.decision.runtime import Runtime
@@ -19,9 +20,9 @@ from engine.policy.overlay import load_policies
 def session_of(
     ledger: str | Path | None,
     key: bytes | None,
-    policies: Path | None = None,
+    policies: str | Path | None = None,
     *,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     runtime: Runtime | None = None,
 ) -> Session:
     """Return a session; policies are read, ledger and evaluator are opened when they are needed.
@@ -37,16 +38,18 @@ def session_of(
         UsageError: A ledger without a key, or a key without a ledger.
         GovernanceError: The policies cannot be used.
     """
+    kept = optional_path("cache", cache)
     return Session(
         policies_of(policies),
-        partial(_open_evaluator, cache=cache and Path(cache).absolute()),
+        partial(_open_evaluator, cache=kept and kept.absolute()),
         record_to=record_to(ledger, key),
         runtime=runtime,
     )
 
 
-def policies_of(folder: Path | None) -> PoliciesInUse:
-    """Return the shipped policies, or them with the caller's ``folder`` laid over."""
+def policies_of(policies: str | Path | None) -> PoliciesInUse:
+    """Return the shipped policies, or them with the caller's folder laid over."""
+    folder = optional_path("policies", policies)
     if folder is None:
         return PoliciesInUse(shipped_bundle())
     return PoliciesInUse(load_policies(folder, opa=None), ChosenBy.CALLER)
@@ -64,7 +67,8 @@ def record_to(ledger: str | Path | None, key: bytes | None) -> RecordTo | None:
         return None
     from engine.signers.ed25519 import from_pem
 
-    return RecordTo(str(ledger), partial(from_pem, key, "key"))
+    url = str(path("ledger", ledger)) if isinstance(ledger, Path) else text("ledger", ledger)
+    return RecordTo(url, partial(from_pem, pem("key", key), "key"))
 
 
 def _open_evaluator(

@@ -23,15 +23,18 @@ from typing import TYPE_CHECKING
 from engine.decision.policies_in_use import PoliciesInUse
 from engine.decision.record_to import RecordTo
 from engine.decision.runtime import Runtime, SystemRuntime
-from engine.errors import GovernanceError, UsageError
+from engine.errors import DocumentError, GovernanceError, PolicyError, UsageError
 from engine.evidence.input import Question
 from engine.formats.json_text import MAX_BYTES
 from engine.policy.bundle import shipped_schema
 from engine.system.closing import Closing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.decision.attest import RecordedAttestation
     from engine.decision.judge import Extend, Judgement
+    from engine.decision.proof_files import ProofFiles
     from engine.decision.record import StatementTemplate
     from engine.evidence.budget_figures import BudgetFigures
     from engine.evidence.documents import Document
@@ -85,6 +88,7 @@ class Session(Closing):
         self._schema: Json = None
         self._opening = threading.RLock()
         self._asking = threading.Lock()
+        self._proofs_of_run: set[Path] = set()
 
     @classmethod
     def over(
@@ -313,27 +317,78 @@ class Session(Closing):
                 self._opened = self.record_to.open(self.runtime)
             return self._opened
 
+    def proof_files(
+        self, target: Path | None, question: Question, *, several: bool = False
+    ) -> ProofFiles | None:
+        """Return where proofs will be written, found out before anything is decided.
+
+        Args:
+            target: A file, or the folder for several; None writes no proof.
+            question: What will be asked.
+            several: Whether ``target`` is a folder.
+
+        Raises:
+            UsageError: It cannot be written, there will be no proof, or nothing of the record
+                would stay.
+        """
+        if target is None:
+            if self.record_to is not None and not question.is_dry_run:
+                self.record_to.require_kept(exports=False)
+            return None
+        if question.is_dry_run:
+            raise UsageError(
+                "a dry run has no proof to export",
+                "leave out --dry-run or --export (from Python: now or export)",
+            )
+        if self.record_to is None:
+            raise UsageError("what is not recorded has no proof", "give a ledger and a key")
+        from engine.decision.proof_files import ProofFiles
+
+        if not several:
+            self._require_free(target)
+        return ProofFiles(target, several=several)
+
+    def _require_free(self, target: Path) -> None:
+        if target.resolve() in self._proofs_of_run:
+            raise UsageError(
+                f"{target}: holds the proof of an earlier decision, which is kept nowhere else",
+                "with a run: ledger, name another file for each decision, or a folder",
+            )
+
     def append(
-        self, templates: Sequence[StatementTemplate], question: Question, *, exports: bool
+        self,
+        templates: Sequence[StatementTemplate],
+        question: Question,
+        *,
+        export_to: ProofFiles | None,
     ) -> list[AppendedEntry]:
         """Sign and append judgements; every one is durable when this returns.
 
         Args:
             templates: What recording each takes, in the order of the entries.
             question: What was asked.
-            exports: Whether the caller writes their proofs somewhere.
+            export_to: Where their proofs are written, as :meth:`proof_files` gives it.
 
         Raises:
             UsageError: ``question`` is a dry run, or nothing of the record would stay.
             LedgerError: Nothing was recorded.
             CommitError: What was appended may or may not be recorded.
+            OutputError: All is recorded, and a proof could not be written.
         """
         from engine.decision.record import append
 
-        self._require_recordable(question, exports=exports)
-        return append(templates, *self._recorder(), self.bundle)
+        ids = [template.decision_id for template in templates]
+        self._require_recordable(question, export_to, ids)
+        entries = append(templates, *self._recorder(), self.bundle)
+        self._export(export_to, ids)
+        return entries
 
-    def conclude(self, judgement: Judgement, *, exports: bool) -> Decision:
+    def _export(self, export_to: ProofFiles | None, ids: Sequence[str]) -> None:
+        if export_to is not None:
+            for decision_id in ids:
+                export_to.write(decision_id, self.proof(decision_id).encode())
+
+    def conclude(self, judgement: Judgement, *, export_to: ProofFiles | None = None) -> Decision:
         """Return the decision: recorded, or that of a dry run, which says so.
 
         Raises:
@@ -344,39 +399,68 @@ class Session(Closing):
         predicate, subject = judgement.predicate, judgement.input.subject
         if self.record_to is None or judgement.question.is_dry_run:
             return dry_run_decision(predicate, subject, judgement.record)
-        (entry,) = self.append([judgement.record], judgement.question, exports=exports)
+        (entry,) = self.append([judgement.record], judgement.question, export_to=export_to)
         return recorded_decision(predicate, subject, entry)
 
-    def record_failure(
-        self, error: GovernanceError, names: Sequence[str], question: Question
-    ) -> None:
-        """Append that a decision was asked for and could not be made.
+    @contextmanager
+    def attempt(
+        self,
+        names: Sequence[str],
+        question: Question,
+        say: Callable[[str], None] | None = None,
+    ) -> Iterator[None]:
+        """Leave a record of what fails inside the ``with``: evidence or gate. INV-INPUT-5.
 
-        Raises:
-            LedgerError: It could not be recorded either.
+        Args:
+            names: What is to be decided on, as the caller named it.
+            question: What is asked.
+            say: Gets a line where that cannot be recorded; else it becomes a note of the error.
         """
+        try:
+            yield
+        except (DocumentError, PolicyError) as error:
+            self.record_failure(error, names, question, say or error.add_note)
+            raise
+
+    def record_failure(
+        self,
+        error: GovernanceError,
+        names: Sequence[str],
+        question: Question,
+        say: Callable[[str], None],
+    ) -> None:
+        """Append that a decision was asked for and could not be made; see :meth:`attempt`."""
+        if self.record_to is None or question.is_dry_run:
+            return
         from engine.decision.judge import uuid7
         from engine.decision.record import record_failure
 
-        self._require_recordable(question, exports=True)
         attempt_id = uuid7(self.runtime.milliseconds(), self.runtime.random)
-        record_failure(error, names, question, *self._recorder(), attempt_id=attempt_id)
+        try:
+            record_failure(error, names, question, *self._recorder(), attempt_id=attempt_id)
+        except GovernanceError as second:
+            say(f"engine: the failure is not recorded: {second.message}")
 
-    def attest(self, judgement: Judgement, ttl_s: int, *, exports: bool) -> RecordedAttestation:
+    def attest(
+        self, judgement: Judgement, ttl_s: int, *, export_to: ProofFiles | None = None
+    ) -> RecordedAttestation:
         """Sign and append what a gate answered, for decisions to rest on.
 
         Args:
             judgement: The gate's answer on a subject with a digest.
             ttl_s: Seconds for which it lasts, as :func:`engine.decision.attest.ttl_of` gives them.
-            exports: Whether the caller writes its proof somewhere.
+            export_to: Where its proof is written, as :meth:`proof_files` gives it.
 
         Raises:
             UsageError, LedgerError, CommitError: See :func:`engine.decision.attest.attest`.
         """
         from engine.decision.attest import attest
 
-        self._require_recordable(judgement.question, exports=exports)
-        return attest(judgement, ttl_s, *self._recorder(), self.bundle)
+        ids = [judgement.decision_id]
+        self._require_recordable(judgement.question, export_to, ids)
+        recorded = attest(judgement, ttl_s, *self._recorder(), self.bundle)
+        self._export(export_to, ids)
+        return recorded
 
     def proof(self, decision_id: str) -> ProofBundle:
         """Return the proof of a recorded decision or attestation."""
@@ -384,11 +468,20 @@ class Session(Closing):
 
         return export(self.ledger, decision_id)
 
-    def _require_recordable(self, question: Question, *, exports: bool) -> None:
+    def _require_recordable(
+        self, question: Question, export_to: ProofFiles | None, ids: Sequence[str]
+    ) -> None:
         if question.is_dry_run:
             raise UsageError(
                 "a dry run is not recorded, nor is an instant that the caller chose",
                 "leave out --dry-run and --now: the time is read here",
             )
-        if self.record_to is not None:
-            self.record_to.require_kept(exports=exports)
+        target = self.record_to
+        if target is None:
+            return
+        target.require_kept(exports=export_to is not None)
+        if target.is_ephemeral and export_to is not None:
+            with self._opening:
+                for file in map(export_to.file_of, ids):
+                    self._require_free(file)
+                    self._proofs_of_run.add(file.resolve())

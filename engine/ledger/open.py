@@ -19,6 +19,7 @@ from engine.ledger.store import Reader, Store
 from engine.model import Signer
 from engine.proof.checkpoint import parse
 from engine.proof.keys import key_id
+from engine.system.files import path_of
 
 Opener: TypeAlias = Callable[[str, bool, float], Store]
 """``opener(url, writable, lock_timeout_s)``: the store that a URL names, not yet connected."""
@@ -38,7 +39,7 @@ def file_of(url: str) -> Path:
         raise UsageError(
             f"{url!r} does not name a file", "write sqlite:///FOLDER/ledger.db, or just the path"
         )
-    return Path(path)
+    return path_of(path, "ledger")
 
 
 def located(url: str) -> str:

@@ -8,6 +8,29 @@ from pathlib import Path
 
 from engine.errors import OutputError, UsageError
 
+LONGEST_PATH = 4095
+LONGEST_NAME = 240
+"""Bytes of one part of a path: 255 less what stands behind the names of temporary files."""
+
+
+def path_of(text: str, name: str) -> Path:
+    """Return ``text`` as a path that an operating system can be asked for.
+
+    Args:
+        text: The path.
+        name: What it is for, for the message.
+
+    Raises:
+        UsageError: It is empty, has a NUL in it, or one of its parts is too long.
+    """
+    try:
+        longest = max(map(len, os.fsencode(text).split(b"/")))
+    except UnicodeEncodeError:
+        longest = LONGEST_NAME + 1
+    if not text or "\0" in text or longest > LONGEST_NAME or len(text) > LONGEST_PATH:
+        raise UsageError(f"{name}: {text[:40]!r} is no path", f"{name}: name a file or a folder")
+    return Path(text)
+
 
 class WholeFile:
     """A file that is written in pieces and never seen half-written: it appears with ``keep``.

@@ -73,6 +73,7 @@ class Ask:
         gate: For the doors that may name one.
         as_of: An instant of the caller's choosing.
         exports: Whether a proof is asked for.
+        export_name: Its file, below the world's folder.
         document: The evidence; fresh and good if left out.
         environ: Variables around the command line.
     """
@@ -84,6 +85,7 @@ class Ask:
     gate: str = "promotion"
     as_of: datetime | None = None
     exports: bool = False
+    export_name: str = "proof.json"
     document: Json = None
     environ: dict[str, str] = field(default_factory=dict)
 
@@ -94,7 +96,7 @@ class Ask:
 
     @property
     def export(self) -> Path | None:
-        return self.world.folder / "proof.json" if self.exports else None
+        return self.world.folder / self.export_name if self.exports else None
 
     def run(self, *argv: str, has_gate: bool = True, can_export: bool = False) -> None:
         """Run a verb; an exit code that is no verdict raises, as the library does."""
@@ -316,6 +318,55 @@ def test_a_ledger_of_this_run_that_stays_in_its_proof_is_named(door: str, world:
     entry = json.loads((world.folder / "proof.json").read_text())["entry"]
     statement = json.loads(open_envelope(base64.b64decode(entry)).payload)
     assert {"name": "ephemeral_ledger", "tolerated": True} in statement["predicate"]["relaxations"]
+
+
+@pytest.mark.parametrize("door", READERS)
+def test_a_proof_that_cannot_be_written_is_refused_before_anything_is_decided(
+    door: str, world: World
+) -> None:
+    ask = Ask(world, exports=True, export_name="no/where.json")
+    with pytest.raises(UsageError, match="its folder does not exist"):
+        DOORS[door](ask)
+    assert world.records(ask) == []
+
+
+@pytest.mark.parametrize("door", READERS)
+def test_an_attempt_that_failed_leaves_a_record(door: str, world: World) -> None:
+    """INV-INPUT-5."""
+    ask = Ask(world)
+    ask.document["metrics"]["ethics.nope"] = 1
+    with pytest.raises(GovernanceError, match=r"ethics\.nope"):
+        DOORS[door](ask)
+
+    (record,) = world.records(ask)
+    assert record["error"]["type"] == "DocumentError"
+    assert "ethics.nope" in record["error"]["message"]
+
+
+@pytest.mark.parametrize("door", PROMOTERS)
+def test_a_failed_dry_run_leaves_no_record(door: str, world: World) -> None:
+    ask = Ask(world, as_of=LONG_AGO)
+    ask.document["metrics"]["ethics.nope"] = 1
+    with pytest.raises(GovernanceError, match=r"ethics\.nope"):
+        DOORS[door](ask)
+    assert world.records(ask) == []
+
+
+def test_the_second_proof_of_a_ledger_of_this_run_does_not_replace_the_first(
+    world: World,
+) -> None:
+    """Nothing else would be left of the first; a file or a folder for each keeps both."""
+    file = world.folder / "proof.json"
+    with Gate(ledger="run:", key=PEM) as gate:
+        first = gate.decide(world.document(), export=file)
+        kept = file.read_bytes()
+        with pytest.raises(UsageError, match="the proof of an earlier decision"):
+            gate.decide(world.document(), export=str(file))
+        assert file.read_bytes() == kept
+        second = gate.decide(world.document(), export=world.folder)
+    assert (world.folder / f"{second.decision_id}.proof.json").exists()
+    assert first.recorded
+    assert second.recorded
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -185,7 +185,7 @@ class EthicsWorld:
         found = newest(self.ledger, "ethics", DIGEST)
         given = last_words([found] if found else [], KEY.public_key)
         judgement = self._judgement("promotion", kind, given)
-        self._session.append([judgement.record], judgement.question, exports=False)
+        self._session.append([judgement.record], judgement.question, export_to=None)
         self._evidence = kind
 
     def _judgement(self, gate: str, kind: str, attested: Any) -> Judgement:

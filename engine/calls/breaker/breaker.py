@@ -19,7 +19,7 @@ from engine.calls.breaker import machine
 from engine.calls.breaker.circuits import Circuits, key_of
 from engine.calls.breaker.classify import classify as by_status
 from engine.calls.breaker.machine import CallOutcome, Circuit, Phase, Refusal, Settings, Ticket
-from engine.errors import CircuitOpenError, GovernanceError
+from engine.errors import CircuitOpenError, GovernanceError, UsageError
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -59,6 +59,9 @@ class Breaker:
         max_age_ms: int = MAX_AGE_MS,
     ) -> None:
         key_of(provider, model)
+        for name, judge in (("classify", classify), ("classify_answer", classify_answer)):
+            if not callable(judge) and (judge is not None or name == "classify"):
+                raise UsageError(f"{name} cannot be called", "give a function or leave it out")
         self.provider, self.model = provider, model
         self.settings = settings or Settings()
         self._circuits = circuits
@@ -72,7 +75,7 @@ class Breaker:
         self._fresh_from = self._fresh_until = 0
         self._plain: Ticket | None = None
         self.unrecorded = 0
-        """How many outcomes the store did not take; the calls themselves had their answer."""
+        """Outcomes that no classifier told or the store did not take; each call had its answer."""
 
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return ``function(*args, **kwargs)``, if the circuit lets it through.
@@ -95,7 +98,7 @@ class Breaker:
             or self._classify_answer is not None
             or not self._fresh_from <= self._clock() < self._fresh_until
         ):
-            self.reported(ticket, self._outcome(answer))
+            self.reported(ticket, self._outcome(answer, self._classify_answer))
         return answer
 
     @contextmanager
@@ -132,16 +135,17 @@ class Breaker:
         try:
             answer = await function(*args, **kwargs)
         except BaseException as error:
-            outcome = self._classify(error)
+            outcome = self._outcome(error, self._classify)
             if ticket.probe or outcome is CallOutcome.FAILURE:
-                await _aside(self.failed, ticket, error)
+                await _aside(self._failed, ticket, error, outcome)
             raise
         if (
             ticket is not self._plain
             or self._classify_answer is not None
             or not self._fresh_from <= self._clock() < self._fresh_until
         ):
-            await _aside(self.reported, ticket, self._outcome(answer))
+            outcome = self._outcome(answer, self._classify_answer)
+            await _aside(self.reported, ticket, outcome)
         return answer
 
     def admit(self) -> Ticket:
@@ -166,7 +170,9 @@ class Breaker:
 
     def failed(self, ticket: Ticket, error: BaseException) -> None:
         """Report that the call of ``ticket`` raised ``error``."""
-        outcome = self._classify(error)
+        self._failed(ticket, error, self._outcome(error, self._classify))
+
+    def _failed(self, ticket: Ticket, error: BaseException, outcome: CallOutcome) -> None:
         if not self.reported(ticket, outcome) and outcome is CallOutcome.FAILURE:
             error.add_note("the circuit breaker could not record this failure")
 
@@ -242,9 +248,17 @@ class Breaker:
             self._fresh_from = self._fresh_until = 0
             self._plain = None
 
-    def _outcome(self, answer: object) -> CallOutcome:
-        judge = self._classify_answer
-        return CallOutcome.SUCCESS if judge is None else judge(answer)
+    def _outcome(self, result: R, judge: Callable[[R], CallOutcome] | None) -> CallOutcome:
+        """What a call's result says; where a classifier fails, nothing, and the result counts."""
+        if judge is None:
+            return CallOutcome.SUCCESS
+        try:
+            return CallOutcome(judge(result))
+        except Exception as error:  # noqa: BLE001  (its answer or error is the caller's all the same)
+            self.unrecorded += 1
+            if isinstance(result, BaseException):
+                result.add_note(f"the circuit breaker's classifier failed: {error!r}")
+            return CallOutcome.NEUTRAL
 
     async def _admit_aside(self) -> Ticket:
         """As :meth:`admit`, in a thread; who is cancelled meanwhile leaves no probe behind."""

@@ -147,8 +147,10 @@ def key_of(provider: str, model: str) -> str:
         UsageError: A name that is none; a provider's has no slash.
     """
     for word, name in (("provider", provider), ("model", model)):
-        if not name or len(name) > 200 or not name.isprintable():
-            raise UsageError(f"{word} {name[:40]!r} is no name", "1 to 200 printable characters")
+        if not isinstance(name, str) or not 1 <= len(name) <= 200 or not name.isprintable():
+            raise UsageError(
+                f"{word} {str(name)[:40]!r} is no name", "1 to 200 printable characters"
+            )
     if "/" in provider:
         raise UsageError(f"provider {provider!r} has a slash in it", "only a model's name may")
     return f"{provider}/{model}"

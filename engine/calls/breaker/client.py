@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from engine.calls.breaker.breaker import Breaker
 from engine.calls.breaker.circuits import Circuits, LedgerCircuits, MemoryCircuits
 from engine.calls.breaker.classify import classify as by_status
 from engine.calls.breaker.machine import CallOutcome, Settings
+from engine.decision.runtime import SystemRuntime
 from engine.errors import UsageError
 from engine.system.closing import Closing
 
@@ -39,7 +39,6 @@ class CircuitBreaker(Breaker, Closing):
         lease_s: Seconds that a probe may take: longer than the longest call.
         classify: What an error says; :func:`engine.calls.breaker.classify.classify` if left out.
         classify_answer: What an answer says; every answer is a success if left out.
-        clock: Gives milliseconds since 1970; the system's if left out.
 
     Raises:
         UsageError: A ledger without a key or a key without a ledger; a setting that is none.
@@ -59,7 +58,6 @@ class CircuitBreaker(Breaker, Closing):
         lease_s: float = 60,
         classify: Callable[[BaseException], CallOutcome] = by_status,
         classify_answer: Callable[[object], CallOutcome] | None = None,
-        clock: Callable[[], int] | None = None,
     ) -> None:
         try:
             settings = Settings(
@@ -70,13 +68,12 @@ class CircuitBreaker(Breaker, Closing):
             )
         except ValueError as error:
             raise UsageError(f"{provider}/{model}: {error}") from None
-        now = clock or _now
         self._ledger, circuits = _kept(ledger, key)
         super().__init__(
             circuits,
             provider,
             model,
-            clock=now,
+            clock=SystemRuntime().milliseconds,
             call_ids=_call_id,
             settings=settings,
             classify=classify,
@@ -104,7 +101,6 @@ class CircuitBreaker(Breaker, Closing):
 
 def _kept(file: str | Path | None, key: bytes | None) -> tuple[Ledger | None, Circuits]:
     from engine.decision.program import record_to
-    from engine.decision.runtime import SystemRuntime
 
     target = record_to(file, key)
     if target is None:
@@ -118,10 +114,6 @@ def _milliseconds(seconds: float) -> int:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e9:
         raise ValueError(f"{seconds!r} is no number of seconds")
     return max(1, round(seconds * 1000))
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _call_id() -> str:

@@ -53,7 +53,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("failure_threshold", "timeout_ms", "success_threshold", "lease_ms"):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**53:
                 raise ValueError(f"{name} is {value!r}; a whole number from 1 is expected")
 
 

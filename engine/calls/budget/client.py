@@ -57,21 +57,22 @@ class Budget(Closing):
         ledger: str | Path,
         *,
         key: bytes,
-        policies: Path | None = None,
+        policies: str | Path | None = None,
         profile: str = "default",
         daily_usd: Usd | None = None,
         daily_tokens: int | None = None,
         daily_requests: int | None = None,
         time_zone: str = "UTC",
-        cache: Path | None = None,
+        cache: str | Path | None = None,
     ) -> None:
         from engine.calls.budget.limits import Budgets
         from engine.calls.budget.tracker import Tracker
+        from engine.decision.arguments import text
         from engine.decision.program import session_of
         from engine.formats.calendar import zone_of
         from engine.settings.daily_limits import daily
 
-        zone_of(time_zone)
+        zone_of(text("time_zone", time_zone))
         limits = daily(_text(daily_usd), _text(daily_tokens), _text(daily_requests))
         self._session = session_of(ledger, key, policies, cache=cache)
         bundle = self._session.bundle
@@ -79,7 +80,7 @@ class Budget(Closing):
             self._session,
             budgets=Budgets(bundle.data.get("budgets", []), limits),
             zone=time_zone,
-            profile=profile,
+            profile=text("profile", profile),
         )
 
     def close(self) -> None:
@@ -113,6 +114,7 @@ class Budget(Closing):
             ttl_s: Seconds after which what was not settled may be taken back.
         """
         from engine.calls.budget.request import Request
+        from engine.decision.arguments import several
 
         request = Request(
             provider=provider,
@@ -121,22 +123,34 @@ class Budget(Closing):
             tokens=tokens,
             requests=requests,
             team=team,
-            tags=tuple(tags),
+            tags=tuple(several("tags", tags, "texts")),
             route=route,
         )
         return Lease(self, request, ttl_s)
 
     def ask(self, request: Request, *, ttl_s: int = 300) -> Reservation:
         """Reserve without a ``with``: the answer may be a denial, and the caller ends the lease."""
+        from engine.calls.budget.request import Request
+        from engine.decision.arguments import instance
+
+        instance("request", request, Request, "a Request")
         runtime = self._session.runtime
         return self.tracker.reserve(request, runtime.now(), runtime.milliseconds(), ttl_s=ttl_s)
 
     def settle(self, lease_id: str, spent: Usage) -> LeaseEnd:
         """Record what a lease turned out to use, also long after it expired."""
+        from engine.calls.budget.usage import Usage
+        from engine.decision.arguments import instance, text
+
+        instance("spent", spent, Usage, "a Usage")
+        text("lease_id", lease_id)
         return self.tracker.settle(lease_id, spent, self._session.runtime.now())
 
     def release(self, lease_id: str) -> LeaseEnd:
         """Give a lease back, unspent."""
+        from engine.decision.arguments import text
+
+        text("lease_id", lease_id)
         return self.tracker.release(lease_id, self._session.runtime.now())
 
     @property

@@ -42,7 +42,8 @@ class Request:
         named: dict[str, str | None] = {"provider": self.provider, "model": self.model}
         named |= {"team": self.team, "route": self.route}
         for what, name in (*named.items(), *(("tag", tag) for tag in self.tags)):
-            if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
+            is_left_out = name is None and what in ("team", "route")
+            if not (is_left_out or (isinstance(name, str) and _NAME.fullmatch(name))):
                 raise UsageError(f"{what} {str(name)[:40]!r}", "1 to 200 characters, no spaces")
         if len(self.tags) > MOST_TAGS or len(set(self.tags)) != len(self.tags):
             raise UsageError(f"{len(self.tags)} tags", f"at most {MOST_TAGS}, each once")

@@ -122,7 +122,7 @@ class Tracker:
             LedgerError: Nothing is held and nothing recorded.
             CommitError: It may or may not be held; it expires by itself.
         """
-        if not 1 <= ttl_s <= LONGEST_TTL_S:
+        if type(ttl_s) is not int or not 1 <= ttl_s <= LONGEST_TTL_S:
             raise UsageError(f"a lease of {ttl_s} s", f"1 to {LONGEST_TTL_S} seconds")
         attempt = Attempt(
             terms=self._terms,

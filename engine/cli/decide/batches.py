@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from engine import exit_codes
@@ -19,6 +18,7 @@ from engine.model import Decision
 from engine.report import Inclusion
 
 if TYPE_CHECKING:
+    from engine.decision.proof_files import ProofFiles
     from engine.decision.session import Session
     from engine.ledger import AppendedEntry
 
@@ -38,7 +38,7 @@ class Batches:
         question: Gate, profile, stage and instant.
         printer: Where decisions are printed.
         screen: Where progress and notes go.
-        export_to: File or folder for proofs; None writes none.
+        export_to: Where proofs are written; None writes none.
         total: How many decisions there are to be made.
         several: Whether there may be more than one decision.
     """
@@ -48,7 +48,7 @@ class Batches:
     question: Question
     printer: Printer
     screen: Screen
-    export_to: Path | None
+    export_to: ProofFiles | None
     total: int
     several: bool
     summary: Summary = field(default_factory=Summary)
@@ -93,12 +93,8 @@ class Batches:
         places: Sequence[AppendedEntry | None] = [None] * len(waiting)
         if not self.question.is_dry_run:
             places = self.session.append(
-                [file.record for file in waiting],
-                self.question,
-                exports=self.export_to is not None,
+                [file.record for file in waiting], self.question, export_to=self.export_to
             )
-            if self.export_to is not None:
-                self._export([file.record.decision_id for file in waiting], self.export_to)
         for file, place in zip(waiting, places, strict=True):
             self._print(file, place)
         self.shell.stdout.flush()
@@ -136,15 +132,4 @@ class Batches:
         self.summary.failed(error)
         self.screen.advance(1)
         self.printer.failed(", ".join(names), error)
-        if not self.question.is_dry_run:
-            try:
-                self.session.record_failure(error, names, self.question)
-            except GovernanceError as second:
-                self.screen.say(f"engine: the failure is not recorded: {second.message}")
-
-    def _export(self, ids: Sequence[str], target: Path) -> None:
-        from engine.system.files import write_whole
-
-        for decision_id in ids:
-            file = target / f"{decision_id}.proof.json" if self.several else target
-            write_whole(file, self.session.proof(decision_id).encode())
+        self.session.record_failure(error, names, self.question, self.screen.say)

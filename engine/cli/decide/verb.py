@@ -90,7 +90,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     question = session.question(
         *(config.text(name) for name in ("gate", "profile", "stage")), as_of=args.now
     )
-    _no_contradiction(args, session, question)
+    _no_contradiction(args)
     groups = list(_groups(args))
     jobs = 1 if "-" in args.paths else args.jobs or worth(len(groups))
     artifact = digest_of(args.artifact) if args.artifact else None
@@ -99,8 +99,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     printer = Printer(args, screen, shell, several=several)
     find = _finder(args, session, question, shell, several=several)
     judge = Judge(args, shell, session, question, artifact, printer, len(groups) < 8, find)
-    if args.export:
-        _require_export(Path(args.export), several=several)
+    export = Path(args.export) if args.export else None
+    export_to = session.proof_files(export, question, several=several)
     if jobs > 1:
         judge.prepare()
         judge.figures = session.figures(question)  # before the forks, which never open the ledger
@@ -122,7 +122,6 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         stack.enter_context(screen)
         stack.enter_context(printer)
         stop = stack.enter_context(Interrupts(patient=several))
-        export_to = Path(args.export) if args.export else None
         batches = Batches(
             *(shell, session, question, printer, screen, export_to),
             total=len(groups),
@@ -199,21 +198,6 @@ def _groups(args: argparse.Namespace) -> Iterator[list[str]]:
             yield [name]
 
 
-def _no_contradiction(args: argparse.Namespace, session: Session, question: Question) -> None:
-    if session.record_to is not None and not question.is_dry_run:
-        session.record_to.require_kept(exports=bool(args.export))
-    if args.export and question.is_dry_run:
-        raise UsageError("a dry run has no proof to export", "leave out --dry-run or --export")
+def _no_contradiction(args: argparse.Namespace) -> None:
     if args.artifact and len(args.paths) > 1 and not args.combine:
         raise UsageError("one artifact, several metrics files", "decide them one by one")
-
-
-def _require_export(target: Path, *, several: bool) -> None:
-    from engine.system.files import require_writable
-
-    if several and not target.is_dir():
-        raise UsageError(
-            f"--export {target}: is no folder, and several decisions have several proofs",
-            "name a folder that exists",
-        )
-    require_writable(target / "proof.json" if several else target)

@@ -1,18 +1,25 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from engine.calls.breaker import CircuitBreaker, Phase
+from engine.calls.breaker import CallOutcome, CircuitBreaker, Phase
+from engine.decision.runtime import SystemRuntime
 from engine.errors import CircuitOpenError, UsageError
 from tests.calls.breaker.fakes import Clock, HttpError, Provider, fail
 from tests.signers.pem import pem
 
 
-def test_processes_that_name_one_ledger_share_its_circuits(tmp_path: Path) -> None:
+def test_processes_that_name_one_ledger_share_its_circuits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock, provider = Clock(), Provider()
-    shared = {"ledger": tmp_path / "ledger.db", "key": pem(), "clock": clock}
+    monkeypatch.setattr(SystemRuntime, "milliseconds", lambda _: clock())
+    shared = {"ledger": tmp_path / "ledger.db", "key": pem()}
     with CircuitBreaker("acme", "large", **shared) as one:  # type: ignore[arg-type]
         fail(one, provider, 5)
         assert one.of("acme", "small").call(provider.ask) == "answer to ?"
@@ -41,3 +48,46 @@ def test_without_a_ledger_it_is_kept_in_memory_by_the_systems_clock() -> None:
 def test_what_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         CircuitBreaker("acme", "large", **wrong)  # type: ignore[arg-type]
+
+
+def test_a_circuits_clock_is_the_systems() -> None:
+    """ADR 0008: an instant of the caller's choosing would have been recorded."""
+    clock: dict[str, object] = {"clock": lambda: 0}
+    with pytest.raises(TypeError, match="clock"):
+        CircuitBreaker("acme", "large", **clock)  # type: ignore[arg-type]
+
+
+def _broken(_: object) -> CallOutcome:
+    raise ZeroDivisionError
+
+
+def _silent(_: object) -> CallOutcome:
+    nothing: Any = None
+    return nothing  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("classify", [_broken, _silent])
+def test_a_classifier_that_fails_costs_nobody_an_answer(
+    classify: Callable[[object], CallOutcome],
+) -> None:
+    with CircuitBreaker("acme", "large", classify_answer=classify) as breaker:
+        assert breaker.call(lambda: "answer") == "answer"
+        assert asyncio.run(breaker.call_async(_answer)) == "answer"
+        assert breaker.unrecorded == 2
+
+
+@pytest.mark.parametrize("classify", [_broken, _silent])
+def test_a_classifier_that_fails_does_not_replace_the_calls_own_error(
+    classify: Callable[[object], CallOutcome],
+) -> None:
+    provider = Provider()
+    provider.fails = HttpError(500)
+    with CircuitBreaker("acme", "large", classify=classify) as breaker:
+        with pytest.raises(HttpError) as caught:
+            breaker.call(provider.ask)
+        assert "classifier failed" in caught.value.__notes__[0]
+        assert breaker.unrecorded == 1
+
+
+async def _answer() -> str:
+    return "answer"
