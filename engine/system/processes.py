@@ -90,12 +90,12 @@ class Fork:
         self._answers.close()
 
 
-def end(forks: Sequence[Fork], drain: Callable[[], None] = lambda: None) -> None:
+def end(children: Sequence[Fork], drain: Callable[[], None] = lambda: None) -> None:
     """End forks; ``drain`` waits for who still reads their answers, before the pipes go."""
-    for fork in forks:
+    for fork in children:
         fork.kill()
     drain()
-    for fork in forks:
+    for fork in children:
         fork.close()
 
 
