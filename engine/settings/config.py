@@ -60,6 +60,7 @@ SETTINGS = (
     ),
     Setting("max_bytes", "ENGINE_MAX_BYTES", MAX_BYTES, "largest metrics file that is read"),
 )
+_SECRETS = ("ENGINE_KEY", "ENGINE_OPA_TOKEN")
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -111,8 +112,10 @@ def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here
         here: The working folder.
 
     Raises:
-        ConfigError: ``engine.toml`` is unreadable, or a key or a value in it is wrong.
+        ConfigError: ``engine.toml`` is unreadable, or a key or a value in it is wrong; or a
+            variable is, see :func:`require_values`.
     """
+    require_values(environ)
     file = _upwards(here, FILE_NAME)
     written = _read(file) if file else {}
     base = file.parent if file else here
@@ -122,6 +125,17 @@ def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here
     }
     folder = _upwards(here, FOLDER_NAME) or base / FOLDER_NAME
     return Config(values, file, folder)
+
+
+def require_values(environ: Mapping[str, str]) -> None:
+    """Refuse a variable of the engine that is set and empty: it is not the same as not set.
+
+    Raises:
+        ConfigError: One is. Secrets may be: a CI's job on a fork has none.
+    """
+    for name, text in environ.items():
+        if name.startswith("ENGINE_") and name not in _SECRETS and not text.strip():
+            raise ConfigError(f"${name} is set and empty", "unset it, or give it a value")
 
 
 def _resolve(
@@ -182,6 +196,8 @@ def _read(file: Path) -> dict[str, str | int]:
                 f"{place} is {type(value).__name__} where {kind.__name__} is expected",
                 f"{setting.name}: {setting.meaning}",
             )
+        if isinstance(value, str) and not value.strip():
+            raise ConfigError(f"{place} is empty", "remove the line, or give it a value")
         if isinstance(value, int) and value < 0:
             raise ConfigError(f"{place} is negative", f"{setting.name}: {setting.meaning}")
     return table

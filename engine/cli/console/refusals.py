@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from engine.errors import suggest
 
+_EMPTY = "\nleave it out, or give it a value: is a variable of the shell not set?"
+
 
 def error_text(error: Exception) -> str:
     """Return the lines for standard error: what is wrong, then indented what to do."""
@@ -33,8 +35,8 @@ def _nearest(parser: argparse.ArgumentParser, message: str) -> str:
         return suggest(match[1], _flags(parser))
     if match := re.search(r"argument ([^:]+): invalid choice: '?([^' ]*)'?", message):
         return suggest(match[2], _choices(parser, match[1]))
-    if match := re.search(r"argument ([^:]+): expected", message):
-        return _meaning(parser, match[1])
+    if match := re.search(r"argument ([^:]+): (expected|is empty)", message):
+        return _meaning(parser, match[1]) + (_EMPTY if match[2] == "is empty" else "")
     return ""
 
 

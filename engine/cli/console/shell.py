@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, NoReturn, Protocol, TextIO, cast
+from typing import Any, BinaryIO, NoReturn, Protocol, TextIO, cast
 
 from engine.decision.runtime import SystemRuntime
+from engine.settings.config import require_values
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ def call(name: str, module: str, argv: Sequence[str]) -> int:
     verb = cast(VerbModule, importlib.import_module(module))
     helps = "-h" in argv or "--help" in argv
     args = parser_of(name, verb, width=None if helps else _USAGE_WIDTH).parse_args(argv)
-    return verb.run(args, current_shell())
+    shell = current_shell()
+    require_values(shell.environ)
+    return verb.run(args, shell)
 
 
 _USAGE_WIDTH = 100
@@ -84,7 +87,14 @@ def _here() -> Path:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaints end with what to do, as every error of the engine does."""
+    """A parser that takes no empty value, and whose complaints end with what to do."""
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        # `--artifact "$UNSET"` is a mistake; taken for "not given", it would drop a check.
+        first = arg_strings[:1] if action.nargs == argparse.PARSER else arg_strings
+        if not all(text.strip() for text in first):
+            raise argparse.ArgumentError(action, "is empty")
+        return super()._get_values(action, arg_strings)
 
     def error(self, message: str) -> NoReturn:
         """Refuse the call.
