@@ -91,7 +91,7 @@ def requires_extra(extra: str) -> Iterator[None]:
         package = (error.name or extra).partition(".")[0]
         raise MissingExtraError(
             f"this needs the package {package}, which cannot be imported",
-            f"pip install 'governance-engine[{extra}]'",
+            f"in a clone: pip install '.[{extra}]'; else: pip install 'WHEEL[{extra}]'",
         ) from error
 
 

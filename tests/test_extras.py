@@ -51,7 +51,7 @@ def test_gather_in_a_plain_install_names_the_extra(flags: tuple[str, ...]) -> No
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert answer.returncode == exit_codes.INVALID
-    assert "pip install 'governance-engine[data]'" in answer.stderr
+    assert "pip install '.[data]'" in answer.stderr
     assert "defect" not in answer.stderr
 
 

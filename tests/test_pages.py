@@ -10,6 +10,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -18,8 +19,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from engine.model import Decision
-from tests.ci.steps import BIN
+from engine.model import Decision, Json
+from engine.report.relaxations import RELAXATIONS
+from tests.ci.steps import BIN, bash
 from tests.repository import ROOT
 
 FOLDERS = ("*.md", "docs/*.md", "spec/**/*.md", ".github/**/*.md", "tla/*.md", "bench/*.md")
@@ -143,6 +145,77 @@ def test_the_readme_decides_and_verifies_from_python(
     decision = names["decision"]
     assert isinstance(decision, Decision)
     assert decision.recorded
+
+
+def ci_recipe() -> str:
+    """The command of the README's CI section, as it stands there."""
+    block = re.search(
+        r"^```yaml\n(- run:.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert block is not None
+    (step,) = yaml.safe_load(block[1])
+    assert step["env"] == {"ENGINE_KEY": "${{ secrets.ENGINE_KEY }}"}
+    return str(step["run"])
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Path:
+    """A fresh disk with evidence, a key, and the file that is released."""
+    made = "mkdir dist; echo weights > dist/model.tar.gz; engine keys init"
+    assert bash(f"{made}; engine example promote > m.json", tmp_path, {}).returncode == 0
+    document = json.loads((tmp_path / "m.json").read_text())
+    del document["subject"]["digest"]
+    (tmp_path / "metrics.json").write_text(json.dumps(document))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("profile", "code"), [("default", 0), ("strict", 5)])
+def test_the_readme_s_ci_recipe_promotes_good_evidence_and_strict_holds_as_it_says(
+    runner: Path, profile: str, code: int
+) -> None:
+    (pem,) = (path for path in runner.rglob("*.pem") if not path.name.endswith(".pub.pem"))
+    recipe = ci_recipe()
+    assert "--profile default" in recipe
+    recipe = recipe.replace("--profile default", f"--profile {profile}")
+
+    done = bash(recipe, runner, {"ENGINE_KEY": pem.read_text()})
+
+    assert done.returncode == code, done.stdout + done.stderr
+    assert (runner / "proof.json").is_file()
+    assert (runner / "gate.sarif").is_file()
+    if profile == "strict":
+        assert "the profile does not tolerate: ephemeral_ledger. Fix: " in done.stdout
+        assert "--ledger FILE" in done.stdout
+
+
+def test_the_page_of_relaxations_has_what_explain_and_the_record_know() -> None:
+    page = (ROOT / "docs" / "relaxations.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \|$", page, re.MULTILINE)
+    assert [(name, *about) for name, about in RELAXATIONS.items()] == rows
+    schema = json.loads((ROOT / "schemas" / "decision.schema.json").read_text())
+    assert sorted(RELAXATIONS) == named_relaxations(schema)
+
+
+def named_relaxations(schema: Json) -> list[str]:
+    """The names that a record may have."""
+    if isinstance(schema, dict):
+        names = schema.get("relaxations", {}).get("items", {}).get("properties", {}).get("name")
+        if names:
+            return sorted(names["enum"])
+    inner = schema.values() if isinstance(schema, dict) else schema
+    found = (named_relaxations(part) for part in inner if isinstance(part, dict | list))
+    return next(filter(None, found), [])
+
+
+def test_nothing_that_we_write_installs_a_name_from_a_registry() -> None:
+    pages = [*(ROOT / "engine" / "_data" / "starter" / "ci").glob("*"), ROOT / "action.yml"]
+    pages += [*(ROOT / "templates").glob("*"), *(ROOT / "examples" / "ci").glob("*")]
+    pages += [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "engine").rglob("*.py")]
+    named = re.compile(r"pip install[^\n`]*['\" ]governance[-_]engine(?! @ URL)[=<>~\['\"\s]")
+    foreign = re.compile(r"uses: governance-engine/|/governance/governance-engine/")
+    assert named.search("pip install 'governance-engine[data]'")
+    assert [page for page in pages if named.search(text := page.read_text()) or foreign.search(text)
+            ] == []  # fmt: skip
 
 
 def test_the_readme_is_read_in_ten_minutes() -> None:

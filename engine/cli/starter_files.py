@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import __version__
 from engine.errors import UsageError
 from engine.policy.bundle import shipped_bundle, shipped_folder
 
@@ -60,6 +61,8 @@ def _require_domain(domain: str) -> None:
 
 
 CI_SYSTEMS = ("github", "gitlab", "none")
+WHEEL = f"vendor/governance_engine-{__version__}-py3-none-any.whl"
+"""Where the CI job finds the engine, seen from the repository's root; never a registry's name."""
 GITLAB_INCLUDE = "include: [{local: .gitlab/release-gate.yml}]\n"
 
 
@@ -97,8 +100,6 @@ def ci_files(system: str, job: Job) -> dict[Path, str]:
 
 
 def _job(template: str, job: Job, root: Path) -> str:
-    from engine import __version__
-
     form = ["--format", "github"] if template == "github.yml" else []
     about = ["--artifact", job.artifact] if job.artifact else []
     command = ["engine", "decide", job.metrics, *about, *form]
@@ -108,7 +109,7 @@ def _job(template: str, job: Job, root: Path) -> str:
         "@COMMAND@": shlex.join([*command, "--ledger", "run:", "--export", "proof.json"]),
         "@FOLDER@/": "" if folder == "." else f"{folder}/",
         "@FOLDER@": folder,
-        "@VERSION@": __version__,
+        "@WHEEL@": f"{'../' * len(job.here.relative_to(root).parts)}{WHEEL}",
         "@METRICS@": job.metrics,
         "@AND_ARTIFACT@": f" and {job.artifact}" if job.artifact else "",
         "@GATE@": job.gate,

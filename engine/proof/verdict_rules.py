@@ -18,6 +18,9 @@ from engine.model import Json, Severity, Stage, Status, Verdict, is_number
 RELEASE_RULE = "release/v1"
 ACCESS_RULE = "access/v1"
 
+INTOLERABLE = "the profile does not tolerate: "
+"""How the reason starts where a relaxation decided; its names follow."""
+
 OLDEST_FUTURE_S = -300
 """Clocks of two machines may differ by this much before a time is in the future."""
 
@@ -257,7 +260,7 @@ def recompute_reason(
             + _listed(lacking)
         )
     if refused := [name for name in relaxations if name not in tolerated]:
-        return f"the profile does not tolerate: {_listed(refused)}"
+        return INTOLERABLE + _listed(refused)
     if verdict in (Verdict.PROMOTE, Verdict.ALLOW):
         waived = len(blocking) - len(counted)
         return f"{len(blocking)} blocking checks passed" + (

@@ -10,6 +10,7 @@ from engine.decision.margins import counterfactual, written
 from engine.errors import DocumentError, GovernanceError
 from engine.model import Decision, Json, Severity, Status, Verdict
 from engine.report import Location, Report
+from engine.report.relaxations import way_out
 from engine.report.wording import facts_of, limit_of, plain
 
 STANDARD_INPUT = "-"
@@ -74,7 +75,8 @@ def why_not_released(decision: Decision) -> str:
     """Return why nobody may act on a verdict that :func:`holds_without_finding`."""
     if decision.verdict in RELEASING:
         return f"{decision.verdict}, but not recorded: a dry run; nobody may act on it"
-    return f"{decision.verdict}: {decision.reason}"
+    fix = way_out(decision)
+    return f"{decision.verdict}: {decision.reason}" + (f". Fix: {fix}" if fix else "")
 
 
 def title_of(check: Json, report: Report) -> str:

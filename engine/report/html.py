@@ -37,6 +37,7 @@ from engine.report.html_parts import (
     value,
 )
 from engine.report.html_style import STYLE
+from engine.report.relaxations import way_out
 from engine.report.wording import artifact_of, count_of, limit_of, subject_of
 
 MOST_ROWS = 1000
@@ -184,10 +185,12 @@ def _headline(decision: Decision, level: int) -> str:
         ("Decided", _time(decision.decided_at)),
         ("Valid until", _time(decision.valid_until)),
     )  # fmt: skip
+    fix = f"<p>Fix: {text(way)}</p>" if (way := way_out(decision)) else ""
     return (
         f'<header class="verdict {_TONES[decision.verdict]}">'
         f'<p class="word">{decision.verdict}</p>'
-        f"<h{level}>{text(subject_of(decision))}</h{level}><p>{text(decision.reason)}</p></header>"
+        f"<h{level}>{text(subject_of(decision))}</h{level}><p>{text(decision.reason)}</p>"
+        f"{fix}</header>"
         f"{'' if decision.recorded else unrecorded}{facts(about)}"
     )
 

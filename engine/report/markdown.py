@@ -22,6 +22,7 @@ from engine.report.findings import (
     title_of,
     word_of,
 )
+from engine.report.relaxations import way_out
 from engine.report.wording import artifact_of, count_of, limit_of, plain, subject_of
 
 SIGNS = {
@@ -110,7 +111,7 @@ def _whole(report: Report, level: str) -> list[str]:
     decision = report.decision
     groups = by_effect(decision.checks)
     under = f"{level}#"
-    blocks = [f"{level} {_title(decision)}", escape(decision.reason), _about(decision)]
+    blocks = [f"{level} {_title(decision)}", *_reason(decision), _about(decision)]
     titles = ("What stands against it", "Warnings", "Waived")
     for effect, title in zip(REPORTED, titles, strict=True):
         if checks := groups[effect]:
@@ -125,12 +126,17 @@ def _brief(report: Report) -> list[str]:
     decision = report.decision
     groups = by_effect(decision.checks)
     findings = [check for effect in REPORTED for check in groups[effect]]
-    blocks = [escape(decision.reason)]
+    blocks = _reason(decision)
     if findings:
         blocks.append(_findings(findings, report))
     if decision.relaxations:
         blocks.append(_relaxed(decision))
     return [*blocks, _recorded(decision)]
+
+
+def _reason(decision: Decision) -> list[str]:
+    fix = way_out(decision)
+    return [escape(decision.reason), *([f"**Fix:** {escape(fix)}"] if fix else [])]
 
 
 def _about(decision: Decision) -> str:

@@ -58,7 +58,7 @@ def _line(report: Report) -> RenderedParts:
 def _whole(report: Report, options: ReportOptions) -> str:
     """A decision with every check, passes too."""
     decision = report.decision
-    lines = [*_headline(decision), ""]
+    lines = [*_headline(decision, options.width), ""]
     checks = [check for check in decision.checks if check["status"] != Status.OFF]
     names = max((len(check["id"]) for check in checks), default=0)
     compared = {check["id"]: _compared(check) for check in checks}
@@ -72,10 +72,16 @@ def _whole(report: Report, options: ReportOptions) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _headline(decision: Decision) -> list[str]:
+def _headline(decision: Decision, width: int) -> list[str]:
+    fix: list[str] = []
+    if decision.relaxations:
+        from engine.report.relaxations import way_out
+
+        fix = _wrapped(f"fix: {way}", width, "  ") if (way := way_out(decision)) else []
     return [
         f"{decision.verdict}  {subject_of(decision)}",
         f"  {decision.reason}",
+        *fix,
         f"  asked of gate {decision.gate}, profile {decision.profile}, stage {decision.stage}",
         f"  artifact {artifact_of(decision)}",
     ]
@@ -108,15 +114,13 @@ def _explained(check: Json, report: Report, width: int) -> list[str]:
     sentences = [title, counterfactual(check) or ""]
     if check["status"] not in _QUIET and texts.get("fix"):
         sentences.append(f"fix: {texts['fix']}")
-    indent = " " * 10
-    return [
-        line
-        for text in sentences
-        if text
-        for line in textwrap.wrap(
-            text, max(width, 60), initial_indent=indent, subsequent_indent=indent + "  "
-        )
-    ]
+    return [line for text in sentences if text for line in _wrapped(text, width, " " * 10)]
+
+
+def _wrapped(text: str, width: int, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text, max(width, 60), initial_indent=indent, subsequent_indent=indent + "  "
+    )
 
 
 def _further(report: Report) -> list[str]:
@@ -134,7 +138,7 @@ def _further(report: Report) -> list[str]:
 
         lines += [f"  attestation {line}" for line in attestation_lines(decision)]
     if decision.relaxations:
-        lines.append(f"  relaxed by: {', '.join(decision.relaxations)}")
+        lines.append(f"  relaxed by: {', '.join(decision.relaxations)} (engine explain NAME)")
     if decision.recorded:
         lines.append(
             f"  recorded as {decision.decision_id}, entry {decision.index}; "

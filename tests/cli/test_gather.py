@@ -383,7 +383,7 @@ def test_without_duckdb_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "duckdb", None)
     answer = gathered(engine)
     assert answer.code == 2
-    assert "pip install 'governance-engine[data]'" in answer.err
+    assert "pip install '.[data]'" in answer.err
 
 
 # The shipped example.

@@ -17,7 +17,7 @@ from engine.decision.workspace import module_cache, open_evaluator
 from engine.errors import GovernanceError, UsageError
 from engine.exit_codes import UNDECIDED
 
-REINSTALL = "install it again: pip install --force-reinstall governance-engine"
+REINSTALL = "install it again: pip install --force-reinstall WHEEL"
 BUILD_SLACK = timedelta(days=1)
 
 

