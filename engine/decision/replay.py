@@ -247,6 +247,7 @@ def _question_of(recorded: RecordedDecision) -> tuple[Input, Question]:
     whole = {
         "subject": document.subject,
         "metrics": document.metrics,
+        "waivers": list(document.waivers),
         "decided_at": document.decided_at,
         "relaxations": list(document.relaxations),
         "attestations": list(document.attestations),
