@@ -45,7 +45,7 @@ NOTHING = Amount(0, 0, 0)
 
 
 class AmountLimits(NamedTuple):
-    """How much of each unit a budget grants a day; None is no limit, which somebody said."""
+    """How much of each unit a budget grants a day; None is a limit that was left out on purpose."""
 
     requests: int | None
     tokens: int | None

@@ -1,7 +1,7 @@
 """One budget on one day: what was granted, what came of it, and what fits. Pure.
 
 ``used = within + overrun + reserved``. Reservations are granted only while ``used`` plus what is
-asked for stays at or below the limit, so ``within + reserved <= limit`` holds after every step
+requested stays at or below the limit, so ``within + reserved <= limit`` holds after every step
 (INV-BUDGET-3). What callers report beyond their reservation counts as ``within`` while it fits,
 and else as ``overrun``: money that is gone without a grant, which blocks what comes after it.
 """
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from engine.metrics.amounts import NOTHING, Amount, AmountLimits, amount_of
 
 RATIO_STEP = 0.0001
-"""Shares below it are told as it: nobody sets a limit there, and they cost a slower encoder."""
+"""Smaller shares count as this one: nobody sets a limit there, and they cost a slower encoder."""
 
 
 class Book(NamedTuple):

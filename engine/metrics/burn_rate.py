@@ -3,7 +3,7 @@
     burn rate = (Σ errors / Σ total) / (1 - objective)
 
 1 uses the budget up exactly at its period's end. One window alone is either slow to notice or slow
-to forget, so each pair below asks a long and a short one: it is over where **both** burn faster
+to forget, so each pair below has a long and a short one: it is over where **both** burn faster
 than its factor. Source: Beyer et al. (2018), The Site Reliability Workbook, chapter 5,
 "Multiwindow, Multi-Burn-Rate Alerts"; the factors spend 2 %, 5 %, 10 % and 10 % of a budget of
 30 days in their long windows.
@@ -71,7 +71,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class BurnRateResult:
-    """What the pairs say together.
+    """What the pairs show together.
 
     Attributes:
         value: Largest over the pairs of ``min(long, short) / factor``: past 1 exactly where a
@@ -99,7 +99,7 @@ def burn_rate(ratio: float | None, objective: float) -> float | None:
 
 
 def burning(traffic: Mapping[int, Traffic], objective: float) -> BurnRateResult:
-    """Return what ``PAIRS`` say of ``traffic``.
+    """Return what ``PAIRS`` show about ``traffic``.
 
     A pair of which one window is unknown is over at most as far as the other one. Where that
     could not change the answer there is a value; where a pair is over for certain there is one

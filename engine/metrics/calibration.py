@@ -127,7 +127,7 @@ def expected_calibration_error(
 
     Args:
         counts: Counted into at most ``bins`` bins by ``strategy``.
-        bins: How many bins were asked for.
+        bins: Number of bins that was requested.
         strategy: ``equal_width`` or ``equal_mass``.
         min_n: Fewer rows than these are ``insufficient_data``.
         task: ``binary``, the score is P(y = 1); or ``multiclass``, it is the confidence in the

@@ -1,4 +1,4 @@
-"""Which groups are large enough to be compared, and what is said of the others."""
+"""Which groups are large enough to be compared, and what is reported about the others."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Eligible:
         return f"{found} have at least {self.min_n} rows; 2 are needed"
 
     def about(self, interval: str) -> dict[str, Any]:
-        """Return what every outcome says of its groups."""
+        """Return the members that every outcome has about its groups."""
         small = sum(group.n for group in self.all.values()) - self.n
         return {
             "n": self.n,

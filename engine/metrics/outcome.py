@@ -1,4 +1,4 @@
-"""What a computation says: a value or why there is none, and all that it rests on."""
+"""The result of a computation: a value or why there is none, and all that it rests on."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class ReportOptions:
 
     Attributes:
         several: Whether there may be more than one, so that they are framed.
-        explain: Whether to say why and what to do, for passing checks too.
+        explain: Whether to explain checks and their fixes, passing ones too.
         width: Columns that text is wrapped to.
         folder: Where the engine was called; files below it are named relative to it.
     """

@@ -96,7 +96,7 @@ def word_of(check: Json) -> str:
 
 
 def message_of(check: Json, report: Report) -> str:
-    """Return all there is to say about a check that did not pass, as sentences."""
+    """Return everything known about a check that did not pass, as sentences."""
     facts = facts_of(check)
     sentences = [
         f"{title_of(check, report)}: {word_of(check)}; observed {written(check['observed'])}, "
@@ -157,9 +157,9 @@ def waiver_reason(check: Json, decision: Decision) -> str:
 
 
 def attestation_lines(decision: Decision) -> list[str]:
-    """Return a line per attestation of the Input: what it says, whose it is, and if it lasts.
+    """Return a line per attestation of the Input: its verdict, its signer, until when it holds.
 
-    Whether a check rests on it the check itself says.
+    Whether a check rests on it is part of the check.
     """
     digest = decision.subject.sha256
     return [_attestation_line(attestation, digest) for attestation in decision.attestations]

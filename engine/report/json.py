@@ -1,6 +1,6 @@
-"""``--format json``: one object, or an array of them where several were asked about.
+"""``--format json``: one object, or an array of them of several.
 
-It has what every other format says, so that ``engine convert`` can write them from it: of each
+It has what every other format shows, so that ``engine convert`` can write them from it: of each
 check the metric and where that stands, and of several an element for each input that could not
 be decided on, whose ``verdict`` is null. What only the ledger knows, the Merkle path, it has not.
 """
@@ -46,7 +46,7 @@ class JsonWriter(Writer):
         return self._element(document) if self._options.several else _encoded(document) + "\n"
 
     def failed(self, file: str, error: GovernanceError) -> str:
-        """Return an element without a verdict; nothing where one was asked about."""
+        """Return an element without a verdict; nothing if there is only one input."""
         if not self._options.several:
             return ""
         return self._element(failure_document(file, error))

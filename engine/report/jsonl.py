@@ -31,13 +31,13 @@ class LinesWriter(Writer):
         return _encoded(before)[:-1] + b",", b",%b\n" % _encoded(after_entry(report))[1:]
 
     def entry(self, index: int | None, checkpoint: str | None) -> bytes:
-        """Return the members that say where it is recorded."""
+        """Return the members about its place in the ledger."""
         if index is None:
             return b'"recorded":false,"index":null,"checkpoint":null'
         return b'"recorded":true,"index":%d,"checkpoint":%b' % (index, _quoted(checkpoint))
 
     def failed(self, file: str, error: GovernanceError) -> str:
-        """Return a line without a verdict; nothing where one was asked about."""
+        """Return a line without a verdict; nothing if there is only one input."""
         return (
             _encoded(failure_document(file, error)).decode() + "\n" if self._options.several else ""
         )

@@ -1,6 +1,6 @@
 """Decisions read back from what ``--format json`` or ``jsonl`` wrote. Pure: values in and out.
 
-Nothing is verified: what a report says is believed, as a reader of the report would.
+Nothing is verified: a report is taken at its word, as its reader would take it.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ _WRITTEN = "give what `engine decide --format json` wrote"
 
 
 def read(value: Json, pointer: str = "") -> Report | UndecidedInput:
-    """Return what ``value`` says.
+    """Return the decision in ``value``, or the input that could not be decided on.
 
     Args:
         value: One decision as ``--format json`` writes it.

@@ -77,7 +77,7 @@ class SarifWriter(Writer):
         return "".join(self._line(result) for result in results)
 
     def failed(self, file: str, error: GovernanceError) -> str:
-        """Keep it for the invocation, which says that it was no success."""
+        """Keep it for the invocation, which is then marked as no success."""
         self._failures += 1
         if len(self._notifications) < MOST_NOTIFICATIONS:
             self._notifications.append(_notification(file, error, self._options.folder))

@@ -22,7 +22,7 @@ _ODD_NAMES = "surrogateescape"  # how Python reads file names that are no UTF-8
 
 
 class TextWriter(Writer):
-    """Writes one decision with every check; of several, one line each unless asked to explain."""
+    """Writes one decision with every check; of several, one line each unless ``explain`` is set."""
 
     def __init__(self, options: ReportOptions) -> None:
         super().__init__(options)

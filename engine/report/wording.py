@@ -42,7 +42,7 @@ def limit_of(check: Json) -> str:
 
 
 def facts_of(check: Json) -> str:
-    """Return margin, sample size and age, as far as they say something."""
+    """Return margin, sample size and age, where they are known and matter."""
     facts = []
     if (distance := margin(check)) is not None:
         facts.append(f"margin {distance}")

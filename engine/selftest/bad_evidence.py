@@ -26,14 +26,14 @@ class Constraint:
     Attributes:
         id: Check.
         metric: Metric.
-        kind: As the manifest says.
+        kind: As in the manifest.
         severity: ``block`` or ``warn``.
         operator: The way that the catalogue's direction gives.
         written: The operator that the rule has.
         limit: Limit.
         row: Row of the catalogue.
-        max_age_s: Oldest evidence in seconds, if it says.
-        min_n: Fewest samples, if it says.
+        max_age_s: Oldest evidence in seconds, if limited.
+        min_n: Fewest samples, if limited.
         compare: ``value`` or ``ci``.
     """
 
@@ -68,7 +68,7 @@ class Constraint:
         )
 
     def by_operator(self) -> Constraint:
-        """The same, whatever the catalogue says about its direction."""
+        """The same with the rule's own operator, not the catalogue's direction."""
         return replace(self, operator=self.written)
 
     @property

@@ -42,7 +42,7 @@ Opener = Callable[[PolicyBundle], Evaluator]
 
 @dataclass(frozen=True, slots=True)
 class SelftestFinding:
-    """Something that a gate let through, or that went unnoticed.
+    """A bad document that a gate let through, or a weakening that no bad document shows.
 
     Attributes:
         check: Check that it is about; empty where it is about the whole document.
@@ -58,7 +58,7 @@ class SelftestResult:
     """What a selftest of one gate under one profile showed.
 
     Attributes:
-        gate: Gate that was asked.
+        gate: Gate under test.
         profile: Table of limits.
         never: Why sound evidence does not get through either; empty when it does.
         documents: Number of known-bad documents.
@@ -79,7 +79,7 @@ class SelftestResult:
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing got through, and every weakening was noticed."""
+        """Whether nothing got through, and every weakening showed."""
         return not self.let_through and not self.unnoticed
 
 
@@ -229,15 +229,15 @@ def _try_policies(
 ) -> None:
     """Broken data must close the gate, and weakened data must show.
 
-    All of it goes into one bundle, as profiles beside the real one: one policy is loaded.
+    All of it goes into one bundle, as profiles next to the real one, so that one policy is loaded.
     """
     if result.never:
         return
     table = gate.bundle.profile(gate.question.profile)
-    rotten = list(broken(table, sound.blocking))
+    breaking = list(broken(table, sound.blocking))
     able = [constraint for constraint in sound.blocking if only_past(constraint, sound)]
-    weaker = list(weakened(table, able))
-    profiles = [*rotten, *weaker]
+    weakening = list(weakened(table, able))
+    profiles = [*breaking, *weakening]
     result.policies = len(profiles)
     tables = {f"selftest-{n}": profile.table for n, profile in enumerate(profiles)}
     bundle = with_profiles(gate.bundle, tables)
@@ -247,7 +247,7 @@ def _try_policies(
             other = _GateUnderTest(question, bundle, evaluator, gate.schema)
             about = profile.constraint.id if profile.constraint else ""
             finding = SelftestFinding(about, profile.what)
-            if number >= len(rotten):
+            if number >= len(breaking):
                 if not _is_noticed(other, profile, sound):
                     result.unnoticed.append(finding)
             elif other.lets_through(_evidence_against(profile, sound)):
