@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from engine.api import Gate, decide, gather, verify
     from engine.calls.breaker import CircuitBreaker
     from engine.calls.budget.client import Budget
+    from engine.errors import GovernanceError
     from engine.proof.expectations import Expectations
     from engine.proof.verify import Verified
 
@@ -22,6 +23,7 @@ __all__ = [
     "CircuitBreaker",
     "Expectations",
     "Gate",
+    "GovernanceError",
     "Verified",
     "__version__",
     "decide",
@@ -34,6 +36,7 @@ _MODULES = {
     "CircuitBreaker": "engine.calls.breaker",
     "Expectations": "engine.proof.expectations",
     "Gate": "engine.api",
+    "GovernanceError": "engine.errors",
     "Verified": "engine.proof.verify",
     "decide": "engine.api",
     "gather": "engine.api",

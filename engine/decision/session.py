@@ -14,6 +14,7 @@ attestation) can forget to name what weakens a run:
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from engine.evidence.input import Question
 from engine.formats.json_text import MAX_BYTES
 from engine.policy.bundle import shipped_schema
 from engine.system.closing import Closing
+from engine.system.forks import free_in_child
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,10 +86,11 @@ class Session(Closing):
         self._zone, self._daily, self._dry_run = zone, daily, dry_run
         self._open_evaluator = open_evaluator
         self._evaluator: Evaluator | None = None
+        self._process = os.getpid()
         self._opened: tuple[Ledger, Signer] | None = None
         self._schema: Json = None
-        self._opening = threading.RLock()
-        self._asking = threading.Lock()
+        self._opening = free_in_child(threading.RLock())
+        self._asking = free_in_child(threading.Lock())
         self._proofs_of_run: set[Path] = set()
 
     @classmethod
@@ -110,7 +113,7 @@ class Session(Closing):
     def close(self) -> None:
         """Close what was opened."""
         with self._opening:
-            evaluator, self._evaluator = self._evaluator, None
+            evaluator, self._evaluator = self._own_evaluator(), None
             opened, self._opened = self._opened, None
         try:
             if opened is not None:
@@ -151,7 +154,10 @@ class Session(Closing):
 
         Raises:
             UsageError: No such gate, profile or stage.
+            LedgerError: The session's ledger was opened in another process.
         """
+        if self._opened is not None:
+            self._opened[0].require_own_process()
         name = self.bundle.gate(gate).name
         self.bundle.profile(profile)
         moment = (as_of or now or self.runtime.now()).astimezone(UTC).replace(microsecond=0)
@@ -166,13 +172,18 @@ class Session(Closing):
     def evaluator(self) -> Evaluator:
         """The session's own evaluator, opened when it is asked for first."""
         with self._opening:
-            if self._evaluator is None:
-                self._evaluator = self.open_evaluator(few=True)
-            return self._evaluator
+            if (evaluator := self._own_evaluator()) is None:
+                evaluator = self.open_evaluator(few=True)
+                self.use(evaluator)
+            return evaluator
+
+    def _own_evaluator(self) -> Evaluator | None:
+        """None after a fork, too: a thread of the parent may have been in the midst of it."""
+        return self._evaluator if self._process == os.getpid() else None
 
     def use(self, evaluator: Evaluator) -> None:
         """Take ``evaluator`` as the session's own, and close it with the session."""
-        self._evaluator = evaluator
+        self._evaluator, self._process = evaluator, os.getpid()
 
     @property
     def schema(self) -> Json:

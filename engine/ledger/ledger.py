@@ -130,10 +130,18 @@ class Ledger:
                 f"{self.url} takes no more entries from this process: {self._refused}",
                 "open it again, and look the decisions up: engine ledger show ID",
             )
+        self.require_own_process()
+
+    def require_own_process(self) -> None:
+        """Refuse to go on where a fork carried this ledger into another process.
+
+        Raises:
+            LedgerError: This process did not open it.
+        """
         if os.getpid() != self._process:
             raise LedgerError(
                 f"{self.url} was opened before this process was forked",
-                "open the ledger in the process that writes it",
+                "open it here: a new Gate, Budget or CircuitBreaker in each process",
             )
 
     def _commit(self, units: list[Unit]) -> None:
@@ -144,8 +152,8 @@ class Ledger:
                 note = self._record(batch)
                 for unit, rows in found:
                     unit.outcome = [self._appended(note, *row) for row in rows]
-            except CommitError as error:
-                settle(units, error)
+            except BaseException as error:  # an interrupt is for this thread, not for the others
+                settle(units, error if isinstance(error, CommitError) else self._half_done())
                 raise
             self._store.tidy()
 
@@ -179,7 +187,7 @@ class Ledger:
             The note that covers every entry.
 
         Raises:
-            CommitError: From here on nothing else: the entries may be there.
+            CommitError: The entries may be there; of an interrupt, a note says so.
         """
         what = "the commit failed; its entries may or may not be recorded"
         try:
@@ -200,10 +208,17 @@ class Ledger:
             reason = error.message if isinstance(error, GovernanceError) else str(error)
             self._refused = f"{what}: {reason or type(error).__name__}"
             self._store.rollback()
-            raise CommitError(
-                f"{self.url}: {self._refused}",
-                "look the decision up before asking again: engine ledger show ID",
-            ) from error
+            if isinstance(error, Exception):
+                raise self._half_done() from error
+            error.add_note(str(self._half_done()))
+            raise
+
+    def _half_done(self) -> CommitError:
+        what = self._refused or "interrupted; its entries may or may not be recorded"
+        return CommitError(
+            f"{self.url}: {what}",
+            "look the decision up before asking again: engine ledger show ID",
+        )
 
     def _sign_checkpoint(self) -> str:
         checkpoint = self._known()

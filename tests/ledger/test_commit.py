@@ -96,6 +96,25 @@ def test_an_interrupt_in_a_build_records_nothing_and_the_ledger_goes_on() -> Non
     assert ledger.append([decision(2)])[0].index == 1
 
 
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_while_it_commits_stays_one_and_a_note_says_what_it_left(
+    interrupt: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``except GovernanceError`` must not swallow Ctrl-C."""
+    store = MemoryStore()
+    ledger = begun(store)
+
+    def interrupted() -> None:
+        raise interrupt
+
+    monkeypatch.setattr(store, "commit", interrupted)
+    with pytest.raises(interrupt) as caught:
+        ledger.append([decision(1)])
+    assert "may or may not be recorded" in caught.value.__notes__[0]
+    with pytest.raises(LedgerError, match="takes no more entries"):
+        ledger.append([decision(2)])
+
+
 def test_a_record_that_cannot_be_read_back_stops_the_whole_commit() -> None:
     """Its rows are in the transaction by then: to go on would record what was refused."""
     store = MemoryStore()

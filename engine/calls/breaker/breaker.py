@@ -20,6 +20,7 @@ from engine.calls.breaker.circuits import Circuits, key_of
 from engine.calls.breaker.classify import classify as by_status
 from engine.calls.breaker.machine import CallOutcome, Circuit, Phase, Refusal, Settings, Ticket
 from engine.errors import CircuitOpenError, GovernanceError, UsageError
+from engine.system.forks import free_in_child
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -70,7 +71,7 @@ class Breaker:
         self._classify = classify
         self._classify_answer = classify_answer
         self._max_age_ms = max_age_ms
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
         self._seen = Circuit()
         self._fresh_from = self._fresh_until = 0
         self._plain: Ticket | None = None

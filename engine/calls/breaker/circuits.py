@@ -18,6 +18,7 @@ from engine.formats.times import write_time
 from engine.ledger import EntryDraft, Ledger, State
 from engine.model import BREAKER_CHANGED_TYPE, Json
 from engine.signers import Signer
+from engine.system.forks import free_in_child
 
 KIND = "breaker"
 """Kind of the ledger's state that holds circuits."""
@@ -51,7 +52,7 @@ class MemoryCircuits:
 
     def __init__(self) -> None:
         self.changes: deque[dict[str, Json]] = deque(maxlen=1000)
-        self._lock = threading.Lock()
+        self._lock = free_in_child(threading.Lock())
         self._kept: dict[str, Circuit] = {}
 
     def look(self, provider: str, model: str) -> Circuit:

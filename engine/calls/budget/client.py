@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from engine.errors import BudgetDeniedError, UsageError
 from engine.model import Json
 from engine.system.closing import Closing
+from engine.system.forks import free_in_child
 
 if TYPE_CHECKING:
     from engine.calls.budget.request import Request
@@ -171,7 +172,8 @@ class Lease:
         self._budget, self._request, self._ttl_s = budget, request, ttl_s
         self._spent: Usage | None = None
         self._granted: Reservation | None = None
-        self._telling = threading.Lock()
+        self._entered = free_in_child(threading.Lock())
+        self._telling = free_in_child(threading.Lock())
 
     @property
     def granted(self) -> Reservation:
@@ -220,13 +222,17 @@ class Lease:
             self._spent = spent
 
     def __enter__(self) -> Lease:
-        if self._granted is not None:
+        if not self._entered.acquire(blocking=False):
             raise UsageError("the lease was entered before", "reserve again for another call")
-        answer = self._budget.ask(self._request, ttl_s=self._ttl_s)
-        if not answer.allowed:
-            raise BudgetDeniedError(
-                f"{answer.reason}: {answer.message}", answer.reason, answer.lease
-            )
+        try:
+            answer = self._budget.ask(self._request, ttl_s=self._ttl_s)
+            if not answer.allowed:
+                raise BudgetDeniedError(
+                    f"{answer.reason}: {answer.message}", answer.reason, answer.lease
+                )
+        except BaseException:
+            self._entered.release()
+            raise
         self._granted = answer
         return self
 

@@ -13,7 +13,13 @@ from engine.cli import workspace
 from engine.cli.arguments import ledger_arguments, policy_arguments
 from engine.cli.console.shell import Shell
 from engine.decision.record_to import RUN_LEDGER
-from engine.decision.workspace import ensure_workspace, ledger_url, open_session
+from engine.decision.workspace import (
+    daily_limits,
+    ensure_workspace,
+    ledger_url,
+    open_session,
+    open_signer,
+)
 
 if TYPE_CHECKING:
     from engine.cli.watch.loop import Loop, WatchSession
@@ -58,6 +64,9 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     bundle = workspace.open_policies(config, shell)
     plan = _plan(args, config, bundle, shell)
     ensure_workspace(config, shell)
+    # A key or an amount that is wrong stays wrong in every cycle: exit 2 now.
+    open_signer(config, shell)
+    daily_limits(config)
     with watch_lock(url):
         return _watch(args, _loop(args, plan, config, bundle, shell), shell)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from engine.errors import LedgerError
 from engine.ledger.entries import AppendedEntry, EntryDraft, State
+from engine.system.forks import free_in_child
 
 MOST_TOGETHER = 256
 """Units from which on a commit takes no more in: those who wait for it have waited long enough."""
@@ -55,7 +56,7 @@ class Group:
     def __init__(self, commit: Callable[[list[Unit]], None]) -> None:
         self._commit = commit
         self._waiting: list[Unit] = []
-        self._changed = threading.Condition(threading.Lock())
+        self._changed = free_in_child(threading.Condition(threading.Lock()))
         self._committing = False
 
     def run(self, units: Sequence[Unit]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from engine.ledger.store import (
     node_position,
 )
 from engine.proof.merkle import GENESIS_CHAIN
+from engine.system.forks import free_in_child
 
 _VERIFY = "find out what is left of it: engine ledger verify"
 _WORDS = {
@@ -108,10 +110,16 @@ class SqliteReader:
     def __init__(self, connection: sqlite3.Connection, place: str) -> None:
         self._connection = connection
         self._place = place
-        self._using = threading.Lock()
+        self._using = free_in_child(threading.Lock())
+        self._process = os.getpid()
         self._keeps_state = False
 
     def _all(self, query: str, *values: int | str) -> list[Any]:
+        if self._process != os.getpid():  # SQLite's connections are not carried across a fork
+            raise LedgerError(
+                f"{self._place}: was opened before this process was forked",
+                "open it here: a new Gate, Budget or CircuitBreaker in each process",
+            )
         try:
             with self._using:
                 return self._connection.execute(query, values).fetchall()

@@ -292,3 +292,26 @@ def test_another_process_opens_the_same_ledger(tmp_path: Path) -> None:
             other.reserve("acme", "large", usd="0.6").__enter__()
         with other.reserve("acme", "large", usd="0.6"):
             pass
+
+
+def test_a_lease_that_two_threads_enter_is_granted_once(budget: Budget) -> None:
+    """Else two are held, and only one of them ever ends."""
+    lease = budget.reserve("acme", "large", usd="0.5", tokens=10)
+    together = threading.Barrier(2)
+    ended: list[str] = []
+
+    def enter() -> None:
+        together.wait()
+        try:
+            lease.__enter__()
+        except UsageError:
+            ended.append("refused")
+        else:
+            ended.append("granted")
+
+    threads = [threading.Thread(target=enter) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ended) == ["granted", "refused"]

@@ -246,3 +246,13 @@ def test_a_subject_is_watched_once(engine: Engine, prometheus: Server) -> None:
     answer = engine("watch", "watch.toml", "--once")
     assert answer.code == 2
     assert "scoring-model 2.4.1 is watched twice" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("ENGINE_KEY", "x"), ("ENGINE_BUDGET_DAILY_USD", "plenty")]
+)
+def test_a_setting_that_no_cycle_could_use_is_exit_2(
+    name: str, value: str, engine: Engine, prometheus: Server
+) -> None:
+    configure(prometheus.url)
+    assert engine("watch", "watch.toml", "--once", **{name: value}).code == 2
