@@ -50,6 +50,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     bundle = workspace.open_policies(workspace.settings(args, shell), shell)
     schema = shipped_schema("metrics.schema.json")
     gathered = gather(args.config, plan, bundle.catalogue(), schema)
+    if args.now is not None:
+        gathered.name_instant()
     _write(args, gathered, shell)
     return exit_codes.PASS
 

@@ -38,6 +38,16 @@ class GatheredEvidence:
         """What a person should know."""
         return tuple(note for measured in self.evidence for note in measured.notes)
 
+    def name_instant(self) -> None:
+        """Say in the source of each metric that the instant was the caller's choice.
+
+        Consent that has expired since still counts as of then: whoever decides on it can see why.
+        """
+        at = f"as of {self.document['observed_at']}, which the caller chose"
+        for metric in self.document["metrics"].values():
+            source = metric.get("source")
+            metric["source"] = f"{at}: {source}"[:1024] if source else at
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

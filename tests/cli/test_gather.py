@@ -509,3 +509,15 @@ def test_counts_of_unusable_rows_and_of_none_are_no_values(engine: Engine) -> No
     assert set(status(metrics(gathered(engine, HEAD + COUNTS))).values()) == {"invalid_input"}
     Path("counts.csv").write_text(COLUMNS)
     assert set(status(metrics(gathered(engine, HEAD + COUNTS))).values()) == {"insufficient_data"}
+
+
+def test_an_instant_of_the_callers_choosing_is_named_in_every_metric(engine: Engine) -> None:
+    """Consent that expired meanwhile counts as of then, and who decides on it sees that."""
+    write(fair())
+    Path("gather.toml").write_text(CONFIG)
+    chosen = engine("gather", "gather.toml", "--now", "2026-11-20T12:00:00Z").json["metrics"]
+    assert chosen
+    for metric in chosen.values():
+        assert metric["source"].startswith("as of 2026-11-20T12:00:00Z, which the caller chose: ")
+    for metric in engine("gather", "gather.toml").json["metrics"].values():
+        assert "caller chose" not in metric["source"]
