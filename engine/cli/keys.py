@@ -8,7 +8,12 @@ from pathlib import Path
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
-from engine.decision.workspace import ensure_workspace, key_path, open_signer
+from engine.decision.workspace import (
+    ensure_workspace,
+    key_in_environment,
+    key_path,
+    open_signer,
+)
 from engine.errors import KeyFileError, UsageError
 
 DESCRIPTION = "Make a signing key, or list the one in use. The private key is never printed."
@@ -48,7 +53,7 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
     from engine.proof.keys import public_pem
 
     config = workspace.settings(args, shell)
-    origin = "$ENGINE_KEY" if shell.environ.get("ENGINE_KEY") else key_path(config)
+    origin = "$ENGINE_KEY" if key_in_environment(config, shell) else key_path(config)
     try:
         signer = open_signer(config, shell)
     except KeyFileError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def policies_of(policies: str | Path | None) -> PoliciesInUse:
 
 
 def record_to(ledger: str | Path | None, key: bytes | None) -> RecordTo | None:
-    """Return where a program records: the signed heads are beside the ledger.
+    """Return where a program records.
 
     Raises:
         UsageError: A ledger without a key, or a key without a ledger.
@@ -68,7 +69,7 @@ def record_to(ledger: str | Path | None, key: bytes | None) -> RecordTo | None:
     from engine.signers.ed25519 import from_pem
 
     url = str(path("ledger", ledger)) if isinstance(ledger, Path) else text("ledger", ledger)
-    return RecordTo(url, partial(from_pem, pem("key", key), "key"))
+    return RecordTo(url, partial(from_pem, pem("key", key), "key"), environ=os.environ)
 
 
 def _open_evaluator(

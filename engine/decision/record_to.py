@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,8 @@ class RecordTo:
             folder as it is now: wherever the process goes, this stays the same ledger.
         open_signer: Returns the key that signs.
         prepare: Makes key and folder on first use, before they are needed; None makes nothing.
-        heads: Folder of the last signed heads; None is beside the ledger.
+        environ: Says where the user keeps state; the heads are kept there, too.
+        heads: Folder of signed heads beside the key; None where the key has no folder of ours.
         create: Whether a ledger that is not there is made.
         lock_timeout_s: How long an append waits for other writers.
     """
@@ -37,6 +38,7 @@ class RecordTo:
         open_signer: Callable[[], Signer],
         prepare: Callable[[], None] | None = None,
         *,
+        environ: Mapping[str, str],
         heads: Path | None = None,
         create: bool = True,
         lock_timeout_s: float = 30.0,
@@ -44,7 +46,8 @@ class RecordTo:
         from engine.ledger import located
 
         self.url, self.open_signer, self._prepare = located(url), open_signer, prepare
-        self._heads_folder, self._create, self._lock_timeout_s = heads, create, lock_timeout_s
+        self._create, self._lock_timeout_s = create, lock_timeout_s
+        self._state, self._beside_key = state_folder(environ), heads
 
     @property
     def is_ephemeral(self) -> bool:
@@ -86,7 +89,7 @@ class RecordTo:
         ledger = open_ledger(
             self.url,
             signer=signer,
-            heads=self._heads(),
+            heads=self.heads,
             lock_timeout_s=self._lock_timeout_s,
             create=self._create or self.is_ephemeral,
             created_at=write_time(runtime.now()),
@@ -107,7 +110,7 @@ class RecordTo:
                 "a run: ledger is gone with its run", "read its proof: engine verify FILE"
             )
         return open_ledger(
-            self.url, signer=None, heads=self._heads(), lock_timeout_s=self._lock_timeout_s
+            self.url, signer=None, heads=self.heads, lock_timeout_s=self._lock_timeout_s
         )
 
     def exists(self) -> bool:
@@ -116,9 +119,24 @@ class RecordTo:
 
         return not self.is_ephemeral and file_of(self.url).exists()
 
-    def _heads(self) -> Path | None:
+    @property
+    def heads(self) -> tuple[Path, ...]:
+        """Folders of the last signed heads: beside the key, in the user's state, by the ledger.
+
+        Every door looks into each that it knows and writes to each that it can: no other door,
+        key file or working folder makes it forget how far the ledger came. INV-DOOR-4.
+        """
         from engine.ledger import file_of
 
-        if self.is_ephemeral or self._heads_folder is not None:
-            return self._heads_folder
-        return file_of(self.url).parent / "heads"
+        if self.is_ephemeral:
+            return ()
+        beside = file_of(self.url).parent / "heads"
+        places = (self._beside_key, self._state, beside)
+        return tuple(dict.fromkeys(place.resolve() for place in places if place is not None))
+
+
+def state_folder(environ: Mapping[str, str]) -> Path | None:
+    """Return where a user's signed heads are; None for a process without a home."""
+    base, home = (Path(environ.get(name) or "") for name in ("XDG_STATE_HOME", "HOME"))
+    state = base if base.is_absolute() else home / ".local" / "state"
+    return state / "governance-engine" / "heads" if state.is_absolute() else None

@@ -160,11 +160,13 @@ def record_to(config: Config, around: Surroundings, *, may_create: bool = False)
     In CI a ledger is made only where ``may_create``: one that is not there is more likely a
     volume that was not mounted.
     """
+    has_key_elsewhere = key_in_environment(config, around) or config.path("key_file") is not None
     return RecordTo(
         ledger_url(config),
         partial(open_signer, config, around),
         partial(ensure_workspace, config, around, may_create=may_create),
-        heads=heads_folder(config, around),
+        environ=around.environ,
+        heads=None if has_key_elsewhere else config.folder / "heads",
         create=may_create or not around.in_ci,
         lock_timeout_s=float(config.number("lock_timeout_s")),
     )
@@ -180,29 +182,21 @@ def key_path(config: Config) -> Path:
     return config.path("key_file") or config.folder / "keys" / "engine.pem"
 
 
-def heads_folder(config: Config, around: Surroundings) -> Path:
-    """Return the folder of the last signed heads: beside the key where the key is a file of ours.
-
-    A key from the environment or a read-only place has no folder to write to; then the heads
-    are in the user's state folder.
-    """
-    if not around.environ.get("ENGINE_KEY") and config.path("key_file") is None:
-        return config.folder / "heads"
-    state = Path(around.environ.get("XDG_STATE_HOME") or "")
-    if not state.is_absolute():
-        state = Path(around.environ.get("HOME") or str(config.folder)) / ".local" / "state"
-    return state / "governance-engine" / "heads"
+def key_in_environment(config: Config, around: Surroundings) -> bool:
+    """Whether ``ENGINE_KEY`` is the key: before any file but one that a flag names."""
+    is_named = config.values["key_file"].origin.startswith("--")
+    return bool(around.environ.get("ENGINE_KEY")) and not is_named
 
 
 def open_signer(config: Config, around: Surroundings) -> Signer:
-    """Return the key that signs: ``ENGINE_KEY``, a configured file, or the folder's own.
+    """Return the key that signs: the flag's file, ``ENGINE_KEY``, a configured file, or our own.
 
     Raises:
         KeyFileError: There is none, or it is not fit to sign with.
     """
     from engine.signers import open_signer as opened
 
-    in_environment = around.environ.get("ENGINE_KEY")
+    in_environment = key_in_environment(config, around)
     reference = "env:ENGINE_KEY" if in_environment else f"file:{key_path(config)}"
     return opened(reference, around.environ)
 
@@ -217,7 +211,7 @@ def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool =
     from engine.signers.file import generate
 
     path = key_path(config)
-    if around.environ.get("ENGINE_KEY") or path.exists():
+    if key_in_environment(config, around) or path.exists():
         if config.values["ledger"].value is None and (may_create or not around.in_ci):
             _make_folder(config.folder)
         return

@@ -12,7 +12,7 @@ from engine.ledger.audit.history import chain_before, require_head, require_pref
 from engine.ledger.audit.nodes import with_nodes
 from engine.ledger.commit.batch import Batch, Edge
 from engine.ledger.commit.group import Group, Unit, settle
-from engine.ledger.commit.signed_heads import Head, Heads
+from engine.ledger.commit.signed_heads import Head, HeadPlaces
 from engine.ledger.entries import AppendedEntry, Blob, EntryDraft, LedgerReport, State, StateView
 from engine.ledger.lookup import find, read_appended, read_attachments, require_entry
 from engine.ledger.store import NEWEST, EntryRow, LastDecisionQuery, Reader, Store
@@ -40,14 +40,13 @@ class Ledger:
     """
 
     def __init__(
-        self, store: Store, ledger_id: str, signer: Signer | None, heads: Heads | None
+        self, store: Store, ledger_id: str, signer: Signer | None, heads: HeadPlaces | None
     ) -> None:
         self.id = ledger_id
         self._store = store
         self._reader = store.reader()
         self._signer = signer
         self._heads = heads
-        self._address = store.address(heads.folder) if heads is not None else ""
         self._group = Group(self._commit)
         self._edge = Edge()
         self._head: Head | None = None
@@ -226,7 +225,7 @@ class Ledger:
         # beside the key before anybody can read it: else a crash between the two, and then an
         # older copy put back, would let another checkpoint of this size be signed
         if self._heads is not None:
-            self._head = self._heads.keep(self.id, self._address, note, checkpoint)
+            self._head = self._heads.keep(self.id, note, checkpoint)
         self._store.keep_checkpoint(checkpoint.size, note)
         return note
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from engine.errors import KeyFileError, LedgerError, RollbackError, UsageError, VerificationError
 from engine.ledger.audit.history import head_hint, require_head, require_prefix
 from engine.ledger.commit.created import created_entry, read_created
-from engine.ledger.commit.signed_heads import Head, Heads
+from engine.ledger.commit.signed_heads import Head, HeadPlaces, Heads
 from engine.ledger.entries import EntryDraft
 from engine.ledger.ledger import Ledger
 from engine.ledger.lookup import require_entry
@@ -85,7 +85,7 @@ def open_ledger(
     url: str,
     *,
     signer: Signer | None,
-    heads: Path | None,
+    heads: Path | Sequence[Path] | None,
     lock_timeout_s: float = 30.0,
     create: bool = False,
     created_at: str = "",
@@ -97,8 +97,8 @@ def open_ledger(
         url: A path, ``sqlite:///PATH`` (``sqlite:////PATH`` when absolute), or ``run:`` for
             a ledger that is made now and removed at close.
         signer: Key of the ledger; None opens it for reading.
-        heads: Folder of signed heads beside the key; None keeps and checks none. A ledger
-            of this run has none.
+        heads: Folders of signed heads, in each of which they are kept, and of which the newest
+            counts; None keeps and checks none. A ledger of this run has none.
         lock_timeout_s: How long an append waits for other writers.
         create: Make the ledger if there is none; needs ``signer`` and ``created_at``.
         created_at: RFC 3339 UTC, for entry 0.
@@ -117,7 +117,10 @@ def open_ledger(
             f"a path, or one of: {', '.join(f'{known}:' for known in STORES)}",
         )
     store = STORES[scheme](url, signer is not None, lock_timeout_s)
-    kept = Heads(heads) if heads is not None and scheme != "run" else None
+    kept = None
+    if heads is not None and scheme != "run":
+        folders = [heads] if isinstance(heads, Path) else heads
+        kept = HeadPlaces([Heads(folder) for folder in folders], store.address)
     try:
         if _connect(store, kept):
             return _opened(store, signer, kept)
@@ -134,28 +137,28 @@ def open_ledger(
         raise
 
 
-def _connect(store: Store, heads: Heads | None) -> bool:
+def _connect(store: Store, heads: HeadPlaces | None) -> bool:
     try:
         return store.connect()
     except VerificationError as error:
-        for head in _claiming(store, heads):
+        if heads and (claiming := heads.claiming()):
             raise RollbackError(
-                f"{error.message}; {head.checkpoint.size} entries were signed for it",
-                head_hint(head),
+                f"{error.message}; {_signed(claiming)} entries were signed for it",
+                head_hint(*claiming),
             ) from error
         raise LedgerError(error.message, error.hint) from error
 
 
-def _claiming(store: Store, heads: Heads | None) -> list[Head]:
-    return heads.claiming(store.address(heads.folder)) if heads else []
+def _signed(claiming: Sequence[Head]) -> int:
+    return max(head.checkpoint.size for head in claiming)
 
 
-def _opened(store: Store, signer: Signer | None, heads: Heads | None) -> Ledger:
+def _opened(store: Store, signer: Signer | None, heads: HeadPlaces | None) -> Ledger:
     # what is remembered first, the size last: meanwhile others may append
-    claiming = _claiming(store, heads)
+    claiming = heads.claiming() if heads else []
     reader = store.reader()
     ledger_id = reader.ledger_id()
-    head = heads.of(ledger_id) if heads else None
+    known = heads.all_of(ledger_id) if heads else []
     last = reader.last_checkpoint()
     size, _ = reader.tip()
     for other in claiming:
@@ -164,7 +167,7 @@ def _opened(store: Store, signer: Signer | None, heads: Heads | None) -> Ledger:
                 f"{store.url} is ledger {ledger_id}, but {other.ledger_id} was signed for there",
                 head_hint(other),
             )
-    if head is not None:
+    for head in {head.note: head for head in known}.values():
         require_head(reader, size, head, store.url)
     _require_beginning(store.url, reader, ledger_id, signer)
     if last is not None:
@@ -192,18 +195,18 @@ def _require_beginning(url: str, reader: Reader, ledger_id: str, signer: Signer 
         )
 
 
-def _refuse_missing(store: Store, heads: Heads | None) -> None:
-    for head in _claiming(store, heads):
+def _refuse_missing(store: Store, heads: HeadPlaces | None) -> None:
+    if heads and (claiming := heads.claiming()):
         raise RollbackError(
-            f"{store.url} is missing, and {head.checkpoint.size} entries were signed for it",
-            head_hint(head),
+            f"{store.url} is missing, and {_signed(claiming)} entries were signed for it",
+            head_hint(*claiming),
         )
 
 
 def _created(
     store: Store,
     signer: Signer,
-    heads: Heads | None,
+    heads: HeadPlaces | None,
     created_at: str,
     random: Callable[[int], bytes],
 ) -> Ledger:

@@ -152,8 +152,11 @@ def _resolve(
         return Value(value, f"${setting.variable}")
     if file and setting.name in written:
         value = written[setting.name]
-        if setting.is_path or (setting.name == "ledger" and not _is_url(str(value))):
-            value = str(file.parent / str(value))
+        path = str(value)
+        if setting.name == "ledger":
+            path = path.removeprefix("sqlite:///").removeprefix("sqlite:")
+        if setting.is_path or (setting.name == "ledger" and _is_path(path)):
+            value = str(file.parent / path)
         return Value(value, str(file))
     return Value(setting.default, "default")
 
@@ -162,8 +165,8 @@ def _is_whole(setting: Setting) -> bool:
     return isinstance(setting.default, int)
 
 
-def _is_url(text: str) -> bool:
-    return re.match(r"[a-z][a-z0-9+.-]*:", text) is not None
+def _is_path(text: str) -> bool:
+    return re.match(r"$|//|[a-z][a-z0-9+.-]*:", text) is None
 
 
 def _whole_number(text: str, origin: str) -> int:

@@ -75,6 +75,7 @@ def own_rego() -> None:
 
 def no_head() -> None:
     shutil.rmtree(".engine/heads")
+    shutil.rmtree("../home/.local/state")
     Path(".engine/ledger.db").unlink()
 
 

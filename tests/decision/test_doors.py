@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import base64
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from engine.decision.runtime import SystemRuntime
 from engine.errors import GovernanceError, RollbackError, UsageError
 from engine.formats.times import write_time
 from engine.ledger import open_ledger
+from engine.ledger.commit.created import read_created
 from engine.model import Json
 from engine.proof.envelope import open_envelope
 from tests.cli.conftest import Engine
@@ -42,6 +44,7 @@ from tests.repository import ROOT
 PEM = Ed25519PrivateKey.from_private_bytes(b"\x09" * 32).private_bytes(
     Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
 )
+PUBLIC = Ed25519PrivateKey.from_private_bytes(b"\x09" * 32).public_key().public_bytes_raw()
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 PASSED = ("PROMOTE", "ALLOW")
 WATCH = """\
@@ -180,7 +183,10 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, engine: Engine) -> World:
+def world(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world in which the command line and the library have the same home."""
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     folder = tmp_path / "world"
     folder.mkdir()
     return World(folder, engine)
@@ -385,24 +391,88 @@ def test_an_instant_of_the_callers_choosing_is_never_recorded(door: str, world: 
     assert not any("2020-01-01" in json.dumps(record) for record in world.records(ask))
 
 
+@pytest.mark.parametrize("environ", [{}, {"HOME": "", "ENGINE_KEY": PEM.decode()}])
 @pytest.mark.parametrize("door", RECORDERS)
 def test_a_ledger_that_went_missing_is_noticed_from_any_folder(
-    door: str, world: World, monkeypatch: pytest.MonkeyPatch
+    door: str, environ: dict[str, str], world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """INV-LEDGER-4: the signed heads lie beside key or ledger, wherever one stands."""
+    """INV-LEDGER-4, INV-DOOR-4: the heads lie where no working folder matters, home or not."""
+    if environ:
+        monkeypatch.delenv("HOME")
     url = f"sqlite:///{world.folder}/data/ledger.db"
     (world.folder / "data").mkdir()
     for name in ("one", "other"):
         (world.folder / name).mkdir()
     monkeypatch.chdir(world.folder / "one")
-    RECORDERS[door](Ask(world, ledger=url))
+    RECORDERS[door](Ask(world, ledger=url, environ=environ))
     assert list((world.folder / "one").iterdir()) == []
     for file in (world.folder / "data").glob("ledger.db*"):
         file.unlink()
 
     monkeypatch.chdir(world.folder / "other")
     with pytest.raises(RollbackError, match="signed for"):
-        RECORDERS[door](Ask(world, ledger=url))
+        RECORDERS[door](Ask(world, ledger=url, environ=environ))
+
+
+@pytest.mark.parametrize("door", RECORDERS)
+def test_a_ledger_that_another_door_has_written_is_missed_even_without_its_folder(
+    door: str, world: World
+) -> None:
+    """INV-DOOR-4: every door keeps heads where every other looks."""
+    doors = list(RECORDERS)
+    (world.folder / "data").mkdir()
+    ask = Ask(world, ledger=str(world.folder / "data/ledger.db"))
+    RECORDERS[door](ask)
+    shutil.rmtree(world.folder / "data")
+    (world.folder / "data").mkdir()
+
+    with pytest.raises(RollbackError, match="signed for"):
+        RECORDERS[doors[doors.index(door) - 1]](ask)
+
+
+@pytest.mark.parametrize("door", RECORDERS)
+def test_a_ledger_that_went_backwards_is_noticed_by_any_name(door: str, world: World) -> None:
+    """INV-DOOR-4: a link leads to the heads of the file that it names."""
+    for name in ("data", "links"):
+        (world.folder / name).mkdir()
+    (world.folder / "links/ledger.db").symlink_to(world.folder / "data/ledger.db")
+    RECORDERS[door](Ask(world, ledger=str(world.folder / "data/ledger.db")))
+    for file in (world.folder / "data").glob("ledger.db*"):
+        file.unlink()
+    shutil.rmtree(world.folder.parent / "home/.local/state")
+
+    with pytest.raises(RollbackError, match="signed for"):
+        RECORDERS[door](Ask(world, ledger=str(world.folder / "links/ledger.db")))
+
+
+@pytest.mark.parametrize("door", [name for name in RECORDERS if name.startswith("engine ")])
+def test_the_key_that_a_flag_names_signs(door: str, world: World) -> None:
+    """INV-DOOR-4: flag, environment, engine.toml, default; the library is given the key itself."""
+    other = Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    ask = Ask(world, environ={"ENGINE_KEY": other.decode()})
+    RECORDERS[door](ask)
+
+    with closing(open_ledger(ask.ledger, signer=None, heads=None)) as ledger:
+        assert read_created(ledger.entry(0)).public_key == PUBLIC
+
+
+@pytest.mark.parametrize("url", ["data/ledger.db", "sqlite:data/ledger.db",
+                                 "sqlite:///data/ledger.db"])  # fmt: skip
+def test_a_relative_ledger_in_the_configuration_counts_from_its_file(
+    url: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("data", "below", "below/data"):
+        (world.folder / name).mkdir()
+    (world.folder / "engine.toml").write_text(f'ledger = "{url}"\n')
+    evidence = world.evidence(world.document())
+    for name in (".", "below"):
+        monkeypatch.chdir(world.folder / name)
+        assert world.engine("decide", evidence, "--key-file", str(world.key_file)).code == 0
+
+    assert len(world.records(Ask(world, ledger=str(world.folder / "data/ledger.db")))) == 2
+    assert list((world.folder / "below/data").iterdir()) == []
 
 
 HOLDERS: dict[str, Callable[[Ask], Any]] = {

@@ -27,7 +27,7 @@ from engine.errors import (
 )
 from engine.ledger import AppendedEntry, open_ledger
 from engine.ledger import open as stores
-from engine.ledger.commit.signed_heads import Head, Heads
+from engine.ledger.commit.signed_heads import Head, HeadPlaces, Heads
 from engine.ledger.ledger import Ledger
 from engine.ledger.store import Reader, Rows, Store, node_count
 from engine.model import Signer
@@ -258,7 +258,7 @@ class _Ledger(Ledger):
     """The real ledger, which its process knows from the moment it is made."""
 
     def __init__(
-        self, store: Store, ledger_id: str, signer: Signer | None, heads: Heads | None
+        self, store: Store, ledger_id: str, signer: Signer | None, heads: HeadPlaces | None
     ) -> None:
         super().__init__(store, ledger_id, signer, heads)
         _RUNNING.process.ledger = self

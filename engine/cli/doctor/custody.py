@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,13 @@ from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.cli.doctor.findings import Diagnosis, Level, World
 from engine.decision.record_to import RUN_LEDGER
-from engine.decision.workspace import heads_folder, key_path, ledger_url, open_signer
+from engine.decision.workspace import (
+    key_in_environment,
+    key_path,
+    ledger_url,
+    open_signer,
+    record_to,
+)
 from engine.errors import KeyFileError, UsageError
 from engine.exit_codes import INVALID, PASS, UNDECIDED
 from engine.proof.verdict_rules import OLDEST_FUTURE_S
@@ -42,7 +48,8 @@ def key(world: World) -> Iterator[Diagnosis]:
     """The private key, and its public half beside it."""
     config, shell = world.config, world.shell
     path = key_path(config)
-    if not shell.environ.get("ENGINE_KEY") and not os.path.lexists(path):
+    in_environment = key_in_environment(config, shell)
+    if not in_environment and not os.path.lexists(path):
         workspace_is_new = config.path("key_file") is None and not _has_ledger(config)
         if workspace_is_new and not shell.in_ci:
             yield Diagnosis(Level.WARN, "key", f"{path}: none yet", f"make one: {INIT}")
@@ -51,9 +58,9 @@ def key(world: World) -> Iterator[Diagnosis]:
         yield Diagnosis(Level.FAIL, "key", f"{path}: no such key", do, KeyFileError.exit_code)
         return
     signer = open_signer(config, shell)
-    origin = "$ENGINE_KEY" if shell.environ.get("ENGINE_KEY") else f"{path}, mode 0600"
+    origin = "$ENGINE_KEY" if in_environment else f"{path}, mode 0600"
     yield Diagnosis(Level.OK, "key", f"{signer.key_id[:16]} from {origin}")
-    if not shell.environ.get("ENGINE_KEY"):
+    if not in_environment:
         yield from _public_half(path, signer.public_key)
 
 
@@ -94,7 +101,7 @@ def ledger(world: World) -> Iterator[Diagnosis]:
         return
     if config.folder.is_file():
         return  # reported under "folder"
-    heads = heads_folder(config, shell)
+    heads = record_to(config, shell).heads
     with ExitStack() as stack:
         try:
             opened = stack.enter_context(workspace.open_ledger_to_read(config, shell))
@@ -109,13 +116,14 @@ def ledger(world: World) -> Iterator[Diagnosis]:
         yield from _clock(opened, shell)
 
 
-def _head(heads: Path, ledger_id: str) -> Diagnosis:
-    if (heads / f"{ledger_id}.json").is_file():
-        return Diagnosis(Level.OK, "head", f"{heads}: agrees with the ledger")
+def _head(heads: Sequence[Path], ledger_id: str) -> Diagnosis:
+    for folder in heads:
+        if (folder / f"{ledger_id}.json").is_file():
+            return Diagnosis(Level.OK, "head", f"{folder}: agrees with the ledger")
     return Diagnosis(
         Level.WARN,
         "head",
-        f"{heads}: no signed head of this ledger is kept here",
+        f"{heads[0]}: no signed head of this ledger is kept here",
         "a ledger set back would not show: keep checkpoints, and pass one to "
         "engine ledger verify --since FILE",
     )

@@ -15,7 +15,7 @@ from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import ledger_arguments, processes
 from engine.cli.console.shell import Shell
-from engine.decision.workspace import key_path, ledger_url, open_signer
+from engine.decision.workspace import key_in_environment, key_path, ledger_url, open_signer
 from engine.errors import UsageError
 from engine.model import Json
 
@@ -144,7 +144,7 @@ def _keys(args: argparse.Namespace, config: Config, shell: Shell) -> list[bytes]
     from engine.errors import KeyFileError
 
     public = key_path(config).with_suffix(".pub.pem")
-    has_public = not shell.environ.get("ENGINE_KEY") and public.exists()
+    has_public = not key_in_environment(config, shell) and public.exists()
     if args.key or has_public:
         from engine.cli.inputs import read_key
 

@@ -64,10 +64,11 @@ def require_head(reader: Reader, size: int, head: Head, url: str) -> None:
     require_prefix(reader, size, head.checkpoint, whose, url, head_hint(head))
 
 
-def head_hint(head: Head) -> str:
-    """Return what to do when a ledger does not fit its head."""
+def head_hint(*heads: Head) -> str:
+    """Return what to do when a ledger does not fit its heads."""
+    files = " and ".join(str(head.file) for head in heads)
     return (
-        f"{_HINT}.\nOnly when that loss is accepted: keep {head.file} as evidence, under another "
+        f"{_HINT}.\nOnly when that loss is accepted: keep {files} as evidence, under another "
         "name, and tell everybody who holds later checkpoints"
     )
 

@@ -1,7 +1,7 @@
-"""The last signed head of each ledger, kept beside the key and away from the ledger.
+"""The last signed head of each ledger, kept beside the key, beside the ledger, or in both.
 
-Somebody who can replace a ledger by an older copy of itself cannot replace its head too,
-unless they can also reach the key. One file per ledger id::
+Somebody who can replace a ledger by an older copy of itself cannot replace a head that lies
+elsewhere, unless they can also reach the key. One file per ledger id::
 
     {"ledger": "<where, seen from this folder>", "checkpoint": "<signed note>"}
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +47,18 @@ class Heads:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
+
+    def is_open_to_us(self) -> bool:
+        """Whether it can be looked into, or is not there."""
+        if os.access(self.folder, os.R_OK | os.X_OK, effective_ids=True):
+            return True
+        try:
+            self.folder.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            pass
+        return False
 
     def of(self, ledger_id: str) -> Head | None:
         """Return the head of a ledger; None when none was ever kept.
@@ -127,6 +140,64 @@ class Heads:
 
     def _file(self, ledger_id: str) -> Path:
         return self.folder / f"{ledger_id}.json"
+
+
+class HeadPlaces:
+    """Every place where the heads of one ledger may lie; whoever writes, writes to each.
+
+    Doors differ in which places they know. The newest head counts, so that a ledger which one door
+    has written cannot go backwards for another.
+
+    Args:
+        places: The folders; those that belong to somebody else are passed over, unless all do.
+        address: Gives where the ledger is, seen from a folder.
+    """
+
+    def __init__(self, places: Sequence[Heads], address: Callable[[Path], str]) -> None:
+        self._places = [place for place in places if place.is_open_to_us()] or list(places)
+        self._address = address
+        self._written = self._places
+
+    def all_of(self, ledger_id: str) -> list[Head]:
+        """Return the heads of a ledger, the newest first."""
+        found = [head for place in self._places if (head := place.of(ledger_id)) is not None]
+        return sorted(found, key=lambda head: -head.checkpoint.size)
+
+    def of(self, ledger_id: str) -> Head | None:
+        """Return the newest head of a ledger; None when none was ever kept."""
+        return next(iter(self.all_of(ledger_id)), None)
+
+    def claiming(self) -> list[Head]:
+        """Return the heads of all ledgers that were last seen where this one is."""
+        found = [place.claiming(self._address(place.folder)) for place in self._places]
+        return [head for heads in found for head in heads]
+
+    def require_writable(self) -> None:
+        """Make the folders, but for those that cannot be made while another can.
+
+        Raises:
+            LedgerError: None can be made, or one of them is not fit to be written.
+        """
+        written, refused = [], None
+        for place in self._places:
+            try:
+                place.require_writable()
+                written.append(place)
+            except LedgerError as error:
+                if place.folder.is_dir():
+                    raise
+                refused = refused or error
+        if refused is not None and not written:
+            raise refused
+        self._written = written
+
+    def keep(self, ledger_id: str, note: str, checkpoint: Checkpoint) -> Head:
+        """Replace a ledger's head in every place; see :meth:`Heads.keep`."""
+        kept = [
+            place.keep(ledger_id, self._address(place.folder), note, checkpoint)
+            for place in self._written
+        ]
+        return kept[0]
 
 
 def _parse(file: Path, ledger_id: str, data: bytes) -> Head:

@@ -147,6 +147,7 @@ def test_a_ledger_that_is_gone(used: Engine) -> None:
 
 def test_a_ledger_whose_head_is_gone_could_be_set_back(used: Engine) -> None:
     shutil.rmtree(".engine/heads")
+    shutil.rmtree("../home/.local/state")
     code, level, _, do = diagnosis(used, "head")
     assert (code, level, "--since FILE" in do) == (0, "warn", True)
 
