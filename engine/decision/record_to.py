@@ -119,6 +119,16 @@ class RecordTo:
 
         return not self.is_ephemeral and file_of(self.url).exists()
 
+    def is_part(self, path: Path) -> bool:
+        """Whether ``path`` is, or will be, the ledger's file, its log or lock, or a signed head."""
+        from engine.ledger import file_of
+
+        if self.is_ephemeral:
+            return False
+        file, real = file_of(self.url), path.resolve()
+        parts = [file.with_name(file.name + suffix) for suffix in ("", "-wal", "-shm", ".lock")]
+        return real in parts or not {real, real.parent}.isdisjoint(self.heads)
+
     @property
     def heads(self) -> tuple[Path, ...]:
         """Folders of the last signed heads: beside the key, in the user's state, by the ledger.

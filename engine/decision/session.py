@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.decision.policies_in_use import PoliciesInUse
@@ -353,6 +354,7 @@ class Session(Closing):
             )
         if self.record_to is None:
             raise UsageError("what is not recorded has no proof", "give a ledger and a key")
+        self.require_output(target)
         from engine.decision.proof_files import ProofFiles
 
         if not several:
@@ -472,6 +474,24 @@ class Session(Closing):
         recorded = attest(judgement, ttl_s, *self._recorder(), self.bundle)
         self._export(export_to, ids)
         return recorded
+
+    def require_output(self, target: Path, inputs: Iterable[str | Path] = ()) -> None:
+        """Refuse, before anything is decided, an output that would take the place of something.
+
+        Args:
+            target: File that will be written.
+            inputs: Files that are read.
+
+        Raises:
+            UsageError: It is one of the inputs, or a part of the ledger.
+        """
+        real = target.resolve()
+        if any(real == Path(name).resolve() for name in inputs):
+            raise UsageError(f"{target}: is read, and cannot be written, too", "name another file")
+        if self.record_to is not None and self.record_to.is_part(target):
+            raise UsageError(
+                f"{target}: belongs to the ledger, and is not written over", "name another file"
+            )
 
     def proof(self, decision_id: str) -> ProofBundle:
         """Return the proof of a recorded decision or attestation."""

@@ -77,6 +77,7 @@ def admission(
     refusals = [
         *not_promoted(found),
         *another_subject(found, watched),
+        *other_policies(found, watched, bundle),
         *out_of_force(found, instant),
         *not_attested(required, until, since),
         *decided_before(found, life),
@@ -122,6 +123,24 @@ def another_subject(found: Verified, watched: WatchedSubject) -> list[str]:
         for what, expected, stated in pairs
         if expected != stated
     ]
+
+
+def other_policies(found: Verified, watched: WatchedSubject, bundle: PolicyBundle) -> list[str]:
+    """It was decided by the policies in force here, whatever they are called.  TLA+: IsSame."""
+    pairs = (
+        (
+            "profile",
+            {"sha256": bundle.profile_digest(watched.profile)},
+            found.predicate["profile"]["digest"],
+        ),
+        ("policy", {"sha256": bundle.digest}, found.predicate["policy"]["digest"]),
+    )
+    return [
+        f"decision {found.decision_id} was made by another {what} than is in force here "
+        f"({stated['sha256'][:16]}, not {expected['sha256'][:16]}): decide again by this one"
+        for what, expected, stated in pairs
+        if expected != stated
+    ][:1]
 
 
 def out_of_force(found: Verified, instant: datetime) -> list[str]:

@@ -40,11 +40,13 @@ class WholeFile:
 
     Raises:
         OutputError: It cannot be written there; any method may find out.
+        UsageError: See :func:`require_replaceable`.
     """
 
     def __init__(self, path: Path) -> None:
         import secrets
 
+        require_replaceable(path)
         self._path = path
         self._temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
@@ -115,14 +117,32 @@ def require_writable(path: Path) -> None:
     """Find out beforehand that ``path`` cannot be written, as far as that can be known.
 
     Raises:
-        UsageError: Its folder is missing or read-only, or ``path`` is a folder itself.
+        UsageError: Its folder is missing or read-only, or ``path`` is a folder itself or what
+            :func:`require_replaceable` refuses.
     """
+    require_replaceable(path)
     if not path.parent.is_dir():
         raise UsageError(f"{path}: its folder does not exist", _WRITABLE)
     if path.is_dir():
         raise UsageError(f"{path}: is a folder", _WRITABLE)
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"{path}: its folder cannot be written to", _WRITABLE)
+
+
+def require_replaceable(path: Path) -> None:
+    """Refuse to write over what nobody can make again, such as a ledger or a private key.
+
+    Raises:
+        UsageError: ``path`` is a database, a file that belongs to one, or a private key.
+    """
+    for suffix in ("", "-wal", "-shm", "-journal", ".lock"):
+        owner = path.with_name(path.name.removesuffix(suffix)) if path.name != suffix else path
+        with suppress(OSError), owner.open("rb") as file:
+            start = file.read(64)
+            is_key = suffix == "" and start.startswith(b"-----BEGIN") and b"PRIVATE KEY" in start
+            if is_key or (path.name.endswith(suffix) and start.startswith(b"SQLite format 3\0")):
+                what = "a private key" if is_key else "a ledger or another database"
+                raise UsageError(f"{path}: is {what}, and is not written over", _WRITABLE)
 
 
 _WRITABLE = "name a file in a folder that can be written"

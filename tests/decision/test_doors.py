@@ -164,6 +164,8 @@ class World:
             plain = Ask(self, ledger=ask.ledger, profile=ask.profile, document=document)
             evidence = self.evidence(document)
             plain.run("decide", evidence, "--gate", "security", "--artifact", artifact)
+            if ask.policies is not None:  # by which it would not be promoted
+                plain.run("watch", str(self.folder / "watch.toml"), "--once", has_gate=False)
         return str(self.folder / "watch.toml")
 
     def records(self, ask: Ask) -> list[Json]:
@@ -535,6 +537,48 @@ def test_an_attestation_that_was_taken_back_is_taken_back_in_any_folder(
         monkeypatch.chdir(world.folder / "other")
         decision = gate.decide(at_noon(world.document()), attestations=[proof.read_bytes()])
     assert decision.verdict == "HOLD"
+
+
+@pytest.mark.parametrize("target", ["ledger.db", "ledger.db-wal", "ledger.db.lock", "link.db",
+                                    "heads/00.json", "key.pem", "metrics.json"])  # fmt: skip
+@pytest.mark.parametrize("door", READERS)
+def test_a_proof_is_not_written_over_the_ledger_the_key_or_the_evidence(
+    door: str, target: str, world: World
+) -> None:
+    """INV-DOOR-5: nor over what will be one of them; refused before anything is decided."""
+    is_from_memory = not door.startswith("engine ") or door in ("engine.decide",)
+    if target in ("key.pem", "metrics.json") and is_from_memory:
+        return  # neither the key nor the evidence is a file there
+    (world.folder / "link.db").symlink_to(world.folder / "ledger.db")
+    ask = Ask(world, exports=True, export_name=target)
+    with pytest.raises(UsageError, match="written"):
+        DOORS[door](ask)
+    assert not any("decision_id" in record for record in world.records(ask))
+
+
+def test_a_promotion_rests_on_the_policies_in_force_and_not_on_their_names(world: World) -> None:
+    """INV-PROMO-1: a PROMOTE by a profile of the same name and other limits is not one."""
+    own = world.folder / "lenient/limits/strict"
+    own.mkdir(parents=True)
+    (own / "data.yaml").write_text(
+        "extends: default\nrelaxations_allowed: [policies_overridden]\n"
+        "checks:\n  security.critical_findings: {limit: 7}\n"
+    )
+    ask = Ask(world, policies=own.parent.parent, profile="strict", gate="security")
+    ask.document = {
+        "subject": {"name": "scoring-model"},
+        "observed_at": ask.document["observed_at"],
+        "metrics": {"security.critical_findings": 7},
+    }
+    artifact = str(world.folder / "model.bin")
+    ask.run("decide", world.evidence(ask.document), "--gate", "security", "--artifact", artifact)
+    assert world.last(ask, "engine decide")["verdict"] == "PROMOTE"
+
+    watching = Ask(world, profile="strict")
+    flags = ("--ledger", ask.ledger, "--key-file", str(world.key_file), "--once")
+    answer = world.engine("watch", world.watched(watching), *flags)
+    assert "was made by another profile than is in force here" in answer.out + answer.err
+    assert not any(record.get("name") == "promote" for record in world.records(ask))
 
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -150,12 +150,17 @@ def pending_decision(judgement: Judgement) -> Decision:
     return decision_from(judgement.predicate, judgement.input.subject, b"", None, None)
 
 
+def emitted(folder: Path, evidence: str) -> Path:
+    """Return the file that ``--emit-input`` writes for the evidence of that name."""
+    name = "stdin" if evidence == "-" else evidence.lstrip("/").replace("/", "_")
+    return folder / f"{name.rpartition('.')[0] or name}.json"
+
+
 def _emit(folder: Path, evidence: Input) -> None:
     """Write what OPA sees, under the evidence file's own name."""
-    name = "stdin" if evidence.name == "-" else evidence.name.lstrip("/").replace("/", "_")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name.rpartition('.')[0] or name}.json").write_bytes(evidence.encoded)
+        emitted(folder, evidence.name).write_bytes(evidence.encoded)
     except OSError as error:
         raise UsageError(
             f"--emit-input {folder}: {(error.strerror or str(error)).lower()}"

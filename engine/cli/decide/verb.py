@@ -24,7 +24,7 @@ from engine.cli.console.printer import Printer
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
 from engine.cli.decide.batches import Batches
-from engine.cli.decide.judge import Judge
+from engine.cli.decide.judge import Judge, emitted
 from engine.cli.decide.workers import Workers, worth
 from engine.cli.inputs import digest_of
 from engine.decision.workspace import open_session
@@ -100,6 +100,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     find = _finder(args, session, question, shell, several=several)
     judge = Judge(args, shell, session, question, artifact, printer, len(groups) < 8, find)
     export = Path(args.export) if args.export else None
+    _require_outputs(args, session, [name for group in groups for name in group])
     export_to = session.proof_files(export, question, several=several)
     if jobs > 1:
         judge.prepare()
@@ -201,3 +202,14 @@ def _groups(args: argparse.Namespace) -> Iterator[list[str]]:
 def _no_contradiction(args: argparse.Namespace) -> None:
     if args.artifact and len(args.paths) > 1 and not args.combine:
         raise UsageError("one artifact, several metrics files", "decide them one by one")
+
+
+def _require_outputs(args: argparse.Namespace, session: Session, files: list[str]) -> None:
+    """Nothing that is read, and nothing of the ledger, is written over."""
+    outputs = [output.partition("=")[2] for output in args.output]
+    outputs += [args.export] if args.export else []
+    if args.emit_input:
+        outputs += [str(emitted(Path(args.emit_input), name)) for name in files]
+    inputs = [*files, *args.attestation, *([args.artifact] if args.artifact else [])]
+    for output in outputs:
+        session.require_output(Path(output), inputs)
