@@ -104,7 +104,8 @@ def figures(
     Args:
         view: The ledger's state.
         ledger_id: 32 hex digits.
-        limits: Limits in force, by budget; others have those of their newest grant.
+        limits: Limits in force, by budget; where the newest grant of the day knew a stricter one,
+            that one counts: the caller does not choose the limit that they are held to.
         zone: Time zone whose day counts; a newer day that was seen counts instead.
         now: Instant at which the books are read.
     """
@@ -117,7 +118,8 @@ def figures(
     day = max(day_of(now, zone), newest)
     found = {budget: book for _, budget, book in books.books(day, day)}
     for budget, limit in limits.items():
-        found[budget] = found.get(budget, Book(limit))._replace(limits=limit)
+        book = found.get(budget, Book(limit))
+        found[budget] = book._replace(limits=_stricter(book.limits, limit))
     known = {}
     for place, unit in enumerate(_UNITS):
         limited = [
@@ -135,6 +137,12 @@ def figures(
                 "source": f"ledger {ledger_id}, {day}, budget {budget}",
             }
     return BudgetFigures(known)
+
+
+def _stricter(one: AmountLimits, other: AmountLimits) -> AmountLimits:
+    """The smaller limit of each unit; none is greater than any."""
+    pairs = zip(one, other, strict=True)
+    return AmountLimits(*(min((x for x in pair if x is not None), default=None) for pair in pairs))
 
 
 def limits_of(rows: Iterable[Json], daily: AmountLimits | None) -> dict[str, AmountLimits]:

@@ -666,6 +666,17 @@ def test_the_ledgers_own_figure_of_a_budget_counts(door: str, world: World) -> N
     assert (hard["observed"], hard["status"]) == (1, "fail")
 
 
+@pytest.mark.parametrize("daily", ["none", "1000000"])
+def test_a_looser_limit_of_the_caller_does_not_count(daily: str, world: World) -> None:
+    """INV-DOOR-2: the ledger's newest grant of the day names the limit; the stricter counts."""
+    ask = Ask(world, environ={"ENGINE_BUDGET_DAILY_USD": daily})
+    spent(ask, "1.00")
+    del ask.document["metrics"]["budget.usd_ratio"]
+    decide_verb(ask)
+
+    assert world.last(ask, "engine decide")["verdict"] == "BLOCK"
+
+
 @pytest.mark.parametrize("door", PROMOTERS)
 def test_a_higher_claim_is_noted_and_not_used(door: str, world: World) -> None:
     ask = Ask(world)
