@@ -71,6 +71,7 @@ def expand(
             match the catalogue.
     """
     if not is_regular(document):
+        _require_ids(document, catalogue)
         mismatch = first_mismatch(schema, document)
         if mismatch is None:
             raise RefusalError("", "does not match metrics.schema.json")
@@ -101,12 +102,39 @@ def expand(
 def _unknown(name: str, catalogue: Mapping[str, Json]) -> Json:
     if name.startswith(_CARRIED):
         return _UNTYPED
-    hint = suggest(name, catalogue) or "`engine policy list` names them all"
+    hint = _nearest(name, catalogue)
     raise RefusalError(
         f"/metrics/{escape(name)}",
         f"metric {name!r} is not in the catalogue",
         f"{hint}\nids that start with {_CARRIED!r} are carried and not evaluated",
     )
+
+
+def _require_ids(document: Json, catalogue: Mapping[str, Json]) -> None:
+    """Refuse the first key of ``metrics`` that cannot be an id, at its own line."""
+    metrics = document.get("metrics") if isinstance(document, dict) else None
+    for name in metrics if isinstance(metrics, dict) else ():
+        if not _is_id(name):
+            own = re.sub("[^a-z0-9_]+", "_", name.lower()).strip("_")[:60] or "name"
+            hint = f"of your own, carried and not evaluated: {_CARRIED}{own}"
+            raise RefusalError(
+                f"/metrics/{escape(name)}",
+                f"{name[:80]!r} is not a metric id; ids are such as slo.dec_p95_ms",
+                f"{_nearest(name, catalogue)}\n{hint}",
+            )
+
+
+def _nearest(name: str, catalogue: Mapping[str, Json]) -> str:
+    """Which id was meant: the nearest, else those with the word in them, else where all are."""
+    lower = name.lower()
+    if lower in catalogue:
+        return f"did you mean {lower!r}?"
+    if hint := suggest(lower, catalogue):
+        return hint
+    holding = sorted(id_ for id_ in catalogue if len(lower) > 2 and lower in id_)[:3]
+    if holding:
+        return f"did you mean {' or '.join(map(repr, holding))}?"
+    return "`engine explain --all` names them all"
 
 
 def _age(now: datetime, text: str, pointer: str) -> int:

@@ -11,6 +11,7 @@ from typing import ClassVar, TypeAlias, cast
 from engine.decision.margins import counterfactual, margin_number
 from engine.errors import DocumentError, GovernanceError, UsageError, suggest
 from engine.model import Decision, Json
+from engine.report.wording import fix_of
 
 FORMATS = {
     "text": "engine.report.text:TextWriter",
@@ -168,7 +169,7 @@ def check_document(check: Json, report: Report) -> dict[str, Json]:
         "age_s": get("age_s"),
         "title": texts["title"],
         "why": texts["why"],
-        "fix": texts["fix"],
+        "fix": fix_of(check, texts["fix"], report.decision.verdict),
         "code": texts.get("code"),
         "passes_when": None if status == "pass" else counterfactual(check),
         "off_because": report.reasons.get(name) if status == "off" else None,

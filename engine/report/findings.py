@@ -11,7 +11,7 @@ from engine.errors import DocumentError, GovernanceError
 from engine.model import Decision, Json, Severity, Status, Verdict
 from engine.report import Location, Report
 from engine.report.relaxations import way_out
-from engine.report.wording import facts_of, limit_of, plain
+from engine.report.wording import facts_of, fix_of, limit_of, plain
 
 STANDARD_INPUT = "-"
 RELEASING = (Verdict.PROMOTE, Verdict.ALLOW)
@@ -86,7 +86,8 @@ def title_of(check: Json, report: Report) -> str:
 
 def text_of(check: Json, report: Report, key: str) -> str:
     """Return ``why`` or ``fix`` of a check; ``""`` where the policy has none."""
-    return report.texts.get(check["id"], {}).get(key, "")
+    text = report.texts.get(check["id"], {}).get(key, "")
+    return fix_of(check, text, report.decision.verdict) if key == "fix" else text
 
 
 def word_of(check: Json) -> str:

@@ -7,7 +7,7 @@ import textwrap
 from engine.decision.margins import counterfactual, written
 from engine.model import Decision, Json, Severity, Status
 from engine.report import RenderedParts, Report, ReportOptions, Writer
-from engine.report.wording import artifact_of, facts_of, limit_of, plain, subject_of
+from engine.report.wording import artifact_of, facts_of, fix_of, limit_of, plain, subject_of
 
 _MARKS = {
     Status.PASS: "pass",
@@ -56,7 +56,7 @@ def _line(report: Report) -> RenderedParts:
 
 
 def _whole(report: Report, options: ReportOptions) -> str:
-    """A decision with every check, passes too."""
+    """A decision with every check, passes too; the verdict once more where the eye is left."""
     decision = report.decision
     lines = [*_headline(decision, options.width), ""]
     checks = [check for check in decision.checks if check["status"] != Status.OFF]
@@ -68,7 +68,11 @@ def _whole(report: Report, options: ReportOptions) -> str:
         lines.append((line + _facts(check)).rstrip())
         if options.explain or check["status"] not in _QUIET:
             lines += _explained(check, report, options.width)
-    lines += _further(report)
+    lines += [
+        *_further(report, options.width),
+        "",
+        f"{report.decision.verdict}  {report.decision.reason}",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -112,8 +116,9 @@ def _explained(check: Json, report: Report, width: int) -> list[str]:
     texts = report.texts.get(check["id"], {})
     title = f"{texts['title']}: {texts['why']}" if texts else ""
     sentences = [title, counterfactual(check) or ""]
-    if check["status"] not in _QUIET and texts.get("fix"):
-        sentences.append(f"fix: {texts['fix']}")
+    fix = fix_of(check, texts.get("fix", ""), report.decision.verdict)
+    if check["status"] not in _QUIET and fix:
+        sentences.append(f"fix: {fix}")
     return [line for text in sentences if text for line in _wrapped(text, width, " " * 10)]
 
 
@@ -123,14 +128,15 @@ def _wrapped(text: str, width: int, indent: str) -> list[str]:
     )
 
 
-def _further(report: Report) -> list[str]:
+def _further(report: Report, width: int) -> list[str]:
     decision = report.decision
     lines = [""]
     off = [check["id"] for check in decision.checks if check["status"] == Status.OFF]
     because: dict[str, list[str]] = {}
     for name in off:
         because.setdefault(report.reasons.get(name, ""), []).append(name)
-    lines += [f"  off ({why}): {', '.join(names)}" for why, names in because.items()]
+    for why, names in because.items():
+        lines += _wrapped(f"off ({why}): {', '.join(names)}", width, "  ")
     lines += [f"  must be done: {task['id']} ({task['check']})" for task in decision.obligations]
     lines += [_waiver_line(use) for use in decision.waivers]
     if decision.attestations:

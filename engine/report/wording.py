@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from engine.decision.margins import margin, written
-from engine.model import Decision, Json, Status
+from engine.model import Decision, Json, Status, Verdict
 
 # Line and paragraph separators, controls, and marks that turn the direction of what follows.
 _INVISIBLE = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
@@ -39,6 +39,43 @@ def limit_of(check: Json) -> str:
     unit = check.get("unit")
     counted = f" {unit}" if unit and unit not in ("1", "none") else ""
     return f"{check['operator']} {written(check['limit'])}{counted}"
+
+
+_LACKING = (Status.UNKNOWN, Status.STALE, Status.INSUFFICIENT)
+_ACCESS = (Verdict.ALLOW, Verdict.DENY)
+
+
+def fix_of(check: Json, policy_fix: str, verdict: Verdict) -> str:
+    """Return what to do about a check that did not pass.
+
+    The policy knows what to do about a value past its limit. Where there is no evidence to
+    compare, it is measuring that is due.
+
+    Args:
+        check: A check of a decision's statement; or of a report that was read back, whose fix was
+            chosen already.
+        policy_fix: What the policy says; ``""`` where it says nothing.
+        verdict: Of the decision. What access gates compare the engine counts itself.
+    """
+    lacking = check["status"] in _LACKING and "passes_when" not in check
+    if not lacking or verdict in _ACCESS or check.get("kind") == "attestation":
+        return policy_fix
+    metric, unit = check["metric"], check.get("unit") or "none"
+    if check["limit"] is None and check.get("kind") != "baseline":
+        return f"Give {check['id']} a limit in the profile."
+    if check["status"] == Status.STALE:
+        return f"Measure {metric} anew, in the job that asks the gate."
+    if check["status"] == Status.INSUFFICIENT:
+        return f"Measure {metric} on more samples, and give its n and ci in the metrics file."
+    if (check.get("age_s") or 0) < 0:
+        return f"Compare the clocks, and measure {metric} again."
+    members = ["value"] + (["baseline"] if check.get("kind") == "baseline" else [])
+    members += (["n"] if check.get("min_n") else []) + (["ci"] if check.get("compare") else [])
+    with_unit = f" in {unit}" if unit not in ("1", "none") else ""
+    return (
+        f"Measure {metric} and put its {', '.join(members)}{with_unit} into the metrics file; or "
+        "fit a profile to what you do measure: engine init metrics.json."
+    )
 
 
 def facts_of(check: Json) -> str:

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from engine.evidence.metrics_file import RefusalError, expand, is_regular
 from engine.model import Json
+from engine.policy.bundle import shipped_bundle
 from tests.repository import ROOT
 
 SCHEMA = json.loads((ROOT / "schemas" / "metrics.schema.json").read_bytes())
@@ -196,3 +197,24 @@ def test_a_text_that_looks_like_another_is_refused(text: str, place: str) -> Non
     assert not is_regular(document)
     with pytest.raises(RefusalError, match="must not be"):
         expand(document, CATALOGUE, NOW, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("p95", "'slo.dec_p95_ms'?\nof your own, carried and not evaluated: x.p95"),
+        ("SLO.dec_p95_ms", "did you mean 'slo.dec_p95_ms'?\n"),
+        ("coverage", "did you mean 'slo.audit_coverage_ratio' or 'slo.hook_coverage_ratio'?"),
+        ("zebra", "`engine explain --all` names them all"),
+    ],
+)
+def test_a_key_that_cannot_be_an_id_is_refused_at_its_own_place(name: str, hint: str) -> None:
+    document = {
+        "subject": {"name": "a"},
+        "observed_at": "2026-11-20T12:00:00Z",
+        "metrics": {"slo.dec_p95_ms": 1, name: 2},
+    }
+    with pytest.raises(RefusalError, match=r"ids are such as slo\.dec_p95_ms") as refused:
+        expand(document, shipped_bundle().catalogue(), NOW, SCHEMA)
+    assert refused.value.pointer == f"/metrics/{name}"
+    assert hint in refused.value.hint

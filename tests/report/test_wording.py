@@ -1,0 +1,36 @@
+"""What a report says to do about a check."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.model import Verdict
+from engine.report.wording import fix_of
+from tests.report.cases import LATENCY, report, written
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"status": "unknown", "observed": None}, "Measure slo.dec_p95_ms and put its value in ms"),
+        ({"status": "stale", "age_s": 9000}, "Measure slo.dec_p95_ms anew"),
+        ({"status": "insufficient", "n": 3, "min_n": 9}, "Measure slo.dec_p95_ms on more samples"),
+        ({"status": "unknown", "age_s": -400}, "Compare the clocks"),
+        ({"status": "fail"}, "Profile it."),
+    ],
+)
+def test_where_evidence_is_lacking_the_fix_is_to_measure_and_past_the_limit_it_is_the_policy_s(
+    facts: dict[str, object], expected: str
+) -> None:
+    check = {**LATENCY, **facts}
+    assert fix_of(check, "Profile it.", Verdict.HOLD).startswith(expected)
+
+
+def test_what_an_access_gate_counts_itself_nobody_is_told_to_measure() -> None:
+    check = {**LATENCY, "status": "unknown", "observed": None}
+    assert fix_of(check, "Wait.", Verdict.DENY) == "Wait."
+
+
+def test_the_last_line_of_text_is_the_verdict_again() -> None:
+    shown = written("text", [report("BLOCK", "1 of 1 blocking checks failed: x", [LATENCY])])
+    assert shown.splitlines()[-1] == "BLOCK  1 of 1 blocking checks failed: x"
