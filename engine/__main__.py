@@ -11,7 +11,9 @@ def main() -> None:
     code = COULD_NOT_DECIDE
     try:
         from engine.cli import run
+        from engine.cli.console.streams import own_streams
 
+        own_streams()
         code = run(sys.argv[1:])
         sys.stdout.flush()
     except SystemExit as stop:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from errno import ENAMETOOLONG
 
 from engine import exit_codes
 from engine.cli.verbs import VERBS
@@ -24,7 +25,26 @@ exit codes
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code, once standard output has taken its answer."""
+    from engine.errors import GovernanceError
+
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+    except GovernanceError as error:
+        from engine.cli.console.refusals import error_text
+
+        print(error_text(error), file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        from engine.cli.console.refusals import system_error_text
+
+        print(system_error_text(error), file=sys.stderr)
+        return exit_codes.INVALID if error.errno == ENAMETOOLONG else exit_codes.UNDECIDED
+    return code
+
+
+def _run(argv: Sequence[str]) -> int:
     if not argv and "_ARGCOMPLETE" in os.environ:
         from engine.cli.completion import complete
 
@@ -36,21 +56,15 @@ def run(argv: Sequence[str]) -> int:
         print(f"engine {_version()}")
         return exit_codes.PASS
     name = argv[0]
-    from engine.errors import GovernanceError, suggest
-
     if name not in VERBS:
+        from engine.errors import suggest
+
         hint = suggest(name, VERBS) or "`engine --help` lists the verbs"
         print(f"engine: {name!r} is not a verb\n  {hint}", file=sys.stderr)
         return exit_codes.INVALID
     from engine.cli.console.shell import call
 
-    try:
-        return call(name, VERBS[name].module, argv[1:])
-    except GovernanceError as error:
-        from engine.cli.console.refusals import error_text
-
-        print(error_text(error), file=sys.stderr)
-        return error.exit_code
+    return call(name, VERBS[name].module, argv[1:])
 
 
 def _overview() -> str:

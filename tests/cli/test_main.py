@@ -64,21 +64,79 @@ def test_a_broken_installation_is_3(tmp_path: Path) -> None:
     assert run("decide", "-", cwd=tmp_path, code=broken).returncode == 3
 
 
-def test_a_reader_that_went_away_is_3(tmp_path: Path) -> None:
-    """A verdict's code is given only after standard output took the verdict."""
-    example = subprocess.run(
-        [*ENGINE, "example", "promote"], cwd=tmp_path, capture_output=True, check=True
-    ).stdout
-    (tmp_path / "m.json").write_bytes(example)
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a metrics file, and a decision on it."""
+    folder = tmp_path_factory.mktemp("decided")
+    (folder / "m.json").write_bytes(run("example", "block", cwd=folder).stdout)
+    (folder / "d.json").write_bytes(run("decide", "m.json", "--format=json", cwd=folder).stdout)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("decide m.json", 1),
+        ("decide m.json --format sarif", 1),
+        ("decide m.json --dry-run", 1),
+        ("ledger log", 0),
+        ("ledger verify", 0),
+        ("doctor", 0),
+        ("config show", 0),
+        ("replay", 0),
+        ("completion bash", 0),
+        ("spec list", 0),
+        ("policy list", 0),
+        ("convert d.json --format sarif", 0),
+        ("explain slo.dec_p95_ms", 0),
+        ("--help", 0),
+        ("decide --help", 0),
+        ("--version", 0),
+    ],
+)
+def test_a_reader_that_went_away_changes_nothing(decided: Path, command: str, code: int) -> None:
+    """`engine decide … | head` records what it decides, is quiet, and gives the verdict's code."""
     reader, writer = os.pipe()
     os.close(reader)
-    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     done = subprocess.run(
-        [*ENGINE, "decide", "m.json"],
-        cwd=tmp_path, env=environ, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False,
+        [*ENGINE, *command.split()],
+        cwd=decided, env={"PATH": os.environ["PATH"], "HOME": str(decided)},
+        stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False,
     )  # fmt: skip
     os.close(writer)
-    assert done.returncode == 3
+    assert (done.returncode, done.stderr) == (code, b"")
+
+
+def test_a_listener_that_went_away_changes_nothing(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*ENGINE, "decide", "none.json"], cwd=tmp_path, stderr=writer, timeout=60, check=False
+    )
+    os.close(writer)
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        ("decide m.json >&-", 1),
+        ("decide m.json 2>&-", 1),
+        ("decide m.json <&- >&- 2>&-", 1),
+        ("decide - <&-", 2),
+        ("ledger log >&-", 0),
+        ("decide none.json 2>&-", 2),
+    ],
+)
+def test_a_closed_stream_is_no_defect(decided: Path, call: str, code: int) -> None:
+    """And no file of the engine gets its number: the ledger is whole afterwards."""
+    script = f"{sys.executable} -m engine {call}"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=decided, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert b"defect" not in done.stderr
+    assert run("ledger", "verify", cwd=decided).returncode == 0
 
 
 def test_a_full_standard_output_is_3(tmp_path: Path) -> None:
@@ -88,6 +146,8 @@ def test_a_full_standard_output_is_3(tmp_path: Path) -> None:
             cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False,
         )  # fmt: skip
     assert done.returncode == 3
+    assert b"standard output: no space left on device" in done.stderr
+    assert b"defect" not in done.stderr
 
 
 def test_an_interrupt_leaves_no_verdict_code(tmp_path: Path) -> None:

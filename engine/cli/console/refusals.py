@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import re
 from collections.abc import Iterable, Iterator
 
@@ -15,6 +16,22 @@ def error_text(error: Exception) -> str:
     """Return the lines for standard error: what is wrong, then indented what to do."""
     first, *rest = str(error).split("\n")
     return "\n".join([f"engine: {first}", *(f"  {line}" for line in rest)])
+
+
+def system_error_text(error: OSError) -> str:
+    """Return the lines about what the system refused and no verb expected."""
+    place = f"{_shortened(str(error.filename))}: " if error.filename else ""
+    reason = (error.strerror or str(error)).lower()
+    if error.errno == errno.ENAMETOOLONG:
+        return f"engine: {place}{reason}\n  give a shorter path"
+    return (
+        f"engine: could not go on: {place or 'standard output: '}{reason}\n"
+        "  what was recorded stays so: engine ledger log"
+    )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 80 else f"{name[:60]}…"
 
 
 def advised(parser: argparse.ArgumentParser, message: str) -> str:

@@ -1,0 +1,52 @@
+"""The standard streams as a shell leaves them: a reader that went away, or a stream closed."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from typing import TextIO
+
+
+class _Pipe(io.FileIO):
+    """A pipe that takes what nobody reads any more: ``engine ledger log | head`` is no error.
+
+    A verb then ends as it would have ended, with the exit code of what it did.
+    """
+
+    def write(self, data: object) -> int:
+        try:
+            return super().write(data)  # type: ignore[arg-type]
+        except BrokenPipeError:
+            return memoryview(data).nbytes  # type: ignore[arg-type]
+
+
+def own_streams() -> None:
+    """Make the process's streams fit to be written to, whatever became of their other ends.
+
+    A stream that was closed (``<&-``, ``>&-``) is opened on the null device, so that no other
+    file, such as the ledger, gets its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # 0, 1, 2, in order
+        stream = getattr(sys, name)
+        if stream is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
+        elif mode == "w" and _is_pipe(stream):
+            setattr(sys, name, _unbreakable(stream))
+
+
+def _is_pipe(stream: TextIO) -> bool:
+    mode = os.fstat(stream.fileno()).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def _unbreakable(stream: TextIO) -> TextIO:
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Pipe(stream.fileno(), "w", closefd=False)),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=bool(stream.line_buffering),
+    )
