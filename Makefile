@@ -10,7 +10,7 @@ UV := .tools/uv/bin/uv
 BIN := .venv/bin
 OPA := .tools/opa
 
-.PHONY: help setup demo test lint types layers rego mutants bundle spec spec-mutants spec-mutants-sample unit test-system test-versions soak bench lock clean
+.PHONY: help setup opa demo test lint types layers rego mutants bundle spec spec-mutants spec-mutants-sample unit test-system test-versions soak bench lock clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,8 @@ $(UV):
 	@touch $@
 
 setup: .venv/synced ## Make .venv with the locked dependencies.
+
+opa: $(OPA) ## Get the OPA that compiles policies, into .tools, by its pinned hash.
 
 $(OPA): tools/go.mod tools/go.sum tools/fetch_opa.py | .venv/synced
 	@$(BIN)/python tools/fetch_opa.py

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from engine.formats.times import parse_time
 
 _MOST_PROCESSES = 64
+_LAST_YEAR = 8999
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -56,9 +57,12 @@ def limit_arguments(parser: argparse.ArgumentParser) -> None:
 def instant(text: str) -> datetime:
     """Read an instant that a flag gives: RFC 3339, to UTC and whole seconds."""
     try:
-        return parse_time(text).astimezone(UTC).replace(microsecond=0)
+        moment = parse_time(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    if not 1970 <= moment.year <= _LAST_YEAR:  # else what is reckoned from it has no date
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the years 1970 to {_LAST_YEAR}")
+    return moment.astimezone(UTC).replace(microsecond=0)
 
 
 def seconds(text: str) -> int:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from engine.decision.policies_in_use import ChosenBy, PoliciesInUse
-from engine.decision.record_to import RUN_LEDGER, RecordTo
+from engine.decision.record_to import RecordTo
 from engine.decision.session import Session
-from engine.errors import KeyFileError
+from engine.errors import KeyFileError, UsageError
 from engine.settings.config import Config
 
 if TYPE_CHECKING:
@@ -159,7 +159,12 @@ def record_to(config: Config, around: Surroundings, *, may_create: bool = False)
 
     In CI a ledger is made only where ``may_create``: one that is not there is more likely a
     volume that was not mounted.
+
+    Raises:
+        UsageError: What the settings name as the ledger cannot be one.
     """
+    if config.values["ledger"].value is not None:
+        _require_possible(ledger_url(config), config.values["ledger"].origin)
     has_key_elsewhere = key_in_environment(config, around) or config.path("key_file") is not None
     return RecordTo(
         ledger_url(config),
@@ -170,6 +175,24 @@ def record_to(config: Config, around: Surroundings, *, may_create: bool = False)
         create=may_create or not around.in_ci,
         lock_timeout_s=float(config.number("lock_timeout_s")),
     )
+
+
+def _require_possible(url: str, origin: str) -> None:
+    """Refuse a file that was named by mistake; one that was a ledger once has its lock beside it.
+
+    Raises:
+        UsageError: It holds something else, and never was a ledger.
+    """
+    path = Path(url.removeprefix("sqlite:///").removeprefix("sqlite:"))
+    if not path.is_file() or path.with_name(f"{path.name}.lock").exists():
+        return
+    with path.open("rb") as file:
+        if file.read(len(_SQLITE)) not in (_SQLITE, b""):
+            raise UsageError(f"{origin} {url}: is no ledger", "name the ledger's own file")
+
+
+_SQLITE = b"SQLite format 3\0"
+"""Source: https://www.sqlite.org/fileformat.html#magic_header_string"""
 
 
 def ledger_url(config: Config) -> str:
@@ -207,7 +230,6 @@ def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool =
     Raises:
         KeyFileError: There is no key, and creating one here would not be first use.
     """
-    from engine.ledger import file_of
     from engine.signers.file import generate
 
     path = key_path(config)
@@ -215,16 +237,14 @@ def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool =
         if config.values["ledger"].value is None and (may_create or not around.in_ci):
             _make_folder(config.folder)
         return
-    url = ledger_url(config)
-    ledger_exists = url != RUN_LEDGER and file_of(url).exists()
     configured = config.path("key_file") is not None
-    if configured or ledger_exists or (around.in_ci and not may_create):
+    if begun := ledger_key(config, around):
+        raise no_key_of_ledger(path, ledger_url(config), begun)
+    if configured or (around.in_ci and not may_create):
         why = (
-            f"the ledger {url} has no key here"
-            if ledger_exists
+            "the configured key is not there"
+            if configured
             else "in CI no key is made up on the fly"
-            if around.in_ci and not configured
-            else "the configured key is not there"
         )
         raise KeyFileError(
             f"{path}: no such key, and {why}",
@@ -234,6 +254,34 @@ def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool =
     _make_folder(config.folder)
     generate(path)
     around.say(f"engine: made a signing key in {path.parent}; keep it, and publish its public half")
+
+
+def ledger_key(config: Config, around: Surroundings) -> str | None:
+    """Return the id of the key that the ledger was begun with; None where there is no ledger.
+
+    Raises:
+        LedgerError, VerificationError: There is one, and it cannot be read.
+    """
+    from engine.ledger.commit.created import read_created
+    from engine.proof.keys import key_id
+
+    target = record_to(config, around)
+    if not target.exists():
+        return None
+    ledger = target.open_to_read()
+    try:
+        return key_id(read_created(ledger.entry(0)).public_key)
+    finally:
+        ledger.close()
+
+
+def no_key_of_ledger(path: Path, url: str, begun: str) -> KeyFileError:
+    """Return the error that the ledger is here and the key it was begun with is not."""
+    return KeyFileError(
+        f"{path}: no such key, and the ledger at {url} was begun with key {begun[:16]}…",
+        "restore that key (or give it in ENGINE_KEY or ENGINE_KEY_FILE), or begin another "
+        "ledger with --ledger",
+    )
 
 
 def _make_folder(folder: Path) -> None:

@@ -212,6 +212,8 @@ def _created(
 ) -> Ledger:
     if not created_at:
         raise UsageError("a new ledger says when it was created", "pass created_at")
+    if not (folder := file_of(store.url).parent).is_dir():
+        raise UsageError(f"{store.url}: its folder does not exist", f"make it: mkdir -p {folder}")
     if heads is not None:
         heads.require_writable()
     with store.exclusive():

@@ -226,7 +226,7 @@ def run_opa(
 
 GET_OPA = (
     f"OPA {OPA_VERSION} is looked for in ENGINE_OPA, on PATH, and as .tools/opa in this folder "
-    "and its parents; `make opa` in a clone builds it"
+    "and its parents; `make opa` in a clone gets it"
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.errors import PolicyBuildError
+from engine.errors import PolicyBuildError, UsageError
 from engine.policy import manifest, sources
 from engine.policy.bundle import (
     DATA_JSON,
@@ -44,16 +44,32 @@ def load_policies(directory: Path | None, *, opa: Path | Callable[[], Path] | No
     files = merged(shipped, sources.read_sources(directory))
     if sources.revision(sources.hashes(files).items()) == shipped.revision:
         return with_data(shipped, files)
+    changed = _changed_rule(shipped, files)
     if opa is None:
         from engine.policy.build import GET_OPA
 
         raise PolicyBuildError(
-            f"{directory}: the Rego differs from the shipped policy and has to be compiled",
+            f"{changed} differs from the shipped rules and has to be compiled",
             f"give a folder that `engine policy build` wrote, or OPA: {GET_OPA}",
         )
     from engine.policy.build import compile_policies
 
-    return compile_policies(files, opa if isinstance(opa, Path) else opa())
+    if not isinstance(opa, Path):
+        try:
+            opa = opa()
+        except UsageError as error:
+            raise UsageError(
+                f"{changed} differs from the shipped rules and has to be compiled: {error.message}",
+                error.hint,
+            ) from None
+    return compile_policies(files, opa)
+
+
+def _changed_rule(shipped: PolicyBundle, files: Sources) -> str:
+    """Name the first file that is not as it ships, of those that are compiled."""
+    digests = sources.hashes(files)
+    names = (path for path in digests if digests[path] != shipped.source_digests.get(path))
+    return next(files[path].shown for path in names if not path.endswith(sources.DATA))
 
 
 def merged(shipped: PolicyBundle, given: Sources) -> dict[str, Source]:

@@ -16,6 +16,7 @@ from engine.formats.json_text import MAX_BYTES
 
 FILE_NAME = "engine.toml"
 FOLDER_NAME = ".engine"
+MOST_MAX_BYTES = 2**30
 
 
 class Setting(NamedTuple):
@@ -28,6 +29,8 @@ class Setting(NamedTuple):
         meaning: One clause.
         is_path: A relative path is taken from where it was written.
         is_amount: ``engine.toml`` may have a number there, too; whoever uses it reads it.
+        least: Of a whole number.
+        most: Of a whole number.
     """
 
     name: str
@@ -36,6 +39,8 @@ class Setting(NamedTuple):
     meaning: str
     is_path: bool = False
     is_amount: bool = False
+    least: int = 0
+    most: int = 10**9 - 1
 
 
 SETTINGS = (
@@ -58,7 +63,14 @@ SETTINGS = (
         )
         for unit, what in (("usd", "US dollars"), ("tokens", "tokens"), ("requests", "requests"))
     ),
-    Setting("max_bytes", "ENGINE_MAX_BYTES", MAX_BYTES, "largest metrics file that is read"),
+    Setting(
+        "max_bytes",
+        "ENGINE_MAX_BYTES",
+        MAX_BYTES,
+        "largest metrics file that is read",
+        least=1,
+        most=MOST_MAX_BYTES,
+    ),
 )
 _SECRETS = ("ENGINE_KEY", "ENGINE_OPA_TOKEN")
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -123,6 +135,8 @@ def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here
         setting.name: _resolve(setting, flags.get(setting.name), environ, written, file)
         for setting in SETTINGS
     }
+    if values["ledger"].value == "run":
+        raise _colon_forgotten(values["ledger"].origin)
     folder = _upwards(here, FOLDER_NAME) or base / FOLDER_NAME
     return Config(values, file, folder)
 
@@ -148,8 +162,7 @@ def _resolve(
     if flag is not None:
         return Value(flag, f"--{setting.name.replace('_', '-')}")
     if text := environ.get(setting.variable):
-        value = _whole_number(text, f"${setting.variable}") if _is_whole(setting) else text
-        return Value(value, f"${setting.variable}")
+        return Value(_from_text(setting, text), f"${setting.variable}")
     if file and setting.name in written:
         value = written[setting.name]
         path = str(value)
@@ -169,10 +182,21 @@ def _is_path(text: str) -> bool:
     return re.match(r"$|//|[a-z][a-z0-9+.-]*:", text) is None
 
 
-def _whole_number(text: str, origin: str) -> int:
+def _from_text(setting: Setting, text: str) -> str | int:
+    if not _is_whole(setting):
+        return text
     if not re.fullmatch(r"[0-9]{1,12}", text):
-        raise ConfigError(f"{origin}: {text!r} is not a whole number", "give digits only")
-    return int(text)
+        raise ConfigError(
+            f"${setting.variable}: {text!r} is not a whole number", "give digits only"
+        )
+    return _within(setting, int(text), f"${setting.variable}")
+
+
+def _within(setting: Setting, value: int, place: str) -> int:
+    if not setting.least <= value <= setting.most:
+        problem = "is negative" if value < 0 else f"is not from {setting.least} to {setting.most}"
+        raise ConfigError(f"{place} {problem}", f"{setting.name}: {setting.meaning}")
+    return value
 
 
 def _read(file: Path) -> dict[str, str | int]:
@@ -184,7 +208,7 @@ def _read(file: Path) -> dict[str, str | int]:
         raise ConfigError(f"{file}: {(error.strerror or str(error)).lower()}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"{file}: {error}",
+            toml_flaw(str(file), error),
             'write each setting on a line of its own, such as gate = "promotion"',
         ) from None
     table = {name: _amount(_BY_NAME.get(name), value) for name, value in table.items()}
@@ -201,9 +225,24 @@ def _read(file: Path) -> dict[str, str | int]:
             )
         if isinstance(value, str) and not value.strip():
             raise ConfigError(f"{place} is empty", "remove the line, or give it a value")
-        if isinstance(value, int) and value < 0:
-            raise ConfigError(f"{place} is negative", f"{setting.name}: {setting.meaning}")
+        if isinstance(value, int):
+            _within(setting, value, place)
+    if table.get("ledger") == "run":
+        raise _colon_forgotten(f"{file}:{_line_of('ledger', file)}: ledger")
     return table
+
+
+def _colon_forgotten(place: str) -> ConfigError:
+    return ConfigError(
+        f"{place} 'run' would be a file of that name",
+        "did you mean run:? such a file is named ./run",
+    )
+
+
+def toml_flaw(name: str, error: ValueError) -> str:
+    """Return what is wrong with the TOML file ``name``: where, then what."""
+    found = re.fullmatch(r"(.*) \(at line ([0-9]+), column ([0-9]+)\)", str(error))
+    return f"{name}:{found[2]}:{found[3]}: {found[1]}" if found else f"{name}: {error}"
 
 
 def _amount(setting: Setting | None, value: object) -> object:

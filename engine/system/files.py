@@ -117,9 +117,11 @@ def require_writable(path: Path) -> None:
     """Find out beforehand that ``path`` cannot be written, as far as that can be known.
 
     Raises:
-        UsageError: Its folder is missing or read-only, or ``path`` is a folder itself or what
-            :func:`require_replaceable` refuses.
+        UsageError: Its folder is missing or read-only, ``path`` is a folder itself, its name is
+            too long, or it is what :func:`require_replaceable` refuses.
     """
+    if len(os.fsencode(path.name)) > _LONGEST_NAME:
+        raise UsageError(f"{path.name[:60]}…: file name too long", "give a shorter one")
     require_replaceable(path)
     if not path.parent.is_dir():
         raise UsageError(f"{path}: its folder does not exist", _WRITABLE)
@@ -145,4 +147,6 @@ def require_replaceable(path: Path) -> None:
                 raise UsageError(f"{path}: is {what}, and is not written over", _WRITABLE)
 
 
+_LONGEST_NAME = 255 - len(".") - len(".01234567")
+"""Of a file that appears whole: it has another name before, see :class:`WholeFile`."""
 _WRITABLE = "name a file in a folder that can be written"

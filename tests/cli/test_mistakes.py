@@ -215,6 +215,50 @@ MISTAKES = {
         "decide good.json", "engine.toml", 'such as gate = "promotion"',
         before=write("engine.toml", "gate: slo\n"),
     ),
+    "an instant past all calendars": Mistake(
+        "decide good.json --now 9999-12-31T23:59:59Z", "argument --now", "such as:"
+    ),
+    "a limit past its own": Mistake(
+        "decide good.json", "$ENGINE_MAX_BYTES is not from 1 to 1073741824", "max_bytes:",
+        environ={"ENGINE_MAX_BYTES": "99999999999"},
+    ),
+    "a ledger in no folder": Mistake(
+        "decide good.json --ledger no/such/l.db", "folder does not exist", "no/such"
+    ),
+    "a ledger that is none": Mistake(
+        "decide good.json --ledger good.json", "--ledger good.json: is no ledger", "name the ledger"
+    ),
+    "run without its colon": Mistake(
+        "decide good.json --ledger run", "--ledger 'run'", "did you mean run:?"
+    ),
+    "the key of a ledger that is gone": Mistake(
+        "decide good.json", "was begun with key", "restore that key",
+        before=lambda: shutil.rmtree(".engine/keys"),
+    ),
+    "no new key for an old ledger": Mistake(
+        "keys init", "was begun with key", "begin another ledger with --ledger",
+        before=lambda: shutil.rmtree(".engine/keys"),
+    ),
+    **{
+        f"a name too long: {argv.partition(' ')[2] or argv}": Mistake(
+            f"{argv}{'a' * 300}", "name too long", "shorter"
+        )
+        for argv in (
+            *("decide good.json --ledger ", "decide good.json --key-file "),
+            *("decide good.json --policies ", "decide good.json --export "),
+            *("decide good.json --output json=", "conform "),
+        )
+    },
+    "an output's name too long": Mistake(
+        f"decide good.json --output json={'a' * 250}", "name too long", "shorter"
+    ),
+    "a check that is off for no reason": Mistake(
+        "decide good.json --policies own", "own/limits/own/data.yaml:3:", "why the check is off",
+        before=write(
+            "own/limits/own/data.yaml",
+            "extends: default\nchecks:\n  slo.dec_p95_ms: {severity: 'off'}\n",
+        ),
+    ),
     "no such policies": Mistake(
         "decide good.json --policies own", "own: no such folder", "give the folder"
     ),
@@ -229,7 +273,7 @@ MISTAKES = {
         ),
     ),
     "changed Rego without OPA": Mistake(
-        "decide good.json --policies own", "no OPA 1.22.0 found", "ENGINE_OPA", before=own_rego
+        "decide good.json --policies own", "own/slo/slo.rego differs", "make opa", before=own_rego
     ),
 }  # fmt: skip
 

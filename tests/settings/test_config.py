@@ -53,7 +53,7 @@ def test_the_folder_is_found_upwards_like_git(tmp_path: Path) -> None:
         ("gate = 1\n", r"engine.toml:1: key 'gate' is int where str"),
         ("lock_timeout_s = true\n", "is bool where int"),
         ("lock_timeout_s = -1\n", "is negative"),
-        ("gate = \n", "engine.toml: Invalid value"),
+        ("gate = \n", "engine.toml:1:8: Invalid value"),
         ("[gate]\n", r"engine.toml:1: key 'gate' is dict where str"),
     ],
 )

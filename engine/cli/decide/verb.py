@@ -32,6 +32,7 @@ from engine.errors import UsageError
 from engine.evidence.documents import expand
 from engine.evidence.input import Question, wanted_attestations
 from engine.report import FORMATS
+from engine.settings.config import MOST_MAX_BYTES
 
 if TYPE_CHECKING:
     from engine.decision.attestations import AttestationFinder
@@ -74,7 +75,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _bytes(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 2**30:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MOST_MAX_BYTES:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes from 1 to 2^30")
     return int(text)
 

@@ -17,7 +17,9 @@ from engine.decision.record_to import RUN_LEDGER
 from engine.decision.workspace import (
     key_in_environment,
     key_path,
+    ledger_key,
     ledger_url,
+    no_key_of_ledger,
     open_signer,
     record_to,
 )
@@ -54,6 +56,8 @@ def key(world: World) -> Iterator[Diagnosis]:
         if workspace_is_new and not shell.in_ci:
             yield Diagnosis(Level.WARN, "key", f"{path}: none yet", f"make one: {INIT}")
             return
+        if begun := ledger_key(config, shell):
+            raise no_key_of_ledger(path, ledger_url(config), begun)
         do = "give it in ENGINE_KEY (PEM) or ENGINE_KEY_FILE (a path); a new one: engine keys init"
         yield Diagnosis(Level.FAIL, "key", f"{path}: no such key", do, KeyFileError.exit_code)
         return

@@ -50,7 +50,8 @@ def explained(error: sqlite3.Error, place: str, doing: str) -> LedgerError | Ver
     primary = primary_code(error)
     if primary in _NOT_GENUINE:
         words, hint = _NOT_GENUINE[primary]
-        return VerificationError(f"{place}: {doing}: {words} ({error})", hint)
+        detail = "" if str(error) in words else f" ({error})"
+        return VerificationError(f"{place}: {doing}: {words}{detail}", hint)
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return LedgerBusyError(
             f"{place}: {doing}: another program holds the database itself ({error})",

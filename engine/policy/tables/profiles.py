@@ -159,7 +159,8 @@ def _check_values(row: _Row, check: CheckInfo, metrics: Mapping[str, Json]) -> N
 def _required(row: _Row, key: str, check: CheckInfo, own: Node) -> Node:
     if key in row:
         return row[key]
-    some = next(iter(row.values()), own)
+    of_own = (node for node in reversed(row.values()) if node.file is own.file)
+    some = row["severity"] if key == "reason" else next(of_own, own)
     error: ConfigError = some.wrong(
         f"the row of {check.id} has no {key!r}",
         "say why the check is off" if key == "reason" else f"add {key!r} to this row",
