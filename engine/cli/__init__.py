@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from errno import ENAMETOOLONG
 
 from engine import exit_codes
-from engine.cli.verbs import VERBS
+from engine.cli.verbs import OTHER_WORDS, VERBS
 
 EXIT_CODES = """\
 exit codes
@@ -57,9 +57,10 @@ def _run(argv: Sequence[str]) -> int:
         return exit_codes.PASS
     name = argv[0]
     if name not in VERBS:
-        from engine.errors import suggest
+        from difflib import get_close_matches
 
-        hint = suggest(name, VERBS) or "`engine --help` lists the verbs"
+        near = OTHER_WORDS.get(name) or next(iter(get_close_matches(name, VERBS, 1, 0.8)), None)
+        hint = f"did you mean {near!r}?" if near else "`engine --help` lists the verbs"
         print(f"engine: {name!r} is not a verb\n  {hint}", file=sys.stderr)
         return exit_codes.INVALID
     from engine.cli.console.shell import call

@@ -12,6 +12,15 @@ class Verb(NamedTuple):
     summary: str
 
 
+OTHER_WORDS = {
+    **dict.fromkeys(("check", "evaluate", "eval", "validate", "gate", "run"), "decide"),
+    **dict.fromkeys(("log", "history", "show"), "ledger log"),
+    **dict.fromkeys(("status", "health"), "doctor"),
+    **dict.fromkeys(("test", "lint"), "policy test"),
+    "version": "--version",
+}
+"""What people try who know other programs, and what it is called here."""
+
 VERBS = {
     "decide": Verb("engine.cli.decide.verb", "ask a gate about evidence, record the verdict"),
     "watch": Verb(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from engine.decision.policies_in_use import ChosenBy, PoliciesInUse
 from engine.decision.record_to import RecordTo
 from engine.decision.session import Session
-from engine.errors import KeyFileError, UsageError
+from engine.errors import ConfigError, KeyFileError, UsageError
 from engine.settings.config import Config
 
 if TYPE_CHECKING:
@@ -66,8 +66,10 @@ def open_session(
     Raises:
         GovernanceError: The policies cannot be used, or a setting of budgets is no amount.
     """
+    policies = policies_in_use(config, around)
+    _require_profile(config, policies.bundle, around)
     return Session(
-        policies_in_use(config, around),
+        policies,
         partial(open_evaluator, config=config, around=around),
         record_to=record_to(config, around, may_create=may_create),
         runtime=around,
@@ -76,6 +78,24 @@ def open_session(
         daily=daily_limits(config),
         dry_run=dry_run,
     )
+
+
+def _require_profile(config: Config, bundle: PolicyBundle, around: Surroundings) -> None:
+    """Refuse a profile that lies in a folder which no setting names, and say so.
+
+    Raises:
+        ConfigError: Where the name came from, and which folder has it.
+    """
+    name = config.text("profile")
+    if config.path("policies") is not None or name in bundle.data["limits"]:
+        return
+    base = config.file.parent if config.file else around.here
+    if (base / "policies" / "limits" / name).is_dir():
+        raise ConfigError(
+            f"{config.place('profile')}: no profile {name!r} ships, and no policies are named",
+            f'{base / "policies"} has it: add policies = "policies" to engine.toml, '
+            "or give --policies policies",
+        )
 
 
 def policies_in_use(config: Config, around: Surroundings) -> PoliciesInUse:

@@ -38,8 +38,16 @@ def find(reader: Reader, decision_id: str) -> int:
     nearest = max(around, key=lambda name: _alike(name, prefix), default=None)
     raise NotRecordedError(
         f"no decision {prefix!r} is recorded",
-        f"the nearest is {nearest}" if nearest else "the ledger holds no decision at all",
+        "the ledger holds no decision at all"
+        if nearest is None
+        else f"the nearest is {nearest}"
+        if _alike(nearest, prefix) >= _SOME_ALIKE
+        else "`engine ledger log` lists them",
     )
+
+
+_SOME_ALIKE = 4
+"""Two ids that begin with fewer characters in common are not near each other."""
 
 
 def _alike(name: str, prefix: str) -> int:

@@ -114,6 +114,12 @@ class Config(NamedTuple):
         value = self.values[name].value
         return None if value is None else Path(str(value))
 
+    def place(self, name: str) -> str:
+        """Return where the setting ``name`` was written; in ``engine.toml`` with its line."""
+        origin = self.values[name].origin
+        written = self.file is not None and origin == str(self.file)
+        return f"{origin}:{_line_of(name, Path(origin))}" if written else origin
+
 
 def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here: Path) -> Config:
     """Return the settings of one call.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from engine.errors import KeyFileError
 from engine.signers.ed25519 import Ed25519Signer, from_pem
@@ -23,6 +24,11 @@ def open_environment(environment: Mapping[str, str], variable: str = VARIABLE) -
     if not text.strip():
         raise KeyFileError(
             f"${variable} is not set", f"put the private key into the CI secret {variable}"
+        )
+    if "-----" not in text and (text.strip().endswith(".pem") or Path(text.strip()).is_file()):
+        raise KeyFileError(
+            f"${variable}: this is a path, and the private key itself is expected, in PEM",
+            f"name the file in {variable}_FILE",
         )
     unescaped = text.strip().replace("\\r", "").replace("\\n", "\n")
     return from_pem(unescaped.encode(errors="replace"), f"${variable}")

@@ -83,6 +83,12 @@ MISTAKES = {
     # The call.
     "nothing to decide on": Mistake("decide", "arguments are required: PATH", "such as:"),
     "a verb": Mistake("decid good.json", "'decid' is not a verb", "did you mean 'decide'?"),
+    "a verb of another program": Mistake("check good.json", "'check'", "did you mean 'decide'?"),
+    "a test": Mistake("test policies", "'test' is not a verb", "did you mean 'policy test'?"),
+    "the version": Mistake("version", "'version' is not a verb", "did you mean '--version'?"),
+    "a verb that is far": Mistake("upload", "'upload' is not a verb", "lists the verbs"),
+    "what to attest": Mistake("attest", "are required: {ethics", "such as:"),
+    "an action": Mistake("ledger", "are required: ACTION {verify,log", "such as:"),
     "a sub-verb": Mistake("ledger verfy", "invalid choice: 'verfy'", "did you mean 'verify'?"),
     "a flag": Mistake("decide good.json --aritfact x", "--aritfact", "did you mean '--artifact'?"),
     "a flag's value": Mistake("decide good.json --gate", "--gate: expected one", "give it: --gate"),
@@ -97,7 +103,7 @@ MISTAKES = {
     "a number": Mistake("decide good.json --jobs many", "'many' is not a number", "such as:"),
     "a check": Mistake("explain slo.dec_p95", "'slo.dec_p95'", "did you mean 'slo.dec_p95_ms'?"),
     "an example": Mistake("example promot", "'promot' is not known", "did you mean 'promote'?"),
-    "a decision": Mistake("explain 01234567", "no decision '01234567'", "the nearest is"),
+    "a decision": Mistake("explain 01234567", "no decision '01234567'", "`engine ledger log`"),
     "run: without a proof": Mistake("decide good.json --ledger run:", "run:", "add --export FILE"),
     # The evidence.
     "a file that is not there": Mistake("decide nothing.json", "nothing.json: no such", "give "),
@@ -258,6 +264,25 @@ MISTAKES = {
             "own/limits/own/data.yaml",
             "extends: default\nchecks:\n  slo.dec_p95_ms: {severity: 'off'}\n",
         ),
+    ),
+    "a path as the key": Mistake(
+        "decide good.json", "$ENGINE_KEY: this is a path", "ENGINE_KEY_FILE",
+        environ={"ENGINE_KEY": ".engine/keys/engine.pem"},
+    ),
+    "a profile in a folder that nobody names": Mistake(
+        "decide good.json", "engine.toml:2: no profile 'own'", "add policies =",
+        before=lambda: (
+            write("engine.toml", "\nprofile = 'own'\n")(),
+            write("policies/limits/own/data.yaml", "extends: default\nchecks: {}\n")(),
+        ),
+    ),
+    "a folder too deep": Mistake(
+        "decide good.json --policies policies/limits", "'own'", "give the folder above",
+        before=write("policies/limits/own/data.yaml", "extends: default\nchecks: {}\n"),
+    ),
+    "a topic": Mistake(
+        "decide good.json --policies own", "'limit'", "did you mean limits/<profile>/data.yaml?",
+        before=write("own/limit/data.yaml", "extends: default\nchecks: {}\n"),
     ),
     "no such policies": Mistake(
         "decide good.json --policies own", "own: no such folder", "give the folder"

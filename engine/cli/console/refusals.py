@@ -34,6 +34,23 @@ def _shortened(name: str) -> str:
     return name if len(name) <= 80 else f"{name[:60]}…"
 
 
+def as_in_usage(parser: argparse.ArgumentParser, message: str) -> str:
+    """Return argparse's ``message``; what is missing by its name in the usage, with its choices."""
+    before, required, names = message.partition("are required: ")
+    if not required:
+        return message.partition(" (choose from")[0]
+    shown = [_in_usage(parser, name) for name in names.split(", ")]
+    return f"{before}{required}{', '.join(shown)}"
+
+
+def _in_usage(parser: argparse.ArgumentParser, name: str) -> str:
+    for action in _named(parser, name):
+        if action.choices and not action.option_strings:
+            choices = f"{{{','.join(map(str, action.choices))}}}"
+            return choices if action.metavar is None else f"{name} {choices}"
+    return name
+
+
 def advised(parser: argparse.ArgumentParser, message: str) -> str:
     """Return the nearest right word for what ``message`` complains of, and how to call.
 

@@ -102,11 +102,11 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UsageError: Always; names the nearest right word, or how the call is written.
         """
-        from engine.cli.console.refusals import advised
+        from engine.cli.console.refusals import advised, as_in_usage
         from engine.errors import UsageError
 
         raise UsageError(
-            f"{self.prog.removeprefix('engine ')}: {message.partition(' (choose from')[0]}",
+            f"{self.prog.removeprefix('engine ')}: {as_in_usage(self, message)}",
             advised(self, message),
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 
 from engine.errors import ConfigError, suggest
 from engine.formats import canonical
@@ -64,14 +65,24 @@ def resolve(sources: Sources, checks: Mapping[str, CheckInfo]) -> bytes:
 def _check_places(roots: Mapping[str, Node]) -> None:
     for path, root in roots.items():
         if path not in _TOPICS and not _LIMITS.fullmatch(path):
-            known = [f"{topic}/{DATA}" for topic in (*_TOPICS, "limits/<profile>")]
             raise ConfigError(
                 f"{root.file.shown}: no policy reads data from {path!r}",
-                suggest(f"{path}/{DATA}", known) or f"known: {', '.join(known)}",
+                _right_place(path, root.file.shown),
             )
     for path in (*_TOPICS, "limits/default"):
         if path not in roots and path not in _OPTIONAL:
             raise ConfigError(f"{path}/{DATA} is missing", "the shipped policies have one to copy")
+
+
+def _right_place(path: str, shown: str) -> str:
+    """What to do about data in ``path``: the nearest topic, or the folder that holds topics."""
+    if shown.removesuffix(f"{path}/{DATA}").rstrip("/").endswith("limits"):
+        return "give the folder above, the one that holds limits/"
+    topic, slash, below = path.partition("/")
+    if near := get_close_matches(topic, (*_TOPICS, "limits"), 1, 0.8):
+        rest = f"/{below or '<profile>'}" if near[0] == "limits" else slash + below
+        return f"did you mean {near[0]}{rest}/{DATA}?"
+    return f"known: {', '.join(f'{topic}/{DATA}' for topic in (*_TOPICS, 'limits/<profile>'))}"
 
 
 def _check_metrics(checks: Mapping[str, CheckInfo], metrics: Mapping[str, Json]) -> None:
