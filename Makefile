@@ -105,5 +105,5 @@ soak: $(OPA) ## The long runs; Java for the cluster engine.
 bench: $(OPA) ## Side by side against opa exec and conftest; prints ratios.
 	$(BIN)/python -m bench
 
-clean: ## Remove what was built; keys and ledgers stay.
+clean: ## Remove what was built, and build/demo with the demo's key and ledger; .engine stays.
 	rm -rf .venv .tools build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import policy_arguments, question_arguments
 from engine.cli.console.shell import Shell
-from engine.decision.margins import written
 
 DESCRIPTION = (
     "List gates, checks and limits; start a policy of your own; test policies as the shipped\n"
@@ -70,6 +70,15 @@ def _new(args: argparse.Namespace, shell: Shell) -> int:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
         print(folder / path, file=shell.stdout)
+    if args.policies is None and config.path("policies") == folder:
+        draft = shlex.quote(f"{folder.name}-draft")
+        shell.say(
+            f"engine: {folder} is in use here: from now on every `engine decide` needs OPA\n"
+            "  for a draft that nothing uses, remove or restore the files above, and type:\n"
+            f"  engine policy new {args.name} --policies {draft}"
+        )
+    else:
+        shell.say(f"engine: {folder} is a draft: nothing uses it without --policies; it needs OPA")
     shell.say(
         f"engine: next: engine policy test {folder}\n"
         f"  then: engine decide metrics.json --gate {args.name} --policies {folder}"
@@ -117,6 +126,8 @@ def _build(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def _list(args: argparse.Namespace, shell: Shell) -> int:
+    from engine.cli.explain.reference import bound, operators_of
+
     config = workspace.settings(args, shell)
     bundle = workspace.open_policies(config, shell)
     chosen, profile = bundle.gate(config.text("gate")), config.text("profile")
@@ -131,6 +142,7 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
         }
         print(json.dumps(document, indent=2), file=shell.stdout)
         return exit_codes.PASS
+    operators = operators_of(bundle, shell)
     print(f"policy {bundle.digest}", file=shell.stdout)
     for gate in bundle.gates():
         print(
@@ -140,11 +152,10 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
     print(f"\ngate {chosen.name}, profile {profile}", file=shell.stdout)
     for name in chosen.checks:
         row, info = rows.get(name, {}), bundle.check(name)
-        unit = bundle.catalogue().get(info.metric, {}).get("unit", "")
         limit = (
             "off: " + row.get("reason", "")
             if row.get("severity") == "off"
-            else (f"{row.get('severity', 'block'):<5}  {written(row.get('limit'))} {unit}")
+            else f"{row.get('severity', 'block'):<5}  {operators[name]} {bound(row, info, bundle)}"
         )
         print(f"  {name:<32} {limit:<28} {info.title}", file=shell.stdout)
     return exit_codes.PASS

@@ -72,7 +72,9 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         for recorded in recorded_decisions(ledger, args.decision):
             replayer.again(recorded)
             count += 1
-    print(f"{count} decisions replayed, byte for byte the same", file=shell.stdout)
+    print(
+        f"{count} decision{'s' * (count != 1)} replayed, byte for byte the same", file=shell.stdout
+    )
     return exit_codes.PASS
 
 

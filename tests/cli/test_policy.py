@@ -108,3 +108,25 @@ def test_without_opa_it_says_where_it_is_looked_for(engine: Engine) -> None:
 @pytest.mark.parametrize("argv", [("list", "x"), ("new",), ("new", "Check-out"), ("test", "none")])
 def test_misuse_is_refused(author: Engine, argv: tuple[str, ...]) -> None:
     assert author("policy", *argv).code == 2
+
+
+def test_the_list_shows_which_way_a_limit_holds_and_no_unit_that_is_none(author: Engine) -> None:
+    out = author("policy", "list").out
+    assert "block  > 0 bytes" in out
+    assert " none " not in out
+    assert "missing" not in out
+    assert "its own baseline" in out
+
+
+def test_a_policy_written_into_the_folder_in_use_says_what_changes_from_now_on(
+    author: Engine,
+) -> None:
+    Path("engine.toml").write_text('policies = "policies"\n')
+    Path("policies").mkdir()
+
+    answer = author("policy", "new", "checkout")
+
+    assert "from now on every `engine decide` needs OPA" in answer.err
+    assert "engine policy new checkout --policies policies-draft" in answer.err
+    apart = author("policy", "new", "checkout", "--policies", "apart")
+    assert "is a draft: nothing uses it without --policies" in apart.err

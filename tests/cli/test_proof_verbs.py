@@ -195,7 +195,7 @@ def test_a_decision_and_a_check_are_explained_offline(engine: Engine, decided: A
     assert "Calibration error: " in decision.out
     check = engine("explain", "ethics.ece")
     assert check.code == 0
-    for words in ("demands", "why", "fix", "INV-ETHICS-1", "default", "strict", "limit 0.01"):
+    for words in ("demands", "why", "fix", "INV-ETHICS-1", "default", "strict", "<= 0.01 ratio"):
         assert words in check.out
 
 

@@ -65,5 +65,5 @@ def diagnose(about: str, examine: Examination, world: World) -> Iterator[Diagnos
 
 def failed(about: str, error: GovernanceError) -> Diagnosis:
     """Return ``error`` as a finding."""
-    do = "; ".join(error.hint.splitlines()) or "see `engine decide --help`"
+    do = " ".join(line.strip() for line in error.hint.splitlines()) or "see `engine decide --help`"
     return Diagnosis(Level.FAIL, about, "; ".join(error.message.splitlines()), do, error.exit_code)

@@ -10,24 +10,21 @@ from engine.decision.margins import written
 from engine.model import Json
 
 if TYPE_CHECKING:
+    from engine.cli.console.shell import Shell
     from engine.policy.bundle import PolicyBundle
-    from engine.policy.evaluator import Evaluator
+    from engine.policy.manifest import CheckInfo
 
 NOTHING = b"{}"
 _PROFILE = ("description", "relaxations_allowed", "decision_ttl_s")
 
 
-def reference(bundle: PolicyBundle, evaluator: Evaluator) -> dict[str, Json]:
+def reference(bundle: PolicyBundle, operators: Mapping[str, str]) -> dict[str, Json]:
     """Return gates, profiles, checks and metrics of ``bundle``; the same every time.
 
     Args:
         bundle: The policies.
-        evaluator: An empty input gets each check's operator from it.
+        operators: By check id; see :func:`operators_of`.
     """
-    operators: dict[str, str] = {}
-    for gate in bundle.gates():
-        answer = evaluator.answer(gate.name, NOTHING)
-        operators |= {check["id"]: check["operator"] for check in answer["checks"]}
     return {
         "policy": bundle.digest,
         "gates": [
@@ -210,12 +207,37 @@ def _grouped(limits: Mapping[str, Json], operator: str) -> dict[str, list[str]]:
     return groups
 
 
-def demand(row: Json, operator: str) -> str:
+def operators_of(bundle: PolicyBundle, shell: Shell) -> dict[str, str]:
+    """Return each check's operator: an empty input gets it from the compiled policies."""
+    from engine.decision.workspace import module_cache
+    from engine.policy.evaluators.wasm import WasmEvaluator
+
+    evaluator = WasmEvaluator(bundle, cache=module_cache(shell))
+    try:
+        answers = [evaluator.answer(gate.name, NOTHING) for gate in bundle.gates()]
+    finally:
+        evaluator.close()
+    return {check["id"]: check["operator"] for answer in answers for check in answer["checks"]}
+
+
+def bound(row: Json, info: CheckInfo, bundle: PolicyBundle) -> str:
+    """Return a row's limit with its unit; ``its own baseline`` where that is the limit."""
+    if "limit" not in row:
+        return "its own baseline"
+    unit = bundle.catalogue().get(info.metric, {}).get("unit", "none")
+    return written(row["limit"]) + (f" {unit}" if unit not in ("1", "none") else "")
+
+
+def demand(row: Json, operator: str, unit: str = "") -> str:
     """Return in one line what a profile's row demands."""
     if row["severity"] == "off":
         return f"off: {row['reason']}"
     limit = written(row["limit"]) if "limit" in row else "its own baseline"
-    facts = [row["severity"], f"{operator} {limit}", f"at most {row['max_age_s']} s old"]
+    facts = [
+        row["severity"],
+        f"{operator} {limit} {unit}".rstrip(),
+        f"at most {row['max_age_s']} s old",
+    ]
     if "min_n" in row:
         facts.append(f"n >= {row['min_n']}")
     if row.get("compare") == "ci":
@@ -236,7 +258,7 @@ def _metrics(metrics: Iterable[Json], form: _Form) -> list[str]:
                 form.name(metric["id"]),
                 metric["type"],
                 metric["unit"],
-                _range(metric),
+                metric_range(metric),
                 metric["direction"],
                 _line(metric["description"]),
             )
@@ -245,7 +267,8 @@ def _metrics(metrics: Iterable[Json], form: _Form) -> list[str]:
     )
 
 
-def _range(metric: Json) -> str:
+def metric_range(metric: Json) -> str:
+    """Return which values a metric can have."""
     if "values" in metric:
         return ", ".join(metric["values"])
     low, high = metric.get("range", (None, None))

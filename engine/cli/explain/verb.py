@@ -6,6 +6,7 @@ import argparse
 import json
 import re
 import textwrap
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
@@ -14,7 +15,6 @@ from engine.cli.arguments import ledger_arguments, policy_arguments
 from engine.cli.check_texts import off_reasons, texts_of
 from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
-from engine.decision.workspace import module_cache
 from engine.errors import UsageError, suggest
 from engine.policy.bundle import PolicyBundle
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from engine.ledger import Ledger
 
 DESCRIPTION = (
-    "Say what a check means and what each profile demands of it; or, of a recorded decision,\n"
-    "what was observed, what was allowed, by how much, and what would make it pass."
+    "Say what a check means and what each profile demands of it; what a metric, gate, profile,\n"
+    "verdict or relaxation is; or, of a recorded decision, what was observed, what was allowed,\n"
+    "by how much, and what would make it pass."
 )
 EXAMPLE = "  engine explain ethics.ece\n  engine explain --all > policies.md"
 
@@ -33,7 +34,10 @@ PAGES = {"json": "as_json", "markdown": "as_markdown", "text": "as_text"}
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument(
-        "what", nargs="?", metavar="DECISION|CHECK", help="its id; an attestation's too"
+        "what",
+        nargs="?",
+        metavar="DECISION|NAME",
+        help="id of a decision or attestation; or a name",
     )
     parser.add_argument("--all", action="store_true", help="every gate, check, metric and limit")
     parser.add_argument("--format", choices=sorted(PAGES), help="of --all (markdown)")
@@ -53,49 +57,60 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         return _all(args.format or "markdown", bundle, shell)
     known = [check.id for check in bundle.checks()]
     if args.what in known:
-        print(_check(args.what, bundle, shell.width), end="", file=shell.stdout)
+        print(_check(args.what, bundle, shell), end="", file=shell.stdout)
+        return exit_codes.PASS
+    from engine.cli.explain.topics import topics
+
+    others = topics(bundle)
+    name = args.what.upper() if args.what.upper() in others else args.what
+    if name in others:
+        for (head, text), *rows in others[name]:
+            print(_rows(f"{head}: {text}", rows, shell.width), end="", file=shell.stdout)
         return exit_codes.PASS
     if not re.fullmatch(r"[0-9a-f-]{8,36}", args.what):
         raise UsageError(
-            f"{args.what!r} is neither a check nor a decision id",
-            suggest(args.what, known) or "`engine explain --all` names every check",
+            f"{args.what!r} is no check, metric, gate, profile, verdict, relaxation or decision id",
+            suggest(args.what, [*known, *others]) or "`engine explain --all` names every check",
         )
     return _decision(args, shell)
 
 
 def _all(form: str, bundle: PolicyBundle, shell: Shell) -> int:
     from engine.cli.explain import reference
-    from engine.policy.evaluators.wasm import WasmEvaluator
 
-    evaluator = WasmEvaluator(bundle, cache=module_cache(shell))
-    try:
-        page = reference.reference(bundle, evaluator)
-    finally:
-        evaluator.close()
+    page = reference.reference(bundle, reference.operators_of(bundle, shell))
     print(getattr(reference, PAGES[form])(page), end="", file=shell.stdout)
     return exit_codes.PASS
 
 
-def _check(name: str, bundle: PolicyBundle, width: int) -> str:
-    from engine.cli.explain.reference import demand
+def _check(name: str, bundle: PolicyBundle, shell: Shell) -> str:
+    from engine.cli.explain.reference import demand, operators_of
 
     info = bundle.check(name)
     unit = bundle.catalogue().get(info.metric, {}).get("unit", "")
-    lines = [f"{name}: {info.title}"]
-    for label, text in (
+    unit = "" if unit in ("1", "none") else unit
+    rows = (
         ("demands", info.description),
         ("why", info.why),
         ("fix", info.fix),
         ("metric", f"{info.metric} ({unit})" if unit else info.metric),
-        ("promise", f"{info.invariant} in spec/invariants.md"),
+        ("promise", f"{info.invariant}, in spec/invariants.md of the project"),
         ("gates", ", ".join(gate.name for gate in bundle.gates() if name in gate.checks)),
-    ):
+    )
+    lines = [_rows(f"{name}: {info.title}", rows, shell.width) + "  limits"]
+    operator = operators_of(bundle, shell)[name]
+    for profile, table in sorted(bundle.data["limits"].items()):
+        lines.append(f"    {profile:<14} {demand(table['checks'][name], operator, unit)}")
+    return "\n".join(lines) + "\n"
+
+
+def _rows(head: str, rows: Iterable[tuple[str, str]], width: int) -> str:
+    """A headline and labelled texts, wrapped."""
+    lines = textwrap.wrap(head, max(width, 60), subsequent_indent="  ")
+    for label, text in rows:
         body = textwrap.wrap(text, max(width, 60) - 12) or [""]
         lines.append(f"  {label:<9} {body[0]}")
         lines += [f"  {'':<9} {line}" for line in body[1:]]
-    lines.append("  limits")
-    for profile, table in sorted(bundle.data["limits"].items()):
-        lines.append(f"    {profile:<14} {demand(table['checks'][name], 'limit')}")
     return "\n".join(lines) + "\n"
 
 

@@ -82,8 +82,9 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         )
     signed = f", {report.signatures} signatures" if args.signatures else ""
     begun = f" since entry {report.since}" if report.since else ""
+    counted = "entry" if report.size == 1 else "entries"
     print(
-        f"ledger {report.ledger_id}: {report.size} entries hold{begun}{signed}", file=shell.stdout
+        f"ledger {report.ledger_id}: {report.size} {counted} hold{begun}{signed}", file=shell.stdout
     )
     print(f"  root {report.root.hex()}", file=shell.stdout)
     print(f"  {report.decisions} decisions, {report.checkpoints} checkpoints", file=shell.stdout)

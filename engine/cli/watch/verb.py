@@ -42,7 +42,7 @@ _SLICE_S = 0.2
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
-    parser.add_argument("config", metavar="CONFIG", help="TOML: docs/watch.md shows one")
+    parser.add_argument("config", metavar="CONFIG", help="TOML: examples/watch of the project")
     parser.add_argument("--once", action="store_true", help="one cycle, for cron and CI")
     parser.add_argument(
         "--format", choices=("text", "json"), default="text",

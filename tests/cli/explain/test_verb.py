@@ -14,7 +14,7 @@ def test_a_check_says_what_every_profile_demands(engine: Engine) -> None:
     assert answer.code == 0
     assert "  fix       Recalibrate on fresh outcomes" in answer.out
     demand = (
-        "block, limit 0.01, at most 86400 s old, n >= 1000, its whole interval, "
+        "block, <= 0.01 ratio, at most 86400 s old, n >= 1000, its whole interval, "
         "in production: rollback"
     )
     assert f"    default        {demand}\n" in answer.out
@@ -106,3 +106,34 @@ def test_the_page_is_about_the_policies_in_use(engine: Engine) -> None:
     own.write_text("extends: default\nchecks:\n  slo.dec_p95_ms: {limit: 300}\n")
     page = engine("explain", "--all", "--policies", "policies").out
     assert "| `shop` | block, <= 300, at most 3600 s old, in production: rollback |" in page
+
+
+# What is no check and no decision.
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("budget.usd_ratio", "  checks    budget.usd_hard, budget.usd_soft"),
+        ("promotion", "gate promotion: Promotion gate."),
+        ("strict", "  tolerates no relaxation"),
+        ("hold", "verdict HOLD: evidence is missing"),
+        ("ephemeral_ledger", "  made by   --ledger run:"),
+    ],
+)
+def test_a_metric_gate_profile_verdict_or_relaxation_is_explained_in_a_few_lines(
+    engine: Engine, name: str, line: str
+) -> None:
+    answer = engine("explain", name)
+    assert answer.code == 0, answer.err
+    assert line in answer.out
+
+
+def test_a_name_that_a_gate_and_a_profile_share_is_explained_as_both(engine: Engine) -> None:
+    out = engine("explain", "model").out
+    assert "gate model: " in out
+    assert "profile model: " in out
+
+
+def test_the_nearest_name_is_that_of_any_of_them(engine: Engine) -> None:
+    assert "did you mean 'ephemeral_ledger'?" in engine("explain", "ephemeral_ledgr").err
