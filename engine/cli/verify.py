@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
@@ -10,7 +11,8 @@ from engine.cli.arguments import digest, duration
 from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
 from engine.cli.inputs import digest_of, read_key
-from engine.model import Json, Verdict
+from engine.formats.printable import plain
+from engine.model import Json, Subject, Verdict
 
 if TYPE_CHECKING:
     from engine.proof.attestation import VerifiedAttestation
@@ -46,7 +48,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", metavar="S", help="the stage it must have been asked for")
     parser.add_argument("--policy-digest", type=digest, metavar="D", help="digest of the policies")
     parser.add_argument("--max-age", type=duration, metavar="DUR", help="such as 90s, 15m, 12h, 7d")
+    parser.add_argument(
+        "--policy",
+        metavar="PATH",
+        help="the policy, if the proof lacks it: an archive, or a folder by `policy build`",
+    )
     parser.add_argument("--no-relaxations", action="store_true", help="nothing weakened the run")
+    parser.add_argument("--no-waivers", action="store_true", help="no failure was waived")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
 
 
@@ -91,7 +99,24 @@ def _expectations(args: argparse.Namespace, shell: Shell) -> Expectations:
         max_age_s=args.max_age,
         now=shell.now(),
         no_relaxations=args.no_relaxations,
+        no_waivers=args.no_waivers,
+        policy=_policy(args.policy, shell) if args.policy is not None else None,
     )
+
+
+def _policy(name: str, shell: Shell) -> bytes:
+    """The archive at ``name``, which may be a folder of a built policy too."""
+    from pathlib import Path
+
+    from engine.evidence.documents import read_bytes
+    from engine.proof.policy_archive import MAX_BYTES
+
+    path = Path(name)
+    if not path.is_dir():
+        return read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
+    from engine.policy.bundle import opened
+
+    return opened(path, path).archive()
 
 
 def _print_record(name: str, verified: Verified, form: str, shell: Shell) -> None:
@@ -101,30 +126,69 @@ def _print_record(name: str, verified: Verified, form: str, shell: Shell) -> Non
 
         print(json.dumps(_document(name, verified), ensure_ascii=False), file=shell.stdout)
         return
-    outcome = _outcome(verified)
-    subject = verified.subject
-    about = f"{subject.name} {subject.version or ''}".strip()
-    artifact = f"sha256:{subject.sha256}" if subject.sha256 else "no artifact was named"
-    lines = [
-        f"GENUINE RECORD OF {verified.verdict}; {outcome}",
-        *(f"  {failed}" for failed in verified.failed_expectations),
-        f"  subject   {about}, {artifact}",
-        f"  reason    {verified.reason}",
-        f"  decided   {verified.decided_at}, valid until {verified.valid_until}",
-        f"  asked     gate {verified.gate}, profile {verified.profile}, stage {verified.stage}",
-        f"  policy    {verified.policy_digest}",
-        f"  ledger    {verified.checkpoint.origin}, entry {verified.index} of "
-        f"{verified.checkpoint.size}",
-        f"  relaxed   {', '.join(verified.relaxations) or 'by nothing'}",
+    place = f"entry {verified.index} of {verified.checkpoint.size}"
+    rows = [
+        ("subject", _subject(verified.subject)),
+        ("reason", verified.reason),
+        ("decided", f"{verified.decided_at}, valid until {verified.valid_until}"),
+        ("asked", f"gate {verified.gate}, profile {verified.profile}, stage {verified.stage}"),
+        ("policy", verified.policy_digest + _compared(verified)),
+        ("ledger", f"{verified.checkpoint.origin}, {place}"),
+        *_weakening(verified),
+        ("attempt", f"{verified.attempt}, by the signer's word"),
+        *(
+            ("to do", f"{obligation['id']} ({obligation['check']}), by the signer's word")
+            for obligation in verified.obligations
+        ),
     ]
+    _write(f"GENUINE RECORD OF {verified.verdict}", verified, rows, shell)
+
+
+def _write(
+    title: str,
+    verified: Verified | VerifiedAttestation,
+    rows: Sequence[tuple[str, str]],
+    shell: Shell,
+) -> None:
+    """Print a title with the outcome, what is not as expected, and a line for each fact."""
+    if verified.failed_expectations:
+        outcome = "NOT AS REQUIRED"
+    else:
+        outcome = "nothing was required of it" if verified.nothing_required else "as required"
+    lines = [
+        f"{title}; {outcome}",
+        *(f"  {plain(reason)}" for reason in verified.failed_expectations),
+    ]
+    if verified.not_required:
+        rows = [*rows, ("open", f"{', '.join(verified.not_required)}: nobody required one")]
+    lines += [f"  {name:<9} {plain(text)}" for name, text in rows]
     write("\n".join(lines) + "\n", shell.stdout)
 
 
-def _outcome(verified: Verified | VerifiedAttestation) -> str:
-    """Whether the record is what was required."""
-    if verified.failed_expectations:
-        return "NOT AS REQUIRED"
-    return "nothing was required of it" if verified.nothing_required else "as required"
+def _subject(subject: Subject) -> str:
+    artifact = f"sha256:{subject.sha256}" if subject.sha256 else "no artifact was named"
+    return f"{subject.name} {subject.version or ''}".strip() + f", {artifact}"
+
+
+def _compared(verified: Verified | VerifiedAttestation) -> str:
+    return "" if verified.policy_was_compared else " (not attached: nothing was compared with it)"
+
+
+def _weakening(verified: Verified | VerifiedAttestation) -> Iterator[tuple[str, str]]:
+    """The options that weakened the run, and each failure that a waiver covers."""
+    yield "relaxed", ", ".join(verified.relaxations) or "by nothing"
+    for waiver in _used_waivers(verified):
+        approvers = ", ".join(map(str, waiver.get("approvers") or ())) or "nobody who is named"
+        yield (
+            "waived",
+            f"{waiver['check']} by {waiver['id']} until {waiver.get('expires_at')}, "
+            f"approved by {approvers}: {waiver.get('reason') or 'no reason'}",
+        )
+
+
+def _used_waivers(verified: Verified | VerifiedAttestation) -> list[Json]:
+    """Return the waivers that cover a failure of the record."""
+    return [waiver for waiver in verified.waivers if waiver["status"] == "applied"]
 
 
 def _print_attestation(name: str, verified: VerifiedAttestation, form: str, shell: Shell) -> None:
@@ -132,41 +196,44 @@ def _print_attestation(name: str, verified: VerifiedAttestation, form: str, shel
     from engine.proof.keys import key_id
 
     found, predicate = verified.attestation, verified.attestation.predicate
-    key, subject, gate = key_id(found.public_key), verified.subject, predicate["gate"]
+    key, gate = key_id(found.public_key), predicate["gate"]
     if form == "json":
         import json
 
         print(json.dumps(_attestation_document(name, verified, key)), file=shell.stdout)
         return
-    about = f"{subject.name} {subject.version or ''}".strip()
-    lines = [
-        f"GENUINE {gate.upper()} ATTESTATION OF {verified.verdict}; {_outcome(verified)}",
-        *(f"  {failed}" for failed in verified.failed_expectations),
-        f"  subject   {about}, sha256:{subject.sha256}",
-        f"  reason    {predicate['reason']}",
-        f"  issued    {predicate['issued_at']}, expires {predicate['expires_at']}",
-        f"  asked     gate {gate}, profile {predicate['profile']['name']}, "
-        f"stage {predicate['stage']}",
-        f"  by key    {key}",
-        f"  policy    {predicate['policy']['digest']['sha256']}",
-        f"  ledger    {found.checkpoint.origin}, entry {found.proof.index} of {found.proof.size}",
-        f"  relaxed   {', '.join(verified.relaxations) or 'by nothing'}",
+    question = f"gate {gate}, profile {predicate['profile']['name']}, stage {predicate['stage']}"
+    place = f"entry {found.proof.index} of {found.proof.size}"
+    rows = [
+        ("subject", _subject(verified.subject)),
+        ("reason", predicate["reason"]),
+        ("issued", f"{predicate['issued_at']}, expires {predicate['expires_at']}"),
+        ("asked", question),
+        ("by key", key),
+        ("policy", predicate["policy"]["digest"]["sha256"] + _compared(verified)),
+        ("ledger", f"{found.checkpoint.origin}, {place}"),
+        *_weakening(verified),
     ]
-    write("\n".join(lines) + "\n", shell.stdout)
+    _write(
+        f"GENUINE {plain(gate).upper()} ATTESTATION OF {verified.verdict}", verified, rows, shell
+    )
 
 
 def _attestation_document(name: str, verified: VerifiedAttestation, key: str) -> Json:
     from engine.evidence.input import subject_document
 
     found, predicate = verified.attestation, verified.attestation.predicate
-    plain = ("attestation_id", "issued_at", "expires_at", "gate", "stage", "verdict")
+    texts = ("attestation_id", "issued_at", "expires_at", "gate", "stage", "verdict")
     return {
         "file": name,
         "genuine": True,
         "type": found.statement["predicateType"],
-        **{member: predicate[member] for member in plain},
+        **{member: predicate[member] for member in texts},
         "failed_expectations": list(verified.failed_expectations),
         "nothing_required": verified.nothing_required,
+        "not_required": list(verified.not_required),
+        "policy_compared": verified.policy_was_compared,
+        "waivers": _used_waivers(verified),
         "profile": predicate["profile"]["name"],
         "subject": subject_document(verified.subject),
         "key_id": key,
@@ -187,7 +254,13 @@ def _document(name: str, verified: Verified) -> Json:
         "verdict": verified.verdict,
         "failed_expectations": list(verified.failed_expectations),
         "nothing_required": verified.nothing_required,
+        "not_required": list(verified.not_required),
+        "policy_compared": verified.policy_was_compared,
+        "waivers": _used_waivers(verified),
         "decision_id": verified.decision_id,
+        "reason": verified.reason,
+        "obligations": list(verified.obligations),
+        "attempt": verified.attempt,
         "decided_at": verified.decided_at,
         "valid_until": verified.valid_until,
         "gate": verified.gate,

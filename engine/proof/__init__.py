@@ -14,7 +14,8 @@ each on what the step before has shown; the sections are those of ``spec/predica
 5. ``input_document`` and ``derivation`` tie it to the attached input, whose salted digest the
    statement holds: each check's observation is the input's, each status follows from the
    comparison and the verdict from the statuses, by ``verdict_rules`` (4 to 8).
-6. ``policy_archive`` ties it to the policy, where that is attached: limits and severities (9).
+6. ``policy_archive`` ties it to the policy, attached or the caller's own: limits, severities,
+   lifetime, and the ``waivers`` of the input, which are the policy's (7, 9).
 7. ``attestation`` and ``attestation_rules`` derive what it rests on besides, and by whose key
    according to ``trust`` (8.3, 12.4).
 8. ``expectations`` lists what the caller wanted and the record is not (13.2).

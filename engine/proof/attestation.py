@@ -20,7 +20,6 @@ from engine.formats.signed_json import read_json, read_list, read_object, read_t
 from engine.formats.times import age_s
 from engine.model import ATTESTATION_TYPES, Json, Subject, Verdict
 from engine.proof import bundle as proof
-from engine.proof import policy_archive
 from engine.proof.attestation_rules import MAX_ATTESTATIONS
 from engine.proof.bundle import ProofBundle
 from engine.proof.checkpoint import Checkpoint
@@ -41,7 +40,7 @@ from engine.proof.input_document import (
     require_observed,
 )
 from engine.proof.keys import key_id, load_public_pem, public_pem
-from engine.proof.policy_archive import AttachedPolicy, require_attestation_policy
+from engine.proof.policy_archive import AttachedPolicy, policy_of, require_attestation_policy
 from engine.proof.statement import parse_statement
 from engine.proof.trust import role_of
 
@@ -145,16 +144,22 @@ class VerifiedAttestation:
         verdict: The gate's answer.
         subject: What it is about.
         relaxations: Names of the options that weakened it.
+        waivers: Its report of waivers; those ``applied`` cover a failure.
+        policy_was_compared: Whether it was held against its policy.
         failed_expectations: What was wanted and is not so, one sentence each.
         nothing_required: Whether nothing was wanted.
+        not_required: What nobody demanded of it, such as ``profile``.
     """
 
     attestation: Attestation
     verdict: Verdict
     subject: Subject
     relaxations: tuple[str, ...]
+    waivers: tuple[Json, ...]
+    policy_was_compared: bool
     failed_expectations: tuple[str, ...]
     nothing_required: bool
+    not_required: tuple[str, ...]
 
 
 def is_attestation(entry: bytes) -> bool:
@@ -296,16 +301,21 @@ def verified_attestation(
     require_consequence(predicate, document)
     if not same(document.metrics, found.predicate["metrics"]):
         refuse("the attestation holds other metrics than its input")
-    if "policy" in parts.attachments:
-        policy = policy_archive.parse(parts.attachments["policy"])
+    policy = policy_of(predicate, parts.attachments, expect)
+    if policy is not None:
         require_attestation_policy(predicate, policy, document)
     return VerifiedAttestation(
         attestation=found,
         verdict=Verdict(predicate["verdict"]),
         subject=subject_of(found.view),
         relaxations=tuple(relaxation["name"] for relaxation in predicate["relaxations"]),
-        failed_expectations=tuple(unmet_wishes(found.view, expect)),
+        waivers=tuple(predicate["waivers"]),
+        policy_was_compared=policy is not None,
+        failed_expectations=tuple(
+            unmet_wishes(found.view, expect, policy_was_compared=policy is not None)
+        ),
         nothing_required=expect.nothing,
+        not_required=expect.not_required,
     )
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from engine.errors import UsageError
 from engine.formats.times import age_s, write_time
-from engine.model import Json, Subject, Verdict
+from engine.model import ATTESTATION_TYPES, Json, Subject, Verdict
 from engine.proof.input_document import read_time
 from engine.proof.verdict_rules import OLDEST_FUTURE_S
+
+DEFAULT_GATE = "promotion"
+"""Gate whose PROMOTE is meant where none is named."""
+
+_LETS_THROUGH = (Verdict.PROMOTE, Verdict.ALLOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +23,23 @@ class Expectations:
     """What the caller wants of a record; None and False ask for nothing.
 
     Attributes:
-        require: The verdict. With ``now``, it must also still be valid.
+        require: The verdict. A PROMOTE or an ALLOW is taken from a record whose policy was
+            compared only: it is attached, or given here. Without ``gate``, PROMOTE means that of
+            gate ``promotion``, and an attestation's is not meant.
         digest: SHA-256 of the artifact, lowercase hex.
         gate: Gate that decided.
         profile: Table of limits it decided by.
         stage: Stage it decided about.
-        policy_digest: SHA-256 of the policy manifest, lowercase hex.
+        policy_digest: SHA-256 of the policy manifest, lowercase hex; the policy must have been
+            compared too.
         max_age_s: Oldest decision that is accepted, in seconds; needs ``now``.
-        now: The caller's instant.
+        now: The caller's instant: no record from its future and none past its validity is taken.
         no_relaxations: Whether even a tolerated relaxation is too much.
+        no_waivers: Whether a failure that a waiver covers is too much.
+        policy: The policy archive, where the caller has it and the proof need not carry it.
+
+    Raises:
+        UsageError: No such verdict, an age without the time now, or a time without a zone.
     """
 
     require: Verdict | None = None
@@ -38,8 +51,13 @@ class Expectations:
     max_age_s: int | None = None
     now: datetime | None = None
     no_relaxations: bool = False
+    no_waivers: bool = False
+    policy: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        if self.require is not None and self.require not in list(Verdict):
+            known = ", ".join(Verdict)
+            raise UsageError(f"no verdict {self.require!r}", f"known: {known}")
         if self.max_age_s is not None and self.now is None:
             raise UsageError("a greatest age means nothing without the time now")
         if self.now is not None and self.now.tzinfo is None:
@@ -48,18 +66,36 @@ class Expectations:
     @property
     def nothing(self) -> bool:
         """Whether nothing at all is asked for."""
-        wishes = (self.require, self.digest, self.gate, self.profile, self.stage)
-        return not self.no_relaxations and all(
-            wish is None for wish in (*wishes, self.policy_digest, self.max_age_s)
+        return not self.no_relaxations and not self.no_waivers and not self._wishes()
+
+    @property
+    def not_required(self) -> tuple[str, ...]:
+        """What a record may be otherwise on than the caller thinks, because nobody demanded it."""
+        return tuple(
+            what
+            for what, wish in (
+                ("artifact", self.digest),
+                ("profile", self.profile),
+                ("stage", self.stage),
+                ("policy digest", self.policy_digest),
+            )
+            if wish is None
         )
 
+    def _wishes(self) -> list[object]:
+        wishes = (self.require, self.digest, self.gate, self.profile, self.stage)
+        return [wish for wish in (*wishes, self.policy_digest, self.max_age_s) if wish is not None]
 
-def unmet_wishes(statement: Mapping[str, Json], expect: Expectations) -> list[str]:
+
+def unmet_wishes(
+    statement: Mapping[str, Json], expect: Expectations, *, policy_was_compared: bool
+) -> list[str]:
     """Return what the caller wants and the record is not, one sentence each.
 
     Args:
         statement: A decision's statement, verified.
         expect: The wishes.
+        policy_was_compared: Whether the record was held against the policy that it names.
 
     Source: spec/predicate-v1.md section 13.2.
     """
@@ -76,6 +112,7 @@ def unmet_wishes(statement: Mapping[str, Json], expect: Expectations) -> list[st
         for what, required, recorded in wishes
         if required is not None and required != recorded
     ]
+    unmet += _of_another_gate(statement, expect)
     artifact = subject_of(statement).sha256
     if expect.digest is not None and expect.digest != artifact:
         recorded = "names no artifact" if artifact is None else f"is about sha256:{artifact}"
@@ -83,23 +120,52 @@ def unmet_wishes(statement: Mapping[str, Json], expect: Expectations) -> list[st
     if expect.no_relaxations and predicate["relaxations"]:
         names = ", ".join(relaxation["name"] for relaxation in predicate["relaxations"])
         unmet.append(f"no relaxation is accepted; the record has {names}")
-    return unmet + _too_old(predicate, expect)
+    used = [waiver["id"] for waiver in predicate["waivers"] if waiver["status"] == "applied"]
+    if expect.no_waivers and used:
+        unmet.append(f"no waiver is accepted; the record uses {', '.join(used)}")
+    needs_policy = expect.require in _LETS_THROUGH or expect.policy_digest is not None
+    if needs_policy and not policy_was_compared:
+        unmet.append(
+            "policy not attached: limits, severities, completeness, lifetime and waivers "
+            "were not compared"
+        )
+    return unmet + _out_of_time(predicate, expect)
 
 
-def _too_old(predicate: Mapping[str, Json], expect: Expectations) -> list[str]:
-    """How old the record may be, and whether its verdict may still be used."""
+def _of_another_gate(statement: Mapping[str, Json], expect: Expectations) -> list[str]:
+    """Where no gate is named, PROMOTE is that of gate ``promotion``."""
+    gate = statement["predicate"]["gate"]
+    if expect.require != Verdict.PROMOTE or expect.gate is not None:
+        return []
+    if statement["predicateType"] in ATTESTATION_TYPES.values():
+        return [
+            f"a PROMOTE of gate {DEFAULT_GATE} is required; this is an attestation: "
+            f"name --gate {gate} if that is meant"
+        ]
+    if gate == DEFAULT_GATE:
+        return []
+    return [
+        f"a PROMOTE of gate {DEFAULT_GATE} is required; the record is of gate {gate}: "
+        f"name --gate {gate} if that is meant"
+    ]
+
+
+def _out_of_time(predicate: Mapping[str, Json], expect: Expectations) -> list[str]:
+    """How old the record may be, and whether its verdict may be used at that time."""
     if expect.now is None:
         return []
     unmet = []
     age = age_s(expect.now, read_time(predicate["decided_at"], "decided_at"))
-    if expect.max_age_s is not None and not OLDEST_FUTURE_S <= age <= expect.max_age_s:
+    now = write_time(expect.now)
+    if age < OLDEST_FUTURE_S:
+        unmet.append(f"the record is from the future, {predicate['decided_at']}; it is {now}")
+    if expect.max_age_s is not None and age > expect.max_age_s:
         unmet.append(
             f"an age of at most {expect.max_age_s} s is required; the record is {age} s old"
         )
     valid_until = read_time(predicate["valid_until"], "valid_until")
-    if expect.require is not None and expect.now >= valid_until:
-        ended, now = write_time(valid_until), write_time(expect.now)
-        unmet.append(f"the verdict may be used until {ended}; it is {now}")
+    if expect.now >= valid_until:
+        unmet.append(f"the verdict may be used until {write_time(valid_until)}; it is {now}")
     return unmet
 
 

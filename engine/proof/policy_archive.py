@@ -19,6 +19,7 @@ from engine.model import Json
 from engine.proof.archive import unpack
 from engine.proof.attestation_rules import longest_s
 from engine.proof.derivation import require_report
+from engine.proof.expectations import Expectations
 from engine.proof.input_document import InputDocument, read_time
 from engine.proof.waivers import aged, unwaivable_checks
 
@@ -86,6 +87,25 @@ def parse(archive: bytes) -> AttachedPolicy:
         data=read_members(_json(files, DATA_JSON), "the policy's data"),
         files=files,
     )
+
+
+def policy_of(
+    predicate: Mapping[str, Json], attachments: Mapping[str, bytes], expect: Expectations
+) -> AttachedPolicy | None:
+    """Return the policy that a record is held against; None where there is none.
+
+    That is the attached one, which must be the one that the record names; else the caller's
+    own, where it is that one.
+
+    Raises:
+        VerificationError: The attached policy is another, or one of the two cannot be read.
+    """
+    if "policy" in attachments:
+        return parse(attachments["policy"])
+    if expect.policy is None:
+        return None
+    given = parse(expect.policy)
+    return given if given.digest == predicate["policy"]["digest"]["sha256"] else None
 
 
 def require_policy(

@@ -16,13 +16,13 @@ not: the wishes that were not met are listed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.formats.signed_json import read_base64, read_integer, read_object, read_text, refuse
 from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Json, Subject, Verdict
 from engine.proof import bundle as proof
-from engine.proof import checkpoint, policy_archive
+from engine.proof import checkpoint
 from engine.proof.attestation import (
     VerifiedAttestation,
     is_attestation,
@@ -36,8 +36,8 @@ from engine.proof.derivation import require_consequence, tied_to_input
 from engine.proof.envelope import verify_envelope
 from engine.proof.expectations import Expectations, subject_of, unmet_wishes
 from engine.proof.inclusion import ledger_id_of, placed
-from engine.proof.input_document import InputDocument, read_time
-from engine.proof.policy_archive import AttachedPolicy, require_policy
+from engine.proof.input_document import read_time
+from engine.proof.policy_archive import AttachedPolicy, policy_of, require_policy
 from engine.proof.statement import parse_statement
 
 __all__ = ["Expectations", "Verified", "VerifiedAttestation", "verify", "verify_any"]
@@ -67,8 +67,14 @@ class Verified:
         predicate: Everything that was signed about the decision.
         input: The Input's bytes.
         policy: The policy in the proof; None when it was left out.
+        waivers: The record's report of waivers; those ``applied`` cover a failure.
+        obligations: What the signer says must be done besides; replay compares it.
+        attempt: How many decisions on this subject and gate the signer's ledger holds.
+        policy_was_compared: Whether limits, severities, lifetime and waivers were held against
+            the policy, the attached one or the caller's.
         failed_expectations: What was wanted and is not so, one sentence each.
         nothing_required: Whether nothing was wanted.
+        not_required: What nobody demanded of it, such as ``profile``.
     """
 
     verdict: Verdict
@@ -80,17 +86,22 @@ class Verified:
     stage: str
     reason: str
     subject: Subject
-    checks: tuple[Json, ...]
+    checks: tuple[Json, ...] = field(repr=False)
     relaxations: tuple[str, ...]
     ledger_id: str
     index: int
     checkpoint: Checkpoint
     policy_digest: str
-    predicate: Mapping[str, Json]
-    input: bytes
-    policy: AttachedPolicy | None
+    predicate: Mapping[str, Json] = field(repr=False)
+    input: bytes = field(repr=False)
+    policy: AttachedPolicy | None = field(repr=False)
+    waivers: tuple[Json, ...]
+    obligations: tuple[Json, ...]
+    attempt: int
+    policy_was_compared: bool
     failed_expectations: tuple[str, ...]
     nothing_required: bool
+    not_required: tuple[str, ...]
 
 
 _NOTHING = Expectations()
@@ -143,7 +154,9 @@ def _verified(parts: ProofBundle, public_keys: Sequence[bytes], expect: Expectat
         refuse("the record is of another ledger than the checkpoint")
     document, document_bytes = tied_to_input(statement, parts.attachments)
     require_consequence(predicate, document)
-    policy = _tied_to_policy(predicate, parts.attachments, document)
+    policy = policy_of(predicate, parts.attachments, expect)
+    if policy is not None:
+        require_policy(predicate, policy, document)
     require_attestations(document, parts.attachments, envelope, policy)
     return Verified(
         **_members_of(statement),
@@ -151,8 +164,12 @@ def _verified(parts: ProofBundle, public_keys: Sequence[bytes], expect: Expectat
         checkpoint=place,
         input=document_bytes,
         policy=policy,
-        failed_expectations=tuple(unmet_wishes(statement, expect)),
+        policy_was_compared=policy is not None,
+        failed_expectations=tuple(
+            unmet_wishes(statement, expect, policy_was_compared=policy is not None)
+        ),
         nothing_required=expect.nothing,
+        not_required=expect.not_required,
     )
 
 
@@ -194,17 +211,6 @@ def _imported(
     return statement, signed.origin, envelope
 
 
-def _tied_to_policy(
-    predicate: Mapping[str, Json], attachments: Mapping[str, bytes], document: InputDocument
-) -> AttachedPolicy | None:
-    """Section 9: a policy that is attached is the one that was signed, and says the same."""
-    if "policy" not in attachments:
-        return None
-    policy = policy_archive.parse(attachments["policy"])
-    require_policy(predicate, policy, document)
-    return policy
-
-
 def _members_of(statement: Mapping[str, Json]) -> dict[str, Any]:
     """What the statement itself says, by the names of :class:`Verified`."""
     predicate = statement["predicate"]
@@ -222,5 +228,8 @@ def _members_of(statement: Mapping[str, Json]) -> dict[str, Any]:
         "relaxations": tuple(relaxation["name"] for relaxation in predicate["relaxations"]),
         "ledger_id": predicate["ledger"]["id"],
         "policy_digest": predicate["policy"]["digest"]["sha256"],
+        "waivers": tuple(predicate["waivers"]),
+        "obligations": tuple(predicate["obligations"]),
+        "attempt": predicate["attempt"],
         "predicate": predicate,
     }

@@ -8,10 +8,11 @@ from enum import StrEnum
 
 from engine.decision.margins import counterfactual, written
 from engine.errors import DocumentError, GovernanceError
+from engine.formats.printable import plain
 from engine.model import Decision, Json, Severity, Status, Verdict
 from engine.report import Location, Report
 from engine.report.relaxations import way_out
-from engine.report.wording import facts_of, fix_of, limit_of, plain
+from engine.report.wording import facts_of, fix_of, limit_of
 
 STANDARD_INPUT = "-"
 RELEASING = (Verdict.PROMOTE, Verdict.ALLOW)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Literal
 
 from engine.errors import GovernanceError
+from engine.formats.printable import plain
 from engine.model import Decision, Json
 from engine.report import Location, Report, ReportOptions, Writer
 from engine.report.findings import (
@@ -25,7 +26,7 @@ from engine.report.findings import (
     why_not_released,
     word_of,
 )
-from engine.report.wording import plain, subject_of
+from engine.report.wording import subject_of
 
 MOST = 9
 _ELSEWHERE = "--output markdown=FILE has them too"

@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from engine.decision.margins import margin
+from engine.formats.printable import plain
 from engine.model import Json, Status
 from engine.proof.merkle import root_from_proof
 from engine.report import Inclusion
 from engine.report.findings import VerdictEffect, effect_of, word_of
-from engine.report.wording import plain
 
 _HALF = 60
 _REACH = 56

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from engine.decision.margins import counterfactual, margin, written
 from engine.errors import GovernanceError
+from engine.formats.printable import plain
 from engine.model import Decision, Json, Verdict
 from engine.report import Report, ReportOptions, Writer
 from engine.report.findings import (
@@ -23,7 +24,7 @@ from engine.report.findings import (
     word_of,
 )
 from engine.report.relaxations import way_out
-from engine.report.wording import artifact_of, count_of, limit_of, plain, subject_of
+from engine.report.wording import artifact_of, count_of, limit_of, subject_of
 
 SIGNS = {
     Verdict.PROMOTE: "✅",

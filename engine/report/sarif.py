@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from engine import __version__
 from engine.errors import GovernanceError
+from engine.formats.printable import plain
 from engine.model import Decision, Json
 from engine.report import Location, Report, ReportOptions, Writer
 from engine.report.findings import (
@@ -32,7 +33,7 @@ from engine.report.findings import (
     why_not_released,
 )
 from engine.report.markdown import escape
-from engine.report.wording import plain, subject_of
+from engine.report.wording import subject_of
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 
 from engine.decision.margins import counterfactual, written
+from engine.formats.printable import plain
 from engine.model import Decision, Json, Severity, Status
 from engine.report import RenderedParts, Report, ReportOptions, Writer
-from engine.report.wording import artifact_of, facts_of, fix_of, limit_of, plain, subject_of
+from engine.report.wording import artifact_of, facts_of, fix_of, limit_of, subject_of
 
 _MARKS = {
     Status.PASS: "pass",

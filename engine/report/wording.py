@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from engine.decision.margins import margin, written
 from engine.model import Decision, Json, Status, Verdict
-
-# Line and paragraph separators, controls, and marks that turn the direction of what follows.
-_INVISIBLE = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
-_BREAKS = "[ \t\r\n]+"
-
-
-def plain(text: str) -> str:
-    """Return ``text`` on one line, with nothing in it that is not seen."""
-    return re.sub(_INVISIBLE, "\ufffd", re.sub(_BREAKS, " ", text)).strip()
 
 
 def subject_of(decision: Decision) -> str:

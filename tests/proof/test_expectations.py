@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from engine.errors import UsageError
+from engine.errors import UsageError, VerificationError
 from engine.model import Verdict
 from engine.proof.verify import Expectations, verify
-from tests.simulator import ARTIFACT, NOW, Case, Key, Ledger, Policy
+from tests.simulator import ARTIFACT, NOW, Case, Key, Ledger, Policy, metric
 
 KEY = Key("release")
 POLICY = Policy()
@@ -84,16 +84,20 @@ def test_no_relaxations_is_met_by_a_record_without() -> None:
 
 
 @pytest.mark.parametrize(
-    ("later_s", "met"),
-    [(0, True), (600, True), (601, False), (-300, True), (-301, False)],
+    ("later_s", "expected"),
+    [
+        (0, None),
+        (600, None),
+        (601, "the record is 601 s old"),
+        (-300, None),
+        (-301, "the record is from the future, 2026-11-20T12:00:05Z"),
+    ],
 )
-def test_a_record_has_a_greatest_age(later_s: int, met: bool) -> None:
-    now = NOW + timedelta(seconds=later_s)
-    sentences = unmet(max_age_s=600, now=now)
+def test_a_record_has_a_greatest_age(later_s: int, expected: str | None) -> None:
+    sentences = unmet(max_age_s=600, now=NOW + timedelta(seconds=later_s))
 
-    assert (sentences == []) is met
-    if not met:
-        assert f"the record is {later_s} s old" in sentences[0]
+    assert len(sentences) == (expected is not None)
+    assert (expected or "") in "".join(sentences)
 
 
 def test_a_verdict_is_used_until_it_expires() -> None:
@@ -105,12 +109,19 @@ def test_a_verdict_is_used_until_it_expires() -> None:
     assert sentence == (
         "the verdict may be used until 2026-11-21T12:00:05Z; it is 2026-11-21T12:00:05Z"
     )
-    assert unmet(gate="promotion", now=ended) == []
+    assert unmet(gate="promotion", now=ended) == [sentence]
 
 
-def test_the_time_alone_requires_nothing() -> None:
-    verified = verify(RECORD, [KEY.public], Expectations(now=NOW + timedelta(days=9)))
-    assert (verified.failed_expectations, verified.nothing_required) == ((), True)
+@pytest.mark.parametrize(
+    ("days", "expected"), [(0, ""), (9, "may be used until"), (-9, "from the future")]
+)
+def test_the_time_alone_is_enough_to_refuse(days: int, expected: str) -> None:
+    """INV-EXPECT-2: a record from the future, or past its validity, is not acted on."""
+    verified = verify(RECORD, [KEY.public], Expectations(now=NOW + timedelta(days=days)))
+
+    assert verified.nothing_required
+    assert len(verified.failed_expectations) == (days != 0)
+    assert expected in "".join(verified.failed_expectations)
 
 
 def test_other_zones_are_the_same_instant() -> None:
@@ -123,3 +134,82 @@ def test_an_age_needs_a_time_with_a_zone() -> None:
         Expectations(max_age_s=600)
     with pytest.raises(UsageError, match="no zone"):
         Expectations(now=datetime(2026, 11, 20))
+
+
+def test_an_unknown_verdict_is_not_required() -> None:
+    with pytest.raises(UsageError, match="no verdict 'PROMOT'"):
+        Expectations(require="PROMOT")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{"require": Verdict.PROMOTE}, {"policy_digest": POLICY.digest()}],
+    ids=["verdict", "policy digest"],
+)
+def test_what_the_policy_alone_shows_needs_the_policy(wish: dict[str, Any]) -> None:
+    """INV-EXPECT-1: without the policy the key holder's limits would be taken on trust."""
+    bare = LEDGER.prove(LEDGER.decide(Case(), POLICY), policy=False).encode()
+    (sentence,) = unmet(bare, **wish)
+
+    assert sentence.startswith("policy not attached: limits, severities, completeness, lifetime")
+    assert unmet(bare, **wish, policy=POLICY.archive()) == []
+    assert unmet(bare, **wish, policy=Policy(ttl_s=60).archive()) == [sentence]
+
+
+def test_the_callers_own_policy_is_compared_like_an_attached_one() -> None:
+    """C1 and C6 of the key holder's lies: limits loosened, valid for years."""
+    loose = Policy(ttl_s=10**7)
+    index = LEDGER.decide(
+        Case(),
+        loose,
+        edit=lambda predicate: predicate["policy"]["digest"].update(sha256=POLICY.digest()),
+    )
+    lie = LEDGER.prove(index, policy=False).encode()
+
+    with pytest.raises(VerificationError, match=r"profile|valid"):
+        verify(lie, [KEY.public], Expectations(policy=POLICY.archive()))
+    assert unmet(lie, require=Verdict.PROMOTE) != []
+
+
+def test_a_promote_is_that_of_gate_promotion_unless_another_is_named() -> None:
+    """INV-EXPECT-1."""
+    security = Policy(gate="security")
+    record = LEDGER.prove(LEDGER.decide(Case(), security)).encode()
+
+    (sentence,) = unmet(record, require=Verdict.PROMOTE)
+    assert sentence == (
+        "a PROMOTE of gate promotion is required; the record is of gate security: "
+        "name --gate security if that is meant"
+    )
+    assert unmet(record, require=Verdict.PROMOTE, gate="security") == []
+
+
+def test_a_waived_failure_may_be_too_much() -> None:
+    waiver = {
+        "id": "W-1",
+        "check": "ethics.ece",
+        "subject": {"name": "scoring-model"},
+        "reason": "known",
+        "expires_at": "2026-12-01T00:00:00Z",
+    }
+    metrics = Case().metrics | {"ethics.ece": metric(0.031, n=24_000)}
+    policy = Policy(waivers=[waiver])
+    record = LEDGER.prove(LEDGER.decide(Case(metrics=metrics), policy)).encode()
+
+    assert unmet(record, require=Verdict.PROMOTE) == []
+    assert unmet(record, require=Verdict.PROMOTE, no_waivers=True) == [
+        "no waiver is accepted; the record uses W-1"
+    ]
+    assert [waiver["id"] for waiver in verify(record, [KEY.public]).waivers] == ["W-1"]
+
+
+def test_what_nobody_required_is_named() -> None:
+    everything = verify(RECORD, [KEY.public], Expectations(**MET))
+    verdict = verify(RECORD, [KEY.public], Expectations(require=Verdict.PROMOTE))
+
+    assert everything.not_required == ()
+    assert verdict.not_required == ("artifact", "profile", "stage", "policy digest")
+
+
+def test_a_record_prints_as_some_lines() -> None:
+    assert len(str(verify(RECORD, [KEY.public]))) < 2000

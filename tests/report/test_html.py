@@ -10,12 +10,12 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, settings
 
+from engine.formats.printable import plain
 from engine.proof import merkle
 from engine.report import Inclusion, ReportOptions
 from engine.report.html import MOST_ROWS
 from engine.report.html_parts import bar, sides
 from engine.report.html_style import STYLE
-from engine.report.wording import plain
 from tests.report.cases import (
     BLOCK,
     CASES,

@@ -23,7 +23,13 @@ _STYLES = (
 
 
 def write(text: str, stream: TextIO) -> None:
-    """Write ``text`` to ``stream``; in colour when it is a terminal that may be coloured."""
+    """Write ``text`` to ``stream``; in colour when it is a terminal that may be coloured.
+
+    A record's texts are a stranger's: what is not seen does not reach a terminal.
+    """
+    from engine.formats.printable import plain_lines
+
+    text = plain_lines(text)
     if not stream.isatty():
         stream.write(text)
         return

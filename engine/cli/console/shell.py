@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Protocol, TextIO, cast
 
 from engine.decision.runtime import SystemRuntime
+from engine.formats.printable import plain_lines
 from engine.settings.config import require_values
 
 
@@ -33,7 +34,7 @@ class Shell(SystemRuntime):
 
     def say(self, text: str) -> None:
         """Narrate on standard error; standard output is for results."""
-        print(text, file=self.stderr, flush=True)
+        print(plain_lines(text), file=self.stderr, flush=True)
 
     @property
     def in_ci(self) -> bool:

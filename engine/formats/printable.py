@@ -1,0 +1,19 @@
+"""Texts of strangers, made fit to be printed: nothing unseen in them, and no line of their own."""
+
+from __future__ import annotations
+
+import re
+
+# Line and paragraph separators, controls, and marks that turn the direction of what follows.
+_UNSEEN = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+_BREAKS = "[ \t\r\n]+"
+
+
+def plain(text: str) -> str:
+    """Return ``text`` on one line, with ``\\ufffd`` for each character that is not seen."""
+    return plain_lines(re.sub(_BREAKS, " ", text)).strip()
+
+
+def plain_lines(text: str) -> str:
+    """Return ``text`` with its line breaks and tabs, and ``\\ufffd`` for what else is not seen."""
+    return re.sub(f"[{_UNSEEN}]", "\ufffd", text)
