@@ -15,6 +15,7 @@ from engine.evidence.metrics_file import RefusalError, expand
 from engine.evidence.sources import Evidence, SourceRequest, source_of
 from engine.formats.times import write_time
 from engine.model import Json
+from engine.settings.config import toml_flaw
 from engine.settings.table import Table
 
 MAX_BYTES = 1024 * 1024
@@ -146,7 +147,7 @@ def read_table(name: str, data: bytes, hint: str) -> Table:
     try:
         return Table(name, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name}: {error}", hint) from None
+        raise ConfigError(toml_flaw(name, error), hint) from None
 
 
 def _decoded(name: str, data: bytes) -> str:

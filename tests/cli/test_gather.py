@@ -145,7 +145,7 @@ def test_what_was_there_stays_when_something_is_wrong(engine: Engine) -> None:
         ('label = "y"', 'lable = "y"', "gather.toml:5: key 'columns.lable': is not known here\n  did you mean 'label'?"),
         ('kind = "predictions"\n', "", "gather.toml:2: key 'kind': is missing"),
         ("[[source]]", "[[sources]]", "no [[source]] table\n  add what is to be measured: did you mean 'sources'?"),
-        ("[[source]]", "[[source]", "gather.toml: "),
+        ("[[source]]", "[[source]", "gather.toml:2:9: "),
         ("subject = {name", "subject = {nam", "gather.toml:1: key 'subject.name': is missing"),
         ("subject =", "subjekt =", "gather.toml:1: key 'subject': is missing\n  did you mean 'subjekt'?"),
         ("groups = {", "threshold = 0.5\ngroups = {", "key 'threshold': makes predictions of scores"),

@@ -209,6 +209,9 @@ MISTAKES = {
     "a file that is no proof": Mistake(
         f"verify good.json --key {KEY}", "good.json: it is no proof", "engine export", code=4
     ),
+    "a file to import that is no proof": Mistake(
+        "ledger import good.json", "good.json: it is no proof bundle", "engine export", code=4
+    ),
     "a duration": Mistake(
         f"verify proof.json --key {KEY} --max-age 12", "'12' is not a duration such as", "such as:"
     ),

@@ -16,7 +16,7 @@ from engine.cli import workspace
 from engine.cli.arguments import ledger_arguments, processes
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import key_in_environment, key_path, ledger_url, open_signer
-from engine.errors import UsageError
+from engine.errors import UsageError, VerificationError
 from engine.model import Json
 
 if TYPE_CHECKING:
@@ -245,7 +245,10 @@ def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     with workspace.open_ledger_to_write(config, shell) as (ledger, signer):
         for name in args.files:
             data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
-            decision_id, is_new = import_proof(data, ledger, signer, keys, now)
+            try:
+                decision_id, is_new = import_proof(data, ledger, signer, keys, now)
+            except VerificationError as error:
+                raise VerificationError(f"{name}: {error.message}", error.hint) from None
             outcome = "imported" if is_new else "was here already"
             print(f"{decision_id}  {outcome}  {name}", file=shell.stdout)
     return exit_codes.PASS
