@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
+from engine.decision.margins import written
+from engine.model import Json
 from engine.policy.bundle import PolicyBundle
+
+if TYPE_CHECKING:
+    from engine.cli.console.shell import Shell
+    from engine.policy.manifest import CheckInfo
 
 
 @lru_cache(maxsize=4)
@@ -26,3 +33,24 @@ def off_reasons(bundle: PolicyBundle, profile: str) -> dict[str, str]:
     """Return, by check id, why ``profile`` turned a check off."""
     rows = bundle.profile(profile)["checks"]
     return {name: row["reason"] for name, row in rows.items() if row.get("severity") == "off"}
+
+
+def operators_of(bundle: PolicyBundle, shell: Shell) -> dict[str, str]:
+    """Return each check's operator: an empty input gets it from the compiled policies."""
+    from engine.decision.workspace import module_cache
+    from engine.policy.evaluators.wasm import WasmEvaluator
+
+    evaluator = WasmEvaluator(bundle, cache=module_cache(shell))
+    try:
+        answers = [evaluator.answer(gate.name, b"{}") for gate in bundle.gates()]
+    finally:
+        evaluator.close()
+    return {check["id"]: check["operator"] for answer in answers for check in answer["checks"]}
+
+
+def bound(row: Json, info: CheckInfo, bundle: PolicyBundle) -> str:
+    """Return a row's limit with its unit; ``its own baseline`` where that is the limit."""
+    if "limit" not in row:
+        return "its own baseline"
+    unit = bundle.catalogue().get(info.metric, {}).get("unit", "none")
+    return written(row["limit"]) + (f" {unit}" if unit not in ("1", "none") else "")

@@ -126,7 +126,7 @@ def _build(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def _list(args: argparse.Namespace, shell: Shell) -> int:
-    from engine.cli.explain.reference import bound, operators_of
+    from engine.cli.check_texts import bound, operators_of
 
     config = workspace.settings(args, shell)
     bundle = workspace.open_policies(config, shell)
@@ -145,8 +145,9 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
     operators = operators_of(bundle, shell)
     print(f"policy {bundle.digest}", file=shell.stdout)
     for gate in bundle.gates():
+        word = "check " if len(gate.checks) == 1 else "checks"
         print(
-            f"  gate {gate.name:<12} {len(gate.checks):>3} checks  {gate.title}", file=shell.stdout
+            f"  gate {gate.name:<12} {len(gate.checks):>3} {word}  {gate.title}", file=shell.stdout
         )
     print(f"profiles: {', '.join(sorted(bundle.data['limits']))}", file=shell.stdout)
     print(f"\ngate {chosen.name}, profile {profile}", file=shell.stdout)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from engine.decision.margins import margin, written
 from engine.model import Decision, Json, Status, Verdict
 
@@ -67,11 +69,19 @@ def fix_of(check: Json, policy_fix: str, verdict: Verdict) -> str:
     )
 
 
+def _short(number: str) -> str:
+    """Return an exact decimal to six significant digits: what a double adds is no room."""
+    exact = Decimal(number)
+    if len(exact.as_tuple().digits) <= 6:
+        return number
+    return written(float(f"{exact:.6g}")) if abs(exact) < 1 else number
+
+
 def facts_of(check: Json) -> str:
     """Return margin, sample size and age, where they are known and matter."""
     facts = []
     if (distance := margin(check)) is not None:
-        facts.append(f"margin {distance}")
+        facts.append(f"margin {_short(distance)}")
     if count := count_of(check):
         facts.append(f"n {count}")
     if check["status"] == Status.STALE and check.get("age_s") is not None:

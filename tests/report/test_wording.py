@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.model import Verdict
-from engine.report.wording import fix_of
+from engine.report.wording import facts_of, fix_of
 from tests.report.cases import LATENCY, report, written
 
 
@@ -34,3 +34,8 @@ def test_what_an_access_gate_counts_itself_nobody_is_told_to_measure() -> None:
 def test_the_last_line_of_text_is_the_verdict_again() -> None:
     shown = written("text", [report("BLOCK", "1 of 1 blocking checks failed: x", [LATENCY])])
     assert shown.splitlines()[-1] == "BLOCK  1 of 1 blocking checks failed: x"
+
+
+def test_a_margin_has_no_more_digits_than_say_something() -> None:
+    check = {**LATENCY, "observed": 0.7604238005173495, "limit": 0.8, "n": None, "unit": "ratio"}
+    assert facts_of(check) == "margin 0.0395762"

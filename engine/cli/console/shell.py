@@ -112,6 +112,18 @@ class Parser(argparse.ArgumentParser):
         )
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Wraps paragraphs to the width there is; what is indented stays as it was written."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if any(line.startswith(" ") for line in text.splitlines()):
+            return super()._fill_text(text, width, indent)
+        import textwrap
+
+        paragraphs = text.split("\n\n")
+        return "\n\n".join(textwrap.fill(paragraph, width) for paragraph in paragraphs)
+
+
 def parser_of(name: str, verb: VerbModule, *, width: int | None = None) -> argparse.ArgumentParser:
     """Return the argument parser of one verb.
 
@@ -124,7 +136,7 @@ def parser_of(name: str, verb: VerbModule, *, width: int | None = None) -> argpa
         prog=f"engine {name}",
         description=verb.DESCRIPTION,
         epilog=f"example:\n{verb.EXAMPLE}",
-        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=width),
+        formatter_class=partial(_Formatter, width=width),
         allow_abbrev=False,
     )
     verb.arguments(parser)

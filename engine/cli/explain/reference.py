@@ -10,11 +10,8 @@ from engine.decision.margins import written
 from engine.model import Json
 
 if TYPE_CHECKING:
-    from engine.cli.console.shell import Shell
     from engine.policy.bundle import PolicyBundle
-    from engine.policy.manifest import CheckInfo
 
-NOTHING = b"{}"
 _PROFILE = ("description", "relaxations_allowed", "decision_ttl_s")
 
 
@@ -23,7 +20,7 @@ def reference(bundle: PolicyBundle, operators: Mapping[str, str]) -> dict[str, J
 
     Args:
         bundle: The policies.
-        operators: By check id; see :func:`operators_of`.
+        operators: By check id; see :func:`engine.cli.check_texts.operators_of`.
     """
     return {
         "policy": bundle.digest,
@@ -205,27 +202,6 @@ def _grouped(limits: Mapping[str, Json], operator: str) -> dict[str, list[str]]:
     for profile, row in limits.items():
         groups.setdefault(demand(row, operator), []).append(profile)
     return groups
-
-
-def operators_of(bundle: PolicyBundle, shell: Shell) -> dict[str, str]:
-    """Return each check's operator: an empty input gets it from the compiled policies."""
-    from engine.decision.workspace import module_cache
-    from engine.policy.evaluators.wasm import WasmEvaluator
-
-    evaluator = WasmEvaluator(bundle, cache=module_cache(shell))
-    try:
-        answers = [evaluator.answer(gate.name, NOTHING) for gate in bundle.gates()]
-    finally:
-        evaluator.close()
-    return {check["id"]: check["operator"] for answer in answers for check in answer["checks"]}
-
-
-def bound(row: Json, info: CheckInfo, bundle: PolicyBundle) -> str:
-    """Return a row's limit with its unit; ``its own baseline`` where that is the limit."""
-    if "limit" not in row:
-        return "its own baseline"
-    unit = bundle.catalogue().get(info.metric, {}).get("unit", "none")
-    return written(row["limit"]) + (f" {unit}" if unit not in ("1", "none") else "")
 
 
 def demand(row: Json, operator: str, unit: str = "") -> str:

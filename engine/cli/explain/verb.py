@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import ledger_arguments, policy_arguments
-from engine.cli.check_texts import off_reasons, texts_of
+from engine.cli.check_texts import off_reasons, operators_of, texts_of
 from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
 from engine.errors import UsageError, suggest
@@ -78,13 +78,13 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 def _all(form: str, bundle: PolicyBundle, shell: Shell) -> int:
     from engine.cli.explain import reference
 
-    page = reference.reference(bundle, reference.operators_of(bundle, shell))
+    page = reference.reference(bundle, operators_of(bundle, shell))
     print(getattr(reference, PAGES[form])(page), end="", file=shell.stdout)
     return exit_codes.PASS
 
 
 def _check(name: str, bundle: PolicyBundle, shell: Shell) -> str:
-    from engine.cli.explain.reference import demand, operators_of
+    from engine.cli.explain.reference import demand
 
     info = bundle.check(name)
     unit = bundle.catalogue().get(info.metric, {}).get("unit", "")
