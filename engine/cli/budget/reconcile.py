@@ -154,7 +154,7 @@ def _print(
             file=shell.stdout,
         )
     total = f"{len(findings)} differences" if len(findings) != 1 else "1 difference"
-    print(f"{name}: {len(billed):,} rows, {total}", file=shell.stdout)
+    print(f"{name}: {len(billed):,} row{'s' * (len(billed) != 1)}, {total}", file=shell.stdout)
     if unsettled:
         shell.say(
             f"{unsettled:,} leases of these days were never settled: what they cost is on the "

@@ -142,7 +142,8 @@ def _contents(opened: Ledger, config: Config) -> Iterator[Diagnosis]:
         report = opened.verify(since=opened.last_checkpoint())
         result = "opens; all of it: engine ledger verify"
     in_bytes = sum(part.stat().st_size for part in _parts(path) if part.exists())
-    yield Diagnosis(Level.OK, "ledger", f"{path}: {size:,} entries, {in_bytes:,} bytes, {result}")
+    counted = "entry" if size == 1 else "entries"
+    yield Diagnosis(Level.OK, "ledger", f"{path}: {size:,} {counted}, {in_bytes:,} bytes, {result}")
     if report.uncovered:
         yield Diagnosis(
             Level.WARN,

@@ -96,7 +96,7 @@ def _query_of(table: Table) -> _MetricQuery:
         raise table.refused(
             kinds[1] if kinds else "query",
             f"one of query, range, errors is expected; there is {found}",
-            "docs/watch.md shows each",
+            "docs/watch.md of the project shows each",
         )
     tolerant = table.flag("allow_warnings", default=False)
     if kinds == ["query"]:
