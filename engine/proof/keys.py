@@ -16,6 +16,20 @@ if TYPE_CHECKING:
 _SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 """DER of SubjectPublicKeyInfo up to the key itself. RFC 8410 section 4."""
 
+_FIELD = 2**255 - 19
+_Y_OF_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+REFUSED_POINTS = frozenset(
+    (y | sign << 255).to_bytes(32, "little")
+    for y in (0, 1, _FIELD - 1, _Y_OF_ORDER_8, _FIELD - _Y_OF_ORDER_8, *range(_FIELD, 2**255))
+    for sign in (0, 1)
+)
+"""Encodings that no key and no R of a signature may have: of points of small order, with which one
+signature fits many messages, and those with y >= p, second spellings of a point.
+
+Source: spec/predicate-v1.md section 2.2; "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko,
+2020).
+"""
+
 _PEM = re.compile(rb"\s*-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----\s*")
 
 
@@ -28,7 +42,8 @@ def load_public_pem(data: bytes) -> bytes:
     """Return the 32 raw bytes of the one Ed25519 public key in a PEM file.
 
     Raises:
-        KeyFileError: Not one PEM block ``PUBLIC KEY`` that holds an Ed25519 key.
+        KeyFileError: Not one PEM block ``PUBLIC KEY`` that holds an Ed25519 key, or a key of
+            ``REFUSED_POINTS``.
 
     Source: RFC 7468 section 13, RFC 8410 section 4.
     """
@@ -47,7 +62,13 @@ def load_public_pem(data: bytes) -> bytes:
             "not an Ed25519 public key in PEM form",
             "the file starts with -----BEGIN PUBLIC KEY-----; engine keys list shows where it is",
         )
-    return der[len(_SPKI_PREFIX) :]
+    public = der[len(_SPKI_PREFIX) :]
+    if public in REFUSED_POINTS:
+        raise KeyFileError(
+            "an Ed25519 key of small order, or not in its one spelling",
+            "no key generator makes such a key: ask its owner for the real one",
+        )
+    return public
 
 
 def public_pem(public: bytes) -> bytes:
@@ -59,13 +80,17 @@ def public_pem(public: bytes) -> bytes:
 def verify_signature(public: bytes, signature: bytes, message: bytes) -> bool:
     """Return whether ``signature`` is ``public``'s Ed25519 signature of ``message``.
 
-    Anything of the wrong length is not a signature: False, never an exception.
+    Anything of the wrong length is not a signature: False, never an exception. Nor is anything with
+    a key or an R of ``REFUSED_POINTS``. OpenSSL, below, does the rest of the rule: S < L, and the
+    equation without the cofactor, over the bytes as they stand.
 
-    Source: RFC 8032 section 5.1.7.
+    Source: spec/predicate-v1.md section 2.2; RFC 8032 section 5.1.7.
     """
     from cryptography.exceptions import InvalidSignature
 
     if len(public) != 32 or len(signature) != 64:
+        return False
+    if public in REFUSED_POINTS or signature[:32] in REFUSED_POINTS:
         return False
     try:
         _loaded(public).verify(signature, message)
