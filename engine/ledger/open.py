@@ -155,18 +155,17 @@ def _signed(claiming: Sequence[Head]) -> int:
 
 def _opened(store: Store, signer: Signer | None, heads: HeadPlaces | None) -> Ledger:
     # what is remembered first, the size last: meanwhile others may append
-    claiming = heads.claiming() if heads else []
     reader = store.reader()
     ledger_id = reader.ledger_id()
+    claiming = heads.claiming(but=ledger_id) if heads else []
     known = heads.all_of(ledger_id) if heads else []
     last = reader.last_checkpoint()
     size, _ = reader.tip()
-    for other in claiming:
-        if other.ledger_id != ledger_id:
-            raise RollbackError(
-                f"{store.url} is ledger {ledger_id}, but {other.ledger_id} was signed for there",
-                head_hint(other),
-            )
+    if claiming:
+        raise RollbackError(
+            f"{store.url} is ledger {ledger_id}, but {claiming[0].ledger_id} was signed for there",
+            head_hint(*claiming),
+        )
     for head in {head.note: head for head in known}.values():
         require_head(reader, size, head, store.url)
     _require_beginning(store.url, reader, ledger_id, signer)

@@ -1,13 +1,18 @@
 """The last signed head of each ledger, kept beside the key, beside the ledger, or in both.
 
 Somebody who can replace a ledger by an older copy of itself cannot replace a head that lies
-elsewhere, unless they can also reach the key. One file per ledger id::
+elsewhere, unless they can also reach the key. One file per ledger, ``<ledger id>.json``::
 
     {"ledger": "<where, seen from this folder>", "checkpoint": "<signed note>"}
+
+A folder may hold the heads of every ledger that a user ever had. An empty file
+``<ledger id>.<digest of where>.at`` lies beside a head, so that those of one place are found by
+their names, and neither the number of the others nor damage to them matters.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -20,7 +25,7 @@ from engine.proof.checkpoint import Checkpoint, origin_of, parse
 from engine.system.files import sync_folder
 
 _MAX_BYTES = 262_144
-_FILE_NAME = re.compile(r"([0-9a-f]{32})\.json", re.ASCII)
+_FILE_NAME = re.compile(r"([0-9a-f]{32})(?:\.json|\.([0-9a-f]{16})\.at)", re.ASCII)
 
 
 class Head(NamedTuple):
@@ -47,6 +52,7 @@ class Heads:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
+        self._marked: set[Path] = set()
 
     def is_open_to_us(self) -> bool:
         """Whether it can be looked into, or is not there."""
@@ -78,10 +84,17 @@ class Heads:
             ) from error
         return _parse(file, ledger_id, data)
 
-    def claiming(self, address: str) -> list[Head]:
-        """Return the heads of all ledgers that were last seen at ``address``."""
+    def claiming(self, address: str, *, but: str = "") -> list[Head]:
+        """Return the heads of the ledgers that were last seen at ``address``, but for one.
+
+        Read are those that lie there by their file names, and those of which no name says where:
+        they were kept before such names were. Of the latter a damaged one is passed over.
+
+        Raises:
+            VerificationError: A file that lies there by its name is not the head of its ledger.
+        """
         try:
-            names = sorted(file.name for file in self.folder.iterdir())
+            names = [file.name for file in self.folder.iterdir()]
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -89,9 +102,22 @@ class Heads:
                 f"{self.folder}: the heads cannot be read: {error.strerror}",
                 "this folder belongs to the owner of the key",
             ) from error
-        ids = [match[1] for name in names if (match := _FILE_NAME.fullmatch(name))]
-        found = [head for ledger_id in ids if (head := self.of(ledger_id)) is not None]
-        return [head for head in found if head.address == address]
+        places: dict[str, set[str]] = {}
+        for match in filter(None, map(_FILE_NAME.fullmatch, names)):
+            places.setdefault(match[1], set()).update(filter(None, match.groups()[1:]))
+        here, found = _place(address), []
+        for ledger_id in sorted(places.keys() - {but}):
+            known = places[ledger_id]
+            if not known or here in known:
+                try:
+                    head = self.of(ledger_id)
+                except VerificationError:
+                    if known:
+                        raise
+                    continue
+                if head is not None and head.address == address:
+                    found.append(head)
+        return found
 
     def require_writable(self) -> None:
         """Make the folder if it is missing; refuse one that others can write to.
@@ -134,6 +160,10 @@ class Heads:
             head.write(data.encode())
             head.flush()
             os.fsync(head.fileno())
+        mark = self.folder / f"{ledger_id}.{_place(address)}.at"
+        if mark not in self._marked:
+            mark.touch(mode=0o600)
+            self._marked.add(mark)
         draft.replace(file)
         sync_folder(self.folder)
         return Head(file, ledger_id, address, note, checkpoint)
@@ -167,9 +197,9 @@ class HeadPlaces:
         """Return the newest head of a ledger; None when none was ever kept."""
         return next(iter(self.all_of(ledger_id)), None)
 
-    def claiming(self) -> list[Head]:
-        """Return the heads of all ledgers that were last seen where this one is."""
-        found = [place.claiming(self._address(place.folder)) for place in self._places]
+    def claiming(self, *, but: str = "") -> list[Head]:
+        """Return the heads of ledgers last seen where this one is; see :meth:`Heads.claiming`."""
+        found = [place.claiming(self._address(place.folder), but=but) for place in self._places]
         return [head for heads in found for head in heads]
 
     def require_writable(self) -> None:
@@ -198,6 +228,10 @@ class HeadPlaces:
             for place in self._written
         ]
         return kept[0]
+
+
+def _place(address: str) -> str:
+    return hashlib.sha256(os.fsencode(address)).hexdigest()[:16]
 
 
 def _parse(file: Path, ledger_id: str, data: bytes) -> Head:

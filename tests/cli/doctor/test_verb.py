@@ -153,7 +153,7 @@ def test_a_ledger_whose_head_is_gone_could_be_set_back(used: Engine) -> None:
 
 
 def test_a_head_that_says_something_else(used: Engine) -> None:
-    (head,) = Path(".engine/heads").iterdir()
+    (head,) = Path(".engine/heads").glob("*.json")
     head.write_text("{}")
     assert diagnosis(used, "ledger")[:2] == (4, "FAIL")
 

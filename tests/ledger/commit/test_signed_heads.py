@@ -50,7 +50,7 @@ def test_the_next_head_takes_the_place_of_the_last(heads: Heads) -> None:
     last = keep(heads, ONE, 4)
 
     assert heads.of(ONE) == last
-    assert [file.name for file in heads.folder.iterdir()] == [f"{ONE}.json"]
+    assert [file.name for file in heads.folder.glob("*.json")] == [f"{ONE}.json"]
 
 
 def test_a_draft_that_was_left_by_a_kill_is_no_head(heads: Heads) -> None:
@@ -85,6 +85,64 @@ def test_a_head_under_another_ledgers_name_is_refused(heads: Heads) -> None:
 
     with pytest.raises(VerificationError, match=f"holds the head of governance-engine/{ONE}"):
         heads.of(OTHER)
+
+
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that are read from now on."""
+    names: list[str] = []
+    read = Path.read_bytes
+
+    def counted(path: Path) -> bytes:
+        names.append(path.name)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    return names
+
+
+def test_what_is_read_does_not_grow_with_the_ledgers_of_other_places(
+    heads: Heads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = keep(heads, ONE, 3)
+    for number in range(40):
+        keep(heads, f"{number:032x}", 9, f"../other-{number}.db")
+
+    names = reads(monkeypatch)
+    assert heads.claiming("../ledger.db") == [first]
+    assert heads.claiming("../ledger.db", but=ONE) == []
+    assert names == [f"{ONE}.json"]
+
+
+def test_a_damaged_head_blocks_the_place_of_its_own_ledger_and_no_other(heads: Heads) -> None:
+    first = keep(heads, ONE, 3)
+    keep(heads, OTHER, 9, "../other.db").file.write_bytes(b"half a head")
+
+    assert heads.claiming("../ledger.db") == [first]
+    with pytest.raises(VerificationError, match="not the head of a ledger"):
+        heads.claiming("../other.db")
+
+
+def test_a_head_that_was_kept_before_its_name_said_where_is_found_all_the_same(
+    heads: Heads,
+) -> None:
+    """Of such a head that is damaged nobody knows where its ledger was: it blocks none."""
+    first = keep(heads, ONE, 3)
+    keep(heads, OTHER, 9, "../other.db").file.write_bytes(b"half a head")
+    for mark in heads.folder.glob("*.at"):
+        mark.unlink()
+
+    assert heads.claiming("../ledger.db") == [first]
+    assert heads.claiming("../other.db") == []
+    with pytest.raises(VerificationError, match="not the head of a ledger"):
+        heads.of(OTHER)
+
+
+def test_a_ledger_that_moved_is_claimed_where_it_is_now(heads: Heads) -> None:
+    keep(heads, ONE, 3)
+    moved = keep(heads, ONE, 4, "../moved.db")
+
+    assert heads.claiming("../ledger.db") == []
+    assert heads.claiming("../moved.db") == [moved]
 
 
 def test_a_folder_that_cannot_be_written_is_noticed_before_anything_is_recorded() -> None:
