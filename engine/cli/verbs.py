@@ -30,7 +30,7 @@ VERBS = {
     "attest": Verb("engine.cli.attest", "sign what a gate answers, for decisions to rest on"),
     "example": Verb("engine.cli.example", "print a fresh example document"),
     "explain": Verb("engine.cli.explain.verb", "say what a check or a recorded decision means"),
-    "verify": Verb("engine.cli.verify", "check an exported proof offline"),
+    "verify": Verb("engine.cli.verify.verb", "check an exported proof offline"),
     "budget": Verb(
         "engine.cli.budget.verb", "reserve, settle and release what calls to models cost"
     ),

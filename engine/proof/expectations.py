@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -37,6 +37,12 @@ class Expectations:
         no_relaxations: Whether even a tolerated relaxation is too much.
         no_waivers: Whether a failure that a waiver covers is too much.
         policy: The policy archive, where the caller has it and the proof need not carry it.
+        policy_digests: Policy digests one of which it must have; empty takes any.
+        relaxations: Names of the only relaxations that are accepted; None leaves it to the profile.
+        waivers: Ids of the only waivers that may cover a failure; None leaves it to the policy.
+        ledger_ids: Ledgers one of which must have decided; empty takes any.
+        checkpoints: Checkpoints (signed notes) that the caller kept. One of the same ledger that
+            contradicts the proof convicts the signer.
 
     Raises:
         UsageError: No such verdict, an age without the time now, or a time without a zone.
@@ -53,6 +59,11 @@ class Expectations:
     no_relaxations: bool = False
     no_waivers: bool = False
     policy: bytes | None = field(default=None, repr=False)
+    policy_digests: Collection[str] = ()
+    relaxations: Collection[str] | None = None
+    waivers: Collection[str] | None = None
+    ledger_ids: Collection[str] = ()
+    checkpoints: Collection[str] = ()
 
     def __post_init__(self) -> None:
         if self.require is not None and self.require not in list(Verdict):
@@ -66,7 +77,34 @@ class Expectations:
     @property
     def nothing(self) -> bool:
         """Whether nothing at all is asked for."""
-        return not self.no_relaxations and not self.no_waivers and not self._wishes()
+        wishes = (
+            self.require,
+            self.digest,
+            self.gate,
+            self.profile,
+            self.stage,
+            self.policy_digest,
+        )
+        limits = (self.max_age_s, self.accepted_relaxations, self.accepted_waivers)
+        return all(wish is None for wish in (*wishes, *limits)) and not (
+            self.policy_digests or self.ledger_ids or self.checkpoints
+        )
+
+    @property
+    def needs_policy(self) -> bool:
+        """Whether what is asked for only the policy shows."""
+        by_digest = self.policy_digest is not None or bool(self.policy_digests)
+        return by_digest or self.require in _LETS_THROUGH
+
+    @property
+    def accepted_relaxations(self) -> Collection[str] | None:
+        """The only relaxations that are accepted; None leaves it to the profile."""
+        return () if self.no_relaxations else self.relaxations
+
+    @property
+    def accepted_waivers(self) -> Collection[str] | None:
+        """The only waivers that may cover a failure; None leaves it to the policy."""
+        return () if self.no_waivers else self.waivers
 
     @property
     def not_required(self) -> tuple[str, ...]:
@@ -77,14 +115,10 @@ class Expectations:
                 ("artifact", self.digest),
                 ("profile", self.profile),
                 ("stage", self.stage),
-                ("policy digest", self.policy_digest),
+                ("policy digest", self.policy_digest or tuple(self.policy_digests) or None),
             )
             if wish is None
         )
-
-    def _wishes(self) -> list[object]:
-        wishes = (self.require, self.digest, self.gate, self.profile, self.stage)
-        return [wish for wish in (*wishes, self.policy_digest, self.max_age_s) if wish is not None]
 
 
 def unmet_wishes(
@@ -117,19 +151,28 @@ def unmet_wishes(
     if expect.digest is not None and expect.digest != artifact:
         recorded = "names no artifact" if artifact is None else f"is about sha256:{artifact}"
         unmet.append(f"artifact sha256:{expect.digest} is required; the record {recorded}")
-    if expect.no_relaxations and predicate["relaxations"]:
-        names = ", ".join(relaxation["name"] for relaxation in predicate["relaxations"])
-        unmet.append(f"no relaxation is accepted; the record has {names}")
-    used = [waiver["id"] for waiver in predicate["waivers"] if waiver["status"] == "applied"]
-    if expect.no_waivers and used:
-        unmet.append(f"no waiver is accepted; the record uses {', '.join(used)}")
-    needs_policy = expect.require in _LETS_THROUGH or expect.policy_digest is not None
-    if needs_policy and not policy_was_compared:
+    relaxed_by = [relaxation["name"] for relaxation in predicate["relaxations"]]
+    waived_by = [waiver["id"] for waiver in predicate["waivers"] if waiver["status"] == "applied"]
+    unmet += _not_accepted("relaxation", expect.accepted_relaxations, relaxed_by)
+    unmet += _not_accepted("waiver", expect.accepted_waivers, waived_by)
+    policy = predicate["policy"]["digest"]["sha256"]
+    if expect.policy_digests:
+        unmet += _not_accepted("policy digest", expect.policy_digests, [policy])
+    if expect.ledger_ids:
+        unmet += _not_accepted("ledger", expect.ledger_ids, [predicate["ledger"]["id"]])
+    if expect.needs_policy and not policy_was_compared:
         unmet.append(
             "policy not attached: limits, severities, completeness, lifetime and waivers "
             "were not compared"
         )
     return unmet + _out_of_time(predicate, expect)
+
+
+def _not_accepted(what: str, accepted: Collection[str] | None, names: list[str]) -> list[str]:
+    if accepted is None or not (odd := [name for name in names if name not in accepted]):
+        return []
+    but = f" but {', '.join(sorted(accepted))}" if accepted else ""
+    return [f"no {what}{but} is accepted; the record has {', '.join(odd)}"]
 
 
 def _of_another_gate(statement: Mapping[str, Json], expect: Expectations) -> list[str]:

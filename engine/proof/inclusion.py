@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from engine.formats.signed_json import refuse
 from engine.proof import checkpoint, merkle
@@ -37,6 +37,40 @@ def placed(parts: ProofBundle, public_keys: Sequence[bytes]) -> Checkpoint:
     if chain != signed.chain:
         refuse("the chain hashes do not lead to the one that the checkpoint signs")
     return signed
+
+
+def require_no_fork(parts: ProofBundle, kept: Iterable[str]) -> None:
+    """Verify that no checkpoint that the caller kept contradicts the one of the bundle.
+
+    A kept checkpoint of the same ledger is compared where the bundle reaches: at any size from
+    the entry's index to the bundle's own. Two that differ at one size convict the signer; others
+    need a consistency proof, which the ledger gives.
+
+    Args:
+        parts: A bundle that :func:`placed` accepted.
+        kept: Signed notes.
+
+    Raises:
+        VerificationError: One is no checkpoint, or contradicts; both notes are in the message.
+
+    Source: spec/predicate-v1.md section 10.3.
+    """
+    signed, *_ = checkpoint.parse(parts.checkpoint)
+    leaves = [merkle.leaf_hash(entry) for entry in parts.ledger or ()][parts.index + 1 :]
+    chains = {parts.index: parts.previous_hash, parts.index + 1: parts.current_hash}
+    for size, leaf in enumerate(leaves or parts.following_leaves, parts.index + 2):
+        chains[size] = merkle.chain_hash(chains[size - 1], leaf)
+    for note in kept:
+        other, *_ = checkpoint.parse(note)
+        if other.origin != signed.origin or other.size not in chains:
+            continue
+        same_root = other.size != signed.size or other.root == signed.root
+        if chains[other.size] != other.chain or not same_root:
+            refuse(
+                f"the ledger forked: at size {other.size} it is another than the checkpoint that "
+                f"was kept\n{note}\n{parts.checkpoint}",
+                "keep both: signed by one key, they convict it",
+            )
 
 
 def _whole_ledger(parts: ProofBundle, signed: Checkpoint) -> tuple[bytes, ...]:

@@ -15,7 +15,7 @@ not: the wishes that were not met are listed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,12 +35,13 @@ from engine.proof.decision_predicate import require_shape
 from engine.proof.derivation import require_consequence, tied_to_input
 from engine.proof.envelope import verify_envelope
 from engine.proof.expectations import Expectations, subject_of, unmet_wishes
-from engine.proof.inclusion import ledger_id_of, placed
+from engine.proof.inclusion import ledger_id_of, placed, require_no_fork
 from engine.proof.input_document import read_time
 from engine.proof.policy_archive import AttachedPolicy, policy_of, require_policy
 from engine.proof.statement import parse_statement
+from engine.proof.trusted_keys import ATTESTATION, CHECKPOINT, DECISION, Keys, TrustedKey, keys_for
 
-__all__ = ["Expectations", "Verified", "VerifiedAttestation", "verify", "verify_any"]
+__all__ = ["Expectations", "TrustedKey", "Verified", "VerifiedAttestation", "verify", "verify_any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +109,13 @@ _NOTHING = Expectations()
 _IMPORT = ("decision_id", "envelope", "imported_at", "ledger", "origin")
 
 
-def verify(
-    bundle: bytes, public_keys: Sequence[bytes], expect: Expectations = _NOTHING
-) -> Verified:
+def verify(bundle: bytes, public_keys: Keys, expect: Expectations = _NOTHING) -> Verified:
     """Verify one proof bundle.
 
     Args:
         bundle: The file's bytes, as ``engine export`` wrote them.
-        public_keys: Raw Ed25519 keys, each of them trusted; one must have signed the record
-            and one the checkpoint.
+        public_keys: Raw Ed25519 keys, each of them trusted, or keys with roles and validity; one
+            must have signed the record and one the checkpoint.
         expect: What the caller wants besides.
 
     Returns:
@@ -131,7 +130,7 @@ def verify(
 
 
 def verify_any(
-    bundle: bytes, public_keys: Sequence[bytes], expect: Expectations = _NOTHING
+    bundle: bytes, public_keys: Keys, expect: Expectations = _NOTHING
 ) -> Verified | VerifiedAttestation:
     """Verify one proof bundle, of a decision or of an attestation.
 
@@ -142,14 +141,17 @@ def verify_any(
     """
     parts = proof.parse(bundle)
     if is_attestation(parts.entry):
-        return verified_attestation(parts, public_keys, expect)
+        return verified_attestation(parts, keys_for(public_keys, ATTESTATION), expect)
     return _verified(parts, public_keys, expect)
 
 
-def _verified(parts: ProofBundle, public_keys: Sequence[bytes], expect: Expectations) -> Verified:
-    place = placed(parts, public_keys)
+def _verified(parts: ProofBundle, public_keys: Keys, expect: Expectations) -> Verified:
+    place = placed(parts, keys_for(public_keys, CHECKPOINT))
+    require_no_fork(parts, expect.checkpoints)
     statement, ledger_id, envelope = _signed(parts.entry, public_keys, place)
     predicate = statement["predicate"]
+    decided_at = read_time(predicate["decided_at"], "decided_at")
+    verify_envelope(envelope, keys_for(public_keys, DECISION, decided_at))
     if ledger_id != predicate["ledger"]["id"]:
         refuse("the record is of another ledger than the checkpoint")
     document, document_bytes = tied_to_input(statement, parts.attachments)
@@ -174,10 +176,11 @@ def _verified(parts: ProofBundle, public_keys: Sequence[bytes], expect: Expectat
 
 
 def _signed(
-    entry: bytes, public_keys: Sequence[bytes], place: Checkpoint
+    entry: bytes, public_keys: Keys, place: Checkpoint
 ) -> tuple[dict[str, Json], str, bytes]:
     """Section 2: a decision that a key signed, the ledger it must name, and its envelope."""
-    statement = parse_statement(verify_envelope(entry, public_keys).payload)
+    signers = keys_for(public_keys, DECISION)
+    statement = parse_statement(verify_envelope(entry, signers).payload)
     origin, envelope = place.origin, entry
     if statement["predicateType"] == DECISION_IMPORTED_TYPE:
         statement, origin, envelope = _imported(statement["predicate"], public_keys, place)
@@ -191,7 +194,7 @@ def _signed(
 
 
 def _imported(
-    predicate: Mapping[str, Json], public_keys: Sequence[bytes], place: Checkpoint
+    predicate: Mapping[str, Json], public_keys: Keys, place: Checkpoint
 ) -> tuple[dict[str, Json], str, bytes]:
     """Section 12.3: the decision inside, signed too, the ledger it came from, its envelope."""
     read_object(predicate, "the import", _IMPORT)
@@ -200,12 +203,14 @@ def _imported(
     if place.origin != origin_of(read_text(into, "the id of the import's ledger")):
         refuse("the import is of another ledger than the checkpoint")
     source = read_object(predicate["origin"], "the origin", ("checkpoint", "index", "size"))
-    signed = checkpoint.verify(read_text(source["checkpoint"], "its checkpoint"), public_keys)
+    note = read_text(source["checkpoint"], "its checkpoint")
+    signed = checkpoint.verify(note, keys_for(public_keys, CHECKPOINT))
     index = read_integer(source["index"], "the origin's index")
     if source["size"] != signed.size or index >= signed.size:
         refuse("the import's origin does not fit its checkpoint")
     envelope = read_base64(predicate["envelope"], "the import")
-    statement = parse_statement(verify_envelope(envelope, public_keys).payload)
+    signers = keys_for(public_keys, DECISION)
+    statement = parse_statement(verify_envelope(envelope, signers).payload)
     if statement["predicate"].get("decision_id") != predicate["decision_id"]:
         refuse("the import holds another decision than it names")
     return statement, signed.origin, envelope

@@ -433,7 +433,9 @@ def test_an_attestation_is_explained_listed_and_exported(office: Office) -> None
     assert name in log
     assert office.engine("export", name, "-o", "out.json").code == 0
     wishes = ("--require", "PROMOTE", "--digest", given["subject"]["digest"]["sha256"])
-    verified = office.engine("verify", "out.json", "--key", KEY, *wishes, "--format", "json")
+    assert office.engine("verify", "out.json", "--key", KEY, *wishes).code == 1
+    named = (*wishes, "--gate", "ethics")
+    verified = office.engine("verify", "out.json", "--key", KEY, *named, "--format", "json")
     assert (verified.code, verified.json["attestation_id"]) == (0, name)
     assert verified.json["failed_expectations"] == []
     assert office.engine("ledger", "verify", "--signatures").code == 0

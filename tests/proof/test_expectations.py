@@ -198,7 +198,7 @@ def test_a_waived_failure_may_be_too_much() -> None:
 
     assert unmet(record, require=Verdict.PROMOTE) == []
     assert unmet(record, require=Verdict.PROMOTE, no_waivers=True) == [
-        "no waiver is accepted; the record uses W-1"
+        "no waiver is accepted; the record has W-1"
     ]
     assert [waiver["id"] for waiver in verify(record, [KEY.public]).waivers] == ["W-1"]
 

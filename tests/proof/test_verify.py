@@ -512,6 +512,7 @@ def test_the_verifier_only_loads_the_pure_core() -> None:
             "engine.proof.verdict_rules",
             "engine.proof.verify",
             "engine.proof.waivers",
+            "engine.proof.trusted_keys",
         ),
         "engine.exit_codes",
         "engine.formats",
@@ -536,3 +537,28 @@ def test_a_record_of_version_1_stays_genuine() -> None:
     assert verified.relaxations == ()
     assert (verified.index, verified.checkpoint.size) == (1, 2)
     assert verified.policy is not None
+
+
+def test_a_checkpoint_that_was_kept_and_contradicts_convicts_the_signer() -> None:
+    """INV-LEDGER: of one size there is one root; whoever kept a note sees a fork."""
+    honest, forked = Ledger(KEY), Ledger(KEY)
+    forked.id = honest.id
+    for ledger, stage in ((honest, "candidate"), (forked, "production")):
+        ledger.decide(Case(), POLICY)
+        ledger.decide(Case(stage=stage), POLICY)
+        ledger.decide(Case(), POLICY)
+    kept = honest.prove(1).checkpoint
+    older = Ledger(KEY)
+    older.id = honest.id
+    elsewhere = Ledger(KEY)
+    elsewhere.decide(Case(), POLICY)
+
+    proof = honest.prove(1).encode()
+    lie = forked.prove(1).encode()
+
+    assert verify(proof, [KEY.public], Expectations(checkpoints=[kept])).verdict == "PROMOTE"
+    other = elsewhere.prove(1).checkpoint
+    assert verify(lie, [KEY.public], Expectations(checkpoints=[other])).verdict == "PROMOTE"
+    with pytest.raises(VerificationError, match="the ledger forked: at size") as refused:
+        verify(lie, [KEY.public], Expectations(checkpoints=[kept]))
+    assert kept in str(refused.value)

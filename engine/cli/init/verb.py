@@ -28,18 +28,20 @@ from engine.decision.record_to import RUN_LEDGER
 from engine.decision.workspace import key_path, ledger_url, open_signer
 from engine.errors import UsageError, suggest
 from engine.evidence.documents import Document
-from engine.model import Json
+from engine.model import Json, Verdict
 from engine.policy.bundle import PolicyBundle, shipped_bundle
+from engine.proof.verdict_rules import ACCESS_RULE
 from engine.settings.config import FILE_NAME
 
 DESCRIPTION = (
-    "Set up this folder: engine.toml, a signing key, a ledger, .gitignore lines and a CI job.\n"
-    "With a metrics file, also a profile that blocks on what is measured in it and turns the\n"
-    "rest off. Asks on a terminal; every question is also a flag. Overwrites nothing."
+    "Set up this folder: engine.toml, verify.toml, a signing key, a ledger, .gitignore lines and\n"
+    "a CI job. With a metrics file, also a profile that blocks on what is measured in it and\n"
+    "turns the rest off. Asks on a terminal; every question is also a flag. Overwrites nothing."
 )
 EXAMPLE = "  engine init metrics.json --artifact dist/shop.tar.gz --ci github"
 
 OWN_PROFILE = "own"
+EXPECTATIONS = "verify.toml"
 IGNORED = ("/.engine/", "/proof.json")
 
 
@@ -165,7 +167,7 @@ def _files(
     """Every file that is to be there, by its path; nothing is written yet."""
     document, profile = None, None
     own = Path(plan.policies, "limits", plan.profile, "data.yaml")
-    files = {Path(FILE_NAME): _toml(plan)}
+    files = {Path(FILE_NAME): _toml(plan), Path(EXPECTATIONS): _verify_toml(plan, bundle)}
     if plan.metrics:
         document, metrics = read_metrics(plan.metrics, bundle, shell)
         require_claims(document, plan.settings)
@@ -196,6 +198,27 @@ def _toml(plan: Plan) -> str:
             "",
         ]
     )
+
+
+def _verify_toml(plan: Plan, bundle: PolicyBundle) -> str:
+    """What a consumer demands of this folder's proofs before acting on one."""
+    lets_through = Verdict.ALLOW if bundle.gate(plan.gate).rule == ACCESS_RULE else Verdict.PROMOTE
+    return f"""\
+# What a proof must be before it is acted on: engine verify proof.json --expect {EXPECTATIONS}
+# Keep it where who makes proofs cannot change it, and the public key beside it.
+require = "{lets_through}"
+gate = {json.dumps(plan.gate)}
+profile = {json.dumps(plan.profile)}
+stage = {json.dumps(plan.stage)}
+max_age = "24h"
+# waivers = []           # no failure may be waived
+# relaxations = []       # not even one that the profile tolerates
+# policy_digests = []    # of the policies that you reviewed: engine verify prints it
+
+[[key]]
+file = ".engine/keys/engine.pub.pem"
+roles = ["decision", "checkpoint"]
+"""
 
 
 def _ignoring(here: Path) -> dict[Path, str]:

@@ -11,11 +11,13 @@ from engine.cli.arguments import digest, duration
 from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
 from engine.cli.inputs import digest_of, read_key
+from engine.errors import UsageError
 from engine.formats.printable import plain
 from engine.model import Json, Subject, Verdict
 
 if TYPE_CHECKING:
     from engine.proof.attestation import VerifiedAttestation
+    from engine.proof.trusted_keys import Keys, TrustedKey
     from engine.proof.verify import Expectations, Verified
 
 DESCRIPTION = (
@@ -24,7 +26,8 @@ DESCRIPTION = (
     "1 when genuine but not as expected, 4 when not genuine."
 )
 EXAMPLE = (
-    "  engine verify proof.json --key release.pub.pem --require PROMOTE --artifact model.tar.gz"
+    "  engine verify proof.json --key release.pub.pem --require PROMOTE --artifact model.tar.gz\n"
+    "  engine verify proof.json --expect verify.toml --artifact model.tar.gz"
 )
 
 
@@ -32,7 +35,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="proof bundle, or -")
     parser.add_argument(
-        "--key", action="append", required=True, metavar="PUB", help="public key, PEM (repeatable)"
+        "--key", action="append", metavar="PUB", help="public key, PEM (repeatable)"
+    )
+    parser.add_argument(
+        "--expect", metavar="FILE", help="keys and demands in a file of your own, a verify.toml"
     )
     parser.add_argument(
         "--require",
@@ -65,8 +71,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     from engine.proof.bundle import MAX_BYTES
     from engine.proof.verify import Verified, verify_any
 
-    keys = [read_key(path) for path in args.key]
-    expected = _expectations(args, shell)
+    keys, expected = _demands(args, shell)
     codes = set()
     for name in args.files:
         try:
@@ -86,22 +91,43 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     return exit_codes.worst(codes)
 
 
-def _expectations(args: argparse.Namespace, shell: Shell) -> Expectations:
+def _demands(args: argparse.Namespace, shell: Shell) -> tuple[Keys, Expectations]:
+    """Whom to trust and what to demand: by flags, by a file, or each thing by one of the two."""
+    from dataclasses import replace
+
     from engine.proof.verify import Expectations
 
-    return Expectations(
-        require=Verdict(args.require) if args.require else None,
-        digest=digest_of(args.artifact) if args.artifact else args.digest,
-        gate=args.gate,
-        profile=args.profile,
-        stage=args.stage,
-        policy_digest=args.policy_digest,
-        max_age_s=args.max_age,
-        now=shell.now(),
-        no_relaxations=args.no_relaxations,
-        no_waivers=args.no_waivers,
-        policy=_policy(args.policy, shell) if args.policy is not None else None,
-    )
+    keys: list[bytes | TrustedKey] = [read_key(path) for path in args.key or ()]
+    expected = Expectations(now=shell.now())
+    if args.expect is not None:
+        from engine.cli.verify.expectations import read_expectations
+
+        file = read_expectations(args.expect, shell)
+        keys, expected = [*keys, *file.keys], file.expected
+    if not keys:
+        raise UsageError(
+            "no key is trusted", "give --key PUB, or --expect FILE with [[key]] tables in it"
+        )
+    flags = {
+        "require": Verdict(args.require) if args.require is not None else None,
+        "digest": digest_of(args.artifact) if args.artifact is not None else args.digest,
+        "gate": args.gate,
+        "profile": args.profile,
+        "stage": args.stage,
+        "policy_digest": args.policy_digest,
+        "max_age_s": args.max_age,
+        "no_relaxations": args.no_relaxations or None,
+        "no_waivers": args.no_waivers or None,
+        "policy": _policy(args.policy, shell) if args.policy is not None else None,
+    }
+    given = {name: value for name, value in flags.items() if value is not None}
+    for name, value in given.items():
+        if getattr(expected, name) not in (None, False, value):
+            raise UsageError(
+                f"{args.expect} and a flag demand another {name.replace('_', ' ')}",
+                "demand each thing once: in the file or by a flag",
+            )
+    return keys, replace(expected, **given)
 
 
 def _policy(name: str, shell: Shell) -> bytes:

@@ -1,0 +1,104 @@
+"""``verify.toml``: what a consumer demands of every proof, in a file of its own.
+
+It is named with ``--expect`` and never looked for, so that nobody who hands over a proof can hand
+over what is demanded of it. Paths in it are relative to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from engine.cli.console.shell import Shell
+from engine.cli.inputs import read_key
+from engine.errors import VerificationError
+from engine.evidence.documents import read_bytes
+from engine.evidence.gather import read_table
+from engine.formats.times import parse_time
+from engine.model import Verdict
+from engine.proof import checkpoint
+from engine.proof.expectations import Expectations
+from engine.proof.policy_archive import MAX_BYTES
+from engine.proof.trusted_keys import ROLES, TrustedKey
+from engine.settings.table import Table
+
+_HINT = 'such as: gate = "promotion", and [[key]] tables with file = "release.pub.pem"'
+_SHA256 = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectationsFile:
+    """What one ``verify.toml`` says.
+
+    Attributes:
+        keys: Whom it trusts, and for what.
+        expected: What it demands.
+    """
+
+    keys: tuple[TrustedKey, ...]
+    expected: Expectations
+
+
+def read_expectations(name: str, shell: Shell) -> ExpectationsFile:
+    """Return what the file ``name`` demands, at the shell's instant.
+
+    Raises:
+        ConfigError: Not TOML, an unknown key, or a value of another kind; says the line.
+        DocumentError: It, or a file that it names, cannot be read.
+    """
+    read = partial(read_bytes, stdin=shell.stdin, max_bytes=MAX_BYTES)
+    table, folder = read_table(name, read(name), _HINT), Path(name).parent
+    keys = tuple(_key(key, folder) for key in table.tables("key"))
+    if not keys:
+        raise table.refused("key", "no key is trusted", 'add [[key]] with file = "release.pub.pem"')
+    expected = Expectations(
+        require=Verdict(table.choice("require", list(Verdict))) if table.has("require") else None,
+        gate=table.text("gate") if table.has("gate") else None,
+        profile=table.text("profile") if table.has("profile") else None,
+        stage=table.text("stage") if table.has("stage") else None,
+        max_age_s=table.seconds("max_age") if table.has("max_age") else None,
+        now=shell.now(),
+        relaxations=table.texts("relaxations", ()) if table.has("relaxations") else None,
+        waivers=table.texts("waivers", ()) if table.has("waivers") else None,
+        policy_digests=_digests(table),
+        ledger_ids=table.texts("ledgers", ()),
+        policy=read(str(folder / table.text("policy"))) if table.has("policy") else None,
+        checkpoints=tuple(
+            _checkpoint(table, file, read(str(folder / file)))
+            for file in table.texts("checkpoints", ())
+        ),
+    )
+    table.finish()
+    return ExpectationsFile(keys, expected)
+
+
+def _key(table: Table, folder: Path) -> TrustedKey:
+    public = read_key(str(folder / table.text("file")))
+    roles = table.texts("roles", ROLES)
+    for role in roles:
+        if role not in ROLES:
+            raise table.refused("roles", f"{role!r} is not one of {', '.join(ROLES)}")
+    instants = [
+        parse_time(table.time(name)) if table.has(name) else None
+        for name in ("not_before", "not_after")
+    ]
+    table.finish()
+    return TrustedKey(public, roles, *instants)
+
+
+def _digests(table: Table) -> tuple[str, ...]:
+    digests = tuple(text.removeprefix("sha256:") for text in table.texts("policy_digests", ()))
+    for text in digests:
+        if len(text) != _SHA256 or set(text) - set("0123456789abcdef"):
+            raise table.refused("policy_digests", f"{text!r} is no SHA-256", "write 64 hex digits")
+    return digests
+
+
+def _checkpoint(table: Table, file: str, data: bytes) -> str:
+    try:
+        note = data.decode()
+        checkpoint.parse(note)
+    except (UnicodeDecodeError, VerificationError) as error:
+        raise table.refused("checkpoints", f"{file}: {error}") from None
+    return note

@@ -1,0 +1,137 @@
+"""verify.toml: what a consumer demands, in a file that is named and never looked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Answer, Engine
+
+KEY = ".engine/keys/engine.pub.pem"
+KEYS = f'[[key]]\nfile = "{KEY}"\n'
+
+
+@pytest.fixture
+def proof(engine: Engine) -> Answer:
+    """A promotion in a ledger, exported to ``proof.json``."""
+    return engine(
+        "decide", "-", "--export", "proof.json", "--format", "json",
+        stdin=engine("example", "promote").out.encode(),
+    )  # fmt: skip
+
+
+def verify(engine: Engine, text: str, *flags: str) -> Answer:
+    Path("verify.toml").write_text(text)
+    return engine("verify", "proof.json", "--expect", "verify.toml", *flags)
+
+
+def test_a_proof_meets_all_that_the_file_demands(engine: Engine, proof: Answer) -> None:
+    document = engine("verify", "proof.json", "--key", KEY, "--format", "json").json
+    checkpoint = engine("ledger", "checkpoint").out
+    Path("kept.txt").write_text(checkpoint)
+    answer = verify(
+        engine,
+        f"""
+require = "PROMOTE"
+gate = "promotion"
+profile = "default"
+stage = "candidate"
+max_age = "1h"
+relaxations = []
+waivers = []
+policy_digests = ["sha256:{document["policy_digest"]}"]
+ledgers = ["{document["ledger_id"]}"]
+checkpoints = ["kept.txt"]
+
+[[key]]
+file = "{KEY}"
+roles = ["decision", "checkpoint"]
+not_before = 2020-01-01T00:00:00Z
+not_after = 2999-01-01T00:00:00Z
+""",
+    )
+
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith("GENUINE RECORD OF PROMOTE; as required\n")
+    assert answer.out.endswith("open      artifact: nobody required one\n")
+
+
+@pytest.mark.parametrize(
+    ("demand", "reason"),
+    [
+        ('require = "BLOCK"', "verdict BLOCK is required"),
+        ('gate = "ethics"', "gate ethics is required"),
+        ('profile = "strict"', "profile strict is required"),
+        ('stage = "production"', "stage production is required"),
+        (f'policy_digests = ["{"0" * 64}"]', f"no policy digest but {'0' * 64} is accepted"),
+        ('ledgers = ["other"]', "no ledger but other is accepted"),
+    ],
+)
+def test_what_a_proof_does_not_meet_is_1(
+    engine: Engine, proof: Answer, demand: str, reason: str
+) -> None:
+    answer = verify(engine, f"{demand}\n{KEYS}")
+
+    assert answer.code == 1
+    assert "NOT AS REQUIRED" in answer.out
+    assert reason in answer.out
+
+
+@pytest.mark.parametrize(
+    "key",
+    ['roles = ["checkpoint"]', 'roles = ["attestation"]', "not_after = 2020-01-01T00:00:00Z",
+     "not_before = 2999-01-01T00:00:00Z"],
+)  # fmt: skip
+def test_a_key_signs_what_it_is_trusted_for_and_while_it_is(
+    engine: Engine, proof: Answer, key: str
+) -> None:
+    """INV-EXPECT-3."""
+    answer = verify(engine, f"{KEYS}{key}\n")
+
+    assert answer.code == 4
+    assert "none of the given keys signed" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('gte = "promotion"\n' + KEYS, "verify.toml:1: key 'gte': is not known here"),
+        (KEYS + 'rolls = ["decision"]\n', "verify.toml:3: key 'rolls': is not known here"),
+        (KEYS + 'roles = ["decide"]\n', "verify.toml:3: key 'roles': 'decide' is not one of"),
+        ('gate = "promotion"\n', "no key is trusted"),
+        ("gate = promotion\n", "verify.toml:1"),
+        ('max_age = "soon"\n' + KEYS, "verify.toml:1: key 'max_age'"),
+        ('require = "PROMOT"\n' + KEYS, "'PROMOT' is not one of"),
+        ('policy_digests = ["abc"]\n' + KEYS, "'abc' is no SHA-256"),
+        ('checkpoints = ["verify.toml"]\n' + KEYS, "key 'checkpoints': verify.toml: "),
+        ('policy = "proof.json"\n' + KEYS, ""),
+        ('[[key]]\nfile = "no.pem"\n', "no.pem"),
+    ],
+)
+def test_a_mistake_in_the_file_is_2_or_4_and_says_where(
+    engine: Engine, proof: Answer, text: str, place: str
+) -> None:
+    answer = verify(engine, text)
+
+    assert answer.code in (2, 4) or place == ""
+    assert place in answer.err
+    assert "GENUINE" not in answer.out or place == ""
+
+
+def test_a_flag_and_the_file_do_not_demand_two_things(engine: Engine, proof: Answer) -> None:
+    assert verify(engine, f'gate = "promotion"\n{KEYS}', "--gate", "promotion").code == 0
+
+    answer = verify(engine, f'gate = "promotion"\n{KEYS}', "--gate", "ethics")
+
+    assert answer.code == 2
+    assert "demand another gate" in answer.err
+
+
+def test_nobody_is_trusted_by_default(engine: Engine, proof: Answer) -> None:
+    answer = engine("verify", "proof.json")
+
+    assert answer.code == 2
+    assert "no key is trusted" in answer.err
+    Path("verify.toml").write_text(KEYS)
+    assert engine("verify", "proof.json").code == 2
