@@ -15,16 +15,26 @@ from engine.cli import workspace
 from engine.cli.arguments import ledger_arguments, policy_arguments
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import module_cache, policies_in
-from engine.errors import PolicyError, UsageError, VerificationError
+from engine.errors import (
+    GovernanceError,
+    NotRecordedError,
+    PolicyError,
+    UsageError,
+    VerificationError,
+)
+from engine.formats.printable import plain
 
 if TYPE_CHECKING:
+    from engine.decision.replay import RecordedDecision
+    from engine.ledger import Ledger
     from engine.policy.bundle import PolicyBundle
     from engine.policy.evaluator import Evaluator
 
 DESCRIPTION = (
     "Decide recorded decisions again, by the policy each was decided by: every signed byte must\n"
     "come out the same. With --policies, list the past decisions that other policies would flip.\n"
-    "With --bundle, replay the policy inside a proof, in a process with limits."
+    "With --bundle, replay the policy inside a proof, in a process with limits; without --key\n"
+    "that verifies nothing, and is exit 1. What was erased is counted, and the others go on."
 )
 EXAMPLE = "  engine replay --policies ./policies --fail-on-flip"
 
@@ -40,7 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", metavar="FILE", help="proof bundle to replay")
     parser.add_argument("--policy-digest", metavar="D", help="with --bundle: policy it must be")
     parser.add_argument(
-        "--key", action="append", metavar="PUB", help="with --bundle: verify its signer too"
+        "--key", action="append", metavar="PUB", help="with --bundle: key that must have signed it"
     )
     parser.add_argument("--confined", action="store_true", help=argparse.SUPPRESS)
     ledger_arguments(parser)
@@ -62,20 +72,47 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     config = workspace.settings(args, shell)
     if args.policies:
         return _list_flips(args, shell)
-    from engine.decision.replay import Replayer, recorded_decisions
+    from engine.decision.replay import Replayer
 
-    count = 0
     with (
         workspace.open_ledger_to_read(config, shell) as ledger,
         Replayer(_opener(shell)) as replayer,
     ):
-        for recorded in recorded_decisions(ledger, args.decision):
-            replayer.again(recorded)
-            count += 1
+        count, others, code = _each(ledger, args.decision, replayer.again, shell)
     print(
-        f"{count} decision{'s' * (count != 1)} replayed, byte for byte the same", file=shell.stdout
+        f"{count} decision{'s' * (count != 1)} replayed, byte for byte the same{others}",
+        file=shell.stdout,
     )
-    return exit_codes.PASS
+    return code
+
+
+def _each(
+    ledger: Ledger, decision: str | None, replay: Callable[[RecordedDecision], None], shell: Shell
+) -> tuple[int, str, int]:
+    """Replay every decision that can be; print which cannot, or comes out different, and why.
+
+    Returns:
+        How many were replayed, how many were not in words, and the exit code: an erased input
+        is no fault of the record.
+    """
+    from engine.decision.replay import decision_entries, recorded_at
+
+    count, failures = 0, list[GovernanceError]()
+    for index, entry in decision_entries(ledger, decision):
+        try:
+            replay(recorded_at(ledger, index, entry))
+            count += 1
+        except GovernanceError as error:
+            if decision:
+                raise
+            failures.append(error)
+            print(plain(f"entry {index}: {error.message}"), file=shell.stdout)
+    codes = [
+        exit_codes.PASS if isinstance(error, NotRecordedError) else error.exit_code
+        for error in failures
+    ]
+    others = f"; {len(failures)} not replayable" * bool(failures)
+    return count, others, exit_codes.worst([exit_codes.PASS, *codes])
 
 
 def _opener(shell: Shell) -> Callable[[PolicyBundle], Evaluator]:
@@ -86,29 +123,34 @@ def _opener(shell: Shell) -> Callable[[PolicyBundle], Evaluator]:
 
 
 def _list_flips(args: argparse.Namespace, shell: Shell) -> int:
-    from engine.decision.replay import flip, recorded_decisions
+    from engine.decision.replay import flip
 
     config = workspace.settings(argparse.Namespace(**{**vars(args), "policies": None}), shell)
     bundle = policies_in(Path(args.policies), shell)
     evaluator = _opener(shell)(bundle)
     changes: Counter[str] = Counter()
-    total = 0
+
+    def list_flip(recorded: RecordedDecision) -> None:
+        flipped = flip(recorded, bundle, evaluator)
+        if flipped is None:
+            return
+        changes[f"{flipped.recorded} -> {flipped.now}"] += 1
+        why = plain(f"{flipped.subject}: {', '.join(flipped.because)}")
+        print(
+            f"{flipped.recorded:<8} -> {flipped.now:<8}  entry {flipped.index:<6} "
+            f"{plain(flipped.decision_id)}  {why}",
+            file=shell.stdout,
+        )
+
     with workspace.open_ledger_to_read(config, shell) as ledger:
-        for recorded in recorded_decisions(ledger, args.decision):
-            total += 1
-            flipped = flip(recorded, bundle, evaluator)
-            if flipped is None:
-                continue
-            changes[f"{flipped.recorded} -> {flipped.now}"] += 1
-            print(
-                f"{flipped.recorded:<8} -> {flipped.now:<8}  entry {flipped.index:<6} "
-                f"{flipped.decision_id}  {flipped.subject}: {', '.join(flipped.because)}",
-                file=shell.stdout,
-            )
+        total, others, code = _each(ledger, args.decision, list_flip, shell)
     evaluator.close()
     flips = ", ".join(f"{count} {change}" for change, count in sorted(changes.items())) or "none"
-    print(f"{total} decisions, flipped by policy {bundle.digest[:16]}: {flips}", file=shell.stdout)
-    return exit_codes.FAIL if changes and args.fail_on_flip else exit_codes.PASS
+    print(
+        f"{total} decisions, flipped by policy {bundle.digest[:16]}: {flips}{others}",
+        file=shell.stdout,
+    )
+    return exit_codes.worst([code, exit_codes.FAIL if changes and args.fail_on_flip else code])
 
 
 def _replay_bundle(args: argparse.Namespace, shell: Shell) -> int:
@@ -131,9 +173,15 @@ def _replay_bundle(args: argparse.Namespace, shell: Shell) -> int:
         )
     with Replayer(lambda bundle: WasmEvaluator(bundle, cache=None)) as replayer:
         replayer.again(recorded)
-    signed = "signed by a key given" if args.key else "its signature was not checked (no --key)"
-    summary = f"1 decision replayed, byte for byte the same: {recorded.decision_id}, {signed}"
-    print(summary, file=shell.stdout)
+    if not args.key:
+        outcome = "replays the same; not verified: give --key, nobody's signature was checked"
+        print(plain(f"{recorded.decision_id} {outcome}"), file=shell.stdout)
+        return exit_codes.FAIL
+    print(
+        f"1 decision replayed, byte for byte the same, obligations too: {recorded.decision_id}, "
+        "signed by a key given; attempt and previous are the signer's word",
+        file=shell.stdout,
+    )
     return exit_codes.PASS
 
 

@@ -73,28 +73,29 @@ class Flip:
     because: tuple[str, ...]
 
 
-def recorded_decisions(
-    ledger: Ledger, decision_id: str | None = None
-) -> Iterator[RecordedDecision]:
-    """Yield the recorded decisions, imported ones too, oldest first; or the one asked for.
+def decision_entries(ledger: Ledger, decision_id: str | None = None) -> Iterator[tuple[int, bytes]]:
+    """Yield index and entry of each decision, imported ones too, oldest first; or of one alone.
 
     Raises:
-        NotRecordedError: No such decision, or its input was erased.
-        VerificationError: An entry is not readable as what it says it is.
+        NotRecordedError: No such decision.
     """
-    if decision_id is not None:
-        index = ledger.find(decision_id)
-        entry = ledger.entry(index)
-        if not is_decision(entry):
-            raise NotRecordedError(f"{decision_id} is not a decision", "see: engine ledger show")
-        yield _recorded(ledger, index, entry)
+    if decision_id is None:
+        yield from (found for found in ledger.entries(0) if is_decision(found[1]))
         return
-    for index, entry in ledger.entries(0):
-        if is_decision(entry):
-            yield _recorded(ledger, index, entry)
+    index = ledger.find(decision_id)
+    entry = ledger.entry(index)
+    if not is_decision(entry):
+        raise NotRecordedError(f"{decision_id} is not a decision", "see: engine ledger show")
+    yield index, entry
 
 
-def _recorded(ledger: Ledger, index: int, entry: bytes) -> RecordedDecision:
+def recorded_at(ledger: Ledger, index: int, entry: bytes) -> RecordedDecision:
+    """Return the decision in an entry, with what the ledger still keeps for it.
+
+    Raises:
+        NotRecordedError: Its input or its policy was erased.
+        VerificationError: Entry or input is not readable as what it says it is.
+    """
     carried = decision_of(entry)
     predicate = carried.statement["predicate"]
     kept = {blob.kind: blob.body for blob in ledger.attachments(index)}

@@ -10,7 +10,7 @@ from pathlib import Path
 from jsonschema import Draft202012Validator
 
 from engine.decision.export import export
-from engine.decision.replay import Replayer, recorded_decisions
+from engine.decision.replay import Replayer, decision_entries, recorded_at
 from engine.model import Verdict
 from engine.policy.bundle import shipped_schema
 from engine.policy.evaluators.wasm import WasmEvaluator
@@ -43,8 +43,8 @@ def test_a_reservation_is_exported_verified_and_replayed(tmp_path: Path) -> None
             assert bool(told.failed_expectations) == (not answer.allowed)
             SCHEMA.validate(json.loads(json.dumps(_statement(proof.entry))))
         with Replayer(lambda bundle: WasmEvaluator(bundle, cache=None)) as replayer:
-            for recorded in recorded_decisions(ledger):
-                replayer.again(recorded)
+            for index, entry in decision_entries(ledger):
+                replayer.again(recorded_at(ledger, index, entry))
 
 
 def _statement(entry: bytes) -> object:
