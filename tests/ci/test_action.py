@@ -6,12 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from engine.signers.file import generate
 from tests.ci.steps import Done, bash, github_step, load, resolved
 
 ACTION = load("action.yml")
-INSTALL, DECIDE = ACTION["runs"]["steps"]
+INSTALL, DECIDE, VERIFY = ACTION["runs"]["steps"]
 
 
 @pytest.fixture
@@ -58,6 +63,30 @@ def test_promotes_and_gives_verdict_id_and_proof(job: Path, key: str) -> None:
     assert "PROMOTE" in done.summary
     proof = json.loads((job / "out" / "proof.json").read_text())
     assert proof["mediaType"].startswith("application/vnd.governance-engine.proof")
+
+
+@pytest.mark.parametrize(
+    ("demand", "code"), [('profile = "default"', 0), ('profile = "strict"', 1)]
+)
+@pytest.mark.parametrize("proof", ["proof.json", "proofs"])
+def test_the_proof_is_verified_as_the_consumer_demands(
+    job: Path, key: str, demand: str, code: int, proof: str
+) -> None:
+    public = load_pem_private_key(key.encode(), None).public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (job / "release.pub.pem").write_bytes(pem)
+    expect = f'require = "PROMOTE"\n{demand}\n[[key]]\nfile = "release.pub.pem"\n'
+    (job / "verify.toml").write_text(expect)
+    write(job, "promote", "second one.json")
+    metrics = "metrics.json\nsecond one.json" if proof == "proofs" else "metrics.json"
+    assert act(job, metrics=metrics, key=key, proof=proof)[0].code == 0
+
+    given = {"inputs.proof": proof, "inputs.expect": "verify.toml", "inputs.artifact": ""}
+    done = github_step(VERIFY, job, given)
+
+    assert done.code == code, done.err
+    assert done.out.count("GENUINE RECORD OF PROMOTE") == (2 if proof == "proofs" else 1)
+    assert VERIFY["if"] == "inputs.expect != ''"
 
 
 def test_a_block_fails_the_step_and_keeps_the_proof(job: Path, key: str) -> None:

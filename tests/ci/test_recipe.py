@@ -124,6 +124,21 @@ def test_the_component_leaves_a_proof_and_a_junit_report(keys: Path) -> None:
     assert "<testsuite" in (keys / "release-gate.xml").read_text()
 
 
+def test_the_component_verifies_what_it_let_through(keys: Path) -> None:
+    key = (keys / "run" / "key.pem").read_text()
+    assert bash("engine example promote > metrics.json", keys, {}).returncode == 0
+    demands = '[[key]]\nfile = "run/key.pub.pem"\n'
+    (keys / "verify.toml").write_text(f'require = "PROMOTE"\n{demands}')
+    (keys / "strict.toml").write_text(f'profile = "strict"\n{demands}')
+
+    met = run_component(keys, key, metrics="metrics.json", expect="verify.toml")
+    unmet = run_component(keys, key, metrics="metrics.json", expect="strict.toml")
+
+    assert (met.code, unmet.code) == (0, 1), met.err
+    assert "GENUINE RECORD OF PROMOTE; as required" in met.out
+    assert "profile strict is required" in unmet.out
+
+
 @pytest.mark.parametrize("name", sorted({*SPEC} - {"job", "stage", "image", "package"}))
 def test_no_input_of_the_component_is_run_as_a_command(keys: Path, name: str) -> None:
     key = (keys / "run" / "key.pem").read_text()
