@@ -44,6 +44,8 @@ class GovernanceError(Exception):
     """
 
     exit_code = exit_codes.UNDECIDED
+    code = "failed"
+    """What is recorded for ever in place of the message, which may hold evidence."""
     advice = "`engine doctor` looks at everything that a decision needs"
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -132,15 +134,19 @@ class DocumentError(GovernanceError):
         position: Where.
         reason: What is wrong there, in one clause.
         hint: What to do; the nearest known name where a name is wrong.
+        code: Which kind of refusal it is.
     """
 
     exit_code = exit_codes.INVALID
     advice = "`engine example promote` prints a file to compare with"
 
-    def __init__(self, position: Position, reason: str, hint: str = "") -> None:
+    def __init__(
+        self, position: Position, reason: str, hint: str = "", *, code: str = "document_refused"
+    ) -> None:
         super().__init__(f"{position}: {reason}", hint)
         self.position = position
         self.reason = reason
+        self.code = code
 
 
 class KeyFileError(GovernanceError):
@@ -153,6 +159,7 @@ class KeyFileError(GovernanceError):
 class PolicyError(GovernanceError):
     """OPA could not decide, or its answer was not whole. Nothing is promoted."""
 
+    code = "policy_undecided"
     advice = "nothing was decided; `engine doctor` looks at the policies"
 
 
@@ -166,6 +173,7 @@ class PolicyBuildError(PolicyError):
 class SourceError(GovernanceError):
     """A service that evidence comes from gave no whole answer; nothing was measured."""
 
+    code = "source_gave_nothing"
     advice = "nothing was measured; look at the service, then try again"
 
 

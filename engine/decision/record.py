@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from engine.decision.failures import recorded_error
 from engine.errors import GovernanceError
 from engine.evidence.input import Question
 from engine.formats import canonical
@@ -215,6 +216,7 @@ def record_failure(
     signer: Signer,
     *,
     attempt_id: str,
+    known: Collection[str],
 ) -> None:
     """Append ``decision-failed:v1``: that a decision was asked for and could not be made.
 
@@ -225,6 +227,7 @@ def record_failure(
         ledger: Where to.
         signer: The key that signs.
         attempt_id: UUIDv7.
+        known: Names of members and metrics that the record may hold.
 
     Raises:
         LedgerError: It could not be recorded either.
@@ -237,7 +240,7 @@ def record_failure(
         "profile": question.profile,
         "stage": question.stage,
         "exit_code": error.exit_code,
-        "error": {"type": type(error).__name__, "message": error.message[:2048]},
+        "error": recorded_error(error, known),
         "relaxations": list(question.relaxations),
     }
     # What was asked about could not be read, so the statement is about the asking.

@@ -445,12 +445,20 @@ class Session(Closing):
         """Append that a decision was asked for and could not be made; see :meth:`attempt`."""
         if self.record_to is None or question.is_dry_run:
             return
+        from engine.decision.failures import members_of
         from engine.decision.judge import uuid7
         from engine.decision.record import record_failure
 
         attempt_id = uuid7(self.runtime.milliseconds(), self.runtime.random)
         try:
-            record_failure(error, names, question, *self._recorder(), attempt_id=attempt_id)
+            record_failure(
+                error,
+                names,
+                question,
+                *self._recorder(),
+                attempt_id=attempt_id,
+                known={*self.bundle.catalogue(), *members_of(self.schema)},
+            )
         except GovernanceError as second:
             say(f"engine: the failure is not recorded: {second.message}")
 

@@ -78,7 +78,7 @@ def parse(name: str, data: bytes) -> Document:
             if data.startswith(_BINARY)
             else flaw.hint
         )
-        raise DocumentError(position, flaw.reason, hint) from None
+        raise DocumentError(position, flaw.reason, hint, code="document_unreadable") from None
     return Document(name, data, value, is_yaml)
 
 
@@ -101,7 +101,8 @@ def read_bytes(name: str, *, stdin: BinaryIO, max_bytes: int = MAX_BYTES) -> byt
             data = _read_file(name, max_bytes + 1)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise DocumentError(Position(name), reason, _nearest(name)) from None
+        hint = _nearest(name)
+        raise DocumentError(Position(name), reason, hint, code="document_missing") from None
     require_small(name, data, max_bytes)
     return data
 
@@ -117,6 +118,7 @@ def require_small(name: str, data: bytes, max_bytes: int) -> None:
             Position(name),
             f"larger than {max_bytes:,} bytes",
             "raise the limit with --max-bytes if evidence this large is meant",
+            code="document_too_large",
         )
 
 

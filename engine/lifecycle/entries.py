@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 
+from engine.decision.failures import recorded_error
 from engine.decision.record import event
 from engine.errors import GovernanceError
 from engine.formats.times import write_time
@@ -87,7 +88,7 @@ def failed(
         "profile": watched.profile,
         "stage": str(Stage.PRODUCTION),
         "exit_code": error.exit_code,
-        "error": {"type": type(error).__name__, "message": error.message[:2048]},
+        "error": recorded_error(error),
         "relaxations": [],
         "subject": asdict(watched),
         "obligations": [{"id": action, "check": check} for action, check in sorted(due)],
