@@ -9,6 +9,7 @@ folder="$examples/../build/demo"
 rm -rf "$folder"
 mkdir -p "$folder"
 cd "$folder"
+export XDG_STATE_HOME="$folder/state" # the demo's ledger is thrown away with its signed heads
 
 # run EXPECTED COMMAND: show it, run it, insist on its exit code.
 run() {

@@ -29,6 +29,7 @@ class RecordTo:
         environ: Says where the user keeps state; the heads are kept there, too.
         heads: Folder of signed heads beside the key; None where the key has no folder of ours.
         create: Whether a ledger that is not there is made.
+        agrees: See :func:`engine.ledger.open_ledger`.
         lock_timeout_s: How long an append waits for other writers.
     """
 
@@ -42,11 +43,12 @@ class RecordTo:
         heads: Path | None = None,
         create: bool = True,
         lock_timeout_s: float = 30.0,
+        agrees: Callable[[str], bool] = lambda _question: False,
     ) -> None:
         from engine.ledger import located
 
         self.url, self.open_signer, self._prepare = located(url), open_signer, prepare
-        self._create, self._lock_timeout_s = create, lock_timeout_s
+        self._create, self._lock_timeout_s, self._agrees = create, lock_timeout_s, agrees
         self._state, self._beside_key = state_folder(environ), heads
 
     @property
@@ -94,6 +96,7 @@ class RecordTo:
             create=self._create or self.is_ephemeral,
             created_at=write_time(runtime.now()),
             random=runtime.random,
+            agrees=self._agrees,
         )
         return ledger, signer
 

@@ -42,6 +42,9 @@ class Surroundings(Protocol):
     def say(self, text: str) -> None:
         """Narrate."""
 
+    def agrees(self, question: str) -> bool:
+        """Ask somebody who sits there; False where nobody does."""
+
     def now(self) -> datetime:
         """See :class:`engine.decision.runtime.Runtime`."""
 
@@ -194,6 +197,7 @@ def record_to(config: Config, around: Surroundings, *, may_create: bool = False)
         heads=None if has_key_elsewhere else config.folder / "heads",
         create=may_create or not around.in_ci,
         lock_timeout_s=float(config.number("lock_timeout_s")),
+        agrees=around.agrees,
     )
 
 

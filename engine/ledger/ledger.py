@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from engine.errors import CommitError, GovernanceError, LedgerError, NotRecordedError
-from engine.ledger.audit.history import chain_before, require_head, require_prefix
+from engine.ledger.audit.history import chain_before, require_heads, require_prefix
 from engine.ledger.audit.nodes import with_nodes
 from engine.ledger.commit.batch import Batch, Edge
 from engine.ledger.commit.group import Group, Unit, settle
@@ -236,10 +236,10 @@ class Ledger:
             require_prefix(view, size, self._known(), "what this process has read", self.url)
             self._edge = Edge(with_nodes(view, partial(Frontier.load, size)), chain)
         if self._heads is not None:
-            head = self._heads.of(self.id)
-            if head is not None and head != self._head:
-                require_head(view, size, head, self.url)
-                self._head = head
+            heads = self._heads.all_of(self.id)
+            if heads and heads[0] != self._head:
+                require_heads(view, size, heads, self.url)
+                self._head = heads[0]
 
     def _known(self) -> Checkpoint:
         edge = self._edge

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from engine.errors import KeyFileError, LedgerError, RollbackError, UsageError, VerificationError
-from engine.ledger.audit.history import head_hint, require_head, require_prefix
+from engine.ledger.audit.history import head_hint, require_heads, require_prefix
 from engine.ledger.commit.created import created_entry, read_created
 from engine.ledger.commit.signed_heads import Head, HeadPlaces, Heads
 from engine.ledger.entries import EntryDraft
@@ -19,7 +19,7 @@ from engine.ledger.store import Reader, Store
 from engine.model import Signer
 from engine.proof.checkpoint import parse
 from engine.proof.keys import key_id
-from engine.system.files import path_of
+from engine.system.files import path_of, sync_folder
 
 Opener: TypeAlias = Callable[[str, bool, float], Store]
 """``opener(url, writable, lock_timeout_s)``: the store that a URL names, not yet connected."""
@@ -90,6 +90,7 @@ def open_ledger(
     create: bool = False,
     created_at: str = "",
     random: Callable[[int], bytes] = os.urandom,
+    agrees: Callable[[str], bool] = lambda _question: False,
 ) -> Ledger:
     """Return the ledger at ``url``, held against the head that was kept for it.
 
@@ -103,10 +104,12 @@ def open_ledger(
         create: Make the ledger if there is none; needs ``signer`` and ``created_at``.
         created_at: RFC 3339 UTC, for entry 0.
         random: Gives that many random bytes, for the ledger's id.
+        agrees: Asks somebody whether the ledger of another key that was here may be given up.
 
     Raises:
         UsageError: No ledger there and none to be made, or an unknown kind of URL.
-        RollbackError: A head is kept for a ledger here, and it is missing, smaller or other.
+        RollbackError: A head is kept for a ledger here, and it is missing, smaller or other;
+            where only other keys signed heads for it, nobody agreed to give it up.
         KeyFileError: ``signer`` is not the key that the ledger was begun with.
         LedgerError: It cannot be opened, or what is there is no ledger.
     """
@@ -123,8 +126,10 @@ def open_ledger(
         kept = HeadPlaces([Heads(folder) for folder in folders], store.address)
     try:
         if _connect(store, kept):
-            return _opened(store, signer, kept)
-        _refuse_missing(store, kept)
+            return _opened(store, signer, kept, agrees)
+        if kept and (claiming := kept.claiming()):
+            message = f"{store.url} is missing, and {_signed(claiming)} entries were signed for it"
+            _give_up(claiming, message, signer if create else None, agrees)
         if signer is None or not (create or scheme == "run"):
             raise UsageError(
                 f"there is no ledger at {url}",
@@ -144,7 +149,7 @@ def _connect(store: Store, heads: HeadPlaces | None) -> bool:
         if heads and (claiming := heads.claiming()):
             raise RollbackError(
                 f"{error.message}; {_signed(claiming)} entries were signed for it",
-                head_hint(*claiming),
+                head_hint(claiming),
             ) from error
         raise LedgerError(error.message, error.hint) from error
 
@@ -153,7 +158,37 @@ def _signed(claiming: Sequence[Head]) -> int:
     return max(head.checkpoint.size for head in claiming)
 
 
-def _opened(store: Store, signer: Signer | None, heads: HeadPlaces | None) -> Ledger:
+def _give_up(
+    claiming: Sequence[Head], message: str, signer: Signer | None, agrees: Callable[[str], bool]
+) -> None:
+    """Put aside the heads of another ledger that was here, where somebody agrees.
+
+    A ledger of the same key never goes missing on purpose without a word: then nobody is asked.
+
+    Raises:
+        RollbackError: It is not given up.
+    """
+    if signer is None or any(head.is_by(signer.public_key) for head in claiming):
+        raise RollbackError(message, head_hint(claiming))
+    message += " with another key"
+    files = ", ".join(str(head.file) for head in claiming)
+    question = f"{message}.\nBegin anew with this key, and put its signed heads aside ({files})?"
+    if not agrees(question):
+        raise RollbackError(message, head_hint(claiming))
+    for head in claiming:
+        try:
+            head.file.rename(head.put_aside)
+            sync_folder(head.file.parent)
+        except OSError as error:
+            raise RollbackError(message, head_hint(claiming)) from error
+
+
+def _opened(
+    store: Store,
+    signer: Signer | None,
+    heads: HeadPlaces | None,
+    agrees: Callable[[str], bool] = lambda _question: False,
+) -> Ledger:
     # what is remembered first, the size last: meanwhile others may append
     reader = store.reader()
     ledger_id = reader.ledger_id()
@@ -162,12 +197,11 @@ def _opened(store: Store, signer: Signer | None, heads: HeadPlaces | None) -> Le
     last = reader.last_checkpoint()
     size, _ = reader.tip()
     if claiming:
-        raise RollbackError(
-            f"{store.url} is ledger {ledger_id}, but {claiming[0].ledger_id} was signed for there",
-            head_hint(*claiming),
-        )
-    for head in {head.note: head for head in known}.values():
-        require_head(reader, size, head, store.url)
+        begun = read_created(require_entry(reader, 0).body).public_key
+        own = signer if signer is not None and signer.public_key == begun else None
+        message = f"{store.url} is ledger {ledger_id}, but {claiming[0].ledger_id} was signed for"
+        _give_up(claiming, f"{message} there", own, agrees)
+    require_heads(reader, size, known, store.url)
     _require_beginning(store.url, reader, ledger_id, signer)
     if last is not None:
         require_prefix(reader, size, parse(last[1])[0], "its last checkpoint", store.url)
@@ -191,14 +225,6 @@ def _require_beginning(url: str, reader: Reader, ledger_id: str, signer: Signer 
         raise KeyFileError(
             f"{url} was begun with key {key_id(created.public_key)}, and this is {signer.key_id}",
             "use that key, or another ledger",
-        )
-
-
-def _refuse_missing(store: Store, heads: HeadPlaces | None) -> None:
-    if heads and (claiming := heads.claiming()):
-        raise RollbackError(
-            f"{store.url} is missing, and {_signed(claiming)} entries were signed for it",
-            head_hint(*claiming),
         )
 
 

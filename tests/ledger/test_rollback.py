@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tests.ledger.scribe import (
     KEY,
     decision,
     kept_head,
+    key,
     open_at,
 )
 
@@ -93,6 +95,70 @@ def test_another_ledger_in_the_same_place_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(RollbackError, match=f"is ledger {second}, but {first} was signed for"):
         open_at(tmp_path)
+
+
+def lost(folder: Path) -> None:
+    """A ledger of three entries whose file is gone."""
+    written(folder)
+    for file in folder.glob("ledger.db*"):
+        file.unlink()
+
+
+def test_a_new_key_in_a_lost_ledgers_place_is_refused_with_the_one_command_that_is_the_remedy(
+    tmp_path: Path,
+) -> None:
+    lost(tmp_path)
+    with pytest.raises(RollbackError, match=r"3 entries .* another key") as caught:
+        open_at(tmp_path, signer=key("new"))
+    command = caught.value.hint.splitlines()[-1]
+
+    subprocess.run(["bash", "-ec", command], check=True)
+
+    with closing(open_at(tmp_path, signer=key("new"))) as ledger:
+        assert ledger.size() == 1
+
+
+def test_a_new_key_in_a_lost_ledgers_place_begins_anew_where_somebody_agrees(
+    tmp_path: Path,
+) -> None:
+    lost(tmp_path)
+    (before,) = (tmp_path / "heads").glob("*.json")
+    questions: list[str] = []
+
+    def agrees(question: str) -> bool:
+        questions.append(question)
+        return True
+
+    for _ in range(2):
+        with closing(open_at(tmp_path, signer=key("new"), agrees=agrees)) as ledger:
+            assert ledger.size() == 1
+    assert len(questions) == 1
+    assert str(before) in questions[0]
+    assert before.with_name(f"{before.name}.aside").is_file()
+
+
+def test_about_a_ledger_of_the_same_key_nobody_is_asked(tmp_path: Path) -> None:
+    lost(tmp_path)
+    for signer in (KEY, None):
+        with pytest.raises(RollbackError, match="3 entries were signed"):
+            open_at(tmp_path, signer=signer, agrees=pytest.fail)
+    with pytest.raises(RollbackError, match="3 entries were signed"):
+        open_at(tmp_path, signer=key("new"), create=False, agrees=pytest.fail)
+
+
+def test_a_ledger_of_another_key_in_the_place_is_asked_about_once(tmp_path: Path) -> None:
+    """It was begun where no door knew the heads of the one before it."""
+    written(tmp_path)
+    (tmp_path / "ledger.db").unlink()
+    open_at(tmp_path, signer=key("new"), heads=tmp_path / "elsewhere").close()
+
+    for signer in (KEY, key("third"), None):
+        with pytest.raises(RollbackError, match="was signed for there"):
+            open_at(tmp_path, signer=signer, agrees=pytest.fail)
+    with pytest.raises(RollbackError, match="was signed for there with another key"):
+        open_at(tmp_path, signer=key("new"))
+    open_at(tmp_path, signer=key("new"), agrees=lambda _question: True).close()
+    open_at(tmp_path, signer=key("new")).close()
 
 
 def test_a_lost_log_is_noticed(tmp_path: Path) -> None:

@@ -37,6 +37,18 @@ class Shell(SystemRuntime):
         print(plain_lines(text), file=self.stderr, flush=True)
 
     @property
+    def may_ask(self) -> bool:
+        """Whether a person sits at both ends: answers come from a terminal and questions show."""
+        return self.stdin.isatty() and self.stderr.isatty() and not self.in_ci
+
+    def agrees(self, question: str) -> bool:
+        """Ask a person for yes or no; no where nobody can be asked."""
+        if not self.may_ask:
+            return False
+        print(plain_lines(question), end=" [y/N]: ", file=self.stderr, flush=True)
+        return self.stdin.readline().strip().lower() in (b"y", b"yes")
+
+    @property
     def in_ci(self) -> bool:
         """Whether a CI system says that this is one of its jobs."""
         return self.environ.get("CI", "") not in ("", "0", "false")

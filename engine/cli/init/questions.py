@@ -21,11 +21,6 @@ NONE = "none"
 _BUILT = ("dist", "build", "target", "out")
 
 
-def may_ask(shell: Shell) -> bool:
-    """Whether a person sits at both ends: answers come from a terminal and questions show."""
-    return shell.stdin.isatty() and shell.stderr.isatty() and not shell.in_ci
-
-
 def ask(args: argparse.Namespace, ci: str, shell: Shell, bundle: PolicyBundle) -> dict[str, Any]:
     """Ask for what no flag gives; return it by the name of its field in a plan.
 

@@ -95,11 +95,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Plan, ask, check, and only then write."""
-    from engine.cli.init.questions import ask, may_ask
+    from engine.cli.init.questions import ask
 
     bundle = shipped_bundle()
     plan = _planned(args, shell)
-    if not args.yes and may_ask(shell):
+    if not args.yes and shell.may_ask:
         plan = replace(plan, **ask(args, plan.ci, shell, bundle))
     plan = replace(plan, profile=plan.profile or (OWN_PROFILE if plan.metrics else "default"))
     _require_names(plan, bundle)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from engine.errors import RollbackError, UsageError, VerificationError
-from engine.ledger.audit.history import require_head, require_prefix
+from engine.ledger.audit.history import require_heads, require_prefix
 from engine.ledger.audit.walk import HINT, Part, Scope, audit_part
 from engine.ledger.commit.created import read_created
 from engine.ledger.commit.signed_heads import Head
@@ -52,7 +52,7 @@ def audit(
     start = _start(since, origin_of(ledger_id), public_keys)
     require_prefix(reader, size, start, "the checkpoint that was kept", url)
     if head is not None:
-        require_head(reader, size, head, url)
+        require_heads(reader, size, [head], url)
     if read_created(require_entry(reader, 0).body).ledger_id != ledger_id:
         raise VerificationError(f"entry 0 did not create the ledger {ledger_id}", HINT)
     scope = Scope(ledger_id, start, tuple(public_keys), signatures)

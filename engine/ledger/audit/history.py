@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from engine.errors import LedgerBusyError, LedgerError, RollbackError, VerificationError
@@ -54,22 +55,25 @@ def require_prefix(
         )
 
 
-def require_head(reader: Reader, size: int, head: Head, url: str) -> None:
-    """Require that a ledger continues the head that is kept for it.
+def require_heads(reader: Reader, size: int, heads: Sequence[Head], url: str) -> None:
+    """Require that a ledger continues every head that is kept for it.
 
     Raises:
         RollbackError: It does not.
     """
-    whose = f"its signed head ({head.file})"
-    require_prefix(reader, size, head.checkpoint, whose, url, head_hint(head))
+    for head in {head.note: head for head in heads}.values():
+        whose = f"its signed head ({head.file})"
+        require_prefix(reader, size, head.checkpoint, whose, url, head_hint(heads))
 
 
-def head_hint(*heads: Head) -> str:
+def head_hint(heads: Sequence[Head]) -> str:
     """Return what to do when a ledger does not fit its heads."""
-    files = " and ".join(str(head.file) for head in heads)
+    from shlex import quote
+
+    moves = [f"mv {quote(str(head.file))} {quote(str(head.put_aside))}" for head in heads]
     return (
-        f"{_HINT}.\nOnly when that loss is accepted: keep {files} as evidence, under another "
-        "name, and tell everybody who holds later checkpoints"
+        f"{_HINT}.\nIf it was thrown away on purpose, put its signed heads aside, as evidence, "
+        f"and tell everybody who holds later checkpoints:\n  {' && '.join(moves)}"
     )
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.errors import LedgerError, VerificationError
-from engine.proof.checkpoint import Checkpoint, origin_of, parse
+from engine.proof.checkpoint import Checkpoint, note_key_hash, origin_of, parse
 from engine.system.files import sync_folder
 
 _MAX_BYTES = 262_144
@@ -45,6 +45,17 @@ class Head(NamedTuple):
     address: str
     note: str
     checkpoint: Checkpoint
+
+    @property
+    def put_aside(self) -> Path:
+        """Where its file is kept as evidence once nobody is held to it any more."""
+        return self.file.with_name(f"{self.file.name}.aside")
+
+    def is_by(self, public_key: bytes) -> bool:
+        """Whether the note claims to be signed by a key."""
+        _, _, signatures = parse(self.note)
+        own = note_key_hash(self.checkpoint.origin, public_key)
+        return any(line.key_hash == own for line in signatures)
 
 
 class Heads:
@@ -75,7 +86,7 @@ class Heads:
         file = self._file(ledger_id)
         try:
             data = file.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise LedgerError(
@@ -95,7 +106,7 @@ class Heads:
         """
         try:
             names = [file.name for file in self.folder.iterdir()]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise LedgerError(

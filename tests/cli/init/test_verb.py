@@ -1,13 +1,7 @@
 from __future__ import annotations
 
-import io
 import json
-import os
-import pty
-import select
 import shlex
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +13,7 @@ from engine.errors import OutputError
 from engine.model import Json
 from engine.system.files import write_whole
 from tests.cli.conftest import Answer, Engine
+from tests.cli.terminal import at_a_terminal
 
 Metrics = Callable[..., Path]
 
@@ -374,42 +369,13 @@ def test_it_asks_nothing_when_nobody_sits_there(engine: Engine) -> None:
     assert "?" not in engine("init", stdin=b"wrong\n").err
 
 
-def at_a_terminal(cwd: Path, answers: list[str], *argv: str) -> tuple[int, str, str]:
-    """Type ``answers`` at a real terminal, each once a question is asked; return what was seen."""
-    leader, follower = pty.openpty()
-    environ = {"PATH": os.environ["PATH"], "HOME": str(cwd), "TERM": "dumb", "COLUMNS": "200"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "engine", "init", *argv],
-        cwd=cwd, env=environ, stdin=follower, stderr=follower, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    os.close(follower)
-    seen = io.StringIO()
-    for answer in [*answers, ""]:
-        while not seen.getvalue().endswith(": "):
-            ready, _, _ = select.select([leader], [], [], 30)
-            try:
-                piece = os.read(leader, 4096) if ready else b""
-            except OSError:  # the terminal's other end is closed
-                piece = b""
-            if not piece:
-                break
-            seen.write(piece.decode())
-        else:
-            os.write(leader, f"{answer}\n".encode())
-            seen.write("\n")
-    os.close(leader)  # whoever still reads from it is told that the terminal is gone
-    with process:
-        out, _ = process.communicate(timeout=60)
-    return process.returncode, seen.getvalue(), out.decode()
-
-
 def test_a_person_is_asked_a_few_questions(engine: Engine, metrics: Metrics) -> None:
     metrics(digest=False)
     Path("dist").mkdir()
     Path("dist/shop.tgz").write_bytes(b"built")
     answers = ["nothing.json", "", "", "jenkins", "github", "slo", "checkout"]
 
-    code, seen, out = at_a_terminal(Path.cwd(), answers)
+    code, seen, out = at_a_terminal(Path.cwd(), answers, "init")
 
     assert code == 0, seen
     assert out == "next: engine decide metrics.json --artifact dist/shop.tgz\n"
@@ -421,7 +387,7 @@ def test_a_person_is_asked_a_few_questions(engine: Engine, metrics: Metrics) -> 
 
 
 def test_without_metrics_a_person_chooses_a_shipped_profile(engine: Engine) -> None:
-    code, seen, out = at_a_terminal(Path.cwd(), ["", "service", "", ""])
+    code, seen, out = at_a_terminal(Path.cwd(), ["", "service", "", ""], "init")
     assert code == 0, seen
     assert "A running service without a model." in seen
     assert tomllib.loads(Path("engine.toml").read_text())["profile"] == "service"
@@ -431,11 +397,11 @@ def test_without_metrics_a_person_chooses_a_shipped_profile(engine: Engine) -> N
 def test_what_a_flag_says_is_not_asked(engine: Engine, metrics: Metrics) -> None:
     metrics()
     code, seen, _ = at_a_terminal(
-        Path.cwd(), [], "metrics.json", "--artifact", "metrics.json", "--ci", "none",
+        Path.cwd(), [], "init", "metrics.json", "--artifact", "metrics.json", "--ci", "none",
         "--policy", "checkout",
     )  # fmt: skip
     assert (code, "?" in seen) == (0, False)
-    assert at_a_terminal(Path.cwd(), [], "--yes")[0] == 0
+    assert at_a_terminal(Path.cwd(), [], "init", "--yes")[0] == 0
 
 
 # The folder.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -29,10 +30,11 @@ def heads(tmp_path: Path) -> Heads:
 
 
 def test_where_nothing_was_kept_there_is_no_head(tmp_path: Path) -> None:
-    heads = Heads(tmp_path / "missing")
+    for nowhere in (tmp_path / "missing", Path(os.devnull, "heads")):  # HOME=/dev/null
+        heads = Heads(nowhere)
 
-    assert heads.of(ONE) is None
-    assert heads.claiming("../ledger.db") == []
+        assert heads.of(ONE) is None
+        assert heads.claiming("../ledger.db") == []
 
 
 def test_a_head_is_read_as_it_was_kept(heads: Heads) -> None:
