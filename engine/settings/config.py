@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ from engine.formats.json_text import MAX_BYTES
 FILE_NAME = "engine.toml"
 FOLDER_NAME = ".engine"
 MOST_MAX_BYTES = 2**30
+SAFE_FOLDERS = "ENGINE_SAFE_FOLDERS"
+"""Variable with folders, parted as ``PATH`` is, whose files count whoever they belong to."""
 
 
 class Setting(NamedTuple):
@@ -131,10 +134,10 @@ def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here
 
     Raises:
         ConfigError: ``engine.toml`` is unreadable, or a key or a value in it is wrong; or a
-            variable is, see :func:`require_values`.
+            variable is, see :func:`require_values`; or what was found is somebody else's.
     """
     require_values(environ)
-    file = _upwards(here, FILE_NAME)
+    file = _upwards(here, FILE_NAME, environ)
     written = _read(file) if file else {}
     base = file.parent if file else here
     values = {
@@ -143,7 +146,9 @@ def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here
     }
     if values["ledger"].value == "run":
         raise _colon_forgotten(values["ledger"].origin)
-    folder = _upwards(here, FOLDER_NAME) or base / FOLDER_NAME
+    if file is not None and values["policies"].origin == str(file):
+        _require_ours(Path(str(values["policies"].value)), environ)
+    folder = _upwards(here, FOLDER_NAME, environ) or base / FOLDER_NAME
     return Config(values, file, folder)
 
 
@@ -263,8 +268,31 @@ def _line_of(name: str, file: Path) -> int:
     return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), 1)
 
 
-def _upwards(here: Path, name: str) -> Path | None:
+def _upwards(here: Path, name: str, environ: Mapping[str, str]) -> Path | None:
     for folder in (here, *here.parents):
         if (folder / name).exists():
+            _require_ours(folder / name, environ)
             return folder / name
     return None
+
+
+def _require_ours(path: Path, environ: Mapping[str, str]) -> None:
+    """Refuse what was found and is somebody else's: who plants it would choose limits and ledger.
+
+    Raises:
+        ConfigError: It belongs neither to this user nor to root, and lies in no safe folder.
+    """
+    try:
+        owner = path.stat().st_uid
+    except OSError:  # who reads it says it better
+        return
+    if owner in (os.geteuid(), 0):
+        return
+    safe = environ.get(SAFE_FOLDERS, "").split(os.pathsep)
+    real = path.resolve()
+    if any(real.is_relative_to(Path(folder).resolve()) for folder in safe if folder):
+        return
+    raise ConfigError(
+        f"{path} belongs to another user (uid {owner})",
+        f"if that folder is yours all the same: {SAFE_FOLDERS}={path.parent}",
+    )

@@ -83,6 +83,9 @@ def gitlab_job(job: Mapping[str, Any], cwd: Path, inputs: Mapping[str, str], **m
     assert not any("$[[" in line for line in job["script"])
     variables = {}
     for name, variable in job["variables"].items():
+        if variable == "$CI_PROJECT_DIR":
+            variables[name] = str(cwd)
+            continue
         assert variable["expand"] is False, name
         variables[name] = _GITLAB_INPUT.sub(lambda match: inputs[match[1]], variable["value"])
     done = bash("\n".join(job["script"]), cwd, {**variables, **more})

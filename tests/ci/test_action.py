@@ -44,6 +44,7 @@ def act(folder: Path, **inputs: str) -> tuple[Done, dict[str, str]]:
     assert not unknown
     given = {name: spec.get("default", "") for name, spec in ACTION["inputs"].items()} | inputs
     values = {f"inputs.{name}": value for name, value in given.items()}
+    values["github.workspace"] = str(folder)
     assert github_step(INSTALL, folder, values).code == 0
     done = github_step(DECIDE, folder, values)
     said = {f"steps.decide.outputs.{name}": value for name, value in done.outputs.items()}

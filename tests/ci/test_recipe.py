@@ -71,6 +71,7 @@ def gate(part: str, keys: Path) -> int:
     names = ("gate", "profile", "stage", "artifact", "policies")
     values = {f"inputs.{name}": "" for name in names}
     values |= {"inputs.ledger": "run:", "inputs.proof": "proof.json"}
+    values["github.workspace"] = str(folder)
     values |= {f"inputs.{name}": value for name, value in given.items()}
     done = github_step(DECIDE, folder, values)
     kept = keys / "machine" / "proofs" / f"proof-{part}"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,40 @@ def test_the_folder_is_found_upwards_like_git(tmp_path: Path) -> None:
     (tmp_path / ".engine").mkdir()
     (tmp_path / "deep" / "er").mkdir(parents=True)
     assert load({}, {}, tmp_path / "deep" / "er").folder == tmp_path / ".engine"
+
+
+@pytest.fixture
+def others(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Gives a file to another user; where this user may not, this user becomes another."""
+
+    def give(path: Path) -> None:
+        if os.geteuid() == 0:
+            os.chown(path, 12_345, -1)
+        else:
+            monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+
+    return give
+
+
+@pytest.mark.parametrize("planted", ["engine.toml", ".engine", "rules"])
+def test_what_another_user_planted_above_is_refused(
+    tmp_path: Path, others: Callable[[Path], None], planted: str
+) -> None:
+    """INV-DOOR-6: an engine.toml from above would choose limits and ledger."""
+    (tmp_path / "engine.toml").write_text('policies = "rules"\n')
+    for folder in ("rules", ".engine", "sub"):
+        (tmp_path / folder).mkdir()
+    load({}, {}, tmp_path / "sub")
+    others(tmp_path / planted)
+
+    with pytest.raises(ConfigError, match=f"{planted} belongs to another user") as refused:
+        load({}, {}, tmp_path / "sub")
+
+    assert f"ENGINE_SAFE_FOLDERS={tmp_path}" in str(refused.value)
+    for safe in (str(tmp_path), f"/nowhere:{tmp_path.parent}"):
+        assert load({}, {"ENGINE_SAFE_FOLDERS": safe}, tmp_path / "sub").file is not None
+    with pytest.raises(ConfigError, match="belongs to another user"):
+        load({}, {"ENGINE_SAFE_FOLDERS": f"{tmp_path}/sub"}, tmp_path / "sub")
 
 
 @pytest.mark.parametrize(
