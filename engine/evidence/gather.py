@@ -50,6 +50,30 @@ class GatheredEvidence:
             metric["source"] = f"{at}: {source}"[:1024] if source else at
 
 
+class MergedMetrics:
+    """The metrics of several sources, without those that more than one of them gives.
+
+    Attributes:
+        metrics: By id.
+    """
+
+    def __init__(self) -> None:
+        self.metrics: dict[str, Json] = {}
+        self._first: dict[str, Table] = {}
+
+    def add(self, found: Mapping[str, Json], source: Table) -> dict[str, Table]:
+        """Add what ``source`` measured, and return what another measures, too, with the first.
+
+        Of such a metric no value counts, whoever gives one later.
+        """
+        doubled = {name: self._first[name] for name in found if name in self._first}
+        self.metrics |= found
+        for name in doubled:
+            del self.metrics[name]
+        self._first = dict.fromkeys(found, source) | self._first
+        return doubled
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A configuration that was read: nothing of its sources has been looked at yet.
@@ -106,24 +130,20 @@ def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -
             catalogue.
     """
     evidence: list[Evidence] = []
-    owner: dict[str, Table] = {}
-    metrics: dict[str, Json] = {}
+    merged = MergedMetrics()
     for request in plan.requests:
         found = source_of(request.table).read(request)
         request.table.finish()
-        for metric in found.metrics:
-            if metric in owner:
-                first = owner[metric]
-                raise request.table.refused(
-                    "kind",
-                    f"metric {metric!r} is measured by the source at line {first.line}, too",
-                    "keep one of the two, or gather them into two files",
-                )
-            owner[metric] = request.table
-        metrics |= found.metrics
+        for metric, first in merged.add(found.metrics, request.table).items():
+            raise request.table.refused(
+                "kind",
+                f"metric {metric!r} is measured by the source at line {first.line}, too",
+                "keep one of the two, or gather them into two files",
+            )
         evidence.append(found)
     now = plan.requests[0].now
-    document = {"subject": plan.subject, "observed_at": write_time(now), "metrics": metrics}
+    observed_at = write_time(now)
+    document = {"subject": plan.subject, "observed_at": observed_at, "metrics": merged.metrics}
     try:
         expand(document, catalogue, now, schema)
     except RefusalError as refused:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.errors import GovernanceError
+from engine.evidence.gather import MergedMetrics
 from engine.evidence.metrics_file import RefusalError, expand
 from engine.evidence.sources import SourceRequest, source_of
 from engine.formats.times import write_time
@@ -51,9 +52,9 @@ def measure(name: str, sources: tuple[Table, ...], now: datetime, world: World) 
     """Read every source of the subject ``name``. What goes wrong is in the answer.
 
     A source that fails or gives a metric that the catalogue does not know gives nothing; a metric
-    that two sources give is dropped. A metric that is missing passes nowhere.
+    that several sources give is dropped. A metric that is missing passes nowhere.
     """
-    measured = Measurement()
+    measured, merged = Measurement(), MergedMetrics()
     for table in sources:
         fresh, place = table.again(), f"{table.file}:{table.line}"
         try:
@@ -70,12 +71,11 @@ def measure(name: str, sources: tuple[Table, ...], now: datetime, world: World) 
             measured.failures.append(f"{place}: a defect: {type(error).__name__}: {error}")
             continue
         measured.notes += evidence.notes
-        if doubled := sorted(found.keys() & measured.metrics.keys()):
-            problem = f"{place}: {doubled[0]} is measured by two sources; neither counts"
-            measured.failures.append(problem)
-            for metric in doubled:
-                del measured.metrics[metric], found[metric]
-        measured.metrics |= found
+        measured.failures += [
+            f"{place}: {metric} is measured by the source at line {first.line}, too; neither counts"
+            for metric, first in merged.add(found, table).items()
+        ]
+    measured.metrics = merged.metrics
     return measured
 
 
