@@ -62,7 +62,6 @@ class Session(Closing):
         record_to: Where decisions are recorded; None records none.
         runtime: Clock and chance.
         max_bytes: Largest metrics file that is read.
-        zone: IANA name of the time zone whose calendar days budgets count.
         daily: Daily budget that the settings give; None where they give none.
         dry_run: Whether nothing is recorded, wherever it could be.
     """
@@ -75,7 +74,6 @@ class Session(Closing):
         record_to: RecordTo | None,
         runtime: Runtime | None = None,
         max_bytes: int = MAX_BYTES,
-        zone: str = "UTC",
         daily: AmountLimits | None = None,
         dry_run: bool = False,
     ) -> None:
@@ -84,7 +82,7 @@ class Session(Closing):
         self.record_to = record_to
         self.runtime = runtime or SystemRuntime()
         self.max_bytes = max_bytes
-        self._zone, self._daily, self._dry_run = zone, daily, dry_run
+        self._daily, self._dry_run = daily, dry_run
         self._open_evaluator = open_evaluator
         self._evaluator: Evaluator | None = None
         self._process = os.getpid()
@@ -210,7 +208,7 @@ class Session(Closing):
             from engine.evidence.budget_figures import figures, limits_of
 
             limits = limits_of(self.bundle.data.get("budgets", ()), self._daily)
-            return figures(ledger.state(), ledger.id, limits, self._zone, question.now)
+            return figures(ledger.state(), ledger.id, limits, question.now)
 
     @contextmanager
     def reading(self) -> Iterator[Ledger | None]:

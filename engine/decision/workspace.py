@@ -77,7 +77,6 @@ def open_session(
         record_to=record_to(config, around, may_create=may_create),
         runtime=around,
         max_bytes=config.number("max_bytes"),
-        zone=config.text("budget_time_zone"),
         daily=daily_limits(config),
         dry_run=dry_run,
     )

@@ -20,11 +20,15 @@ from engine.metrics.budget_book import Book, share
 from engine.model import Json
 
 PREFIX = "budget."
+ZONES = "budget-zones"
+"""Kind of the state's document that says in which time zones the newest day is counted."""
 _UNITS = ("requests", "tokens", "usd")
 """As the metrics call the units, in the order of :data:`~engine.metrics.amounts.UNITS`."""
 _LAST = "~"
 """Sorts after every key."""
 _AT_ONCE = 256
+_LAST_ZONE = "Etc/GMT+12"
+"""Where a day ends last: twelve hours behind UTC."""
 
 
 class BudgetBooks:
@@ -37,6 +41,11 @@ class BudgetBooks:
         """Return the newest day that a decision was made on; empty before the first."""
         body = self._view.get(BUDGET, DAY)
         return json.loads(body) if body is not None else ""
+
+    def zones(self) -> list[str]:
+        """Return the time zones in which the newest day is counted; empty if nobody said."""
+        body = self._view.get(ZONES, DAY)
+        return [] if body is None else list(json.loads(body))
 
     def book(self, day: str, budget: str) -> Book | None:
         """Return the book of a budget on a day; None if nothing was granted there yet."""
@@ -95,7 +104,7 @@ class BudgetFigures(NamedTuple):
 
 
 def figures(
-    view: StateView, ledger_id: str, limits: Mapping[str, AmountLimits], zone: str, now: datetime
+    view: StateView, ledger_id: str, limits: Mapping[str, AmountLimits], now: datetime
 ) -> BudgetFigures:
     """Return what the ledger knows: of each unit the greatest share in use, of any budget.
 
@@ -106,8 +115,9 @@ def figures(
         ledger_id: 32 hex digits.
         limits: Limits in force, by budget; where the newest grant of the day knew a stricter one,
             that one counts: the caller does not choose the limit that they are held to.
-        zone: Time zone whose day counts; a newer day that was seen counts instead.
-        now: Instant at which the books are read.
+        now: Instant at which the books are read. The newest day counts until it is over in every
+            time zone that has counted on it, whatever zone is set here; where the ledger does not
+            say which those are, until it is over everywhere on earth.
     """
     books = BudgetBooks(view)
     newest = books.day()
@@ -115,7 +125,7 @@ def figures(
         return BudgetFigures({})
     from engine.formats.calendar import day_of
 
-    day = max(day_of(now, zone), newest)
+    day = max(newest, min(day_of(now, zone) for zone in books.zones() or [_LAST_ZONE]))
     found = {budget: book for _, budget, book in books.books(day, day)}
     for budget, limit in limits.items():
         book = found.get(budget, Book(limit))

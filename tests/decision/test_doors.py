@@ -11,6 +11,7 @@ import ast
 import base64
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -584,8 +585,8 @@ def test_a_promotion_rests_on_the_policies_in_force_and_not_on_their_names(world
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def at_noon(document: Json) -> Json:
-    document["observed_at"] = write_time(NOON)
+def at_noon(document: Json, instant: datetime = NOON) -> Json:
+    document["observed_at"] = write_time(instant)
     for metric in document["metrics"].values():
         if isinstance(metric, dict):
             metric.pop("observed_at", None)
@@ -675,6 +676,33 @@ def test_a_looser_limit_of_the_caller_does_not_count(daily: str, world: World) -
     decide_verb(ask)
 
     assert world.last(ask, "engine decide")["verdict"] == "BLOCK"
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Honolulu", ""])
+@pytest.mark.parametrize("door", PROMOTERS)
+def test_what_was_spent_on_another_zones_day_counts_until_that_day_is_over_there(
+    door: str, zone: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-DOOR-2: at a door that knows no zone; where the ledger does not say one, anywhere."""
+    ask = Ask(world)
+    monkeypatch.setattr(SystemRuntime, "now", lambda _: NOON - timedelta(hours=4))
+    options: Any = {"daily_usd": "1", "time_zone": "Pacific/Honolulu"}
+    with Budget(ask.ledger, key=PEM, policies=PRICED, **options) as budget:
+        granted = budget.ask(Request("acme", "large", 1_000_000, tokens=100))
+        budget.settle(granted.lease, Usage(1_000_000))
+    if not zone:  # as before zones were kept
+        with closing(sqlite3.connect(ask.ledger)) as connection, connection:
+            connection.execute("DELETE FROM state WHERE kind = 'budget-zones'")
+    ask.document = at_noon(ask.document, NOON - timedelta(hours=4))
+    ask.document["metrics"]["budget.usd_ratio"] = {"value": 0.01}
+
+    with pytest.raises(GovernanceError, match=r"budget.usd_ratio is 1 by ledger .* claims 0.01"):
+        DOORS[door](ask)
+
+    monkeypatch.setattr(SystemRuntime, "now", lambda _: NOON)  # midnight where a day ends last
+    ask.document = at_noon(ask.document)
+    DOORS[door](ask)
+    assert world.last(ask, door)["verdict"] == "PROMOTE"
 
 
 @pytest.mark.parametrize("door", PROMOTERS)

@@ -23,6 +23,7 @@ from engine.decision.record import draft_of, policy_blob
 from engine.decision.session import Session
 from engine.errors import LedgerError, PolicyError
 from engine.evidence.input import Question
+from engine.formats.calendar import day_of
 from engine.formats.times import write_time
 from engine.ledger import EntryDraft, SharedBlob, State
 from engine.metrics.amounts import NOTHING, Amount, AmountLimits
@@ -116,7 +117,7 @@ class Attempt:
         request: What is asked for.
         lease_id: UUIDv7: id of the decision.
         question: What gate ``spend`` is asked, and when.
-        local_day: Calendar day of that instant.
+        zone: IANA name of the time zone whose calendar days count.
         expires_at: RFC 3339; when the lease ends if it is granted.
         rows: Budgets that the request counts against, with their limits, sorted by id.
     """
@@ -128,13 +129,13 @@ class Attempt:
         request: Request,
         lease_id: str,
         question: Question,
-        local_day: str,
+        zone: str,
         expires_at: str,
         rows: Sequence[tuple[str, AmountLimits]],
     ) -> None:
         self._terms, self._request = terms, request
         self._lease_id, self._question = lease_id, question
-        self._local_day, self._expires_at, self._rows = local_day, expires_at, rows
+        self._zone, self._expires_at, self._rows = zone, expires_at, rows
         self._now = write_time(question.now)
         self._about = request.about
         self._subject = Subject(f"{request.provider}/{request.model}")
@@ -152,7 +153,8 @@ class Attempt:
         """Ask the gate about the books as they stand; hold what it allows."""
         terms, request = self._terms, self._request
         budget_state = BudgetState(state)
-        day = transitions.roll_over(budget_state, self._local_day)
+        local_day = day_of(self._question.now, self._zone)
+        day = transitions.roll_over(budget_state, local_day, self._zone)
         expired = transitions.expire(budget_state, self._now)
         charged = transitions.charges(budget_state, day, self._rows)
         price = terms.prices.at(request.provider, request.model, day)

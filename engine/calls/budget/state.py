@@ -3,6 +3,7 @@
 | kind | key | document |
 |---|---|---|
 | ``budget`` | ``day`` | the newest day that a decision was made on, as a JSON text |
+| ``budget-zones`` | ``day`` | time zones whose budgets have counted on that day, as a JSON list |
 | ``budget`` | ``<day>/<budget>`` | :class:`engine.metrics.budget_book.Book` |
 | ``lease`` | ``<lease>`` | :class:`engine.calls.budget.lease.Lease` |
 | ``lease-due`` | ``<expires_at>/<lease>`` | ``1``: the leases that are open, by when they expire |
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 
 from engine.calls.budget import lease
 from engine.calls.budget.lease import Lease
-from engine.evidence.budget_figures import BudgetBooks
+from engine.evidence.budget_figures import ZONES, BudgetBooks
 from engine.evidence.input import BUDGET, DAY
 from engine.ledger import State
 from engine.metrics.budget_book import Book
@@ -59,6 +60,10 @@ class BudgetState(BudgetDocuments):
     def put_day(self, day: str) -> None:
         """Remember the newest day."""
         self._state.put(BUDGET, DAY, json.dumps(day).encode())
+
+    def put_zones(self, zones: list[str]) -> None:
+        """Remember in which time zones the newest day is counted."""
+        self._state.put(ZONES, DAY, json.dumps(zones).encode())
 
     def put_book(self, day: str, budget: str, book: Book) -> None:
         """Keep a book."""

@@ -49,7 +49,6 @@ from engine.decision.judge import uuid7
 from engine.decision.record import event
 from engine.decision.session import Session
 from engine.errors import UsageError
-from engine.formats.calendar import day_of
 from engine.formats.canonical import PlainObject
 from engine.formats.times import write_time
 from engine.ledger import AppendedEntry, EntryDraft, State
@@ -129,7 +128,7 @@ class Tracker:
             request=request,
             lease_id=uuid7(milliseconds, self._session.runtime.random),
             question=self._session.question(GATE, self._terms.profile, STAGE, now=now),
-            local_day=day_of(now, self._zone),
+            zone=self._zone,
             expires_at=write_time(now + timedelta(seconds=ttl_s)),
             rows=[(row.budget, row.limits) for row in self._budgets.of(request)],
         )

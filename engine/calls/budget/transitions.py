@@ -35,17 +35,20 @@ class Charge(NamedTuple):
         return NOTHING if self.book is None else self.book.used
 
 
-def roll_over(state: BudgetState, local_day: str) -> str:
+def roll_over(state: BudgetState, local_day: str, zone: str) -> str:
     """Return the day that counts: ``local_day``, but never one before the newest that was seen.
 
     The first decision of a day remembers it; there is nothing to reset, because the day is part
-    of each book's key (INV-BUDGET-6).
+    of each book's key (INV-BUDGET-6). Whoever reads the books needs to know when the day is over:
+    ``zone`` is remembered beside it (INV-DOOR-2).
     """
-    newest = state.day()
-    if local_day <= newest:
-        return newest
-    state.put_day(local_day)
-    return local_day
+    newest, zones = state.day(), state.zones()
+    if local_day > newest:
+        newest, zones = local_day, []
+        state.put_day(local_day)
+    if zone not in zones:
+        state.put_zones(sorted([*zones, zone]))
+    return newest
 
 
 def expire(state: BudgetState, now: str, most: int = MOST_EXPIRED) -> list[str]:
