@@ -1,4 +1,4 @@
-"""What stands around a call to a model: whether it may be made, and what it may cost.
+"""Around calls to models: whether one may be made, and what it may cost.
 
 ``budget/`` holds money for a call before it is made and counts what it used after it.
 ``breaker/`` stops calls to a model that keeps failing. Both record in the ledger; neither makes

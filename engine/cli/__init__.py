@@ -1,6 +1,7 @@
 """The command line: one verb per module, imported when it is called.
 
-Only this layer reads argv, the environment, the clock and the standard streams.
+Only this layer reads argv and the standard streams. The environment and the clock are read here,
+in :mod:`engine.api`, and in ``runtime`` and ``program`` of :mod:`engine.decision`: nowhere else.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         workspace.open_ledger_to_read(config, shell) as ledger,
         Replayer(_opener(shell)) as replayer,
     ):
-        count, others, code = _each(ledger, args.decision, replayer.again, shell)
+        count, others, code = _replay_all(ledger, args.decision, replayer.again, shell)
     print(
         f"{count} decision{'s' * (count != 1)} replayed, byte for byte the same{others}",
         file=shell.stdout,
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     return code
 
 
-def _each(
+def _replay_all(
     ledger: Ledger, decision: str | None, replay: Callable[[RecordedDecision], None], shell: Shell
 ) -> tuple[int, str, int]:
     """Replay every decision that can be; print which cannot, or comes out different, and why.
@@ -143,7 +143,7 @@ def _list_flips(args: argparse.Namespace, shell: Shell) -> int:
         )
 
     with workspace.open_ledger_to_read(config, shell) as ledger:
-        total, others, code = _each(ledger, args.decision, list_flip, shell)
+        total, others, code = _replay_all(ledger, args.decision, list_flip, shell)
     evaluator.close()
     flips = ", ".join(f"{count} {change}" for change, count in sorted(changes.items())) or "none"
     print(

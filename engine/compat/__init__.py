@@ -1,5 +1,7 @@
 """Compatibility of JSON Schemas, old against new. Pure; nothing is fetched.
 
+``engine compat`` and the source ``schemas`` enter by :func:`compare`.
+
 ``output``: what the new side writes, a reader of the old must understand: every instance of the
 new schema is one of the old. ``input``: what the old side sends, the new must accept: the
 reverse. A yes is proven; a no comes with an instance that shows it wherever one was found; what

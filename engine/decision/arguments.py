@@ -1,6 +1,6 @@
 """What a program hands to the library's doors: each argument is what its name promises.
 
-Anything else is a :class:`~engine.errors.UsageError` that names the argument and what is wanted;
+Anything else is a :class:`~engine.errors.UsageError` that names the argument and what is expected;
 no message shows a value, which may be a key.
 """
 
@@ -18,15 +18,15 @@ from engine.system.files import path_of
 _T = TypeVar("_T")
 
 
-def refused(name: str, value: object, wanted: str) -> UsageError:
+def refused(name: str, value: object, expected: str) -> UsageError:
     """Return the error that says what argument ``name`` should have been."""
-    return UsageError(f"{name} is of type {type(value).__name__}", f"{name}: give {wanted}")
+    return UsageError(f"{name} is of type {type(value).__name__}", f"{name}: give {expected}")
 
 
-def instance(name: str, value: object, kind: type[_T], wanted: str) -> _T:
+def instance(name: str, value: object, kind: type[_T], expected: str) -> _T:
     """Return ``value``, which is a ``kind``; a bool is no number."""
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise refused(name, value, wanted)
+        raise refused(name, value, expected)
     return value
 
 
@@ -67,11 +67,11 @@ def pem(name: str, value: object) -> bytes:
     return found
 
 
-def several(name: str, values: object, wanted: str) -> list[Any]:
+def several(name: str, values: object, expected: str) -> list[Any]:
     """Return the members of ``values``, which is none of the things that are one value."""
     is_one = isinstance(values, str | bytes | bytearray | memoryview | Mapping)
     if is_one or not isinstance(values, Iterable):
-        raise refused(name, values, f"a list of {wanted}")
+        raise refused(name, values, f"a list of {expected}")
     return list(values)
 
 

@@ -143,8 +143,8 @@ class RecordTo:
 
         if self.is_ephemeral:
             return ()
-        beside = file_of(self.url).parent / "heads"
-        places = (self._beside_key, self._state, beside)
+        by_ledger = file_of(self.url).parent / "heads"
+        places = (self._beside_key, self._state, by_ledger)
         return tuple(dict.fromkeys(place.resolve() for place in places if place is not None))
 
 

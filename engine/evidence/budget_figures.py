@@ -149,9 +149,9 @@ def figures(
     return BudgetFigures(known)
 
 
-def _stricter(one: AmountLimits, other: AmountLimits) -> AmountLimits:
+def _stricter(limits: AmountLimits, other: AmountLimits) -> AmountLimits:
     """The smaller limit of each unit; none is greater than any."""
-    pairs = zip(one, other, strict=True)
+    pairs = zip(limits, other, strict=True)
     return AmountLimits(*(min((x for x in pair if x is not None), default=None) for pair in pairs))
 
 

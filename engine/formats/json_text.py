@@ -55,7 +55,7 @@ def decode(data: bytes) -> str:
     """Return ``data`` as text.
 
     Raises:
-        Unreadable: Empty, not UTF-8, or with a byte order mark.
+        UnreadableTextError: Empty, not UTF-8, or with a byte order mark.
     """
     if not data.strip():
         raise UnreadableTextError(Flaw(0, "", "the document is empty"), "")
@@ -76,7 +76,7 @@ def read_json(data: bytes) -> Json:
     A number that is whole comes back as ``int``, so that ``1.0`` and ``1`` are one value.
 
     Raises:
-        Unreadable: Refused; says where and why.
+        UnreadableTextError: Refused; says where and why.
 
     Source: RFC 8259; RFC 7493 (I-JSON) for what is refused.
     """
@@ -141,7 +141,7 @@ def read_yaml(data: bytes) -> tuple[Json, dict[str, int]]:
     is a string.
 
     Raises:
-        Unreadable: Refused; says where and why.
+        UnreadableTextError: Refused; says where and why.
     """
     import yaml
 

@@ -1,4 +1,11 @@
-"""The append-only record of decisions: entries, blobs beside them, checkpoints over them."""
+"""The append-only record of decisions: entries, blobs beside them, checkpoints over them.
+
+Deciding, budgets, the lifecycle and verbs enter by :func:`open_ledger` or a session's ledger.
+The order: ``open`` finds the file's ``store`` and holds it against the signed heads; ``ledger``
+appends by ``commit`` (build, sign, commit, keep the head), reads, and verifies by ``audit``, which
+walks all of it; ``sqlite`` is the one store there is. ``entries`` has the values that cross, and
+``lookup`` finds one decision. Nothing here knows what a decision says.
+"""
 
 from engine.ledger.entries import (
     AppendedEntry,

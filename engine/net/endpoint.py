@@ -76,7 +76,8 @@ class Endpoint:
         """Return the headers that say who asks.
 
         Raises:
-            Unfit: The token's file is missing, readable by others, empty or not plain text.
+            UnfitFileError: The token's file is missing, readable by others, empty or not plain
+                text.
         """
         if self.token_file is None:
             return {}
@@ -94,7 +95,7 @@ class Endpoint:
         """Return what a TLS connection is checked with; None for plain HTTP.
 
         Raises:
-            Unfit: A certificate or key is missing, not one, or readable by others.
+            UnfitFileError: A certificate or key is missing, not one, or readable by others.
         """
         import ssl
 

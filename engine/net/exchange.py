@@ -79,7 +79,7 @@ def exchange(endpoint: Endpoint, request: Request, *, deadline_s: float, max_byt
         max_bytes: Largest body.
 
     Raises:
-        Unanswered: Not reached, not trusted, too slow, too large, or cut short.
+        UnansweredError: Not reached, not trusted, too slow, too large, or cut short.
         engine.net.endpoint.UnfitFileError: A file of the endpoint cannot be used; nothing was sent.
     """
     if deadline_s <= 0:

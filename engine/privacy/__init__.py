@@ -1,5 +1,8 @@
 """Personal data and secrets in bytes: rules, and a scan that sees its input piece by piece. Pure.
 
+``engine redact`` enters by ``redactor``; the source ``pii``, and by it ``engine scan``, by
+``scanner``.
+
 One file per family of rules. To add a rule: write it there; to add a family: its file, and its
 line in :data:`RULES`.
 """

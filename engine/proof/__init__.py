@@ -1,10 +1,13 @@
 """The verifier: whether one exported file is a genuine record, and what it says.
 
-To trust ``engine verify``, audit this folder and what it imports: ``formats``, ``errors``,
-``exit_codes`` and ``model``, and no more (an import contract holds that). It reads no file, no
-clock and no network, and evaluates no policy. Whoever records or replays may enter; nothing here
-knows them. :func:`engine.proof.verify.verify` takes bytes and raw public keys through these steps,
-each on what the step before has shown; the sections are those of ``spec/predicate-v1.md``:
+To trust :func:`engine.verify`, audit this folder and what it imports: ``formats``, ``errors``,
+``exit_codes`` and ``model``, and no more (an import contract holds that). To trust the command
+``engine verify``, audit in addition what reads its flags and files and prints:
+``engine/cli/verify``, ``engine/cli/inputs.py``, ``engine/evidence/documents.py`` and what they
+import. The verifier reads no file, no clock and no network, and evaluates no policy. Whoever
+records or replays may enter; nothing here knows them. :func:`engine.proof.verify.verify` takes
+bytes and raw public keys through these steps, each on what the step before has shown; the sections
+are those of ``spec/predicate-v1.md``:
 
 1. ``bundle`` reads the file in its one form: no duplicate key, no trailing byte (11).
 2. ``inclusion`` places the entry: a key that was given signed the ``checkpoint``, and the

@@ -2,8 +2,8 @@
 
 A state machine over bytes: each step takes what the step before has shown, and cites the
 clause of ``spec/predicate-v1.md`` that it enforces. It reads no file, no clock and no
-network, and never evaluates a policy; ``engine replay`` does that. Audit this module, the
-modules it imports, and nothing else.
+network, and never evaluates a policy; ``engine replay`` does that. What to audit is in
+:mod:`engine.proof`.
 
     bytes -> parsed -> placed in a signed ledger -> signed by a key -> a decision
           -> tied to its input -> follows from its checks -> tied to its policy

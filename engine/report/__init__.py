@@ -1,4 +1,8 @@
-"""Decisions as text. One format per module: values in, text out; nothing is read or written."""
+"""Decisions as text. One format per module: values in, text out; nothing is read or written.
+
+Only verbs enter: by :func:`format_named` for the formats of :data:`FORMATS`, by ``reading`` for
+what ``json`` wrote, by ``spending`` for budgets.
+"""
 
 from __future__ import annotations
 

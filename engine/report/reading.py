@@ -124,7 +124,7 @@ def read(value: Json, pointer: str = "") -> Report | UndecidedInput:
         pointer: RFC 6901 pointer of ``value`` in its document.
 
     Raises:
-        Refused: A member is missing, unknown, or of another type.
+        RefusalError: A member is missing, unknown, or of another type.
     """
     if isinstance(value, dict) and "error" in value:
         return _undecided(value, pointer)

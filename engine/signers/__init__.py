@@ -1,4 +1,8 @@
-"""Who signs. One file per place that a private key can be in, one table that lists them."""
+"""Who signs. One file per place that a private key can be in, one table that lists them.
+
+Sessions enter by :func:`open_signer`; ``engine keys`` by ``file``, which makes keys; a program that
+has a key in PEM form, by ``ed25519``.
+"""
 
 from __future__ import annotations
 

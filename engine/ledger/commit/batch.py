@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from engine.errors import LedgerError
-from engine.ledger.commit.state import Overlay
+from engine.ledger.commit.state import PendingState
 from engine.ledger.entries import SHARED_KINDS, EntryDraft, LedgerPosition, SharedBlob, State
 from engine.ledger.store import (
     MAX_ATTACHMENTS,
@@ -82,7 +82,7 @@ class Batch:
         """Build ``drafts`` and add their rows, all of them or none.
 
         Returns:
-            ``(index, existing)`` per draft; see :class:`Appended`.
+            ``(index, existing)`` per draft; see :class:`~engine.ledger.entries.AppendedEntry`.
 
         Raises:
             LedgerError: An entry or its blobs cannot be stored.
@@ -114,7 +114,7 @@ class Batch:
 
     def work(self, work: Callable[[State], Sequence[EntryDraft]]) -> list[tuple[int, bool]]:
         """Let ``work`` read and put state, then :meth:`add` its drafts; all of it or nothing."""
-        state = Overlay(self._view, self.rows.state)
+        state = PendingState(self._view, self.rows.state)
         places = self.add(work(state))
         self.rows.state.update(state.changes)
         return places

@@ -10,7 +10,7 @@ Changes = dict[tuple[str, str], bytes | None]
 """Documents by kind and key; None where one was removed."""
 
 
-class Overlay:
+class PendingState:
     """Implements :class:`engine.ledger.entries.State`.
 
     Args:

@@ -1,6 +1,6 @@
 """OPA, in process as Wasm or as a server that is held against it.
 
-:data:`EVALUATORS` enters: a new evaluator is one file here and one line in it. ``answer`` checks
+Enter by :data:`EVALUATORS`: a new evaluator is one file here and one line in it. ``answer`` checks
 that an answer is whole, for both alike.
 """
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.errors import CommitError, UsageError
 from engine.ledger import EntryDraft, Ledger, State
-from engine.ledger.commit.state import Overlay
+from engine.ledger.commit.state import PendingState
 from tests.ledger.memory_store import MemoryReader, MemoryStore, begun
 from tests.ledger.scribe import decision, event, open_at
 
@@ -139,7 +139,7 @@ documents = st.dictionaries(keys, st.sampled_from([b"1", b"2", None]))
 
 @settings(max_examples=100)
 @given(documents, documents, documents, keys, keys, st.integers(0, 7))
-def test_an_overlay_reads_as_if_all_were_committed(
+def test_pending_state_reads_as_if_all_were_committed(
     committed: dict[str, bytes | None],
     before: dict[str, bytes | None],
     own: dict[str, bytes | None],
@@ -149,16 +149,16 @@ def test_an_overlay_reads_as_if_all_were_committed(
 ) -> None:
     under = MemoryReader("")
     under.rows.state = {("k", key): body for key, body in committed.items()}
-    overlay = Overlay(under, {("k", key): body for key, body in before.items()})
+    pending = PendingState(under, {("k", key): body for key, body in before.items()})
     for key, body in own.items():
-        overlay.put("k", key, body)
+        pending.put("k", key, body)
 
     all_of_it = {**committed, **before, **own}
-    assert {key: overlay.get("k", key) for key in all_of_it} == all_of_it
+    assert {key: pending.get("k", key) for key in all_of_it} == all_of_it
     expected = [
         (key, body)
         for key, body in sorted(all_of_it.items())
         if body is not None and start <= key < stop
     ]
-    assert overlay.scan("k", start, stop, most) == expected[:most]
-    assert overlay.get("other", start) is None
+    assert pending.scan("k", start, stop, most) == expected[:most]
+    assert pending.get("other", start) is None
