@@ -301,7 +301,7 @@ def verified_attestation(
     require_consequence(predicate, document)
     if not same(document.metrics, found.predicate["metrics"]):
         refuse("the attestation holds other metrics than its input")
-    policy = policy_of(predicate, parts.attachments, expect)
+    policy, unmet = policy_of(predicate, parts.attachments, expect)
     if policy is not None:
         require_attestation_policy(predicate, policy, document)
     return VerifiedAttestation(
@@ -311,8 +311,9 @@ def verified_attestation(
         relaxations=tuple(relaxation["name"] for relaxation in predicate["relaxations"]),
         waivers=tuple(predicate["waivers"]),
         policy_was_compared=policy is not None,
-        failed_expectations=tuple(
-            unmet_wishes(found.view, expect, policy_was_compared=policy is not None)
+        failed_expectations=(
+            *unmet,
+            *unmet_wishes(found.view, expect, policy_was_compared=policy is not None),
         ),
         nothing_required=expect.nothing,
         not_required=expect.not_required,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from engine.errors import UsageError
@@ -77,18 +77,7 @@ class Expectations:
     @property
     def nothing(self) -> bool:
         """Whether nothing at all is asked for."""
-        wishes = (
-            self.require,
-            self.digest,
-            self.gate,
-            self.profile,
-            self.stage,
-            self.policy_digest,
-        )
-        limits = (self.max_age_s, self.accepted_relaxations, self.accepted_waivers)
-        return all(wish is None for wish in (*wishes, *limits)) and not (
-            self.policy_digests or self.ledger_ids or self.checkpoints
-        )
+        return replace(self, now=None, max_age_s=None) == _NOTHING and self.max_age_s is None
 
     @property
     def needs_policy(self) -> bool:
@@ -115,10 +104,13 @@ class Expectations:
                 ("artifact", self.digest),
                 ("profile", self.profile),
                 ("stage", self.stage),
-                ("policy digest", self.policy_digest or tuple(self.policy_digests) or None),
+                ("policy", self.policy_digest or tuple(self.policy_digests) or self.policy),
             )
-            if wish is None
+            if not wish
         )
+
+
+_NOTHING = Expectations()
 
 
 def unmet_wishes(

@@ -91,21 +91,23 @@ def parse(archive: bytes) -> AttachedPolicy:
 
 def policy_of(
     predicate: Mapping[str, Json], attachments: Mapping[str, bytes], expect: Expectations
-) -> AttachedPolicy | None:
-    """Return the policy that a record is held against; None where there is none.
+) -> tuple[AttachedPolicy | None, list[str]]:
+    """Return the policy that a record is held against, and what is not as the caller wants.
 
     That is the attached one, which must be the one that the record names; else the caller's
-    own, where it is that one.
+    own. One that the caller has and the record does not name is not as wanted, attached or not.
 
     Raises:
         VerificationError: The attached policy is another, or one of the two cannot be read.
     """
-    if "policy" in attachments:
-        return parse(attachments["policy"])
-    if expect.policy is None:
-        return None
-    given = parse(expect.policy)
-    return given if given.digest == predicate["policy"]["digest"]["sha256"] else None
+    named = predicate["policy"]["digest"]["sha256"]
+    given = parse(expect.policy) if expect.policy is not None else None
+    unmet = []
+    if given is not None and given.digest != named:
+        unmet.append(f"the policy {given.digest} was given; the record names {named}")
+        given = None
+    attached = parse(attachments["policy"]) if "policy" in attachments else None
+    return attached or given, unmet
 
 
 def require_policy(

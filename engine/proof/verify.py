@@ -156,7 +156,7 @@ def _verified(parts: ProofBundle, public_keys: Keys, expect: Expectations) -> Ve
         refuse("the record is of another ledger than the checkpoint")
     document, document_bytes = tied_to_input(statement, parts.attachments)
     require_consequence(predicate, document)
-    policy = policy_of(predicate, parts.attachments, expect)
+    policy, unmet = policy_of(predicate, parts.attachments, expect)
     if policy is not None:
         require_policy(predicate, policy, document)
     require_attestations(document, parts.attachments, envelope, policy)
@@ -167,8 +167,9 @@ def _verified(parts: ProofBundle, public_keys: Keys, expect: Expectations) -> Ve
         input=document_bytes,
         policy=policy,
         policy_was_compared=policy is not None,
-        failed_expectations=tuple(
-            unmet_wishes(statement, expect, policy_was_compared=policy is not None)
+        failed_expectations=(
+            *unmet,
+            *unmet_wishes(statement, expect, policy_was_compared=policy is not None),
         ),
         nothing_required=expect.nothing,
         not_required=expect.not_required,

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from engine.formats import canonical
 from engine.formats.json_values import same
 from engine.formats.times import parse_time
 from engine.model import Json
@@ -116,7 +117,7 @@ def recompute_report(
     Source: spec/predicate-v1.md section 7.
     """
     by_id = {check["id"]: check for check in checks}
-    texts = {_order(waiver.get("id")): waiver for waiver in waivers}
+    texts = {_key(waiver): waiver for waiver in waivers}
     uses = {}
     for waiver in waivers:
         named = by_id.get(waiver["check"]) if is_scoped(waiver) else None
@@ -131,12 +132,16 @@ def recompute_report(
             "id": waiver.get("id"),
             "status": status,
         }
-        uses[_order(use)] = use
+        uses[order(use)] = use
     report = []
     for _, use in sorted(uses.items()):
-        text = texts[_order(use["id"])]
+        text = texts[_key(use)]
         report.append({**use, **{key: text[key] for key in _TEXTS if key in text}})
     return report
+
+
+def _key(waiver: Mapping[str, Json]) -> bytes:
+    return canonical.encode(waiver.get("id"))
 
 
 def _status(
@@ -150,18 +155,14 @@ def _status(
     return "applied" if check["waived_by"] == waiver["id"] else "unused"
 
 
-def _order(value: Json) -> tuple[Any, ...]:
-    """A key that sorts JSON values as Rego does: by type, then by value."""
-    match value:
-        case None:
-            return (0,)
-        case bool():
-            return (1, value)
-        case int() | float():
-            return (2, value)
-        case str():
-            return (3, value)
-        case list():
-            return (4, tuple(map(_order, value)))
-        case _:
-            return (5, tuple((key, _order(member)) for key, member in sorted(value.items())))
+def order(entry: Mapping[str, Json]) -> tuple[str, str, bytes]:
+    """Return the key by which a record sorts waivers, and obligations: id, check, then the rest.
+
+    Source: spec/predicate-v1.md section 7.
+    """
+    identity, check = entry.get("id"), entry.get("check")
+    return (
+        identity if isinstance(identity, str) else "",
+        check if isinstance(check, str) else "",
+        canonical.encode(entry),
+    )

@@ -111,3 +111,28 @@ def test_waivers_are_covered_by_the_policy_digest(engine: Engine, decide_with: E
     ]
     assert shown[0]["digest"] != shown[1]["digest"]
     assert shown[0]["revision"] == shown[1]["revision"]
+
+
+def test_many_waivers_are_reported_in_one_order_and_verify(
+    decide_with: Engine, engine: Engine
+) -> None:
+    """INV-WAIVER-3: ids against the order of their checks, unwaivable, unused and expired ones."""
+    answer = decide_with(
+        waiver(id="W-2"),
+        waiver(id="W-1", check="ethics.ece"),
+        waiver(id="W-3", check="slo.burn_rate", expires_at=PAST),
+        waiver(id="W-0", check="ethics.consent"),
+    )
+
+    assert (answer.code, answer.json["verdict"]) == (0, "PROMOTE"), answer.err
+    assert [(use["id"], use["status"]) for use in answer.json["waivers"]] == [
+        ("W-0", "unwaivable"),
+        ("W-1", "unused"),
+        ("W-2", "applied"),
+        ("W-3", "expired"),
+    ]
+    assert engine("export", answer.json["decision_id"], "-o", "proof.json").code == 0
+    key = ".engine/keys/engine.pub.pem"
+    verified = engine("verify", "proof.json", "--key", key, "--require", "PROMOTE")
+    assert (verified.code, verified.err) == (0, "")
+    assert engine("replay").code == 0

@@ -153,7 +153,21 @@ def test_what_the_policy_alone_shows_needs_the_policy(wish: dict[str, Any]) -> N
 
     assert sentence.startswith("policy not attached: limits, severities, completeness, lifetime")
     assert unmet(bare, **wish, policy=POLICY.archive()) == []
-    assert unmet(bare, **wish, policy=Policy(ttl_s=60).archive()) == [sentence]
+    other = Policy(ttl_s=60)
+    assert unmet(bare, **wish, policy=other.archive()) == [
+        f"the policy {other.digest()} was given; the record names {POLICY.digest()}",
+        sentence,
+    ]
+
+
+def test_a_policy_that_was_given_is_never_passed_over() -> None:
+    """The proof carries its policy; the consumer's own is another one all the same."""
+    other = Policy(ttl_s=60)
+
+    (sentence,) = unmet(policy=other.archive())
+
+    assert sentence == f"the policy {other.digest()} was given; the record names {POLICY.digest()}"
+    assert unmet(policy=POLICY.archive()) == []
 
 
 def test_the_callers_own_policy_is_compared_like_an_attached_one() -> None:
@@ -208,7 +222,7 @@ def test_what_nobody_required_is_named() -> None:
     verdict = verify(RECORD, [KEY.public], Expectations(require=Verdict.PROMOTE))
 
     assert everything.not_required == ()
-    assert verdict.not_required == ("artifact", "profile", "stage", "policy digest")
+    assert verdict.not_required == ("artifact", "profile", "stage", "policy")
 
 
 def test_a_record_prints_as_some_lines() -> None:

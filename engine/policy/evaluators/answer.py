@@ -11,6 +11,7 @@ from engine.errors import PolicyError
 from engine.formats import canonical
 from engine.model import Json, Severity, Status, Verdict
 from engine.policy.manifest import GateInfo
+from engine.proof.waivers import order
 
 _TOP = {"verdict", "checks", "obligations", "waivers"}
 _CHECK = {"id", "status", "severity", "operator", "observed", "limit", "waived_by"}
@@ -64,8 +65,8 @@ def whole_answer(result: Json, gate: GateInfo) -> dict[str, Json]:
     return {
         "verdict": result["verdict"],
         "checks": sorted(checks, key=itemgetter("id")),
-        "obligations": sorted(obligations, key=_order),
-        "waivers": sorted(waivers, key=_order),
+        "obligations": sorted(obligations, key=order),
+        "waivers": sorted(waivers, key=order),
     }
 
 
@@ -136,12 +137,3 @@ def _is_waiver(entry: Json) -> bool:
 
 def _is_in(value: Json, known: Set[str]) -> TypeGuard[str]:
     return isinstance(value, str) and value in known
-
-
-def _order(entry: Json) -> tuple[str, str, bytes]:
-    identity, check = entry["id"], entry.get("check")
-    return (
-        identity if isinstance(identity, str) else "",
-        check if isinstance(check, str) else "",
-        canonical.encode(entry),
-    )
