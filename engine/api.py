@@ -35,7 +35,7 @@ from engine.system.closing import Closing
 if TYPE_CHECKING:
     from engine.decision.attest import RecordedAttestation
     from engine.decision.proof_files import ProofFiles
-    from engine.evidence.input import Question
+    from engine.evidence.input import Input, Question
     from engine.proof.expectations import Expectations
     from engine.proof.verify import Verified
 
@@ -146,7 +146,7 @@ class Gate(Closing):
 
     def _input(
         self, document: Json, question: Question, attestations: Sequence[bytes] = ()
-    ) -> Json:
+    ) -> Input:
         from engine.decision.attestations import finder
         from engine.evidence.documents import parse
 

@@ -209,7 +209,7 @@ def _no_false_status(checks: Sequence[Json], metrics: Json) -> None:
         if check["status"] != (status := recompute_status(check, metrics)):
             raise PolicyError(
                 f"check {check['id']!r} was answered {check['status']!r}, "
-                f"and what it compared says {status!r}",
+                f"and what it compared says '{status}'",
                 _DISAGREE,
             )
 

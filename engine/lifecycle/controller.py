@@ -153,7 +153,8 @@ class Controller:
         """Ask the gate: first what the measurements say, then, with the clocks, what is due."""
         decision = uuid7(ms, self._session.runtime.random)
         try:
-            checks = self._checks_of(watched, metrics, {}, now)
+            measured = self._judgement_of(watched, metrics, {}, now, decision)
+            checks = measured.predicate["checks"]
             reading = machine.reading_of(checks)
             life = machine.measured(life, reading, lagging=machine.is_lagging(checks))
             times = machine.times(life, reading)
@@ -179,21 +180,6 @@ class Controller:
         draft = failed(error, watched, now, decision, due, self._signer)
         return _Findings(life, Reading.NONE, decision, None, due, draft, error.message)
 
-    def _checks_of(
-        self,
-        watched: WatchedSubject,
-        metrics: Mapping[str, Json],
-        times: Mapping[str, int | bool],
-        now: datetime,
-    ) -> list[dict[str, Json]]:
-        """The gate's checks on ``metrics``, with the metric of each; nothing is recorded."""
-        document, _ = self._input(watched, metrics, times, now)
-        answer = self._session.evaluator.answer(GATE, document.encoded)
-        return [
-            {**check, "metric": self._bundle.check(check["id"]).metric}
-            for check in answer["checks"]
-        ]
-
     def _judgement_of(
         self,
         watched: WatchedSubject,
@@ -202,24 +188,16 @@ class Controller:
         now: datetime,
         decision: str,
     ) -> Judgement:
-        document, question = self._input(watched, metrics, times, now)
-        return self._session.judge(document, question, decision_id=decision)
-
-    def _input(
-        self,
-        watched: WatchedSubject,
-        metrics: Mapping[str, Json],
-        times: Mapping[str, int | bool],
-        now: datetime,
-    ) -> Json:
+        """The gate's answer on ``metrics`` and clocks, checked as every answer is; not recorded."""
         question = self._session.question(GATE, watched.profile, Stage.PRODUCTION, now=now)
         given = {
             name: metric for name, metric in metrics.items() if not name.startswith("lifecycle.")
         }
         clocks = {name: _counted(value, now) for name, value in times.items()}
         subject = Subject(watched.name, watched.version, watched.sha256)
-        metrics = {**given, **clocks}
-        return self._session.input_of_metrics(watched.name, subject, metrics, question), question
+        given |= clocks
+        evidence = self._session.input_of_metrics(watched.name, subject, given, question)
+        return self._session.judge(evidence, question, decision_id=decision)
 
     def _follow_up(
         self, findings: _Findings, watched: WatchedSubject, now: datetime

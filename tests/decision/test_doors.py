@@ -746,6 +746,22 @@ def test_nobody_but_the_session_makes_a_question() -> None:
     assert judges == {"decision/session.py", "decision/replay.py", "selftest/run.py"}
 
 
+def test_no_evaluator_is_asked_past_the_judge() -> None:
+    """It is not safe among threads, and only the judge holds its answer against the Input.
+
+    What builds, explains or examines the policies asks about an empty Input, and decides nothing.
+    """
+    askers = set()
+    for module in sorted((ROOT / "engine").rglob("*.py")):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr in ("answer", "evaluate"):
+                owner = node.value
+                if "evaluator" in (getattr(owner, "id", ""), getattr(owner, "attr", "")):
+                    askers.add(module.relative_to(ROOT / "engine").as_posix())
+    no_evidence = {"policy/build.py", "cli/check_texts.py", "cli/doctor/installation.py"}
+    assert askers == {"decision/judge.py"} | no_evidence
+
+
 def test_a_note_takes_nothing_from_the_checkpoint(world: World) -> None:
     """The line about a claim was once told as the checkpoint of its decision."""
     ask = Ask(world)

@@ -261,6 +261,24 @@ def test_a_gate_that_cannot_decide_stops_no_clock() -> None:
     assert world.cycles("under", 40)[-1].after is Phase.ROLLED_BACK
 
 
+class Flattering(Failing):
+    """An evaluator that lets pass what fails, until the clocks are asked about."""
+
+    def answer(self, gate: str, document: bytes) -> dict[str, Json]:
+        answer = super().answer(gate, document)
+        if gate == "lifecycle" and b'"lifecycle.' not in document:
+            for check in answer["checks"]:
+                check["status"] = check["status"].replace("fail", "pass")
+        return answer
+
+
+def test_an_answer_that_its_own_checks_deny_is_no_measurement() -> None:
+    """INV-GATE-2: what was measured is read from checked answers alone."""
+    cycle = serving(World(evaluator=Flattering())).measure("over")
+    assert (cycle.reading, cycle.verdict) == (Reading.NONE, None)
+    assert "was answered 'pass', and what it compared says 'fail'" in (cycle.failure or "")
+
+
 def test_policies_without_the_gate_watch_nothing() -> None:
     class Without(PolicyBundle):
         def __init__(self) -> None:
