@@ -8,12 +8,13 @@ through the ledger that the engine itself writes to.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from engine.ledger import Blob, EntryDraft, Ledger, LedgerPosition, Signer, open_ledger
+from engine.ledger import Blob, EntryDraft, Ledger, LedgerPosition, Signer, open_ledger, subject_key
 from engine.proof.envelope import open_envelope, seal
 from engine.proof.statement import parse_statement
 from engine.signers.file import open_file
@@ -29,26 +30,35 @@ class Template:
 
     Attributes:
         gate: Gate that was asked.
-        parts: The statement around its attempt, decision id, ledger id and previous.
-        blobs: Input and salt.
+        parts: The statement around its attempt, decision id, ledger id, previous, subject.
+        subject: What it is on, as an Input writes it.
+        blobs: Input, salt and policy.
     """
 
     gate: str
     parts: tuple[bytes, ...]
+    subject: Mapping[str, Any]
     blobs: tuple[Blob, ...]
 
     def draft(self, number: int, signer: Signer) -> EntryDraft:
         """Return decision ``number``: on a subject that no other one is on."""
         name = decision_id(number)
+        subject = {**self.subject, "name": f"release-{number}"}
 
         def build(place: LedgerPosition) -> bytes:
-            values = (str(place.attempt), name, place.ledger_id, _quoted(place.previous), "")
+            values = (
+                str(place.attempt),
+                name,
+                place.ledger_id,
+                _quoted(place.previous),
+                subject["name"],
+                "",
+            )
             holes = zip(self.parts, values, strict=True)
             payload = b"".join(part + text.encode() for part, text in holes)
             return seal(payload, signer.sign, signer.key_id)
 
-        subject = hashlib.sha256(b"%d" % number).hexdigest()
-        return EntryDraft(name, subject, self.gate, build, self.blobs)
+        return EntryDraft(name, subject_key(subject), self.gate, build, self.blobs)
 
 
 def _quoted(text: str | None) -> str:
@@ -75,18 +85,28 @@ def templates(folder: Path) -> list[Template]:
 
 def _template(ledger: Ledger, index: int) -> Template:
     payload = open_envelope(ledger.entry(index)).payload
-    predicate = parse_statement(payload)["predicate"]
+    whole = parse_statement(payload)
+    predicate, (about, *_) = whole["predicate"], whole["subject"]
     parts, rest = [], payload
     for before, text, behind in (
         ('"attempt":', str(predicate["attempt"]), ","),
         ('"decision_id":"', predicate["decision_id"], '"'),
         ('"ledger":{"id":"', predicate["ledger"]["id"], '"'),
         ('"previous":', _quoted(predicate["previous"]), ""),
+        ('},"name":"', about["name"], '"}]}'),
     ):
         start = rest.index(f"{before}{text}{behind}".encode()) + len(before)
         parts.append(rest[:start])
         rest = rest[start + len(text) :]
-    return Template(predicate["gate"], (*parts, rest), ledger.attachments(index))
+    notes = about.get("annotations", {})
+    subject = {"version": notes["version"]} if "version" in notes else {}
+    if notes.get("digest_of") != "input":
+        subject["digest"] = about["digest"]
+    digest = predicate["policy"]["digest"]["sha256"]
+    policy = Blob("policy", ledger.blob("policy", digest), digest)
+    return Template(
+        predicate["gate"], (*parts, rest), subject, (*ledger.attachments(index), policy)
+    )
 
 
 def open_in(folder: Path, *, signer: Signer | None) -> Ledger:

@@ -30,7 +30,7 @@ run 5 "engine example hold | engine decide -"
 run 1 "engine example block | engine decide -"
 run 6 "engine example rollback | engine decide - --stage production"
 run 0 "engine verify proof.json --key .engine/keys/engine.pub.pem --require PROMOTE"
-run 0 "engine ledger verify --signatures"
+run 0 "engine ledger verify"
 run 0 "engine replay"
 
 # A budget of one dollar a day for calls to models, at prices from a map like the one you have.

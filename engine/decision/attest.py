@@ -11,12 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.decision.export import proof_at
-from engine.decision.judge import Judgement, subject_key
+from engine.decision.judge import Judgement
 from engine.decision.record import policy_blob, resource
 from engine.errors import LedgerError, UsageError, VerificationError
 from engine.evidence.input import AttestationFacts
 from engine.formats.times import write_time
-from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition
+from engine.ledger import (
+    AppendedEntry,
+    Blob,
+    EntryDraft,
+    Ledger,
+    LedgerPosition,
+    subject_key,
+)
 from engine.model import ATTESTATION_TYPES, Json, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.proof import attestation

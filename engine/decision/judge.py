@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any, NamedTuple, TypeAlias
 
 from engine.decision.record import StatementTemplate, template_of
 from engine.errors import PolicyError
 from engine.evidence.input import Input, Question
-from engine.formats import canonical
 from engine.formats.canonical import PlainObject, is_plain
 from engine.formats.json_values import same
 from engine.formats.times import write_time
+from engine.ledger import subject_key
 from engine.model import Json, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.policy.evaluator import Evaluator
@@ -138,15 +137,6 @@ def _are_plain(checks: Sequence[Json], static: _Static) -> bool:
     return static.is_plain and all(
         is_plain(check["observed"]) and is_plain(check["limit"]) for check in checks
     )
-
-
-def subject_key(subject: Json) -> str:
-    """Return the digest under which decisions on the same subject find each other.
-
-    Args:
-        subject: As :func:`engine.evidence.input.subject_document` writes it: nothing but texts.
-    """
-    return sha256(canonical.encode_read(PlainObject(subject))).hexdigest()
 
 
 @lru_cache(maxsize=64)

@@ -16,6 +16,7 @@ from engine.ledger.entries import (
     SharedBlob,
     State,
     StateView,
+    subject_key,
 )
 from engine.ledger.ledger import Ledger
 from engine.ledger.open import STORES, file_of, located, open_ledger
@@ -36,4 +37,5 @@ __all__ = [
     "file_of",
     "located",
     "open_ledger",
+    "subject_key",
 ]

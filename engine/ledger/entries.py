@@ -7,12 +7,27 @@ policy bundles) lie beside the tree, so that one can be erased without touching 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from engine.formats import canonical
+from engine.formats.canonical import PlainObject
+from engine.model import Json
+
 SHARED_KINDS = frozenset({"policy"})
 """Kinds of blob that many entries point to by digest; every other kind belongs to one entry."""
+
+
+def subject_key(subject: Json) -> str:
+    """Return the digest under which decisions on the same subject find each other.
+
+    Args:
+        subject: ``{"name", "version"?, "digest"?}`` as an Input writes it: nothing but texts. Of
+            an attestation its ``digest`` alone.
+    """
+    return hashlib.sha256(canonical.encode_read(PlainObject(subject))).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +158,12 @@ class LedgerReport:
             could sign; the next append covers them.
         signatures: Entries whose signature was verified; 0 when that was not asked for.
         head: Whether a signed head is kept beside the key; it was held against the tree.
+        keys_given: Whether the caller gave the keys; else the key is the one in entry 0, and who
+            owns that is not shown.
+        documents: Inputs, salts, attestations and policies that were compared with the digests
+            that the entries sign; 0 when signatures were not asked for.
+        erased: Entries since then whose documents are not kept any more.
+        reservations: Entries since then that reserve, settle or release a part of a budget.
     """
 
     ledger_id: str
@@ -155,3 +176,7 @@ class LedgerReport:
     uncovered: int
     signatures: int
     head: bool
+    keys_given: bool = True
+    documents: int = 0
+    erased: int = 0
+    reservations: int = 0

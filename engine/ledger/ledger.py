@@ -7,14 +7,21 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from engine.errors import CommitError, GovernanceError, LedgerError, NotRecordedError
+from engine.errors import (
+    CommitError,
+    GovernanceError,
+    LedgerError,
+    NotRecordedError,
+    VerificationError,
+)
 from engine.ledger.audit.history import chain_before, require_heads, require_prefix
 from engine.ledger.audit.nodes import with_nodes
+from engine.ledger.audit.tail import require_signable
 from engine.ledger.commit.batch import Batch, Edge
 from engine.ledger.commit.group import Group, Unit, settle
 from engine.ledger.commit.signed_heads import Head, HeadPlaces
 from engine.ledger.entries import AppendedEntry, Blob, EntryDraft, LedgerReport, State, StateView
-from engine.ledger.lookup import find, read_appended, read_attachments, require_entry
+from engine.ledger.lookup import find, read_appended, read_attachments, require_entry, signed_size
 from engine.ledger.store import NEWEST, EntryRow, LastDecisionQuery, Reader, Store
 from engine.model import Signer
 from engine.proof.checkpoint import Checkpoint, origin_of, sign
@@ -84,6 +91,7 @@ class Ledger:
             CommitError: It may or may not be recorded, or it is and its checkpoint is not;
                 this object appends no more.
             RollbackError: The ledger is not the one its signed head speaks of.
+            VerificationError: It holds something that this key did not sign; nothing was recorded.
             Exception: Whatever a ``build`` raised; nothing of this call was recorded.
         """
         self._require_writable()
@@ -234,7 +242,14 @@ class Ledger:
         size, chain = view.tip()
         if (size, chain) != (self._edge.size, self._edge.chain):
             require_prefix(view, size, self._known(), "what this process has read", self.url)
-            self._edge = Edge(with_nodes(view, partial(Frontier.load, size)), chain)
+            tip = require_signable(view, self.id, self.signer.public_key, size, self.url)
+            edge = Edge(with_nodes(view, partial(Frontier.load, size)), chain)
+            if self._state_of(edge) != tip:
+                raise VerificationError(
+                    f"{self.url}: entry {size - 1}: its hashes are not those that were verified",
+                    "restore the newest good copy; nothing was recorded",
+                )
+            self._edge = edge
         if self._heads is not None:
             heads = self._heads.all_of(self.id)
             if heads and heads[0] != self._head:
@@ -242,7 +257,9 @@ class Ledger:
                 self._head = heads[0]
 
     def _known(self) -> Checkpoint:
-        edge = self._edge
+        return self._state_of(self._edge)
+
+    def _state_of(self, edge: Edge) -> Checkpoint:
         return Checkpoint(origin_of(self.id), edge.size, edge.frontier.root(), edge.chain)
 
     def _appended(self, note: str, row: EntryRow, previous: bytes, existing: bool) -> AppendedEntry:
@@ -259,6 +276,14 @@ class Ledger:
     def size(self) -> int:
         """Return the number of entries."""
         return self._reader.tip()[0]
+
+    def signed_size(self) -> int:
+        """Return how many entries a checkpoint covers that the key in entry 0 signed.
+
+        What stands behind them is nobody's word yet: a writer was stopped, or somebody without the
+        key has added it.
+        """
+        return signed_size(self._reader)
 
     def entry(self, index: int) -> bytes:
         """Return the envelope bytes of entry ``index``; NotRecordedError when not there."""
@@ -365,26 +390,29 @@ class Ledger:
         self,
         *,
         since: str | None = None,
-        signatures: bool = False,
+        signatures: bool = True,
         public_keys: Sequence[bytes] = (),
         companions: AuditWorkers | None = None,
     ) -> LedgerReport:
         """Recompute every leaf, chain hash, tree node, index row, checkpoint and the head.
 
+        Then each signature, and what follows from what was signed: the index's columns, the
+        documents beside the entries. Nothing is there twice, and nothing that the engine did not
+        make.
+
         Args:
             since: A checkpoint that the caller kept. The ledger must begin with what it
                 covers, and only what came after it is read.
-            signatures: Verify each entry's signature too, and what the index says of it.
-            public_keys: Raw keys that may have signed. Without any, the checkpoints' own
-                signatures are not verified, and ``signatures`` is refused.
-
+            signatures: Verify each entry's signature too, and what follows from what it says;
+                False only recomputes hashes, and verifies the checkpoints.
+            public_keys: Raw keys that may have signed. Without any it is the key in entry 0: who
+                owns that is not shown, and the report says so.
             companions: Processes that verify a part of it, from before the ledger was opened.
 
         Raises:
             VerificationError: Something does not hold; names the entry.
             LedgerError: It cannot be read, or a companion was lost: nothing is known.
             RollbackError: The ledger is smaller or other than ``since`` or its head.
-            UsageError: ``signatures`` without ``public_keys``.
         """
         from engine.ledger.audit.audit import audit
 

@@ -7,11 +7,14 @@ from os.path import commonprefix
 
 from engine.errors import NotRecordedError, VerificationError
 from engine.ledger.audit.history import chain_before
+from engine.ledger.commit.created import read_created
 from engine.ledger.entries import AppendedEntry, Blob
-from engine.ledger.store import EntryRow, Reader
+from engine.ledger.store import NEWEST, EntryRow, Reader
+from engine.proof.checkpoint import verify
 
 _SHORTEST_START = 8
 _NAMED = 3
+_NOTES = 64
 
 
 def find(reader: Reader, decision_id: str) -> int:
@@ -70,6 +73,29 @@ def require_entry(reader: Reader, index: int) -> EntryRow:
     return rows[0]
 
 
+def signed_size(reader: Reader) -> int:
+    """Return the size of the newest checkpoint that the key in entry 0 signed; 0 if none is.
+
+    Raises:
+        VerificationError: Entry 0 did not create a ledger.
+    """
+    public_key = read_created(require_entry(reader, 0).body).public_key
+    last = reader.last_checkpoint()
+    newest = _signed(*last, public_key) if last is not None else 0
+    after = 0 if last is not None and not newest else NEWEST
+    while page := reader.checkpoints(after, _NOTES):  # the last one is nobody's: is any before it?
+        newest = max(newest, *(_signed(*row, public_key) for row in page))
+        after = page[-1][0]
+    return newest
+
+
+def _signed(size: int, note: str, public_key: bytes) -> int:
+    try:
+        return size if verify(note, [public_key]).size == size else 0
+    except VerificationError:
+        return 0
+
+
 def read_appended(reader: Reader, index: int) -> AppendedEntry:
     """Return an entry with its chain hashes and the smallest checkpoint that covers it.
 
@@ -98,9 +124,18 @@ def read_attachments(reader: Reader, index: int) -> tuple[Blob, ...]:
     if not blobs:
         require_entry(reader, index)
     for blob in blobs:
-        if hashlib.sha256(blob.body).hexdigest() != blob.digest:
-            raise VerificationError(
-                f"the {blob.kind} kept for entry {index} is not what its digest says",
-                "it was changed or damaged: restore the ledger from a copy",
-            )
+        require_own_digest(blob, index)
     return tuple(blobs)
+
+
+def require_own_digest(blob: Blob, index: int) -> None:
+    """Require that a document of entry ``index`` has the digest that it is kept with.
+
+    Raises:
+        VerificationError: It has not.
+    """
+    if hashlib.sha256(blob.body).hexdigest() != blob.digest:
+        raise VerificationError(
+            f"the {blob.kind} kept for entry {index} is not what its digest says",
+            "it was changed or damaged: restore the ledger from a copy",
+        )

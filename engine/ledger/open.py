@@ -10,14 +10,14 @@ from typing import TypeAlias
 
 from engine.errors import KeyFileError, LedgerError, RollbackError, UsageError, VerificationError
 from engine.ledger.audit.history import head_hint, require_heads, require_prefix
-from engine.ledger.commit.created import created_entry, read_created
+from engine.ledger.commit.created import LedgerCreation, created_entry, read_created
 from engine.ledger.commit.signed_heads import Head, HeadPlaces, Heads
 from engine.ledger.entries import EntryDraft
 from engine.ledger.ledger import Ledger
 from engine.ledger.lookup import require_entry
 from engine.ledger.store import Reader, Store
 from engine.model import Signer
-from engine.proof.checkpoint import parse
+from engine.proof.checkpoint import Checkpoint, verify
 from engine.proof.keys import key_id
 from engine.system.files import path_of, sync_folder
 
@@ -202,19 +202,33 @@ def _opened(
         message = f"{store.url} is ledger {ledger_id}, but {claiming[0].ledger_id} was signed for"
         _give_up(claiming, f"{message} there", own, agrees)
     require_heads(reader, size, known, store.url)
-    _require_beginning(store.url, reader, ledger_id, signer)
-    if last is not None:
-        require_prefix(reader, size, parse(last[1])[0], "its last checkpoint", store.url)
+    created = _require_beginning(store.url, reader, ledger_id, signer)
+    if last is not None and (signed := _signed_note(last[1], created.public_key)) is not None:
+        require_prefix(reader, size, signed, "its last checkpoint", store.url)
     ledger = Ledger(store, ledger_id, signer, heads)
     if signer is not None:
         if heads is not None:
             heads.require_writable()
-        if last is None or last[0] < size:
+        if last is None or last[0] != size:
             ledger.catch_up()
     return ledger
 
 
-def _require_beginning(url: str, reader: Reader, ledger_id: str, signer: Signer | None) -> None:
+def _signed_note(note: str, public_key: bytes) -> Checkpoint | None:
+    """What a stored note says; None if the ledger's key did not sign it.
+
+    Anybody who can write to the file can add such a note, which must not keep others from reading:
+    who verifies names it, and who writes refuses to go on.
+    """
+    try:
+        return verify(note, [public_key])
+    except VerificationError:
+        return None
+
+
+def _require_beginning(
+    url: str, reader: Reader, ledger_id: str, signer: Signer | None
+) -> LedgerCreation:
     created = read_created(require_entry(reader, 0).body)
     if created.ledger_id != ledger_id:
         raise VerificationError(
@@ -226,6 +240,7 @@ def _require_beginning(url: str, reader: Reader, ledger_id: str, signer: Signer 
             f"{url} was begun with key {key_id(created.public_key)}, and this is {signer.key_id}",
             "use that key, or another ledger",
         )
+    return created
 
 
 def _created(

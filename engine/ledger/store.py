@@ -95,6 +95,13 @@ class Reader(Protocol):
     is there is damaged.
     """
 
+    def require_layout(self) -> None:
+        """Require that tables, indexes and triggers are those that the engine makes.
+
+        Raises:
+            VerificationError: One is missing, changed or added.
+        """
+
     def ledger_id(self) -> str:
         """Return the id that the store was created with."""
 
@@ -106,6 +113,9 @@ class Reader(Protocol):
 
     def chain(self, index: int) -> bytes | None:
         """Return the chain hash after entry ``index``; None when it is not there."""
+
+    def leaves(self, start: int, stop: int) -> list[bytes]:
+        """Return the leaf hashes of the entries from ``start`` up to ``stop``, in order."""
 
     def node(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree, as ``engine.proof.merkle.Node``."""
@@ -137,6 +147,9 @@ class Reader(Protocol):
     def last_decisions(self, queries: Sequence[LastDecisionQuery]) -> list[tuple[int, str] | None]:
         """Return ``(attempt, decision id)`` of the last one on each subject by a gate."""
 
+    def attempts(self) -> tuple[int, int]:
+        """Return how many rows find decisions by their subject, and how many should."""
+
     def checkpoints(self, after: int, most: int) -> list[tuple[int, str]]:
         """Return the first ``(size, note)`` with a size greater than ``after``."""
 
@@ -149,8 +162,17 @@ class Reader(Protocol):
     def shared_blob(self, kind: str, digest: str) -> bytes | None:
         """Return a shared document."""
 
+    def shared_keys(self) -> list[tuple[str, str]]:
+        """Return kind and digest of every shared document."""
+
     def attachments(self, index: int) -> list[Blob]:
         """Return the documents of one entry, each with its digest."""
+
+    def documents(self, start: int, stop: int) -> dict[int, list[Blob]]:
+        """Return the documents of the entries from ``start`` up to ``stop``, by index."""
+
+    def has_documents(self, start: int) -> bool:
+        """Return whether documents are kept of entries from ``start`` on."""
 
     def get(self, kind: str, key: str) -> bytes | None:
         """Return a document of the state; None if there is none."""

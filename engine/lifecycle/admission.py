@@ -11,11 +11,10 @@ from datetime import UTC, datetime
 
 from engine.decision.attest import newest as newest_attestation
 from engine.decision.export import decision_of, export
-from engine.decision.judge import subject_key
 from engine.errors import NotRecordedError
 from engine.evidence.input import subject_document, wanted_attestations
 from engine.formats.times import parse_time, write_time
-from engine.ledger import Ledger
+from engine.ledger import Ledger, subject_key
 from engine.lifecycle.contract import Phase, WatchedSubject
 from engine.lifecycle.lapse import lasts_until
 from engine.lifecycle.machine import LifecycleState

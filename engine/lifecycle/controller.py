@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from engine.decision.attest import newest
-from engine.decision.judge import Judgement, subject_key, uuid7
+from engine.decision.judge import Judgement, uuid7
 from engine.decision.record import draft_of, policy_blob
 from engine.decision.session import Session
 from engine.errors import NotRecordedError, PolicyError, VerificationError
 from engine.formats import canonical
 from engine.formats.times import write_time
-from engine.ledger import EntryDraft
+from engine.ledger import EntryDraft, subject_key
 from engine.ledger.entries import State
 from engine.lifecycle import holds, lapse, machine, outbox, undecided
 from engine.lifecycle.admission import Admission, admission, blocking_rules

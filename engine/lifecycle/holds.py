@@ -13,12 +13,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from engine.decision.export import decision_of, is_decision
-from engine.decision.judge import subject_key
 from engine.decision.record import event
 from engine.evidence.input import subject_document
 from engine.formats import canonical
 from engine.formats.times import parse_time, write_time
-from engine.ledger import EntryDraft, Ledger
+from engine.ledger import EntryDraft, Ledger, subject_key
 from engine.ledger.entries import State
 from engine.lifecycle.contract import SweepResult
 from engine.model import HOLD_EXPIRED_TYPE, Json, Verdict

@@ -105,6 +105,26 @@ class MemoryReader:
     def shared_blob(self, kind: str, digest: str) -> bytes | None:
         return self.rows.shared.get((kind, digest))
 
+    def require_layout(self) -> None:
+        """There is nothing but rows."""
+
+    def leaves(self, start: int, stop: int) -> list[bytes]:
+        return [row.leaf for row in self.rows.entries[start:stop]]
+
+    def attempts(self) -> tuple[int, int]:
+        counted = sum(None not in (row.subject_key, row.gate) for row in self.rows.decisions)
+        return counted, counted
+
+    def shared_keys(self) -> list[tuple[str, str]]:
+        return list(self.rows.shared)
+
+    def documents(self, start: int, stop: int) -> dict[int, list[Blob]]:
+        indexes = [index for index, _ in self.rows.attachments if start <= index < stop]
+        return {index: self.attachments(index) for index in indexes}
+
+    def has_documents(self, start: int) -> bool:
+        return any(index >= start for index, _ in self.rows.attachments)
+
     def attachments(self, index: int) -> list[Blob]:
         documents = dict(self.rows.attachments).get(index, [])
         return [Blob(kind, body, digest) for kind, digest, body in documents]

@@ -14,7 +14,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from engine.ledger import Blob, EntryDraft, Ledger, LedgerPosition, Signer, open_ledger
+from engine.ledger import Blob, EntryDraft, Ledger, LedgerPosition, Signer, open_ledger, subject_key
 from engine.model import DECISION_TYPE
 from engine.proof.envelope import open_envelope, seal
 from engine.proof.statement import parse_statement, statement
@@ -51,12 +51,22 @@ def decision(
     name = decision_id(number)
 
     def build(place: LedgerPosition) -> bytes:
-        return seal(_statement(name, gate, place, padding), signer.sign, signer.key_id)
+        about = subject or "nothing in particular"
+        payload = _statement(about, name, gate, place, padding)
+        return seal(payload, signer.sign, signer.key_id)
 
-    return EntryDraft(name, subject, gate, build, blobs)
+    key_of_it = subject_named(subject) if subject is not None else None
+    return EntryDraft(name, key_of_it, gate, build, blobs)
 
 
-def _statement(name: str, gate: str | None, place: LedgerPosition, padding: int) -> bytes:
+def subject_named(name: str) -> str:
+    """The key under which decisions on the subject ``name`` find each other."""
+    return subject_key({"name": name, "digest": {"sha256": "00" * 32}})
+
+
+def _statement(
+    about: str, name: str, gate: str | None, place: LedgerPosition, padding: int
+) -> bytes:
     predicate = {
         "decision_id": name,
         "gate": gate,
@@ -65,7 +75,7 @@ def _statement(name: str, gate: str | None, place: LedgerPosition, padding: int)
         "ledger": {"id": place.ledger_id},
         "checks": "." * padding,
     }
-    subject = {"name": "scoring-model", "digest": {"sha256": "00" * 32}}
+    subject = {"name": about, "digest": {"sha256": "00" * 32}}
     return statement([subject], DECISION_TYPE, predicate)
 
 

@@ -29,6 +29,7 @@ from tests.ledger.scribe import (
     event,
     open_at,
     predicate,
+    subject_named,
 )
 
 
@@ -53,13 +54,13 @@ def _proven(ledger: Ledger, there: AppendedEntry) -> None:
 
 
 def test_the_newest_on_a_subject_by_a_gate_is_found(ledger: Ledger) -> None:
-    assert ledger.newest("scoring-model", "promotion") is None
+    assert ledger.newest(subject_named("scoring-model"), "promotion") is None
     ledger.append([decision(1), decision(2, "other"), decision(3), decision(4, gate="ethics")])
-    assert ledger.newest("scoring-model", "promotion") == 3
-    assert ledger.newest("scoring-model", "ethics") == 4
-    assert ledger.newest("scoring-model", "model") is None
+    assert ledger.newest(subject_named("scoring-model"), "promotion") == 3
+    assert ledger.newest(subject_named("scoring-model"), "ethics") == 4
+    assert ledger.newest(subject_named("scoring-model"), "model") is None
     ledger.append([decision(5)])
-    assert ledger.newest("scoring-model", "promotion") == 5
+    assert ledger.newest(subject_named("scoring-model"), "promotion") == 5
 
 
 def test_what_is_appended_is_there_and_proven(ledger: Ledger) -> None:

@@ -21,10 +21,11 @@ import yaml
 
 from engine.decision import attest as attesting
 from engine.decision.attest import attest, last_words, newest
-from engine.decision.judge import Judgement, judge, subject_key, uuid7
+from engine.decision.judge import Judgement, judge, uuid7
 from engine.errors import CommitError
 from engine.evidence.input import AttestationFacts, Question, assemble, subject_document
 from engine.formats.times import parse_time
+from engine.ledger.entries import subject_key
 from engine.ledger.ledger import Ledger
 from engine.ledger.store import Rows
 from engine.lifecycle.contract import Phase, WatchedSubject

@@ -66,6 +66,11 @@ def verify(ledger: Ledger) -> Sums:
         scratch.close()
 
 
+def keeps_budgets(state: StateView) -> bool:
+    """Return whether the state holds a document of a budget or a lease."""
+    return any(state.scan(kind, "", _LAST, 1) for kind in _KINDS)
+
+
 def _keys(state: StateView, scratch: Scratch) -> Iterator[tuple[str, str, bool]]:
     """Every key of the state, and those that only the entries have."""
     for kind in _KINDS:

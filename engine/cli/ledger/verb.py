@@ -20,12 +20,12 @@ from engine.errors import UsageError, VerificationError
 from engine.model import Json
 
 if TYPE_CHECKING:
-    from engine.ledger import Ledger
+    from engine.ledger import Ledger, LedgerReport
     from engine.ledger.audit.workers import AuditWorkers
     from engine.settings.config import Config
 
 DESCRIPTION = "Verify the ledger, list and show its entries, print its checkpoint, import proofs."
-EXAMPLE = "  engine ledger verify --signatures --since last-week.checkpoint"
+EXAMPLE = "  engine ledger verify --since last-week.checkpoint"
 
 _MOST_BY_DEFAULT = 4
 _WORTH_IT = {False: 64_000_000, True: 4_000_000}
@@ -35,9 +35,14 @@ _WORTH_IT = {False: 64_000_000, True: 4_000_000}
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare one sub-command per action."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    verify = actions.add_parser("verify", help="recompute every hash, proof and checkpoint")
+    verify = actions.add_parser("verify", help="every hash, signature, checkpoint and document")
     verify.add_argument("--since", metavar="CHECKPOINT", help="file with a checkpoint kept before")
-    verify.add_argument("--signatures", action="store_true", help="each entry's signature too")
+    verify.add_argument(
+        "--signatures",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="each entry's signature and what it signs (yes)",
+    )
     verify.add_argument("--jobs", type=processes, metavar="N", help="processes (one per processor)")
     verify.add_argument("--key", action="append", metavar="PUB", help="public key (the own one)")
     log = actions.add_parser("log", help="one line per entry, newest first")
@@ -80,7 +85,8 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         report = ledger.verify(
             since=since, signatures=args.signatures, public_keys=keys, companions=workers
         )
-    signed = f", {report.signatures} signatures" if args.signatures else ""
+        budgets = _verified_budgets(ledger, report) if since is None else 0
+    signed = f", {report.signatures} signatures" if report.signatures else ""
     begun = f" since entry {report.since}" if report.since else ""
     counted = "entry" if report.size == 1 else "entries"
     print(
@@ -88,15 +94,37 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     )
     print(f"  root {report.root.hex()}", file=shell.stdout)
     print(f"  {report.decisions} decisions, {report.checkpoints} checkpoints", file=shell.stdout)
-    if not keys:
-        print(
-            "  checkpoint signatures were not checked: no key here; pass --key", file=shell.stdout
-        )
+    if budgets:
+        print(f"  {budgets} documents of budgets are what the entries add up to", file=shell.stdout)
+    for line in _scope(report):
+        print(f"  {line}", file=shell.stdout)
     if not report.head:
         print("  no signed head is kept here: keep checkpoints, pass --since", file=shell.stdout)
     if report.uncovered:
         print(f"  {report.uncovered} entries wait for the next checkpoint", file=shell.stdout)
     return exit_codes.PASS
+
+
+def _verified_budgets(ledger: Ledger, report: LedgerReport) -> int:
+    """Compare what budgets have left with the entries, where there are any; INV-BUDGET-13."""
+    from engine.calls.budget.verify import keeps_budgets, verify
+
+    if not report.signatures or not (report.reservations or keeps_budgets(ledger.state())):
+        return 0
+    return verify(ledger).documents
+
+
+def _scope(report: LedgerReport) -> Iterator[str]:
+    """What the answer rests on, and what it says nothing of."""
+    if report.keys_given:
+        yield "verified with the key that was given, or lies here"
+    else:
+        yield "verified with the key in entry 0, for want of another: pass --key to say whose it is"
+    if not report.signatures and report.since < report.size:
+        yield "--no-signatures: signatures, index columns and documents were not compared"
+        return
+    erased = f"; those of {report.erased} entries are erased" if report.erased else ""
+    yield f"{report.documents} documents beside them are what was signed{erased}"
 
 
 def _worth(config: Config, *, signatures: bool) -> int:
@@ -158,14 +186,18 @@ def _keys(args: argparse.Namespace, config: Config, shell: Shell) -> list[bytes]
 
 def _log(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     with workspace.open_ledger_to_read(config, shell) as ledger:
+        signed = ledger.signed_size()
         for index, statement in _newest(ledger, args.limit):
             row = _row(index, statement)
+            if index >= signed:
+                row |= {"signed": False}
             if args.format == "jsonl":
                 print(json.dumps(row, ensure_ascii=False), file=shell.stdout)
             else:
-                cells = (row["at"] or "-", row["kind"], row["verdict"] or "", row["id"] or "")
-                columns = "{:<20}  {:<18} {:<9} {:<36}".format(*cells)
-                print(f"{index:>6}  {columns}  {row['subject']}", file=shell.stdout)
+                at, *cells = (str(row[name] or "") for name in ("at", "kind", "verdict", "id"))
+                columns = "{:<20}  {:<18} {:<9} {:<36}".format(at or "-", *cells)
+                about = row["subject"] if index < signed else f"{row['subject']} (not signed)"
+                print(f"{index:>6}  {columns}  {about}", file=shell.stdout)
     return exit_codes.PASS
 
 
@@ -175,7 +207,10 @@ def _newest(ledger: Ledger, limit: int) -> Iterator[tuple[int, Json]]:
     while stop > start:
         first = max(start, stop - 256)
         for index, entry in reversed(list(ledger.entries(first, stop))):
-            yield index, _statement(entry)
+            try:
+                yield index, _statement(entry)
+            except VerificationError:
+                yield index, _UNREADABLE
         stop = first
 
 
@@ -186,6 +221,14 @@ def _statement(entry: bytes) -> Json:
     return parse_statement(open_envelope(entry).payload)
 
 
+_OURS = "urn:governance-engine:"
+_UNREADABLE: Json = {
+    "predicateType": "unreadable",
+    "predicate": {},
+    "subject": [{"name": "no entry of this engine: engine ledger verify"}],
+}
+
+
 def _row(index: int, statement: Json) -> dict[str, Json]:
     predicate = statement["predicate"]
     times = (predicate[k] for k in predicate if k.endswith("_at") and k != "expires_at")
@@ -193,7 +236,7 @@ def _row(index: int, statement: Json) -> dict[str, Json]:
     return {
         "index": index,
         "at": at,
-        "kind": statement["predicateType"].split(":")[2],
+        "kind": statement["predicateType"].removeprefix(_OURS).split(":")[0],
         "verdict": predicate.get("verdict"),
         "id": next((predicate[k] for k in _IDS if k in predicate), None),
         "subject": statement["subject"][0]["name"],
@@ -210,6 +253,10 @@ def _show(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         if index is None:
             index = ledger.find(args.entry)
         entry = ledger.entry(index)
+        if index >= ledger.signed_size():
+            print(
+                f"engine: entry {index} is not signed: no checkpoint covers it", file=shell.stderr
+            )
     print(json.dumps(_statement(entry), indent=2, ensure_ascii=False), file=shell.stdout)
     return exit_codes.PASS
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from engine.errors import RollbackError, UsageError, VerificationError
+from engine.errors import RollbackError, VerificationError
+from engine.ledger.audit.beside import Beside, require_policies
+from engine.ledger.audit.end import require_end
 from engine.ledger.audit.history import require_heads, require_prefix
+from engine.ledger.audit.identity import require_distinct, require_new_events
 from engine.ledger.audit.walk import HINT, Part, Scope, audit_part
 from engine.ledger.commit.created import read_created
 from engine.ledger.commit.signed_heads import Head
 from engine.ledger.entries import LedgerReport
 from engine.ledger.lookup import require_entry
-from engine.ledger.store import Reader, node_count
+from engine.ledger.store import Reader
 from engine.proof import checkpoint as notes
 from engine.proof.checkpoint import Checkpoint, origin_of
 from engine.proof.merkle import EMPTY_ROOT, GENESIS_CHAIN
@@ -22,7 +26,6 @@ if TYPE_CHECKING:
 
 PART = 1024
 """Entries that one process takes at a time when there are several."""
-_BEYOND = 1 << 62
 
 
 def audit(
@@ -39,22 +42,25 @@ def audit(
 ) -> LedgerReport:
     """Recompute every leaf, chain hash, tree node, index row, checkpoint and the head.
 
-    Memory is bounded: entries are read in chunks, and only the tree's right edge is kept.
+    Then each signature, every column of the index, and what is kept beside the entries. Memory is
+    bounded: entries are read in chunks, and of each only what it is known by is kept.
     See :meth:`engine.ledger.ledger.Ledger.verify`.
 
     Args:
         companions: Processes that take their share of the parts.
         reopen: Gives such a process a reader of its own; None where only this one can read.
     """
-    if signatures and not public_keys:
-        raise UsageError("signatures are not verified without a public key", "pass --key")
+    reader.require_layout()
     size, tip = reader.tip()
     start = _start(since, origin_of(ledger_id), public_keys)
     require_prefix(reader, size, start, "the checkpoint that was kept", url)
     if head is not None:
         require_heads(reader, size, [head], url)
-    if read_created(require_entry(reader, 0).body).ledger_id != ledger_id:
+    created = read_created(require_entry(reader, 0).body)
+    if created.ledger_id != ledger_id:
         raise VerificationError(f"entry 0 did not create the ledger {ledger_id}", HINT)
+    keys_given = bool(public_keys)
+    public_keys = tuple(public_keys) or (created.public_key,)
     scope = Scope(ledger_id, start, tuple(public_keys), signatures)
     if companions is None or reopen is None:
         parts = iter([audit_part(reader, scope, start.size, size)])
@@ -65,7 +71,14 @@ def audit(
     whole = _joined(parts, scope)
     if whole.after.chain != tip:
         raise VerificationError(f"entry {size - 1}: the hash chain breaks here", HINT)
-    _require_end(reader, size)
+    require_end(reader, size)
+    require_distinct(whole.known_by, start.size)
+    policies = 0
+    if start.size:
+        require_new_events(reader, start.size, size)
+    if signatures:
+        _require_attempts(reader)
+        policies = require_policies(reader, whole.beside, is_whole=start.size == 0)
     return LedgerReport(
         ledger_id=ledger_id,
         since=start.size,
@@ -77,6 +90,10 @@ def audit(
         uncovered=size - max(whole.covered, start.size),
         signatures=size - start.size if signatures else 0,
         head=head is not None,
+        keys_given=keys_given,
+        documents=whole.beside.documents + policies,
+        erased=whole.beside.erased,
+        reservations=whole.beside.reservations,
     )
 
 
@@ -101,6 +118,7 @@ def _joined(parts: Iterator[Part], scope: Scope) -> Part:
             the ledger between the two.
     """
     state, decisions, checkpoints, covered = scope.start, 0, 0, 0
+    known_by, beside = array("Q"), Beside()
     for part in parts:
         if part.before != state:
             raise VerificationError(
@@ -110,28 +128,16 @@ def _joined(parts: Iterator[Part], scope: Scope) -> Part:
         decisions += part.decisions
         checkpoints += part.checkpoints
         covered = max(covered, part.covered)
-    return Part(scope.start, state, decisions, checkpoints, covered)
+        known_by.extend(part.known_by)
+        beside.include(part.beside)
+    return Part(scope.start, state, decisions, checkpoints, covered, known_by, beside)
 
 
-def _require_end(reader: Reader, size: int) -> None:
-    """Require that nothing is stored beyond the last entry; others may append meanwhile.
-
-    Raises:
-        VerificationError: Something is.
-    """
-    while beyond := _beyond(reader, size):
-        now, _ = reader.tip()
-        if now == size:
-            raise VerificationError(f"{beyond}, and the ledger holds {size} entries", HINT)
-        size = now
-
-
-def _beyond(reader: Reader, size: int) -> str:
-    """What is stored of entries that a ledger of ``size`` does not have; empty if nothing."""
-    if notes := reader.checkpoints(size, 1):
-        return f"a checkpoint says {notes[0][0]}"
-    if reader.nodes(node_count(size), _BEYOND):
-        return "the tree has more nodes"
-    if rows := reader.decisions(size, _BEYOND):
-        return f"the index names entry {rows[0].leaf_index}"
-    return ""
+def _require_attempts(reader: Reader) -> None:
+    """Require that nothing but decisions is found by a subject; others may append meanwhile."""
+    found, expected = reader.attempts()
+    if found != expected:
+        raise VerificationError(
+            f"{found} rows find {expected} decisions by their subject",
+            "the entries are whole, and their index was changed or damaged: restore a copy",
+        )

@@ -9,8 +9,15 @@ from typing import TypeAlias
 from engine.errors import VerificationError
 from engine.formats import canonical
 from engine.ledger.audit.quick_json import quick_json
+from engine.ledger.entries import subject_key
 from engine.ledger.store import DecisionRow, EntryRow, LastDecisionQuery, Reader
-from engine.model import ATTESTATION_TYPES, DECISION_IMPORTED_TYPE, DECISION_TYPE, Json
+from engine.model import (
+    ATTESTATION_TYPES,
+    DECISION_IMPORTED_TYPE,
+    DECISION_TYPE,
+    LEDGER_CREATED_TYPE,
+    Json,
+)
 from engine.proof.envelope import Envelope, open_envelope
 from engine.proof.statement import parse_statement, require_statement
 
@@ -31,18 +38,17 @@ def require_indexed(
     reader: Reader,
     rows: Sequence[EntryRow],
     ledger_id: str,
-    opened: Sequence[Envelope] | None = None,
+    statements: Sequence[dict[str, Json]] | None = None,
 ) -> int:
     """Require that exactly the decisions and attestations among ``rows`` are indexed by their ids.
 
     Args:
         reader: The ledger.
         rows: Consecutive entries.
-        ledger_id: Id that each decision must name.
-        opened: The entries' envelopes: then each statement is parsed, and gate, attempt and
-            previous are held to it too. Else the id is looked for in the statement's bytes:
-            in JSON text a member cannot be imitated from inside a string, because its quotes
-            would be escaped.
+        ledger_id: Id that each entry must name which names one.
+        statements: What the entries say: then every column is compared with it. Else the id is
+            looked for in the statement's bytes: in JSON text a member cannot be imitated from
+            inside a string, because its quotes would be escaped.
 
     Returns:
         How many decisions are among them.
@@ -54,18 +60,18 @@ def require_indexed(
         return 0
     found = reader.decisions(rows[0].leaf_index, rows[-1].leaf_index + 1)
     indexed = {decision.leaf_index: decision for decision in found}
-    if opened is not None:
+    if statements is not None:
+        _require_findable(reader, found)
         lasts = dict(zip(indexed, _last_decisions(reader, found), strict=True))
-        for row, envelope in zip(rows, opened, strict=True):
+        for row, statement in zip(rows, statements, strict=True):
             index = row.leaf_index
-            statement = _statement(index, envelope)
             _require_same(index, statement, indexed.get(index), lasts.get(index), ledger_id)
         return len(found)
     glance = _Glance()
     for row in rows:
         index, decision = row.leaf_index, indexed.get(row.leaf_index)
         if not glance.finds(row.body, decision) and not _plainly_right(row.body, decision):
-            statement = _statement(index, _opened(row))
+            statement = read_statement(index, _opened(row))
             last = _last_decisions(reader, [decision])[0] if decision is not None else None
             _require_same(index, statement, decision, last, ledger_id)
     return len(found)
@@ -152,12 +158,27 @@ def _opened(row: EntryRow) -> Envelope:
         raise VerificationError(f"entry {row.leaf_index}: {error.message}", error.hint) from error
 
 
-def _statement(index: int, envelope: Envelope) -> dict[str, Json]:
+def read_statement(index: int, envelope: Envelope) -> dict[str, Json]:
+    """Return what entry ``index`` says, whose envelope was opened.
+
+    Raises:
+        VerificationError: It is no statement; names the entry.
+    """
     try:
         quick = quick_json(envelope.payload)
         return parse_statement(envelope.payload) if quick is None else require_statement(quick)
     except VerificationError as error:
         raise VerificationError(f"entry {index}: {error.message}", error.hint) from error
+
+
+def _require_findable(reader: Reader, rows: Sequence[DecisionRow]) -> None:
+    """Require that each id leads to its own row: its index is a tree of its own in the file."""
+    found = reader.indexes_of([row.decision_id for row in rows])
+    for row in rows:
+        if found.get(row.decision_id) != row.leaf_index:
+            raise VerificationError(
+                f"entry {row.leaf_index}: {row.decision_id} does not lead to it by the index", _HINT
+            )
 
 
 def _require_same(
@@ -167,26 +188,55 @@ def _require_same(
     last: _LastDecisions | None,
     ledger_id: str,
 ) -> None:
-    predicate = statement["predicate"]
+    predicate, kind = statement["predicate"], statement["predicateType"]
     if decision is None:
-        if statement["predicateType"] in _TYPES:
+        if kind in _TYPES:
             raise VerificationError(f"entry {index}: a decision that is not in the index", _HINT)
+        if "ledger" in predicate:
+            _require_equal(index, "ledger", predicate["ledger"], {"id": ledger_id})
+        if kind == LEDGER_CREATED_TYPE and index:
+            raise VerificationError(f"entry {index}: the creation of another ledger", _HINT)
         return
-    expected: dict[str, Json] = {
-        _TYPES.get(statement["predicateType"], "decision_id"): decision.decision_id
-    }
+    expected: dict[str, Json] = {_TYPES.get(kind, "decision_id"): decision.decision_id}
     if "ledger" in predicate:
         expected["ledger"] = {"id": ledger_id}
-    if "gate" in predicate and decision.gate is not None:
+    if "gate" in predicate:
         expected["gate"] = decision.gate
     if "attempt" in predicate:
         expected["attempt"], expected["previous"] = _expected_attempt(decision, last)
     for name, value in expected.items():
-        if predicate.get(name) != value:
-            raise VerificationError(
-                f"entry {index}: its {name} is {predicate.get(name)!r}, and by the index {value!r}",
-                _HINT,
-            )
+        _require_equal(index, name, predicate.get(name), value)
+    derived = (indexed_subject(statement), predicate.get("attempt", 1))
+    if derived != (decision.subject_key, decision.attempt):
+        raise VerificationError(
+            f"entry {index}: the index has it under another subject or attempt", _HINT
+        )
+
+
+def indexed_subject(statement: dict[str, Json]) -> str | None:
+    """Return the key of the subject that a statement's attempt is counted under; None if none is.
+
+    A decision is counted with those on the same subject, an attestation with those on the same
+    artifact, whatever its name. A decision that was imported is not counted.
+    """
+    predicate, (about, *_) = statement["predicate"], statement["subject"]
+    if predicate.get("gate") is None or statement["predicateType"] == DECISION_IMPORTED_TYPE:
+        return None
+    digest = {"digest": {"sha256": about["digest"]["sha256"]}}
+    if statement["predicateType"] != DECISION_TYPE:
+        return subject_key(digest)
+    notes = about.get("annotations", {})
+    subject = {"name": about["name"]}
+    if "version" in notes:
+        subject["version"] = notes["version"]
+    return subject_key(subject if notes.get("digest_of") == "input" else {**subject, **digest})
+
+
+def _require_equal(index: int, name: str, stated: Json, value: Json) -> None:
+    if stated != value:
+        raise VerificationError(
+            f"entry {index}: its {name} is {stated!r}, and by the index {value!r}", _HINT
+        )
 
 
 def _expected_attempt(decision: DecisionRow, last: _LastDecisions | None) -> tuple[int, str | None]:

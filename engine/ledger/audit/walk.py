@@ -6,19 +6,23 @@ other are one ledger when each begins with exactly the state that the one before
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
 from engine.errors import VerificationError
+from engine.ledger.audit.beside import Beside, require_beside
 from engine.ledger.audit.history import chain_before
-from engine.ledger.audit.index_audit import require_indexed
+from engine.ledger.audit.identity import identities
+from engine.ledger.audit.index_audit import read_statement, require_indexed
 from engine.ledger.audit.nodes import with_nodes
 from engine.ledger.store import EntryRow, Reader, node_count
+from engine.model import Json
 from engine.proof import checkpoint as notes
 from engine.proof.checkpoint import Checkpoint
-from engine.proof.envelope import Envelope, verify_envelope
+from engine.proof.envelope import verify_envelope
 from engine.proof.merkle import Frontier, chain_hash, leaf_hash
 
 CHUNK = 64
@@ -34,7 +38,7 @@ class Scope:
         ledger_id: 32 hex digits.
         start: The state that the caller vouches for; the first part begins there.
         public_keys: Raw keys that may have signed.
-        signatures: Verify each entry's signature, and what the index says of it.
+        signatures: Verify each entry's signature, and all that follows from what it says.
     """
 
     ledger_id: str
@@ -52,6 +56,8 @@ class Part(NamedTuple):
         decisions: Entries that the decision index names.
         checkpoints: Stored checkpoints that were held against the tree.
         covered: Size of the last of them; 0 when there is none.
+        known_by: :func:`~engine.ledger.audit.identity.identities` of the entries.
+        beside: What is kept beside them.
     """
 
     before: Checkpoint
@@ -59,6 +65,8 @@ class Part(NamedTuple):
     decisions: int
     checkpoints: int
     covered: int
+    known_by: array[int]
+    beside: Beside
 
 
 def audit_part(reader: Reader, scope: Scope, first: int, stop: int) -> Part:
@@ -70,27 +78,34 @@ def audit_part(reader: Reader, scope: Scope, first: int, stop: int) -> Part:
     """
     walk = _Walk(reader, scope, first)
     before, decisions = walk.state(), 0
+    known_by, beside = array("Q"), Beside()
     for at in range(first, stop, CHUNK):
         rows = reader.entries(at, min(at + CHUNK, stop))
         walk.over(rows)
-        opened = _signed(rows, scope.public_keys) if scope.signatures else None
-        decisions += require_indexed(reader, rows, scope.ledger_id, opened)
+        statements = _signed(rows, scope.public_keys) if scope.signatures else None
+        decisions += require_indexed(reader, rows, scope.ledger_id, statements)
+        for place, row in enumerate(rows):
+            known_by.extend(identities(row, statements[place] if statements else None))
+        if statements is not None:
+            beside.include(require_beside(reader, rows, statements))
     after = walk.state()
     if after.size != stop:
         raise VerificationError(f"entry {after.size} is missing", HINT)
-    return Part(before, after, decisions, walk.checkpoints, walk.covered)
+    return Part(before, after, decisions, walk.checkpoints, walk.covered, known_by, beside)
 
 
-def _signed(rows: Sequence[EntryRow], public_keys: Sequence[bytes]) -> list[Envelope]:
-    opened = []
+def _signed(rows: Sequence[EntryRow], public_keys: Sequence[bytes]) -> list[dict[str, Json]]:
+    """What each of the entries says, if one of the keys signed it."""
+    statements = []
     for row in rows:
         try:
-            opened.append(verify_envelope(row.body, public_keys))
+            envelope = verify_envelope(row.body, public_keys)
         except VerificationError as error:
             raise VerificationError(
                 f"entry {row.leaf_index}: {error.message}", error.hint
             ) from error
-    return opened
+        statements.append(read_statement(row.leaf_index, envelope))
+    return statements
 
 
 class _Walk:

@@ -12,6 +12,8 @@ from engine.ledger.sqlite.schema import APPLICATION_ID, FORMAT
 
 _BUSY_TIMEOUT_MS = 3000
 _COPY_ATTEMPTS = 5
+_LONGEST_VALUE = 64 * 1024 * 1024
+"""Bytes of a text or blob that SQLite makes or reads: a policy archive and an Input have 16 MiB."""
 _NO_SHARED_MEMORY = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
@@ -31,6 +33,8 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
         )
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
     except sqlite3.Error as error:
         raise explained(error, str(path), "opening") from error
     return connection

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.errors import LedgerBusyError, LedgerError, VerificationError
 from engine.ledger.entries import Blob
+from engine.ledger.sqlite.layout import LAYOUT, ODD_TABLES, require_layout
 from engine.ledger.sqlite.schema import SUBJECT_TIERS
 from engine.ledger.store import (
     MAX_ATTACHMENTS,
@@ -36,6 +37,8 @@ _WORDS = {
 
 _NOT_GENUINE = {
     sqlite3.SQLITE_CORRUPT: ("the file is damaged", f"restore the newest copy, or {_VERIFY}"),
+    sqlite3.SQLITE_INTERRUPT: ("a query did not end", f"restore the newest copy, or {_VERIFY}"),
+    sqlite3.SQLITE_TOOBIG: ("a value is too long", f"restore the newest copy, or {_VERIFY}"),
     sqlite3.SQLITE_NOTADB: ("the file is not a database", "name the ledger's own file"),
 }
 
@@ -72,6 +75,9 @@ def subject_hash(subject_key: str, gate: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
+_STEPS_PER_TURN = 1_000_000
+_MOST_TURNS = 200
+"""After so many turns of so many steps of SQLite's machine a query is given up: some seconds."""
 _AT_ONCE = 256
 """Most rows in one query, far below SQLite's limit on variables."""
 
@@ -103,6 +109,9 @@ def _last_decisions(count: int) -> str:
 class SqliteReader:
     """Implements :class:`engine.ledger.store.Reader` on one connection.
 
+    A query ends after some hundred million steps: every one of ours is done long before, and what
+    is read may be a view that somebody made so that it never ends.
+
     Args:
         connection: Used by one thread at a time.
         place: Name of the file, for messages.
@@ -114,6 +123,12 @@ class SqliteReader:
         self._using = free_in_child(threading.Lock())
         self._process = os.getpid()
         self._keeps_state = False
+        self._turns = 0
+        connection.set_progress_handler(self._is_endless, _STEPS_PER_TURN)
+
+    def _is_endless(self) -> bool:
+        self._turns += 1
+        return self._turns > _MOST_TURNS
 
     def _all(self, query: str, *values: int | str) -> list[Any]:
         if self._process != os.getpid():  # SQLite's connections are not carried across a fork
@@ -123,6 +138,7 @@ class SqliteReader:
             )
         try:
             with self._using:
+                self._turns = 0
                 return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise explained(error, self._place, "reading") from error
@@ -132,9 +148,28 @@ class SqliteReader:
         rows = self._all(query, *values)
         return rows[0][0] if rows else None
 
+    def require_layout(self) -> None:
+        """Require that tables, indexes and triggers are those that the engine makes."""
+        require_layout(self._all(LAYOUT), self._place)
+        if self._value("SELECT count(*) FROM ledger") != 1:
+            raise VerificationError(f"{self._place}: has not one id", _VERIFY)
+
+    def require_tables(self) -> None:
+        """Require that tables are what is read: what a view shows, its maker decides each time."""
+        name = self._value(ODD_TABLES)
+        if name is not None:
+            raise VerificationError(
+                f"{self._place}: {name} is no table of the engine's",
+                "somebody changed how the file works: restore the newest good copy",
+            )
+
+    def layout_version(self) -> int:
+        """Return a number that changes whenever a table or trigger does."""
+        return int(self._value("PRAGMA schema_version") or 0)
+
     def ledger_id(self) -> str:
         """Return the id that the store was created with."""
-        ledger_id = self._value("SELECT id FROM ledger")
+        ledger_id = self._value("SELECT id FROM ledger WHERE one = 1")
         if ledger_id is None:
             raise LedgerError(f"{self._place}: has no id", _VERIFY)
         return str(ledger_id)
@@ -157,6 +192,15 @@ class SqliteReader:
     def chain(self, index: int) -> bytes | None:
         """Return the chain hash after entry ``index``; None when it is not there."""
         return self._value("SELECT chain FROM entry WHERE leaf_index = ?", index)
+
+    def leaves(self, start: int, stop: int) -> list[bytes]:
+        """Return the leaf hashes of the entries from ``start`` up to ``stop``, in order."""
+        rows = self._all(
+            "SELECT leaf FROM entry WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index",
+            start,
+            stop,
+        )
+        return [row[0] for row in rows]
 
     def node(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree."""
@@ -250,6 +294,13 @@ class SqliteReader:
             answers += [row if row[0] is not None else None for row in rows]
         return answers
 
+    def attempts(self) -> tuple[int, int]:
+        """Return how many rows find decisions by their subject, and how many should."""
+        tiers = " + ".join(f"(SELECT count(*) FROM {tier})" for tier in SUBJECT_TIERS)  # noqa: S608
+        counted = "SELECT count(*) FROM decision WHERE subject_key IS NOT NULL AND gate IS NOT NULL"
+        found, expected = self._all(f"SELECT {tiers}, ({counted})")[0]
+        return found, expected
+
     def checkpoints(self, after: int, most: int) -> list[tuple[int, str]]:
         """Return the first ``(size, note)`` with a size greater than ``after``."""
         return self._all(
@@ -271,15 +322,31 @@ class SqliteReader:
         query = "SELECT body FROM shared_blob WHERE kind = ? AND digest = ?"
         return self._value(query, kind, digest)
 
+    def shared_keys(self) -> list[tuple[str, str]]:
+        """Return kind and digest of every shared document."""
+        return self._all("SELECT kind, digest FROM shared_blob")
+
     def attachments(self, index: int) -> list[Blob]:
         """Return the documents of one entry, each with its digest."""
-        rows: Sequence[tuple[str, bytes, str]] = self._all(
-            "SELECT kind, body, digest FROM attachment WHERE place >= ? AND place < ? "
+        return self.documents(index, index + 1).get(index, [])
+
+    def documents(self, start: int, stop: int) -> dict[int, list[Blob]]:
+        """Return the documents of the entries from ``start`` up to ``stop``, by index."""
+        rows: Sequence[tuple[int, str, bytes, str]] = self._all(
+            "SELECT place, kind, body, digest FROM attachment WHERE place >= ? AND place < ? "
             "ORDER BY place",
-            index * MAX_ATTACHMENTS,
-            (index + 1) * MAX_ATTACHMENTS,
+            start * MAX_ATTACHMENTS,
+            stop * MAX_ATTACHMENTS,
         )
-        return [Blob(*row) for row in rows]
+        found: dict[int, list[Blob]] = {}
+        for place, kind, body, digest in rows:
+            found.setdefault(place // MAX_ATTACHMENTS, []).append(Blob(kind, body, digest))
+        return found
+
+    def has_documents(self, start: int) -> bool:
+        """Return whether documents are kept of entries from ``start`` on."""
+        query = "SELECT 1 FROM attachment WHERE place >= ? OR place < 0 LIMIT 1"
+        return bool(self._value(query, start * MAX_ATTACHMENTS))
 
     def get(self, kind: str, key: str) -> bytes | None:
         """Return a document of the state; None if there is none."""

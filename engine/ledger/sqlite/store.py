@@ -77,6 +77,7 @@ class SqliteStore:
         if remove is not None:
             self._resources.folders.append(remove)
         self._identity = (0, 0)
+        self._layout = -1
         self._copied: tuple[bytes, int] = (b"", 0)
         self._page_size = PAGE_SIZE
         # also at the interpreter's exit, where SQLite would checkpoint without the lock
@@ -121,10 +122,16 @@ class SqliteStore:
         return True
 
     def reader(self) -> SqliteReader:
-        """Return a view of what is committed; safe to use from several threads."""
+        """Return a view of what is committed; safe to use from several threads.
+
+        Raises:
+            VerificationError: What looks like a table computes what it shows.
+        """
         if not self._resources.readers:
             self._resources.readers.append(connect(self._path, "ro"))
-        return SqliteReader(self._resources.readers[0], str(self._path))
+        reader = SqliteReader(self._resources.readers[0], str(self._path))
+        reader.require_tables()
+        return reader
 
     def reopener(self) -> Callable[[], SqliteReader]:
         """Return what gives another process a reader of its own."""
@@ -153,6 +160,7 @@ class SqliteStore:
 
         Raises:
             RollbackError: The database is not the one that was opened any more.
+            VerificationError: Its tables or triggers are not ours; nothing was changed.
         """
         if self._identity != _identity(self._path):
             raise RollbackError(
@@ -161,7 +169,12 @@ class SqliteStore:
             )
         writer = self._writer()
         self._run("BEGIN IMMEDIATE", "waiting to write")
-        return SqliteReader(writer, str(self._path))
+        view = SqliteReader(writer, str(self._path))
+        layout = view.layout_version()
+        if layout != self._layout:  # another trigger would change what we write
+            view.require_layout()
+            self._layout = layout
+        return view
 
     def add(self, rows: Rows) -> None:
         """Add rows to the transaction."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import VerificationError
 from engine.ledger.audit.index_audit import _plainly_right, require_indexed
+from engine.ledger.entries import subject_key
 from engine.ledger.store import DecisionRow, EntryRow
 from engine.model import (
     DECISION_IMPORTED_TYPE,
@@ -16,11 +19,12 @@ from engine.model import (
     LEDGER_CREATED_TYPE,
 )
 from engine.proof.envelope import open_envelope, seal
-from engine.proof.statement import statement
+from engine.proof.statement import parse_statement, statement
 from tests.ledger.memory_store import MemoryReader
 from tests.ledger.scribe import KEY
 
 SUBJECT = {"name": "scoring-model", "digest": {"sha256": "00" * 32}}
+ARTIFACT = subject_key({"digest": SUBJECT["digest"]})
 TEXTS = st.one_of(
     st.text(max_size=40),
     st.sampled_from(['"decision_id":"a"', '\\"decision_id\\":\\"a\\"', "a", "", "decision_id"]),
@@ -30,6 +34,10 @@ TEXTS = st.one_of(
 
 def sealed(kind: str, predicate: dict[str, object]) -> bytes:
     return seal(statement([SUBJECT], kind, predicate), KEY.sign, KEY.key_id)
+
+
+def stated(entry: EntryRow) -> dict[str, Any]:
+    return parse_statement(open_envelope(entry.body).payload)
 
 
 def indexed_as(decision_id: str) -> DecisionRow:
@@ -99,17 +107,17 @@ def test_a_full_look_holds_every_member_to_the_index(
     entry = EntryRow(0, bytes(32), bytes(32), sealed(DECISION_TYPE, predicate))
 
     with pytest.raises(VerificationError, match=f"entry 0: {named}"):
-        require_indexed(reader, [entry], "5e" * 16, [open_envelope(entry.body)])
+        require_indexed(reader, [entry], "5e" * 16, [stated(entry)])
 
 
 @pytest.mark.parametrize("thorough", [True, False], ids=("parsed", "at a glance"))
 @pytest.mark.parametrize(
     ("row", "named"),
     [
-        (DecisionRow(0, "a", None, "ethics", 1), ""),
+        (DecisionRow(0, "a", ARTIFACT, "ethics", 1), ""),
         (None, "a decision that is not in the index"),
-        (DecisionRow(0, "b", None, "ethics", 1), "its attestation_id is 'a'"),
-        (DecisionRow(0, "a", None, "model", 1), "its gate is 'ethics'"),
+        (DecisionRow(0, "b", ARTIFACT, "ethics", 1), "its attestation_id is 'a'"),
+        (DecisionRow(0, "a", ARTIFACT, "model", 1), "its gate is 'ethics'"),
     ],
     ids=("as it is", "left out", "under another id", "under another gate"),
 )
@@ -120,7 +128,7 @@ def test_an_attestation_is_indexed_by_its_own_id(
     reader.rows.decisions = [row] if row else []
     predicate = {"attestation_id": "a", "gate": "ethics", "attempt": 1, "previous": None}
     entry = EntryRow(0, bytes(32), bytes(32), sealed(ETHICS_ATTESTATION_TYPE, predicate))
-    opened = [open_envelope(entry.body)] if thorough else None
+    opened = [stated(entry)] if thorough else None
 
     if not named:
         assert require_indexed(reader, [entry], "5e" * 16, opened) == 1

@@ -1,0 +1,93 @@
+"""What an entry is known by: its bytes, and the id that its type gives it. Neither repeats."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+
+from engine.errors import VerificationError
+from engine.ledger.store import EntryRow, Reader
+from engine.model import (
+    ATTESTATION_TYPES,
+    BUDGET_RELEASED_TYPE,
+    BUDGET_SETTLED_TYPE,
+    DECISION_FAILED_TYPE,
+    DECISION_IMPORTED_TYPE,
+    DECISION_TYPE,
+    EFFECT_TYPE,
+    Json,
+)
+
+NATURAL_KEYS: dict[Json, tuple[str, str]] = {
+    DECISION_TYPE: ("decision", "decision_id"),
+    DECISION_IMPORTED_TYPE: ("decision", "decision_id"),
+    **dict.fromkeys(ATTESTATION_TYPES.values(), ("decision", "attestation_id")),
+    DECISION_FAILED_TYPE: ("attempt", "attempt_id"),
+    BUDGET_SETTLED_TYPE: ("settled", "lease"),
+    BUDGET_RELEASED_TYPE: ("released", "lease"),
+    EFFECT_TYPE: ("effect", "effect"),
+}
+"""By type of statement: what its id is an id of, and the member that holds it."""
+
+PER_ENTRY = 2
+_CHUNK = 1024
+_MOST_AT_ONCE = 500_000
+_HINT = "an entry is recorded once: somebody copied it; restore the newest good copy"
+
+
+def identities(row: EntryRow, statement: dict[str, Json] | None) -> tuple[int, int]:
+    """Return 64 bits of an entry's leaf and of its natural key; 0 for a key that it has not."""
+    leaf = int.from_bytes(row.leaf[:8], "big")
+    of, member = NATURAL_KEYS.get(statement["predicateType"] if statement else "", ("", ""))
+    key = statement["predicate"].get(member) if statement and member else None
+    if not isinstance(key, str):
+        return leaf, 0
+    return leaf, int.from_bytes(hashlib.sha256(f"{of}\0{key}".encode()).digest()[:8], "big")
+
+
+def require_distinct(found: array[int], first: int) -> None:
+    """Require that no two entries are known by the same.
+
+    Args:
+        found: :func:`identities` of consecutive entries, one after the other.
+        first: Index of the first of them.
+
+    Raises:
+        VerificationError: Two are; names both. That two different ones agree in 64 bits is as
+            likely as one in ten million, in a ledger of a million entries.
+    """
+    shares = 1 + len(found) // _MOST_AT_ONCE  # a set at a time that fits in memory
+    for share in range(shares):
+        some = [name for name in found if name and name % shares == share]
+        if len(set(some)) == len(some):
+            continue
+        seen: dict[int, int] = {}
+        for place, name in enumerate(found):
+            if name and name in seen:
+                raise _again(first + place // PER_ENTRY, first + seen[name] // PER_ENTRY)
+            seen[name] = place
+
+
+def require_new_events(reader: Reader, start: int, stop: int) -> None:
+    """Require that none of the entries from ``start`` up to ``stop`` is an earlier one.
+
+    Of decisions and attestations the index says so, whose ids are unique.
+
+    Raises:
+        VerificationError: One is; names both.
+    """
+    wanted: dict[bytes, int] = {}
+    for at in range(start, stop, _CHUNK):
+        end = min(at + _CHUNK, stop)
+        indexed = {row.leaf_index for row in reader.decisions(at, end)}
+        leaves = enumerate(reader.leaves(at, end), at)
+        wanted |= {leaf: index for index, leaf in leaves if index not in indexed}
+    for at in range(0, start if wanted else 0, _CHUNK):
+        for index, leaf in enumerate(reader.leaves(at, min(at + _CHUNK, start)), at):
+            if leaf in wanted:
+                raise _again(wanted[leaf], index)
+
+
+def _again(index: int, first: int) -> VerificationError:
+    """Return the error that says that an entry is there twice."""
+    return VerificationError(f"entry {index}: is entry {first} once more", _HINT)

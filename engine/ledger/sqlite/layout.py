@@ -1,0 +1,59 @@
+"""Whether a ledger's file has the tables, indexes and triggers that the engine makes, and no other.
+
+Somebody who owns the file can put a view in a table's place, or a trigger beside ours that rewrites
+what we insert. Whoever writes looks first, and so does whoever verifies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from engine.errors import VerificationError
+from engine.ledger.sqlite.schema import STATE_TABLE, statements
+
+LAYOUT = "SELECT type, name, sql FROM sqlite_schema"
+"""The query for :func:`require_layout`."""
+
+ODD_TABLES = (
+    "SELECT name FROM sqlite_schema WHERE type = 'view' OR (type = 'table' AND rootpage = 0)"
+)
+"""Names of what is read like a table, and computes instead."""
+
+_HINT = "somebody changed how the file works: restore the newest good copy"
+_CREATED = re.compile(r"\s*CREATE (TABLE|TRIGGER)(?: IF NOT EXISTS)? (\w+)")
+_FREE = re.compile(r"--[^\n]*|\s+")
+_AUTOMATIC = {("index", "sqlite_autoindex_decision_1"), ("index", "sqlite_autoindex_shared_blob_1")}
+_STATE = ("table", "state")
+
+
+def require_layout(rows: Iterable[tuple[str, str, str | None]], place: str) -> None:
+    """Require that ``rows``, the answer to :data:`LAYOUT`, is what the engine makes.
+
+    Raises:
+        VerificationError: Something is missing, changed or added; names it.
+    """
+    expected = _expected()
+    found = {(kind, name): _plain(text) for kind, name, text in rows}
+    for key in sorted((expected.keys() - {_STATE}) - found.keys()):
+        raise VerificationError(f"{place}: {' '.join(key)} is missing", _HINT)
+    for key in sorted(found):
+        if key not in expected:
+            raise VerificationError(f"{place}: {' '.join(key)} is not the engine's", _HINT)
+        if found[key] != expected[key]:
+            raise VerificationError(f"{place}: {' '.join(key)} was changed", _HINT)
+
+
+@lru_cache(maxsize=1)
+def _expected() -> dict[tuple[str, str], str]:
+    made = dict.fromkeys(_AUTOMATIC, "")
+    for text in (*statements(), STATE_TABLE):
+        if match := _CREATED.match(text):
+            made[match[1].lower(), match[2]] = _plain(text)
+    return made
+
+
+def _plain(text: str | None) -> str:
+    """A definition without comments and white space, which do nothing."""
+    return _FREE.sub("", text or "").replace("IFNOTEXISTS", "").rstrip(";")

@@ -1,0 +1,520 @@
+"""What somebody can do who writes to the ledger's file and has no key: it is noticed, never signed.
+
+Each edit is made to a ledger that the engine itself wrote. Then ``engine ledger verify`` as it is
+by default answers 4, and a decision is either refused with 4, or adds to what was signed and to
+nothing else. What passes is in a test of its own, with the answer that it gets.
+"""
+
+# ruff: noqa: S608  the tables and rows are those named below
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.formats import canonical
+from engine.ledger import EntryDraft
+from engine.model import BUDGET_RELEASED_TYPE, DECISION_FAILED_TYPE
+from engine.proof.envelope import open_envelope, seal
+from engine.proof.merkle import Frontier, chain_hash, leaf_hash
+from engine.proof.statement import parse_statement, statement
+from engine.signers.file import open_file
+from tests.cli.budget.test_verb import ASK, PRICES
+from tests.cli.conftest import Answer, Engine
+from tests.ledger.audit.test_audit import behind_its_back, rewrite
+from tests.ledger.scribe import event, key, open_at
+
+Edit = Callable[[sqlite3.Connection], Any]
+
+OTHER = key("somebody else")
+LEDGER = Path(".engine")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the ledger of :func:`host` is kept, once it is made."""
+    return tmp_path_factory.mktemp("template")
+
+
+@pytest.fixture
+def host(engine: Engine, example: Callable[[str], Any], template: Path) -> Engine:
+    """The command line in a folder with five decisions of the engine, and an event."""
+    if not (template / "engine").exists():
+        for name in ("promote", "block", "hold"):
+            (template / f"{name}.json").write_text(json.dumps(example(name)))
+        for name in ("promote", "block", "hold", "block", "promote"):
+            engine("decide", str(template / f"{name}.json"))
+        with closing(open_at(LEDGER, signer=own_key())) as ledger:
+            ledger.append([failure("before", ledger.id)])
+        shutil.copytree(LEDGER, template / "engine")
+    else:
+        shutil.copytree(template / "engine", LEDGER)
+    for file in template.glob("*.json"):
+        shutil.copy(file, file.name)
+    return engine
+
+
+def own_key() -> Any:
+    return open_file(LEDGER / "keys" / "engine.pem")
+
+
+def failure(attempt: str, ledger_id: str, signer: Any = None) -> EntryDraft:
+    """A genuine entry that the index does not name."""
+    signer = signer or own_key()
+    predicate = {"attempt_id": attempt, "ledger": {"id": ledger_id}}
+    subject = {"name": "m.json", "digest": {"sha256": "00" * 32}}
+    payload = statement([subject], DECISION_FAILED_TYPE, predicate)
+    return EntryDraft(None, None, None, lambda _place: seal(payload, signer.sign, signer.key_id))
+
+
+def edited(edit: Edit) -> None:
+    with behind_its_back(LEDGER) as connection:
+        edit(connection)
+
+
+def entry(connection: sqlite3.Connection, index: int) -> bytes:
+    body: bytes
+    (body,) = connection.execute("SELECT body FROM entry WHERE leaf_index = ?", (index,)).fetchone()
+    return body
+
+
+def insert(connection: sqlite3.Connection, body: bytes, *, index_as: str | None = None) -> None:
+    """Add an entry with every hash that needs no key, and a row of the index."""
+    rows = connection.execute("SELECT leaf, chain FROM entry ORDER BY leaf_index").fetchall()
+    leaf, frontier = leaf_hash(body), Frontier()
+    row = (len(rows), leaf, chain_hash(rows[-1][1], leaf), body)
+    connection.execute("INSERT INTO entry VALUES (?, ?, ?, ?)", row)
+    nodes = [digest for known, _ in rows for _, _, digest in frontier.append(known)]
+    more = [digest for _, _, digest in frontier.append(leaf)]
+    connection.executemany("INSERT INTO node VALUES (?, ?)", enumerate(more, len(nodes)))
+    if index_as is not None:
+        connection.execute(
+            "INSERT INTO decision SELECT ?, ?, subject_key, gate, 3 FROM decision "
+            "WHERE leaf_index = 2",
+            (len(rows), index_as),
+        )
+
+
+def forged(body: bytes, kind: str | None = None, **members: Any) -> bytes:
+    """An entry with other members, under the signature that it had."""
+    envelope = json.loads(body)
+    stated = json.loads(base64.b64decode(envelope["payload"]))
+    stated["predicate"].update(members)
+    stated["predicateType"] = kind or stated["predicateType"]
+    envelope["payload"] = base64.b64encode(canonical.encode(stated)).decode()
+    return json.dumps(envelope, separators=(",", ":")).encode()
+
+
+FORGED_ID = "01a22a3b-0000-7000-8000-000000000000"
+TAILS: dict[str, Edit] = {
+    "a PROMOTE under the signature of a BLOCK": lambda c: insert(
+        c,
+        forged(entry(c, 2), verdict="PROMOTE", decision_id=FORGED_ID, attempt=3),
+        index_as=FORGED_ID,
+    ),
+    "a PROMOTE that another key signed": lambda c: insert(
+        c, resealed(entry(c, 1), decision_id=FORGED_ID), index_as=FORGED_ID
+    ),
+    "a lease that is given back by nobody": lambda c: insert(
+        c, forged(entry(c, 6), BUDGET_RELEASED_TYPE, lease="a")
+    ),
+    "bytes that are nothing": lambda c: insert(c, b"not json at all"),
+    "an envelope around nothing": lambda c: insert(c, b'{"payload":"AA=="}'),
+    "an entry of the ledger once more": lambda c: insert(c, entry(c, 2)),
+    "an entry once more, under another id": lambda c: insert(
+        c, entry(c, 2), index_as=FORGED_ID
+    ),
+    "an event of the ledger once more": lambda c: insert(c, entry(c, 6)),
+    "the ledger's creation once more": lambda c: insert(c, entry(c, 0)),
+}  # fmt: skip
+
+
+def resealed(body: bytes, **members: Any) -> bytes:
+    stated = parse_statement(open_envelope(forged(body, **members)).payload)
+    return seal(canonical.encode(stated), OTHER.sign, OTHER.key_id)
+
+
+def decided(host: Engine) -> Answer:
+    return host("decide", "promote.json", "--format", "json")
+
+
+def stored() -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(LEDGER / "ledger.db")) as connection:
+        entries = connection.execute("SELECT leaf_index, leaf FROM entry ORDER BY 1").fetchall()
+        return entries + connection.execute("SELECT size, note FROM checkpoint").fetchall()
+
+
+@pytest.mark.parametrize("tail", TAILS.values(), ids=TAILS)
+def test_what_is_added_behind_the_last_checkpoint_is_never_signed_over(
+    host: Engine, tail: Edit
+) -> None:
+    edited(tail)
+    before = stored()
+
+    answers = [decided(host), decided(host), host("ledger", "verify")]
+
+    assert [answer.code for answer in answers] == [4, 4, 4]
+    for answer in answers:
+        assert "entry 7: " in answer.err
+    assert "nothing was signed over it, and nothing was recorded" in answers[0].err
+    assert stored() == before
+
+
+@pytest.mark.parametrize("tail", TAILS.values(), ids=TAILS)
+def test_one_added_row_keeps_nobody_from_reading(host: Engine, tail: Edit) -> None:
+    edited(tail)
+
+    log = host("ledger", "log")
+    assert log.code == 0
+    assert len(log.out.splitlines()) == 8
+    assert host("ledger", "show", "6").code == 0
+    assert host("ledger", "checkpoint").code == 0
+    assert "not signed" in log.out.splitlines()[0]
+    assert not any("not signed" in line for line in log.out.splitlines()[1:])
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=("with its index row", "without"))
+def test_an_entry_of_another_ledger_of_the_same_key_is_refused(
+    host: Engine, tmp_path: Path, whole: bool
+) -> None:
+    signer = own_key()
+    with closing(open_at(tmp_path / "home", signer=signer)) as other:
+        other.append([failure("elsewhere", other.id)])
+        body = other.entry(1)
+    edited(lambda c: insert(c, body, index_as="elsewhere" if whole else None))
+
+    assert "entry 7: " in decided(host).err
+    assert host("ledger", "verify").code == 4
+
+
+def test_what_a_stopped_writer_left_is_signed_over(host: Engine) -> None:
+    """The one way in which genuine rows come to stand there."""
+    decided(host)
+    edited(lambda c: c.execute("DELETE FROM checkpoint WHERE size = 8"))
+    head = next((LEDGER / "heads").iterdir())
+    note = sqlite3.connect(LEDGER / "ledger.db").execute(
+        "SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1"
+    )
+    text = json.loads(head.read_text())
+    head.write_text(json.dumps({**text, "checkpoint": note.fetchone()[0]}))
+    note.connection.close()
+
+    assert host("ledger", "verify").code == 0
+    assert decided(host).json["index"] == 8
+    assert host("ledger", "verify").code == 0
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "not a note",
+        "governance-engine/{id}\n99\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+    ],
+)
+def test_a_checkpoint_that_nobody_signed_is_no_reason_to_sign(host: Engine, note: str) -> None:
+    edited(lambda c: c.execute("INSERT INTO checkpoint VALUES (99, ?)", (note,)))
+
+    assert decided(host).code == 4
+    assert host("ledger", "verify").code == 4
+    assert host("ledger", "log").code == 0
+
+
+# -- every table and column ------------------------------------------------------------------
+
+COLUMNS = {
+    "ledger": ("id",),
+    "entry": ("leaf", "chain", "body"),
+    "node": ("hash",),
+    "checkpoint": ("note",),
+    "decision": ("decision_id", "subject_key", "gate", "attempt"),
+    "subject_new": ("key",),
+    "attachment": ("kind", "digest", "body"),
+    "shared_blob": ("kind", "digest", "body"),
+}
+OTHER_VALUE = {"attempt": "7", "key": "key + 1", "hash": "randomblob(32)"}
+OTHER_VALUE |= dict.fromkeys(("leaf", "chain"), "randomblob(32)")
+KEY_OF = {
+    "entry": "leaf_index",
+    "node": "position",
+    "checkpoint": "size",
+    "decision": "leaf_index",
+    "subject_new": "leaf_index",
+    "attachment": "place",
+}
+
+
+def changes() -> Iterator[tuple[str, str]]:
+    for table, columns in COLUMNS.items():
+        column = KEY_OF.get(table, "rowid")
+        last = f"SELECT {column} FROM {table} ORDER BY {column} DESC"
+        rows = [
+            f"({last} LIMIT 1 OFFSET {at})" for at in ((0, 1, 2, 3) if "_" not in table else (0,))
+        ]
+        if table in ("ledger", "shared_blob"):
+            rows = [f"(SELECT min({column}) FROM {table})"]
+        for name in columns:
+            for at, row in enumerate(rows):
+                value = OTHER_VALUE.get(name, f"{name} || 'x'")
+                if name in ("body",):
+                    value = f"CAST({name} || x'00' AS BLOB)"
+                yield (
+                    f"{table}.{name} of row {at}",
+                    f"UPDATE {table} SET {value and name} = {value} WHERE {column} = {row}",
+                )
+        if table in KEY_OF:
+            for at, row in enumerate(rows):
+                if table not in ("attachment", "checkpoint"):  # see the end of this file
+                    yield f"no row {at} of {table}", f"DELETE FROM {table} WHERE {column} = {row}"
+    yield "no policy", "DELETE FROM shared_blob"
+    for table, values in {
+        "node": "99, zeroblob(32)",
+        "decision": "99, 'x', NULL, NULL, 1",
+        "subject": "1, 2",
+        "subject_recent": "1, 2",
+        "subject_new": "1, 2",
+        "attachment": "99, 'input', 'x', x'00'",
+        "shared_blob": "'policy', 'x', x'00'",
+        "ledger": "2, 'x'",
+        "checkpoint": "99, 'x'",
+        "entry": "99, zeroblob(32), zeroblob(32), x'00'",
+    }.items():
+        yield f"a row more in {table}", f"INSERT INTO {table} VALUES ({values})"
+    for kind in ("input", "salt"):
+        yield (
+            f"{kind}s of two decisions, each with its digest, swapped",
+            "UPDATE attachment SET (body, digest) = (SELECT body, digest FROM attachment a "
+            "WHERE a.kind = attachment.kind AND a.place / 16 = 3 - attachment.place / 16) "
+            f"WHERE kind = '{kind}' AND place / 16 IN (1, 2)",
+        )
+    for table in ("entry", "decision"):
+        yield (
+            f"two rows of {table} swapped",
+            f"UPDATE {table} SET leaf_index = -1 - leaf_index WHERE leaf_index IN (2, 3);"
+            f"UPDATE {table} SET leaf_index = 6 + leaf_index WHERE leaf_index < 0",
+        )
+
+
+CHANGES = dict(changes())
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_changed_row_is_never_passed_over(host: Engine, change: str) -> None:
+    def edit(connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.executescript(change)
+
+    edited(edit)
+
+    assert host("ledger", "verify").code == 4
+
+
+@pytest.mark.parametrize("place", range(16, 28))
+def test_a_document_changed_together_with_its_digest_is_noticed(host: Engine, place: int) -> None:
+    body = b"{}"
+    with behind_its_back(LEDGER) as connection:
+        places = [row[0] for row in connection.execute("SELECT place FROM attachment ORDER BY 1")]
+        connection.execute(
+            "UPDATE attachment SET body = ?, digest = ? WHERE place = ?",
+            (body, hashlib.sha256(body).hexdigest(), places[(place - 16) % len(places)]),
+        )
+
+    answer = host("ledger", "verify")
+
+    assert answer.code == 4
+    assert "beside it is not what it signs" in answer.err
+
+
+@pytest.mark.parametrize("index", range(1, 6))
+def test_a_history_rewritten_with_all_its_hashes_is_noticed(host: Engine, index: int) -> None:
+    with closing(sqlite3.connect(LEDGER / "ledger.db")) as connection:
+        body = entry(connection, index % 5 + 1)
+    rewrite(LEDGER, index, body)
+
+    assert host("ledger", "verify").code == 4
+    assert decided(host).code == 4
+
+
+# -- how the file works ----------------------------------------------------------------------
+
+TABLES = (*COLUMNS, "subject", "subject_recent")
+LAYOUTS = {
+    **{
+        f"{table} is a view": f"ALTER TABLE {table} RENAME TO z; "
+        f"CREATE VIEW {table} AS SELECT * FROM z"
+        for table in TABLES
+    },
+    **{
+        f"{table} has one more trigger": f"CREATE TRIGGER z AFTER INSERT ON {table} "
+        "BEGIN DELETE FROM attachment; END"
+        for table in TABLES
+    },
+    **{
+        f"{table} has one more column": f"ALTER TABLE {table} ADD COLUMN z TEXT"
+        for table in TABLES
+    },
+    "one table more": "CREATE TABLE z (a)",
+    "one index more": "CREATE INDEX z ON entry (leaf)",
+    "an index over an expression": "CREATE INDEX z ON entry (abs(leaf_index))",
+    "a trigger less": "DROP TRIGGER entry_order",
+    "another trigger": "DROP TRIGGER entry_order; "
+    "CREATE TRIGGER entry_order BEFORE INSERT ON entry WHEN 0 BEGIN SELECT 1; END",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_another_layout_is_neither_passed_nor_written_to(host: Engine, layout: str) -> None:
+    with closing(sqlite3.connect(LEDGER / "ledger.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA legacy_alter_table = ON")
+        connection.executescript(layout)
+    before = (LEDGER / "ledger.db").read_bytes()
+
+    assert host("ledger", "verify").code == 4
+    assert decided(host).code == 4
+    assert (LEDGER / "ledger.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("table", ["entry", "ledger", "checkpoint", "attachment"])
+def test_a_view_without_end_hangs_nobody(host: Engine, table: str) -> None:
+    columns = {
+        "entry": "x, zeroblob(32), zeroblob(32), zeroblob(9)",
+        "ledger": "1, x",
+        "checkpoint": "x, x",
+        "attachment": "x, x, x, x",
+    }[table]
+    names = {
+        "entry": "leaf_index, leaf, chain, body",
+        "ledger": "one, id",
+        "checkpoint": "size, note",
+        "attachment": "place, kind, digest, body",
+    }[table]
+    with closing(sqlite3.connect(LEDGER / "ledger.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA legacy_alter_table = ON")
+        connection.executescript(
+            f"ALTER TABLE {table} RENAME TO z; CREATE VIEW {table} ({names}) AS "
+            "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) "
+            f"SELECT {columns} FROM n"
+        )
+
+    for verb in (("ledger", "verify"), ("ledger", "log"), ("decide", "promote.json")):
+        assert host(*verb).code == 4
+
+
+@pytest.mark.parametrize(("pragma", "code"), [("application_id = 0", 4), ("user_version = 99", 3)])
+def test_another_kind_of_file_is_refused(host: Engine, pragma: str, code: int) -> None:
+    with closing(sqlite3.connect(LEDGER / "ledger.db")) as connection:
+        connection.execute(f"PRAGMA {pragma}")
+
+    assert host("ledger", "verify").code == code
+    assert decided(host).code == code
+
+
+# -- what the entries add up to --------------------------------------------------------------
+
+STATES = {
+    "a day's sums lower": "UPDATE state SET body = "
+    "CAST(replace(CAST(body AS TEXT), '50000', '10000') AS BLOB)",
+    "a lease gone": "DELETE FROM state WHERE kind = 'lease'",
+    "no state at all": "DELETE FROM state",
+    "a lease more": "INSERT INTO state SELECT kind, key || 'x', body FROM state LIMIT 1",
+}
+
+
+@pytest.mark.parametrize("change", STATES.values(), ids=STATES)
+def test_a_budget_that_is_not_what_was_spent_is_noticed(engine: Engine, change: str) -> None:
+    Path("policies/prices").mkdir(parents=True)
+    Path("policies/prices/data.yaml").write_text(PRICES)
+    Path("engine.toml").write_text('policies = "policies"\nbudget_daily_usd = 1.00\n')
+    assert engine(*ASK, "--usd", "0.05", "--ttl", "60").code == 0
+    assert "documents of budgets are what the entries add up to" in engine("ledger", "verify").out
+    with behind_its_back(LEDGER) as connection:
+        assert connection.execute(change).rowcount
+
+    assert engine("ledger", "verify").code == 4
+
+
+# -- what is no lie, and gets an answer of its own -------------------------------------------
+
+
+def test_erased_documents_are_counted(host: Engine) -> None:
+    whole = host("ledger", "verify")
+    edited(lambda c: c.execute("DELETE FROM attachment WHERE place / 16 IN (2, 4)"))
+    answer = host("ledger", "verify")
+
+    assert "documents beside them are what was signed\n" in whole.out
+    assert answer.code == 0
+    assert "what was signed; those of 2 entries are erased" in answer.out
+
+
+def test_an_input_without_its_salt_is_no_erasure(host: Engine) -> None:
+    edited(lambda c: c.execute("DELETE FROM attachment WHERE kind = 'salt' AND place / 16 = 2"))
+
+    assert "entry 2: its input is kept without the salt" in host("ledger", "verify").err
+
+
+def test_fewer_checkpoints_are_counted_and_verified_by_signature_instead(host: Engine) -> None:
+    edited(lambda c: c.execute("DELETE FROM checkpoint WHERE size < 7"))
+
+    answer = host("ledger", "verify")
+
+    assert answer.code == 0
+    assert "5 decisions, 1 checkpoints" in answer.out
+
+
+def test_a_cut_tail_with_the_heads_removed_is_shown_by_a_checkpoint_that_was_kept(
+    host: Engine,
+) -> None:
+    Path("kept.txt").write_text(host("ledger", "checkpoint").out)
+    with behind_its_back(LEDGER) as connection:
+        for table in ("entry", "decision", "subject_new"):
+            connection.execute(f"DELETE FROM {table} WHERE leaf_index >= 4")
+        connection.execute("DELETE FROM checkpoint WHERE size > 4")
+        connection.execute("DELETE FROM node WHERE position >= 3")
+        connection.execute("DELETE FROM attachment WHERE place >= 4 * 16")
+    assert host("ledger", "verify").code == 4
+    shutil.rmtree(LEDGER / "heads")
+
+    assert host("ledger", "verify").code == 0
+    assert "no signed head is kept here" in host("ledger", "verify").out
+    assert host("ledger", "verify", "--since", "kept.txt").code == 4
+
+
+def test_the_answer_says_whose_key_it_was(host: Engine, tmp_path: Path) -> None:
+    assert "verified with the key that was given, or lies here" in host("ledger", "verify").out
+    ledger = tmp_path / "copy.db"
+    with closing(sqlite3.connect(LEDGER / "ledger.db")) as connection:
+        connection.execute("VACUUM INTO ?", (str(ledger),))
+    (LEDGER / "keys").rename(tmp_path / "keys")
+
+    answer = host("ledger", "verify", "--ledger", str(ledger))
+
+    assert answer.code == 0
+    assert "verified with the key in entry 0, for want of another" in answer.out
+
+
+def test_without_signatures_the_answer_says_so(host: Engine) -> None:
+    edited(lambda c: c.execute("UPDATE decision SET attempt = 1 WHERE leaf_index = 4"))
+
+    answer = host("ledger", "verify", "--no-signatures")
+
+    assert answer.code == 0
+    assert (
+        "--no-signatures: signatures, index columns and documents were not compared" in answer.out
+    )
+    assert host("ledger", "verify", "--signatures").code == 4
+
+
+def test_an_event_that_is_recorded_twice_is_refused_by_verify(tmp_path: Path) -> None:
+    """Whoever has the key can do that, by a defect or on purpose."""
+    with closing(open_at(tmp_path)) as ledger:
+        ledger.append([event("same")])
+        ledger.append([event("same")])
+        with pytest.raises(Exception, match="entry 2: is entry 1 once more"):
+            ledger.verify()
