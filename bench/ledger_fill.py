@@ -102,10 +102,12 @@ def _template(ledger: Ledger, index: int) -> Template:
     subject = {"version": notes["version"]} if "version" in notes else {}
     if notes.get("digest_of") != "input":
         subject["digest"] = about["digest"]
-    digest = predicate["policy"]["digest"]["sha256"]
-    policy = Blob("policy", ledger.blob("policy", digest), digest)
+    policies: list[Blob] = []
+    if "policy" in predicate:
+        digest = predicate["policy"]["digest"]["sha256"]
+        policies.append(Blob("policy", ledger.blob("policy", digest), digest))
     return Template(
-        predicate["gate"], (*parts, rest), subject, (*ledger.attachments(index), policy)
+        predicate["gate"], (*parts, rest), subject, (*ledger.attachments(index), *policies)
     )
 
 
