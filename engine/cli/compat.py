@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     """Compare; 0 compatible, 1 not, 5 undecided."""
     from engine.evidence.sources import schemas
 
-    require_subject(args, "compat")
+    inputs = map(Path, (args.old, args.new))
+    require_subject(args, "compat", chain.from_iterable((top, *top.rglob("*")) for top in inputs))
     old, new = (schemas.read_side(name, Path(), shell.environ) for name in (args.old, args.new))
     comparison = schemas.compare_sides(old, new, args.direction, frozenset(args.annotation))
     if args.format == "json":

@@ -17,6 +17,7 @@ from engine.evidence.metrics_file import RefusalError
 from engine.formats.json_text import UnreadableTextError, read_json
 from engine.report import FORMATS, Report
 from engine.report.reading import UndecidedInput, read
+from engine.system.files import require_apart
 
 DESCRIPTION = (
     "Write decisions in another format: one object or an array that `engine decide --format json`\n"
@@ -38,6 +39,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Read everything, then write it; 0 when it is written, whatever the verdicts are."""
+    for output in args.output if args.file != "-" else ():
+        require_apart(Path(output.partition("=")[2]), [args.file])
     source = _source(args.file, _bytes(args.file, shell))
     for _ in source.reports():
         pass  # nothing is written of a file that is refused further down

@@ -28,10 +28,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Export, whole or not at all."""
     from engine.decision.export import export
-    from engine.system.files import require_writable, write_whole
+    from engine.system.files import write_whole
 
-    require_writable(Path(args.out))
     config = workspace.settings(args, shell)
+    workspace.require_output(Path(args.out), config, shell)
     with workspace.open_ledger_to_read(config, shell) as ledger:
         bundle = export(ledger, args.decision, with_policy=not args.no_policy)
     write_whole(Path(args.out), bundle.encode())

@@ -37,14 +37,16 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     from engine.evidence.documents import read_bytes
     from engine.evidence.gather import MAX_BYTES, gather, read_plan
     from engine.policy.bundle import shipped_schema
-    from engine.system.files import require_writable
+    from engine.system.files import require_apart, require_writable
 
-    for target in (args.out, args.report):
-        if target not in (None, "-"):
-            require_writable(Path(target))
+    outputs = [Path(target) for target in (args.out, args.report) if target not in (None, "-")]
+    for target in outputs:
+        require_writable(target)
     data = read_bytes(args.config, stdin=shell.stdin, max_bytes=MAX_BYTES)
     folder = Path() if args.config == "-" else Path(args.config).parent
     plan = read_plan(args.config, data, folder, args.now or shell.now(), shell.environ)
+    for target in outputs:
+        require_apart(target, [args.config, *filter(plan.reads, [target])])
     if args.sql:
         return _print_sql(plan, shell)
     bundle = workspace.open_policies(workspace.settings(args, shell), shell)

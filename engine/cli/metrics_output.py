@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from engine.cli.console.shell import Shell
@@ -17,14 +18,21 @@ def metrics_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def require_subject(args: argparse.Namespace, verb: str) -> None:
+def require_subject(
+    args: argparse.Namespace, verb: str, inputs: Iterable[str | Path | None]
+) -> None:
     """Demand of ``--metrics`` that it can be written and says what it is about.
+
+    Args:
+        args: With those of :func:`metrics_arguments`.
+        verb: For messages.
+        inputs: Files that the verb reads; they are not written over.
 
     Raises:
         UsageError: It cannot, or does not.
     """
     from engine.errors import UsageError
-    from engine.system.files import require_writable
+    from engine.system.files import require_apart, require_writable
 
     if args.metrics and not args.subject:
         raise UsageError(
@@ -35,6 +43,7 @@ def require_subject(args: argparse.Namespace, verb: str) -> None:
         raise UsageError(f"{verb}: --subject {args.subject!r} has no name", "such as shop@2.4.1")
     if args.metrics:
         require_writable(Path(args.metrics))
+        require_apart(Path(args.metrics), filter(None, inputs))
 
 
 def write_metrics(args: argparse.Namespace, shell: Shell, metrics: Json) -> None:

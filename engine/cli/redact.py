@@ -35,14 +35,13 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     """Rewrite until nothing is found; whole or not at all."""
     from engine.errors import UsageError
     from engine.evidence.sources.streams import ReadLimits
-    from engine.system.files import require_writable
+    from engine.system.files import require_apart, require_writable
 
     out = Path(args.out)
     require_writable(out)
     if args.path != "-" and Path(args.path).is_dir():
         raise UsageError(f"{args.path}: is a folder", "redact one file at a time")
-    if args.path != "-" and out.exists() and out.samefile(args.path):
-        raise UsageError(f"{args.out}: is the file to read", "write to another file")
+    require_apart(out, [args.path] if args.path != "-" else [])
     replaced = _rewrite(args.path, out, ReadLimits(args.max_bytes, args.max_ratio), shell)
     shell.say(f"{args.out}: {replaced:,} {'place' if replaced == 1 else 'places'} replaced")
     return exit_codes.PASS

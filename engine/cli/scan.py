@@ -52,11 +52,11 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     from engine.evidence.sources import pii
     from engine.evidence.sources.streams import ReadLimits, expand
 
-    require_subject(args, "scan")
+    files = list(dict.fromkeys(expand(args.paths, Path())))
+    require_subject(args, "scan", [*files, args.digest_key])
     key = digest_key(args.digest_key, shell)
     limits = ReadLimits(args.max_bytes, args.max_ratio)
     totals = pii.Totals()
-    files = list(dict.fromkeys(expand(args.paths, Path())))
     places = pii.scan(files, totals, key=key, limits=limits, stdin=shell.stdin)
     listed = _show(args, shell, places)
     _conclude(args, shell, totals, listed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.console.shell import Shell
@@ -25,6 +26,19 @@ def settings(args: argparse.Namespace, shell: Shell) -> Config:
 def open_policies(config: Config, shell: Shell) -> PolicyBundle:
     """Return the policies in use, for verbs that ask no gate."""
     return policies_in_use(config, shell).bundle
+
+
+def require_output(target: Path, config: Config, shell: Shell) -> None:
+    """Refuse, before anything is done, an output that would take the place of something.
+
+    Raises:
+        UsageError: It cannot be written, belongs to the ledger, or is the configuration.
+    """
+    from engine.system.files import require_apart, require_writable
+
+    require_writable(target)
+    require_apart(target, [config.file] if config.file else [])
+    record_to(config, shell).require_apart(target)
 
 
 @contextmanager

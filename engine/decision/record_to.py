@@ -122,15 +122,22 @@ class RecordTo:
 
         return not self.is_ephemeral and file_of(self.url).exists()
 
-    def is_part(self, path: Path) -> bool:
-        """Whether ``path`` is, or will be, the ledger's file, its log or lock, or a signed head."""
+    def require_apart(self, path: Path) -> None:
+        """Refuse an output in the place of the ledger's file, its log or lock, or a signed head.
+
+        Raises:
+            UsageError: ``path`` is one of them, or will be.
+        """
         from engine.ledger import file_of
 
         if self.is_ephemeral:
-            return False
+            return
         file, real = file_of(self.url), path.resolve()
         parts = [file.with_name(file.name + suffix) for suffix in ("", "-wal", "-shm", ".lock")]
-        return real in parts or not {real, real.parent}.isdisjoint(self.heads)
+        if real in parts or not {real, real.parent}.isdisjoint(self.heads):
+            raise UsageError(
+                f"{path}: belongs to the ledger, and is not written over", "name another file"
+            )
 
     @property
     def heads(self) -> tuple[Path, ...]:

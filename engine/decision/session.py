@@ -491,13 +491,11 @@ class Session(Closing):
         Raises:
             UsageError: It is one of the inputs, or a part of the ledger.
         """
-        real = target.resolve()
-        if any(real == Path(name).resolve() for name in inputs):
-            raise UsageError(f"{target}: is read, and cannot be written, too", "name another file")
-        if self.record_to is not None and self.record_to.is_part(target):
-            raise UsageError(
-                f"{target}: belongs to the ledger, and is not written over", "name another file"
-            )
+        from engine.system.files import require_apart
+
+        require_apart(target, inputs)
+        if self.record_to is not None:
+            self.record_to.require_apart(target)
 
     def proof(self, decision_id: str) -> ProofBundle:
         """Return the proof of a recorded decision or attestation."""

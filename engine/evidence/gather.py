@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +83,17 @@ class Plan:
     Attributes:
         subject: As a metrics file writes it.
         requests: One to each source.
+        named: Every text of the configuration that may be a path or a glob, from its folder.
     """
 
     subject: dict[str, Json]
     requests: tuple[SourceRequest, ...]
+    named: frozenset[str]
+
+    def reads(self, file: Path) -> bool:
+        """Whether the configuration names ``file``, itself or by a glob."""
+        real = os.path.realpath(file)
+        return any(real == name or fnmatchcase(real, name) for name in self.named)
 
 
 def read_plan(
@@ -112,7 +121,17 @@ def read_plan(
         hint = near if near.startswith("did") else '[[source]]\nkind = "predictions"'
         raise ConfigError(f"{name}: no [[source]] table", f"add what is to be measured: {hint}")
     top.finish()
-    return Plan(subject, tuple(SourceRequest(table, folder, now, environ) for table in tables))
+    requests = tuple(SourceRequest(table, folder, now, environ) for table in tables)
+    return Plan(subject, requests, frozenset(_named(tomllib.loads(data.decode()), folder)))
+
+
+def _named(value: Json, folder: Path) -> Iterator[str]:
+    """Every text in ``value`` as a path; a text without a letter or digit is none of a file."""
+    if isinstance(value, str) and any(map(str.isalnum, value)) and "\0" not in value:
+        yield os.path.realpath(folder / value)
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _named(inner, folder)
 
 
 def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -> GatheredEvidence:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -129,6 +130,21 @@ def require_writable(path: Path) -> None:
         raise UsageError(f"{path}: is a folder", _WRITABLE)
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"{path}: its folder cannot be written to", _WRITABLE)
+
+
+def require_apart(path: Path, inputs: Iterable[str | Path]) -> None:
+    """Refuse an output in the place of a file that the same command reads.
+
+    Raises:
+        UsageError: ``path`` is one of ``inputs``, by whatever name.
+    """
+    real = path.resolve()
+    for name in inputs:
+        source = Path(name)
+        if source.resolve() == real or (
+            path.exists() and source.exists() and path.samefile(source)
+        ):
+            raise UsageError(f"{path}: is read, and cannot be written, too", "name another file")
 
 
 def require_replaceable(path: Path) -> None:

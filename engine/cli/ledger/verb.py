@@ -269,10 +269,9 @@ def _checkpoint(_args: argparse.Namespace, config: Config, shell: Shell) -> int:
 
 def _tables(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     from engine.cli.ledger.tables import write_tables
-    from engine.system.files import require_writable
 
     target = Path(args.out)
-    require_writable(target)
+    workspace.require_output(target, config, shell)
     if target.exists():
         raise UsageError(f"{target}: there is a file already", "name a new one")
     with workspace.open_ledger_to_read(config, shell) as ledger:

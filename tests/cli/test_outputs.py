@@ -1,0 +1,71 @@
+"""INV-DOOR-5: no verb writes over what it reads, by whatever name; nothing is written at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.model import Json
+from tests.cli.conftest import Engine
+
+GATHER = """\
+[subject]
+name = "shop"
+artifact = "model.bin"
+[[source]]
+kind = "predictions"
+path = "rows-*.csv"
+label = "y"
+score = "p"
+"""
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "gather gather.toml -o gather.toml",
+        "gather gather.toml -o link.csv",
+        "gather gather.toml -o model.bin",
+        "gather gather.toml --report rows-1.csv",
+        "compat old.json new.json --metrics old.json --subject shop",
+        "compat schemas new.json --metrics schemas/one.json --subject shop",
+        "convert decision.json --output html=decision.json",
+        "convert decision.json --output html=rows-1.csv --output markdown=./decision.json",
+        "redact model.bin -o model.bin",
+        "scan . --metrics model.bin --subject shop",
+        "export {id} -o engine.toml",
+        "export {id} -o .engine/heads/{ledger}.json",
+        "export {id} -o .engine/ledger.db-wal",
+        "ledger tables .engine/heads/new.db",
+    ],
+)
+def test_an_output_in_the_place_of_an_input_is_refused(
+    engine: Engine, example: Callable[[str], Json], argv: str
+) -> None:
+    Path("good.json").write_text(json.dumps(example("promote")))
+    Path("engine.toml").write_text('profile = "default"\n')
+    decided = engine("decide", "good.json", "--format", "json")
+    Path("decision.json").write_text(decided.out)
+    Path("schemas").mkdir()
+    for name in ("old.json", "new.json", "schemas/one.json"):
+        Path(name).write_text('{"type": "object"}')
+    Path("gather.toml").write_text(GATHER)
+    Path("model.bin").write_text("weights\n")
+    Path("rows-1.csv").write_text("y,p\n1,0.5\n")
+    Path("link.csv").symlink_to("rows-1.csv")
+    (head,) = Path(".engine/heads").glob("*.json")
+    before = contents()
+
+    answer = engine(*argv.format(id=decided.json["decision_id"], ledger=head.stem).split())
+
+    assert answer.code == 2
+    assert "written" in answer.err
+    assert contents() == before
+
+
+def contents() -> dict[str, bytes]:
+    """Every file below the working folder."""
+    return {str(file): file.read_bytes() for file in Path().rglob("*") if file.is_file()}
