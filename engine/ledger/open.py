@@ -24,7 +24,7 @@ from engine.system.files import path_of, sync_folder
 Opener: TypeAlias = Callable[[str, bool, float], Store]
 """``opener(url, writable, lock_timeout_s)``: the store that a URL names, not yet connected."""
 
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.ASCII)
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.ASCII | re.IGNORECASE)
 _ID_BYTES = 16
 
 
@@ -46,13 +46,22 @@ def located(url: str) -> str:
     """Return ``url`` so that it opens the same ledger from any working folder.
 
     The file of a SQLite ledger is named by its real path, without links, at this moment.
+
+    Raises:
+        UsageError: No such kind of ledger.
     """
     return str(file_of(url).resolve()) if _scheme(url) == "sqlite" else url
 
 
 def _scheme(url: str) -> str:
     match = _SCHEME.match(url)
-    return match[1] if match else "sqlite"
+    scheme = match[1] if match else "sqlite"
+    if scheme not in STORES:
+        raise UsageError(
+            f"{url!r}: no ledger is kept in {scheme}:",
+            f"a path, or one of: {', '.join(f'{known}:' for known in STORES)}",
+        )
+    return scheme
 
 
 def _sqlite(url: str, writable: bool, lock_timeout_s: float) -> Store:
@@ -114,11 +123,6 @@ def open_ledger(
         LedgerError: It cannot be opened, or what is there is no ledger.
     """
     scheme = _scheme(url)
-    if scheme not in STORES:
-        raise UsageError(
-            f"{url!r}: no ledger is kept in {scheme}:",
-            f"a path, or one of: {', '.join(f'{known}:' for known in STORES)}",
-        )
     store = STORES[scheme](url, signer is not None, lock_timeout_s)
     kept = None
     if heads is not None and scheme != "run":

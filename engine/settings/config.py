@@ -190,7 +190,7 @@ def _is_whole(setting: Setting) -> bool:
 
 
 def _is_path(text: str) -> bool:
-    return re.match(r"$|//|[a-z][a-z0-9+.-]*:", text) is None
+    return re.match(r"$|//|[A-Za-z][A-Za-z0-9+.-]*:", text) is None
 
 
 def _from_text(setting: Setting, text: str) -> str | int:

@@ -448,6 +448,17 @@ def test_a_ledger_that_went_backwards_is_noticed_by_any_name(door: str, world: W
         RECORDERS[door](Ask(world, ledger=str(world.folder / "links/ledger.db")))
 
 
+@pytest.mark.parametrize("door", RECORDERS)
+def test_a_kind_of_ledger_is_not_taken_for_a_path(
+    door: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-DOOR-3: written in capitals, it would be a folder of that name below the working one."""
+    monkeypatch.chdir(world.folder)
+    with pytest.raises(UsageError, match="no ledger is kept in SQLITE:"):
+        RECORDERS[door](Ask(world, ledger="SQLITE:///x.db"))
+    assert not list(world.folder.rglob("*.db"))
+
+
 @pytest.mark.parametrize("door", [name for name in RECORDERS if name.startswith("engine ")])
 def test_the_key_that_a_flag_names_signs(door: str, world: World) -> None:
     """INV-DOOR-4: flag, environment, engine.toml, default; the library is given the key itself."""

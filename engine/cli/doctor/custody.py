@@ -88,7 +88,7 @@ def _file_of(config: Config) -> Path | None:
     """The ledger's file; None where it is no file, or a kind of ledger that is not known."""
     url = ledger_url(config)
     path = url.removeprefix("sqlite:///").removeprefix("sqlite:")
-    return None if re.match(r"[a-z][a-z0-9+.-]+:", path) else Path(path)
+    return None if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", path) else Path(path)
 
 
 def _has_ledger(config: Config) -> bool:
