@@ -17,6 +17,13 @@ STOPWATCHES = {
 }
 """Modules that read the clock that only measures; it does not say what time it is."""
 
+TESTS_BY_THE_WALL = {
+    "tests/cli/decide/test_many_inputs.py": "what processes of their own decide must be fresh",
+    "tests/cli/watch/test_verb.py": "what a process of its own watches must be fresh",
+    "tests/loopback.py": "TLS holds certificates against the system's clock",
+    "tests/system/test_alertmanager.py": "a real Alertmanager drops alerts that have ended",
+}
+
 ENVIRONMENT = {"os": {"environ", "environb", "getenv", "getenvb"}}
 TIME_OF_DAY = {
     "datetime": {"now", "utcnow", "today"},
@@ -44,8 +51,8 @@ def _reads(source: str, names: dict[str, set[str]]) -> Iterator[int]:
                     yield node.lineno
 
 
-def _readers(names: dict[str, set[str]]) -> set[str]:
-    modules = {str(path.relative_to(ROOT)): path for path in (ROOT / "engine").rglob("*.py")}
+def _readers(names: dict[str, set[str]], folder: str = "engine") -> set[str]:
+    modules = {str(path.relative_to(ROOT)): path for path in (ROOT / folder).rglob("*.py")}
     return {
         name
         for name, path in modules.items()
@@ -63,6 +70,10 @@ def test_only_doors_read_the_time_of_day() -> None:
 
 def test_who_measures_how_long_something_takes_is_listed() -> None:
     assert _readers(ELAPSED) == set(STOPWATCHES)
+
+
+def test_no_test_reads_the_time_of_day_but_those_that_must() -> None:
+    assert _readers(TIME_OF_DAY, "tests") == set(TESTS_BY_THE_WALL)
 
 
 def test_every_way_to_read_them_is_found() -> None:

@@ -7,15 +7,18 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from engine.cli import run
+from engine.decision.runtime import SystemRuntime
 from engine.model import Json
 from tests.repository import ROOT
 
 EXAMPLES = ROOT / "examples"
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,12 @@ def engine(tmp_path: Path, module_cache: Path, monkeypatch: pytest.MonkeyPatch) 
         return Answer(code, out.getvalue(), err.getvalue())
 
     return call
+
+
+@pytest.fixture
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be :data:`NOON` for every command of this process."""
+    monkeypatch.setattr(SystemRuntime, "now", lambda _: NOON)
 
 
 @pytest.fixture

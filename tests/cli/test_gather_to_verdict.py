@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Engine
+from engine.formats.times import write_time
+from tests.cli.conftest import NOON, Engine
 from tests.repository import ROOT
+
+pytestmark = pytest.mark.usefixtures("noon")
 
 SHIPPED = ROOT / "examples" / "gather"
 TRUST = """\
@@ -25,8 +27,7 @@ keys:
 def gathered(engine: Engine) -> Path:
     """A release folder: the shipped data, measured, and a profile that fits it."""
     shutil.copytree(SHIPPED, "data")
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    answer = engine("gather", "data/gather.toml", "--now", now, "-o", "metrics.json")
+    answer = engine("gather", "data/gather.toml", "--now", write_time(NOON), "-o", "metrics.json")
     assert answer.code == 0, answer.err
     assert engine("init", "metrics.json", "--yes", "--ci", "none").code == 0
     return Path("policies")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from engine.formats.times import write_time
 from engine.model import Json
-from tests.cli.conftest import Answer, Engine
+from tests.cli.conftest import NOON, Answer, Engine
 
-SOON = write_time(datetime.now(UTC) + timedelta(days=7))
+pytestmark = pytest.mark.usefixtures("noon")
+
+SOON = write_time(NOON + timedelta(days=7))
 PAST = "2026-01-01T00:00:00Z"
 
 
