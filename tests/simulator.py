@@ -72,6 +72,9 @@ class Key:
         return self._private.sign(message)
 
 
+_DIRECTIONS = {"<=": "lower", "<": "lower", ">=": "higher", ">": "higher"}
+
+
 def limit(value: Json, operator: str = "<=", **row: Json) -> dict[str, Json]:
     """A check of kind ``limit``: its row in the profile, and how it compares."""
     return {"kind": "limit", "operator": operator, "severity": "block", "max_age_s": 3600} | {
@@ -136,6 +139,7 @@ class Policy:
         """What ``data.json`` holds."""
         metrics: dict[str, Json] = {
             self.metric_of(check_id): {"type": "number", "description": "for tests"}
+            | {"direction": _DIRECTIONS.get(str(row["operator"]), "none")}
             | ({"unit": row["unit"]} if "unit" in row else {})
             for check_id, row in self.everything.items()
         }

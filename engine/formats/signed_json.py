@@ -163,6 +163,17 @@ def read_text(value: Json, what: str) -> str:
     return value
 
 
+def read_string(value: Json, what: str) -> str:
+    """Return ``value`` if it is a string, an empty one too.
+
+    Raises:
+        VerificationError: It is not.
+    """
+    if not isinstance(value, str):
+        refuse(f"{what} is not a string")
+    return value
+
+
 def read_integer(value: Json, what: str, minimum: int = 0) -> int:
     """Return ``value`` if it is an integer of at least ``minimum``; a boolean is none.
 

@@ -26,6 +26,7 @@ from engine.proof.checkpoint import Checkpoint
 from engine.proof.decision_predicate import require_shape
 from engine.proof.derivation import (
     require_consequence,
+    require_reason,
     require_statuses,
     require_verdict,
     tied_to_input,
@@ -260,6 +261,7 @@ def _require_answer(view: Mapping[str, Json], metrics: Json) -> None:
         require_observed(check, document)
     require_statuses(predicate, document)
     require_verdict(predicate)
+    require_reason(predicate)
 
 
 def verify_attestation(
@@ -301,6 +303,7 @@ def verified_attestation(
     require_consequence(predicate, document)
     if not same(document.metrics, found.predicate["metrics"]):
         refuse("the attestation holds other metrics than its input")
+    require_attestations(document, parts.attachments, parts.entry, None)
     policy, unmet = policy_of(predicate, parts.attachments, expect)
     if policy is not None:
         require_attestation_policy(predicate, policy, document)

@@ -6,6 +6,7 @@ passed over. What the members say about each other is :mod:`engine.proof.verify`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine.formats.signed_json import (
@@ -13,6 +14,7 @@ from engine.formats.signed_json import (
     read_integer,
     read_list,
     read_object,
+    read_string,
     read_text,
     refuse,
 )
@@ -37,6 +39,7 @@ _OPERATORS = ("<=", "<", ">=", ">", "==", "quiet")
 _KINDS = ("limit", "evidence", "baseline", "series", "attestation")
 _RESERVATION = (*("asked", "charges", "day", "expired", "expires_at", "for", "opened", "reason"),)
 _FOR = ("team", "tags", "route")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNITS = ("requests", "tokens", "usd_micros")
 _ATTESTATION_TEXTS = ("id", "type", "profile", "ledger_id")
 _ATTESTATION_HASHES = (
@@ -78,7 +81,11 @@ def require_shape(predicate: Mapping[str, Json]) -> None:
     _require_rest(predicate)
     if "reservation" in predicate:
         _require_reservation(predicate)
-    _require_checks(read_list(predicate["checks"], "the checks"))
+    checks = read_list(predicate["checks"], "the checks")
+    _require_checks(checks)
+    for obligation in predicate["obligations"]:
+        if all(check["id"] != obligation["check"] for check in checks):
+            refuse(f"obligation {obligation['id']!r} is of no check of the record")
 
 
 def _require_rest(predicate: Mapping[str, Json]) -> None:
@@ -112,9 +119,15 @@ def _require_rest(predicate: Mapping[str, Json]) -> None:
 def _require_reservation(predicate: Mapping[str, Json]) -> None:
     """Section 3.1: what is held, exactly when the gate allowed it."""
     reservation = read_object(predicate["reservation"], "the reservation", _RESERVATION)
-    read_text(reservation["day"], "the reservation's day")
+    if not _DAY.fullmatch(read_string(reservation["day"], "the reservation's day")):
+        refuse("the reservation's day is not a calendar day")
     read_text(reservation["reason"], "the reservation's reason")
-    read_object(reservation["for"], "the reservation's `for`", ("provider", "model"), _FOR)
+    use = read_object(reservation["for"], "the reservation's `for`", ("provider", "model"), _FOR)
+    for name in ("provider", "model"):
+        read_text(use[name], f"the {name}")
+    tags = read_list(use.get("tags", []), "the tags")
+    for text in (*tags, use.get("team", ""), use.get("route", "")):
+        read_string(text, "what the reservation is for")
     for unit, amount in read_object(reservation["asked"], "what was asked for", _UNITS).items():
         if amount is not None:
             read_integer(amount, f"{unit} asked for", 0)
@@ -176,9 +189,10 @@ def _require_checks(checks: Sequence[Json]) -> None:
         _require_word(check["operator"], _OPERATORS, f"operator of {where}")
         _require_word(check["kind"], _KINDS, f"kind of {where}")
         read_text(check["metric"], f"metric of {where}")
-        for key in ("waived_by", "unless"):
-            if check.get(key) is not None:
-                read_text(check[key], f"{key} of {where}")
+        if check["waived_by"] is not None:
+            read_text(check["waived_by"], f"waived_by of {where}")
+        read_text(check.get("unless", "-"), f"unless of {where}")
+        read_string(check.get("unit", ""), f"unit of {where}")
     ids = [check["id"] for check in checks]
     if not ids or ids != sorted(set(ids)):
         refuse("there are no checks, they are not sorted by id, or one is there twice")

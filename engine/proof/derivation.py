@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from engine.formats.json_values import same
-from engine.formats.signed_json import refuse
+from engine.formats.signed_json import read_string, refuse
 from engine.model import Json, Status
 from engine.proof import input_document as inputs
 from engine.proof.input_document import (
@@ -70,10 +70,10 @@ def tied_to_input(
 def _require_subject(statement: Mapping[str, Json], document: InputDocument) -> None:
     """Section 2.1: the subject is the input's; without an artifact it is the input itself."""
     digest = document.subject.get("digest")
-    annotations = {}
+    annotations: dict[str, Json] = {}
     if "version" in document.subject:
-        annotations["version"] = document.subject["version"]
-    if digest is None:
+        annotations["version"] = read_string(document.subject["version"], "the input's version")
+    if "digest" not in document.subject:
         annotations["digest_of"] = "input"
         digest = statement["predicate"]["input"]["digest"]
     expected = {"name": document.subject.get("name"), "digest": digest}
@@ -95,15 +95,12 @@ def require_consequence(predicate: Mapping[str, Json], document: InputDocument) 
     Source: spec/predicate-v1.md sections 5 to 7.
     """
     require_statuses(predicate, document)
-    ids = {check["id"] for check in predicate["checks"]}
+    unwaivable = _listed_unwaivable(predicate)
     for check in predicate["checks"]:
-        _require_waiver(check, document)
-    require_report(predicate, document, _listed_unwaivable(predicate))
-    for obligation in predicate["obligations"]:
-        if obligation["check"] not in ids:
-            refuse(f"obligation {obligation['id']!r} is of no check of the record")
+        _require_waiver(check, document, unwaivable)
+    require_report(predicate, document, unwaivable)
     require_verdict(predicate)
-    _require_reason(predicate)
+    require_reason(predicate)
 
 
 def require_statuses(predicate: Mapping[str, Json], document: InputDocument) -> None:
@@ -141,13 +138,16 @@ def require_verdict(predicate: Mapping[str, Json]) -> None:
         refuse(f"the record says {predicate['verdict']}; its checks say {verdict}")
 
 
-def _require_waiver(check: Mapping[str, Json], document: InputDocument) -> None:
-    """Section 7: only a failure is waived, by the first of the input's waivers that covers it."""
-    waived_by = check["waived_by"]
-    if waived_by is None:
-        return
-    covering = document.waivers_for(check["id"])
-    if check["status"] != Status.FAIL or covering[:1] != [waived_by]:
+def _require_waiver(
+    check: Mapping[str, Json], document: InputDocument, unwaivable: Collection[str]
+) -> None:
+    """Section 7: a failure that is covered is waived, by the first that covers it."""
+    waived_by, covering = check["waived_by"], []
+    if check["status"] == Status.FAIL and check["id"] not in unwaivable:
+        covering = document.waivers_for(check["id"])
+    if waived_by is None and covering:
+        refuse(f"check {check['id']!r} is covered by waiver {covering[0]!r}, and not waived")
+    if waived_by is not None and covering[:1] != [waived_by]:
         refuse(f"check {check['id']!r} is waived by {waived_by!r}, which does not cover it")
 
 
@@ -181,8 +181,14 @@ def _listed_unwaivable(predicate: Mapping[str, Json]) -> frozenset[str]:
     )
 
 
-def _require_reason(predicate: Mapping[str, Json]) -> None:
-    """Section 6.1: the sentence says what decided, and nothing else."""
+def require_reason(predicate: Mapping[str, Json]) -> None:
+    """Verify that the sentence says what decided, and nothing else.
+
+    Raises:
+        VerificationError: It does not.
+
+    Source: spec/predicate-v1.md section 6.1.
+    """
     relaxations = predicate["relaxations"]
     expected = recompute_reason(
         predicate["verdict"],

@@ -26,6 +26,8 @@ def placed(parts: ProofBundle, public_keys: Sequence[bytes]) -> Checkpoint:
     merkle.verify_inclusion(leaf, parts.index, parts.size, parts.path, signed.root)
     if merkle.chain_hash(parts.previous_hash, leaf) != parts.current_hash:
         refuse("current_hash does not follow from previous_hash and the entry")
+    if parts.index == 0 and parts.previous_hash != merkle.GENESIS_CHAIN:
+        refuse("previous_hash of the first entry is not the beginning of a chain")
     following = parts.following_leaves
     if parts.ledger is not None:
         following = _whole_ledger(parts, signed)
@@ -84,6 +86,11 @@ def _whole_ledger(parts: ProofBundle, signed: Checkpoint) -> tuple[bytes, ...]:
         frontier.append(leaf)
     if frontier.size != signed.size or frontier.root() != signed.root:
         refuse("the ledger in the bundle is not the one that the checkpoint signs")
+    chain = merkle.GENESIS_CHAIN
+    for leaf in leaves[: parts.index]:
+        chain = merkle.chain_hash(chain, leaf)
+    if chain != parts.previous_hash:
+        refuse("the ledger in the bundle does not lead to previous_hash")
     return tuple(leaves[parts.index + 1 :])
 
 

@@ -163,7 +163,8 @@ def require_observed(check: Mapping[str, Json], document: InputDocument) -> None
     given: dict[str, Json] = {}
     if metric is not None:
         given = {key: metric[key] for key in _OF_METRIC if key in metric}
-        given["metric_status"] = metric.get("status")
+        if "status" in metric:
+            given["metric_status"] = metric["status"]
     if check["kind"] == "attestation":
         from engine.proof.attestation_rules import is_attested
 

@@ -30,6 +30,7 @@ DATA_JSON = "data.json"
 FILES = (DATA_JSON, "policy.wasm")
 SOURCES = "sources/"
 
+_AGAINST = {"lower": (">", ">="), "higher": ("<", "<=")}
 _ROW_DEFAULTS: Mapping[str, Json] = {
     "max_age_s": None,
     "min_n": None,
@@ -225,9 +226,11 @@ def _require_check(
         check.get("unless"),
     ):
         refuse(f"{where} is about another metric, or of another kind, than the policy says")
-    unit = _row(_member(_member(policy.data, "catalogue"), "metrics"), check["metric"]).get("unit")
-    if not same(check.get("unit"), unit):
+    metric = _row(_member(_member(policy.data, "catalogue"), "metrics"), check["metric"])
+    if not same(check.get("unit"), metric.get("unit")):
         refuse(f"{where} has another unit than the catalogue says")
+    if check["operator"] in _AGAINST.get(str(metric.get("direction")), ()):
+        refuse(f"{where} compares with {check['operator']}, against its metric's direction")
     row = _row(_member(profile, "checks"), check["id"])
     severity = row.get("severity")
     if check["severity"] != (severity if severity in ("warn", "off") else "block"):

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.formats.json_values import same
 from engine.formats.signed_json import read_base64, read_integer, read_object, read_text, refuse
 from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Json, Subject, Verdict
 from engine.proof import bundle as proof
@@ -184,7 +185,7 @@ def _signed(
     statement = parse_statement(verify_envelope(entry, signers).payload)
     origin, envelope = place.origin, entry
     if statement["predicateType"] == DECISION_IMPORTED_TYPE:
-        statement, origin, envelope = _imported(statement["predicate"], public_keys, place)
+        statement, origin, envelope = _imported(statement, public_keys, place)
     if statement["predicateType"] != DECISION_TYPE:
         refuse(
             f"the entry is a {statement['predicateType']}, not a decision",
@@ -195,9 +196,10 @@ def _signed(
 
 
 def _imported(
-    predicate: Mapping[str, Json], public_keys: Keys, place: Checkpoint
+    outer: Mapping[str, Json], public_keys: Keys, place: Checkpoint
 ) -> tuple[dict[str, Json], str, bytes]:
     """Section 12.3: the decision inside, signed too, the ledger it came from, its envelope."""
+    predicate = outer["predicate"]
     read_object(predicate, "the import", _IMPORT)
     read_time(predicate["imported_at"], "imported_at")
     into = read_object(predicate["ledger"], "the import's ledger", ("id",))["id"]
@@ -207,13 +209,15 @@ def _imported(
     note = read_text(source["checkpoint"], "its checkpoint")
     signed = checkpoint.verify(note, keys_for(public_keys, CHECKPOINT))
     index = read_integer(source["index"], "the origin's index")
-    if source["size"] != signed.size or index >= signed.size:
+    if read_integer(source["size"], "its size") != signed.size or index >= signed.size:
         refuse("the import's origin does not fit its checkpoint")
     envelope = read_base64(predicate["envelope"], "the import")
     signers = keys_for(public_keys, DECISION)
     statement = parse_statement(verify_envelope(envelope, signers).payload)
     if statement["predicate"].get("decision_id") != predicate["decision_id"]:
         refuse("the import holds another decision than it names")
+    if not same(outer["subject"], statement["subject"]):
+        refuse("the import is about another subject than the decision it holds")
     return statement, signed.origin, envelope
 
 

@@ -1,0 +1,172 @@
+"""What the second verifier refused, by the text, and the first one took: both refuse it now."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engine.formats.times import parse_time
+from engine.model import DECISION_IMPORTED_TYPE, Json
+from engine.proof import merkle
+from engine.proof.bundle import ProofBundle
+from engine.proof.envelope import open_envelope
+from engine.proof.statement import parse_statement, statement
+from tests.independent import lies
+from tests.independent.lies import BOARD, KEY, METRICS, POLICY, RESTING, WAIVER
+from tests.independent.test_agreement import KEYS, agreed
+from tests.simulator import ARTIFACT, Case, Ledger, Policy, conclude, metric
+
+SOUND = Case(metrics=METRICS)
+OVER = Case(metrics={**METRICS, "ethics.ece": metric(0.031, n=24_000, ci=[0.02, 0.04])})
+RESERVATION: dict[str, Json] = {
+    "for": {"provider": "acme", "model": "m1", "team": "red", "tags": ["a"], "route": "r"},
+    "asked": {"requests": 1, "tokens": None, "usd_micros": 5},
+    "day": "2026-11-20",
+    "charges": [
+        {
+            "budget": "b",
+            "limits": {"requests": 9, "tokens": None, "usd_micros": 9},
+            "requests": 1,
+            "tokens": 0,
+            "usd_micros": 5,
+        }
+    ],
+    "expires_at": "2026-11-20T12:05:05Z",
+    "opened": ["b"],
+    "expired": [],
+    "reason": "OK",
+}
+Predicate = dict[str, Any]
+
+
+def refused(bundle: ProofBundle) -> None:
+    assert not agreed("finding", bundle.encode(), [*KEYS, BOARD.public], {}).genuine
+
+
+def taken(bundle: ProofBundle) -> None:
+    assert agreed("finding", bundle.encode(), [*KEYS, BOARD.public], {}).genuine
+
+
+def signed(
+    edit: Callable[[Predicate], None], case: Case = SOUND, policy: Policy = POLICY
+) -> ProofBundle:
+    ledger = Ledger(KEY)
+    return lies.without(ledger.prove(ledger.decide(case, policy, edit=edit)), "policy")
+
+
+def test_a_failure_that_a_waiver_covers_is_waived() -> None:
+    """A key holder leaves a waiver unused, and BLOCK does not follow either."""
+
+    def overlook(predicate: Predicate) -> None:
+        for check in predicate["checks"]:
+            check["waived_by"] = None
+        predicate["waivers"][0]["status"] = "unused"
+        predicate["verdict"] = "BLOCK"
+        conclude(predicate)
+
+    refused(signed(overlook, OVER, replace(POLICY, waivers=[WAIVER])))
+
+
+@pytest.mark.parametrize("change", [{"unless": None}, {"unit": None}, {"unit": 5}], ids=str)
+def test_texts_of_a_check_are_texts(change: dict[str, Json]) -> None:
+    refused(signed(lambda predicate: predicate["checks"][0].update(change)))
+
+
+def test_the_chain_of_a_whole_ledger_begins_with_zeros() -> None:
+    ledger = Ledger(KEY)
+    index = ledger.decide(SOUND, POLICY)
+    leaves = [merkle.leaf_hash(entry) for entry in ledger.entries]
+    ledger.chain = list(itertools.accumulate(leaves, merkle.chain_hash, initial=b"\1" * 32))
+    taken(ledger.prove(index))
+    refused(ledger.prove(index, whole=True))
+
+
+def test_the_first_entry_follows_on_zeros() -> None:
+    for start, say in ((bytes(32), taken), (b"\1" * 32, refused)):
+        ledger = Ledger(KEY)
+        ledger.entries, ledger.chain, ledger._frontier = [], [start], merkle.Frontier()
+        say(ledger.prove(ledger.decide(SOUND, POLICY)))
+
+
+def test_an_import_is_about_what_its_decision_is_about() -> None:
+    first, central = Ledger(KEY), Ledger(KEY, "central")
+    index = central.adopt(first, first.decide(SOUND, POLICY))
+    whole = parse_statement(open_envelope(central.entries[index]).payload)
+    taken(central.prove(index))
+    other = [{"name": "another-model", "digest": {"sha256": ARTIFACT}}]
+    forged = central.seal(statement(other, DECISION_IMPORTED_TYPE, whole["predicate"]))
+    attachments = central.prove(index).attachments
+    refused(replace(central.prove(forged), attachments=attachments))
+
+
+def test_nothing_is_attached_that_an_attestation_does_not_speak_of() -> None:
+    bundle = lies.attested()
+    taken(bundle)
+    refused(replace(bundle, attachments={**bundle.attachments, "attestations": b"[]"}))
+
+
+def test_the_reason_of_an_attestation_follows_inside_a_decision_too() -> None:
+    ledger = Ledger(BOARD, f"of {BOARD.key_id}")
+    seen = Case(metrics={"ethics.consent": metric(True), "ethics.ece": metric(0.5, n=24_000)})
+    entry = ledger.attest(seen, lies.ETHICS)
+    sound = ledger.prove(entry)
+    case = lies.resting(sound)
+    taken(_decided(case))
+    told = ledger.attest(seen, lies.ETHICS, edit=lambda predicate: predicate.update(reason="fine"))
+    carried = replace(ledger.prove(told), attachments={}).encode().strip()
+    refused(_decided(replace(case, proofs=[carried])))
+
+
+def _decided(case: Case) -> ProofBundle:
+    ledger = Ledger(KEY)
+    return ledger.prove(ledger.decide(case, RESTING))
+
+
+@pytest.mark.parametrize("change", [{"digest": None}, {"version": 5}, {"version": None}], ids=str)
+def test_an_inputs_subject_is_text_and_digest(change: dict[str, Json]) -> None:
+    case = Case(metrics=METRICS)
+    case.subject = case.subject | change
+    ledger = Ledger(KEY)
+
+    def stand_in(whole: Predicate) -> None:
+        if "digest" in change:
+            digest = whole["predicate"]["input"]["digest"]
+            whole["subject"][0] |= {"digest": digest, "annotations": {"digest_of": "input"}}
+            whole["subject"][0]["annotations"]["version"] = "2.4.1"
+
+    refused(ledger.prove(ledger.decide(case, POLICY, edit_statement=stand_in)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"day": "today"},
+        {"day": 20},
+        {"for": {"provider": 5, "model": "m1"}},
+        {"for": {"provider": "acme", "model": ""}},
+        {"for": {"provider": "acme", "model": "m1", "tags": "a"}},
+        {"for": {"provider": "acme", "model": "m1", "tags": [1]}},
+        {"for": {"provider": "acme", "model": "m1", "team": None}},
+        {"expires_at": "2026-11-20T12:00:04Z"},
+        {"expires_at": None},
+        {"opened": ["c"]},
+        {"charges": []},
+        {"reason": ""},
+    ],
+    ids=str,
+)
+def test_a_reservation_says_what_the_schema_describes(change: dict[str, Json]) -> None:
+    policy = replace(POLICY, gate="spend", rule="access/v1")
+    taken(signed(lambda predicate: predicate.update(reservation=RESERVATION), policy=policy))
+    odd = RESERVATION | change
+    refused(signed(lambda predicate: predicate.update(reservation=odd), policy=policy))
+
+
+@pytest.mark.parametrize("text", ["2026-11-20T12:00:05+00:60", "2026-11-20T12:00:05-24:00"])
+def test_an_offset_has_less_than_60_minutes_and_24_hours(text: str) -> None:
+    with pytest.raises(ValueError, match=r"offset|not an RFC"):
+        parse_time(text)
