@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import textwrap
@@ -81,7 +82,11 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     keys = _keys(args, config, shell)
     jobs = args.jobs or _worth(config, signatures=args.signatures)
     # workers first: what they inherit must not include the ledger
-    with _workers(jobs - 1) as workers, workspace.open_ledger_to_read(config, shell) as ledger:
+    with (
+        _no_collector(),
+        _workers(jobs - 1) as workers,
+        workspace.open_ledger_to_read(config, shell) as ledger,
+    ):
         report = ledger.verify(
             since=since, signatures=args.signatures, public_keys=keys, companions=workers
         )
@@ -136,6 +141,16 @@ def _worth(config: Config, *, signatures: bool) -> int:
     except (OSError, AttributeError):  # the latter where there is no fork for us either
         return 1
     return min(processors, _MOST_BY_DEFAULT) if size >= _WORTH_IT[signatures] else 1
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Keep the collector of cycles away, which walks each statement: they are trees."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager
