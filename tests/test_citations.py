@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import io
 import re
 import tokenize
@@ -13,12 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from engine import errors
 from tests.repository import MODULES, ROOT
 from tests.test_pages import TOPS, is_there
 
 FOLDERS = "|".join(re.escape(name) for name in (*TOPS, "shared", "ops"))
 FILE = re.compile(rf"(?<![\w/.:<>-])((?:{FOLDERS})/[\w.<>*{{}},/-]*[\w>*}}]|[\w-]+\.md\b)")
 NAME = re.compile(r"(?<![\w/.-])engine(?:\.\w+)+")
+ROLE = re.compile(r":(?:class|func|exc|data|meth|attr):`(?:[^`<]*<)?~?([\w.]+)>?`")
+RAISES = re.compile(r"^( *)Raises:\n((?:\1 +.*\n?|\n)+)", re.MULTILINE)
 
 
 def prose(source: str) -> Iterator[str]:
@@ -55,6 +59,42 @@ def is_name(dotted: str) -> bool:
         return is_name(module) if module.count(".") else False
 
 
+def raised_names(text: str) -> set[str]:
+    """Return the exceptions that the ``Raises:`` sections of a docstring list."""
+    found: set[str] = set()
+    for section in RAISES.finditer(text):
+        lines = [line for line in section[2].splitlines() if line.strip()]
+        depth = min(len(line) - len(line.lstrip()) for line in lines)
+        heads = (line.strip().partition(": ") for line in lines if line[depth] != " ")
+        found |= {name.strip() for head, colon, _ in heads if colon for name in head.split(",")}
+    return found
+
+
+def in_code(source: str) -> set[str]:
+    """Return every name that a module binds, at any depth, and those of its classes' members."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                names.add(name)
+            case ast.ClassDef(name=name) | ast.Name(id=name, ctx=ast.Store()):
+                names.add(name)
+            case ast.alias(name=name, asname=other):
+                names.add(other or name)
+            case ast.Attribute(attr=name, ctx=ast.Store()):
+                names.add(name)
+    return names
+
+
+def is_known(name: str, source: str) -> bool:
+    """Whether ``name`` is bound in ``source``, a builtin, one of our errors, or a full name."""
+    if name.startswith("engine."):
+        return is_name(name)
+    first, *_, last = name.split(".") * 2
+    bound = in_code(source) | set(dir(builtins)) | set(dir(errors))
+    return first in bound and (last in bound or "." in name)
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_and_name_that_the_engine_cites_exists(module: Path) -> None:
     texts = list(prose(module.read_text()))
@@ -62,6 +102,35 @@ def test_every_file_and_name_that_the_engine_cites_exists(module: Path) -> None:
     names = {name for text in texts for name in cited_names(text)}
     assert sorted(file for file in files if not is_there(file, ROOT / "README.md")) == []
     assert sorted(name for name in names if not is_name(name)) == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_error_and_role_of_a_docstring_names_something(module: Path) -> None:
+    source = module.read_text()
+    named = {name for text in prose(source) for name in (*raised_names(text), *ROLE.findall(text))}
+    assert sorted(name for name in named if not is_known(name, source)) == []
+
+
+def test_an_error_or_a_role_that_nobody_defines_is_noticed() -> None:
+    source = '''
+def read() -> int:
+    """Return :class:`Answer`, see :meth:`read` and :func:`~engine.gone.read`.
+
+    Raises:
+        Gone, ValueError: Not there,
+            Twice: as it was.
+        UsageError: Wrong.
+        engine.errors.Lost: Away.
+
+    Source: RFC: none.
+    """
+'''
+    (text,) = prose(source)
+    assert raised_names(text) == {"Gone", "ValueError", "UsageError", "engine.errors.Lost"}
+    named = {*raised_names(text), *ROLE.findall(text)}
+    assert {name for name in named if not is_known(name, source)} == {
+        "Gone", "engine.errors.Lost", "Answer", "engine.gone.read",
+    }  # fmt: skip
 
 
 def test_what_is_not_there_would_be_noticed() -> None:
