@@ -118,9 +118,9 @@ class RecordTo:
 
     def exists(self) -> bool:
         """Whether there is a lasting ledger already."""
-        from engine.ledger import file_of
+        from engine.ledger import store_at
 
-        return not self.is_ephemeral and file_of(self.url).exists()
+        return not self.is_ephemeral and store_at(self.url).exists()
 
     def require_apart(self, path: Path) -> None:
         """Refuse an output in the place of the ledger's file, its log or lock, or a signed head.
@@ -128,13 +128,8 @@ class RecordTo:
         Raises:
             UsageError: ``path`` is one of them, or will be.
         """
-        from engine.ledger import file_of
-
-        if self.is_ephemeral:
-            return
-        file, real = file_of(self.url), path.resolve()
-        parts = [file.with_name(file.name + suffix) for suffix in ("", "-wal", "-shm", ".lock")]
-        if real in parts or not {real, real.parent}.isdisjoint(self.heads):
+        real = path.resolve()
+        if real in self._files() or not {real, real.parent}.isdisjoint(self.heads):
             raise UsageError(
                 f"{path}: belongs to the ledger, and is not written over", "name another file"
             )
@@ -146,13 +141,16 @@ class RecordTo:
         Every door looks into each that it knows and writes to each that it can: no other door,
         key file or working folder makes it forget how far the ledger came. INV-DOOR-4.
         """
-        from engine.ledger import file_of
-
         if self.is_ephemeral:
             return ()
-        by_ledger = file_of(self.url).parent / "heads"
-        places = (self._beside_key, self._state, by_ledger)
+        beside = [file.parent / "heads" for file in self._files()[:1]]
+        places = (self._beside_key, self._state, *beside)
         return tuple(dict.fromkeys(place.resolve() for place in places if place is not None))
+
+    def _files(self) -> tuple[Path, ...]:
+        from engine.ledger import store_at
+
+        return () if self.is_ephemeral else store_at(self.url).files()
 
 
 def state_folder(environ: Mapping[str, str]) -> Path | None:

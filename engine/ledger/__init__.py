@@ -19,7 +19,7 @@ from engine.ledger.entries import (
     subject_key,
 )
 from engine.ledger.ledger import Ledger
-from engine.ledger.open import STORES, file_of, located, open_ledger
+from engine.ledger.open import STORES, located, open_ledger, store_at
 from engine.model import Signer
 
 __all__ = [
@@ -34,8 +34,8 @@ __all__ = [
     "Signer",
     "State",
     "StateView",
-    "file_of",
     "located",
     "open_ledger",
+    "store_at",
     "subject_key",
 ]

@@ -19,27 +19,13 @@ from engine.ledger.store import Reader, Store
 from engine.model import Signer
 from engine.proof.checkpoint import Checkpoint, verify
 from engine.proof.keys import key_id
-from engine.system.files import path_of, sync_folder
+from engine.system.files import sync_folder
 
 Opener: TypeAlias = Callable[[str, bool, float], Store]
 """``opener(url, writable, lock_timeout_s)``: the store that a URL names, not yet connected."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.ASCII | re.IGNORECASE)
 _ID_BYTES = 16
-
-
-def file_of(url: str) -> Path:
-    """Return the file of the SQLite ledger at ``url``: a path, or ``sqlite:///PATH``.
-
-    Raises:
-        UsageError: It names none.
-    """
-    path = url.removeprefix("sqlite:///").removeprefix("sqlite:")
-    if not path or path.startswith("//"):
-        raise UsageError(
-            f"{url!r} does not name a file", "write sqlite:///FOLDER/ledger.db, or just the path"
-        )
-    return path_of(path, "ledger")
 
 
 def located(url: str) -> str:
@@ -50,6 +36,8 @@ def located(url: str) -> str:
     Raises:
         UsageError: No such kind of ledger.
     """
+    from engine.ledger.sqlite.address import file_of
+
     return str(file_of(url).resolve()) if _scheme(url) == "sqlite" else url
 
 
@@ -65,6 +53,7 @@ def _scheme(url: str) -> str:
 
 
 def _sqlite(url: str, writable: bool, lock_timeout_s: float) -> Store:
+    from engine.ledger.sqlite.address import file_of
     from engine.ledger.sqlite.store import SqliteStore
 
     return SqliteStore(file_of(url), url=url, writable=writable, lock_timeout_s=lock_timeout_s)
@@ -88,6 +77,15 @@ def _run(url: str, writable: bool, lock_timeout_s: float) -> Store:
 
 STORES: dict[str, Opener] = {"run": _run, "sqlite": _sqlite}
 """Scheme of a URL, and what opens it. A plain path is ``sqlite``."""
+
+
+def store_at(url: str, *, writable: bool = False, lock_timeout_s: float = 30.0) -> Store:
+    """Return the store that ``url`` names, not yet connected; one of ``run:`` is made by this.
+
+    Raises:
+        UsageError: An unknown kind of URL, or it names no place.
+    """
+    return STORES[_scheme(url)](url, writable, lock_timeout_s)
 
 
 def open_ledger(
@@ -123,7 +121,7 @@ def open_ledger(
         LedgerError: It cannot be opened, or what is there is no ledger.
     """
     scheme = _scheme(url)
-    store = STORES[scheme](url, signer is not None, lock_timeout_s)
+    store = store_at(url, writable=signer is not None, lock_timeout_s=lock_timeout_s)
     kept = None
     if heads is not None and scheme != "run":
         folders = [heads] if isinstance(heads, Path) else heads
@@ -256,8 +254,7 @@ def _created(
 ) -> Ledger:
     if not created_at:
         raise UsageError("a new ledger says when it was created", "pass created_at")
-    if not (folder := file_of(store.url).parent).is_dir():
-        raise UsageError(f"{store.url}: its folder does not exist", f"make it: mkdir -p {folder}")
+    store.require_creatable()
     if heads is not None:
         heads.require_writable()
     with store.exclusive():

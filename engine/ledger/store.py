@@ -191,6 +191,28 @@ class Store(Protocol):
     def address(self, base: Path) -> str:
         """Return its name in a head that is kept in the folder ``base``."""
 
+    def files(self) -> tuple[Path, ...]:
+        """Return the files of this machine that it is, or will be, made of: absolute, no links.
+
+        The first is the ledger's own, beside which heads are kept; a database elsewhere has none.
+        """
+
+    def exists(self) -> bool:
+        """Whether something is there that :meth:`connect` would look into.
+
+        False lets a caller's claim count: where it cannot be found out, it is True or an error.
+
+        Raises:
+            LedgerError: It cannot be found out.
+        """
+
+    def require_creatable(self) -> None:
+        """Refuse a place where no ledger can be made.
+
+        Raises:
+            UsageError: What is missing there.
+        """
+
     def connect(self) -> bool:
         """Open it; False when no ledger is there yet.
 

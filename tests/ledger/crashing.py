@@ -162,6 +162,15 @@ class CrashingStore:
     def address(self, base: Path) -> str:
         return f"{base.name}/disk"
 
+    def files(self) -> tuple[Path, ...]:
+        return ()
+
+    def exists(self) -> bool:
+        return self.connect()
+
+    def require_creatable(self) -> None:
+        """There is always room."""
+
     def connect(self) -> bool:
         return bool(self._disk.committed.rows.entries)
 

@@ -174,6 +174,15 @@ class MemoryStore:
     def address(self, base: Path) -> str:
         return f"{base.name}/memory"
 
+    def files(self) -> tuple[Path, ...]:
+        return ()
+
+    def exists(self) -> bool:
+        return self.connect()
+
+    def require_creatable(self) -> None:
+        """There is always room."""
+
     def connect(self) -> bool:
         return bool(self._committed.rows.entries)
 

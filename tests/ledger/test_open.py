@@ -79,9 +79,10 @@ def test_a_name_with_odd_characters_is_a_name(tmp_path: Path) -> None:
     "url", ["postgresql://host/db", "http://host/", "run:here", "sqlite://", "sqlite:"]
 )
 def test_an_unknown_place_is_refused_with_the_known_ones(url: str) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as refused:
         open_ledger(url, signer=KEY, heads=None, create=True, created_at=CREATED_AT)
-    assert sorted(STORES) == ["run", "sqlite"]
+    if url.partition(":")[0] not in STORES:
+        assert all(f"{known}:" in refused.value.hint for known in STORES)
 
 
 def test_a_missing_ledger_is_only_made_when_asked_for(tmp_path: Path) -> None:

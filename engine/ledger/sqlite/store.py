@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from engine.errors import LedgerError, RollbackError, VerificationError
+from engine.errors import LedgerError, RollbackError, UsageError, VerificationError
 from engine.ledger.sqlite.file import connect, copy_ledger, holds_ledger, needs_copy, open_reader
 from engine.ledger.sqlite.locking import FileLock
 from engine.ledger.sqlite.reader import SqliteReader, explained, subject_hash
@@ -86,6 +86,28 @@ class SqliteStore:
     def address(self, base: Path) -> str:
         """Return the file's path relative to ``base``."""
         return os.path.relpath(self._path, base.resolve())
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the database, its log and shared memory, and its lock."""
+        suffixes = ("", "-wal", "-shm", ".lock")
+        return tuple(self._path.with_name(self._path.name + suffix) for suffix in suffixes)
+
+    def exists(self) -> bool:
+        """Whether the file is there, or may be: then opening it says what is wrong."""
+        try:
+            self._path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            pass
+        return True
+
+    def require_creatable(self) -> None:
+        """Refuse a file whose folder is not there."""
+        if not (folder := self._path.parent).is_dir():
+            raise UsageError(
+                f"{self.url}: its folder does not exist", f"make it: mkdir -p {folder}"
+            )
 
     def connect(self) -> bool:
         """Open it; False when no ledger is there yet.
