@@ -31,7 +31,9 @@ def _say(text: str) -> None:
     import contextlib
 
     with contextlib.suppress(BaseException):  # nobody is listening; the code still tells
-        print(text, file=sys.stderr, flush=True)
+        # An error's own text may hold anything, and nothing can be imported for sure any more.
+        shown = (sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text)
+        print("".join(shown), file=sys.stderr, flush=True)
 
 
 def _leave(code: int) -> None:

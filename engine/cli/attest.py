@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,6 +95,6 @@ def _print(form: str, recorded: RecordedAttestation, bundle: PolicyBundle, shell
 
     if form == "json":
         document = as_document(recorded.at, bundle)
-        print(json.dumps(document, indent=2, ensure_ascii=False), file=shell.stdout)
+        shell.print_json(document, indent=2)
     else:
         write(as_text(recorded.at, bundle, shell.width), shell.stdout)

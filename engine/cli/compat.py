@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.cli.console.shell import Shell
 from engine.cli.metrics_output import metrics_arguments, require_subject, write_metrics
+from engine.formats.printable import on_one_line
 
 if TYPE_CHECKING:
     from engine.compat import Comparison, CompatibilityFinding
@@ -51,10 +52,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     old, new = (schemas.read_side(name, Path(), shell.environ) for name in (args.old, args.new))
     comparison = schemas.compare_sides(old, new, args.direction, frozenset(args.annotation))
     if args.format == "json":
-        import json
-
         document = _document(args, comparison)
-        print(json.dumps(document, indent=2, ensure_ascii=False), file=shell.stdout)
+        shell.print_json(document, indent=2)
     else:
         _print(args, comparison, old, new, shell)
     if args.metrics:
@@ -67,13 +66,12 @@ def _print(
     args: argparse.Namespace, comparison: Comparison, old: Side, new: Side, shell: Shell
 ) -> None:
     for finding in comparison.findings:
-        print(_line(finding, old, new), file=shell.stdout)
+        shell.print_lines(_line(finding, old, new))
     documents = "schema" if comparison.documents == 1 else "schemas"
     columns = "column differs" if comparison.drift == 1 else "columns differ"
-    print(
+    shell.print(
         f"{comparison.verdict} ({args.direction}): {comparison.documents:,} {documents}, "
-        f"{comparison.drift:,} {columns}",
-        file=shell.stdout,
+        f"{comparison.drift:,} {columns}"
     )
 
 
@@ -85,7 +83,7 @@ def _line(finding: CompatibilityFinding, old: Side, new: Side) -> str:
     found = finding.problem
     side = old if finding.side == "old" else new
     place = side.name if side.is_file else f"{side.name}/{found.document}"
-    head = f"{finding.direction}: {place}: {found.pointer or '/'}"
+    head = on_one_line(f"{finding.direction}: {place}: {found.pointer or '/'}")
     if not isinstance(found, Break):
         return f"{head}: undecided: {found.reason}"
     shown = json.dumps(found.witness, ensure_ascii=False) if found.has_witness else "no witness"

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     from argcomplete.shell_integration import shellcode
 
     script = shellcode(["engine"], shell=args.shell)
-    print(script.strip(), file=shell.stdout)
+    shell.print_lines(script.strip())
     return exit_codes.PASS
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict, dataclass
 
 from engine import exit_codes
@@ -52,14 +51,14 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     rows = _rows(config, shell)
     if args.format == "json":
         settings = {name: asdict(row) for name, row in rows.items()}
-        print(json.dumps(settings, indent=2, ensure_ascii=False), file=shell.stdout)
+        shell.print_json(settings, indent=2)
         return exit_codes.PASS
     shown = {name: "-" if row.value is None else str(row.value) for name, row in rows.items()}
     widest = max(map(len, shown.values()))
     origins = max(len(row.origin) for row in rows.values())
     for name, row in rows.items():
         line = f"{name:<14}  {shown[name]:<{widest}}  {row.origin:<{origins}}  {row.meaning}"
-        print(line, file=shell.stdout)
+        shell.print(line)
     return exit_codes.PASS
 
 

@@ -14,6 +14,7 @@ from engine.cli.arguments import ledger_arguments
 from engine.cli.console.shell import Shell
 from engine.cli.inputs import specs_folder
 from engine.errors import UsageError
+from engine.formats.printable import on_one_line
 
 if TYPE_CHECKING:
     from engine.model import Json
@@ -65,9 +66,9 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     judgements = steps.judgements(folder, reports, shell)
     document = _document(url, conformance.entries, reports, judgements)
     if args.format == "json":
-        print(json.dumps(document, indent=2), file=shell.stdout)
+        shell.print_lines(json.dumps(document, indent=2))
     else:
-        print(_text(document, reports, judgements), file=shell.stdout)
+        shell.print_lines(_text(document, reports, judgements))
     if any(report.rejected or _refuses(name, judgements) for name, report in reports.items()):
         return exit_codes.NOT_GENUINE
     return exit_codes.PASS if document["conforms"] else exit_codes.FAIL
@@ -201,7 +202,8 @@ def _text(
     what = "are NOT behaviour of the specs" if refused else "conform to the specs"
     if not refused and not document["conforms"]:
         what += ", as far as they could be looked up"
-    return "\n".join([*lines, f"{document['ledger']}: {document['entries']:,} entries {what}"])
+    lines.append(f"{document['ledger']}: {document['entries']:,} entries {what}")
+    return "\n".join(map(on_one_line, lines))
 
 
 def _by_tlc(judgement: TlcJudgement) -> list[str]:

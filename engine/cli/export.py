@@ -35,5 +35,5 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     with workspace.open_ledger_to_read(config, shell) as ledger:
         bundle = export(ledger, args.decision, with_policy=not args.no_policy)
     write_whole(Path(args.out), bundle.encode())
-    print(args.out, file=shell.stdout)
+    shell.print(args.out)
     return exit_codes.PASS

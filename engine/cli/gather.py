@@ -10,6 +10,7 @@ from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import instant, policy_arguments
 from engine.cli.console.shell import Shell
+from engine.formats.printable import plain_json
 
 if TYPE_CHECKING:
     from engine.evidence.gather import GatheredEvidence, Plan
@@ -71,7 +72,7 @@ def _write(args: argparse.Namespace, gathered: GatheredEvidence, shell: Shell) -
         write_whole(Path(args.report), page(gathered.document).encode())
     text = json.dumps(gathered.document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     if args.out == "-":
-        print(text, end="", file=shell.stdout)
+        shell.print_lines(plain_json(text), end="")
     else:
         write_whole(Path(args.out), text.encode())
 
@@ -90,5 +91,5 @@ def _print_sql(plan: Plan, shell: Shell) -> int:
     for request, statement in counting:
         text = statement(request)
         request.table.finish()
-        print(text, file=shell.stdout)
+        shell.print_lines(text)
     return exit_codes.PASS

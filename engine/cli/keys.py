@@ -45,7 +45,7 @@ def _init(args: argparse.Namespace, shell: Shell) -> int:
         ensure_workspace(config, shell, may_create=True)
     else:
         generate(path)
-    print(_public_file(path), file=shell.stdout)
+    shell.print(_public_file(path))
     return exit_codes.PASS
 
 
@@ -58,8 +58,8 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
         signer = open_signer(config, shell)
     except KeyFileError as error:
         raise KeyFileError(error.message, error.hint or "make one: engine keys init") from None
-    print(f"{signer.key_id}  {origin}", file=shell.stdout)
-    print(public_pem(signer.public_key).decode(), end="", file=shell.stdout)
+    shell.print(f"{signer.key_id}  {origin}")
+    shell.print_lines(public_pem(signer.public_key).decode(), end="")
     return exit_codes.PASS
 
 

@@ -50,9 +50,9 @@ def _test(args: argparse.Namespace, shell: Shell) -> int:
     for step in examine(folder, find_opa(shell.environ, shell.here)):
         good = good and not step.wrong
         word = "WRONG" if step.wrong else "ok"
-        print(f"{word:<6} {step.name:<9} {step.passed}".rstrip(), file=shell.stdout, flush=True)
+        shell.print(f"{word:<6} {step.name:<9} {step.passed}".rstrip(), flush=True)
         for line in (*step.wrong, *([f"hint: {step.hint}"] if step.hint else [])):
-            print(f"         {line}", file=shell.stdout)
+            shell.print(f"         {line}")
     return exit_codes.PASS if good else exit_codes.FAIL
 
 
@@ -69,19 +69,19 @@ def _new(args: argparse.Namespace, shell: Shell) -> int:
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
-        print(folder / path, file=shell.stdout)
+        shell.print(folder / path)
     if args.policies is None and config.path("policies") == folder:
         draft = shlex.quote(f"{folder.name}-draft")
         shell.say(
-            f"engine: {folder} is in use here: from now on every `engine decide` needs OPA\n"
-            "  for a draft that nothing uses, remove or restore the files above, and type:\n"
-            f"  engine policy new {args.name} --policies {draft}"
+            f"engine: {folder} is in use here: from now on every `engine decide` needs OPA",
+            "  for a draft that nothing uses, remove or restore the files above, and type:",
+            f"  engine policy new {args.name} --policies {draft}",
         )
     else:
         shell.say(f"engine: {folder} is a draft: nothing uses it without --policies; it needs OPA")
     shell.say(
-        f"engine: next: engine policy test {folder}\n"
-        f"  then: engine decide metrics.json --gate {args.name} --policies {folder}"
+        f"engine: next: engine policy test {folder}",
+        f"  then: engine decide metrics.json --gate {args.name} --policies {folder}",
     )
     return exit_codes.PASS
 
@@ -121,7 +121,7 @@ def _build(args: argparse.Namespace, shell: Shell) -> int:
             "what to build, and where to", "engine policy build --policies DIR --out DIR"
         )
     bundle = build(sources, Path(args.out), find_opa(shell.environ, shell.here))
-    print(f"policy {bundle.digest}  {args.out}", file=shell.stdout)
+    shell.print(f"policy {bundle.digest}  {args.out}")
     return exit_codes.PASS
 
 
@@ -140,17 +140,15 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
             "profile": profile,
             "checks": {name: rows.get(name) for name in chosen.checks},
         }
-        print(json.dumps(document, indent=2), file=shell.stdout)
+        shell.print_lines(json.dumps(document, indent=2))
         return exit_codes.PASS
     operators = operators_of(bundle, shell)
-    print(f"policy {bundle.digest}", file=shell.stdout)
+    shell.print(f"policy {bundle.digest}")
     for gate in bundle.gates():
         word = "check " if len(gate.checks) == 1 else "checks"
-        print(
-            f"  gate {gate.name:<12} {len(gate.checks):>3} {word}  {gate.title}", file=shell.stdout
-        )
-    print(f"profiles: {', '.join(sorted(bundle.data['limits']))}", file=shell.stdout)
-    print(f"\ngate {chosen.name}, profile {profile}", file=shell.stdout)
+        shell.print(f"  gate {gate.name:<12} {len(gate.checks):>3} {word}  {gate.title}")
+    shell.print(f"profiles: {', '.join(sorted(bundle.data['limits']))}")
+    shell.print_lines(f"\ngate {chosen.name}, profile {profile}")
     for name in chosen.checks:
         row, info = rows.get(name, {}), bundle.check(name)
         limit = (
@@ -158,7 +156,7 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
             if row.get("severity") == "off"
             else f"{row.get('severity', 'block'):<5}  {operators[name]} {bound(row, info, bundle)}"
         )
-        print(f"  {name:<32} {limit:<28} {info.title}", file=shell.stdout)
+        shell.print(f"  {name:<32} {limit:<28} {info.title}")
     return exit_codes.PASS
 
 

@@ -79,10 +79,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         Replayer(_opener(shell)) as replayer,
     ):
         count, others, code = _replay_all(ledger, args.decision, replayer.again, shell)
-    print(
-        f"{count} decision{'s' * (count != 1)} replayed, byte for byte the same{others}",
-        file=shell.stdout,
-    )
+    shell.print(f"{count} decision{'s' * (count != 1)} replayed, byte for byte the same{others}")
     return code
 
 
@@ -106,7 +103,7 @@ def _replay_all(
             if decision:
                 raise
             failures.append(error)
-            print(plain(f"entry {index}: {error.message}"), file=shell.stdout)
+            shell.print(plain(f"entry {index}: {error.message}"))
     codes = [
         exit_codes.PASS if isinstance(error, NotRecordedError) else error.exit_code
         for error in failures
@@ -136,20 +133,16 @@ def _list_flips(args: argparse.Namespace, shell: Shell) -> int:
             return
         changes[f"{flipped.recorded} -> {flipped.now}"] += 1
         why = plain(f"{flipped.subject}: {', '.join(flipped.because)}")
-        print(
+        shell.print(
             f"{flipped.recorded:<8} -> {flipped.now:<8}  entry {flipped.index:<6} "
-            f"{plain(flipped.decision_id)}  {why}",
-            file=shell.stdout,
+            f"{plain(flipped.decision_id)}  {why}"
         )
 
     with workspace.open_ledger_to_read(config, shell) as ledger:
         total, others, code = _replay_all(ledger, args.decision, list_flip, shell)
     evaluator.close()
     flips = ", ".join(f"{count} {change}" for change, count in sorted(changes.items())) or "none"
-    print(
-        f"{total} decisions, flipped by policy {bundle.digest[:16]}: {flips}{others}",
-        file=shell.stdout,
-    )
+    shell.print(f"{total} decisions, flipped by policy {bundle.digest[:16]}: {flips}{others}")
     return exit_codes.worst([code, exit_codes.FAIL if changes and args.fail_on_flip else code])
 
 
@@ -175,12 +168,11 @@ def _replay_bundle(args: argparse.Namespace, shell: Shell) -> int:
         replayer.again(recorded)
     if not args.key:
         outcome = "replays the same; not verified: give --key, nobody's signature was checked"
-        print(plain(f"{recorded.decision_id} {outcome}"), file=shell.stdout)
+        shell.print(plain(f"{recorded.decision_id} {outcome}"))
         return exit_codes.FAIL
-    print(
+    shell.print(
         f"1 decision replayed, byte for byte the same, obligations too: {recorded.decision_id}, "
-        "signed by a key given; attempt and previous are the signer's word",
-        file=shell.stdout,
+        "signed by a key given; attempt and previous are the signer's word"
     )
     return exit_codes.PASS
 

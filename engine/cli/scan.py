@@ -76,10 +76,9 @@ def _show(args: argparse.Namespace, shell: Shell, places: Iterator[LocatedFindin
         if args.format == "json":
             kept.append(_as_json(place))
         else:
-            print(
+            shell.print(
                 f"{place.file}:{found.line}: {found.type} ({found.kind}), "
-                f"offset {found.offset}, digest {found.digest}",
-                file=shell.stdout,
+                f"offset {found.offset}, digest {found.digest}"
             )
     for _ in places:
         pass
@@ -100,22 +99,17 @@ def _as_json(place: LocatedFinding) -> Json:
 
 def _conclude(args: argparse.Namespace, shell: Shell, totals: Totals, listed: list[Json]) -> None:
     if args.format == "json":
-        import json
-
-        print(
-            json.dumps(_document(totals, listed), indent=2, ensure_ascii=False), file=shell.stdout
-        )
+        shell.print_json(_document(totals, listed), indent=2)
         return
     found = totals.types.total()
     if found > args.list:
-        print(f"… and {found - args.list:,} more (--list N)", file=shell.stdout)
+        shell.print(f"… and {found - args.list:,} more (--list N)")
     for note in totals.notes():
-        print(note, file=shell.stdout)
+        shell.print(note)
     types = ", ".join(f"{count:,} {name}" for name, count in sorted(totals.types.items()))
-    print(
+    shell.print(
         f"{found:,} found{f' ({types})' if types else ''} in {totals.scanned_bytes:,} bytes of "
-        f"{len(totals.streams):,} {'file' if len(totals.streams) == 1 else 'files'}",
-        file=shell.stdout,
+        f"{len(totals.streams):,} {'file' if len(totals.streams) == 1 else 'files'}"
     )
 
 

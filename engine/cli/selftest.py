@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             return EVALUATORS["wasm"](policies, EvaluatorOptions(cache=cache))
 
         outcomes = [selftest(gate, profile, now, bundle, opened, schema) for gate, profile in pairs]
-    print(_json(outcomes) if args.format == "json" else _text(outcomes), file=shell.stdout)
+    shell.print_lines(_json(outcomes) if args.format == "json" else _text(outcomes))
     sound = all(outcome.is_sound for outcome in outcomes)
     return exit_codes.PASS if sound else exit_codes.FAIL
 

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     folder = specs_folder(args.tla, shell)
     rows = manifest.read(folder)
     if args.action == "list":
-        print(_listed_json(rows) if args.format == "json" else _listed(rows), file=shell.stdout)
+        shell.print_lines(_listed_json(rows) if args.format == "json" else _listed(rows))
         return exit_codes.PASS
     return _check(args, shell, folder, rows)
 
@@ -91,12 +91,12 @@ def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[RunR
     if args.write_counts:
         _write_counts(folder, findings)
     if args.format == "json":
-        print(_findings_json(findings), file=shell.stdout)
+        shell.print_lines(_findings_json(findings))
     else:
         from engine.specs import matrix
 
         for line in (*matrix.lines(folder, findings), *_tail(findings, shell.elapsed_s() - began)):
-            print(line, file=shell.stdout)
+            shell.print(line)
     return exit_codes.PASS if findings.as_expected else exit_codes.FAIL
 
 
@@ -118,9 +118,9 @@ def _check_policy(args: argparse.Namespace, shell: Shell, folder: Path, rows: li
     for row, outcome in checking.hold(folder, rows, text, tools):
         holds = holds and outcome.word == "ok"
         word = "holds" if outcome.word == "ok" else "FAILS"
-        print(f"{word}  {row.name:<24} {outcome.word}  {outcome.states} states", file=shell.stdout)
+        shell.print(f"{word}  {row.name:<24} {outcome.word}  {outcome.states} states")
         for line in outcome.report.splitlines()[:TRACE_LINES]:
-            print(f"         {line}", file=shell.stdout)
+            shell.print(f"         {line}")
     return exit_codes.PASS if holds else exit_codes.FAIL
 
 
@@ -159,7 +159,7 @@ class _Plain:
     def ended(self, result: Result) -> None:
         """Print how it went."""
         if not self._quiet:
-            print("\n".join(_lines(result)), file=self._shell.stdout, flush=True)
+            self._shell.print_lines("\n".join(_lines(result)), flush=True)
 
 
 class _Shown:

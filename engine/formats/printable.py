@@ -14,6 +14,16 @@ def plain(text: str) -> str:
     return plain_lines(re.sub(_BREAKS, " ", text)).strip()
 
 
+def on_one_line(text: str) -> str:
+    """Return ``text`` as :func:`plain_lines` does, on one line, with all its spaces."""
+    return plain_lines(re.sub("[\r\n]+", " ", text))
+
+
 def plain_lines(text: str) -> str:
     """Return ``text`` with its line breaks and tabs, and ``\\ufffd`` for what else is not seen."""
     return re.sub(f"[{_UNSEEN}]", "\ufffd", text)
+
+
+def plain_json(text: str) -> str:
+    """Return JSON of the same value, with an escape for each character that is not seen."""
+    return re.sub(f"[{_UNSEEN}]", lambda found: f"\\u{ord(found[0]):04x}", text)

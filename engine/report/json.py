@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict
 
 from engine.errors import GovernanceError
+from engine.formats.printable import plain_json
 from engine.model import Json
 from engine.report import (
     Location,
@@ -65,4 +66,4 @@ def _location(place: Location | None) -> Json:
 
 
 def _encoded(document: object) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return plain_json(json.dumps(document, indent=2, ensure_ascii=False))

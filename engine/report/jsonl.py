@@ -6,6 +6,7 @@ import json
 from functools import lru_cache
 
 from engine.errors import GovernanceError
+from engine.formats.printable import plain_json
 from engine.model import Json
 from engine.report import (
     RenderedParts,
@@ -46,7 +47,8 @@ class LinesWriter(Writer):
 def _encoded(document: Json) -> bytes:
     import orjson
 
-    return orjson.dumps(document)
+    encoded = orjson.dumps(document)
+    return encoded if encoded.isascii() else plain_json(encoded.decode()).encode()
 
 
 @lru_cache(maxsize=4)

@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape as escape_xml
 from xml.sax.saxutils import quoteattr
 
 from engine.errors import GovernanceError
+from engine.formats.printable import on_one_line, plain_lines
 from engine.model import Decision, Json, Status, Verdict
 from engine.report import Location, Report, Writer
 from engine.report.findings import (
@@ -69,8 +70,9 @@ class JunitWriter(Writer):
         place = _place(place_of_error(file, error), self._options.folder)
         where = _file(file, self._options.folder)
         suite = _attributes(name=file, tests=1, failures=0, errors=1, skipped=0, time=0, **where)
-        message = f"{error.message}\n{error.hint}" if error.hint else error.message
-        body = _element("error", message, message=error.message, type="not-decided")
+        reason = on_one_line(error.message)
+        message = f"{reason}\n{error.hint}" if error.hint else reason
+        body = _element("error", message, message=reason, type="not-decided")
         case = _testcase(body, classname="engine", name="decided", **place)
         return f"<testsuite {suite}>\n{case}</testsuite>\n"
 
@@ -148,13 +150,15 @@ def _properties(decision: Decision) -> str:
 
 
 def _attributes(**values: str | int) -> str:
-    return " ".join(
-        f"{name}={quoteattr(_NOT_XML.sub('', str(value)))}" for name, value in values.items()
-    )
+    return " ".join(f"{name}={quoteattr(_shown(str(value)))}" for name, value in values.items())
 
 
 def _text(text: str) -> str:
-    return escape_xml(_NOT_XML.sub("", text), {"\r": "&#13;"})
+    return escape_xml(_shown(text))
+
+
+def _shown(text: str) -> str:
+    return plain_lines(_NOT_XML.sub("", text))
 
 
 def _file(file: str, folder: str) -> dict[str, str | int]:

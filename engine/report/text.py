@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from engine.decision.margins import counterfactual, written
-from engine.formats.printable import plain
+from engine.formats.printable import on_one_line, plain
 from engine.model import Decision, Json, Severity, Status
 from engine.report import RenderedParts, Report, ReportOptions, Writer
 from engine.report.wording import artifact_of, facts_of, fix_of, limit_of, subject_of
@@ -35,7 +35,7 @@ class TextWriter(Writer):
             return _whole(report, self._options)
         if self._options.explain:
             gap, self._first = "" if self._first else "\n", False
-            return f"{gap}{report.file}\n{_whole(report, self._options)}"
+            return f"{gap}{on_one_line(report.file)}\n{_whole(report, self._options)}"
         decision = report.decision
         line = self.entry(decision.index, decision.checkpoint).join(_line(report))
         return line.decode(errors=_ODD_NAMES)
@@ -52,7 +52,10 @@ class TextWriter(Writer):
 
 def _line(report: Report) -> RenderedParts:
     decision = report.decision
-    before, behind = f"{decision.verdict:<8}  {report.file}  ", f"  {decision.reason}\n"
+    before, behind = (
+        f"{decision.verdict:<8}  {on_one_line(report.file)}  ",
+        f"  {decision.reason}\n",
+    )
     return before.encode(errors=_ODD_NAMES), behind.encode()
 
 
@@ -74,7 +77,7 @@ def _whole(report: Report, options: ReportOptions) -> str:
         "",
         f"{report.decision.verdict}  {report.decision.reason}",
     ]
-    return "\n".join(lines) + "\n"
+    return "".join(f"{on_one_line(line)}\n" for line in lines)
 
 
 def _headline(decision: Decision, width: int) -> list[str]:

@@ -166,10 +166,10 @@ def _billed(
         except ValueError as error:
             bad.append((line, str(error)))
     if bad:
-        others = "".join(f"\n{name}:{line}: {reason}" for line, reason in bad[1:_SHOWN])
-        more = f"\nand {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+        others = "".join(f"{name}:{line}: {reason}\n" for line, reason in bad[1:_SHOWN])
+        more = f"and {len(bad) - _SHOWN} more\n" if len(bad) > _SHOWN else ""
         line, reason = bad[0]
-        raise DocumentError(Position(name, line, 1), f"{reason}{others}{more}", _FORM)
+        raise DocumentError(Position(name, line, 1), reason, f"{others}{more}{_FORM}")
     if not billed:
         raise DocumentError(Position(name), "no row in it", _FORM)
     return billed

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     hours = forecast.burn_down(pace, settled, now, start, end)
     days = forecast.coming(past, today, min(args.days, 366))
     if args.format == "json":
-        print(json.dumps(_document(pace, hours, days, budget, zone), indent=2), file=shell.stdout)
+        shell.print_lines(json.dumps(_document(pace, hours, days, budget, zone), indent=2))
         return exit_codes.PASS
     write(chart(pace, hours, days, zone, shell.width), shell)
     return exit_codes.PASS

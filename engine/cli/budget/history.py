@@ -35,7 +35,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     days = by_day(found, following(today, 1 - min(args.days, 3660)), today, budget)
     if args.format == "json":
         document = {"budget": budget, "zone": zone, "days": [day._asdict() for day in days]}
-        print(json.dumps(document, indent=2), file=shell.stdout)
+        shell.print_lines(json.dumps(document, indent=2))
         return exit_codes.PASS
     write(history(days, budget, shell.width), shell)
     return exit_codes.PASS

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace, _config: Config, shell: Shell) -> int:
     write_whole(path, content)
     _report(taken, shell)
     changed = len(set(rows) - set(old))
-    print(f"{path}: {len(rows):,} in it, {changed:,} new or changed", file=shell.stdout)
+    shell.print(f"{path}: {len(rows):,} in it, {changed:,} new or changed")
     return exit_codes.PASS
 
 

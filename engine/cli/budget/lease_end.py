@@ -25,12 +25,12 @@ def print_lease_end(end: LeaseEnd, form: str, shell: Shell) -> None:
             "new": end.new,
             "index": end.index,
         }
-        print(json.dumps(document), file=shell.stdout)
+        shell.print_lines(json.dumps(document))
     else:
         used = end.used
         spent = "" if used is None else f", {dollars(used.usd_micros)} USD, {used.tokens} tokens"
         before = "" if end.new else " (it was before)"
-        print(f"{end.state}{before}  {end.lease}  {end.day}{spent}", file=shell.stdout)
+        shell.print(f"{end.state}{before}  {end.lease}  {end.day}{spent}")
     if any(end.overrun):
         over = end.overrun
         shell.say(

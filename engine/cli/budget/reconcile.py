@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
@@ -62,7 +61,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             "findings": [_as_json(difference) for difference in findings],
             "unsettled_leases": unsettled,
         }
-        print(json.dumps(document, indent=2, ensure_ascii=False), file=shell.stdout)
+        shell.print_json(document, indent=2)
     else:
         _print(args.file, billed, findings, unsettled, shell)
     return exit_codes.FAIL if findings else exit_codes.PASS
@@ -147,14 +146,13 @@ def _print(
     for found in findings:
         unit = " tokens" if found.kind == "tokens" else " USD"
         whose = f"{found.provider}/{found.model}"
-        print(
+        shell.print(
             f"{found.day or 'all days':<10}  {whose}: {found.kind}: "
             f"billed {_number(found.billed)}{unit}, "
-            f"recorded {_number(found.recorded)}{unit}, difference {_number(found.difference)}",
-            file=shell.stdout,
+            f"recorded {_number(found.recorded)}{unit}, difference {_number(found.difference)}"
         )
     total = f"{len(findings)} differences" if len(findings) != 1 else "1 difference"
-    print(f"{name}: {len(billed):,} row{'s' * (len(billed) != 1)}, {total}", file=shell.stdout)
+    shell.print(f"{name}: {len(billed):,} row{'s' * (len(billed) != 1)}, {total}")
     if unsettled:
         shell.say(
             f"{unsettled:,} leases of these days were never settled: what they cost is on the "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
@@ -49,9 +48,9 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         now, milliseconds = shell.now(), shell.milliseconds()
         answer = tracker.reserve(request, now, milliseconds, ttl_s=args.ttl)
     if args.format == "json":
-        print(json.dumps(as_document(answer), ensure_ascii=False), file=shell.stdout)
+        shell.print_json(as_document(answer))
     else:
-        print(_text(answer), file=shell.stdout)
+        shell.print_lines(_text(answer))
     shell.stdout.flush()
     return exit_codes.OF_VERDICT[answer.verdict]
 

@@ -59,12 +59,12 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         )
     if args.format == "json":
         document = {"day": day, "open_leases": leases, "budgets": [_as_json(*row) for row in rows]}
-        print(json.dumps(document, indent=2), file=shell.stdout)
+        shell.print_lines(json.dumps(document, indent=2))
         return exit_codes.PASS
-    print(f"{day}, {leases} open leases", file=shell.stdout)
+    shell.print(f"{day}, {leases} open leases")
     for name, book in rows:
         for line in _lines(name, book):
-            print(line, file=shell.stdout)
+            shell.print(line)
     return exit_codes.PASS
 
 

@@ -26,11 +26,10 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         sums = verify(ledger)
         ledger_id = ledger.id
     if args.format == "json":
-        print(json.dumps({"ledger": ledger_id, **asdict(sums)}), file=shell.stdout)
+        shell.print_lines(json.dumps({"ledger": ledger_id, **asdict(sums)}))
     else:
-        print(
+        shell.print(
             f"ledger {ledger_id}: {sums.counted} budget entries of {sums.size} add up to the "
-            f"state: {sums.documents} documents",
-            file=shell.stdout,
+            f"state: {sums.documents} documents"
         )
     return exit_codes.PASS

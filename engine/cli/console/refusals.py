@@ -7,20 +7,24 @@ import errno
 import re
 from collections.abc import Iterable, Iterator
 
-from engine.errors import suggest
+from engine.errors import GovernanceError, PolicyBuildError, suggest
+from engine.formats.printable import on_one_line, plain, plain_lines
 
 _EMPTY = "\nleave it out, or give it a value: is a variable of the shell not set?"
 
 
 def error_text(error: Exception) -> str:
     """Return the lines for standard error: what is wrong, then indented what to do."""
-    first, *rest = str(error).split("\n")
+    first, *rest = plain_lines(str(error)).split("\n")
+    if isinstance(error, GovernanceError) and not isinstance(error, PolicyBuildError):
+        # A message is one line, whatever names are in it; OPA's own words have several.
+        first, rest = on_one_line(error.message), plain_lines(error.hint).split("\n")
     return "\n".join([f"engine: {first}", *(f"  {line}" for line in rest)])
 
 
 def system_error_text(error: OSError) -> str:
     """Return the lines about what the system refused and no verb expected."""
-    place = f"{_shortened(str(error.filename))}: " if error.filename else ""
+    place = f"{plain(_shortened(str(error.filename)))}: " if error.filename else ""
     reason = (error.strerror or str(error)).lower()
     if error.errno == errno.ENAMETOOLONG:
         return f"engine: {place}{reason}\n  give a shorter path"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from engine.cli.console.colour import coloured, is_plain, write
 from engine.cli.console.shell import Shell
+from engine.formats.printable import on_one_line, plain_lines
 from engine.system.closing import Closing
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class Screen(Closing):
             self._bar = None
 
     def write(self, text: str) -> None:
-        """Write a result for people to standard output."""
+        """Write a result for people to standard output; see :meth:`Shell.print`."""
+        text = plain_lines(text)
         if not self._for_people:
             self._shell.stdout.write(text)
         elif self._bar is not None:
@@ -78,12 +80,12 @@ class Screen(Closing):
         else:
             self.write_as_is(text.decode())
 
-    def say(self, text: str) -> None:
-        """Narrate."""
+    def say(self, *lines: str) -> None:
+        """Narrate, a line each."""
         if self._bar is not None:
-            self._bar.console.print(text)
+            self._bar.console.print(*map(on_one_line, lines), sep="\n")
         else:
-            self._shell.say(text)
+            self._shell.say(*lines)
 
     def advance(self, count: int) -> None:
         """Say that ``count`` more inputs are done."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Protocol, TextIO, cast
 
 from engine.decision.runtime import SystemRuntime
-from engine.formats.printable import plain_lines
+from engine.formats.printable import on_one_line, plain, plain_json, plain_lines
+from engine.model import Json
 from engine.settings.config import require_values
 
 
@@ -32,9 +33,27 @@ class Shell(SystemRuntime):
         """Return seconds on a clock that only goes forward."""
         return time.monotonic()
 
-    def say(self, text: str) -> None:
-        """Narrate on standard error; standard output is for results."""
-        print(plain_lines(text), file=self.stderr, flush=True)
+    def say(self, *lines: str) -> None:
+        """Narrate on standard error, a line each; standard output is for results."""
+        print(*map(on_one_line, lines), sep="\n", file=self.stderr, flush=True)
+
+    def print(self, line: object, *, flush: bool = False) -> None:
+        """Write one line of a result to standard output, whatever breaks a stranger's text has."""
+        print(on_one_line(str(line)), file=self.stdout, flush=flush)
+
+    def print_lines(self, text: str, *, end: str = "\n", flush: bool = False) -> None:
+        """Write lines of a result to standard output, and nothing that is not seen.
+
+        A field in them that a stranger wrote went through :mod:`engine.formats.printable` before.
+        """
+        print(plain_lines(text), end=end, file=self.stdout, flush=flush)
+
+    def print_json(self, value: Json, *, indent: int | None = None) -> None:
+        """Write a result as JSON: what is not seen is escaped, so that its value is kept."""
+        import json
+
+        text = json.dumps(value, indent=indent, ensure_ascii=False)
+        print(plain_json(text), file=self.stdout)
 
     @property
     def may_ask(self) -> bool:
@@ -119,7 +138,7 @@ class Parser(argparse.ArgumentParser):
         from engine.errors import UsageError
 
         raise UsageError(
-            f"{self.prog.removeprefix('engine ')}: {as_in_usage(self, message)}",
+            f"{self.prog.removeprefix('engine ')}: {as_in_usage(self, plain(message))}",
             advised(self, message),
         )
 

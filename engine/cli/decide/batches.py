@@ -74,9 +74,9 @@ class Batches:
         """Print what became of all inputs, and the checkpoint that covers them."""
         self.shell.stdout.flush()
         head, *table = self.summary.lines()
-        self.screen.say("\n".join([f"engine: {head}", *table]))
+        self.screen.say(f"engine: {head}", *table)
         if self.checkpoint:
-            self.screen.say(f"checkpoint:\n{self.checkpoint}")
+            self.screen.say("checkpoint:", *self.checkpoint.split("\n"))
 
     def _take(self, file: JudgedFile) -> None:
         if not self._waiting:
@@ -128,7 +128,8 @@ class Batches:
         """Print what is wrong with one input and go on; leave a record where that works."""
         self._flush()
         self._codes.add(error.exit_code)
-        self.screen.say("engine: " + str(error).replace("\n", "\n  "))
+        advice = (f"  {line}" for line in error.hint.split("\n"))
+        self.screen.say(f"engine: {error.message}", *advice)
         self.summary.failed(error)
         self.screen.advance(1)
         self.printer.failed(", ".join(names), error)

@@ -57,11 +57,11 @@ def watch(
             if (now := _state(once, shell)) == state:
                 continue
             now = _settled(now, once, shell, pause)
-            shell.say(f"\nengine: {_changed(state, now)}, deciding again; {ABOUT}")
+            shell.say("", f"engine: {_changed(state, now)}, deciding again; {ABOUT}")
             state = now
             _decided(once, shell, decide)
     except KeyboardInterrupt:
-        shell.say("\nengine: no longer watching; nothing was recorded")
+        shell.say("", "engine: no longer watching; nothing was recorded")
         return ENDED
 
 
@@ -71,7 +71,7 @@ def _decided(args: argparse.Namespace, shell: Shell, decide: Decide) -> None:
     try:
         decide(argparse.Namespace(**vars(args)), shell)
     except GovernanceError as error:
-        shell.say(error_text(error))
+        shell.say(*error_text(error).split("\n"))
     finally:
         shell.stdout.flush()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -52,11 +51,13 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     for finding in _findings(args, shell):
         findings.append(finding)
         if args.format == "text":
-            print(_line(finding), file=shell.stdout)
+            shell.print(f"{finding.level:<4}  {finding.about:<12}  {finding.says}")
+            if finding.do:
+                shell.print(f"{'':20}{finding.do}")
     code = exit_codes.worst({exit_codes.PASS} | {finding.code for finding in findings})
     if args.format == "json":
         document = {"findings": [asdict(finding) for finding in findings], "code": code}
-        print(json.dumps(document, indent=2, ensure_ascii=False), file=shell.stdout)
+        shell.print_json(document, indent=2)
     return code
 
 
@@ -76,8 +77,3 @@ def _findings(args: argparse.Namespace, shell: Shell) -> Iterator[Diagnosis]:
     world = World(config, shell)
     for about, examine in EXAMINATIONS.items():
         yield from diagnose(about, examine, world)
-
-
-def _line(finding: Diagnosis) -> str:
-    line = f"{finding.level:<4}  {finding.about:<12}  {finding.says}"
-    return f"{line}\n{'':20}{finding.do}" if finding.do else line

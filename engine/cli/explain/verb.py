@@ -57,7 +57,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         return _all(args.format or "markdown", bundle, shell)
     known = [check.id for check in bundle.checks()]
     if args.what in known:
-        print(_check(args.what, bundle, shell), end="", file=shell.stdout)
+        shell.print_lines(_check(args.what, bundle, shell), end="")
         return exit_codes.PASS
     from engine.cli.explain.topics import topics
 
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     name = args.what.upper() if args.what.upper() in others else args.what
     if name in others:
         for (head, text), *rows in others[name]:
-            print(_rows(f"{head}: {text}", rows, shell.width), end="", file=shell.stdout)
+            shell.print_lines(_rows(f"{head}: {text}", rows, shell.width), end="")
         return exit_codes.PASS
     if not re.fullmatch(r"[0-9a-f-]{8,36}", args.what):
         raise UsageError(
@@ -79,7 +79,7 @@ def _all(form: str, bundle: PolicyBundle, shell: Shell) -> int:
     from engine.cli.explain import reference
 
     page = reference.reference(bundle, operators_of(bundle, shell))
-    print(getattr(reference, PAGES[form])(page), end="", file=shell.stdout)
+    shell.print_lines(getattr(reference, PAGES[form])(page), end="")
     return exit_codes.PASS
 
 

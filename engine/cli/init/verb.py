@@ -110,7 +110,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     _print(placed, shell)
     _open_workspace(shell)
     _advise(plan, placed, shell)
-    print(f"next: {_next(plan, document, shell)}", file=shell.stdout)
+    shell.print(f"next: {_next(plan, document, shell)}")
     return exit_codes.PASS
 
 
@@ -271,9 +271,9 @@ def _advise(plan: Plan, placed: PlacementReport, shell: Shell) -> None:
     if plan.policy:
         draft = draft_folder(plan)
         shell.say(
-            f"engine: {draft} is a draft that nothing uses yet; changed Rego needs OPA\n"
-            f"  its tests: engine policy test --policies {draft}\n"
-            f'  to use it: policies = "{draft}" in {FILE_NAME}'
+            f"engine: {draft} is a draft that nothing uses yet; changed Rego needs OPA",
+            f"  its tests: engine policy test --policies {draft}",
+            f'  to use it: policies = "{draft}" in {FILE_NAME}',
         )
 
 
@@ -293,7 +293,8 @@ def _next(plan: Plan, document: Document | None, shell: Shell) -> str:
         artifact = plan.metrics
         shell.say(
             f"engine: {plan.metrics} names no digest; --artifact {artifact} below stands in for "
-            "the file\n  that you release: name that instead, or give its digest in the file"
+            "the file",
+            "  that you release: name that instead, or give its digest in the file",
         )
     if artifact:
         flags += ["--artifact", artifact]

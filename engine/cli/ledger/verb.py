@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import os
 import textwrap
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from engine.cli.arguments import ledger_arguments, processes
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import key_in_environment, key_path, ledger_url, open_signer
 from engine.errors import UsageError, VerificationError
+from engine.formats.printable import plain
 from engine.model import Json
 
 if TYPE_CHECKING:
@@ -94,19 +94,17 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     signed = f", {report.signatures} signatures" if report.signatures else ""
     begun = f" since entry {report.since}" if report.since else ""
     counted = "entry" if report.size == 1 else "entries"
-    print(
-        f"ledger {report.ledger_id}: {report.size} {counted} hold{begun}{signed}", file=shell.stdout
-    )
-    print(f"  root {report.root.hex()}", file=shell.stdout)
-    print(f"  {report.decisions} decisions, {report.checkpoints} checkpoints", file=shell.stdout)
+    shell.print(f"ledger {report.ledger_id}: {report.size} {counted} hold{begun}{signed}")
+    shell.print(f"  root {report.root.hex()}")
+    shell.print(f"  {report.decisions} decisions, {report.checkpoints} checkpoints")
     if budgets:
-        print(f"  {budgets} documents of budgets are what the entries add up to", file=shell.stdout)
+        shell.print(f"  {budgets} documents of budgets are what the entries add up to")
     for line in _scope(report):
-        print(f"  {line}", file=shell.stdout)
+        shell.print(f"  {line}")
     if not report.head:
-        print("  no signed head is kept here: keep checkpoints, pass --since", file=shell.stdout)
+        shell.print("  no signed head is kept here: keep checkpoints, pass --since")
     if report.uncovered:
-        print(f"  {report.uncovered} entries wait for the next checkpoint", file=shell.stdout)
+        shell.print(f"  {report.uncovered} entries wait for the next checkpoint")
     return exit_codes.PASS
 
 
@@ -207,12 +205,14 @@ def _log(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             if index >= signed:
                 row |= {"signed": False}
             if args.format == "jsonl":
-                print(json.dumps(row, ensure_ascii=False), file=shell.stdout)
+                shell.print_json(row)
             else:
-                at, *cells = (str(row[name] or "") for name in ("at", "kind", "verdict", "id"))
+                at, *cells = (
+                    plain(str(row[name] or "")) for name in ("at", "kind", "verdict", "id")
+                )
                 columns = "{:<20}  {:<18} {:<9} {:<36}".format(at or "-", *cells)
-                about = row["subject"] if index < signed else f"{row['subject']} (not signed)"
-                print(f"{index:>6}  {columns}  {about}", file=shell.stdout)
+                about = plain(row["subject"]) + " (not signed)" * (index >= signed)
+                shell.print(f"{index:>6}  {columns}  {about}")
     return exit_codes.PASS
 
 
@@ -269,16 +269,14 @@ def _show(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             index = ledger.find(args.entry)
         entry = ledger.entry(index)
         if index >= ledger.signed_size():
-            print(
-                f"engine: entry {index} is not signed: no checkpoint covers it", file=shell.stderr
-            )
-    print(json.dumps(_statement(entry), indent=2, ensure_ascii=False), file=shell.stdout)
+            shell.say(f"engine: entry {index} is not signed: no checkpoint covers it")
+    shell.print_json(_statement(entry), indent=2)
     return exit_codes.PASS
 
 
 def _checkpoint(_args: argparse.Namespace, config: Config, shell: Shell) -> int:
     with workspace.open_ledger_to_read(config, shell) as ledger:
-        print(ledger.last_checkpoint(), end="", file=shell.stdout)
+        shell.print_lines(ledger.last_checkpoint(), end="")
     return exit_codes.PASS
 
 
@@ -291,7 +289,7 @@ def _tables(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         raise UsageError(f"{target}: there is a file already", "name a new one")
     with workspace.open_ledger_to_read(config, shell) as ledger:
         count = write_tables(ledger, target)
-    print(f"{count} decisions in {target}: tables decision and check", file=shell.stdout)
+    shell.print(f"{count} decisions in {plain(str(target))}: tables decision and check")
     return exit_codes.PASS
 
 
@@ -311,5 +309,5 @@ def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             except VerificationError as error:
                 raise VerificationError(f"{name}: {error.message}", error.hint) from None
             outcome = "imported" if is_new else "was here already"
-            print(f"{decision_id}  {outcome}  {name}", file=shell.stdout)
+            shell.print(f"{decision_id}  {outcome}  {plain(name)}")
     return exit_codes.PASS

@@ -148,9 +148,7 @@ def _policy(name: str, shell: Shell) -> bytes:
 def _print_record(name: str, verified: Verified, form: str, shell: Shell) -> None:
     """Print what the record is, and which expectations it does not meet."""
     if form == "json":
-        import json
-
-        print(json.dumps(_document(name, verified), ensure_ascii=False), file=shell.stdout)
+        shell.print_json(_document(name, verified))
         return
     place = f"entry {verified.index} of {verified.checkpoint.size}"
     rows = [
@@ -226,7 +224,7 @@ def _print_attestation(name: str, verified: VerifiedAttestation, form: str, shel
     if form == "json":
         import json
 
-        print(json.dumps(_attestation_document(name, verified, key)), file=shell.stdout)
+        shell.print_lines(json.dumps(_attestation_document(name, verified, key)))
         return
     question = f"gate {gate}, profile {predicate['profile']['name']}, stage {predicate['stage']}"
     place = f"entry {found.proof.index} of {found.proof.size}"

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from engine.formats.printable import plain_json
 from engine.formats.times import write_time
 from engine.model import Json
 
@@ -84,12 +85,12 @@ class Reporter:
             self._shell.say(f"engine: {about}: {problem}")
 
     def _line(self, now: datetime, text: str) -> None:
-        print(f"{write_time(now)}  {text}".rstrip(), file=self._shell.stdout, flush=True)
+        self._shell.print(f"{write_time(now)}  {text}".rstrip(), flush=True)
 
     def _json(self, what: str, now: datetime, **members: Json) -> None:
         event = {"event": what, "at": write_time(now), **members}
         text = json.dumps(event, ensure_ascii=False, allow_nan=False)
-        print(text, file=self._shell.stdout, flush=True)
+        self._shell.print_lines(plain_json(text), flush=True)
 
 
 def _line_of(
