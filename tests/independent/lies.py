@@ -94,11 +94,11 @@ def attested(key: Key = BOARD, ece: float = 0.006) -> ProofBundle:
 def resting(*bundles: ProofBundle, own: Key = KEY, trust: Json = TRUST, **change: Any) -> Case:
     """A case whose Input has these attestations."""
     found = [attestation.read(bundle) for bundle in bundles]
-    facts = [one.facts(own=one.public_key == own.public) for one in found]
+    facts = [proof.facts(own=proof.public_key == own.public) for proof in found]
     return Case(
         metrics=METRICS,
         attestations=[at_instant(row, NOW, {"keys": trust}) for row in facts],
-        proofs=[one.carried() for one in found],
+        proofs=[proof.carried() for proof in found],
         **change,
     )
 

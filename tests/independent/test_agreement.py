@@ -142,13 +142,13 @@ def test_an_honest_promotion_ends_as_required(scene: Scene) -> None:
 
 
 def tell(step: int) -> int:
-    """Both verifiers refuse every ``step``-th lie; returns how many were told."""
-    told = 0
+    """Both verifiers refuse every ``step``-th lie; returns how many were count."""
+    count = 0
     for name, bundle, policy in itertools.islice(lies.lies(), 0, None, step):
         assert lies.claimed(bundle) == "PROMOTE"
         assert not ends_well(name, bundle, policy), name
-        told += 1
-    return told
+        count += 1
+    return count
 
 
 def test_no_lie_of_a_key_holder_ends_as_required() -> None:

@@ -116,8 +116,10 @@ def test_the_reason_of_an_attestation_follows_inside_a_decision_too() -> None:
     sound = ledger.prove(entry)
     case = lies.resting(sound)
     taken(_decided(case))
-    told = ledger.attest(seen, lies.ETHICS, edit=lambda predicate: predicate.update(reason="fine"))
-    carried = replace(ledger.prove(told), attachments={}).encode().strip()
+    reworded = ledger.attest(
+        seen, lies.ETHICS, edit=lambda predicate: predicate.update(reason="fine")
+    )
+    carried = replace(ledger.prove(reworded), attachments={}).encode().strip()
     refused(_decided(replace(case, proofs=[carried])))
 
 

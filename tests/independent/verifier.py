@@ -305,10 +305,10 @@ def input_of(record: Record, attachments: dict[str, bytes]) -> Json:
     document: Json = read_json(data, 2**24)
     must(document.keys() >= ASKED | {"relaxations", "attestations"}, "a member is missing")
     must(jcs(document) == data, "an Input is in JCS form")
-    asked = document["subject"]
-    notes = {"version": asked["version"]} if "version" in asked else {}
-    notes |= {} if "digest" in asked else {"digest_of": "input"}
-    expected = {"name": asked["name"], "digest": asked.get("digest", digest)}
+    about = document["subject"]
+    notes = {"version": about["version"]} if "version" in about else {}
+    notes |= {} if "digest" in about else {"digest_of": "input"}
+    expected = {"name": about["name"], "digest": about.get("digest", digest)}
     must(same(subject, expected | ({"annotations": notes} if notes else {})), "another subject")
     predicate = predicate | {"profile": predicate["profile"]["name"]}
     predicate["relaxations"] = [row["name"] for row in predicate["relaxations"]]
@@ -414,10 +414,10 @@ def policy_holds(record: Record, archive: bytes, document: Json) -> None:
         for key in ("metric", "kind", "unless"):
             must(same(check.get(key), known.get(key)), f"another {key}")
         severity = row.get("severity") if row.get("severity") in ["warn", "off"] else "block"
-        said: Json = {"limit": None, "max_age_s": None, "min_n": None, "compare": "value"}
-        said |= {"in_production": "block"}
+        defaults: Json = {"limit": None, "max_age_s": None, "min_n": None, "compare": "value"}
+        defaults |= {"in_production": "block"}
         held, given = (
-            {key: a.get(key, usual) for key, usual in said.items()} for a in (check, row)
+            {key: a.get(key, default) for key, default in defaults.items()} for a in (check, row)
         )
         held |= {"limit": given["limit"]} if check["kind"] == "baseline" else {}
         must(same(held, given) and check["severity"] == severity, "not the profile's row")
@@ -573,8 +573,8 @@ def genuine(data: bytes, keys: Sequence[bytes], own_policy: bytes | None) -> Rec
     metrics = document["metrics"]
     must(same(metrics, predicate.get("metrics", metrics)), "other metrics than the Input's")
     metrics_hold(predicate, metrics, document)
-    said = {row["check"] for row in predicate["waivers"] if row["status"] == "unwaivable"}
-    waivers_hold(predicate, document, said)
+    unwaivable = {row["check"] for row in predicate["waivers"] if row["status"] == "unwaivable"}
+    waivers_hold(predicate, document, unwaivable)
     named, other = predicate["policy"]["digest"]["sha256"], False
     archives = [attachments["policy"]] if "policy" in attachments else []
     if own_policy is not None:
@@ -598,8 +598,8 @@ def unmet(record: Record, want: Mapping[str, Any]) -> frozenset[str]:
         "stage": predicate["stage"],
         "policy_digest": predicate["policy"]["digest"]["sha256"],
     }
-    usual = {"gate": "promotion"} if get("require") == "PROMOTE" and not get("gate") else {}
-    failing = {k for k, is_ in found.items() if {**want, **usual}.get(k, is_) != is_}
+    default = {"gate": "promotion"} if get("require") == "PROMOTE" and not get("gate") else {}
+    failing = {k for k, is_ in found.items() if {**want, **default}.get(k, is_) != is_}
     demanding = get("require") in ("PROMOTE", "ALLOW") or get("policy_digest")
     lacking = record.another_policy or (demanding and not record.policy_compared)
     failing |= {"policy"} if lacking else set()
