@@ -107,8 +107,8 @@ def policy_of(
     if given is not None and given.digest != named:
         unmet.append(f"the policy {given.digest} was given; the record names {named}")
         given = None
-    attached = parse(attachments["policy"]) if "policy" in attachments else None
-    return attached or given, unmet
+    carried = parse(attachments["policy"]) if "policy" in attachments else None
+    return carried or given, unmet
 
 
 def require_policy(

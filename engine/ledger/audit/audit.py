@@ -78,7 +78,7 @@ def audit(
         require_new_events(reader, start.size, size)
     if signatures:
         _require_attempts(reader)
-        policies = require_policies(reader, whole.beside, is_whole=start.size == 0)
+        policies = require_policies(reader, whole.blobs, is_whole=start.size == 0)
     return LedgerReport(
         ledger_id=ledger_id,
         since=start.size,
@@ -91,9 +91,9 @@ def audit(
         signatures=size - start.size if signatures else 0,
         head=head is not None,
         keys_given=keys_given,
-        documents=whole.beside.documents + policies,
-        erased=whole.beside.erased,
-        reservations=whole.beside.reservations,
+        documents=whole.blobs.documents + policies,
+        erased=whole.blobs.erased,
+        reservations=whole.blobs.reservations,
     )
 
 
@@ -118,7 +118,7 @@ def _joined(parts: Iterator[Part], scope: Scope) -> Part:
             the ledger between the two.
     """
     state, decisions, checkpoints, covered = scope.start, 0, 0, 0
-    known_by, beside = array("Q"), Beside()
+    known_by, blobs = array("Q"), Beside()
     for part in parts:
         if part.before != state:
             raise VerificationError(
@@ -129,8 +129,8 @@ def _joined(parts: Iterator[Part], scope: Scope) -> Part:
         checkpoints += part.checkpoints
         covered = max(covered, part.covered)
         known_by.extend(part.known_by)
-        beside.include(part.beside)
-    return Part(scope.start, state, decisions, checkpoints, covered, known_by, beside)
+        blobs.include(part.blobs)
+    return Part(scope.start, state, decisions, checkpoints, covered, known_by, blobs)
 
 
 def _require_attempts(reader: Reader) -> None:

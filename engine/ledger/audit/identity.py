@@ -76,16 +76,16 @@ def require_new_events(reader: Reader, start: int, stop: int) -> None:
     Raises:
         VerificationError: One is; names both.
     """
-    wanted: dict[bytes, int] = {}
+    unindexed: dict[bytes, int] = {}
     for at in range(start, stop, _CHUNK):
         end = min(at + _CHUNK, stop)
         indexed = {row.leaf_index for row in reader.decisions(at, end)}
         leaves = enumerate(reader.leaves(at, end), at)
-        wanted |= {leaf: index for index, leaf in leaves if index not in indexed}
-    for at in range(0, start if wanted else 0, _CHUNK):
+        unindexed |= {leaf: index for index, leaf in leaves if index not in indexed}
+    for at in range(0, start if unindexed else 0, _CHUNK):
         for index, leaf in enumerate(reader.leaves(at, min(at + _CHUNK, start)), at):
-            if leaf in wanted:
-                raise _again(wanted[leaf], index)
+            if leaf in unindexed:
+                raise _again(unindexed[leaf], index)
 
 
 def _again(index: int, first: int) -> VerificationError:

@@ -49,7 +49,7 @@ def require_signable(
             part = audit_part(reader, scope, start.size, size)
             require_distinct(part.known_by, start.size)
             require_new_events(reader, start.size, size)
-            require_policies(reader, part.beside, is_whole=False)
+            require_policies(reader, part.blobs, is_whole=False)
             tip = part.after
         require_end(reader, size)
         return tip

@@ -66,7 +66,7 @@ class Part(NamedTuple):
     checkpoints: int
     covered: int
     known_by: array[int]
-    beside: Beside
+    blobs: Beside
 
 
 def audit_part(reader: Reader, scope: Scope, first: int, stop: int) -> Part:
@@ -78,7 +78,7 @@ def audit_part(reader: Reader, scope: Scope, first: int, stop: int) -> Part:
     """
     walk = _Walk(reader, scope, first)
     before, decisions = walk.state(), 0
-    known_by, beside = array("Q"), Beside()
+    known_by, blobs = array("Q"), Beside()
     for at in range(first, stop, CHUNK):
         rows = reader.entries(at, min(at + CHUNK, stop))
         walk.over(rows)
@@ -87,11 +87,11 @@ def audit_part(reader: Reader, scope: Scope, first: int, stop: int) -> Part:
         for place, row in enumerate(rows):
             known_by.extend(identities(row, statements[place] if statements else None))
         if statements is not None:
-            beside.include(require_beside(reader, rows, statements))
+            blobs.include(require_beside(reader, rows, statements))
     after = walk.state()
     if after.size != stop:
         raise VerificationError(f"entry {after.size} is missing", HINT)
-    return Part(before, after, decisions, walk.checkpoints, walk.covered, known_by, beside)
+    return Part(before, after, decisions, walk.checkpoints, walk.covered, known_by, blobs)
 
 
 def _signed(rows: Sequence[EntryRow], public_keys: Sequence[bytes]) -> list[dict[str, Json]]:
