@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from engine.errors import (
     VerificationError,
 )
 from engine.ledger import open_ledger
-from engine.proof.checkpoint import parse
+from engine.proof.checkpoint import Checkpoint, parse, sign
+from engine.signers.ed25519 import Ed25519Signer
 from tests.ledger.copies import copied, put_back, written
 from tests.ledger.scribe import (
     KEY,
@@ -226,6 +228,36 @@ def test_a_head_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
         file.write_bytes(bad)
         with pytest.raises(VerificationError, match=r"heads/.*\.json: "):
             open_at(tmp_path)
+
+
+@pytest.mark.parametrize("size", [2, 3, 99])
+@pytest.mark.parametrize("is_copied", [True, False])
+def test_a_head_that_the_ledgers_key_did_not_sign_is_refused_by_name(
+    tmp_path: Path, size: int, *, is_copied: bool
+) -> None:
+    """INV-LEDGER-3: of whatever size; put aside as its hint says, it blocks nothing."""
+    ledger_id = written(tmp_path)
+    file = tmp_path / "heads" / f"{ledger_id}.json"
+    kept = json.loads(file.read_bytes())
+    note = _signed_by(replace(parse(kept["checkpoint"])[0], size=size), key("other"))
+    if is_copied:  # the genuine signature, on a text that it is not of
+        forged = replace(parse(kept["checkpoint"])[0], size=size, chain=b"\0" * 32)
+        text = _signed_by(forged, KEY).rpartition("\n\n")[0]
+        note = f"{text}\n\n{kept['checkpoint'].rpartition(chr(10) * 2)[2]}"
+    file.write_text(json.dumps({**kept, "checkpoint": note}))
+
+    for signer in (KEY, None):
+        with pytest.raises(RollbackError, match=r"heads/.*\.json: not signed with the key") as no:
+            open_at(tmp_path, signer=signer)
+        assert no.value.exit_code == 4
+    subprocess.run(["/bin/sh", "-c", no.value.hint.splitlines()[-1]], check=True)
+    with closing(open_at(tmp_path)) as ledger:
+        ledger.append([decision(9)])
+    assert parse(kept_head(tmp_path)["checkpoint"])[0].size == 4
+
+
+def _signed_by(checkpoint: Checkpoint, signer: Ed25519Signer) -> str:
+    return sign(checkpoint, signer.sign, signer.public_key)
 
 
 def test_a_folder_of_heads_that_others_can_write_is_refused(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from functools import partial
 
 from engine.errors import LedgerBusyError, LedgerError, RollbackError, VerificationError
 from engine.ledger.audit.nodes import with_nodes
+from engine.ledger.commit.created import read_created
 from engine.ledger.commit.signed_heads import Head
 from engine.ledger.store import Reader
-from engine.proof.checkpoint import Checkpoint
+from engine.proof.checkpoint import Checkpoint, verify
 from engine.proof.merkle import GENESIS_CHAIN, root
 
 _HINT = "restore the newest copy of the ledger; entries made after the copy are lost with it"
@@ -56,14 +57,33 @@ def require_prefix(
 
 
 def require_heads(reader: Reader, size: int, heads: Sequence[Head], url: str) -> None:
-    """Require that a ledger continues every head that is kept for it.
+    """Require that its own key signed every head that is kept for a ledger, which continues them.
+
+    A head that another key signed, or nobody, is refused as well as named: either it is forged,
+    or the ledger is another one, begun anew under the same id. A person has to find out which.
 
     Raises:
-        RollbackError: It does not.
+        RollbackError: It is not so.
     """
+    first = reader.entries(0, 1)
     for head in {head.note: head for head in heads}.values():
+        if first:
+            _require_signed(head, read_created(first[0].body).public_key, url)
         whose = f"its signed head ({head.file})"
         require_prefix(reader, size, head.checkpoint, whose, url, head_hint(heads))
+
+
+def _require_signed(head: Head, public_key: bytes, url: str) -> None:
+    from shlex import quote
+
+    try:
+        verify(head.note, [public_key])
+    except VerificationError as error:
+        raise RollbackError(
+            f"{head.file}: not signed with the key that {url} was begun with",
+            f"{_HINT}.\nIf the ledger is the right one, find out who wrote the head, and put it "
+            f"aside, as evidence:\n  mv {quote(str(head.file))} {quote(str(head.put_aside))}",
+        ) from error
 
 
 def head_hint(heads: Sequence[Head]) -> str:

@@ -36,8 +36,9 @@ class Head(NamedTuple):
         ledger_id: 32 hex digits.
         address: Where the ledger was, seen from the folder of heads.
         note: The signed note.
-        checkpoint: What it says. Its signature is not verified again: who can write to this
-            folder can read the key that lies beside it.
+        checkpoint: What it says. Its signature is verified where the ledger is there, which
+            names its key. Where it is missing nothing says whose signature would be genuine, and
+            the head counts: a forged one is put aside by hand, and a genuine one is never lost.
     """
 
     file: Path
