@@ -143,8 +143,8 @@ class RecordTo:
         """
         if self.is_ephemeral:
             return ()
-        beside = [file.parent / "heads" for file in self._files()[:1]]
-        places = (self._beside_key, self._state, *beside)
+        by_ledger = [file.parent / "heads" for file in self._files()[:1]]
+        places = (self._beside_key, self._state, *by_ledger)
         return tuple(dict.fromkeys(place.resolve() for place in places if place is not None))
 
     def _files(self) -> tuple[Path, ...]:
