@@ -251,7 +251,8 @@ def verify(
     Args:
         proof: The file's bytes.
         public_keys: PEM (SubjectPublicKeyInfo), each of them trusted.
-        expect: What is wanted of the record; None wants nothing.
+        expect: What is wanted of the record; None wants nothing. Without ``now`` it is the
+            system's time: no record from the future and none past its validity is as wanted.
 
     Returns:
         What the record says, with the expectations it does not meet.
@@ -259,6 +260,8 @@ def verify(
     Raises:
         VerificationError: Not genuine.
     """
+    from dataclasses import replace
+
     from engine.proof import verify as verifier
     from engine.proof.expectations import Expectations
     from engine.proof.keys import load_public_pem
@@ -267,4 +270,6 @@ def verify(
     keys = [load_public_pem(pem("public_keys", key)) for key in given]
     if expect is not None:
         instance("expect", expect, Expectations, "engine.Expectations(…)")
+        if expect.now is None:
+            expect = replace(expect, now=SystemRuntime().now())
     return verifier.verify(content("proof", proof), keys, expect or Expectations())

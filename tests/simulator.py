@@ -89,6 +89,7 @@ class Policy:
 
     Attributes:
         gate: Name of the gate.
+        requires_digest: Whether it decides on an artifact only.
         rule: How its checks become a verdict.
         checks: By id, the profile's row together with what METADATA says.
         waivers: As the policy's source writes them.
@@ -99,6 +100,7 @@ class Policy:
     """
 
     gate: str = "promotion"
+    requires_digest: bool = False
     rule: str = "release/v1"
     checks: Mapping[str, dict[str, Json]] = field(
         default_factory=lambda: {
@@ -163,11 +165,16 @@ class Policy:
         """The manifest; its SHA-256 is the policy digest."""
         digests = {name: hashlib.sha256(file).hexdigest() for name, file in self.files().items()}
         described = {
-            check_id: {"title": check_id, "metric": self.metric_of(check_id), "kind": row["kind"]}
+            check_id: {"title": check_id, "metric": self.metric_of(check_id)}
+            | {"kind": row["kind"], "operator": row["operator"]}
             | ({"unless": row["unless"]} if "unless" in row else {})
             for check_id, row in self.everything.items()
         }
-        gate = {"rule": self.rule, "checks": sorted(self.checks), "requires_digest": True}
+        gate = {
+            "rule": self.rule,
+            "checks": sorted(self.checks),
+            "requires_digest": self.requires_digest,
+        }
         return canonical.encode(
             {
                 "schema": "governance-engine/policy/v1",

@@ -149,13 +149,14 @@ class _Static(NamedTuple):
 
     Attributes:
         members: By check id.
-        terms: What the answer has to repeat of the profile: limit and severity by check id.
+        terms: What the answer has to repeat, by check id: the profile's limit and severity, and
+            the operator that the rule had when the policy was built.
         is_plain: Whether every value in them :func:`engine.formats.canonical.is_plain`.
         attested: Places of the checks of kind ``attestation`` among the gate's.
     """
 
     members: dict[str, dict[str, Json]]
-    terms: dict[str, tuple[Json, str]]
+    terms: dict[str, tuple[Json, str, str | None]]
     is_plain: bool
     attested: tuple[int, ...]
 
@@ -174,7 +175,8 @@ def _static(bundle: PolicyBundle, gate: str, profile: str) -> _Static:
         members |= {key: row[key] for key in _OF_ROW if key in row}
         static[name] = members
         severity = row.get("severity")
-        terms[name] = (row.get("limit"), severity if severity in ("warn", "off") else "block")
+        severity = severity if severity in ("warn", "off") else "block"
+        terms[name] = (row.get("limit"), severity, info.operator)
     plain = all(is_plain(value) for members in static.values() for value in members.values())
     kinds = enumerate(members["kind"] for members in static.values())
     return _Static(
@@ -208,7 +210,7 @@ def _no_false_terms(checks: Sequence[Json], static: _Static, metrics: Json) -> N
     """Refuse an answer that observed or was held against something else. INV-GATE-2."""
     for check in checks:
         name, kind, metric = check["id"], check["kind"], metrics.get(check["metric"])
-        limit, severity = static.terms[name]
+        limit, severity, operator = static.terms[name]
         if kind == "baseline":
             limit = None if metric is None else metric.get("baseline")
         observed = None if metric is None else metric.get("value")
@@ -216,6 +218,7 @@ def _no_false_terms(checks: Sequence[Json], static: _Static, metrics: Json) -> N
             ("observed", check["observed"], observed),
             ("limit", check["limit"], limit),
             ("severity", check["severity"], severity),
+            ("operator", check["operator"], operator or check["operator"]),
         ):
             if what == "observed" and kind == "attestation":
                 continue

@@ -110,9 +110,9 @@ def compile_policies(files: Sources, opa: Path) -> PolicyBundle:
     )
     kept = {f"{SOURCES}{path}": source.content for path, source in files.items()}
     contents = {WASM: module, DATA_JSON: data_json, **kept}
-    bundle = PolicyBundle(encode(manifest), contents.__getitem__)
-    _check_answers(bundle)
-    return bundle
+    operators = _operators(PolicyBundle(encode(manifest), contents.__getitem__))
+    checks = {name: check._replace(operator=operators[name]) for name, check in checks.items()}
+    return PolicyBundle(encode(manifest._replace(checks=checks)), contents.__getitem__)
 
 
 def _compiled(run: _Opa, gates: Iterable[GateInfo]) -> bytes:
@@ -130,21 +130,28 @@ def _compiled(run: _Opa, gates: Iterable[GateInfo]) -> bytes:
         return member.read()
 
 
-def _check_answers(bundle: PolicyBundle) -> None:
-    """Ask every gate about nothing: METADATA and rules must name the same checks."""
+def _operators(bundle: PolicyBundle) -> dict[str, str]:
+    """Ask every gate about nothing: METADATA and rules name the same checks, each one operator."""
     from engine.policy.evaluators.wasm import WasmEvaluator
 
-    evaluator = WasmEvaluator(bundle, cache=None)
+    evaluator, operators = WasmEvaluator(bundle, cache=None), dict[str, str]()
     try:
         for gate in bundle.gates():
             for probe in _TOTAL_PROBES:
-                evaluator.evaluate(gate.name, probe)
+                for check in json.loads(evaluator.evaluate(gate.name, probe))["checks"]:
+                    name, operator = check["id"], check["operator"]
+                    if operators.setdefault(name, operator) != operator:
+                        raise PolicyBuildError(
+                            f"check {name!r} compares by {operators[name]} or {operator}",
+                            "the operator of a check is one, whatever the input",
+                        )
     except PolicyError as error:
         raise PolicyBuildError(
             error.message, "a gate must answer any input with every check that its METADATA lists"
         ) from None
     finally:
         evaluator.close()
+    return operators
 
 
 @contextmanager

@@ -29,6 +29,8 @@ class CheckInfo(NamedTuple):
         kind: How: ``limit``, ``evidence`` (falling short is "not enough evidence"),
             ``baseline`` (the limit is the metric's own baseline) or ``series``.
         unless: Boolean metric that, when fresh and true, exempts from the check.
+        operator: How its metric is held against the limit, such as ``<=``: what the rule answered
+            when the policy was built. None in policies that were built before it was kept.
         invariant: Id of a promise in ``spec/invariants.md``.
         why: What goes wrong without it.
         fix: What to do when it fails.
@@ -45,6 +47,7 @@ class CheckInfo(NamedTuple):
     why: str
     fix: str
     code: str | None
+    operator: str | None = None
 
 
 class GateInfo(NamedTuple):

@@ -26,8 +26,10 @@ are those of ``spec/predicate-v1.md``:
 What fails in steps 1 to 7 raises :class:`~engine.errors.VerificationError`: not genuine. What
 step 8 finds is in the answer: genuine, but not what was wanted.
 
+>>> from datetime import UTC, datetime
 >>> from engine import Expectations, verify
->>> verified = verify(proof, [public_pem], Expectations(require="PROMOTE"))
+>>> now = datetime(2026, 11, 30, 12, tzinfo=UTC)
+>>> verified = verify(proof, [public_pem], Expectations(require="PROMOTE", now=now))
 >>> verified.verdict, verified.failed_expectations
 (<Verdict.PROMOTE: 'PROMOTE'>, ())
 """

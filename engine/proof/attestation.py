@@ -32,8 +32,8 @@ from engine.proof.derivation import (
     tied_to_input,
 )
 from engine.proof.envelope import open_envelope, verify_envelope
-from engine.proof.expectations import Expectations, subject_of, unmet_wishes
-from engine.proof.inclusion import ledger_id_of, placed
+from engine.proof.expectations import Expectations, subject_of, unmet_ledger, unmet_wishes
+from engine.proof.inclusion import ledger_id_of, placed, require_no_fork
 from engine.proof.input_document import (
     InputDocument,
     read_time,
@@ -173,6 +173,15 @@ def is_attestation(entry: bytes) -> bool:
     return kind in ATTESTATION_TYPES.values()
 
 
+def issued_at_of(entry: bytes) -> Json:
+    """Return when an attestation says that it was issued; nothing is verified.
+
+    Raises:
+        VerificationError: The entry is not readable.
+    """
+    return parse_statement(open_envelope(entry).payload)["predicate"].get("issued_at")
+
+
 def as_decision(statement: Mapping[str, Json]) -> dict[str, Json]:
     """Return an attestation's statement in the form of a decision on its gate."""
     predicate = dict(statement["predicate"])
@@ -292,6 +301,7 @@ def verified_attestation(
         VerificationError: Not genuine; says which link does not hold.
     """
     found = read(parts)
+    require_no_fork(parts, expect.checkpoints)
     if public_keys is not None and found.public_key not in public_keys:
         refuse(
             f"the attestation is signed by key {key_id(found.public_key)}, "
@@ -317,6 +327,7 @@ def verified_attestation(
         failed_expectations=(
             *unmet,
             *unmet_wishes(found.view, expect, policy_was_compared=policy is not None),
+            *unmet_ledger(ledger_id_of(found.checkpoint.origin), expect),
         ),
         nothing_required=expect.nothing,
         not_required=expect.not_required,

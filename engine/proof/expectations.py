@@ -40,7 +40,7 @@ class Expectations:
         policy_digests: Policy digests one of which it must have; empty takes any.
         relaxations: Names of the only relaxations that are accepted; None leaves it to the profile.
         waivers: Ids of the only waivers that may cover a failure; None leaves it to the policy.
-        ledger_ids: Ledgers one of which must have decided; empty takes any.
+        ledger_ids: Ledgers one of which must hold the record, by the checkpoint; empty takes any.
         checkpoints: Checkpoints (signed notes) that the caller kept. One of the same ledger that
             contradicts the proof convicts the signer.
 
@@ -69,10 +69,30 @@ class Expectations:
         if self.require is not None and self.require not in list(Verdict):
             known = ", ".join(Verdict)
             raise UsageError(f"no verdict {self.require!r}", f"known: {known}")
+        self._require_types()
         if self.max_age_s is not None and self.now is None:
             raise UsageError("a greatest age means nothing without the time now")
         if self.now is not None and self.now.tzinfo is None:
             raise UsageError("the time now has no zone", "pass it in UTC")
+
+    def _require_types(self) -> None:
+        """A demand of another type would be met by chance, or by everything."""
+        texts = ("digest", "gate", "profile", "stage", "policy_digest")
+        for name in texts:
+            if not isinstance(getattr(self, name), str | None):
+                raise UsageError(f"{name} is text, not {type(getattr(self, name)).__name__}")
+        if self.max_age_s is not None and type(self.max_age_s) is not int:
+            raise UsageError("max_age_s is a whole number of seconds")
+        if not isinstance(self.now, datetime | None) or not isinstance(self.policy, bytes | None):
+            raise UsageError("now is a datetime, and policy the bytes of an archive")
+        for name in ("policy_digests", "relaxations", "waivers", "ledger_ids", "checkpoints"):
+            given = getattr(self, name)
+            if given is None and name in ("relaxations", "waivers"):
+                continue
+            if not isinstance(given, (list, tuple, set, frozenset)) or not all(
+                isinstance(text, str) for text in given
+            ):
+                raise UsageError(f"{name} is a list of texts, not {type(given).__name__}")
 
     @property
     def nothing(self) -> bool:
@@ -150,14 +170,23 @@ def unmet_wishes(
     policy = predicate["policy"]["digest"]["sha256"]
     if expect.policy_digests:
         unmet += _not_accepted("policy digest", expect.policy_digests, [policy])
-    if expect.ledger_ids:
-        unmet += _not_accepted("ledger", expect.ledger_ids, [predicate["ledger"]["id"]])
     if expect.needs_policy and not policy_was_compared:
         unmet.append(
             "policy not attached: limits, severities, completeness, lifetime and waivers "
             "were not compared"
         )
     return unmet + _out_of_time(predicate, expect)
+
+
+def unmet_ledger(ledger_id: str, expect: Expectations) -> list[str]:
+    """Return what is not as the caller wants of the ledger that holds the record.
+
+    Args:
+        ledger_id: Of the checkpoint that the record was shown to lie under. An import's origin
+            is its importer's word.
+        expect: The wishes.
+    """
+    return _not_accepted("ledger", expect.ledger_ids or None, [ledger_id])
 
 
 def _not_accepted(what: str, accepted: Collection[str] | None, names: list[str]) -> list[str]:

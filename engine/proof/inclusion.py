@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from engine.formats.signed_json import refuse
 from engine.proof import checkpoint, merkle
@@ -62,15 +62,32 @@ def require_no_fork(parts: ProofBundle, kept: Iterable[str]) -> None:
     chains = {parts.index: parts.previous_hash, parts.index + 1: parts.current_hash}
     for size, leaf in enumerate(leaves or parts.following_leaves, parts.index + 2):
         chains[size] = merkle.chain_hash(chains[size - 1], leaf)
-    for note in kept:
-        other, *_ = checkpoint.parse(note)
+    require_same_at(signed, parts.checkpoint, chains, kept)
+
+
+def require_same_at(
+    signed: Checkpoint, note: str, chains: Mapping[int, bytes], kept: Iterable[str]
+) -> None:
+    """Verify that no checkpoint that the caller kept contradicts ``signed``.
+
+    Args:
+        signed: A checkpoint, verified.
+        note: Its signed note.
+        chains: The ledger's chain hash by size, as far as it is known.
+        kept: Signed notes.
+
+    Raises:
+        VerificationError: As :func:`require_no_fork`.
+    """
+    for other_note in kept:
+        other, *_ = checkpoint.parse(other_note)
         if other.origin != signed.origin or other.size not in chains:
             continue
         same_root = other.size != signed.size or other.root == signed.root
         if chains[other.size] != other.chain or not same_root:
             refuse(
                 f"the ledger forked: at size {other.size} it is another than the checkpoint that "
-                f"was kept\n{note}\n{parts.checkpoint}",
+                f"was kept\n{other_note}\n{note}",
                 "keep both: signed by one key, they convict it",
             )
 

@@ -108,7 +108,15 @@ def policy_of(
         unmet.append(f"the policy {given.digest} was given; the record names {named}")
         given = None
     carried = parse(attachments["policy"]) if "policy" in attachments else None
-    return carried or given, unmet
+    policy = carried or given
+    if policy is not None and expect.needs_policy and not _says_operators(policy):
+        unmet.append("the policy does not say how its checks compare: build it with this engine")
+    return policy, unmet
+
+
+def _says_operators(policy: AttachedPolicy) -> bool:
+    checks = _member(policy.manifest, "checks")
+    return all(isinstance(check, dict) and "operator" in check for check in checks.values())
 
 
 def require_policy(
@@ -174,6 +182,8 @@ def _require_answer(
     gate = _member(_member(policy.manifest, "gates"), predicate["gate"])
     if gate.get("rule") != predicate["verdict_rule"]:
         refuse(f"gate {predicate['gate']!r} decides by another rule than the record says")
+    if gate.get("requires_digest") is True and "digest" not in document.subject:
+        refuse(f"gate {predicate['gate']!r} decides on an artifact, and none was named")
     if gate.get("checks") != [check["id"] for check in predicate["checks"]]:
         refuse(f"the record does not hold exactly the checks of gate {predicate['gate']!r}")
     profile = _member(_member(policy.data, "limits"), predicate["profile"]["name"])
@@ -226,6 +236,8 @@ def _require_check(
         check.get("unless"),
     ):
         refuse(f"{where} is about another metric, or of another kind, than the policy says")
+    if described.get("operator") not in (None, check["operator"]):
+        refuse(f"{where} compared by {check['operator']}, the policy says otherwise")
     metric = _row(_member(_member(policy.data, "catalogue"), "metrics"), check["metric"])
     if not same(check.get("unit"), metric.get("unit")):
         refuse(f"{where} has another unit than the catalogue says")

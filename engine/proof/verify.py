@@ -27,6 +27,7 @@ from engine.proof import checkpoint
 from engine.proof.attestation import (
     VerifiedAttestation,
     is_attestation,
+    issued_at_of,
     require_attestations,
     verified_attestation,
 )
@@ -35,8 +36,8 @@ from engine.proof.checkpoint import Checkpoint, origin_of
 from engine.proof.decision_predicate import require_shape
 from engine.proof.derivation import require_consequence, tied_to_input
 from engine.proof.envelope import verify_envelope
-from engine.proof.expectations import Expectations, subject_of, unmet_wishes
-from engine.proof.inclusion import ledger_id_of, placed, require_no_fork
+from engine.proof.expectations import Expectations, subject_of, unmet_ledger, unmet_wishes
+from engine.proof.inclusion import ledger_id_of, placed, require_no_fork, require_same_at
 from engine.proof.input_document import read_time
 from engine.proof.policy_archive import AttachedPolicy, policy_of, require_policy
 from engine.proof.statement import parse_statement
@@ -142,17 +143,21 @@ def verify_any(
     """
     parts = proof.parse(bundle)
     if is_attestation(parts.entry):
-        return verified_attestation(parts, keys_for(public_keys, ATTESTATION), expect)
+        issued_at = read_time(issued_at_of(parts.entry), "issued_at")
+        keys = keys_for(public_keys, ATTESTATION, issued_at)
+        return verified_attestation(parts, keys, expect)
     return _verified(parts, public_keys, expect)
 
 
 def _verified(parts: ProofBundle, public_keys: Keys, expect: Expectations) -> Verified:
     place = placed(parts, keys_for(public_keys, CHECKPOINT))
     require_no_fork(parts, expect.checkpoints)
-    statement, ledger_id, envelope = _signed(parts.entry, public_keys, place)
+    statement, ledger_id, envelope = _signed(parts.entry, public_keys, place, expect)
     predicate = statement["predicate"]
     decided_at = read_time(predicate["decided_at"], "decided_at")
     verify_envelope(envelope, keys_for(public_keys, DECISION, decided_at))
+    if envelope is parts.entry:
+        checkpoint.verify(parts.checkpoint, keys_for(public_keys, CHECKPOINT, decided_at))
     if ledger_id != predicate["ledger"]["id"]:
         refuse("the record is of another ledger than the checkpoint")
     document, document_bytes = tied_to_input(statement, parts.attachments)
@@ -171,6 +176,7 @@ def _verified(parts: ProofBundle, public_keys: Keys, expect: Expectations) -> Ve
         failed_expectations=(
             *unmet,
             *unmet_wishes(statement, expect, policy_was_compared=policy is not None),
+            *unmet_ledger(ledger_id_of(place.origin), expect),
         ),
         nothing_required=expect.nothing,
         not_required=expect.not_required,
@@ -178,14 +184,16 @@ def _verified(parts: ProofBundle, public_keys: Keys, expect: Expectations) -> Ve
 
 
 def _signed(
-    entry: bytes, public_keys: Keys, place: Checkpoint
+    entry: bytes, public_keys: Keys, place: Checkpoint, expect: Expectations
 ) -> tuple[dict[str, Json], str, bytes]:
     """Section 2: a decision that a key signed, the ledger it must name, and its envelope."""
     signers = keys_for(public_keys, DECISION)
     statement = parse_statement(verify_envelope(entry, signers).payload)
     origin, envelope = place.origin, entry
     if statement["predicateType"] == DECISION_IMPORTED_TYPE:
-        statement, origin, envelope = _imported(statement, public_keys, place)
+        imported_at = read_time(statement["predicate"].get("imported_at"), "imported_at")
+        verify_envelope(entry, keys_for(public_keys, DECISION, imported_at))
+        statement, origin, envelope = _imported(statement, public_keys, place, expect)
     if statement["predicateType"] != DECISION_TYPE:
         refuse(
             f"the entry is a {statement['predicateType']}, not a decision",
@@ -196,18 +204,19 @@ def _signed(
 
 
 def _imported(
-    outer: Mapping[str, Json], public_keys: Keys, place: Checkpoint
+    outer: Mapping[str, Json], public_keys: Keys, place: Checkpoint, expect: Expectations
 ) -> tuple[dict[str, Json], str, bytes]:
     """Section 12.3: the decision inside, signed too, the ledger it came from, its envelope."""
     predicate = outer["predicate"]
     read_object(predicate, "the import", _IMPORT)
-    read_time(predicate["imported_at"], "imported_at")
     into = read_object(predicate["ledger"], "the import's ledger", ("id",))["id"]
     if place.origin != origin_of(read_text(into, "the id of the import's ledger")):
         refuse("the import is of another ledger than the checkpoint")
     source = read_object(predicate["origin"], "the origin", ("checkpoint", "index", "size"))
     note = read_text(source["checkpoint"], "its checkpoint")
-    signed = checkpoint.verify(note, keys_for(public_keys, CHECKPOINT))
+    imported_at = read_time(predicate["imported_at"], "imported_at")
+    signed = checkpoint.verify(note, keys_for(public_keys, CHECKPOINT, imported_at))
+    require_same_at(signed, note, {signed.size: signed.chain}, expect.checkpoints)
     index = read_integer(source["index"], "the origin's index")
     if read_integer(source["size"], "its size") != signed.size or index >= signed.size:
         refuse("the import's origin does not fit its checkpoint")

@@ -73,6 +73,7 @@ def given(name: str) -> Input:
         ("promote", ("checks", 31, "observed"), 0.5, "with observed 0.5; it is"),
         ("promote", ("checks", 31, "limit"), 5000, "with limit 5000; it is"),
         ("promote", ("checks", 31, "severity"), "warn", "with severity 'warn'; it is 'block'"),
+        ("promote", ("checks", 31, "operator"), "<", "with operator '<'; it is '<='"),
         ("promote", ("checks", 31, "waived_by"), "W-1", "as waived by 'W-1'"),
         ("block", ("checks", 6, "waived_by"), "W-1", "as waived by 'W-1'"),
         ("promote", ("waivers",), [{"id": "W-1", "check": "a", "status": "unused"}], "waivers"),

@@ -165,7 +165,7 @@ def test_no_lie_at_all_ends_as_required() -> None:
 
 def trust_cases() -> Iterator[tuple[str, str, dict[str, Any], bool, set[str]]]:
     """File, key, what is wanted, whether it is genuine, and what is not met."""
-    want = {"require": "PROMOTE", "max_age_s": 10**9, "now": "2026-11-30T09:00:00Z"}
+    want = {"require": "PROMOTE", "max_age_s": 10**9, "now": "2026-11-30T12:00:00Z"}
     yield "proof-v1.json", "proof-v1.pub.pem", want, True, set()
     yield "trust/c1-limits-loosened-no-policy.json", "trust/pub.pem", want, False, set()
     yield "trust/c2-checks-dropped-no-policy.json", "trust/pub.pem", want, False, set()

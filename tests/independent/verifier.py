@@ -397,6 +397,8 @@ def policy_holds(record: Record, archive: bytes, document: Json) -> None:
     gate, table = manifest["gates"][predicate["gate"]], data["limits"][predicate["profile"]["name"]]
     must(manifest["revision"] == predicate["policy"]["revision"], "another revision")
     must(gate["rule"] == predicate["verdict_rule"], "another verdict rule")
+    named_subject = "digest" in document["subject"]
+    must(named_subject or gate.get("requires_digest") is not True, "a gate of artifacts, and none")
     must(gate["checks"] == [check["id"] for check in predicate["checks"]], "not the gate's checks")
     must(sha256(jcs(table)).hex() == predicate["profile"]["digest"]["sha256"], "another profile")
     allowed, ttl_s, rows = table["relaxations_allowed"], table["decision_ttl_s"], table["checks"]
@@ -411,6 +413,7 @@ def policy_holds(record: Record, archive: bytes, document: Json) -> None:
         must(same(check.get("unit"), catalogued.get("unit")), "another unit")
         against = AGAINST.get(str(catalogued.get("direction")), ())
         must(check["operator"] not in against, "an operator against the metric's direction")
+        must(known.get("operator") in (None, check["operator"]), "another operator")
         for key in ("metric", "kind", "unless"):
             must(same(check.get(key), known.get(key)), f"another {key}")
         severity = row.get("severity") if row.get("severity") in ["warn", "off"] else "block"
@@ -583,7 +586,13 @@ def genuine(data: bytes, keys: Sequence[bytes], own_policy: bytes | None) -> Rec
     for archive in archives:
         policy_holds(record, archive, document)
     attestations_hold(record, attachments)
-    return record._replace(policy_compared=bool(archives), another_policy=other)
+    return record._replace(policy_compared=says_operators(archives), another_policy=other)
+
+
+def says_operators(archives: Sequence[bytes]) -> bool:
+    """Whether there is a policy, and its manifest names each check's operator (13.2)."""
+    manifests = [read_json(unpack(archive)["manifest.json"]) for archive in archives]
+    return bool(manifests) and all("operator" in row for row in manifests[0]["checks"].values())
 
 
 def unmet(record: Record, want: Mapping[str, Any]) -> frozenset[str]:

@@ -8,7 +8,7 @@ import pytest
 from engine.errors import UsageError, VerificationError
 from engine.model import Verdict
 from engine.proof.verify import Expectations, verify
-from tests.simulator import ARTIFACT, NOW, Case, Key, Ledger, Policy, metric
+from tests.simulator import ARTIFACT, NOW, Case, Key, Ledger, Policy, conclude, metric
 
 KEY = Key("release")
 POLICY = Policy()
@@ -227,3 +227,55 @@ def test_what_nobody_required_is_named() -> None:
 
 def test_a_record_prints_as_some_lines() -> None:
     assert len(str(verify(RECORD, [KEY.public]))) < 2000
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"waivers": "W-1"}, {"policy_digests": "ab"}, {"ledger_ids": "x"}, {"relaxations": "r"},
+        {"checkpoints": iter(["note"])}, {"checkpoints": [b"note"]}, {"max_age_s": "1", "now": NOW},
+        {"max_age_s": float("nan"), "now": NOW}, {"max_age_s": True, "now": NOW}, {"now": "2026"},
+        {"gate": 1}, {"policy": "archive.tar"}, {"digest": b"ab"},
+    ],
+    ids=lambda wrong: " ".join(f"{name}={type(value).__name__}" for name, value in wrong.items()),
+)  # fmt: skip
+def test_a_demand_of_another_type_is_refused(wrong: dict[str, Any]) -> None:
+    """INV-EXPECT-1: text in place of a list would be met by each of its letters."""
+    with pytest.raises(UsageError):
+        Expectations(**wrong)
+
+
+def test_a_comparison_by_another_operator_is_refused() -> None:
+    """INV-PROOF-1: a failing value passes when it is held against its limit the other way round."""
+
+    def turn_round(predicate: dict[str, Any]) -> None:
+        check = next(check for check in predicate["checks"] if check["id"] == "ethics.ece")
+        check.update(operator=">=", status="pass")
+        predicate["verdict"] = "PROMOTE"
+        conclude(predicate)
+
+    failing = Case(metrics=Case().metrics | {"ethics.ece": metric(0.031, n=24_000)})
+    lie = LEDGER.prove(LEDGER.decide(failing, POLICY, edit=turn_round)).encode()
+
+    with pytest.raises(VerificationError, match="compared by >=, the policy says otherwise"):
+        verify(lie, [KEY.public])
+
+
+def test_a_gate_that_decides_on_artifacts_decides_on_one() -> None:
+    policy = Policy(requires_digest=True)
+    assert unmet(LEDGER.prove(LEDGER.decide(Case(), policy)).encode(), stage="candidate") == []
+    lie = LEDGER.prove(LEDGER.decide(Case(subject={"name": "a"}), policy)).encode()
+
+    with pytest.raises(VerificationError, match="decides on an artifact, and none was named"):
+        verify(lie, [KEY.public])
+
+
+def test_an_import_is_held_by_the_ledger_that_imported_it_and_its_origin_is_compared() -> None:
+    """The origin's membership is the importer's word: only the checkpoint at hand counts."""
+    importer = Ledger(KEY, "two")
+    index = importer.adopt(LEDGER, 1)
+    proof = importer.prove(index).encode()
+
+    assert unmet(proof, ledger_ids=[importer.id]) == []
+    (sentence,) = unmet(proof, ledger_ids=[LEDGER.id])
+    assert sentence.startswith(f"no ledger but {LEDGER.id} is accepted")

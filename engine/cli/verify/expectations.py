@@ -52,6 +52,11 @@ def read_expectations(name: str, shell: Shell) -> ExpectationsFile:
     keys = tuple(_key(key, folder) for key in table.tables("key"))
     if not keys:
         raise table.refused("key", "no key is trusted", 'add [[key]] with file = "release.pub.pem"')
+    if len({key.public for key in keys}) != len(keys):
+        raise table.refused("key", "one key is there twice", "give each its roles in one table")
+    for demand in ("policy_digests", "ledgers", "checkpoints"):
+        if table.has(demand) and not table.texts(demand):
+            raise table.refused(demand, "is empty, and would demand nothing", "remove the line")
     expected = Expectations(
         require=Verdict(table.choice("require", list(Verdict))) if table.has("require") else None,
         gate=table.text("gate") if table.has("gate") else None,

@@ -102,8 +102,12 @@ def _demands(args: argparse.Namespace, shell: Shell) -> tuple[Keys, Expectations
     if args.expect is not None:
         from engine.cli.verify.expectations import read_expectations
 
+        if keys:
+            raise UsageError(
+                "--key and --expect trust keys twice", "name every key in the file, with its roles"
+            )
         file = read_expectations(args.expect, shell)
-        keys, expected = [*keys, *file.keys], file.expected
+        keys, expected = [*file.keys], file.expected
     if not keys:
         raise UsageError(
             "no key is trusted", "give --key PUB, or --expect FILE with [[key]] tables in it"
