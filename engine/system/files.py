@@ -150,9 +150,14 @@ def require_apart(path: Path, inputs: Iterable[str | Path]) -> None:
 def require_replaceable(path: Path) -> None:
     """Refuse to write over what nobody can make again, such as a ledger or a private key.
 
+    A file that appears whole takes the place of what was there: of a device or a pipe too.
+
     Raises:
-        UsageError: ``path`` is a database, a file that belongs to one, or a private key.
+        UsageError: ``path`` is a database, a file that belongs to one, a private key, or no
+            regular file.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UsageError(f"{path}: is a device or a pipe, and is not replaced", _WRITABLE)
     for suffix in ("", "-wal", "-shm", "-journal", ".lock"):
         owner = path.with_name(path.name.removesuffix(suffix)) if path.name != suffix else path
         with suppress(OSError), owner.open("rb") as file:

@@ -134,7 +134,7 @@ def _jar() -> str:
 @pytest.mark.parametrize(
     ("argv", "code", "message"),
     [
-        (("nothere.db",), 2, "there is no ledger at nothere.db"),
+        (("nothere.db",), 2, "nothere.db"),
         (("--only", "ledgr"), 2, "did you mean 'ledger'?"),
         (("--tla", "nowhere"), 2, "nowhere: no such folder"),
         ((LEDGER, "--ledger", "x.db"), 2, "the ledger is named twice"),

@@ -195,7 +195,7 @@ MISTAKES = {
         before=lambda: generate(Path("other.pem")),
     ),
     # Proofs.
-    "no public key": Mistake("verify proof.json", "arguments are required: --key", "such as:"),
+    "no public key": Mistake("verify proof.json", "no key is trusted", "give --key PUB"),
     "the private key": Mistake(
         "verify proof.json --key .engine/keys/engine.pem", "holds a private key", "pass the .pub"
     ),

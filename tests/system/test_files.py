@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,16 @@ def test_what_cannot_be_written_is_known_beforehand(tmp_path: Path) -> None:
         require_writable(tmp_path / "absent" / "new")
     with pytest.raises(UsageError, match="is a folder"):
         require_writable(tmp_path)
+
+
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    """As root, a file that appears whole would take the place of /dev/null itself."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with pytest.raises(UsageError, match="is a device or a pipe"):
+        write_whole(pipe, b"new")
+    with pytest.raises(UsageError, match="is a device or a pipe"):
+        require_writable(pipe)
+
+    assert pipe.is_fifo()

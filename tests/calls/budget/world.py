@@ -107,6 +107,9 @@ class Books:
     def __init__(self) -> None:
         self.documents: dict[tuple[str, str], bytes] = {}
 
+    def require_own_process(self) -> None:
+        """Nothing forks here."""
+
     def get(self, kind: str, key: str) -> bytes | None:
         return self.documents.get((kind, key))
 

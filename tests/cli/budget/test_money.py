@@ -170,7 +170,7 @@ def test_an_invoice_that_agrees(engine: Engine) -> None:
     Path("i.csv").write_text(f"day,model,amount,tokens\n{day},large,0.25,90\n")
     answer = engine("budget", "reconcile", "i.csv", "--provider", "acme")
 
-    assert (answer.code, answer.out) == (0, "i.csv: 1 rows, 0 differences\n")
+    assert (answer.code, answer.out) == (0, "i.csv: 1 row, 0 differences\n")
 
 
 def test_an_invoice_that_differs(engine: Engine) -> None:
