@@ -76,6 +76,7 @@ class Scene:
         """Return a folder with a key and a ledger of its own, that sees the metrics."""
         folder = self.home / "ledger"
         shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self.home / "user" / ".local", ignore_errors=True)  # its signed heads
         folder.mkdir()
         (folder / "metrics").symlink_to(self.home / "metrics")
         self._engine(["init"], folder)

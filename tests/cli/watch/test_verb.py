@@ -206,7 +206,7 @@ def test_a_ledger_of_one_run_cannot_be_watched(engine: Engine, prometheus: Serve
         ("./hook.sh", "./hok.sh", "no program './hok.sh'"),
         ('artifact = "model.onnx"', 'artifact = "modl.onnx"', "did you mean 'model.onnx'?"),
         ('artifact = "model.onnx"', "", "what is in production is known by its digest"),
-        ("[watch]", "[watch", "watch.toml: "),
+        ("[watch]", "[watch", "watch.toml:1:7: "),
     ],
 )
 def test_a_mistake_in_the_configuration_is_named_with_its_line(
