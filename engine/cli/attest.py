@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         question = session.question(args.what, config.text("profile"), config.text("stage"))
         ttl_s = ttl_of(args.ttl_s, question.gate, question.profile, session.bundle)
         if args.export:
-            session.require_output(Path(args.export), args.paths)
+            session.require_output(Path(args.export), [*args.paths, *workspace.read_files(config)])
         export_to = session.proof_files(Path(args.export) if args.export else None, question)
         with session.attempt(args.paths, question, shell.say):
             judgement = _judgement(args, session, question, shell)

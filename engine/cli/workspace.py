@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.console.shell import Shell
-from engine.decision.workspace import policies_in_use, record_to
+from engine.decision.workspace import key_path, policies_in_use, record_to
 from engine.settings.config import Config, load
 
 if TYPE_CHECKING:
@@ -28,6 +28,15 @@ def open_policies(config: Config, shell: Shell) -> PolicyBundle:
     return policies_in_use(config, shell).bundle
 
 
+def read_files(config: Config) -> list[Path]:
+    """Return what every verb reads besides its inputs: configuration, policies, public key."""
+    files = [config.file] if config.file else []
+    policies = config.path("policies")
+    if policies is not None:
+        files += [path for path in policies.rglob("*") if path.is_file()]
+    return [*files, key_path(config).with_suffix(".pub.pem")]
+
+
 def require_output(target: Path, config: Config, shell: Shell) -> None:
     """Refuse, before anything is done, an output that would take the place of something.
 
@@ -37,7 +46,7 @@ def require_output(target: Path, config: Config, shell: Shell) -> None:
     from engine.system.files import require_apart, require_writable
 
     require_writable(target)
-    require_apart(target, [config.file] if config.file else [])
+    require_apart(target, read_files(config))
     record_to(config, shell).require_apart(target)
 
 

@@ -37,6 +37,12 @@ score = "p"
         "redact model.bin -o model.bin",
         "scan . --metrics model.bin --subject shop",
         "export {id} -o engine.toml",
+        "decide good.json --export engine.toml",
+        "decide good.json --output json=engine.toml",
+        "decide good.json --export same.json --output json=./same.json",
+        "decide good.json --export .engine/keys/engine.pub.pem",
+        "decide good.json --policies own --export own/limits/own/data.yaml",
+        "attest ethics good.json --export engine.toml",
         "export {id} -o .engine/heads/{ledger}.json",
         "export {id} -o .engine/ledger.db-wal",
         "ledger tables .engine/heads/new.db",
@@ -54,6 +60,8 @@ def test_an_output_in_the_place_of_an_input_is_refused(
         Path(name).write_text('{"type": "object"}')
     Path("gather.toml").write_text(GATHER)
     Path("model.bin").write_text("weights\n")
+    Path("own/limits/own").mkdir(parents=True)
+    Path("own/limits/own/data.yaml").write_text("extends: default\nchecks: {}\n")
     Path("rows-1.csv").write_text("y,p\n1,0.5\n")
     Path("link.csv").symlink_to("rows-1.csv")
     (head,) = Path(".engine/heads").glob("*.json")

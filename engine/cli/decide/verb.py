@@ -32,7 +32,7 @@ from engine.errors import UsageError
 from engine.evidence.documents import expand
 from engine.evidence.input import Question, wanted_attestations
 from engine.report import FORMATS
-from engine.settings.config import MOST_MAX_BYTES
+from engine.settings.config import MOST_MAX_BYTES, Config
 
 if TYPE_CHECKING:
     from engine.decision.attestations import AttestationFinder
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     find = _finder(args, session, question, shell, several=several)
     judge = Judge(args, shell, session, question, artifact, printer, len(groups) < 8, find)
     export = Path(args.export) if args.export else None
-    _require_outputs(args, session, [name for group in groups for name in group])
+    _require_outputs(args, session, config, [name for group in groups for name in group])
     export_to = session.proof_files(export, question, several=several)
     if jobs > 1:
         judge.prepare()
@@ -205,12 +205,16 @@ def _no_contradiction(args: argparse.Namespace) -> None:
         raise UsageError("one artifact, several metrics files", "decide them one by one")
 
 
-def _require_outputs(args: argparse.Namespace, session: Session, files: list[str]) -> None:
-    """Nothing that is read, and nothing of the ledger, is written over."""
+def _require_outputs(
+    args: argparse.Namespace, session: Session, config: Config, files: list[str]
+) -> None:
+    """Nothing that is read, nothing of the ledger and no other output is written over."""
     outputs = [output.partition("=")[2] for output in args.output]
     outputs += [args.export] if args.export else []
     if args.emit_input:
         outputs += [str(emitted(Path(args.emit_input), name)) for name in files]
-    inputs = [*files, *args.attestation, *([args.artifact] if args.artifact else [])]
-    for output in outputs:
-        session.require_output(Path(output), inputs)
+    inputs: list[str | Path] = [*files, *args.attestation]
+    inputs += [args.artifact] if args.artifact else []
+    inputs += workspace.read_files(config) if outputs else []
+    for count, output in enumerate(outputs):
+        session.require_output(Path(output), [*inputs, *outputs[:count]])
