@@ -173,15 +173,6 @@ def is_attestation(entry: bytes) -> bool:
     return kind in ATTESTATION_TYPES.values()
 
 
-def issued_at_of(entry: bytes) -> Json:
-    """Return when an attestation says that it was issued; nothing is verified.
-
-    Raises:
-        VerificationError: The entry is not readable.
-    """
-    return parse_statement(open_envelope(entry).payload)["predicate"].get("issued_at")
-
-
 def as_decision(statement: Mapping[str, Json]) -> dict[str, Json]:
     """Return an attestation's statement in the form of a decision on its gate."""
     predicate = dict(statement["predicate"])

@@ -17,17 +17,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from engine.formats.json_values import same
 from engine.formats.signed_json import read_base64, read_integer, read_object, read_text, refuse
-from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Json, Subject, Verdict
+from engine.model import (
+    ATTESTATION_TYPES,
+    DECISION_IMPORTED_TYPE,
+    DECISION_TYPE,
+    Json,
+    Subject,
+    Verdict,
+)
 from engine.proof import bundle as proof
 from engine.proof import checkpoint
 from engine.proof.attestation import (
     VerifiedAttestation,
     is_attestation,
-    issued_at_of,
     require_attestations,
     verified_attestation,
 )
@@ -35,7 +42,7 @@ from engine.proof.bundle import ProofBundle
 from engine.proof.checkpoint import Checkpoint, origin_of
 from engine.proof.decision_predicate import require_shape
 from engine.proof.derivation import require_consequence, tied_to_input
-from engine.proof.envelope import verify_envelope
+from engine.proof.envelope import open_envelope, verify_envelope
 from engine.proof.expectations import Expectations, subject_of, unmet_ledger, unmet_wishes
 from engine.proof.inclusion import ledger_id_of, placed, require_no_fork, require_same_at
 from engine.proof.input_document import read_time
@@ -108,6 +115,11 @@ class Verified:
 
 
 _NOTHING = Expectations()
+_INSTANT = {
+    DECISION_TYPE: "decided_at",
+    DECISION_IMPORTED_TYPE: "imported_at",
+    **dict.fromkeys(ATTESTATION_TYPES.values(), "issued_at"),
+}
 _IMPORT = ("decision_id", "envelope", "imported_at", "ledger", "origin")
 
 
@@ -143,21 +155,16 @@ def verify_any(
     """
     parts = proof.parse(bundle)
     if is_attestation(parts.entry):
-        issued_at = read_time(issued_at_of(parts.entry), "issued_at")
-        keys = keys_for(public_keys, ATTESTATION, issued_at)
+        keys = keys_for(public_keys, ATTESTATION, _instant_of(parts.entry))
         return verified_attestation(parts, keys, expect)
     return _verified(parts, public_keys, expect)
 
 
 def _verified(parts: ProofBundle, public_keys: Keys, expect: Expectations) -> Verified:
-    place = placed(parts, keys_for(public_keys, CHECKPOINT))
+    place = placed(parts, keys_for(public_keys, CHECKPOINT, _instant_of(parts.entry)))
     require_no_fork(parts, expect.checkpoints)
     statement, ledger_id, envelope = _signed(parts.entry, public_keys, place, expect)
     predicate = statement["predicate"]
-    decided_at = read_time(predicate["decided_at"], "decided_at")
-    verify_envelope(envelope, keys_for(public_keys, DECISION, decided_at))
-    if envelope is parts.entry:
-        checkpoint.verify(parts.checkpoint, keys_for(public_keys, CHECKPOINT, decided_at))
     if ledger_id != predicate["ledger"]["id"]:
         refuse("the record is of another ledger than the checkpoint")
     document, document_bytes = tied_to_input(statement, parts.attachments)
@@ -187,12 +194,9 @@ def _signed(
     entry: bytes, public_keys: Keys, place: Checkpoint, expect: Expectations
 ) -> tuple[dict[str, Json], str, bytes]:
     """Section 2: a decision that a key signed, the ledger it must name, and its envelope."""
-    signers = keys_for(public_keys, DECISION)
-    statement = parse_statement(verify_envelope(entry, signers).payload)
+    statement = _signed_statement(entry, public_keys)
     origin, envelope = place.origin, entry
     if statement["predicateType"] == DECISION_IMPORTED_TYPE:
-        imported_at = read_time(statement["predicate"].get("imported_at"), "imported_at")
-        verify_envelope(entry, keys_for(public_keys, DECISION, imported_at))
         statement, origin, envelope = _imported(statement, public_keys, place, expect)
     if statement["predicateType"] != DECISION_TYPE:
         refuse(
@@ -201,6 +205,19 @@ def _signed(
         )
     require_shape(statement["predicate"])
     return statement, ledger_id_of(origin), envelope
+
+
+def _signed_statement(envelope: bytes, public_keys: Keys) -> dict[str, Json]:
+    """What is signed by one of the keys that are trusted at the time that it names itself."""
+    signers = keys_for(public_keys, DECISION, _instant_of(envelope))
+    return parse_statement(verify_envelope(envelope, signers).payload)
+
+
+def _instant_of(envelope: bytes) -> datetime | None:
+    """When an entry says that it was made; nothing is verified. None for one of another kind."""
+    statement = parse_statement(open_envelope(envelope).payload)
+    name = _INSTANT.get(statement["predicateType"])
+    return None if name is None else read_time(statement["predicate"].get(name), name)
 
 
 def _imported(
@@ -221,8 +238,7 @@ def _imported(
     if read_integer(source["size"], "its size") != signed.size or index >= signed.size:
         refuse("the import's origin does not fit its checkpoint")
     envelope = read_base64(predicate["envelope"], "the import")
-    signers = keys_for(public_keys, DECISION)
-    statement = parse_statement(verify_envelope(envelope, signers).payload)
+    statement = _signed_statement(envelope, public_keys)
     if statement["predicate"].get("decision_id") != predicate["decision_id"]:
         refuse("the import holds another decision than it names")
     if not same(outer["subject"], statement["subject"]):

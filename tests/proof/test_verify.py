@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -19,9 +20,9 @@ from engine.proof.bundle import ProofBundle
 from engine.proof.checkpoint import Checkpoint, origin_of
 from engine.proof.envelope import open_envelope, seal
 from engine.proof.keys import load_public_pem
-from engine.proof.verify import Expectations, verify
+from engine.proof.verify import Expectations, TrustedKey, verify
 from tests.repository import DATA
-from tests.simulator import ARTIFACT, Case, Key, Ledger, Policy, ledger_of_decisions, metric
+from tests.simulator import ARTIFACT, NOW, Case, Key, Ledger, Policy, ledger_of_decisions, metric
 
 KEY, OTHER_KEY = Key("release"), Key("somebody else")
 POLICY = Policy()
@@ -562,3 +563,22 @@ def test_a_checkpoint_that_was_kept_and_contradicts_convicts_the_signer() -> Non
     with pytest.raises(VerificationError, match="the ledger forked: at size") as refused:
         verify(lie, [KEY.public], Expectations(checkpoints=[kept]))
     assert kept in str(refused.value)
+
+
+def test_an_import_is_signed_by_keys_that_were_trusted_when_it_was_made() -> None:
+    """INV-EXPECT-3: of the import itself, and of the checkpoint that it lies under."""
+    source, importer = Ledger(KEY), Ledger(Key("importer"), "two")
+    proof = importer.prove(importer.adopt(source, source.decide(Case(), POLICY))).encode()
+    imported_at = NOW + timedelta(hours=1)
+
+    def trusted(**validity: Any) -> list[TrustedKey]:
+        return [TrustedKey(KEY.public), TrustedKey(importer.key.public, **validity)]
+
+    later = imported_at + timedelta(seconds=1)
+    assert verify(proof, trusted(not_after=later)).verdict == "PROMOTE"
+    for role in (("decision",), ("checkpoint",)):
+        rest = tuple({"decision", "checkpoint"} - {*role})
+        expired = TrustedKey(importer.key.public, role, not_after=imported_at)
+        keys = [TrustedKey(KEY.public), expired, TrustedKey(importer.key.public, rest)]
+        with pytest.raises(VerificationError, match="sign"):
+            verify(proof, keys)
