@@ -22,8 +22,13 @@ from engine.ledger import subject_key
 from engine.model import Json, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.policy.evaluator import Evaluator
-from engine.proof.input_document import salted_digest
-from engine.proof.verdict_rules import recompute_reason, recompute_status, recompute_verdict
+from engine.proof.input_document import OF_METRIC, salted_digest
+from engine.proof.verdict_rules import (
+    recompute_reason,
+    recompute_status,
+    recompute_verdict,
+    severity_of,
+)
 
 EXTENSIONS = ("reservation",)
 """Members of the predicate that come neither from the Input nor from the policies."""
@@ -32,7 +37,7 @@ Extend: TypeAlias = Callable[[dict[str, Json]], dict[str, Json]]
 """Returns further members of a predicate."""
 
 _OF_ROW = ("max_age_s", "min_n", "compare", "in_production")
-_OF_METRIC = ("n", "ci", "baseline", "observed_at", "age_s")
+_NOT_GIVEN: Json = {}
 
 
 class Judgement(NamedTuple):
@@ -174,9 +179,7 @@ def _static(bundle: PolicyBundle, gate: str, profile: str) -> _Static:
             members["unit"] = unit
         members |= {key: row[key] for key in _OF_ROW if key in row}
         static[name] = members
-        severity = row.get("severity")
-        severity = severity if severity in ("warn", "off") else "block"
-        terms[name] = (row.get("limit"), severity, info.operator)
+        terms[name] = (row.get("limit"), severity_of(row), info.operator)
     plain = all(is_plain(value) for members in static.values() for value in members.values())
     kinds = enumerate(members["kind"] for members in static.values())
     return _Static(
@@ -188,7 +191,7 @@ def _joined(check: Json, static: dict[str, Json], metrics: Json) -> dict[str, Js
     joined: dict[str, Json] = {**static, **check}
     metric = metrics.get(static["metric"])
     if metric is not None:
-        for key in _OF_METRIC:
+        for key in OF_METRIC:
             if key in metric:
                 joined[key] = metric[key]
         joined["metric_status"] = metric["status"]
@@ -209,24 +212,25 @@ def _no_false_status(checks: Sequence[Json], metrics: Json) -> None:
 def _no_false_terms(checks: Sequence[Json], static: _Static, metrics: Json) -> None:
     """Refuse an answer that observed or was held against something else. INV-GATE-2."""
     for check in checks:
-        name, kind, metric = check["id"], check["kind"], metrics.get(check["metric"])
-        limit, severity, operator = static.terms[name]
-        if kind == "baseline":
-            limit = None if metric is None else metric.get("baseline")
-        observed = None if metric is None else metric.get("value")
-        for what, answered, expected in (
-            ("observed", check["observed"], observed),
-            ("limit", check["limit"], limit),
-            ("severity", check["severity"], severity),
-            ("operator", check["operator"], operator or check["operator"]),
-        ):
-            if what == "observed" and kind == "attestation":
-                continue
-            if answered is not expected and not same(answered, expected):
-                raise PolicyError(
-                    f"check {name!r} was answered with {what} {answered!r}; it is {expected!r}",
-                    _DISAGREE,
-                )
+        metric = metrics.get(check["metric"], _NOT_GIVEN)
+        limit, severity, operator = static.terms[check["id"]]
+        if check["kind"] == "baseline":
+            limit = metric.get("baseline")
+        if not same(check["limit"], limit):
+            raise _false_term(check, "limit", limit)
+        if check["severity"] != severity:
+            raise _false_term(check, "severity", severity)
+        if operator is not None and check["operator"] != operator:
+            raise _false_term(check, "operator", operator)
+        if check["kind"] != "attestation" and not same(check["observed"], metric.get("value")):
+            raise _false_term(check, "observed", metric.get("value"))
+
+
+def _false_term(check: Json, what: str, expected: Json) -> PolicyError:
+    return PolicyError(
+        f"check {check['id']!r} was answered with {what} {check[what]!r}; it is {expected!r}",
+        _DISAGREE,
+    )
 
 
 def _named(document: Json) -> list[str]:
@@ -283,17 +287,15 @@ def _waiver_report(
     waivers, subject = document["waivers"], document["subject"]
     if not waivers and not answer and all(check["waived_by"] is None for check in checks):
         return []
-    from engine.proof.waivers import covering, recompute_report, unwaivable_checks
+    from engine.proof.waivers import due_waiver, recompute_report, unwaivable_checks
 
     unwaivable = unwaivable_checks(profile)
     for check in checks:
-        name, waived_by = check["id"], None
-        if check["status"] == "fail" and name not in unwaivable:
-            waived_by = next(iter(covering(waivers, subject, document["decided_at"], name)), None)
-        if check["waived_by"] != waived_by:
+        due = due_waiver(check, waivers, subject, document["decided_at"], unwaivable)
+        if check["waived_by"] != due:
             raise PolicyError(
-                f"check {name!r} was answered as waived by {check['waived_by']!r}; "
-                f"by the input's waivers it is {waived_by!r}",
+                f"check {check['id']!r} was answered as waived by {check['waived_by']!r}; "
+                f"by the input's waivers it is {due!r}",
                 _DISAGREE,
             )
     report = recompute_report(waivers, subject, checks, unwaivable)

@@ -33,8 +33,6 @@ from engine.system.closing import Closing
 from engine.system.forks import free_in_child
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from engine.decision.attest import RecordedAttestation
     from engine.decision.judge import Extend, Judgement
     from engine.decision.proof_files import ProofFiles

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from engine.formats.json_values import same
 from engine.formats.signed_json import read_string, refuse
-from engine.model import Json, Status
+from engine.model import Json
 from engine.proof import input_document as inputs
 from engine.proof.input_document import (
     InputDocument,
@@ -16,7 +16,7 @@ from engine.proof.input_document import (
     salted_digest,
 )
 from engine.proof.verdict_rules import recompute_reason, recompute_status, recompute_verdict
-from engine.proof.waivers import recompute_report
+from engine.proof.waivers import due_waiver, recompute_report
 
 
 def tied_to_input(
@@ -142,12 +142,12 @@ def _require_waiver(
     check: Mapping[str, Json], document: InputDocument, unwaivable: Collection[str]
 ) -> None:
     """Section 7: a failure that is covered is waived, by the first that covers it."""
-    waived_by, covering = check["waived_by"], []
-    if check["status"] == Status.FAIL and check["id"] not in unwaivable:
-        covering = document.waivers_for(check["id"])
-    if waived_by is None and covering:
-        refuse(f"check {check['id']!r} is covered by waiver {covering[0]!r}, and not waived")
-    if waived_by is not None and covering[:1] != [waived_by]:
+    waived_by = check["waived_by"]
+    subject, decided_at = document.subject, document.decided_at
+    due = due_waiver(check, document.waivers, subject, decided_at, unwaivable)
+    if waived_by is None and due is not None:
+        refuse(f"check {check['id']!r} is covered by waiver {due!r}, and not waived")
+    if waived_by != due:
         refuse(f"check {check['id']!r} is waived by {waived_by!r}, which does not cover it")
 
 

@@ -19,7 +19,7 @@ from engine.formats.signed_json import (
 )
 from engine.formats.times import age_s, parse_time
 from engine.model import Json
-from engine.proof.waivers import aged, covering
+from engine.proof.waivers import aged
 
 MAX_BYTES = 16 * 1024 * 1024
 SALT_BYTES = 32
@@ -28,7 +28,8 @@ _MEMBERS = (
     *("gate", "profile", "stage", "decided_at", "subject"),
     *("metrics", "waivers", "relaxations", "attestations"),
 )
-_OF_METRIC = ("n", "ci", "baseline", "observed_at", "age_s")
+OF_METRIC = ("n", "ci", "baseline", "observed_at", "age_s")
+"""Members of a metric that a check repeats where it has them."""
 
 
 def salted_digest(salt: bytes, document: bytes) -> str:
@@ -71,13 +72,6 @@ class InputDocument:
     def metric(self, metric_id: str) -> dict[str, Json] | None:
         """Return a metric in long form; None when it was not given."""
         return self.metrics.get(metric_id)
-
-    def waivers_for(self, check_id: str) -> list[str]:
-        """Return the sorted ids of the waivers that cover a failure of ``check_id`` now.
-
-        Source: spec/predicate-v1.md section 7.
-        """
-        return covering(self.waivers, self.subject, self.decided_at, check_id)
 
 
 def parse(data: bytes) -> InputDocument:
@@ -159,10 +153,10 @@ def require_observed(check: Mapping[str, Json], document: InputDocument) -> None
     """
     where = f"check {check['id']!r}"
     metric = document.metric(check["metric"])
-    stated = {key: check[key] for key in (*_OF_METRIC, "metric_status") if key in check}
+    stated = {key: check[key] for key in (*OF_METRIC, "metric_status") if key in check}
     given: dict[str, Json] = {}
     if metric is not None:
-        given = {key: metric[key] for key in _OF_METRIC if key in metric}
+        given = {key: metric[key] for key in OF_METRIC if key in metric}
         if "status" in metric:
             given["metric_status"] = metric["status"]
     if check["kind"] == "attestation":

@@ -21,6 +21,7 @@ from engine.proof.attestation_rules import longest_s
 from engine.proof.derivation import require_report
 from engine.proof.expectations import Expectations
 from engine.proof.input_document import InputDocument, read_time
+from engine.proof.verdict_rules import severity_of
 from engine.proof.waivers import aged, unwaivable_checks
 
 SCHEMA = "governance-engine/policy/v1"
@@ -244,8 +245,7 @@ def _require_check(
     if check["operator"] in _AGAINST.get(str(metric.get("direction")), ()):
         refuse(f"{where} compares with {check['operator']}, against its metric's direction")
     row = _row(_member(profile, "checks"), check["id"])
-    severity = row.get("severity")
-    if check["severity"] != (severity if severity in ("warn", "off") else "block"):
+    if check["severity"] != severity_of(row):
         refuse(f"{where} has another severity than the profile says")
     if check["kind"] != "baseline" and not same(check["limit"], row.get("limit")):
         refuse(f"{where} was held against {check['limit']!r}, which is not the profile's limit")

@@ -44,6 +44,15 @@ _NO_METRICS: Mapping[str, Json] = {}
 _RELEASING = (_PASS, _EXEMPT)
 
 
+def severity_of(row: Mapping[str, Json]) -> str:
+    """Return the severity that a profile's row gives its check; what is not known blocks.
+
+    Source: spec/predicate-v1.md section 4.
+    """
+    severity = row.get("severity")
+    return severity if severity in _NOT_BLOCKING else "block"
+
+
 def recompute_status(
     check: Mapping[str, Json], metrics: Mapping[str, Json] = _NO_METRICS
 ) -> Status:

@@ -14,7 +14,7 @@ from typing import Any
 from engine.formats import canonical
 from engine.formats.json_values import same
 from engine.formats.times import parse_time
-from engine.model import Json
+from engine.model import Json, Status
 
 _TEXTS = ("reason", "approvers", "expires_at")
 
@@ -76,6 +76,29 @@ def covering(
         and names_subject(waiver["subject"], subject)
         and _lasts(waiver, decided_at)
     )
+
+
+def due_waiver(
+    check: Mapping[str, Json],
+    waivers: Iterable[Mapping[str, Json]],
+    subject: Mapping[str, Json],
+    decided_at: str,
+    unwaivable: Collection[str],
+) -> str | None:
+    """Return the waiver that has to waive ``check``: the first of those that cover its failure.
+
+    Args:
+        check: A check of a record.
+        waivers: The Input's.
+        subject: The Input's.
+        decided_at: RFC 3339.
+        unwaivable: Ids of the checks that the profile lets nobody waive.
+
+    Source: spec/predicate-v1.md section 7.
+    """
+    if check["status"] != Status.FAIL or check["id"] in unwaivable:
+        return None
+    return next(iter(covering(waivers, subject, decided_at, check["id"])), None)
 
 
 def _lasts(waiver: Mapping[str, Json], decided_at: str) -> bool:

@@ -19,6 +19,7 @@ from engine.proof.input_document import (
     require_observed,
     salted_digest,
 )
+from engine.proof.waivers import covering
 from tests.simulator import ARTIFACT, Case, Policy, judge, metric
 
 WAIVER: dict[str, Json] = {
@@ -95,6 +96,11 @@ def test_an_input_may_hold_more_than_this_version_knows() -> None:
     assert read(budget={"usd_ratio": 0.5}).gate == "promotion"
 
 
+def covering_in(document: InputDocument) -> list[str]:
+    """The waivers that cover a failure of ``ethics.ece``."""
+    return covering(document.waivers, document.subject, document.decided_at, "ethics.ece")
+
+
 @pytest.mark.parametrize(
     ("change", "covers"),
     [
@@ -119,7 +125,7 @@ def test_an_input_may_hold_more_than_this_version_knows() -> None:
 def test_a_waiver_covers_its_check_and_its_subject_until_it_expires(
     change: dict[str, Json], covers: bool
 ) -> None:
-    assert read(WAIVER | change).waivers_for("ethics.ece") == (["W-1"] if covers else [])
+    assert covering_in(read(WAIVER | change)) == (["W-1"] if covers else [])
 
 
 @pytest.mark.parametrize(
@@ -137,12 +143,12 @@ def test_a_waiver_covers_its_check_and_its_subject_until_it_expires(
 )
 def test_seconds_that_a_waiver_does_not_have_do_not_count(change: dict[str, Json]) -> None:
     without_expiry = {key: value for key, value in WAIVER.items() if key != "expires_at"}
-    assert read(waivers=[without_expiry | change]).waivers_for("ethics.ece") == []
+    assert covering_in(read(waivers=[without_expiry | change])) == []
 
 
 def test_waivers_come_in_order() -> None:
     waivers = [WAIVER | {"id": name, "remaining_s": 9} for name in ("W-3", "W-1", "W-2")]
-    assert read(waivers=waivers).waivers_for("ethics.ece") == ["W-1", "W-2", "W-3"]
+    assert covering_in(read(waivers=waivers)) == ["W-1", "W-2", "W-3"]
 
 
 def check(name: str = "ethics.ece", **change: Json) -> dict[str, Json]:
