@@ -46,6 +46,7 @@ class Shop:
     Args:
         ledger: Where to; one in memory if left out.
         usd: Micro-dollars a day for everything; None is no such budget.
+        bundle: The policies; :func:`policies` if left out.
         options: Of the tracker: ``profile``, ``zone``.
     """
 
@@ -55,6 +56,7 @@ class Shop:
         usd: int | None = 1_000_000,
         *,
         rows: Sequence[Json] = (),
+        bundle: PolicyBundle | None = None,
         **options: Any,
     ) -> None:
         self.ledger = begun(MemoryStore()) if ledger is None else ledger
@@ -62,7 +64,8 @@ class Shop:
         numbers = itertools.count(1)
         self.random: Callable[[int], bytes] = lambda size: next(numbers).to_bytes(size, "big")
         daily = None if usd is None else AmountLimits(None, None, usd)
-        self.session = session_over(self.ledger, policies(), evaluator(), self._chance)
+        asked = evaluator() if bundle is None else WasmEvaluator(bundle, cache=None)
+        self.session = session_over(self.ledger, bundle or policies(), asked, self._chance)
         self.tracker = Tracker(
             self.session,
             budgets=Budgets(rows, daily),

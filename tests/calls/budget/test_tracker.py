@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +26,10 @@ from engine.errors import NotRecordedError, PolicyError, UsageError
 from engine.ledger import Ledger
 from engine.model import Verdict
 from engine.policy.bundle import PolicyBundle
-from tests.calls.budget.shop import Shop, policies
+from engine.policy.overlay import load_policies
+from tests.calls.budget.shop import POLICIES, Shop, policies
 from tests.ledger.memory_store import MemoryStore, begun
+from tests.repository import ROOT
 
 ROWS = policies().data["budgets"]
 
@@ -456,8 +461,8 @@ class Yes:
         pass
 
 
-def test_no_policy_makes_the_tracker_grant_what_no_budget_has() -> None:
-    """INV-BUDGET-3: a gate that allows too much is an error, and nothing is recorded."""
+def test_an_evaluator_that_passes_everything_is_not_believed() -> None:
+    """INV-GATE-2: what it says it compared is not the profile's; nothing is recorded."""
     shop = Shop(usd=10)
     shop.session.use(Yes(policies()))
     for asked in ({"usd": 11}, {"usd": None, "tokens": None}):
@@ -465,6 +470,32 @@ def test_no_policy_makes_the_tracker_grant_what_no_budget_has() -> None:
             shop.reserve(**asked)
     assert shop.ledger.size() == 1
     assert shop.tracker.documents().day() == ""
+
+
+def toothless(folder: Path, severity: str) -> PolicyBundle:
+    """The tests' policies, in which no check of gate ``spend`` but the first blocks."""
+    shutil.copytree(POLICIES, folder, dirs_exist_ok=True)
+    shipped = (ROOT / "policies/limits/default/data.yaml").read_text()
+    row = re.compile(r"(  spend\.(?!budgets)\w+: {limit: \S+, severity: )block(?=[,}])")
+    changed, count = row.subn(rf"\1{severity}", shipped)
+    assert count == len(policies().gate("spend").checks) - 1
+    (folder / "limits/default").mkdir()
+    (folder / "limits/default/data.yaml").write_text(changed)
+    return load_policies(folder, opa=None)
+
+
+@pytest.mark.parametrize("severity", ["warn", '"off", reason: a mistake'])
+def test_no_policy_makes_the_tracker_grant_what_no_budget_has(
+    severity: str, tmp_path: Path
+) -> None:
+    """INV-BUDGET-3: a gate that allows too much is an error, and nothing is recorded."""
+    shop = Shop(usd=10, bundle=toothless(tmp_path, severity))
+    for asked in ({"usd": 11}, {"usd": None, "tokens": None}):
+        with pytest.raises(PolicyError, match="allowed by profile 'default' what no budget has"):
+            shop.reserve(**asked)
+    assert shop.ledger.size() == 1
+    assert shop.tracker.documents().day() == ""
+    assert shop.reserve(10).allowed, "what there is may be had"
 
 
 def test_every_step_adds_up() -> None:
