@@ -1,4 +1,4 @@
-"""What an ADR names is there, or its status names the later one that moved it."""
+"""What an ADR names is there, or beside it is what it is called now."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ ADRS = sorted(FOLDER.glob("*.md"))
 ROOMS = {path.stem for path in (ROOT / "engine").iterdir()}
 IN_TICKS = re.compile(r"`([\w-]+(?:[./][\w-]+)+)`")
 FILE = re.compile(r"[\w-]+\.(?:json|toml|wasm|db|md)")
+MOVED = re.compile(r"`[^`]+`\s+\[now\s+(`[^`]+`)\]")
+"""A name as it was and as it is: only the second has to be there."""
 SUPERSEDED = re.compile(
     r"^Status: accepted\. Superseded in part by (\d{4}) \(.+\)\.$", re.MULTILINE
 )
@@ -25,7 +27,7 @@ def named(text: str) -> set[str]:
     """Paths and dotted names that ``text`` has in backticks, and that begin in this repository."""
     return {
         name
-        for name in IN_TICKS.findall(text)
+        for name in IN_TICKS.findall(MOVED.sub(r"\1", text))
         if re.split(r"[./]", name)[0] in {"engine", *ROOMS, *TOPS} and not FILE.fullmatch(name)
     }
 
@@ -40,24 +42,29 @@ def exists(name: str) -> bool:
 
 
 @pytest.mark.parametrize("adr", ADRS, ids=lambda path: path.stem[:4])
-def test_what_an_adr_names_is_there_or_a_later_one_moved_it(adr: Path) -> None:
-    text = adr.read_text()
-    by = SUPERSEDED.search(text)
+def test_what_an_adr_names_is_there(adr: Path) -> None:
+    assert sorted(name for name in named(adr.read_text()) if not exists(name)) == []
 
-    if by is None:
-        assert sorted(name for name in named(text) if not exists(name)) == []
-    else:
-        assert by[1] > adr.name[:4]
-        assert any(other.name.startswith(by[1]) for other in ADRS)
+
+@pytest.mark.parametrize("adr", ADRS, ids=lambda path: path.stem[:4])
+def test_what_supersedes_an_adr_is_a_later_one(adr: Path) -> None:
+    text = adr.read_text()
+    later = SUPERSEDED.findall(text)
+
+    assert ("Superseded" in text) == bool(later)
+    for number in later:
+        assert number > adr.name[:4]
+        assert any(other.name.startswith(number) for other in ADRS)
 
 
 def test_a_module_that_is_gone_is_noticed() -> None:
     text = (
         "`engine/conform`, `ledger.state`, `policy/trust_list`; `engine.decision.judge`,"
         " `policy.wasm`, `formats/calendar`, `decision.runtime.SystemRuntime`, "
-        " `data.json`, `tla/manifest.toml`"
+        " `data.json`, `tla/manifest.toml`, `ledger.gone` [now `ledger.commit.state`],"
+        " `engine/gone` [now\n`engine/lost`]"
     )
 
     assert {name for name in named(text) if not exists(name)} == {
-        "engine/conform", "ledger.state", "policy/trust_list",
+        "engine/conform", "ledger.state", "policy/trust_list", "engine/lost",
     }  # fmt: skip
