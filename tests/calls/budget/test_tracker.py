@@ -466,7 +466,7 @@ def test_an_evaluator_that_passes_everything_is_not_believed() -> None:
     shop = Shop(usd=10)
     shop.session.use(Yes(policies()))
     for asked in ({"usd": 11}, {"usd": None, "tokens": None}):
-        with pytest.raises(PolicyError, match="was answered with observed 0"):
+        with pytest.raises(PolicyError, match="was answered with limit 0; it is 1"):
             shop.reserve(**asked)
     assert shop.ledger.size() == 1
     assert shop.tracker.documents().day() == ""
