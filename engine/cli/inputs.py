@@ -56,7 +56,10 @@ def digest_key(file: str | None, shell: Shell) -> bytes:
             key = opened.read(4096 + 1)
         open_to = path.stat().st_mode & 0o077
     except OSError as error:
-        raise KeyFileError(f"{name}: {(error.strerror or str(error)).lower()}", _MAKE_KEY) from None
+        place = file or f"${KEY_VARIABLE}"  # whose value may be the key itself
+        raise KeyFileError(
+            f"{place}: {(error.strerror or str(error)).lower()}", _MAKE_KEY
+        ) from None
     if open_to:
         raise KeyFileError(f"{name}: others can read this key", f"chmod 600 {name}")
     if not 16 <= len(key.strip()) <= 4096:

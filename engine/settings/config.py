@@ -134,7 +134,8 @@ def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here
 
     Raises:
         ConfigError: ``engine.toml`` is unreadable, or a key or a value in it is wrong; or a
-            variable is, see :func:`require_values`; or what was found is somebody else's.
+            variable is, see :func:`require_values`; or what was found is somebody else's; or
+            the private key itself is given as its path.
     """
     require_values(environ)
     file = _upwards(here, FILE_NAME, environ)
@@ -144,6 +145,7 @@ def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here
         setting.name: _resolve(setting, flags.get(setting.name), environ, written, file)
         for setting in SETTINGS
     }
+    _require_no_key(values["key_file"])
     if values["ledger"].value == "run":
         raise _colon_forgotten(values["ledger"].origin)
     if file is not None and values["policies"].origin == str(file):
@@ -161,6 +163,15 @@ def require_values(environ: Mapping[str, str]) -> None:
     for name, text in environ.items():
         if name.startswith("ENGINE_") and name not in _SECRETS and not text.strip():
             raise ConfigError(f"${name} is set and empty", "unset it, or give it a value")
+
+
+def _require_no_key(value: Value) -> None:
+    """Refuse a private key where the path of its file is expected: paths are shown."""
+    if "-----BEGIN " in str(value.value):
+        raise ConfigError(
+            f"{value.origin}: holds a private key, and not the path of one",
+            "give the key itself in ENGINE_KEY",
+        )
 
 
 def _resolve(

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from engine.settings.config import SETTINGS
 from tests.cli.conftest import Engine
 
@@ -36,6 +38,32 @@ def test_a_key_in_the_environment_is_named_and_never_shown(engine: Engine) -> No
         answer = engine("config", "show", "--format", form, ENGINE_KEY="-----BEGIN secret")
         assert "$ENGINE_KEY" in answer.out
         assert "BEGIN" not in answer.out
+
+
+VERBS = ("decide m.json", "config show", "keys list", "init", "doctor")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_key_in_the_place_of_its_path_is_never_shown(engine: Engine, verb: str) -> None:
+    Path("m.json").write_text(engine("example", "promote").out)
+    engine("keys", "init", "--key-file", "key.pem")
+    pem = Path("key.pem").read_text()
+    for value in (pem, pem.replace("\n", "\\n"), f" {pem}"):
+        answer = engine(*verb.split(), ENGINE_KEY_FILE=value)
+        assert answer.code == 2
+        said = answer.out + answer.err
+        assert "$ENGINE_KEY_FILE: holds a private key, and not the path of one" in said
+        assert pem.splitlines()[1][:8] not in said
+
+
+@pytest.mark.parametrize("value", ["a" * 300, "b" * 300 + ".pem", "/".join(["c" * 64] * 100)])
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_part_of_what_is_no_key_is_shown(engine: Engine, verb: str, value: str) -> None:
+    Path("m.json").write_text(engine("example", "promote").out)
+    answer = engine(*verb.split(), ENGINE_KEY=value)
+    assert answer.code == (0 if verb == "config show" else 2)
+    assert "$ENGINE_KEY" in answer.out + answer.err
+    assert value[:8] not in answer.out + answer.err
 
 
 def test_one_line_per_setting(engine: Engine) -> None:

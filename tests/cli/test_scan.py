@@ -119,6 +119,15 @@ def test_a_given_key_makes_runs_comparable(engine: Engine) -> None:
     assert (refused.code, "chmod 600 k" in refused.err) == (2, True)
 
 
+@pytest.mark.parametrize("key", ["0123456789abcdef" * 4, "0123456789abcdef" * 20])
+def test_a_key_in_the_place_of_its_path_is_not_shown(engine: Engine, key: str) -> None:
+    log("a.log", f"from {MAIL}")
+    refused = engine("scan", "a.log", ENGINE_SCAN_KEY_FILE=key)
+    assert refused.code == 2
+    assert "$ENGINE_SCAN_KEY_FILE: " in refused.err
+    assert "0123" not in refused.out + refused.err
+
+
 @pytest.mark.parametrize(
     ("argv", "says"),
     [

@@ -31,3 +31,9 @@ def write(path: Path, data: bytes, mode: int = 0o600) -> Path:
     path.write_bytes(data)
     path.chmod(mode)
     return path
+
+
+def told(error: BaseException) -> str:
+    """All that an error says, and what it was raised from and meanwhile."""
+    behind = map(told, filter(None, (error.__cause__, error.__context__)))
+    return "\n".join([str(error), repr(error), repr(vars(error)), *behind])

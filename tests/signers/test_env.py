@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from engine.errors import KeyFileError
 from engine.signers.env import open_environment
-from tests.signers.pem import PRIVATE, pem
+from tests.signers.pem import PRIVATE, pem, told
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,13 @@ def test_a_variable_that_holds_no_key_is_named() -> None:
     for value in ("garbage", "\udcff", pem(how=BestAvailableEncryption(b"password")).decode()):
         with pytest.raises(KeyFileError, match=r"^\$CI_KEY: "):
             open_environment({"CI_KEY": value}, "CI_KEY")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["a" * 300, "a" * 300 + ".pem", "/".join(["b" * 64] * 100), "ab\0" * 40, "ab/\udcff" * 99],
+)
+def test_a_value_that_no_path_can_be_is_never_shown(value: str) -> None:
+    with pytest.raises(KeyFileError, match=r"^\$ENGINE_KEY: ") as refused:
+        open_environment({"ENGINE_KEY": value})
+    assert value[:8] not in told(refused.value)

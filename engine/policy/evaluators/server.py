@@ -49,7 +49,7 @@ class ServerEvaluator:
         ca_file: PEM certificates that the server's is checked against; None: the public ones.
 
     Raises:
-        UsageError: ``url`` is something else.
+        UsageError: ``url`` is something else, or ``token`` cannot be sent.
     """
 
     kind = "server"
@@ -66,6 +66,8 @@ class ServerEvaluator:
         self.opa_version = ""
         self._url = url
         self._address = _address(url)
+        if token and not all(33 <= ord(sign) <= 126 for sign in token):
+            raise UsageError("the token of the OPA server is not one word of ASCII", _TOKEN)
         self._bundle = bundle
         self._deadline_s = deadline_s
         self._token = token
@@ -199,14 +201,19 @@ class _LimitedBody:
         return getattr(self._raw, name)
 
 
+_TOKEN = "give its bearer token in ENGINE_OPA_TOKEN, without spaces and line breaks"
+
+
 def _address(url: str) -> SplitResult:
     example = "such as https://opa.example.org:8443 or http://127.0.0.1:8181"
+    if "@" in url:  # no message shows what stands before it
+        raise UsageError("the address of the OPA server holds a user or a password", _TOKEN)
     try:
         address = urlsplit(url)
         has_port = address.port is None or address.port > 0
     except ValueError as error:
         raise UsageError(f"{url}: {error}", example) from None
-    extra = address.path.strip("/") or address.query or address.fragment or address.username
+    extra = address.path.strip("/") or address.query or address.fragment
     if address.scheme not in ("http", "https") or not address.hostname or extra or not has_port:
         raise UsageError(f"{url!r} is no address of an OPA server", example)
     if address.scheme == "http" and address.hostname not in _LOOPBACK:

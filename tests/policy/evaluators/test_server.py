@@ -37,6 +37,7 @@ from tests.policy.servers import (
     saying,
 )
 from tests.policy.toys import toy
+from tests.signers.pem import told
 
 DOCUMENT = b'{"metrics":{"toy.ece":{"value":0.5}}}'
 DATA = "limits/default/data.yaml"
@@ -368,6 +369,26 @@ def _head(listener: socket.socket) -> bytes:
 def test_only_https_or_this_machine_is_asked(bundle: PolicyBundle, url: str) -> None:
     with pytest.raises(UsageError):
         ServerEvaluator(url, bundle)
+
+
+@pytest.mark.parametrize("before", ["eve:pass", ":pass", "pass", "eve:pass@x"])
+@pytest.mark.parametrize("rest", ["127.0.0.1", "127.0.0.1:x", "[::1", "opa.example.org/v1", ""])
+@pytest.mark.parametrize("scheme", ["http", "https", "ftp"])
+def test_a_password_in_the_address_is_refused_and_not_shown(
+    bundle: PolicyBundle, scheme: str, before: str, rest: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        ServerEvaluator(f"{scheme}://{before}@{rest}", bundle)
+    assert "pass" not in told(refused.value).replace("password", "")
+
+
+@pytest.mark.parametrize("token", ["secret\n", "sec ret", "secret\u20ac", "secrét", " secret"])
+def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(
+    bundle: PolicyBundle, token: str
+) -> None:
+    with pytest.raises(UsageError, match="token") as refused:
+        ServerEvaluator("http://127.0.0.1:1", bundle, token=token)
+    assert "sec" not in told(refused.value)
 
 
 @pytest.mark.parametrize(
