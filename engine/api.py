@@ -230,11 +230,12 @@ def gather(
     from engine.evidence import gather as gathering
     from engine.evidence.documents import read_bytes
     from engine.policy.bundle import shipped_schema
+    from engine.settings.table import MAX_BYTES
 
     name = str(path("config", config))
     if environ is not None:
         instance("environ", environ, Mapping, "names and their values")  # type: ignore[type-abstract]
-    data = read_bytes(name, stdin=BytesIO(), max_bytes=gathering.MAX_BYTES)
+    data = read_bytes(name, stdin=BytesIO(), max_bytes=MAX_BYTES)
     now = SystemRuntime().now()
     variables = os.environ if environ is None else environ
     plan = gathering.read_plan(name, data, Path(name).parent, now, variables)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,16 +57,19 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     """Ask the gate, sign, record, print; the exit code is that of the gate's verdict."""
     from engine.decision.attest import ttl_of
     from engine.decision.workspace import open_session
+    from engine.evidence.documents import expand
 
     config = workspace.settings(args, shell)
     with open_session(config, shell) as session:
         question = session.question(args.what, config.text("profile"), config.text("stage"))
         ttl_s = ttl_of(args.ttl_s, question.gate, question.profile, session.bundle)
+        files = list(expand(args.paths))
         if args.export:
-            session.require_output(Path(args.export), [*args.paths, *workspace.read_files(config)])
+            inputs = [*files, *([args.artifact] if args.artifact else ())]
+            session.require_outputs([Path(args.export)], [*inputs, *workspace.read_files(config)])
         export_to = session.proof_files(Path(args.export) if args.export else None, question)
         with session.attempt(args.paths, question, shell.say):
-            judgement = _judgement(args, session, question, shell)
+            judgement = _judgement(args, files, session, question, shell)
         recorded = session.attest(judgement, ttl_s, export_to=export_to)
         _print(args.format, recorded, session.bundle, shell)
     shell.stdout.flush()
@@ -73,14 +77,16 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def _judgement(
-    args: argparse.Namespace, session: Session, question: Question, shell: Shell
+    args: argparse.Namespace,
+    files: Sequence[str],
+    session: Session,
+    question: Question,
+    shell: Shell,
 ) -> Judgement:
     """The gate's answer on evidence that is read as ``engine decide`` reads it."""
-    from engine.evidence.documents import expand, read
+    from engine.evidence.documents import read
 
-    documents = [
-        read(name, stdin=shell.stdin, max_bytes=session.max_bytes) for name in expand(args.paths)
-    ]
+    documents = [read(name, stdin=shell.stdin, max_bytes=session.max_bytes) for name in files]
     artifact = digest_of(args.artifact) if args.artifact else None
     evidence = session.input_of(
         documents, question, session.figures(question), artifact_sha256=artifact

@@ -39,13 +39,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Read everything, then write it; 0 when it is written, whatever the verdicts are."""
-    for output in args.output if args.file != "-" else ():
-        require_apart(Path(output.partition("=")[2]), [args.file])
     source = _source(args.file, _bytes(args.file, shell))
     for _ in source.reports():
         pass  # nothing is written of a file that is refused further down
     screen = Screen(shell, 0, several=False)
-    with Printer(args, screen, shell, several=source.several, decides=False) as printer:
+    printer = Printer(args, screen, shell, several=source.several, decides=False)
+    require_apart(printer.paths, [args.file] if args.file != "-" else [])
+    with printer:
         for report in source.reports():
             if isinstance(report, UndecidedInput):
                 printer.failed(report.file, report.error)

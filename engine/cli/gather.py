@@ -36,8 +36,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Measure everything, then write it: whole or not at all."""
     from engine.evidence.documents import read_bytes
-    from engine.evidence.gather import MAX_BYTES, gather, read_plan
+    from engine.evidence.gather import gather, read_plan
     from engine.policy.bundle import shipped_schema
+    from engine.settings.table import MAX_BYTES
     from engine.system.files import require_apart, require_writable
 
     outputs = [Path(target) for target in (args.out, args.report) if target not in (None, "-")]
@@ -46,11 +47,13 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     data = read_bytes(args.config, stdin=shell.stdin, max_bytes=MAX_BYTES)
     folder = Path() if args.config == "-" else Path(args.config).parent
     plan = read_plan(args.config, data, folder, args.now or shell.now(), shell.environ)
-    for target in outputs:
-        require_apart(target, [args.config, *filter(plan.reads, [target])])
+    config = workspace.settings(args, shell)
+    if outputs:
+        inputs = [args.config, *filter(plan.reads, outputs)]
+        require_apart(outputs, [*inputs, *workspace.read_files(config)])
     if args.sql:
         return _print_sql(plan, shell)
-    bundle = workspace.open_policies(workspace.settings(args, shell), shell)
+    bundle = workspace.open_policies(config, shell)
     schema = shipped_schema("metrics.schema.json")
     gathered = gather(args.config, plan, bundle.catalogue(), schema)
     if args.now is not None:

@@ -43,7 +43,7 @@ def require_subject(
         raise UsageError(f"{verb}: --subject {args.subject!r} has no name", "such as shop@2.4.1")
     if args.metrics:
         require_writable(Path(args.metrics))
-        require_apart(Path(args.metrics), filter(None, inputs))
+        require_apart([Path(args.metrics)], filter(None, inputs))
 
 
 def write_metrics(args: argparse.Namespace, shell: Shell, metrics: Json) -> None:

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     require_writable(out)
     if args.path != "-" and Path(args.path).is_dir():
         raise UsageError(f"{args.path}: is a folder", "redact one file at a time")
-    require_apart(out, [args.path] if args.path != "-" else [])
+    require_apart([out], [args.path] if args.path != "-" else [])
     replaced = _rewrite(args.path, out, ReadLimits(args.max_bytes, args.max_ratio), shell)
     shell.say(f"{args.out}: {replaced:,} {'place' if replaced == 1 else 'places'} replaced")
     return exit_codes.PASS

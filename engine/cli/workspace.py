@@ -46,8 +46,8 @@ def require_output(target: Path, config: Config, shell: Shell) -> None:
     from engine.system.files import require_apart, require_writable
 
     require_writable(target)
-    require_apart(target, read_files(config))
-    record_to(config, shell).require_apart(target)
+    require_apart([target], read_files(config))
+    record_to(config, shell).require_apart([target])
 
 
 @contextmanager

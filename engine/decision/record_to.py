@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,17 +122,19 @@ class RecordTo:
 
         return not self.is_ephemeral and store_at(self.url).exists()
 
-    def require_apart(self, path: Path) -> None:
+    def require_apart(self, outputs: Iterable[Path]) -> None:
         """Refuse an output in the place of the ledger's file, its log or lock, or a signed head.
 
         Raises:
-            UsageError: ``path`` is one of them, or will be.
+            UsageError: One is one of them, or will be.
         """
-        real = path.resolve()
-        if real in self._files() or not {real, real.parent}.isdisjoint(self.heads):
-            raise UsageError(
-                f"{path}: belongs to the ledger, and is not written over", "name another file"
-            )
+        files, heads = frozenset(self._files()), frozenset(self.heads)
+        for path in outputs:
+            real = path.resolve()
+            if real in files or not heads.isdisjoint((real, real.parent)):
+                raise UsageError(
+                    f"{path}: belongs to the ledger, and is not written over", "name another file"
+                )
 
     @property
     def heads(self) -> tuple[Path, ...]:

@@ -350,7 +350,7 @@ class Session(Closing):
             )
         if self.record_to is None:
             raise UsageError("what is not recorded has no proof", "give a ledger and a key")
-        self.require_output(target)
+        self.require_outputs([target])
         from engine.decision.proof_files import ProofFiles
 
         if not several:
@@ -479,21 +479,21 @@ class Session(Closing):
         self._export(export_to, ids)
         return recorded
 
-    def require_output(self, target: Path, inputs: Iterable[str | Path] = ()) -> None:
+    def require_outputs(self, targets: Sequence[Path], inputs: Iterable[str | Path] = ()) -> None:
         """Refuse, before anything is decided, an output that would take the place of something.
 
         Args:
-            target: File that will be written.
+            targets: Files that will be written.
             inputs: Files that are read.
 
         Raises:
-            UsageError: It is one of the inputs, or a part of the ledger.
+            UsageError: One is one of the inputs, another output, or a part of the ledger.
         """
         from engine.system.files import require_apart
 
-        require_apart(target, inputs)
+        require_apart(targets, inputs)
         if self.record_to is not None:
-            self.record_to.require_apart(target)
+            self.record_to.require_apart(targets)
 
     def proof(self, decision_id: str) -> ProofBundle:
         """Return the proof of a recorded decision or attestation."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +16,8 @@ from engine.evidence.metrics_file import RefusalError, expand
 from engine.evidence.sources import Evidence, SourceRequest, source_of
 from engine.formats.times import write_time
 from engine.model import Json
-from engine.settings.config import toml_flaw
-from engine.settings.table import Table
+from engine.settings.table import Table, read_table
 
-MAX_BYTES = 1024 * 1024
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -83,17 +80,20 @@ class Plan:
     Attributes:
         subject: As a metrics file writes it.
         requests: One to each source.
-        named: Every text of the configuration that may be a path or a glob, from its folder.
+        members: The whole of the configuration.
+        folder: What its paths are relative to.
     """
 
     subject: dict[str, Json]
     requests: tuple[SourceRequest, ...]
-    named: frozenset[str]
+    members: Mapping[str, Json]
+    folder: Path
 
     def reads(self, file: Path) -> bool:
         """Whether the configuration names ``file``, itself or by a glob."""
         real = os.path.realpath(file)
-        return any(real == name or fnmatchcase(real, name) for name in self.named)
+        named = _named(self.members, self.folder)
+        return any(real == name or fnmatchcase(real, name) for name in named)
 
 
 def read_plan(
@@ -122,15 +122,15 @@ def read_plan(
         raise ConfigError(f"{name}: no [[source]] table", f"add what is to be measured: {hint}")
     top.finish()
     requests = tuple(SourceRequest(table, folder, now, environ) for table in tables)
-    return Plan(subject, requests, frozenset(_named(tomllib.loads(data.decode()), folder)))
+    return Plan(subject, requests, top.members, folder)
 
 
 def _named(value: Json, folder: Path) -> Iterator[str]:
-    """Every text in ``value`` as a path; a text without a letter or digit is none of a file."""
+    """Every text in ``value`` that may be a path or a glob: one with a letter or digit in it."""
     if isinstance(value, str) and any(map(str.isalnum, value)) and "\0" not in value:
         yield os.path.realpath(folder / value)
-    elif isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
+    elif isinstance(value, Mapping | list):
+        for inner in value.values() if isinstance(value, Mapping) else value:
             yield from _named(inner, folder)
 
 
@@ -153,7 +153,8 @@ def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -
     for request in plan.requests:
         found = source_of(request.table).read(request)
         request.table.finish()
-        for metric, first in merged.add(found.metrics, request.table).items():
+        if doubled := merged.add(found.metrics, request.table):
+            metric, first = next(iter(doubled.items()))
             raise request.table.refused(
                 "kind",
                 f"metric {metric!r} is measured by the source at line {first.line}, too",
@@ -169,34 +170,6 @@ def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -
         place = Position(name, pointer=refused.pointer)
         raise DocumentError(place, f"what was measured: {refused.reason}", refused.hint) from None
     return GatheredEvidence(document, tuple(evidence))
-
-
-def read_table(name: str, data: bytes, hint: str) -> Table:
-    """Return the whole of a TOML file as a table.
-
-    Args:
-        name: Of the file, for messages.
-        data: Its bytes.
-        hint: What to write, where it is no TOML.
-
-    Raises:
-        ConfigError: Too large, not UTF-8, or not TOML; says where.
-    """
-    text = _decoded(name, data)
-    try:
-        return Table(name, text, tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(toml_flaw(name, error), hint) from None
-
-
-def _decoded(name: str, data: bytes) -> str:
-    if len(data) > MAX_BYTES:
-        raise ConfigError(f"{name}: larger than {MAX_BYTES:,} bytes", "is it a configuration?")
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{name}:{line}: not UTF-8", "write the file in UTF-8") from None
 
 
 def subject_of(table: Table, folder: Path) -> dict[str, Json]:

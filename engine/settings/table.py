@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.errors import ConfigError, suggest
 from engine.formats.times import is_time, parse_time
 from engine.model import Json
+from engine.settings.config import toml_flaw
+
+MAX_BYTES = 1024 * 1024
+"""Of the TOML file that a table is read from."""
 
 _MISSING = object()
 _DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
@@ -50,6 +55,11 @@ class Table:
         self._header = header
         self._known: list[str] = []
         self._inner: list[Table] = []
+
+    @property
+    def members(self) -> Mapping[str, Json]:
+        """What the table says, whoever asked for it."""
+        return self._members
 
     def again(self) -> Table:
         """Return the same table, of which nothing was asked yet: to read it once more."""
@@ -237,6 +247,34 @@ class Table:
             if look(line):
                 return number
         return self.line
+
+
+def read_table(name: str, data: bytes, hint: str) -> Table:
+    """Return the whole of a TOML file as a table.
+
+    Args:
+        name: Of the file, for messages.
+        data: Its bytes.
+        hint: What to write, where it is no TOML.
+
+    Raises:
+        ConfigError: Too large, not UTF-8, or not TOML; says where.
+    """
+    text = _decoded(name, data)
+    try:
+        return Table(name, text, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(toml_flaw(name, error), hint) from None
+
+
+def _decoded(name: str, data: bytes) -> str:
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"{name}: larger than {MAX_BYTES:,} bytes", "is it a configuration?")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{name}:{line}: not UTF-8", "write the file in UTF-8") from None
 
 
 def _matching(folder: Path, name: str, suffixes: Sequence[str]) -> list[Path]:

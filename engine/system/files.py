@@ -11,7 +11,7 @@ from engine.errors import OutputError, UsageError
 
 LONGEST_PATH = 4095
 LONGEST_NAME = 240
-"""Bytes of one part of a path: 255 less what stands behind the names of temporary files."""
+"""Bytes of one part of a path: 255 less what the name of a temporary file has besides."""
 
 
 def path_of(text: str, name: str) -> Path:
@@ -121,7 +121,7 @@ def require_writable(path: Path) -> None:
         UsageError: Its folder is missing or read-only, ``path`` is a folder itself, its name is
             too long, or it is what :func:`require_replaceable` refuses.
     """
-    if len(os.fsencode(path.name)) > _LONGEST_NAME:
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
         raise UsageError(f"{path.name[:60]}…: file name too long", "give a shorter one")
     require_replaceable(path)
     if not path.parent.is_dir():
@@ -132,19 +132,32 @@ def require_writable(path: Path) -> None:
         raise UsageError(f"{path}: its folder cannot be written to", _WRITABLE)
 
 
-def require_apart(path: Path, inputs: Iterable[str | Path]) -> None:
-    """Refuse an output in the place of a file that the same command reads.
+def require_apart(outputs: Iterable[Path], inputs: Iterable[str | Path]) -> None:
+    """Refuse an output in the place of a file that the same command reads, or of another output.
 
     Raises:
-        UsageError: ``path`` is one of ``inputs``, by whatever name.
+        UsageError: One of ``outputs`` is one of ``inputs``, or another of them, by whatever name.
     """
-    real = path.resolve()
-    for name in inputs:
-        source = Path(name)
-        if source.resolve() == real or (
-            path.exists() and source.exists() and path.samefile(source)
-        ):
+    read = {place for name in inputs for place in _places(Path(name))}
+    written: set[Path | tuple[int, int]] = set()
+    for path in outputs:
+        places = _places(path)
+        if not read.isdisjoint(places):
             raise UsageError(f"{path}: is read, and cannot be written, too", "name another file")
+        if not written.isdisjoint(places):
+            raise UsageError(
+                f"{path}: is another output, too, and cannot be written twice", "name another file"
+            )
+        written.update(places)
+
+
+def _places(path: Path) -> list[Path | tuple[int, int]]:
+    """What ``path`` has in common with every other name of the same file."""
+    places: list[Path | tuple[int, int]] = [path.resolve()]
+    with suppress(OSError):  # who reads or writes it says it better
+        found = path.stat()
+        places.append((found.st_dev, found.st_ino))
+    return places
 
 
 def require_replaceable(path: Path) -> None:
@@ -158,16 +171,31 @@ def require_replaceable(path: Path) -> None:
     """
     if path.exists() and not path.is_file() and not path.is_dir():
         raise UsageError(f"{path}: is a device or a pipe, and is not replaced", _WRITABLE)
-    for suffix in ("", "-wal", "-shm", "-journal", ".lock"):
-        owner = path.with_name(path.name.removesuffix(suffix)) if path.name != suffix else path
-        with suppress(OSError), owner.open("rb") as file:
-            start = file.read(64)
-            is_key = suffix == "" and start.startswith(b"-----BEGIN") and b"PRIVATE KEY" in start
-            if is_key or (path.name.endswith(suffix) and start.startswith(b"SQLite format 3\0")):
-                what = "a private key" if is_key else "a ledger or another database"
-                raise UsageError(f"{path}: is {what}, and is not written over", _WRITABLE)
+    start = _start(path)
+    if start.startswith(b"-----BEGIN") and b"PRIVATE KEY" in start:
+        raise UsageError(f"{path}: is a private key, and is not written over", _WRITABLE)
+    owners = (_start(path.with_name(name)) for name in _owners(path.name))
+    if any(known.startswith(b"SQLite format 3\0") for known in (start, *owners)):
+        raise UsageError(
+            f"{path}: is a ledger or another database, and is not written over", _WRITABLE
+        )
 
 
-_LONGEST_NAME = 255 - len(".") - len(".01234567")
-"""Of a file that appears whole: it has another name before, see :class:`WholeFile`."""
+def _owners(name: str) -> list[str]:
+    """The database that a file of that name would belong to."""
+    suffixes = ("-wal", "-shm", "-journal", ".lock")
+    return [
+        name.removesuffix(suffix) for suffix in suffixes if name.endswith(suffix) and name != suffix
+    ]
+
+
+def _start(path: Path) -> bytes:
+    """The first bytes of a regular file; nothing of what is none, and might never answer."""
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                return file.read(64)
+    return b""
+
+
 _WRITABLE = "name a file in a folder that can be written"

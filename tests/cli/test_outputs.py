@@ -30,6 +30,9 @@ score = "p"
         "gather gather.toml -o link.csv",
         "gather gather.toml -o model.bin",
         "gather gather.toml --report rows-1.csv",
+        "gather gather.toml -o engine.toml",
+        "gather gather.toml -o same --report own/../same",
+        "gather gather.toml --policies own --report own/limits/own/data.yaml",
         "compat old.json new.json --metrics old.json --subject shop",
         "compat schemas new.json --metrics schemas/one.json --subject shop",
         "convert decision.json --output html=decision.json",
@@ -43,6 +46,10 @@ score = "p"
         "decide good.json --export .engine/keys/engine.pub.pem",
         "decide good.json --policies own --export own/limits/own/data.yaml",
         "attest ethics good.json --export engine.toml",
+        "attest ethics evidence --export evidence/good.json",
+        "attest ethics good.json --artifact model.bin --export model.bin",
+        "decide good.json --artifact absent.bin --export engine.toml",
+        "convert decision.json --output html=same --output markdown=own/../same",
         "export {id} -o .engine/heads/{ledger}.json",
         "export {id} -o .engine/ledger.db-wal",
         "ledger tables .engine/heads/new.db",
@@ -60,6 +67,8 @@ def test_an_output_in_the_place_of_an_input_is_refused(
         Path(name).write_text('{"type": "object"}')
     Path("gather.toml").write_text(GATHER)
     Path("model.bin").write_text("weights\n")
+    Path("evidence").mkdir()
+    Path("evidence/good.json").write_text(json.dumps(example("promote")))
     Path("own/limits/own").mkdir(parents=True)
     Path("own/limits/own/data.yaml").write_text("extends: default\nchecks: {}\n")
     Path("rows-1.csv").write_text("y,p\n1,0.5\n")

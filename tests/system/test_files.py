@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from engine.errors import OutputError, UsageError
-from engine.system.files import WholeFile, require_writable, write_whole
+from engine.system.files import (
+    LONGEST_NAME,
+    WholeFile,
+    require_apart,
+    require_replaceable,
+    require_writable,
+    write_whole,
+)
 
 
 def test_a_file_appears_only_when_it_is_kept(tmp_path: Path) -> None:
@@ -64,3 +71,77 @@ def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
         require_writable(pipe)
 
     assert pipe.is_fifo()
+
+
+def test_a_pipe_beside_an_output_is_left_alone(tmp_path: Path) -> None:
+    """Only a file can be the database that a lock belongs to; a pipe may never answer."""
+    pipe, beside = tmp_path / "fx", tmp_path / "fx.lock"
+    os.mkfifo(pipe)
+    held = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    os.write(held, content := b"SQLite format 3\0".ljust(64))
+
+    require_writable(beside)
+    write_whole(beside, b"new")
+
+    assert os.read(held, 100) == content
+    os.close(held)
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal", ".lock"])
+def test_a_database_and_what_belongs_to_it_is_not_replaced(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "x.db").write_bytes(b"SQLite format 3\0")
+
+    with pytest.raises(UsageError, match="is a ledger or another database, and is not written"):
+        require_replaceable(tmp_path / f"x.db{suffix}")
+    require_replaceable(tmp_path / f"y.db{suffix}")
+    require_replaceable(tmp_path / (suffix or "z"))
+
+
+def test_a_private_key_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "x.pem").write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
+
+    with pytest.raises(UsageError, match="is a private key, and is not written over"):
+        require_replaceable(tmp_path / "x.pem")
+
+
+def test_the_longest_name_leaves_room_for_a_temporary_one(tmp_path: Path) -> None:
+    write_whole(longest := tmp_path / ("x" * LONGEST_NAME), b"new")
+    require_writable(longest)
+
+    with pytest.raises(UsageError, match="file name too long"):
+        require_writable(tmp_path / ("x" * (LONGEST_NAME + 1)))
+
+
+def test_an_output_is_apart_from_inputs_and_other_outputs(tmp_path: Path) -> None:
+    read, new = tmp_path / "read", tmp_path / "new"
+    read.write_text("")
+    (tmp_path / "hard").hardlink_to(read)
+    (tmp_path / "soft").symlink_to(read)
+    (tmp_path / "to-new").symlink_to(new)
+    require_apart([new, tmp_path / "other"], [read, tmp_path / "absent"])
+
+    for name in ("read", "hard", "soft"):
+        with pytest.raises(UsageError, match="is read, and cannot be written, too"):
+            require_apart([new, tmp_path / name], [str(read)])
+        with pytest.raises(UsageError, match="is another output, too, and cannot be written twice"):
+            require_apart([read, new, tmp_path / name], [])
+    with pytest.raises(UsageError, match="is another output, too"):
+        require_apart([new, tmp_path / "to-new"], [read])
+
+
+def test_each_output_is_looked_up_once_however_many_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve, resolved = Path.resolve, list[Path]()
+
+    def counted(path: Path, strict: bool = False) -> Path:
+        resolved.append(path)
+        return resolve(path, strict=strict)
+
+    monkeypatch.setattr(Path, "resolve", counted)
+    inputs, outputs = (
+        [tmp_path / f"{kind}{number}" for number in range(50)] for kind in ("in", "out")
+    )
+    require_apart(outputs, inputs)
+
+    assert resolved == [*inputs, *outputs]

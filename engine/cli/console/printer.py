@@ -29,6 +29,9 @@ class Printer:
     """Writes decisions in every format of the call, as they become durable.
 
     Files appear whole when the printer is left, even by an error: what they hold is recorded.
+
+    Attributes:
+        paths: The files.
     """
 
     def __init__(
@@ -50,17 +53,17 @@ class Printer:
         self._stdout = shell.stdout
         names = [args.format or "text"]
         self._formats = [format_named(names[0])]
-        self._paths: list[Path] = []
+        self.paths: list[Path] = []
         for output in args.output:
             name, separator, path = output.partition("=")
             if not separator or not path:
                 raise UsageError(f"--output {output!r} is not F=PATH", "such as json=decision.json")
-            if Path(path) in self._paths:
+            if Path(path) in self.paths:
                 raise UsageError(f"--output {output!r}: that file is named twice", "name another")
             self._formats.append(format_named(name))
             names.append(name)
             require_writable(Path(path))
-            self._paths.append(Path(path))
+            self.paths.append(Path(path))
         self._writers = [form(options) for form in self._formats]
         self._sinks: list[tuple[Writer, Put, PutEncoded]] = []
         self._files = ExitStack()
@@ -88,7 +91,7 @@ class Printer:
     def __enter__(self) -> Printer:
         main, *others = self._writers
         self._sinks.append((main, *self._to_screen))
-        for writer, path in zip(others, self._paths, strict=True):
+        for writer, path in zip(others, self.paths, strict=True):
             file = WholeFile(path)
             self._files.callback(file.keep)
             self._sinks.append((writer, partial(_put, file), file.write))

@@ -94,15 +94,15 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     _no_contradiction(args)
     groups = list(_groups(args))
     jobs = 1 if "-" in args.paths else args.jobs or worth(len(groups))
-    artifact = digest_of(args.artifact) if args.artifact else None
     several = len(groups) > 1 or (not args.combine and Path(args.paths[0]).is_dir())
     screen = Screen(shell, len(groups), several=several)
     printer = Printer(args, screen, shell, several=several)
     find = _finder(args, session, question, shell, several=several)
-    judge = Judge(args, shell, session, question, artifact, printer, len(groups) < 8, find)
     export = Path(args.export) if args.export else None
-    _require_outputs(args, session, config, [name for group in groups for name in group])
+    _require_outputs(args, session, config, printer, [name for group in groups for name in group])
     export_to = session.proof_files(export, question, several=several)
+    artifact = digest_of(args.artifact) if args.artifact else None
+    judge = Judge(args, shell, session, question, artifact, printer, len(groups) < 8, find)
     if jobs > 1:
         judge.prepare()
         judge.figures = session.figures(question)  # before the forks, which never open the ledger
@@ -206,15 +206,13 @@ def _no_contradiction(args: argparse.Namespace) -> None:
 
 
 def _require_outputs(
-    args: argparse.Namespace, session: Session, config: Config, files: list[str]
+    args: argparse.Namespace, session: Session, config: Config, printer: Printer, files: list[str]
 ) -> None:
     """Nothing that is read, nothing of the ledger and no other output is written over."""
-    outputs = [output.partition("=")[2] for output in args.output]
-    outputs += [args.export] if args.export else []
+    outputs = [*printer.paths]
+    outputs += [Path(args.export)] if args.export else []
     if args.emit_input:
-        outputs += [str(emitted(Path(args.emit_input), name)) for name in files]
-    inputs: list[str | Path] = [*files, *args.attestation]
-    inputs += [args.artifact] if args.artifact else []
-    inputs += workspace.read_files(config) if outputs else []
-    for count, output in enumerate(outputs):
-        session.require_output(Path(output), [*inputs, *outputs[:count]])
+        outputs += [emitted(Path(args.emit_input), name) for name in files]
+    if outputs:
+        inputs = [*files, *args.attestation, *([args.artifact] if args.artifact else ())]
+        session.require_outputs(outputs, [*inputs, *workspace.read_files(config)])

@@ -14,14 +14,13 @@ from engine.cli.console.shell import Shell
 from engine.cli.inputs import read_key
 from engine.errors import VerificationError
 from engine.evidence.documents import read_bytes
-from engine.evidence.gather import read_table
 from engine.formats.times import parse_time
 from engine.model import Verdict
 from engine.proof import checkpoint
 from engine.proof.expectations import Expectations
 from engine.proof.policy_archive import MAX_BYTES
 from engine.proof.trusted_keys import ROLES, TrustedKey
-from engine.settings.table import Table
+from engine.settings.table import Table, read_table
 
 _HINT = 'such as: gate = "promotion", and [[key]] tables with file = "release.pub.pem"'
 _SHA256 = 64

@@ -9,10 +9,10 @@ from pathlib import Path
 from engine.effects import Hook, HookContext, kind_of
 from engine.effects.backoff import Backoff, backoff_of
 from engine.errors import ConfigError, suggest
-from engine.evidence.gather import read_table, subject_of
+from engine.evidence.gather import subject_of
 from engine.evidence.sources import source_of
 from engine.lifecycle import ACTIONS, WatchedSubject
-from engine.settings.table import Table
+from engine.settings.table import Table, read_table
 
 LONGEST_PERIOD_S = 60
 _SHOWN = "a [watch] table, a [[subject]] with its [[subject.source]], a [[hook]]: docs/watch.md"

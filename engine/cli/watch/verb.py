@@ -99,8 +99,8 @@ def _waiting(interrupts: object) -> Callable[[float], None]:
 def _plan(args: argparse.Namespace, config: Config, bundle: PolicyBundle, shell: Shell) -> Plan:
     from engine.cli.watch.plan import read_plan
     from engine.evidence.documents import read_bytes
-    from engine.evidence.gather import MAX_BYTES
     from engine.lifecycle import GATE
+    from engine.settings.table import MAX_BYTES
 
     data = read_bytes(args.config, stdin=shell.stdin, max_bytes=MAX_BYTES)
     folder = Path() if args.config == "-" else Path(args.config).parent
