@@ -68,6 +68,9 @@ class Circuit:
         since_ms: When it came into this phase, milliseconds since 1970.
         probe: Call that holds the probe; None when nobody does.
         leased_ms: When that call got it.
+        wait_ms: How long the open phase lasts, or the probe's lease, by the settings of the
+            process that began it: what others have set does not cut it short. 0 in what an older
+            engine kept; then each process waits by its own settings.
         turn: How often the phase changed. A call counts only in the turn it began in.
         version: How often anything changed.
     """
@@ -78,6 +81,7 @@ class Circuit:
     since_ms: int = 0
     probe: str | None = None
     leased_ms: int = 0
+    wait_ms: int = 0
     turn: int = 0
     version: int = 0
 
@@ -116,23 +120,24 @@ def ask(
 ) -> tuple[Circuit, Ticket | Refusal]:
     """Return the circuit after ``call`` asked to be let through, and the answer.
 
-    A clock that was set back starts the wait that is under way anew: it is never cut short,
-    and never longer than the settings say from then on.
+    A wait lasts as long as the process said that began it. A clock that was set back starts it
+    anew: it is never cut short, and never longer than that from then on.
     """
     if circuit.phase is Phase.CLOSED:
         return circuit, Ticket(call, circuit.turn, probe=False)
     if circuit.phase is Phase.OPEN:
         if now_ms < circuit.since_ms:
             circuit = _changed(circuit, since_ms=now_ms)
-        if (left := circuit.since_ms + settings.timeout_ms - now_ms) > 0:
+        if (left := circuit.since_ms + (circuit.wait_ms or settings.timeout_ms) - now_ms) > 0:
             return circuit, Refusal(Phase.OPEN, left)
-        circuit = _turned(circuit, Phase.HALF_OPEN, now_ms)
+        circuit = _turned(circuit, Phase.HALF_OPEN, now_ms, settings)
     elif circuit.probe is not None:
         if now_ms < circuit.leased_ms:
             circuit = _changed(circuit, leased_ms=now_ms)
-        if (left := circuit.leased_ms + settings.lease_ms - now_ms) > 0:
+        if (left := circuit.leased_ms + (circuit.wait_ms or settings.lease_ms) - now_ms) > 0:
             return circuit, Refusal(Phase.HALF_OPEN, left)
-    return (_changed(circuit, probe=call, leased_ms=now_ms), Ticket(call, circuit.turn, probe=True))
+    leased = _changed(circuit, probe=call, leased_ms=now_ms, wait_ms=settings.lease_ms)
+    return leased, Ticket(call, circuit.turn, probe=True)
 
 
 def report(
@@ -155,7 +160,7 @@ def _counted(circuit: Circuit, outcome: CallOutcome, now_ms: int, settings: Sett
     if outcome is CallOutcome.FAILURE:
         failures = circuit.failures + 1
         if failures >= settings.failure_threshold:
-            return _turned(circuit, Phase.OPEN, now_ms)
+            return _turned(circuit, Phase.OPEN, now_ms, settings)
         return _changed(circuit, failures=failures)
     if outcome is CallOutcome.SUCCESS and circuit.failures:
         return _changed(circuit, failures=0)
@@ -164,10 +169,10 @@ def _counted(circuit: Circuit, outcome: CallOutcome, now_ms: int, settings: Sett
 
 def _probed(circuit: Circuit, outcome: CallOutcome, now_ms: int, settings: Settings) -> Circuit:
     if outcome is CallOutcome.FAILURE:
-        return _turned(circuit, Phase.OPEN, now_ms)
+        return _turned(circuit, Phase.OPEN, now_ms, settings)
     successes = circuit.successes + (outcome is CallOutcome.SUCCESS)
     if successes >= settings.success_threshold:
-        return _turned(circuit, Phase.CLOSED, now_ms)
+        return _turned(circuit, Phase.CLOSED, now_ms, settings)
     return _changed(circuit, successes=successes, probe=None)
 
 
@@ -175,5 +180,11 @@ def _changed(circuit: Circuit, **members: object) -> Circuit:
     return replace(circuit, version=circuit.version + 1, **members)  # type: ignore[arg-type]
 
 
-def _turned(circuit: Circuit, phase: Phase, now_ms: int) -> Circuit:
-    return Circuit(phase=phase, since_ms=now_ms, turn=circuit.turn + 1, version=circuit.version + 1)
+def _turned(circuit: Circuit, phase: Phase, now_ms: int, settings: Settings) -> Circuit:
+    return Circuit(
+        phase=phase,
+        since_ms=now_ms,
+        wait_ms=settings.timeout_ms if phase is Phase.OPEN else 0,
+        turn=circuit.turn + 1,
+        version=circuit.version + 1,
+    )

@@ -38,7 +38,7 @@ def test_a_closed_circuit_opens_after_so_many_failures_in_a_row() -> None:
 
     circuit = report(circuit, Ticket("", 0, False), CallOutcome.FAILURE, 50, SETTINGS)
 
-    assert circuit == Circuit(Phase.OPEN, since_ms=50, turn=1, version=3)
+    assert circuit == Circuit(Phase.OPEN, since_ms=50, wait_ms=10, turn=1, version=3)
 
 
 def test_a_success_between_begins_the_row_anew() -> None:
@@ -62,6 +62,19 @@ def test_a_clock_set_back_neither_shortens_nor_prolongs_the_wait() -> None:
 
     assert ask(circuit, "p", 49, SETTINGS)[1] == Refusal(Phase.OPEN, 1)
     assert isinstance(ask(circuit, "p", 50, SETTINGS)[1], Ticket)
+
+
+def test_what_another_process_has_set_cuts_no_wait_short() -> None:
+    """INV-BREAKER-1 INV-BREAKER-2: the open phase and the lease last as their process said."""
+    patient = Settings(failure_threshold=1, timeout_ms=3_600_000, lease_ms=600_000)
+    opened = report(Circuit(), Ticket("", 0, False), CallOutcome.FAILURE, 100, patient)
+
+    assert ask(opened, "p", 3_600_099, SETTINGS)[1] == Refusal(Phase.OPEN, 1)
+    assert isinstance(ask(opened, "p", 3_600_100, SETTINGS)[1], Ticket)
+    leased, _ = ask(opened, "p", 3_600_100, patient)
+    assert ask(leased, "q", 4_200_099, SETTINGS)[1] == Refusal(Phase.HALF_OPEN, 1)
+    hasty, _ = ask(opened, "p", 3_600_100, SETTINGS)
+    assert isinstance(ask(hasty, "q", 3_600_107, patient)[1], Ticket)
 
 
 def test_then_one_call_probes_and_no_other() -> None:

@@ -87,6 +87,18 @@ def test_too_soon_and_too_late_are_refused(
     assert (report.rejected.step.entry, report.rejected.step.action) == (entry, action)
 
 
+def test_a_probe_before_the_time_out_of_the_process_that_opened_is_refused() -> None:
+    """INV-BREAKER-2: whoever probes has a shorter one, and says so in its own entry."""
+    opened, probed, *_ = story(USUAL)
+    probed["settings"], probed["waited_ms"] = asdict(OTHER), USUAL.timeout_ms - 1
+
+    report = checked([opened, probed])
+
+    assert report.rejected is not None
+    assert (report.rejected.step.entry, report.rejected.step.action) == (1, "HalfOpen")
+    assert checked([opened, {**probed, "waited_ms": USUAL.timeout_ms}]).conforms
+
+
 @pytest.mark.parametrize("missing", range(4))
 def test_an_entry_that_is_missing_is_noticed(missing: int) -> None:
     predicates = story(USUAL)

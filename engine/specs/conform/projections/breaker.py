@@ -34,25 +34,36 @@ _BUSY: Mapping[str, Json] = {"call": {"c1": "current", "c2": "idle"}}
 
 
 class Projection:
-    """Turns the entries of circuits into the spec's steps; remembers nothing between them."""
+    """Turns the entries of circuits into the spec's steps; remembers each one's time-out.
+
+    That is what the entry said that opened it, not what whoever probes has set.
+    """
+
+    def __init__(self) -> None:
+        self._timeouts_ms: dict[str, int] = {}
 
     def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step]:
         """Return what entry ``index`` means, in order."""
         predicate = statement["predicate"]
         trace = f"{predicate['provider']}/{predicate['model']}"
         text = f"{trace}: {predicate['from']} to {predicate['to']}"
-        path = list(_path(predicate))
+        own_ms = predicate["settings"]["timeout_ms"]
+        path = list(_path(predicate, self._timeouts_ms.get(trace, own_ms)))
+        if predicate["to"] == "open":
+            self._timeouts_ms[trace] = own_ms
         for (_, before), (action, after) in pairwise(path):
             yield Step(action, before, after, index, text, trace)
 
 
-def _path(predicate: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
+def _path(
+    predicate: Mapping[str, Json], timeout_ms: int
+) -> Iterator[tuple[str, Mapping[str, Json]]]:
     """States from the phase before to the phase after, each with the action that led to it."""
     match predicate["from"]:
         case "closed":
             yield from _failing(predicate)
         case "open":
-            yield from _waiting(predicate)
+            yield from _waiting(predicate, timeout_ms)
         case _:
             yield from _probing(predicate)
 
@@ -67,8 +78,9 @@ def _failing(predicate: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, 
     yield "Fail", {**_IDLE, "phase": predicate["to"]}
 
 
-def _waiting(predicate: Mapping[str, Json]) -> Iterator[tuple[str, Mapping[str, Json]]]:
-    timeout_ms = predicate["settings"]["timeout_ms"]
+def _waiting(
+    predicate: Mapping[str, Json], timeout_ms: int
+) -> Iterator[tuple[str, Mapping[str, Json]]]:
     ticks = min(predicate["waited_ms"] * TICKS // timeout_ms, TICKS)
     for age in range(ticks + 1):
         yield "Tick", {**_IDLE, "phase": "open", "openAge": age}
