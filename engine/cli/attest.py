@@ -63,7 +63,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     with open_session(config, shell) as session:
         question = session.question(args.what, config.text("profile"), config.text("stage"))
         ttl_s = ttl_of(args.ttl_s, question.gate, question.profile, session.bundle)
-        files = list(expand(args.paths))
+        files = list(expand(args.paths, shell.say))
         if args.export:
             inputs = [*files, *([args.artifact] if args.artifact else ())]
             session.require_outputs([Path(args.export)], [*inputs, *workspace.read_files(config)])

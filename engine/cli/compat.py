@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from engine.cli.console.shell import Shell
 from engine.cli.metrics_output import metrics_arguments, require_subject, write_metrics
 from engine.formats.printable import on_one_line
+from engine.system.walk import described, files_below
 
 if TYPE_CHECKING:
     from engine.compat import Comparison, CompatibilityFinding
@@ -47,9 +48,13 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     """Compare; 0 compatible, 1 not, 5 undecided."""
     from engine.evidence.sources import schemas
 
-    inputs = map(Path, (args.old, args.new))
-    require_subject(args, "compat", chain.from_iterable((top, *top.rglob("*")) for top in inputs))
+    tops = [args.old, args.new]
+    below = (files_below(top).files for top in tops if Path(top).is_dir())
+    require_subject(args, "compat", [*tops, *chain.from_iterable(below)])
     old, new = (schemas.read_side(name, Path(), shell.environ) for name in (args.old, args.new))
+    for side in (old, new):
+        if side.left_out:
+            shell.say(f"{side.name}: {described(side.left_out)}")
     comparison = schemas.compare_sides(old, new, args.direction, frozenset(args.annotation))
     if args.format == "json":
         document = _document(args, comparison)

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     from engine.evidence.sources import pii
     from engine.evidence.sources.streams import ReadLimits, expand
 
-    files = list(dict.fromkeys(expand(args.paths, Path())))
+    files = list(dict.fromkeys(expand(args.paths, Path(), shell.say)))
     require_subject(args, "scan", [*files, args.digest_key])
     key = digest_key(args.digest_key, shell)
     limits = ReadLimits(args.max_bytes, args.max_ratio)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import key_path, policies_in_use, record_to
 from engine.settings.config import Config, load
+from engine.system.walk import files_below
 
 if TYPE_CHECKING:
     from engine.ledger import Ledger
@@ -32,8 +33,8 @@ def read_files(config: Config) -> list[Path]:
     """Return what every verb reads besides its inputs: configuration, policies, public key."""
     files = [config.file] if config.file else []
     policies = config.path("policies")
-    if policies is not None:
-        files += [path for path in policies.rglob("*") if path.is_file()]
+    if policies is not None and policies.is_dir():
+        files += map(Path, files_below(policies).files)
     return [*files, key_path(config).with_suffix(".pub.pem")]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +15,7 @@ from engine.errors import DocumentError, Position, UsageError
 from engine.formats.json_positions import json_places, line_and_column
 from engine.formats.json_text import MAX_BYTES, UnreadableTextError, decode, read_json, read_yaml
 from engine.model import Json
+from engine.system.walk import described, files_below, has_suffix
 
 SUFFIXES = (".json", ".yaml", ".yml")
 STANDARD_INPUT = "-"
@@ -64,7 +65,7 @@ def parse(name: str, data: bytes) -> Document:
     Raises:
         DocumentError: Refused by a strict reader; says where and why.
     """
-    is_yaml = name.endswith((".yaml", ".yml"))
+    is_yaml = has_suffix(name, (".yaml", ".yml"))
     if name == STANDARD_INPUT:
         is_yaml = data.lstrip()[:1] not in (b"{", b"[", b"")
     try:
@@ -159,35 +160,26 @@ def _nearest(name: str) -> str:
     return "give the path of a file that can be read, seen from the folder you are in"
 
 
-def expand(paths: Iterable[str]) -> Iterator[str]:
+def expand(paths: Iterable[str], say: Callable[[str], None]) -> Iterator[str]:
     """Yield the files that ``paths`` name: a folder is its metrics files, recursive, sorted.
 
+    Args:
+        paths: Files and folders; ``-`` is standard input.
+        say: Receives, per folder, what was not looked at.
+
     Raises:
-        UsageError: A folder holds no metrics file.
+        UsageError: A folder holds no metrics file, or a part of it cannot be read.
     """
     for path in paths:
         if path == STANDARD_INPUT or not Path(path).is_dir():
             yield path
             continue
-        found = sorted(_files_below(Path(path)))
-        if not found:
+        found = files_below(path, partial(has_suffix, suffixes=SUFFIXES))
+        if not found.files:
             raise UsageError(
                 f"{path}: no {', '.join('*' + suffix for suffix in SUFFIXES)} in this folder",
                 "give the folder that the pipeline wrote its metrics files into",
             )
-        yield from found
-
-
-def _files_below(folder: Path) -> Iterator[str]:
-    for root, folders, files in os.walk(folder, onerror=_unreadable_folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if name.endswith(SUFFIXES) and not name.startswith("."):
-                yield str(Path(root) / name)
-
-
-def _unreadable_folder(error: OSError) -> None:
-    raise UsageError(
-        f"{error.filename}: {(error.strerror or 'unreadable').lower()}",
-        "every folder below the given one must be readable, or evidence is missed",
-    )
+        if found.left_out:
+            say(f"{path}: {described(found.left_out)}")
+        yield from found.files

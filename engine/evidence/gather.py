@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -160,7 +160,7 @@ def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -
                 f"metric {metric!r} is measured by the source at line {first.line}, too",
                 "keep one of the two, or gather them into two files",
             )
-        evidence.append(found)
+        evidence.append(replace(found, notes=(*found.notes, *request.table.left_out)))
     now = plan.requests[0].now
     observed_at = write_time(now)
     document = {"subject": plan.subject, "observed_at": observed_at, "metrics": merged.metrics}

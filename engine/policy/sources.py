@@ -8,7 +8,6 @@ prose lie beside them and are no part of the policy.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from engine.errors import ConfigError, UsageError
+from engine.system.walk import files_below, has_suffix
 
 CAPABILITIES = "capabilities.json"
 DATA = "data.yaml"
@@ -87,17 +87,20 @@ def read_sources(directory: Path) -> dict[str, Source]:
 
 
 def _paths(directory: Path) -> Iterator[str]:
-    for root, folders, files in os.walk(directory, onerror=_unreadable):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            path = (Path(root) / name).relative_to(directory).as_posix()
-            if is_source(path) and not name.startswith("."):
-                yield path
-            elif name.endswith(_DATA_LIKE) and not name.startswith("."):
-                raise ConfigError(
-                    f"{Path(root) / name}: not a file that a policy reads",
-                    f"data lies in <topic>/{DATA}, such as limits/default/{DATA}",
-                )
+    found = files_below(directory, is_source)
+    for path in found.files:
+        yield Path(path).relative_to(directory).as_posix()
+    for path, same_as in found.left_out:
+        name = path.rpartition("/")[2]
+        if same_as:
+            raise ConfigError(
+                f"{path}: is the folder {same_as} once more", "copy it, or name it once"
+            )
+        if has_suffix(name, _DATA_LIKE) and not name.startswith("."):
+            raise ConfigError(
+                f"{path}: not a file that a policy reads",
+                f"data lies in <topic>/{DATA}, such as limits/default/{DATA}",
+            )
 
 
 def _read(path: Path) -> Source:
@@ -108,13 +111,6 @@ def _read(path: Path) -> Source:
     if len(content) > MAX_FILE_BYTES:
         raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES:,} bytes", "split the file")
     return Source(str(path), content)
-
-
-def _unreadable(error: OSError) -> None:
-    raise ConfigError(
-        f"{error.filename}: {(error.strerror or 'unreadable').lower()}",
-        "every folder below the policies must be readable, or a part of them is missed",
-    )
 
 
 def check_paths(sources: Sources) -> None:

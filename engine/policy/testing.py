@@ -14,6 +14,7 @@ from engine.policy.build import run_opa
 from engine.policy.bundle import shipped_folder
 from engine.policy.overlay import load_policies
 from engine.policy.sources import CAPABILITIES, DATA
+from engine.system.walk import files_below
 
 _CAPABILITIES = ("--capabilities", f"policies/{CAPABILITIES}")
 _SHIPPED_TEST = (
@@ -76,8 +77,8 @@ def _files(folder: Path) -> dict[str, Path]:
         raise UsageError(f"{folder}: no such folder", "engine policy new NAME makes one")
     found = {
         path.relative_to(folder).as_posix(): path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and (path.suffix == ".rego" or path.name in (DATA, CAPABILITIES))
+        for path in map(Path, files_below(folder).files)
+        if path.suffix == ".rego" or path.name in (DATA, CAPABILITIES)
     }
     if not found:
         raise UsageError(f"{folder}: no policy in this folder", "engine policy new NAME adds one")

@@ -10,12 +10,14 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from engine.errors import ConfigError, suggest
 from engine.formats.times import is_time, parse_time
 from engine.model import Json
 from engine.settings.config import toml_flaw
+from engine.system.walk import described, files_below, has_suffix
 
 MAX_BYTES = 1024 * 1024
 """Of the TOML file that a table is read from."""
@@ -55,6 +57,12 @@ class Table:
         self._header = header
         self._known: list[str] = []
         self._inner: list[Table] = []
+        self._left_out: list[str] = []
+
+    @property
+    def left_out(self) -> list[str]:
+        """What was not looked at in the folders that this table names, a line for each folder."""
+        return [*self._left_out, *(line for inner in self._inner for line in inner.left_out)]
 
     @property
     def members(self) -> Mapping[str, Json]:
@@ -201,11 +209,27 @@ class Table:
         """
         found: set[Path] = set()
         for name in self.texts(key):
-            some = _matching(folder, name, suffixes)
+            some = self._matching(folder, name, tuple(suffixes))
             if not some:
                 raise self.refused(key, _nothing(folder, name, suffixes), _nearest(folder / name))
             found.update(some)
         return sorted(found)
+
+    def _matching(self, folder: Path, name: str, suffixes: tuple[str, ...]) -> list[Path]:
+        path = folder / name
+        if path.is_file():
+            return [path]
+        if path.is_dir():
+            found = files_below(path, partial(_is_table, suffixes=suffixes))
+            if found.left_out:
+                self._left_out.append(f"{name}: {described(found.left_out)}")
+            return [Path(file) for file in found.files]
+        if not re.search(r"[*?\[]", name):
+            return []
+        anchor = Path(path.anchor) if Path(name).is_absolute() else folder
+        pattern = str(Path(name).relative_to(anchor)) if Path(name).is_absolute() else name
+        matches = (file for file in anchor.glob(pattern) if file.is_file())
+        return sorted(file for file in matches if not file.name.startswith("."))
 
     def finish(self) -> None:
         """Refuse whatever nobody asked for, here and in the tables inside."""
@@ -277,28 +301,10 @@ def _decoded(name: str, data: bytes) -> str:
         raise ConfigError(f"{name}:{line}: not UTF-8", "write the file in UTF-8") from None
 
 
-def _matching(folder: Path, name: str, suffixes: Sequence[str]) -> list[Path]:
-    path = folder / name
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        return [file for file in _below(path) if not suffixes or file.suffix in suffixes]
-    if not re.search(r"[*?\[]", name):
-        return []
-    anchor = Path(path.anchor) if Path(name).is_absolute() else folder
-    pattern = str(Path(name).relative_to(anchor)) if Path(name).is_absolute() else name
-    found = (file for file in anchor.glob(pattern) if file.is_file())
-    return sorted(file for file in found if not file.name.startswith("."))
-
-
-def _below(folder: Path) -> list[Path]:
-    """Regular files below ``folder``, sorted, without hidden ones."""
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if file.is_file()
-        and not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
-    )
+def _is_table(path: str, suffixes: tuple[str, ...]) -> bool:
+    """Whether a file below a folder is part of the table; ``_SUCCESS`` and the like are not."""
+    is_one = not suffixes or has_suffix(path, suffixes)
+    return is_one and not any(part.startswith("_") for part in path.split("/"))
 
 
 def _nothing(folder: Path, name: str, suffixes: Sequence[str]) -> str:

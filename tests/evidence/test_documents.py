@@ -73,14 +73,28 @@ def test_a_larger_document_than_allowed_is_refused_unread(tmp_path: Path) -> Non
 
 
 def test_a_folder_is_its_metrics_files_recursive_and_sorted(tmp_path: Path) -> None:
-    for name in ("b.json", "a.yaml", "sub/c.yml", "notes.txt", ".hidden.json", ".git/x.json"):
+    said: list[str] = []
+    for name in ("b.JSON", "a.yaml", "sub/c.yml", "notes.txt", ".hidden.json", ".git/x.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("{}")
-    found = [os.path.relpath(name, tmp_path) for name in expand([str(tmp_path)])]
-    assert found == ["a.yaml", "b.json", "sub/c.yml"]
+    found = [os.path.relpath(name, tmp_path) for name in expand([str(tmp_path)], said.append)]
+    assert found == ["a.yaml", "b.JSON", "sub/c.yml"]
+    (line,) = said
+    left_out = (".git", ".hidden.json", "notes.txt")
+    assert line == f"{tmp_path}: 3 not looked at: {', '.join(f'{tmp_path}/{n}' for n in left_out)}"
+
+
+def test_evidence_in_a_linked_folder_is_evidence(tmp_path: Path) -> None:
+    """INV-GATE-3: a BLOCK behind a link decides, too."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "block.json").write_text("{}")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "service").symlink_to("../real")
+
+    assert list(expand([str(tmp_path / "in")], print)) == [f"{tmp_path}/in/service/block.json"]
 
 
 def test_a_folder_without_metrics_files_is_an_error(tmp_path: Path) -> None:
     """INV-GATE-3: nothing evaluated is an error, not a pass."""
     with pytest.raises(UsageError, match=r"no \*\.json"):
-        list(expand([str(tmp_path)]))
+        list(expand([str(tmp_path)], print))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from engine.formats import canonical
@@ -101,17 +101,13 @@ def test_every_gate_is_asked_once_at_least(three: Three, gate: str) -> None:
 
 
 def test_the_generated_inputs_reach_every_verdict_and_status() -> None:
-    """The property above is worth what its inputs reach."""
+    """The property above is worth what its inputs reach, whichever modules were imported before."""
     evaluator = WasmEvaluator(BUNDLE, cache=None)
     verdicts: set[str] = set()
     statuses: set[str] = set()
 
     @settings(
-        max_examples=400,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
+        max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
     @given(near_valid(BUNDLE) | passing())
     def reach(document: Json) -> None:
@@ -119,7 +115,10 @@ def test_the_generated_inputs_reach_every_verdict_and_status() -> None:
         verdicts.add(answer["verdict"])
         statuses.update(check["status"] for check in answer["checks"])
 
-    reach()
+    wanted = {"pass", "fail", "unknown", "stale", "insufficient", "off"}
+    for number in range(20):
+        seed(number)(reach)()
+        if verdicts == {"PROMOTE", "HOLD", "BLOCK", "ROLLBACK"} and statuses >= wanted:
+            return
 
-    assert verdicts == {"PROMOTE", "HOLD", "BLOCK", "ROLLBACK"}
-    assert statuses >= {"pass", "fail", "unknown", "stale", "insufficient", "off"}
+    pytest.fail(f"2,000 inputs reach {sorted(verdicts)} and {sorted(statuses)}")

@@ -52,6 +52,24 @@ def test_a_link_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
         sources.read_sources(tmp_path)
 
 
+def test_links_are_read_and_a_folder_has_one_name(tmp_path: Path) -> None:
+    """INV-GATE-3: limits that a ConfigMap mounts through links are the limits."""
+    written(toy(), tmp_path / "real")
+    (tmp_path / "own").mkdir()
+    for name in ("limits", "promotion"):
+        (tmp_path / "own" / name).symlink_to(f"../real/{name}")
+
+    found = sources.read_sources(tmp_path / "own")
+
+    assert found
+    assert list(found) == sorted(path for path in toy() if path.startswith(("limits/", "promo")))
+    (tmp_path / "own" / "limits" / "again").symlink_to("../../real/promotion")
+    with pytest.raises(
+        ConfigError, match=r"limits/again: is the folder \S+/own/promotion once more"
+    ):
+        sources.read_sources(tmp_path / "own")
+
+
 @pytest.mark.parametrize("path", ["../a.rego", "/a.rego", "a b.rego", "ä.rego", "a" * 90 + ".rego"])
 def test_a_path_that_no_archive_can_keep_is_an_error(path: str) -> None:
     with pytest.raises(ConfigError, match="cannot be kept"):

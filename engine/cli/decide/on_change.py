@@ -13,6 +13,7 @@ from engine.cli.console.shell import Shell
 from engine.errors import GovernanceError, UsageError
 from engine.evidence.documents import STANDARD_INPUT
 from engine.settings.config import FILE_NAME
+from engine.system.walk import files_below
 
 PAUSE_S = 0.3
 ENDED = 5
@@ -126,10 +127,7 @@ def _watched(args: argparse.Namespace, shell: Shell) -> Iterator[Path]:
 
 def _files(path: Path) -> Iterator[Path]:
     """The file ``path``, or every file below it that is not hidden."""
-    if not path.is_dir():
+    try:
+        yield from map(Path, files_below(path).files) if path.is_dir() else (path,)
+    except UsageError:  # the decision reports it
         yield path
-        return
-    for below in path.rglob("*"):
-        hidden = any(part.startswith(".") for part in below.relative_to(path).parts)
-        if not hidden and not below.is_dir():
-            yield below

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = (
     "Ask a gate about evidence. Each metrics file is one decision: signed, appended to the\n"
-    "ledger, durable, and only then printed. A folder is all its *.json, *.yaml and *.yml."
+    "ledger, durable, and only then printed. A folder is all its *.json, *.yaml and *.yml,\n"
+    "through links, without hidden ones; what else is in it is counted and named."
 )
 EXAMPLE = "  engine decide metrics.json --artifact dist/model.tar.gz --export proof.json"
 
@@ -92,7 +93,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         *(config.text(name) for name in ("gate", "profile", "stage")), as_of=args.now
     )
     _no_contradiction(args)
-    groups = list(_groups(args))
+    groups = list(_groups(args, shell))
     jobs = 1 if "-" in args.paths else args.jobs or worth(len(groups))
     several = len(groups) > 1 or (not args.combine and Path(args.paths[0]).is_dir())
     screen = Screen(shell, len(groups), several=several)
@@ -190,9 +191,9 @@ def _until(
         yield outcome
 
 
-def _groups(args: argparse.Namespace) -> Iterator[list[str]]:
+def _groups(args: argparse.Namespace, shell: Shell) -> Iterator[list[str]]:
     """The files of each decision."""
-    files = expand(args.paths)
+    files = expand(args.paths, shell.say)
     if args.combine:
         yield list(files)
     else:

@@ -120,13 +120,14 @@ def read(request: SourceRequest) -> Evidence:
         table.whole("max_ratio", ReadLimits().max_ratio, least=1, most=100_000),
     )
     names = table.texts("path")
-    files = _expanded(request, list(names), table.refused)
+    notes: list[str] = []
+    files = _expanded(request, list(names), table.refused, notes.append)
     totals = Totals()
     for _ in scan(
         files, totals, key=secrets.token_bytes(KEY_BYTES), limits=limits, stdin=BytesIO()
     ):
         pass
-    notes = list(totals.notes())
+    notes += totals.notes()
     if totals.types:
         types = ", ".join(f"{count} {name}" for name, count in sorted(totals.types.items()))
         notes.append(f"{', '.join(names)}: {types}; `engine scan` says where")
@@ -134,13 +135,16 @@ def read(request: SourceRequest) -> Evidence:
 
 
 def _expanded(
-    request: SourceRequest, names: list[str], refused: Callable[[str, str, str], ConfigError]
+    request: SourceRequest,
+    names: list[str],
+    refused: Callable[[str, str, str], ConfigError],
+    say: Callable[[str], None],
 ) -> list[str]:
     from engine.errors import UsageError
 
     if "-" in names:
         raise refused("path", "standard input is no path of a configuration", "name files")
     try:
-        return list(expand(names, request.folder))
+        return list(expand(names, request.folder, say))
     except UsageError as error:
         raise refused("path", error.message, error.hint) from None

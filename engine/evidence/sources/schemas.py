@@ -18,6 +18,7 @@ from engine.evidence.sources.contract import Evidence, SourceRequest
 from engine.formats.json_positions import line_and_column
 from engine.formats.json_text import UnreadableTextError, read_json
 from engine.model import Json
+from engine.system.walk import LeftOut, described, files_below, has_suffix
 
 EXAMPLE = """\
 [[source]]
@@ -42,11 +43,19 @@ class Side:
         name: As the caller gave it.
         schemas: By path inside the folder; a single file by its name.
         is_file: Whether the caller named one file.
+        left_out: Of a folder on disk, what was not looked at.
     """
 
     name: str
     schemas: SchemaSet
     is_file: bool
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def is_schema(path: str) -> bool:
+    """Whether a file below a folder, on disk or in a revision, is read: ``*.json``, not hidden."""
+    hidden = any(part.startswith(".") for part in path.split("/"))
+    return has_suffix(path, (".json",)) and not hidden
 
 
 def read_side(name: str, folder: Path, environ: Mapping[str, str]) -> Side:
@@ -57,14 +66,20 @@ def read_side(name: str, folder: Path, environ: Mapping[str, str]) -> Side:
         DocumentError: Not JSON, or not a JSON Schema; says where.
     """
     path = folder / name
-    if path.exists() or ":" not in name:
-        texts, is_file = _from_disk(name, path)
+    left_out: tuple[LeftOut, ...] = ()
+    if path.is_dir():
+        texts, left_out = _from_folder(name, path)
+        is_file = False
+    elif not path.exists() and ":" not in name:
+        raise UsageError(f"{name}: no such file or folder", _WHAT)
+    elif path.exists():
+        texts, is_file = {path.name: _bytes(name, path)}, True
     else:
         texts, is_file = _from_git(name, folder, environ)
     documents = {
         document: _parsed(_place(name, document, is_file), data) for document, data in texts.items()
     }
-    return Side(name, SchemaSet(documents), is_file)
+    return Side(name, SchemaSet(documents), is_file, left_out)
 
 
 def compare_sides(
@@ -112,8 +127,9 @@ def read(request: SourceRequest) -> Evidence:
     except UsageError as error:
         raise table.refused("old", error.message, error.hint) from None
     found = [(finding.direction, finding.problem) for finding in comparison.findings[:20]]
+    left = [f"{side.name}: {described(side.left_out)}" for side in (old, new) if side.left_out]
     notes = [f"{way}: {point.document}{point.pointer}: {point.reason}" for way, point in found]
-    return Evidence(metrics(comparison, " → ".join(names), direction), tuple(notes))
+    return Evidence(metrics(comparison, " → ".join(names), direction), (*notes, *left))
 
 
 def questions(comparison: Comparison) -> int:
@@ -128,25 +144,23 @@ def _place(name: str, inside: str, is_file: bool) -> str:
     return name if is_file else f"{name}/{inside}"
 
 
-def _from_disk(name: str, path: Path) -> tuple[dict[str, bytes], bool]:
-    try:
-        if path.is_file():
-            return {path.name: _bytes(name, path)}, True
-        if not path.is_dir():
-            raise UsageError(f"{name}: no such file or folder", _WHAT)
-        found = sorted(file for file in path.rglob("*.json") if file.is_file())
-        if not found:
-            raise UsageError(f"{name}: no *.json in this folder", _WHAT)
-        if len(found) > MAX_FILES:
-            raise UsageError(f"{name}: more than {MAX_FILES:,} files", "name a smaller folder")
-        return {file.relative_to(path).as_posix(): _bytes(str(file), file) for file in found}, False
-    except OSError as error:
-        raise UsageError(f"{name}: {(error.strerror or str(error)).lower()}", _WHAT) from None
+def _from_folder(name: str, path: Path) -> tuple[dict[str, bytes], tuple[LeftOut, ...]]:
+    found = files_below(path, is_schema)
+    if not found.files:
+        raise UsageError(f"{name}: no *.json in this folder", _WHAT)
+    if len(found.files) > MAX_FILES:
+        raise UsageError(f"{name}: more than {MAX_FILES:,} files", "name a smaller folder")
+    files = [Path(file) for file in found.files]
+    texts = {file.relative_to(path).as_posix(): _bytes(str(file), file) for file in files}
+    return texts, found.left_out
 
 
 def _bytes(name: str, path: Path) -> bytes:
-    with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{name}: {(error.strerror or str(error)).lower()}", _WHAT) from None
     if len(data) > MAX_BYTES:
         raise DocumentError(Position(name), f"larger than {MAX_BYTES:,} bytes", "split it")
     return data
@@ -192,15 +206,18 @@ def _from_git(name: str, folder: Path, environ: Mapping[str, str]) -> tuple[dict
     top = git("rev-parse", "--show-prefix").decode().strip()
     whole = (PurePosixPath(top) / path).as_posix().removeprefix("./")
     listed = git("ls-tree", "-r", "-z", "--full-tree", "--full-name", digest)
-    blobs = dict(_blobs(listed))
+    blobs, links = _blobs(listed)
     if whole in blobs:
         return {PurePosixPath(whole).name: git.blob(blobs[whole])}, True
     prefix = "" if whole == "." else f"{whole}/"
     found = {
         file.removeprefix(prefix): blob
         for file, blob in blobs.items()
-        if file.startswith(prefix) and file.endswith(".json")
+        if file.startswith(prefix) and is_schema(file.removeprefix(prefix))
     }
+    for link in links:
+        if link == whole or (link.startswith(prefix) and (is_schema(link) or "." not in link)):
+            raise UsageError(f"{name}: {link} is a link", _CHECK_OUT)
     if not found:
         raise UsageError(f"{name}: no *.json there at that revision", _REVISIONS)
     if len(found) > MAX_FILES:
@@ -208,14 +225,19 @@ def _from_git(name: str, folder: Path, environ: Mapping[str, str]) -> tuple[dict
     return {file: git.blob(blob) for file, blob in sorted(found.items())}, False
 
 
-def _blobs(listed: bytes) -> list[tuple[str, str]]:
-    """Path and object of every regular file in what ``git ls-tree -z`` lists."""
-    rows = [row.partition(b"\t") for row in listed.split(b"\0") if row]
-    return [
-        (path.decode("utf-8", "surrogateescape"), about.split()[2].decode())
-        for about, _, path in rows
-        if about.startswith(b"100") and about.split()[1] == b"blob"
-    ]
+def _blobs(listed: bytes) -> tuple[dict[str, str], list[str]]:
+    """Object of every regular file, and the links, in what ``git ls-tree -z`` lists."""
+    files: dict[str, str] = {}
+    links: list[str] = []
+    for row in filter(None, listed.split(b"\0")):
+        about, _, name = row.partition(b"\t")
+        path = name.decode("utf-8", "surrogateescape")
+        mode, kind, digest = about.split()[:3]
+        if mode == b"120000":
+            links.append(path)
+        elif kind == b"blob":
+            files[path] = digest.decode()
+    return files, links
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,4 +288,5 @@ class _Git:
 
 _WHAT = "give a schema, a folder of *.json, or REVISION:PATH such as v1.2:schemas"
 _REVISIONS = "such as v1.2:schemas or HEAD~1:api/user.schema.json, from inside the repository"
+_CHECK_OUT = "links are followed on disk alone: check that revision out, and name its folder"
 _JSON = "a JSON Schema is a JSON object, or true or false"

@@ -6,12 +6,13 @@ import codecs
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from engine.errors import DocumentError, Position, UsageError
+from engine.system.walk import LeftOut, described, files_below
 
 STANDARD_INPUT = "-"
 PIECE = 256 * 1024
@@ -290,10 +291,15 @@ def open_stream(
         raise DocumentError(Position(name), reason, _READABLE) from None
 
 
-def expand(names: list[str], folder: Path) -> Iterator[str]:
+def expand(names: list[str], folder: Path, say: Callable[[str], None]) -> Iterator[str]:
     """Yield the files that ``names`` mean: a folder is every file below it, a glob what it matches.
 
     Hidden files count: a log that nobody looks at is where things are found.
+
+    Args:
+        names: Files, folders, globs; ``-`` is standard input.
+        folder: What a relative name is relative to.
+        say: Receives, per folder, what was not looked at.
 
     Raises:
         UsageError: A folder or a glob with no file in it.
@@ -306,9 +312,9 @@ def expand(names: list[str], folder: Path) -> Iterator[str]:
             yield name if name == STANDARD_INPUT else str(path)
             continue
         if path.is_dir():
-            found = _below(path)
+            found = _below(path, say)
         elif re.search(r"[*?\[]", name) and not path.exists():
-            found = _matching(folder, name)
+            found = _matching(folder, name, say)
         else:
             yield str(path)
             continue
@@ -317,25 +323,25 @@ def expand(names: list[str], folder: Path) -> Iterator[str]:
         yield from found
 
 
-def _below(folder: Path) -> list[str]:
-    return sorted(
-        str(Path(root) / name)
-        for root, _, files in os.walk(folder, onerror=_unreadable)
-        for name in files
-        if (Path(root) / name).is_file() or not (Path(root) / name).exists()
-    )
+def _below(folder: Path, say: Callable[[str], None]) -> list[str]:
+    found = files_below(folder, hidden=True)
+    special = [LeftOut(file) for file in found.files if _is_special(file)]
+    if left_out := (*found.left_out, *special):
+        say(f"{folder}: {described(left_out)}")
+    return [file for file in found.files if not _is_special(file)]
 
 
-def _matching(folder: Path, name: str) -> list[str]:
+def _is_special(file: str) -> bool:
+    """Whether it is a pipe, a socket or a device: no log that a service has written."""
+    path = Path(file)
+    return path.exists() and not path.is_file()
+
+
+def _matching(folder: Path, name: str, say: Callable[[str], None]) -> list[str]:
     import glob
 
     pattern = str(folder / name)
     found = sorted(glob.glob(pattern, recursive=True, include_hidden=True))  # noqa: PTH207
-    files = [match for match in found if Path(match).is_file()]
-    return files + [file for match in found if Path(match).is_dir() for file in _below(Path(match))]
-
-
-def _unreadable(error: OSError) -> None:
-    raise UsageError(
-        f"{error.filename}: {(error.strerror or str(error)).lower()}", "give folders you can read"
-    )
+    folders = [match for match in found if Path(match).is_dir()]
+    below = [file for match in folders for file in _below(Path(match), say)]
+    return [match for match in found if Path(match).is_file()] + below

@@ -165,11 +165,19 @@ def test_folders_and_globs_are_their_files_hidden_ones_too(tmp_path: Path) -> No
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
     found = [str(tmp_path / name) for name in ("a/.hidden", "a/c.gz", "b.log")]
-    assert list(expand([str(tmp_path)], Path())) == found
-    assert list(expand(["."], tmp_path)) == found
-    assert list(expand(["**/*.gz", "*.log", "-"], tmp_path)) == [found[1], found[2], "-"]
+    said: list[str] = []
+    assert list(expand([str(tmp_path)], Path(), said.append)) == found
+    assert list(expand(["."], tmp_path, said.append)) == found
+    assert list(expand(["**/*.gz", "*.log", "-"], tmp_path, said.append)) == [
+        found[1],
+        found[2],
+        "-",
+    ]
+    assert not said
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "gone").symlink_to("nowhere")
-    (gone,) = set(expand(["."], tmp_path)) - set(found)
+    (gone,) = set(expand(["."], tmp_path, said.append)) - set(found)
+    assert said == [f"{tmp_path}: 1 not looked at: {tmp_path}/pipe"]
     with pytest.raises(DocumentError, match="no such file"):
         opened(gone)
 
@@ -178,4 +186,4 @@ def test_folders_and_globs_are_their_files_hidden_ones_too(tmp_path: Path) -> No
 def test_a_place_without_files_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no file is there"):
-        list(expand([name], tmp_path))
+        list(expand([name], tmp_path, print))
