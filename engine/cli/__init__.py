@@ -1,7 +1,8 @@
 """The command line: one verb per module, imported when it is called.
 
-Only this layer reads argv and the standard streams. The environment and the clock are read here,
-in :mod:`engine.api`, and in ``runtime`` and ``program`` of :mod:`engine.decision`: nowhere else.
+Only this layer reads argv and the standard streams. The environment and the time of day are read
+here, in :mod:`engine.api`, and in ``runtime`` and ``program`` of :mod:`engine.decision`: nowhere
+else. The clock that only measures is read in a few modules more, for deadlines.
 """
 
 from __future__ import annotations
@@ -27,21 +28,22 @@ exit codes
 
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit code, once standard output has taken its answer."""
-    from engine.errors import GovernanceError
-
     try:
         code = _run(argv)
         sys.stdout.flush()
-    except GovernanceError as error:
-        from engine.cli.console.refusals import error_text
-
-        print(error_text(error), file=sys.stderr)
-        return error.exit_code
     except OSError as error:
         from engine.cli.console.refusals import system_error_text
 
         print(system_error_text(error), file=sys.stderr)
         return exit_codes.INVALID if error.errno == ENAMETOOLONG else exit_codes.UNDECIDED
+    except Exception as error:
+        from engine.cli.console.refusals import error_text
+        from engine.errors import GovernanceError
+
+        if not isinstance(error, GovernanceError):
+            raise
+        print(error_text(error), file=sys.stderr)
+        return error.exit_code
     return code
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,7 +65,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     judgements = steps.judgements(folder, reports, shell)
     document = _document(url, conformance.entries, reports, judgements)
     if args.format == "json":
-        shell.print_lines(json.dumps(document, indent=2))
+        shell.print_json(document, indent=2)
     else:
         shell.print_lines(_text(document, reports, judgements))
     if any(report.rejected or _refuses(name, judgements) for name, report in reports.items()):

@@ -28,5 +28,5 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         raise UsageError(f"example {args.name!r} is not known", suggest(args.name, known))
     document = json.loads((folder / f"{args.name}.json").read_bytes())
     fresh = {"subject": document.pop("subject"), "observed_at": write_time(shell.now()), **document}
-    shell.print_lines(json.dumps(fresh, indent=2))
+    shell.print_json(fresh, indent=2)
     return exit_codes.PASS

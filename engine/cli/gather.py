@@ -10,7 +10,6 @@ from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import instant, policy_arguments
 from engine.cli.console.shell import Shell
-from engine.formats.printable import plain_json
 
 if TYPE_CHECKING:
     from engine.evidence.gather import GatheredEvidence, Plan
@@ -49,8 +48,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     plan = read_plan(args.config, data, folder, args.now or shell.now(), shell.environ)
     config = workspace.settings(args, shell)
     if outputs:
-        inputs = [args.config, *filter(plan.reads, outputs)]
-        require_apart(outputs, [*inputs, *workspace.read_files(config)])
+        require_apart(outputs, [args.config, *plan.reads(outputs), *workspace.read_files(config)])
     if args.sql:
         return _print_sql(plan, shell)
     bundle = workspace.open_policies(config, shell)
@@ -73,11 +71,11 @@ def _write(args: argparse.Namespace, gathered: GatheredEvidence, shell: Shell) -
         from engine.report.measured import page
 
         write_whole(Path(args.report), page(gathered.document).encode())
-    text = json.dumps(gathered.document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     if args.out == "-":
-        shell.print_lines(plain_json(text), end="")
-    else:
-        write_whole(Path(args.out), text.encode())
+        shell.print_json(gathered.document, indent=2)
+        return
+    text = json.dumps(gathered.document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_whole(Path(args.out), text.encode())
 
 
 def _print_sql(plan: Plan, shell: Shell) -> int:

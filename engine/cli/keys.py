@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from engine import exit_codes
 from engine.cli import workspace
@@ -32,7 +31,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def _init(args: argparse.Namespace, shell: Shell) -> int:
-    from engine.signers.file import generate
+    from engine.signers.file import generate, public_path
 
     config = workspace.settings(args, shell)
     path = key_path(config)
@@ -45,7 +44,7 @@ def _init(args: argparse.Namespace, shell: Shell) -> int:
         ensure_workspace(config, shell, may_create=True)
     else:
         generate(path)
-    shell.print(_public_file(path))
+    shell.print(public_path(path))
     return exit_codes.PASS
 
 
@@ -61,7 +60,3 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
     shell.print(f"{signer.key_id}  {origin}")
     shell.print_lines(public_pem(signer.public_key).decode(), end="")
     return exit_codes.PASS
-
-
-def _public_file(private: Path) -> Path:
-    return private.with_name(private.name.removesuffix(".pem") + ".pub.pem")

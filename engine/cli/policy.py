@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 from pathlib import Path
 
@@ -140,7 +139,7 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
             "profile": profile,
             "checks": {name: rows.get(name) for name in chosen.checks},
         }
-        shell.print_lines(json.dumps(document, indent=2))
+        shell.print_json(document, indent=2)
         return exit_codes.PASS
     operators = operators_of(bundle, shell)
     shell.print(f"policy {bundle.digest}")

@@ -7,14 +7,13 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import ledger_arguments, policy_arguments
 from engine.cli.console.shell import Shell
-from engine.decision.workspace import module_cache, policies_in
+from engine.decision.workspace import module_cache
 from engine.errors import (
     GovernanceError,
     NotRecordedError,
@@ -23,6 +22,7 @@ from engine.errors import (
     VerificationError,
 )
 from engine.formats.printable import plain
+from engine.settings.config import Config
 
 if TYPE_CHECKING:
     from engine.decision.replay import RecordedDecision
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         return _replay_bundle(args, shell)
     config = workspace.settings(args, shell)
     if args.policies:
-        return _list_flips(args, shell)
+        return _list_flips(args, config, shell)
     from engine.decision.replay import Replayer
 
     with (
@@ -119,11 +119,10 @@ def _opener(shell: Shell) -> Callable[[PolicyBundle], Evaluator]:
     return lambda bundle: WasmEvaluator(bundle, cache=cache)
 
 
-def _list_flips(args: argparse.Namespace, shell: Shell) -> int:
+def _list_flips(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     from engine.decision.replay import flip
 
-    config = workspace.settings(argparse.Namespace(**{**vars(args), "policies": None}), shell)
-    bundle = policies_in(Path(args.policies), shell)
+    bundle = workspace.open_policies(config, shell)
     evaluator = _opener(shell)(bundle)
     changes: Counter[str] = Counter()
 

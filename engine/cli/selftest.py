@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import policy_arguments
 from engine.cli.console.shell import Shell
+from engine.model import Json
 
 if TYPE_CHECKING:
     from engine.policy.bundle import PolicyBundle
@@ -62,14 +62,16 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             return EVALUATORS["wasm"](policies, EvaluatorOptions(cache=cache))
 
         outcomes = [selftest(gate, profile, now, bundle, opened, schema) for gate, profile in pairs]
-    shell.print_lines(_json(outcomes) if args.format == "json" else _text(outcomes))
+    if args.format == "json":
+        shell.print_json(_document(outcomes), indent=2)
+    else:
+        shell.print_lines(_text(outcomes))
     sound = all(outcome.is_sound for outcome in outcomes)
     return exit_codes.PASS if sound else exit_codes.FAIL
 
 
-def _json(outcomes: Sequence[SelftestResult]) -> str:
-    results = [{**asdict(outcome), "is_sound": outcome.is_sound} for outcome in outcomes]
-    return json.dumps(results, indent=2)
+def _document(outcomes: Sequence[SelftestResult]) -> Json:
+    return [{**asdict(outcome), "is_sound": outcome.is_sound} for outcome in outcomes]
 
 
 def _text(outcomes: Sequence[SelftestResult]) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +14,7 @@ from engine.cli import workspace
 from engine.cli.arguments import policy_arguments
 from engine.cli.console.shell import Shell
 from engine.cli.inputs import specs_folder
+from engine.model import Json
 
 if TYPE_CHECKING:
     from engine.cli.console.progress_bar import Bar
@@ -59,7 +60,10 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     folder = specs_folder(args.tla, shell)
     rows = manifest.read(folder)
     if args.action == "list":
-        shell.print_lines(_listed_json(rows) if args.format == "json" else _listed(rows))
+        if args.format == "json":
+            shell.print_json([{"spec": row.spec, **asdict(row)} for row in rows], indent=2)
+        else:
+            shell.print_lines(_listed(rows))
         return exit_codes.PASS
     return _check(args, shell, folder, rows)
 
@@ -91,7 +95,7 @@ def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[RunR
     if args.write_counts:
         _write_counts(folder, findings)
     if args.format == "json":
-        shell.print_lines(_findings_json(findings))
+        shell.print_json(_findings_document(findings), indent=2)
     else:
         from engine.specs import matrix
 
@@ -233,7 +237,7 @@ def _tail(findings: SpecFindings, seconds: float) -> Iterator[str]:
     yield f"{good} of {len(findings.results)} runs as expected, in {seconds:.0f} s"
 
 
-def _findings_json(findings: SpecFindings) -> str:
+def _findings_document(findings: SpecFindings) -> Json:
     runs = [
         {
             "name": result.row.name,
@@ -248,13 +252,12 @@ def _findings_json(findings: SpecFindings) -> str:
         }
         for result in findings.results
     ]
-    document = {
+    return {
         "as_expected": findings.as_expected,
         "unproved": list(findings.unproved),
         "never_taken": list(findings.never_taken),
         "runs": runs,
     }
-    return json.dumps(document, indent=2)
 
 
 def _listed(rows: Sequence[RunRow]) -> str:
@@ -263,9 +266,3 @@ def _listed(rows: Sequence[RunRow]) -> str:
         what = row.mutant or (f"graph {row.graph}" if row.graph else "")
         lines.append(f"{row.spec:<12} {row.name:<32} {row.expect:<36} {what}".rstrip())
     return "\n".join(lines)
-
-
-def _listed_json(rows: Sequence[RunRow]) -> str:
-    from dataclasses import asdict
-
-    return json.dumps([{"spec": row.spec, **asdict(row)} for row in rows], indent=2)

@@ -31,11 +31,13 @@ def open_policies(config: Config, shell: Shell) -> PolicyBundle:
 
 def read_files(config: Config) -> list[Path]:
     """Return what every verb reads besides its inputs: configuration, policies, public key."""
+    from engine.signers.file import public_path
+
     files = [config.file] if config.file else []
     policies = config.path("policies")
     if policies is not None and policies.is_dir():
         files += map(Path, files_below(policies).files)
-    return [*files, key_path(config).with_suffix(".pub.pem")]
+    return [*files, public_path(key_path(config))]
 
 
 def require_output(target: Path, config: Config, shell: Shell) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -89,11 +89,15 @@ class Plan:
     members: Mapping[str, Json]
     folder: Path
 
-    def reads(self, file: Path) -> bool:
-        """Whether the configuration names ``file``, itself or by a glob."""
-        real = os.path.realpath(file)
-        named = _named(self.members, self.folder)
-        return any(real == name or fnmatchcase(real, name) for name in named)
+    def reads(self, files: Iterable[Path]) -> list[Path]:
+        """Return those of ``files`` that the configuration names, itself or by a glob."""
+        named = frozenset(_named(self.members, self.folder))
+        return [
+            file
+            for file in files
+            if (real := os.path.realpath(file)) in named
+            or any(fnmatchcase(real, name) for name in named)
+        ]
 
 
 def read_plan(

@@ -134,10 +134,12 @@ def gather(
             raise document.refused(refused.pointer, refused.reason, refused.hint) from None
         _no_other_claim(document, question)
         subject = _one_subject(document, subject, artifact_sha256)
-        for name in given.keys() & _attested_only(bundle):
+        if refused_ids := given.keys() & _attested_only(bundle):
+            name = min(refused_ids)
             pointer = f"/metrics/{escape(name)}"
             raise document.refused(pointer, f"{name!r} is read from attestations only", _ATTEST)
-        for name in given.keys() & metrics.keys():
+        if doubled := given.keys() & metrics.keys():
+            name = min(doubled)
             pointer = f"/metrics/{escape(name)}"
             raise document.refused(pointer, f"metric {name!r} is in another file too", "keep one")
         metrics |= given

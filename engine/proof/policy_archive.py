@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from engine.errors import UsageError, VerificationError
 from engine.formats import canonical
 from engine.formats.json_values import same
 from engine.formats.signed_json import read_hex, read_json, read_members, refuse
@@ -91,6 +92,18 @@ def parse(archive: bytes) -> AttachedPolicy:
     )
 
 
+def parse_given(archive: bytes, name: str = "the policy given") -> AttachedPolicy:
+    """Return the policy in an archive of the caller's own, which says nothing about a proof.
+
+    Raises:
+        UsageError: See :func:`parse`; ``name`` says which archive.
+    """
+    try:
+        return parse(archive)
+    except VerificationError as error:
+        raise UsageError(f"{name}: {error.message}", error.hint) from None
+
+
 def policy_of(
     predicate: Mapping[str, Json], attachments: Mapping[str, bytes], expect: Expectations
 ) -> tuple[AttachedPolicy | None, list[str]]:
@@ -100,10 +113,11 @@ def policy_of(
     own. One that the caller has and the record does not name is not as wanted, attached or not.
 
     Raises:
-        VerificationError: The attached policy is another, or one of the two cannot be read.
+        VerificationError: The attached policy cannot be read.
+        UsageError: The caller's own cannot be read.
     """
     named = predicate["policy"]["digest"]["sha256"]
-    given = parse(expect.policy) if expect.policy is not None else None
+    given = parse_given(expect.policy) if expect.policy is not None else None
     unmet = []
     if given is not None and given.digest != named:
         unmet.append(f"the policy {given.digest} was given; the record names {named}")

@@ -146,20 +146,25 @@ def test_files_with_hostile_names_are_harmless_in_every_format(engine: Engine) -
         Path(f"in{HOSTILE}/{name}{HOSTILE}.json").write_text(engine("example", name).out)
     Path(f"in{HOSTILE}/bad{HOSTILE}.json").write_text("{")
     Path(f"in{HOSTILE}/log{HOSTILE}.txt").write_text("card 4111 1111 1111 1111, a@example.com")
-    Path(f"in{HOSTILE}.toml").write_text('[[source]]\nkind = "pii"\npath = "in*"\n')
-    for argv in (
-        *(("decide", f"in{HOSTILE}", "--format", name) for name in FORMATS),
-        ("decide", f"in{HOSTILE}", "--explain"),
-        ("decide", f"in{HOSTILE}", "--dry-run", "--emit-input", f"inputs{HOSTILE}"),
-        ("decide", f"in{HOSTILE}/promote{HOSTILE}.json", "--export", f"proof{HOSTILE}.json"),
-        ("scan", f"in{HOSTILE}"),
-        ("redact", f"in{HOSTILE}/log{HOSTILE}.txt", "-o", f"out{HOSTILE}.txt"),
-        ("gather", f"in{HOSTILE}.toml", "--subject", "shop@1"),
-        ("compat", f"in{HOSTILE}/promote{HOSTILE}.json", f"in{HOSTILE}/block{HOSTILE}.json"),
-        ("init", f"in{HOSTILE}/block{HOSTILE}.json", "--force"),
+    for name, path in (("in", f"in{HOSTILE}/log{HOSTILE}.txt"), ("glob", "in*/log*")):
+        source = f"source = [{{kind = 'pii', path = {json.dumps(path)}}}]"
+        Path(f"{name}{HOSTILE}.toml").write_text(f"subject = {{name = 'shop'}}\n{source}\n")
+    for code, argv in (
+        *((2, ("decide", f"in{HOSTILE}", "--format", name)) for name in FORMATS),
+        (2, ("decide", f"in{HOSTILE}", "--explain")),
+        (2, ("decide", f"in{HOSTILE}", "--dry-run", "--emit-input", f"inputs{HOSTILE}")),
+        (0, ("decide", f"in{HOSTILE}/promote{HOSTILE}.json", "--export", f"proof{HOSTILE}.json")),
+        (1, ("scan", f"in{HOSTILE}")),
+        (0, ("redact", f"in{HOSTILE}/log{HOSTILE}.txt", "-o", f"out{HOSTILE}.txt")),
+        (2, ("gather", f"in{HOSTILE}.toml")),
+        (0, ("gather", f"glob{HOSTILE}.toml")),
+        (0, ("gather", f"glob{HOSTILE}.toml", "-o", f"out{HOSTILE}.json")),
+        (2, ("gather", f"glob{HOSTILE}.toml", "-o", f"in{HOSTILE}/log{HOSTILE}.txt")),
+        (5, ("compat", f"in{HOSTILE}/promote{HOSTILE}.json", f"in{HOSTILE}/block{HOSTILE}.json")),
+        (0, ("init", f"in{HOSTILE}/block{HOSTILE}.json", "--force")),
     ):  # fmt: skip
         answer = engine(*argv)
-        assert answer.out + answer.err, argv
+        assert answer.code == code, (argv, answer.err)
         assert_harmless(answer)
 
 

@@ -227,6 +227,13 @@ def test_decisions_become_tables_for_sql(engine: Engine, decided: Answer) -> Non
     assert engine("ledger", "tables", "decisions.db").code == 2
 
 
+def test_the_public_key_lies_where_the_answer_says(engine: Engine) -> None:
+    for name in ("own.pem", "other.key", "release"):
+        answer = engine("keys", "init", "--key-file", name)
+        assert (answer.code, answer.err) == (0, "")
+        assert Path(answer.out.strip()).read_text().startswith("-----BEGIN PUBLIC KEY-----")
+
+
 def test_the_private_key_is_never_shown(engine: Engine, decided: Answer) -> None:
     secret = "".join(Path(".engine/keys/engine.pem").read_text().splitlines()[1:-1])
     answers = [engine("keys", "list"), engine("config", "show"), engine("ledger", "log")]

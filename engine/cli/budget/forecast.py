@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
@@ -51,7 +50,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     hours = forecast.burn_down(pace, settled, now, start, end)
     days = forecast.coming(past, today, min(args.days, 366))
     if args.format == "json":
-        shell.print_lines(json.dumps(_document(pace, hours, days, budget, zone), indent=2))
+        shell.print_json(_document(pace, hours, days, budget, zone), indent=2)
         return exit_codes.PASS
     write(chart(pace, hours, days, zone, shell.width), shell)
     return exit_codes.PASS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from engine import exit_codes
 from engine.cli.arguments import count
@@ -35,7 +34,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     days = by_day(found, following(today, 1 - min(args.days, 3660)), today, budget)
     if args.format == "json":
         document = {"budget": budget, "zone": zone, "days": [day._asdict() for day in days]}
-        shell.print_lines(json.dumps(document, indent=2))
+        shell.print_json(document, indent=2)
         return exit_codes.PASS
     write(history(days, budget, shell.width), shell)
     return exit_codes.PASS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from engine.cli.console.shell import Shell
@@ -25,7 +24,7 @@ def print_lease_end(end: LeaseEnd, form: str, shell: Shell) -> None:
             "new": end.new,
             "index": end.index,
         }
-        shell.print_lines(json.dumps(document))
+        shell.print_json(document)
     else:
         used = end.used
         spent = "" if used is None else f", {dollars(used.usd_micros)} USD, {used.tokens} tokens"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from typing import TYPE_CHECKING
 
@@ -59,7 +58,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         )
     if args.format == "json":
         document = {"day": day, "open_leases": leases, "budgets": [_as_json(*row) for row in rows]}
-        shell.print_lines(json.dumps(document, indent=2))
+        shell.print_json(document, indent=2)
         return exit_codes.PASS
     shell.print(f"{day}, {leases} open leases")
     for name, book in rows:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 
 from engine import exit_codes
@@ -26,7 +25,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         sums = verify(ledger)
         ledger_id = ledger.id
     if args.format == "json":
-        shell.print_lines(json.dumps({"ledger": ledger_id, **asdict(sums)}))
+        shell.print_json({"ledger": ledger_id, **asdict(sums)})
     else:
         shell.print(
             f"ledger {ledger_id}: {sums.counted} budget entries of {sums.size} add up to the "

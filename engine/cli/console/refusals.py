@@ -13,13 +13,20 @@ from engine.formats.printable import on_one_line, plain, plain_lines
 _EMPTY = "\nleave it out, or give it a value: is a variable of the shell not set?"
 
 
-def error_text(error: Exception) -> str:
-    """Return the lines for standard error: what is wrong, then indented what to do."""
+def error_text(error: Exception, file: str = "") -> str:
+    """Return the lines for standard error: what is wrong, then indented what to do.
+
+    Args:
+        error: What is wrong.
+        file: With which file, among several; not repeated where the error says so itself.
+    """
     first, *rest = plain_lines(str(error)).split("\n")
     if isinstance(error, GovernanceError) and not isinstance(error, PolicyBuildError):
         # A message is one line, whatever names are in it; OPA's own words have several.
         first, rest = on_one_line(error.message), plain_lines(error.hint).split("\n")
-    return "\n".join([f"engine: {first}", *(f"  {line}" for line in rest)])
+    start = f"{on_one_line(file)}: " if file else ""
+    place = "" if first.startswith(start) else start
+    return "\n".join([f"engine: {place}{first}", *(f"  {line}" for line in rest)])
 
 
 def system_error_text(error: OSError) -> str:

@@ -48,12 +48,12 @@ class Shell(SystemRuntime):
         """
         print(plain_lines(text), end=end, file=self.stdout, flush=flush)
 
-    def print_json(self, value: Json, *, indent: int | None = None) -> None:
+    def print_json(self, value: Json, *, indent: int | None = None, flush: bool = False) -> None:
         """Write a result as JSON: what is not seen is escaped, so that its value is kept."""
         import json
 
-        text = json.dumps(value, indent=indent, ensure_ascii=False)
-        print(plain_json(text), file=self.stdout)
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+        print(plain_json(text), file=self.stdout, flush=flush)
 
     @property
     def may_ask(self) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from engine import exit_codes
 from engine.cli.console.printer import Printer
+from engine.cli.console.refusals import error_text
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
 from engine.cli.decide.judge import JudgedFile
@@ -40,7 +41,6 @@ class Batches:
         screen: Where progress and notes go.
         export_to: Where proofs are written; None writes none.
         total: How many decisions there are to be made.
-        several: Whether there may be more than one decision.
     """
 
     shell: Shell
@@ -50,7 +50,6 @@ class Batches:
     screen: Screen
     export_to: ProofFiles | None
     total: int
-    several: bool
     summary: Summary = field(default_factory=Summary)
     checkpoint: str | None = None
     _codes: set[int] = field(default_factory=set)
@@ -128,8 +127,7 @@ class Batches:
         """Print what is wrong with one input and go on; leave a record where that works."""
         self._flush()
         self._codes.add(error.exit_code)
-        advice = (f"  {line}" for line in error.hint.split("\n"))
-        self.screen.say(f"engine: {error.message}", *advice)
+        self.screen.say(*error_text(error).split("\n"))
         self.summary.failed(error)
         self.screen.advance(1)
         self.printer.failed(", ".join(names), error)

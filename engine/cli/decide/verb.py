@@ -128,7 +128,6 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         batches = Batches(
             *(shell, session, question, printer, screen, export_to),
             total=len(groups),
-            several=several,
         )
         code = batches.run(_until(stop, outcomes))
         if several:

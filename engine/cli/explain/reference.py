@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -65,11 +64,6 @@ def _about(bundle: PolicyBundle, name: str, operator: str) -> dict[str, Json]:
             for profile, table in sorted(bundle.data["limits"].items())
         },
     }
-
-
-def as_json(page: Mapping[str, Json]) -> str:
-    """Return the page for programs."""
-    return json.dumps(page, indent=2, ensure_ascii=False) + "\n"
 
 
 def as_markdown(page: Mapping[str, Json]) -> str:

@@ -17,6 +17,7 @@ from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
 from engine.errors import UsageError, suggest
 from engine.policy.bundle import PolicyBundle
+from engine.settings.config import Config
 
 if TYPE_CHECKING:
     from engine.ledger import Ledger
@@ -28,8 +29,6 @@ DESCRIPTION = (
 )
 EXAMPLE = "  engine explain ethics.ece\n  engine explain --all > policies.md"
 
-PAGES = {"json": "as_json", "markdown": "as_markdown", "text": "as_text"}
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
@@ -40,7 +39,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="id of a decision or attestation; or a name",
     )
     parser.add_argument("--all", action="store_true", help="every gate, check, metric and limit")
-    parser.add_argument("--format", choices=sorted(PAGES), help="of --all (markdown)")
+    parser.add_argument(
+        "--format", choices=["json", "markdown", "text"], help="of --all (markdown)"
+    )
     policy_arguments(parser)
     ledger_arguments(parser)
 
@@ -72,14 +73,18 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             f"{args.what!r} is no check, metric, gate, profile, verdict, relaxation or decision id",
             suggest(args.what, [*known, *others]) or "`engine explain --all` names every check",
         )
-    return _decision(args, shell)
+    return _decision(args.what, config, shell)
 
 
 def _all(form: str, bundle: PolicyBundle, shell: Shell) -> int:
     from engine.cli.explain import reference
 
     page = reference.reference(bundle, operators_of(bundle, shell))
-    shell.print_lines(getattr(reference, PAGES[form])(page), end="")
+    if form == "json":
+        shell.print_json(page, indent=2)
+    else:
+        write_page = reference.as_markdown if form == "markdown" else reference.as_text
+        shell.print_lines(write_page(page), end="")
     return exit_codes.PASS
 
 
@@ -114,16 +119,15 @@ def _rows(head: str, rows: Iterable[tuple[str, str]], width: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _decision(args: argparse.Namespace, shell: Shell) -> int:
+def _decision(name: str, config: Config, shell: Shell) -> int:
     from engine.decision.export import decision_at
     from engine.proof.attestation import is_attestation
     from engine.report import Report, ReportOptions, format_named
 
-    config = workspace.settings(args, shell)
     with workspace.open_ledger_to_read(config, shell) as ledger:
-        if is_attestation(ledger.entry(index := ledger.find(args.what))):
+        if is_attestation(ledger.entry(index := ledger.find(name))):
             return _attestation(ledger, index, shell)
-        decision = decision_at(ledger, args.what)
+        decision = decision_at(ledger, name)
         predicate = json.loads(decision.statement)["predicate"]
         archive = ledger.blob("policy", predicate["policy"]["digest"]["sha256"])
     # Its own policy has the words: another one may mean something else by the same id.

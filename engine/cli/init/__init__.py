@@ -1,1 +1,5 @@
-"""What ``engine init`` and ``engine policy new`` write, and the questions of the first."""
+"""``engine init``: set up a folder.
+
+``verb`` reads the call and says what is left to do, ``questions`` asks what no flag says,
+``profile`` fits limits to a metrics file, and ``files`` writes all of it or nothing.
+"""

@@ -25,13 +25,13 @@ from engine.cli.starter_files import (
     starter_policy,
 )
 from engine.decision.record_to import RUN_LEDGER
-from engine.decision.workspace import key_path, ledger_url, open_signer
+from engine.decision.workspace import key_in_environment, key_path, ledger_url, open_signer
 from engine.errors import UsageError, suggest
 from engine.evidence.documents import Document
 from engine.model import Json, Verdict
 from engine.policy.bundle import PolicyBundle, shipped_bundle
 from engine.proof.verdict_rules import ACCESS_RULE
-from engine.settings.config import FILE_NAME
+from engine.settings.config import FILE_NAME, Config
 
 DESCRIPTION = (
     "Set up this folder: engine.toml, verify.toml, a signing key, a ledger, .gitignore lines and\n"
@@ -167,7 +167,9 @@ def _files(
     """Every file that is to be there, by its path; nothing is written yet."""
     document, profile = None, None
     own = Path(plan.policies, "limits", plan.profile, "data.yaml")
-    files = {Path(FILE_NAME): _toml(plan), Path(EXPECTATIONS): _verify_toml(plan, bundle)}
+    config = workspace.settings(argparse.Namespace(), shell)
+    demands = _verify_toml(plan, bundle, _shown(_public_key(config), shell))
+    files = {Path(FILE_NAME): _toml(plan), Path(EXPECTATIONS): demands}
     if plan.metrics:
         document, metrics = read_metrics(plan.metrics, bundle, shell)
         require_claims(document, plan.settings)
@@ -200,7 +202,14 @@ def _toml(plan: Plan) -> str:
     )
 
 
-def _verify_toml(plan: Plan, bundle: PolicyBundle) -> str:
+def _public_key(config: Config) -> Path:
+    """Where the public key of this folder lies, or will."""
+    from engine.signers.file import public_path
+
+    return public_path(key_path(config))
+
+
+def _verify_toml(plan: Plan, bundle: PolicyBundle, public_key: Path) -> str:
     """What a consumer demands of this folder's proofs before acting on one."""
     lets_through = Verdict.ALLOW if bundle.gate(plan.gate).rule == ACCESS_RULE else Verdict.PROMOTE
     return f"""\
@@ -216,7 +225,7 @@ max_age = "24h"
 # policy_digests = []    # of the policies that you reviewed: engine verify prints it
 
 [[key]]
-file = ".engine/keys/engine.pub.pem"
+file = {json.dumps(str(public_key), ensure_ascii=False)}
 roles = ["decision", "checkpoint"]
 """
 
@@ -254,13 +263,17 @@ def _open_workspace(shell: Shell) -> None:
 
 def _advise(plan: Plan, placed: PlacementReport, shell: Shell) -> None:
     """Print what is left to do by hand, each with the command for it."""
+    config = workspace.settings(argparse.Namespace(), shell)
+    if key_in_environment(config, shell) or not _public_key(config).exists():
+        shell.say(
+            f"engine: {EXPECTATIONS} trusts {_shown(_public_key(config), shell)}: write the public "
+            "key there; `engine keys list` prints it"
+        )
     if plan.ci != "none":
         shell.say(f"engine: give the CI job the engine: commit its wheel as {WHEEL}")
     if plan.ci == "github":
-        key = key_path(workspace.settings(argparse.Namespace(), shell))
-        shell.say(
-            f"engine: give the CI job the key: gh secret set ENGINE_KEY < {_shown(key, shell)}"
-        )
+        key = _shown(key_path(config), shell)
+        shell.say(f"engine: give the CI job the key: gh secret set ENGINE_KEY < {key}")
     if plan.ci == "gitlab":
         shell.say(
             "engine: give the CI job the key: a masked variable ENGINE_KEY, see the job's file"

@@ -44,7 +44,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="each entry's signature and what it signs (yes)",
     )
-    verify.add_argument("--jobs", type=processes, metavar="N", help="processes (one per processor)")
+    verify.add_argument(
+        "--jobs", type=processes, metavar="N",
+        help=f"processes (one; up to {_MOST_BY_DEFAULT} where there is much to read)",
+    )  # fmt: skip
     verify.add_argument("--key", action="append", metavar="PUB", help="public key (the own one)")
     log = actions.add_parser("log", help="one line per entry, newest first")
     log.add_argument("--limit", type=int, default=20, metavar="N", help="0 is all (20)")
@@ -184,8 +187,9 @@ def _note(source: str, shell: Shell) -> str:
 def _keys(args: argparse.Namespace, config: Config, shell: Shell) -> list[bytes]:
     """The keys given, or the public half of the own one if there is one."""
     from engine.errors import KeyFileError
+    from engine.signers.file import public_path
 
-    public = key_path(config).with_suffix(".pub.pem")
+    public = public_path(key_path(config))
     has_public = not key_in_environment(config, shell) and public.exists()
     if args.key or has_public:
         from engine.cli.inputs import read_key

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from engine.cli.console.shell import Shell
 from engine.cli.inputs import read_key
-from engine.errors import VerificationError
+from engine.errors import UsageError, VerificationError
 from engine.evidence.documents import read_bytes
 from engine.formats.times import parse_time
 from engine.model import Verdict
 from engine.proof import checkpoint
 from engine.proof.expectations import Expectations
-from engine.proof.policy_archive import MAX_BYTES
+from engine.proof.policy_archive import MAX_BYTES, parse_given
 from engine.proof.trusted_keys import ROLES, TrustedKey
 from engine.settings.table import Table, read_table
 
@@ -67,7 +67,9 @@ def read_expectations(name: str, shell: Shell) -> ExpectationsFile:
         waivers=table.texts("waivers", ()) if table.has("waivers") else None,
         policy_digests=_digests(table),
         ledger_ids=table.texts("ledgers", ()),
-        policy=read(str(folder / table.text("policy"))) if table.has("policy") else None,
+        policy=_policy(table, read(str(folder / table.text("policy"))))
+        if table.has("policy")
+        else None,
         checkpoints=tuple(
             _checkpoint(table, file, read(str(folder / file)))
             for file in table.texts("checkpoints", ())
@@ -97,6 +99,14 @@ def _digests(table: Table) -> tuple[str, ...]:
         if len(text) != _SHA256 or set(text) - set("0123456789abcdef"):
             raise table.refused("policy_digests", f"{text!r} is no SHA-256", "write 64 hex digits")
     return digests
+
+
+def _policy(table: Table, data: bytes) -> bytes:
+    try:
+        parse_given(data, table.text("policy"))
+    except UsageError as error:
+        raise table.refused("policy", error.message, error.hint) from None
+    return data
 
 
 def _checkpoint(table: Table, file: str, data: bytes) -> str:

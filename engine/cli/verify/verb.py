@@ -66,6 +66,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Verify every file; the worst outcome is the exit code."""
+    from engine.cli.console.refusals import error_text
     from engine.errors import DocumentError, VerificationError
     from engine.evidence.documents import read_bytes
     from engine.proof.bundle import MAX_BYTES
@@ -78,9 +79,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
             verified = verify_any(data, keys, expected)
         except (VerificationError, DocumentError) as error:
-            shell.say(f"engine: {name}: {error.message}".replace(f"{name}: {name}", name))
-            if error.hint:
-                shell.say(f"  {error.hint}")
+            shell.say(*error_text(error, name).split("\n"))
             codes.add(error.exit_code)
             continue
         if isinstance(verified, Verified):
@@ -139,11 +138,13 @@ def _policy(name: str, shell: Shell) -> bytes:
     from pathlib import Path
 
     from engine.evidence.documents import read_bytes
-    from engine.proof.policy_archive import MAX_BYTES
+    from engine.proof.policy_archive import MAX_BYTES, parse_given
 
     path = Path(name)
     if not path.is_dir():
-        return read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
+        archive = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
+        parse_given(archive, f"--policy {name}")
+        return archive
     from engine.policy.bundle import opened
 
     return opened(path, path).archive()
@@ -226,9 +227,7 @@ def _print_attestation(name: str, verified: VerifiedAttestation, form: str, shel
     found, predicate = verified.attestation, verified.attestation.predicate
     key, gate = key_id(found.public_key), predicate["gate"]
     if form == "json":
-        import json
-
-        shell.print_lines(json.dumps(_attestation_document(name, verified, key)))
+        shell.print_json(_attestation_document(name, verified, key))
         return
     question = f"gate {gate}, profile {predicate['profile']['name']}, stage {predicate['stage']}"
     place = f"entry {found.proof.index} of {found.proof.size}"

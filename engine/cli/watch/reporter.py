@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from engine.formats.printable import plain_json
 from engine.formats.times import write_time
 from engine.model import Json
 
@@ -89,8 +87,7 @@ class Reporter:
 
     def _json(self, what: str, now: datetime, **members: Json) -> None:
         event = {"event": what, "at": write_time(now), **members}
-        text = json.dumps(event, ensure_ascii=False, allow_nan=False)
-        self._shell.print_lines(plain_json(text), flush=True)
+        self._shell.print_json(event, flush=True)
 
 
 def _line_of(

@@ -146,11 +146,13 @@ def require_policies(reader: Reader, found: Beside, *, is_whole: bool) -> int:
     """
     kept = dict.fromkeys(reader.shared_keys())
     named = {("policy", digest) for digest in found.policies}
-    for kind, digest in sorted(named - kept.keys()):
+    if missing := named - kept.keys():
+        kind, digest = min(missing)
         raise VerificationError(f"the {kind} {digest} is missing, and entries name it", _HINT)
     if is_whole:
         named |= {("policy", digest) for digest in found.carried}
-        for kind, digest in sorted(kept.keys() - named):
+        if unnamed := kept.keys() - named:
+            kind, digest = min(unnamed)
             raise VerificationError(f"a {kind} {digest} is kept that no entry names", _HINT)
     return sum(_require_policy(reader, *key) for key in kept)
 

@@ -36,8 +36,8 @@ def require_layout(rows: Iterable[tuple[str, str, str | None]], place: str) -> N
     """
     expected = _expected()
     found = {(kind, name): _plain(text) for kind, name, text in rows}
-    for key in sorted((expected.keys() - {_STATE}) - found.keys()):
-        raise VerificationError(f"{place}: {' '.join(key)} is missing", _HINT)
+    if missing := (expected.keys() - {_STATE}) - found.keys():
+        raise VerificationError(f"{place}: {' '.join(min(missing))} is missing", _HINT)
     for key in sorted(found):
         if key not in expected:
             raise VerificationError(f"{place}: {' '.join(key)} is not the engine's", _HINT)

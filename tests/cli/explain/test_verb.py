@@ -108,6 +108,15 @@ def test_the_page_is_about_the_policies_in_use(engine: Engine) -> None:
     assert "| `shop` | block, <= 300, at most 3600 s old, in production: rollback |" in page
 
 
+def test_programs_read_each_text_as_it_is_written(engine: Engine) -> None:
+    own = Path("policies/limits/shop/data.yaml")
+    own.parent.mkdir(parents=True)
+    own.write_text('extends: default\nchecks: {}\ndescription: "for\\u200e us"\n')
+    answer = engine("explain", "--all", "--format", "json", "--policies", "policies")
+    assert "for\u200e us" in {row["description"] for row in answer.json["profiles"]}
+    assert "\u200e" not in answer.out
+
+
 # What is no check and no decision.
 
 

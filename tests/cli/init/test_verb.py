@@ -277,6 +277,36 @@ def test_the_github_job_decides_and_keeps_the_proof(engine: Engine, metrics: Met
     assert verified.code == 0
 
 
+@pytest.mark.parametrize("name", ["release.pem", "keys/release", "release.key"])
+def test_the_demands_name_the_key_that_signs_here(
+    engine: Engine, metrics: Metrics, name: str
+) -> None:
+    metrics()
+    Path(name).parent.mkdir(exist_ok=True)
+    engine("keys", "init", "--key-file", name)
+    settings = {"ENGINE_KEY_FILE": name}
+    assert "write the public key there" not in engine("init", "metrics.json", **settings).err
+    engine("decide", "metrics.json", "--export", "proof.json", **settings)
+
+    answer = engine("verify", "proof.json", "--expect", "verify.toml")
+
+    assert answer.code == 0, answer.err
+
+
+def test_a_key_that_only_the_environment_has_is_to_be_published_by_hand(
+    engine: Engine, metrics: Metrics
+) -> None:
+    metrics()
+    engine("keys", "init", "--key-file", "release.pem")
+    key = Path("release.pem").read_text()
+
+    answer = engine("init", "metrics.json", ENGINE_KEY=key)
+
+    assert "verify.toml trusts .engine/keys/engine.pub.pem: write the public key" in answer.err
+    listed = engine("keys", "list", ENGINE_KEY=key).out
+    assert listed.partition("\n")[2] == Path("release.pub.pem").read_text()
+
+
 def in_ci(engine: Engine, argv: list[str]) -> Answer:
     """Run a job's command as its runner would: no folder of ours, the key from a secret."""
     key = Path(".engine/keys/engine.pem").read_text()
