@@ -18,7 +18,8 @@ GovernanceError                  exit code
 ├── NotRecordedError        2    no such decision, entry or blob in the ledger
 ├── CircuitOpenError        3    calls to a model are stopped: it keeps failing; says for how long
 └── VerificationError       4    not genuine: a signature, proof, chain, head or replay
-    └── RollbackError       4    the ledger is missing, smaller or other than its signed head
+    ├── RollbackError       4    the ledger is missing, smaller or other than its signed head
+    └── EquivocationError   4    a key signed two statements where only one can be
 
 A *denied* decision is a result, never an error; only a ``with`` has no other way to say so.
 ``engine.cli`` alone turns an error into text and an exit code; every message says what is wrong
@@ -266,6 +267,22 @@ class VerificationError(GovernanceError):
 
 class RollbackError(VerificationError):
     """The ledger is missing, smaller or other than the head that was signed for it."""
+
+
+class EquivocationError(VerificationError):
+    """A key signed two statements of which only one can be: two decisions under one id.
+
+    Args:
+        message: Which.
+        hint: What to do.
+        name: What the file is called that shows it, without its ending.
+        evidence: The file's bytes, for whoever has the key's public half.
+    """
+
+    def __init__(self, message: str, hint: str, name: str, evidence: bytes) -> None:
+        super().__init__(message, hint)
+        self.name = name
+        self.evidence = evidence
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from engine.decision.record import decision_from
-from engine.errors import NotRecordedError, VerificationError
+from engine.errors import EquivocationError, NotRecordedError, VerificationError
 from engine.formats.signed_json import read_base64
-from engine.ledger import Blob, EntryDraft, Ledger, LedgerPosition
+from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition
 from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Decision, Json
 from engine.proof.attestation import is_attestation
 from engine.proof.bundle import ProofBundle
 from engine.proof.bundle import parse as parse_proof
 from engine.proof.checkpoint import parse as parse_note
 from engine.proof.envelope import open_envelope, seal
+from engine.proof.equivocation import encode as encode_records
+from engine.proof.equivocation import record_of, verify_equivocation
 from engine.proof.expectations import subject_of
 from engine.proof.statement import parse_statement, statement
 from engine.proof.verify import Expectations, verify
@@ -136,16 +138,50 @@ def import_proof(
 
     Raises:
         VerificationError: The proof is not genuine; nothing is appended.
+        EquivocationError: Another decision is here under its id; nothing is appended.
         LedgerError: The decision is too large to be carried inside an entry.
     """
     verified = verify(data, public_keys, Expectations())
     bundle = parse_proof(data)
     try:
-        ledger.find(verified.decision_id)
+        index = ledger.find(verified.decision_id)
     except NotRecordedError:
-        pass
-    else:
-        return verified.decision_id, False
+        entry = _append_import(bundle, verified.decision_id, ledger, signer, imported_at)
+        if not entry.existing:
+            return verified.decision_id, True
+        index = entry.index  # somebody else has imported it meanwhile
+    _require_same_record(bundle, ledger, index, [*public_keys, signer.public_key])
+    return verified.decision_id, False
+
+
+def _require_same_record(
+    bundle: ProofBundle, ledger: Ledger, index: int, public_keys: Sequence[bytes]
+) -> None:
+    """Require that the entry at ``index`` is, or carries, the decision that a bundle shows.
+
+    What was signed is compared, not how it is wrapped: anybody can wrap an envelope differently.
+
+    Raises:
+        EquivocationError: It is another one under the same id; holds both.
+    """
+    there = ledger.entry(index)
+    if is_decision(there) and decision_of(there).payload == decision_of(bundle.entry).payload:
+        return
+    decision_id = decision_of(bundle.entry).statement["predicate"]["decision_id"]
+    evidence = encode_records([record_of(proof_at(ledger, index)), record_of(bundle)])
+    try:
+        verify_equivocation(evidence, public_keys)
+        message = f"this signer signed two different decisions under one id, {decision_id}"
+    except VerificationError as error:
+        message = f"{decision_id} is here with another statement: {error.message}"
+    raise EquivocationError(
+        f"{message}; the other is entry {index} here", _BOTH_KEPT, decision_id, evidence
+    )
+
+
+def _append_import(
+    bundle: ProofBundle, decision_id: str, ledger: Ledger, signer: Signer, imported_at: str
+) -> AppendedEntry:
     carried = decision_of(bundle.entry)
     if carried.imported:
         raise VerificationError("the proof is of an entry that was itself imported", _ORIGINAL)
@@ -153,7 +189,7 @@ def import_proof(
     policy = decision["predicate"]["policy"]["digest"]["sha256"]
     origin = {"checkpoint": bundle.checkpoint, "index": bundle.index, "size": bundle.size}
     predicate = {
-        "decision_id": verified.decision_id,
+        "decision_id": decision_id,
         "envelope": base64.b64encode(bundle.entry).decode(),
         "origin": origin,
         "imported_at": imported_at,
@@ -168,11 +204,12 @@ def import_proof(
         Blob(kind, body, policy if kind == "policy" else None)
         for kind, body in bundle.attachments.items()
     )
-    ledger.append([EntryDraft(verified.decision_id, None, None, build, blobs)])
-    return verified.decision_id, True
+    (entry,) = ledger.append([EntryDraft(decision_id, None, None, build, blobs)])
+    return entry
 
 
 _ORIGINAL = "import the proof that the run itself wrote"
+_BOTH_KEPT = "do not act on either; show the file to everybody who trusts the key"
 
 
 def decision_at(ledger: Ledger, decision_id: str) -> Decision:

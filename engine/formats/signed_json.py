@@ -25,6 +25,9 @@ MAX_ITEMS = 1 << 21
 """Commas, brackets and braces in one document: bounds the memory that parsing takes."""
 
 _HINT = "the file was changed or damaged: ask for a fresh export"
+_UUID7 = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
+)
 _LOWER_HEX = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
 
 
@@ -160,6 +163,19 @@ def read_text(value: Json, what: str) -> str:
     """
     if not isinstance(value, str) or not value:
         refuse(f"{what} is not a text")
+    return value
+
+
+def read_uuid7(value: Json, what: str) -> str:
+    """Return ``value`` if it is a UUIDv7 in its one spelling: lower case, with four hyphens.
+
+    Raises:
+        VerificationError: It is not.
+
+    Source: RFC 9562 sections 4 and 5.7.
+    """
+    if not isinstance(value, str) or not _UUID7.fullmatch(value):
+        refuse(f"{what} is not a UUIDv7 in lower case")
     return value
 
 

@@ -120,14 +120,11 @@ def read(value: Json) -> ProofBundle:
     value = read_object(value, "the proof bundle", _REQUIRED, _OPTIONAL)
     if value["mediaType"] != MEDIA_TYPE:
         refuse(f"the proof bundle is not of type {MEDIA_TYPE}")
-    path = _hashes(value["path"], "the path")
-    if len(path) > MAX_PATH:
-        refuse(f"the path has {len(path)} hashes; at most {MAX_PATH} are read")
     return ProofBundle(
         entry=read_base64(value["entry"], "the entry"),
         index=read_integer(value["index"], "the index"),
         size=read_integer(value["size"], "the size", 1),
-        path=path,
+        path=read_path(value["path"], "the path"),
         checkpoint=read_text(value["checkpoint"], "the checkpoint"),
         previous_hash=read_hex(value["previous_hash"], "previous_hash"),
         current_hash=read_hex(value["current_hash"], "current_hash"),
@@ -137,7 +134,24 @@ def read(value: Json) -> ProofBundle:
     )
 
 
-def _hashes(value: Json, what: str) -> tuple[bytes, ...]:
+def read_path(value: Json, what: str) -> tuple[bytes, ...]:
+    """Return the hashes of a proof in a tree, 32 bytes each.
+
+    Raises:
+        VerificationError: Not such hashes, or more than any tree needs.
+    """
+    path = read_hashes(value, what)
+    if len(path) > MAX_PATH:
+        refuse(f"{what} has {len(path)} hashes; at most {MAX_PATH} are read")
+    return path
+
+
+def read_hashes(value: Json, what: str) -> tuple[bytes, ...]:
+    """Return the hashes that an array holds, 32 bytes each.
+
+    Raises:
+        VerificationError: It holds something else.
+    """
     hashes = tuple(read_base64(text, f"a hash of {what}") for text in read_list(value, what))
     if any(len(text) != 32 for text in hashes):
         refuse(f"a hash of {what} is not 32 bytes long")
@@ -147,7 +161,7 @@ def _hashes(value: Json, what: str) -> tuple[bytes, ...]:
 def _following(value: Mapping[str, Json]) -> tuple[bytes, ...]:
     if "following_leaves" not in value:
         return ()
-    leaves = _hashes(value["following_leaves"], "following_leaves")
+    leaves = read_hashes(value["following_leaves"], "following_leaves")
     if not leaves:
         refuse("following_leaves is empty", "leave it out where nothing follows")
     return leaves

@@ -16,6 +16,7 @@ from engine.formats.signed_json import (
     read_object,
     read_string,
     read_text,
+    read_uuid7,
     refuse,
 )
 from engine.model import Json, Severity, Stage, Status, Verdict
@@ -41,7 +42,7 @@ _RESERVATION = (*("asked", "charges", "day", "expired", "expires_at", "for", "op
 _FOR = ("team", "tags", "route")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNITS = ("requests", "tokens", "usd_micros")
-_ATTESTATION_TEXTS = ("id", "type", "profile", "ledger_id")
+_ATTESTATION_TEXTS = ("type", "profile", "ledger_id")
 _ATTESTATION_HASHES = (
     *("subject_sha256", "evidence_sha256", "policy_sha256", "entry_sha256"),
     "key_id",
@@ -63,7 +64,8 @@ def require_shape(predicate: Mapping[str, Json]) -> None:
     Source: spec/predicate-v1.md sections 3 and 4.
     """
     read_object(predicate, "the decision", _REQUIRED, ("reservation",))
-    for name in ("decision_id", "gate", "stage", "verdict", "verdict_rule", "reason"):
+    read_uuid7(predicate["decision_id"], "the id")
+    for name in ("gate", "stage", "verdict", "verdict_rule", "reason"):
         read_text(predicate[name], name)
     _require_word(predicate["verdict"], Verdict, "verdict")
     _require_word(predicate["stage"], Stage, "stage")
@@ -161,9 +163,10 @@ def _require_attestations(attestations: Sequence[Json]) -> None:
     """Section 8.3: of each all that is said, and no more."""
     if len(attestations) > MAX_ATTESTATIONS:
         refuse(f"there are more than {MAX_ATTESTATIONS} attestations")
-    known = (*_ATTESTATION_TEXTS, *_ATTESTATION_HASHES, *_ATTESTATION_REST)
+    known = ("id", *_ATTESTATION_TEXTS, *_ATTESTATION_HASHES, *_ATTESTATION_REST)
     for value in attestations:
         attestation = read_object(value, "an attestation", known)
+        read_uuid7(attestation["id"], "the id of an attestation")
         for name in _ATTESTATION_TEXTS:
             read_text(attestation[name], f"{name} of an attestation")
         for name in _ATTESTATION_HASHES:

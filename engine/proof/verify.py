@@ -21,7 +21,14 @@ from datetime import datetime
 from typing import Any
 
 from engine.formats.json_values import same
-from engine.formats.signed_json import read_base64, read_integer, read_object, read_text, refuse
+from engine.formats.signed_json import (
+    read_base64,
+    read_integer,
+    read_json,
+    read_object,
+    read_text,
+    refuse,
+)
 from engine.model import (
     ATTESTATION_TYPES,
     DECISION_IMPORTED_TYPE,
@@ -43,6 +50,8 @@ from engine.proof.checkpoint import Checkpoint, origin_of
 from engine.proof.decision_predicate import require_shape
 from engine.proof.derivation import require_consequence, tied_to_input
 from engine.proof.envelope import open_envelope, verify_envelope
+from engine.proof.equivocation import MEDIA_TYPE as EQUIVOCATION
+from engine.proof.equivocation import Equivocation, read_equivocation
 from engine.proof.expectations import Expectations, subject_of, unmet_ledger, unmet_wishes
 from engine.proof.inclusion import ledger_id_of, placed, require_no_fork, require_same_at
 from engine.proof.input_document import read_time
@@ -50,7 +59,15 @@ from engine.proof.policy_archive import AttachedPolicy, policy_of, require_polic
 from engine.proof.statement import parse_statement
 from engine.proof.trusted_keys import ATTESTATION, CHECKPOINT, DECISION, Keys, TrustedKey, keys_for
 
-__all__ = ["Expectations", "TrustedKey", "Verified", "VerifiedAttestation", "verify", "verify_any"]
+__all__ = [
+    "Equivocation",
+    "Expectations",
+    "TrustedKey",
+    "Verified",
+    "VerifiedAttestation",
+    "verify",
+    "verify_any",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +162,18 @@ def verify(bundle: bytes, public_keys: Keys, expect: Expectations = _NOTHING) ->
 
 def verify_any(
     bundle: bytes, public_keys: Keys, expect: Expectations = _NOTHING
-) -> Verified | VerifiedAttestation:
-    """Verify one proof bundle, of a decision or of an attestation.
+) -> Verified | VerifiedAttestation | Equivocation:
+    """Verify one file: the proof bundle of a decision or of an attestation, or an equivocation.
 
     Raises:
         VerificationError: As :func:`verify`.
 
-    Source: spec/predicate-v1.md section 13.
+    Source: spec/predicate-v1.md sections 13 and 14.
     """
-    parts = proof.parse(bundle)
+    value = read_json(bundle, "the proof bundle", max_bytes=proof.MAX_BYTES)
+    if isinstance(value, dict) and value.get("mediaType") == EQUIVOCATION:
+        return read_equivocation(value, public_keys)
+    parts = proof.read(value)
     if is_attestation(parts.entry):
         keys = keys_for(public_keys, ATTESTATION, _instant_of(parts.entry))
         return verified_attestation(parts, keys, expect)

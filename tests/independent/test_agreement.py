@@ -67,6 +67,7 @@ def answer_of_ours(data: bytes, keys: list[bytes], want: Mapping[str, Any]) -> A
         wishes["now"] = datetime.fromisoformat(wishes["now"])
     try:
         verified = ours.verify_any(data, keys, Expectations(**wishes))
+        assert not isinstance(verified, ours.Equivocation)
     except VerificationError as error:
         return Answer(False, str(error))
     unmet = {

@@ -43,7 +43,7 @@ FULL = statement_of(
     Policy(waivers=[WAIVER]),
 )
 ATTESTATION: dict[str, Json] = {
-    "id": "A-1",
+    "id": "0193477e-7a00-7000-8000-00000000000a",
     "type": "urn:governance-engine:ethics-attestation:v1",
     "issued_at": "2026-11-20T11:00:00Z",
     "expires_at": "2026-11-21T11:00:00Z",

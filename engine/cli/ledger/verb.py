@@ -16,7 +16,7 @@ from engine.cli import workspace
 from engine.cli.arguments import ledger_arguments, processes
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import key_in_environment, key_path, ledger_url, open_signer
-from engine.errors import UsageError, VerificationError
+from engine.errors import EquivocationError, OutputError, UsageError, VerificationError
 from engine.formats.printable import plain
 from engine.model import Json
 
@@ -310,8 +310,27 @@ def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
             try:
                 decision_id, is_new = import_proof(data, ledger, signer, keys, now)
+            except EquivocationError as error:
+                raise _kept(name, error, ledger) from None
             except VerificationError as error:
                 raise VerificationError(f"{name}: {error.message}", error.hint) from None
             outcome = "imported" if is_new else "was here already"
             shell.print(f"{decision_id}  {outcome}  {plain(name)}")
     return exit_codes.PASS
+
+
+def _kept(name: str, error: EquivocationError, ledger: Ledger) -> VerificationError:
+    """Keep what convicts a signer beside the ledger; the error then says where."""
+    import hashlib
+
+    from engine.ledger import located
+    from engine.system.files import write_whole
+
+    digest = hashlib.sha256(error.evidence).hexdigest()[:16]
+    file = Path(located(ledger.url)).with_name(f"equivocation-{error.name}-{digest}.json")
+    try:
+        write_whole(file, error.evidence)
+        place = f"both are in {plain(str(file))}"
+    except (OutputError, UsageError) as refused:
+        place = f"they could not be kept: {refused.message}"
+    return VerificationError(f"{name}: {error.message}; {place}", error.hint)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 DESCRIPTION = (
     "Check exported proofs offline: who signed, what was decided about which artifact, in\n"
     "which ledger. Needs the file and a public key. Exit 0 when genuine and as expected,\n"
-    "1 when genuine but not as expected, 4 when not genuine."
+    "1 when genuine but not as expected, 4 when not genuine, or when the file convicts a\n"
+    "signer of having signed two different decisions under one id."
 )
 EXAMPLE = (
     "  engine verify proof.json --key release.pub.pem --require PROMOTE --artifact model.tar.gz\n"
@@ -67,10 +68,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Verify every file; the worst outcome is the exit code."""
     from engine.cli.console.refusals import error_text
+    from engine.cli.verify.equivocation import print_equivocation
     from engine.errors import DocumentError, VerificationError
     from engine.evidence.documents import read_bytes
     from engine.proof.bundle import MAX_BYTES
-    from engine.proof.verify import Verified, verify_any
+    from engine.proof.verify import Equivocation, Verified, verify_any
 
     keys, expected = _demands(args, shell)
     codes = set()
@@ -81,6 +83,10 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         except (VerificationError, DocumentError) as error:
             shell.say(*error_text(error, name).split("\n"))
             codes.add(error.exit_code)
+            continue
+        if isinstance(verified, Equivocation):
+            print_equivocation(name, verified, args.format, shell)
+            codes.add(exit_codes.NOT_GENUINE)
             continue
         if isinstance(verified, Verified):
             _print_record(name, verified, args.format, shell)

@@ -1,0 +1,57 @@
+"""``engine ledger import``: what is there already, and what only calls itself so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Engine
+from tests.repository import DATA
+
+KEY = str(DATA / "trust/import.pub.pem")
+ORIGINAL, OTHER = (
+    str(DATA / f"trust/import-{name}.json") for name in ("original", "same-id-other-content")
+)
+DECISION = "01a22a44-eeac-71a2-9e98-5122b1222d6f"
+
+
+def test_another_statement_under_an_id_that_is_there_is_4_and_convicts_the_signer(
+    engine: Engine,
+) -> None:
+    """INV-IMPORT-2."""
+    engine("init")
+    assert engine("ledger", "import", ORIGINAL, "--key", KEY).code == 0
+    wrapped = json.loads(Path(ORIGINAL).read_bytes())
+    Path("new-export.json").write_text(json.dumps(wrapped))
+    again = engine("ledger", "import", "new-export.json", "--key", KEY)
+    assert (again.code, "was here already" in again.out) == (0, True)
+    log = engine("ledger", "log").out
+
+    answer = engine("ledger", "import", OTHER, "--key", KEY)
+
+    assert (answer.code, answer.out) == (4, "")
+    assert f"this signer signed two different decisions under one id, {DECISION}" in answer.err
+    assert engine("ledger", "log").out == log
+    (file,) = Path(".engine").glob("equivocation-*.json")
+    assert f"both are in {file.resolve()}" in answer.err
+
+    shown = engine("verify", str(file), "--key", KEY)
+    assert shown.code == 4
+    assert shown.out.startswith(
+        "EQUIVOCATION: this signer signed two different decisions under one id\n"
+        f"  id        {DECISION}\n"
+    )
+    assert max(map(len, shown.out.splitlines())) <= 80
+    document = engine("verify", str(file), "--key", KEY, "--format", "json").json
+    assert [record["included"] for record in document["records"]] == [False, True]
+    own = engine("verify", str(file), "--key", ".engine/keys/engine.pub.pem")
+    assert (own.code, own.out) == (4, "")
+    assert "none of the given keys signed" in own.err
+
+
+def test_the_other_way_round_is_found_too_and_kept_once(engine: Engine) -> None:
+    engine("init")
+    assert engine("ledger", "import", OTHER, "--key", KEY).code == 0
+    for _ in range(2):
+        assert engine("ledger", "import", ORIGINAL, "--key", KEY).code == 4
+    assert len(list(Path(".engine").glob("equivocation-*.json"))) == 1
