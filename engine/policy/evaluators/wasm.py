@@ -42,6 +42,8 @@ _KNOWS_SINGLE_PASS = "50."
 _TABLE_LIMITS = {"tables": 1, "table_elements": 10_000}
 _NONSENSE = (LookupError, ValueError, TypeError, ArithmeticError, RecursionError)
 """What the answers of a module that is not OPA's could lead to."""
+_NO_ADDRESS_SPACE = "mmap failed"
+_GROWTH_BYTES = 4 * 1024 * 1024
 _OUT_OF_MEMORY = ("opa_malloc: failed", "failed to grow memory")
 
 
@@ -85,6 +87,7 @@ class WasmEvaluator:
         self._memory_pages = memory_limit_bytes // PAGE_BYTES
         self._few = few
         self._expendable = expendable
+        self._checks_bounds = False
         self._compiled: tuple[wasmtime.Engine, wasmtime.Module] | None = None
         self._instance: _Instance | None = None
         self._ticker: _Ticker | _Alarm | None = None
@@ -155,6 +158,8 @@ class WasmEvaluator:
         return PolicyError(f"policy.wasm: {trap.message.splitlines()[0]}")
 
     def _instantiate(self) -> _Instance:
+        import wasmtime
+
         engine, module = self._compiled = self._compiled or self._compile()
         if self._ticker is None:
             self._ticker = (
@@ -163,9 +168,16 @@ class WasmEvaluator:
                 else _Ticker(engine, self._time_limit_s / _TICKS)
             )
             weakref.finalize(self, self._ticker.stop)
-        instance = _Instance(
-            engine, module, self._bundle.data_bytes, self._memory_pages, self._ticker
-        )
+        try:
+            instance = _Instance(
+                engine, module, self._bundle.data_bytes, self._memory_pages, self._ticker
+            )
+        except wasmtime.WasmtimeError as error:
+            if self._checks_bounds or _NO_ADDRESS_SPACE not in str(error):
+                raise
+            self.close()
+            self._checks_bounds, self._compiled = True, None
+            return self._instantiate()
         if not self._few:
             instance.hurry()
         return instance
@@ -174,8 +186,9 @@ class WasmEvaluator:
         import wasmtime
 
         guarded = not self._expendable
-        engine = _engine(quick=self._few and self._cache is None, guarded=guarded)
-        kind = "epoch" if guarded else "plain"
+        quick = self._few and self._cache is None
+        engine = _engine(quick=quick, guarded=guarded, checks_bounds=self._checks_bounds)
+        kind = ("epoch" if guarded else "plain") + ("-bounds" if self._checks_bounds else "")
         name = f"{self._bundle.wasm_digest}.{_wasmtime_version()}.{kind}"
         if self._cache is not None and (kept := self._cache.load(name)) is not None:
             try:
@@ -191,8 +204,12 @@ class WasmEvaluator:
         return engine, module
 
 
-def _engine(*, quick: bool, guarded: bool) -> wasmtime.Engine:
-    """An engine: ``guarded`` code can be cut off; ``quick`` compiles faster and runs slower."""
+def _engine(*, quick: bool, guarded: bool, checks_bounds: bool) -> wasmtime.Engine:
+    """An engine: ``guarded`` code can be cut off; ``quick`` compiles faster and runs slower.
+
+    Code that ``checks_bounds`` itself runs slower and needs no 4 GiB of address space, which
+    ``ulimit -v``, small boards and some containers refuse.
+    """
     import wasmtime
 
     config = wasmtime.Config()
@@ -200,6 +217,10 @@ def _engine(*, quick: bool, guarded: bool) -> wasmtime.Engine:
     # wasmtime compiles by threads that it starts once, and a fork has none of its parent's: it
     # would wait for them for ever.
     config.parallel_compilation = os.getpid() == _PROCESS
+    if checks_bounds:
+        config.memory_reservation = 0
+        config.memory_reservation_for_growth = _GROWTH_BYTES
+        config.memory_guard_size = PAGE_BYTES
     if quick:
         config.cranelift_opt_level = "none"
         # An unknown flag ends the process, so it is given only where it was tried.

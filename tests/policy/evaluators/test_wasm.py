@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +61,33 @@ def test_the_answer_is_canonical_and_sorted(bundle: PolicyBundle) -> None:
         b'"observed":null,"operator":"==","severity":"block","status":"unknown",'
         b'"waived_by":null}],"obligations":[],"verdict":"BLOCK","waivers":[]}'
     )
+
+
+@contextmanager
+def half_a_gibibyte_more() -> Iterator[None]:
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**29, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
+def test_without_room_for_four_gibibytes_it_checks_bounds(
+    bundle: PolicyBundle, tmp_path: Path
+) -> None:
+    """``ulimit -v``, small boards and some containers refuse so much address space."""
+    for cache in (tmp_path / "cache", tmp_path / "cache", None):
+        evaluator = WasmEvaluator(bundle, cache=cache, memory_limit_bytes=16 * 65_536)
+        with half_a_gibibyte_more():
+            answers = [verdict(evaluator, ece, padding="x" * 200_000) for ece in (0.5, 0.001, 0.5)]
+        assert answers == ["BLOCK", "HOLD", "BLOCK"]
+
+    small = WasmEvaluator(bundle, cache=None, memory_limit_bytes=2 * 65_536)
+    refused = pytest.raises(PolicyError, match="needs more than 131,072 bytes of memory")
+    with half_a_gibibyte_more(), refused:
+        verdict(small, 0.5, padding="x" * 200_000)
 
 
 def test_the_table_gives_it_by_its_word(bundle: PolicyBundle) -> None:
