@@ -17,6 +17,7 @@ def is_number(value: Json) -> bool:
 
 
 DECISION_TYPE = "urn:governance-engine:decision:v1"
+DECISION_V2_TYPE = "urn:governance-engine:decision:v2"
 DECISION_FAILED_TYPE = "urn:governance-engine:decision-failed:v1"
 DECISION_IMPORTED_TYPE = "urn:governance-engine:decision-imported:v1"
 LEDGER_CREATED_TYPE = "urn:governance-engine:ledger-created:v1"
@@ -24,6 +25,7 @@ BUDGET_SETTLED_TYPE = "urn:governance-engine:budget-settled:v1"
 BUDGET_RELEASED_TYPE = "urn:governance-engine:budget-released:v1"
 BREAKER_CHANGED_TYPE = "urn:governance-engine:breaker-changed:v1"
 ETHICS_ATTESTATION_TYPE = "urn:governance-engine:ethics-attestation:v1"
+ETHICS_ATTESTATION_V2_TYPE = "urn:governance-engine:ethics-attestation:v2"
 PROMOTED_TYPE = "urn:governance-engine:promoted:v1"
 BREACH_TYPE = "urn:governance-engine:breach:v1"
 PAGE_TYPE = "urn:governance-engine:page:v1"
@@ -34,8 +36,14 @@ ESCALATE_TYPE = "urn:governance-engine:escalate:v1"
 EFFECT_TYPE = "urn:governance-engine:effect:v1"
 HOLD_EXPIRED_TYPE = "urn:governance-engine:hold-expired:v1"
 
-ATTESTATION_TYPES = {"ethics": ETHICS_ATTESTATION_TYPE}
-"""Gates whose answer is attested, and the predicate type of such an attestation."""
+DECISION_TYPES = (DECISION_TYPE, DECISION_V2_TYPE)
+"""Predicate types of a decision, one for each version; every reader takes all of them."""
+
+ATTESTATION_TYPES = {"ethics": (ETHICS_ATTESTATION_TYPE, ETHICS_ATTESTATION_V2_TYPE)}
+"""Gates whose answer is attested, and the predicate types of such an attestation, by version."""
+
+ATTESTED_TYPES = frozenset(kind for types in ATTESTATION_TYPES.values() for kind in types)
+"""Predicate types of attestations, whatever their gate."""
 
 
 class Verdict(StrEnum):

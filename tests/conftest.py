@@ -22,6 +22,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+os.umask(0o022)  # what others can write to is named in records
 os.environ["XDG_STATE_HOME"] = os.devnull  # before any test has a folder of its own: nowhere
 
 

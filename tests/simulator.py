@@ -31,9 +31,9 @@ from engine.formats import canonical
 from engine.formats.signed_json import write_base64
 from engine.formats.times import age_s, parse_time, write_time
 from engine.model import (
+    ATTESTATION_TYPES,
     DECISION_IMPORTED_TYPE,
-    DECISION_TYPE,
-    ETHICS_ATTESTATION_TYPE,
+    DECISION_TYPES,
     LEDGER_CREATED_TYPE,
     Json,
 )
@@ -43,6 +43,7 @@ from engine.proof.attestation_rules import is_attested
 from engine.proof.bundle import ProofBundle
 from engine.proof.checkpoint import Checkpoint, origin_of
 from engine.proof.checkpoint import sign as sign_checkpoint
+from engine.proof.decision_predicate import version_of
 from engine.proof.envelope import seal
 from engine.proof.input_document import salted_digest
 from engine.proof.keys import key_id, public_pem
@@ -382,6 +383,7 @@ class Ledger:
         digest = {"sha256": salted_digest(case.salt, encoded)}
         predicate = self._predicate(case, policy, checks) | {"waivers": waivers}
         predicate["input"] = {"digest": digest}
+        kind = version_of(DECISION_TYPES, predicate)
         edit(predicate)
         annotations = {key: case.subject[key] for key in ("version",) if key in case.subject}
         if "digest" not in case.subject:
@@ -390,7 +392,7 @@ class Ledger:
         subject |= {"annotations": annotations} if annotations else {}
         whole: dict[str, Any] = {
             "subject": [subject],
-            "type": DECISION_TYPE,
+            "type": kind,
             "predicate": predicate,
         }
         edit_statement(whole)
@@ -435,7 +437,7 @@ class Ledger:
                 "metrics": case.metrics,
                 "evidence": said.pop("input"),
             }
-            whole["type"] = ETHICS_ATTESTATION_TYPE
+            whole["type"] = version_of(ATTESTATION_TYPES["ethics"], said)
             edit(said)
             edit_statement(whole)
 

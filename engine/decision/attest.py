@@ -29,6 +29,7 @@ from engine.policy.bundle import PolicyBundle
 from engine.proof import attestation
 from engine.proof.attestation import Attestation
 from engine.proof.attestation_rules import longest_s
+from engine.proof.decision_predicate import version_of
 from engine.proof.envelope import seal
 from engine.proof.input_document import read_time
 from engine.proof.keys import public_pem
@@ -109,8 +110,8 @@ def attest(
         CommitError: It may or may not be recorded.
     """
     evidence, answer = judgement.input, judgement.predicate
-    kind, digest = ATTESTATION_TYPES.get(answer["gate"]), evidence.subject.sha256
-    if kind is None:
+    types, digest = ATTESTATION_TYPES.get(answer["gate"]), evidence.subject.sha256
+    if types is None:
         raise UsageError(f"no attestation is made of gate {answer['gate']!r}")
     if digest is None:
         raise UsageError(*NO_DIGEST)
@@ -122,6 +123,7 @@ def attest(
         "evidence": answer["input"],
         "metrics": evidence.document["metrics"],
     }
+    kind = version_of(types, predicate)
     about = resource(evidence.subject, answer["input"]["digest"]["sha256"])
 
     def build(place: LedgerPosition) -> bytes:
@@ -172,7 +174,7 @@ def newest(ledger: Ledger, gate: str, sha256: str) -> Attestation | None:
 
 
 def last_words(found: Iterable[Attestation], own_key: bytes | None) -> list[AttestationFacts]:
-    """Return what a decision takes of ``found``: of each key its last word, of each kind.
+    """Return what a decision takes of ``found``: of each key its last word, on each gate.
 
     Of two in one second, that is the one which does not let the artifact through.
 
@@ -182,7 +184,7 @@ def last_words(found: Iterable[Attestation], own_key: bytes | None) -> list[Atte
     """
     last: dict[tuple[str, bytes], Attestation] = {}
     for attested in sorted(found, key=_order):
-        last[attested.statement["predicateType"], attested.public_key] = attested
+        last[attested.predicate["gate"], attested.public_key] = attested
     return [
         AttestationFacts(known.facts(own=known.public_key == own_key), known.carried())
         for known in last.values()

@@ -47,7 +47,7 @@ class AttestationFinder:
                 f"{len(proofs)} attestations are given; {MOST_PROOFS} are read",
                 "leave out those that have expired",
             )
-        self._gates = [gate for gate, kind in ATTESTATION_TYPES.items() if kind in types]
+        self._gates = [gate for gate, own in ATTESTATION_TYPES.items() if not types.isdisjoint(own)]
         self._session, self._say = session, say
         self._given = [(name, _verified(name, read())) for name, read in proofs]
         self._own_key = _own_key(session)
@@ -100,7 +100,10 @@ def finder(
     if not requirements:
         return None
     return AttestationFinder(
-        session, frozenset(required.type for required in requirements), proofs, say
+        session,
+        frozenset(kind for required in requirements for kind in required.types),
+        proofs,
+        say,
     )
 
 

@@ -11,7 +11,7 @@ from engine.decision.record import decision_from
 from engine.errors import EquivocationError, NotRecordedError, VerificationError
 from engine.formats.signed_json import read_base64
 from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition
-from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPE, Decision, Json
+from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPES, Decision, Json
 from engine.proof.attestation import is_attestation
 from engine.proof.bundle import ProofBundle
 from engine.proof.bundle import parse as parse_proof
@@ -45,7 +45,7 @@ class CarriedDecision:
 def is_decision(entry: bytes) -> bool:
     """Return whether ``entry`` is, or carries, a decision."""
     payload = open_envelope(entry).payload
-    return parse_statement(payload)["predicateType"] in (DECISION_TYPE, DECISION_IMPORTED_TYPE)
+    return parse_statement(payload)["predicateType"] in (*DECISION_TYPES, DECISION_IMPORTED_TYPE)
 
 
 def decision_of(entry: bytes) -> CarriedDecision:
@@ -56,7 +56,7 @@ def decision_of(entry: bytes) -> CarriedDecision:
     """
     payload = open_envelope(entry).payload
     outer = parse_statement(payload)
-    if outer["predicateType"] == DECISION_TYPE:
+    if outer["predicateType"] in DECISION_TYPES:
         return CarriedDecision(outer, payload, imported=False)
     if outer["predicateType"] != DECISION_IMPORTED_TYPE:
         raise VerificationError(f"the entry is no decision but {outer['predicateType']}")

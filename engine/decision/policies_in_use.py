@@ -17,14 +17,26 @@ class ChosenBy(StrEnum):
 
 
 class PoliciesInUse(NamedTuple):
-    """The policies that answer, and who chose them."""
+    """The policies that answer, and who chose them.
+
+    Attributes:
+        bundle: The policies.
+        chosen_by: Whoever named them.
+        open_to_others: Whether somebody else can write to their folder, or to the configuration.
+    """
 
     bundle: PolicyBundle
     chosen_by: ChosenBy = ChosenBy.SHIPPED
+    open_to_others: bool = False
 
     @property
     def relaxations(self) -> tuple[str, ...]:
-        """What has to be named: the gated party chose its own gate."""
-        if self.chosen_by is ChosenBy.CALLER and self.bundle.digest != shipped_bundle().digest:
-            return ("policies_overridden",)
-        return ()
+        """What has to be named: the gated party, or a file near it, chose the gate."""
+        named = ["folder_writable_by_others"] if self.open_to_others else []
+        is_shipped = self.bundle.digest == shipped_bundle().digest
+        if not is_shipped and (chosen := _NAMED.get(self.chosen_by)) is not None:
+            named.append(chosen)
+        return tuple(named)
+
+
+_NAMED = {ChosenBy.CALLER: "policies_overridden", ChosenBy.CONFIGURED: "policies_configured"}

@@ -16,6 +16,7 @@ from engine.policy.bundle import PolicyBundle, shipped_bundle
 from engine.policy.evaluator import Evaluator, EvaluatorOptions
 from engine.policy.evaluators import EVALUATORS
 from engine.policy.overlay import load_policies
+from engine.system.ownership import others_can_write_to
 
 
 def session_of(
@@ -53,7 +54,8 @@ def policies_of(policies: str | Path | None) -> PoliciesInUse:
     folder = optional_path("policies", policies)
     if folder is None:
         return PoliciesInUse(shipped_bundle())
-    return PoliciesInUse(load_policies(folder, opa=None), ChosenBy.CALLER)
+    bundle = load_policies(folder, opa=None)
+    return PoliciesInUse(bundle, ChosenBy.CALLER, others_can_write_to(folder))
 
 
 def record_to(ledger: str | Path | None, key: bytes | None) -> RecordTo | None:

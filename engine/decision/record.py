@@ -14,8 +14,9 @@ from engine.formats import canonical
 from engine.formats.canonical import PlainObject
 from engine.formats.times import write_time
 from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition, SharedBlob
-from engine.model import DECISION_FAILED_TYPE, DECISION_TYPE, Decision, Json, Subject, Verdict
+from engine.model import DECISION_FAILED_TYPE, DECISION_TYPES, Decision, Json, Subject, Verdict
 from engine.policy.bundle import PolicyBundle
+from engine.proof.decision_predicate import version_of
 from engine.proof.envelope import open_envelope, seal
 from engine.proof.statement import statement_around
 from engine.signers import Signer
@@ -75,7 +76,8 @@ def template_of(
         cut.append(canonical.encode_read(between)[1:-1])
     about = resource(subject, predicate["input"]["digest"]["sha256"])
     # Nothing but texts by names of ours: their form needs no second look.
-    whole = statement_around([PlainObject(about)], DECISION_TYPE, b"\0")
+    kind = version_of(DECISION_TYPES, predicate)
+    whole = statement_around([PlainObject(about)], kind, b"\0")
     head, tail = whole.split(b"\0")
     first, *middle, last = cut
     pieces = (

@@ -16,6 +16,7 @@ from engine.decision.record_to import RecordTo
 from engine.decision.session import Session
 from engine.errors import ConfigError, KeyFileError, UsageError
 from engine.settings.config import Config
+from engine.system.ownership import others_can_write_to
 
 if TYPE_CHECKING:
     from engine.metrics.amounts import AmountLimits
@@ -105,10 +106,12 @@ def policies_in_use(config: Config, around: Surroundings) -> PoliciesInUse:
     from engine.policy.bundle import shipped_bundle
 
     folder = config.path("policies")
+    is_open = config.file is not None and others_can_write_to(config.file)
     if folder is None:
-        return PoliciesInUse(shipped_bundle())
+        return PoliciesInUse(shipped_bundle(), open_to_others=is_open)
     by = ChosenBy.CALLER if config.values["policies"].by_caller else ChosenBy.CONFIGURED
-    return PoliciesInUse(policies_in(folder, around), by)
+    bundle = policies_in(folder, around)
+    return PoliciesInUse(bundle, by, is_open or others_can_write_to(folder))
 
 
 def policies_in(folder: Path, around: Surroundings) -> PolicyBundle:

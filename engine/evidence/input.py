@@ -226,11 +226,11 @@ def wanted_attestations(
     ]
     if not checks:
         return ()
-    from engine.proof.attestation_rules import RequiredAttestation, attestation_type
+    from engine.proof.attestation_rules import RequiredAttestation, attestation_types
 
     return tuple(
         RequiredAttestation(
-            attestation_type(info.metric), row.get("max_age_s"), row.get("severity")
+            attestation_types(info.metric), row.get("max_age_s"), row.get("severity")
         )
         for info, row in checks
     )

@@ -18,7 +18,7 @@ from engine.errors import KeyFileError, VerificationError
 from engine.formats.json_values import same
 from engine.formats.signed_json import read_json, read_list, read_object, read_text, refuse
 from engine.formats.times import age_s
-from engine.model import ATTESTATION_TYPES, Json, Subject, Verdict
+from engine.model import ATTESTATION_TYPES, ATTESTED_TYPES, Json, Subject, Verdict
 from engine.proof import bundle as proof
 from engine.proof.attestation_rules import MAX_ATTESTATIONS
 from engine.proof.bundle import ProofBundle
@@ -170,7 +170,7 @@ def is_attestation(entry: bytes) -> bool:
         VerificationError: The entry is not readable.
     """
     kind = parse_statement(open_envelope(entry).payload)["predicateType"]
-    return kind in ATTESTATION_TYPES.values()
+    return kind in ATTESTED_TYPES
 
 
 def as_decision(statement: Mapping[str, Json]) -> dict[str, Json]:
@@ -206,7 +206,7 @@ def read(parts: ProofBundle) -> Attestation:
     require_shape(view["predicate"])
     if ledger_id_of(place.origin) != predicate["ledger"]["id"]:
         refuse("the attestation is of another ledger than the checkpoint")
-    if ATTESTATION_TYPES.get(predicate["gate"]) != statement["predicateType"]:
+    if statement["predicateType"] not in ATTESTATION_TYPES.get(predicate["gate"], ()):
         refuse(f"a {statement['predicateType']} cannot be about gate {predicate['gate']!r}")
     expires_at = read_time(predicate["expires_at"], "expires_at")
     if expires_at <= read_time(predicate["issued_at"], "issued_at"):
@@ -217,7 +217,7 @@ def read(parts: ProofBundle) -> Attestation:
 
 def _require_members(statement: Mapping[str, Json]) -> dict[str, Json]:
     kind = statement["predicateType"]
-    if kind not in ATTESTATION_TYPES.values():
+    if kind not in ATTESTED_TYPES:
         refuse(
             f"the entry is a {kind}, not an attestation",
             "give the file that `engine attest` or `engine export` wrote",

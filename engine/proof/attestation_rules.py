@@ -29,19 +29,25 @@ class RequiredAttestation(NamedTuple):
     """A check of kind ``attestation`` that is asked.
 
     Attributes:
-        type: Predicate type of the attestations that it takes.
+        types: Predicate types of the attestations that it takes.
         max_age_s: Oldest attestation that it takes, in seconds; as the profile's row has it.
         severity: ``block`` or ``warn``.
     """
 
-    type: str
+    types: tuple[str, ...]
     max_age_s: Json
     severity: str
 
 
-def attestation_type(metric: str) -> str:
-    """Return the predicate type that a check of kind ``attestation`` on ``metric`` takes."""
-    return f"urn:governance-engine:{metric.partition('.')[0]}-attestation:v1"
+def attestation_types(metric: str) -> tuple[str, ...]:
+    """Return the predicate types that a check of kind ``attestation`` on ``metric`` takes.
+
+    Source: spec/predicate-v1.md section 8.3, spec/predicate-v2.md section 3.
+    """
+    return tuple(
+        f"urn:governance-engine:{metric.partition('.')[0]}-attestation:v{version}"
+        for version in (1, 2)
+    )
 
 
 def is_attested(
@@ -61,7 +67,7 @@ def is_attested(
     Source: spec/predicate-v1.md section 8.3.
     """
     required = RequiredAttestation(
-        attestation_type(str(check.get("metric"))), check.get("max_age_s"), ""
+        attestation_types(str(check.get("metric"))), check.get("max_age_s"), ""
     )
     sha256 = _digest_of(subject)
     ways = (ways_to_count(attestation, required, sha256) for attestation in attestations)
@@ -84,7 +90,7 @@ def ways_to_count(
     named: Json = get("relaxations")
     remaining_s: Json = get("remaining_s")
     if (
-        get("type") != required.type
+        get("type") not in required.types
         or get("verdict") != Verdict.PROMOTE
         or get("subject_sha256") != sha256
         or not _is_between(0, get("age_s"), required.max_age_s)

@@ -51,7 +51,28 @@ _ATTESTATION_REST = (
     *("issued_at", "expires_at", "verdict", "role", "age_s", "remaining_s", "self"),
     "relaxations",
 )
+_RELAXATIONS_OF_V1 = frozenset(
+    {"ephemeral_ledger", "input_limit_raised", "policies_overridden", "self_attested"}
+)
 _WAIVER_STATUSES = ("applied", "unused", "expired", "unscoped", "unwaivable")
+
+
+def version_of(types: Sequence[str], predicate: Mapping[str, Json]) -> str:
+    """Return the type that a record is written as: version 2 only where version 1 lacks something.
+
+    Args:
+        types: One for each version, such as :data:`engine.model.DECISION_TYPES`.
+        predicate: Of a decision or an attestation, whole.
+
+    Source: spec/predicate-v2.md section 1.
+    """
+    first, second = types
+    named = (relaxation["name"] for relaxation in predicate["relaxations"])
+    attested = (row["type"] for row in predicate.get("attestations", ()))
+    is_old = _RELAXATIONS_OF_V1.issuperset(named) and not any(
+        kind.endswith(":v2") for kind in attested
+    )
+    return first if is_old else second
 
 
 def require_shape(predicate: Mapping[str, Json]) -> None:

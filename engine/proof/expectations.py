@@ -8,7 +8,7 @@ from datetime import datetime
 
 from engine.errors import UsageError
 from engine.formats.times import age_s, write_time
-from engine.model import ATTESTATION_TYPES, Json, Subject, Verdict
+from engine.model import ATTESTED_TYPES, Json, Subject, Verdict
 from engine.proof.input_document import read_time
 from engine.proof.verdict_rules import OLDEST_FUTURE_S
 
@@ -201,7 +201,7 @@ def _of_another_gate(statement: Mapping[str, Json], expect: Expectations) -> lis
     gate = statement["predicate"]["gate"]
     if expect.require != Verdict.PROMOTE or expect.gate is not None:
         return []
-    if statement["predicateType"] in ATTESTATION_TYPES.values():
+    if statement["predicateType"] in ATTESTED_TYPES:
         return [
             f"a PROMOTE of gate {DEFAULT_GATE} is required; this is an attestation: "
             f"name --gate {gate} if that is meant"

@@ -30,9 +30,9 @@ from engine.formats.signed_json import (
     refuse,
 )
 from engine.model import (
-    ATTESTATION_TYPES,
+    ATTESTED_TYPES,
     DECISION_IMPORTED_TYPE,
-    DECISION_TYPE,
+    DECISION_TYPES,
     Json,
     Subject,
     Verdict,
@@ -133,9 +133,9 @@ class Verified:
 
 _NOTHING = Expectations()
 _INSTANT = {
-    DECISION_TYPE: "decided_at",
+    **dict.fromkeys(DECISION_TYPES, "decided_at"),
     DECISION_IMPORTED_TYPE: "imported_at",
-    **dict.fromkeys(ATTESTATION_TYPES.values(), "issued_at"),
+    **dict.fromkeys(ATTESTED_TYPES, "issued_at"),
 }
 _IMPORT = ("decision_id", "envelope", "imported_at", "ledger", "origin")
 
@@ -218,7 +218,7 @@ def _signed(
     origin, envelope = place.origin, entry
     if statement["predicateType"] == DECISION_IMPORTED_TYPE:
         statement, origin, envelope = _imported(statement, public_keys, place, expect)
-    if statement["predicateType"] != DECISION_TYPE:
+    if statement["predicateType"] not in DECISION_TYPES:
         refuse(
             f"the entry is a {statement['predicateType']}, not a decision",
             "export a decision: engine ledger log lists them",

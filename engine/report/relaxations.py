@@ -31,15 +31,25 @@ RELAXATIONS = {
         "The record lives in the exported proof only; no ledger keeps the order of decisions.",
         "name a ledger on a disk that stays: --ledger FILE",
     ),
+    "folder_writable_by_others": Relaxation(
+        "engine.toml, or a policy folder, that others can write to",
+        "Somebody else on the machine may have changed what was asked.",
+        "take the right from them: chmod -R go-w FOLDER; in CI, clone with umask 022",
+    ),
     "input_limit_raised": Relaxation(
         "--max-bytes, or max_bytes in engine.toml, over 1 MiB",
         "A metrics file may be larger than the limit that holds everywhere else.",
         "leave the limit as it is, and split the metrics file",
     ),
+    "policies_configured": Relaxation(
+        "policies in engine.toml",
+        "A file in or above the working folder chose the policies; they are not the shipped ones.",
+        "decide by the shipped policies, or by a profile that tolerates it",
+    ),
     "policies_overridden": Relaxation(
         "--policies, or ENGINE_POLICIES",
         "Whoever made the call chose the policies, and they are not the shipped ones.",
-        'name the folder in engine.toml, which the call does not choose: policies = "DIR"',
+        "decide by the shipped policies, or name the folder in engine.toml: policies_configured",
     ),
     "self_attested": Relaxation(
         "an attestation by the key that signs the decision",

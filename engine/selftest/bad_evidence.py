@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.formats.times import write_time
 from engine.model import Json
-from engine.proof.attestation_rules import ATTESTOR, attestation_type
+from engine.proof.attestation_rules import ATTESTOR, attestation_types
 from engine.proof.verdict_rules import recompute_status
 
 _MANY = 1_000_000
@@ -197,7 +197,7 @@ _NOTHING = "no check blocks under this profile, and a gate that checks nothing l
 
 def _attestation(constraint: Constraint) -> dict[str, Json]:
     return {
-        "type": attestation_type(constraint.metric),
+        "type": attestation_types(constraint.metric)[0],
         "verdict": "PROMOTE",
         "subject_sha256": "5e" * 32,
         "age_s": 0,
@@ -318,7 +318,7 @@ def _bad_attestations(constraint: Constraint, sound: PassingEvidence) -> Iterato
         ("an attestation that has expired", {"remaining_s": 0}),
         ("an attestation of the future", {"age_s": -1}),
         ("an attestation of another artifact", {"subject_sha256": "ab" * 32}),
-        ("an attestation of another kind", {"type": attestation_type("another.attestation")}),
+        ("an attestation of another kind", {"type": attestation_types("another.attestation")[0]}),
         ("an attestation that was weakened unnamed", {"relaxations": ["policies_overridden"]}),
     ]
     if isinstance(constraint.max_age_s, int):

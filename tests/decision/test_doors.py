@@ -14,7 +14,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -178,6 +178,15 @@ class World:
             payloads = [open_envelope(body).payload for _, body in ledger.entries(1)]
         return [json.loads(payload)["predicate"] for payload in payloads]
 
+    def versions(self, ask: Ask, record: Json) -> set[int]:
+        """Of the statement types under which ``record`` is kept."""
+        with closing(open_ledger(ask.ledger, signer=None, heads=None)) as ledger:
+            payloads = [open_envelope(body).payload for _, body in ledger.entries(1)]
+        kept = [
+            statement for statement in map(json.loads, payloads) if statement["predicate"] == record
+        ]
+        return {int(statement["predicateType"].rpartition(":v")[2]) for statement in kept}
+
     def last(self, ask: Ask, door: str) -> Json:
         """What ``door`` recorded last: a verdict with its relaxations."""
         gate = "lifecycle" if door == "engine watch" else None
@@ -287,6 +296,75 @@ def test_policies_that_the_caller_chose_are_named(door: str, world: World) -> No
 
     named = [relaxation["name"] for relaxation in world.last(ask, door)["relaxations"]]
     assert "policies_overridden" in named
+
+
+CONFIGURED = [name for name in DOORS if name.startswith("engine ")]
+"""Doors that look for a configuration; the library's are given everything by their caller."""
+
+
+@pytest.mark.parametrize("door", CONFIGURED)
+def test_policies_that_a_configuration_names_are_named(
+    door: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-RELAX-1: whoever plants an engine.toml above the folder leaves a trace in the record."""
+    own, planted = world.relaxed(), world.folder / "engine.toml"
+    (world.folder / "below").mkdir()
+    monkeypatch.chdir(world.folder / "below")
+    for profile, tolerated in (("default", True), ("strict", False)):
+        ask = Ask(world, ledger=str(world.folder / f"{profile}.db"), profile=profile)
+        if door == "engine watch":  # what is in production was promoted before
+            world.watched(replace(ask, policies=own))
+        planted.write_text('policies = "own"\n')
+        DOORS[door](ask)
+        planted.unlink()
+        record = world.last(ask, door)
+        assert {"name": "policies_configured", "tolerated": tolerated} in record["relaxations"]
+        assert tolerated or record["verdict"] not in PASSED
+        assert world.versions(ask, record) == {2}
+
+
+@pytest.mark.parametrize("door", CONFIGURED)
+def test_the_shipped_policies_are_no_relaxation_wherever_they_are_named(
+    door: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-RELAX-1."""
+    shutil.copytree(ROOT / "policies/limits/default", world.folder / "same/limits/default")
+    (world.folder / "engine.toml").write_text('policies = "same"\n')
+    monkeypatch.chdir(world.folder)
+    ask = Ask(world)
+    DOORS[door](ask)
+
+    record = world.last(ask, door)
+    assert (record["relaxations"], world.versions(ask, record)) == ([], {1})
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_policies_that_others_can_write_to_are_named(door: str, world: World) -> None:
+    """INV-RELAX-1, INV-DOOR-6: at the library's doors too."""
+    ask = Ask(world, policies=world.relaxed())
+    (world.folder / "own/limits/default/data.yaml").chmod(0o666)
+    DOORS[door](ask)
+
+    record = world.last(ask, door)
+    named = [relaxation["name"] for relaxation in record["relaxations"]]
+    assert named == ["folder_writable_by_others", "policies_overridden"]
+    assert world.versions(ask, record) == {2}
+
+
+@pytest.mark.parametrize("exposed", ["engine.toml", "."])
+@pytest.mark.parametrize("door", CONFIGURED)
+def test_a_configuration_that_others_can_write_to_is_named(
+    door: str, exposed: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-RELAX-1, INV-DOOR-6: by the file's mode or its folder's, such as under umask 0."""
+    monkeypatch.chdir(world.folder)
+    ask = Ask(world)
+    (world.folder / "engine.toml").write_text('stage = "candidate"\n')
+    (world.folder / exposed).chmod(0o777)
+    DOORS[door](ask)
+
+    named = [relaxation["name"] for relaxation in world.last(ask, door)["relaxations"]]
+    assert named == ["folder_writable_by_others"]
 
 
 @pytest.mark.parametrize("door", DOORS)

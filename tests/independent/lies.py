@@ -81,12 +81,15 @@ def _but(**changes: dict[str, Json] | None) -> Case:
     return Case(metrics=rest | {key: value for key, value in named.items() if value is not None})
 
 
-def attested(key: Key = BOARD, ece: float = 0.006) -> ProofBundle:
+def attested(
+    key: Key = BOARD, ece: float = 0.006, relaxations: tuple[str, ...] = ()
+) -> ProofBundle:
     """An attestation of the ethics gate, in a ledger of its attestor."""
     seen = {"ethics.consent": metric(True, now=EARLIER)}
     seen["ethics.ece"] = metric(ece, n=24_000, now=EARLIER)
     ledger = Ledger(key, f"of {key.key_id}")
-    index = ledger.attest(Case(metrics=seen, now=EARLIER), ETHICS)
+    case = Case(metrics=seen, now=EARLIER, relaxations=relaxations)
+    index = ledger.attest(case, replace(ETHICS, relaxations_allowed=relaxations))
     ledger.append(b"whatever comes later")
     return ledger.prove(index)
 
@@ -133,10 +136,18 @@ def scenes() -> Iterator[Scene]:
     yield Scene("attested to fail", resting(attested(ece=0.5)), RESTING)
 
 
+def version_2() -> Scene:
+    """A PROMOTE that is version 2, and rests on an attestation that is."""
+    named = ("policies_configured",)
+    case = resting(attested(relaxations=named), relaxations=named)
+    return Scene("version 2", case, replace(RESTING, relaxations_allowed=named))
+
+
 def honest() -> Iterator[Scene]:
     """Cases that are a PROMOTE."""
     yield Scene("sound", _but(), POLICY)
     yield Scene("attested", resting(attested()), RESTING)
+    yield version_2()
     waived = replace(POLICY, waivers=[WAIVER, WAIVER | {"id": "W-2"}])
     yield Scene("waived", _but(ethics_ece=metric(0.031, n=24_000, ci=[0.02, 0.04])), waived)
     yield Scene("in production", replace(_but(), stage="production"), POLICY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import copy
 import itertools
 import json
@@ -112,7 +113,7 @@ def bundles() -> Iterator[tuple[str, ProofBundle]]:
         yield scene.name, bundle
         yield f"{scene.name}, without policy", without(bundle, "policy")
     ledger, central = Ledger(KEY), Ledger(STRANGER, "central")
-    for scene in list(lies.honest())[:2]:
+    for scene in list(lies.honest())[:3]:
         index = ledger.decide(scene.case, scene.policy)
         yield f"{scene.name}, whole ledger", ledger.prove(index, whole=True)
         yield f"{scene.name}, imported", central.prove(central.adopt(ledger, index))
@@ -135,6 +136,15 @@ def test_both_say_the_same_of_every_kind_of_record(name: str) -> None:
         agreed(name, bundle.encode(), keys, {})
     for attachment in bundle.attachments:
         agreed(name, without(bundle, attachment).encode(), KEYS, {})
+
+
+def test_both_versions_are_among_them() -> None:
+    """spec/predicate-v2.md: else nothing here would be said of the second."""
+    bundle = BUNDLES["version 2"]
+    (proof,) = json.loads(bundle.attachments["attestations"])
+    for entry in (bundle.entry, base64.b64decode(proof["entry"])):
+        kind = json.loads(open_envelope(entry).payload)["predicateType"]
+        assert kind.endswith(":v2")
 
 
 @pytest.mark.parametrize("scene", list(lies.honest()), ids=lambda scene: scene.name)

@@ -1,4 +1,4 @@
-"""A second verifier of proof bundles, written from ``spec/predicate-v1.md`` and ``schemas/`` alone.
+"""A second verifier of proof bundles, written from ``spec/predicate-v*.md`` and ``schemas/`` alone.
 
 It knows the standard library and ``cryptography``, and nothing of the engine: what it accepts and
 refuses is what the text says. Numbers in comments are sections of that text. Read it as the text
@@ -31,10 +31,13 @@ from tests.independent.public_formats import (
     un64,
 )
 
-DECISION, IMPORT, ATTESTATION = (
-    f"urn:governance-engine:{kind}:v1"
-    for kind in ("decision", "decision-imported", "ethics-attestation")
-)
+URN = "urn:governance-engine:"
+IMPORT = f"{URN}decision-imported:v1"
+DECISIONS = {f"{URN}decision:v1": "decision", f"{URN}decision:v2": "decision-v2"}
+ATTESTATIONS = {
+    f"{URN}ethics-attestation:v1": "ethics-attestation",
+    f"{URN}ethics-attestation:v2": "ethics-attestation-v2",
+}
 SPKI = bytes.fromhex("302a300506032b6570032100")
 COMPARISONS = {"<=": operator.le, "<": operator.lt, ">=": operator.ge, ">": operator.gt}
 AGAINST = {"lower": (">=", ">"), "higher": ("<=", "<")}
@@ -327,7 +330,7 @@ def counts(row: Json, check: Json, document: Json) -> bool:
     names = set(document["relaxations"])
     artifact = document["subject"].get("digest", {}).get("sha256")
     return (
-        row["type"] == f"urn:governance-engine:{domain}-attestation:v1"
+        row["type"] in {f"{URN}{domain}-attestation:v{version}" for version in (1, 2)}
         and (row["verdict"], row["subject_sha256"]) == ("PROMOTE", artifact)
         and row["remaining_s"] > 0
         and bool(is_number(max_age_s) and 0 <= row["age_s"] <= max_age_s)
@@ -436,7 +439,7 @@ def policy_holds(record: Record, archive: bytes, document: Json) -> None:
         if check.get("kind") == "attestation"
         and re.match(r"ethics(\.|$)", str(check.get("metric")))
     ]
-    if record.kind == ATTESTATION:
+    if record.kind in ATTESTATIONS:
         within = [
             b for b in bounds if TYPES["integer"](b) and lifetime <= b * 10**6 < 2**32 * 10**6
         ]
@@ -471,16 +474,17 @@ def is_attestor(known: Json, row: Json, predicate: Json) -> bool:
 def record_of(statement: Json, entry: bytes, ledger: str) -> Record:
     """Steps 6 and 7: a decision, or an attestation, of that ledger."""
     kind = statement["predicateType"]
-    must(kind in (DECISION, ATTESTATION), "neither a decision nor an attestation")
-    conforms(statement, "decision" if kind == DECISION else "ethics-attestation")
+    schemas = DECISIONS | ATTESTATIONS
+    must(kind in schemas, "neither a decision nor an attestation")
+    conforms(statement, schemas[kind])
     predicate = statement["predicate"]
-    if kind == ATTESTATION:
+    if kind in ATTESTATIONS:
         renamed = {"attestation_id": "decision_id", "issued_at": "decided_at"}
         renamed |= {"expires_at": "valid_until", "evidence": "input"}
         predicate = {renamed.get(key, key): value for key, value in predicate.items()}
         predicate["attestations"] = []
     lifetime = instant(predicate["valid_until"]) - instant(predicate["decided_at"])
-    must(lifetime >= (kind == ATTESTATION), "it ends before it begins")
+    must(lifetime >= (kind in ATTESTATIONS), "it ends before it begins")
     must(predicate["ledger"]["id"] == ledger, "of another ledger than the checkpoint's")
     ids = [check["id"] for check in predicate["checks"]]
     names = [row["name"] for row in predicate["relaxations"]]
@@ -502,7 +506,7 @@ def record_of(statement: Json, entry: bytes, ledger: str) -> Record:
 
 def key_of(statement: Json) -> bytes:
     """The key that an attestation names."""
-    conforms(statement, "ethics-attestation")
+    conforms(statement, ATTESTATIONS[statement["predicateType"]])
     der = un64(statement["predicate"]["public_key"].split("\n")[1])
     must(der[:12] == SPKI and len(der) == 44, "not an Ed25519 key")
     return der[12:]
@@ -522,7 +526,7 @@ def attestations_hold(record: Record, attachments: dict[str, bytes]) -> None:
         attested = record_of(statement, entry, ledger)
         theirs = attested.predicate
         metrics_hold(theirs, theirs["metrics"], None)
-        expected = {"id": theirs["decision_id"], "type": ATTESTATION, "ledger_id": ledger}
+        expected = {"id": theirs["decision_id"], "type": attested.kind, "ledger_id": ledger}
         expected |= {"subject_sha256": attested.subject["digest"]["sha256"]}
         expected |= {"issued_at": theirs["decided_at"], "expires_at": theirs["valid_until"]}
         expected |= {"verdict": theirs["verdict"], "profile": theirs["profile"]["name"]}
@@ -549,7 +553,7 @@ def imported(statement: Json, ledger: str, keys: Sequence[bytes]) -> Record:
     must(origin["size"] == size and 0 <= origin["index"] < size, "no such place")
     envelope = un64(outer["envelope"])
     inner, signers = statement_of(envelope, keys)
-    must(signers and inner["predicateType"] == DECISION, "what is imported is a signed decision")
+    must(signers and inner["predicateType"] in DECISIONS, "what is imported is a signed decision")
     must(inner["predicate"]["decision_id"] == outer["decision_id"], "another decision")
     must(same(statement["subject"], inner["subject"]), "another subject than the decision's")
     must(statement["_type"] == inner["_type"], "not an in-toto statement")
@@ -563,7 +567,7 @@ def genuine(data: bytes, keys: Sequence[bytes], own_policy: bytes | None) -> Rec
     """Section 13.1."""
     bundle = read_json(data)
     claimed, _ = statement_of(un64(bundle["entry"]), [])
-    if claimed["predicateType"] == ATTESTATION:
+    if claimed["predicateType"] in ATTESTATIONS:
         keys = [key for key in keys if key == key_of(claimed)]
     entry, attachments, ledger = open_bundle(bundle, keys)
     statement, signers = statement_of(entry, keys)

@@ -27,7 +27,7 @@ def attestation(kind: str, expires_at: str) -> Json:
 
 
 def required(kind: str) -> RequiredAttestation:
-    return RequiredAttestation(kind, 90 * DAY_S, "block")
+    return RequiredAttestation((kind,), 90 * DAY_S, "block")
 
 
 def test_of_several_required_attestations_the_first_to_expire_counts() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine.model import Json
+from engine.model import ATTESTATION_TYPES, Json
 from engine.policy.bundle import PolicyBundle
 from tests.repository import ROOT
 
@@ -82,7 +82,7 @@ def attestations() -> st.SearchStrategy[Json]:
     """Attestations of the Input that count, or nearly do."""
     return st.fixed_dictionaries(
         {
-            "type": sometimes_not(st.just("urn:governance-engine:ethics-attestation:v1")),
+            "type": sometimes_not(st.sampled_from(ATTESTATION_TYPES["ethics"])),
             "verdict": sometimes_not(st.sampled_from(["PROMOTE", "PROMOTE", "PROMOTE", "BLOCK"])),
             "subject_sha256": sometimes_not(st.just("0" * 64)),
             "age_s": sometimes_not(st.sampled_from([0, 50, 99, 100, 100, 101, -1])),

@@ -10,7 +10,7 @@ from engine.model import Json
 from engine.proof.attestation_rules import (
     SELF_ATTESTED,
     RequiredAttestation,
-    attestation_type,
+    attestation_types,
     is_attested,
     longest_s,
     relaxations_for,
@@ -20,7 +20,7 @@ from engine.proof.attestation_rules import (
 SHA256 = "ab" * 32
 SUBJECT = {"name": "m", "digest": {"sha256": SHA256}}
 TYPE = "urn:governance-engine:ethics-attestation:v1"
-WANTED = RequiredAttestation(TYPE, 100, "block")
+WANTED = RequiredAttestation(attestation_types("ethics.attestation"), 100, "block")
 CHECK = {"metric": "ethics.attestation", "max_age_s": 100}
 # Exactly at every bound: age 100 of 100, one second left.
 ATTESTATION: dict[str, Json] = {
@@ -52,7 +52,7 @@ def test_one_in_force_by_an_attestor_counts_and_needs_nothing() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        *({"type": other} for other in (attestation_type("privacy.attestation"), None, 1)),
+        *({"type": other} for other in (*attestation_types("privacy.attestation"), None, 1)),
         *({"verdict": other} for other in ("HOLD", "BLOCK", "ROLLBACK", "ALLOW", None)),
         *({"subject_sha256": other} for other in ("cd" * 32, None, "")),
         *({"remaining_s": other} for other in (0, -1, None, "1", True)),
@@ -73,7 +73,14 @@ def test_any_other_counts_in_no_way(change: dict[str, Json]) -> None:
 
 @pytest.mark.parametrize("most", [None, "100", True, 99])
 def test_the_profile_bounds_the_age(most: Json) -> None:
-    assert ways_to_count(ATTESTATION, RequiredAttestation(TYPE, most, "block"), SHA256) is None
+    assert (
+        ways_to_count(
+            ATTESTATION,
+            RequiredAttestation(attestation_types("ethics.attestation"), most, "block"),
+            SHA256,
+        )
+        is None
+    )
 
 
 @pytest.mark.parametrize("subject", [{"name": "m"}, {"digest": None}, {"digest": {"sha256": None}}])
@@ -118,7 +125,7 @@ WEAK = ATTESTATION | {"relaxations": ["policies_overridden"]}
 def test_a_decision_names_the_least_that_it_needs(
     attestations: list[Json], severity: str, tolerated: list[str], named: set[str]
 ) -> None:
-    required = [RequiredAttestation(TYPE, 100, severity)]
+    required = [RequiredAttestation(attestation_types("ethics.attestation"), 100, severity)]
     assert relaxations_for(required, attestations, SHA256, tolerated) == named
 
 
@@ -142,4 +149,8 @@ def test_how_long_one_may_last_is_the_greatest_age_that_is_accepted() -> None:
 @given(ANY_JSON, st.dictionaries(st.sampled_from(sorted(ATTESTATION)), ANY_JSON), ANY_JSON)
 def test_it_says_something_of_any_json(value: Json, change: dict[str, Json], most: Json) -> None:
     for attestation in (value, ATTESTATION | change):
-        ways_to_count(attestation, RequiredAttestation(TYPE, most, "block"), SHA256)
+        ways_to_count(
+            attestation,
+            RequiredAttestation(attestation_types("ethics.attestation"), most, "block"),
+            SHA256,
+        )

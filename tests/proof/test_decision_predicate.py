@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from engine.errors import VerificationError
-from engine.model import DECISION_TYPE, Json
+from engine.model import DECISION_TYPE, DECISION_TYPES, Json
 from engine.proof import decision_predicate as predicate
-from engine.proof.decision_predicate import require_shape
+from engine.proof.decision_predicate import require_shape, version_of
 from engine.proof.envelope import open_envelope
 from tests.repository import ROOT
 from tests.simulator import Case, Key, Ledger, Policy, metric
@@ -111,6 +111,47 @@ def test_the_schema_and_the_parser_know_the_same_members() -> None:
     assert set(known["attestation"]["required"]) == set(known["attestation"]["properties"])
     assert set(known["attestation"]["required"]) == set(ATTESTATION)
     assert set(known["check"]["properties"]) == {*predicate._CHECK, *predicate._CHECK_OPTIONAL}
+
+
+def test_version_2_is_version_1_with_more_names() -> None:
+    for name in ("decision", "ethics-attestation"):
+        first, second = (
+            json.loads((ROOT / f"schemas/{name}{version}.schema.json").read_text())
+            for version in ("", "-v2")
+        )
+        Draft202012Validator.check_schema(second)
+        for schema in (first, second):
+            relaxations = schema["$defs"]["predicate"]["properties"]["relaxations"]
+            names = set(relaxations["items"]["properties"]["name"].pop("enum"))
+            if schema is first:
+                assert names == predicate._RELAXATIONS_OF_V1
+            for member in ("$id", "description"):
+                del schema[member]
+            schema["properties"]["predicateType"]["const"] = ""
+        assert first == second
+        assert names > predicate._RELAXATIONS_OF_V1
+
+
+@pytest.mark.parametrize(
+    ("named", "attested", "version"),
+    [
+        ([], [], 1),
+        (["ephemeral_ledger", "self_attested"], [ATTESTATION["type"]], 1),
+        (["policies_configured"], [], 2),
+        (["ephemeral_ledger", "folder_writable_by_others"], [], 2),
+        (["a name that nobody knows"], [], 2),
+        ([], [ATTESTATION["type"], "urn:governance-engine:ethics-attestation:v2"], 2),
+    ],
+)
+def test_version_2_is_written_only_where_version_1_lacks_something(
+    named: list[str], attested: list[str], version: int
+) -> None:
+    """spec/predicate-v2.md section 1."""
+    whole = PREDICATE | {
+        "relaxations": [{"name": name, "tolerated": True} for name in named],
+        "attestations": [ATTESTATION | {"type": kind} for kind in attested],
+    }
+    assert version_of(DECISION_TYPES, whole) == DECISION_TYPES[version - 1]
 
 
 def test_a_decision_has_the_shape_of_one() -> None:

@@ -251,6 +251,18 @@ def test_an_entry_that_is_no_decision_is_refused() -> None:
     refuse(ledger.prove(ledger.decide(Case(), POLICY, edit_statement=fail)), "not a decision")
 
 
+def test_a_version_that_nobody_here_knows_is_refused_by_its_type() -> None:
+    """spec/predicate-v2.md section 1: so a reader of version 1 alone refuses version 2."""
+    later = "urn:governance-engine:decision:v3"
+    ledger = Ledger(KEY)
+
+    def date_ahead(statement: dict[str, Any]) -> None:
+        statement["type"] = later
+
+    proof = ledger.prove(ledger.decide(Case(), POLICY, edit_statement=date_ahead))
+    refuse(proof, f"the entry is a {later}, not a decision")
+
+
 def test_a_checkpoint_of_something_else_is_refused() -> None:
     state = Checkpoint("example.com/log", SIZE, merkle.root(SIZE, LEDGER.node), LEDGER.chain[SIZE])
     note = checkpoint.sign(state, KEY.sign, KEY.public)

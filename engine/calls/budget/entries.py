@@ -15,7 +15,7 @@ from engine.errors import VerificationError
 from engine.ledger import Ledger, State
 from engine.metrics.amounts import NOTHING, UNITS, Amount, AmountLimits
 from engine.metrics.budget_book import Book
-from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPE, Json
+from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPES, Json
 from engine.proof.envelope import open_envelope
 from engine.proof.statement import parse_statement
 
@@ -51,7 +51,7 @@ class Entries:
     def _take(self, index: int, statement: Mapping[str, Json]) -> None:
         predicate, kind = statement["predicate"], statement["predicateType"]
         try:
-            if kind == DECISION_TYPE and "reservation" in predicate:
+            if kind in DECISION_TYPES and "reservation" in predicate:
                 self._reserved(index, predicate)
             elif kind == BUDGET_SETTLED_TYPE:
                 self._settled(index, predicate)

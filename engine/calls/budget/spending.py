@@ -1,6 +1,6 @@
 """What a ledger's entries say was spent: a fold over entries, which trusts no state.
 
-Read from ``decision:v1`` of gate ``spend`` (member ``reservation``), ``budget-settled:v1`` and
+Read from decisions of gate ``spend`` (member ``reservation``), ``budget-settled:v1`` and
 ``budget-released:v1``; other entries say nothing of it.
 """
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from engine.errors import VerificationError
 from engine.formats.calendar import following
-from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPE, Json
+from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPES, Json
 
 
 class LeasePurpose(NamedTuple):
@@ -166,7 +166,7 @@ def _about(purpose: Mapping[str, Json], budgets: Iterable[Mapping[str, Json]]) -
 
 
 _READ: Mapping[str, Callable[[Spending, Mapping[str, Json]], None]] = {
-    DECISION_TYPE: _decided,
+    **dict.fromkeys(DECISION_TYPES, _decided),
     BUDGET_SETTLED_TYPE: _settled,
     BUDGET_RELEASED_TYPE: _released,
 }

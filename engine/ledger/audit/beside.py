@@ -17,11 +17,11 @@ from engine.ledger.entries import Blob
 from engine.ledger.lookup import require_own_digest
 from engine.ledger.store import EntryRow, Reader
 from engine.model import (
-    ATTESTATION_TYPES,
+    ATTESTED_TYPES,
     BUDGET_RELEASED_TYPE,
     BUDGET_SETTLED_TYPE,
     DECISION_IMPORTED_TYPE,
-    DECISION_TYPE,
+    DECISION_TYPES,
     Json,
 )
 from engine.proof import input_document, policy_archive
@@ -34,7 +34,6 @@ _HINT = "it was changed or damaged: restore the ledger from a copy"
 _AT_ONCE = 8
 """Entries whose documents are in memory at a time."""
 _KINDS = ("input", "salt", ATTACHMENT)
-_ATTESTED = frozenset(ATTESTATION_TYPES.values())
 _OF_BUDGETS = (BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE)
 
 
@@ -97,8 +96,10 @@ def _compare(
         statement = parse_statement(open_envelope(envelope).payload)
     predicate = statement["predicate"]
     found.reservations += kind in _OF_BUDGETS or "reservation" in predicate
-    commits = kind == DECISION_TYPE or is_import or kind in _ATTESTED
-    signed = _digest(predicate, "evidence" if kind in _ATTESTED else "input") if commits else None
+    commits = kind in DECISION_TYPES or is_import or kind in ATTESTED_TYPES
+    signed = (
+        _digest(predicate, "evidence" if kind in ATTESTED_TYPES else "input") if commits else None
+    )
     policy = _digest(predicate, "policy") if commits else None
     if policy is not None:
         (found.carried if is_import else found.policies).add(policy)

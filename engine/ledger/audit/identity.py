@@ -8,20 +8,20 @@ from array import array
 from engine.errors import VerificationError
 from engine.ledger.store import EntryRow, Reader
 from engine.model import (
-    ATTESTATION_TYPES,
+    ATTESTED_TYPES,
     BUDGET_RELEASED_TYPE,
     BUDGET_SETTLED_TYPE,
     DECISION_FAILED_TYPE,
     DECISION_IMPORTED_TYPE,
-    DECISION_TYPE,
+    DECISION_TYPES,
     EFFECT_TYPE,
     Json,
 )
 
 NATURAL_KEYS: dict[Json, tuple[str, str]] = {
-    DECISION_TYPE: ("decision", "decision_id"),
+    **dict.fromkeys(DECISION_TYPES, ("decision", "decision_id")),
     DECISION_IMPORTED_TYPE: ("decision", "decision_id"),
-    **dict.fromkeys(ATTESTATION_TYPES.values(), ("decision", "attestation_id")),
+    **dict.fromkeys(ATTESTED_TYPES, ("decision", "attestation_id")),
     DECISION_FAILED_TYPE: ("attempt", "attempt_id"),
     BUDGET_SETTLED_TYPE: ("settled", "lease"),
     BUDGET_RELEASED_TYPE: ("released", "lease"),

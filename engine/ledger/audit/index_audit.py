@@ -12,9 +12,9 @@ from engine.ledger.audit.quick_json import quick_json
 from engine.ledger.entries import subject_key
 from engine.ledger.store import DecisionRow, EntryRow, LastDecisionQuery, Reader
 from engine.model import (
-    ATTESTATION_TYPES,
+    ATTESTED_TYPES,
     DECISION_IMPORTED_TYPE,
-    DECISION_TYPE,
+    DECISION_TYPES,
     LEDGER_CREATED_TYPE,
     Json,
 )
@@ -26,9 +26,9 @@ _START = b'{"payload":"'
 _GLANCE = 2048
 _NEAR = 384  # both in characters of base64: multiples of 4
 _TYPES: dict[Json, str] = {
-    DECISION_TYPE: "decision_id",
+    **dict.fromkeys(DECISION_TYPES, "decision_id"),
     DECISION_IMPORTED_TYPE: "decision_id",
-    **dict.fromkeys(ATTESTATION_TYPES.values(), "attestation_id"),
+    **dict.fromkeys(ATTESTED_TYPES, "attestation_id"),
 }
 """Types of statement that are indexed, and the member that is their id."""
 _TYPES_TEXT = tuple(map(canonical.encode, _TYPES))
@@ -223,7 +223,7 @@ def indexed_subject(statement: dict[str, Json]) -> str | None:
     if predicate.get("gate") is None or statement["predicateType"] == DECISION_IMPORTED_TYPE:
         return None
     digest = {"digest": {"sha256": about["digest"]["sha256"]}}
-    if statement["predicateType"] != DECISION_TYPE:
+    if statement["predicateType"] not in DECISION_TYPES:
         return subject_key(digest)
     notes = about.get("annotations", {})
     subject = {"name": about["name"]}

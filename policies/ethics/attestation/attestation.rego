@@ -21,4 +21,7 @@ import data.lib.check
 #     Have an attestor of the trust list run `engine attest ethics` on this artifact's evidence, and
 #     hand the exported file on with --attestation.
 #   code: ethics_gates_failed
-checks contains check.attested("ethics.attestation", "urn:governance-engine:ethics-attestation:v1")
+checks contains check.attested("ethics.attestation", {
+	"urn:governance-engine:ethics-attestation:v1",
+	"urn:governance-engine:ethics-attestation:v2",
+})

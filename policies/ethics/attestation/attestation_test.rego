@@ -45,6 +45,11 @@ test_an_attestation_of_this_artifact_passes_where_it_is_asked_for if {
 	}}
 }
 
+test_either_version_of_it_passes if {
+	second := object.union(_attestation, {"type": "urn:governance-engine:ethics-attestation:v2"})
+	_checks([second]) == _checks([_attestation])
+}
+
 test_without_one_nothing_is_known if {
 	some check in _checks([])
 	[check.status, check.observed] == ["unknown", null]

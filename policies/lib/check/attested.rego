@@ -2,10 +2,11 @@ package lib.check
 
 # METADATA
 # description: |
-#   Passes when the Input holds an attestation of this `type` that says PROMOTE of the very
+#   Passes when the Input holds an attestation of this type, or of one of this set of `types` (one
+#   for each version), that says PROMOTE of the very
 #   artifact that is decided on, is in force, is no older than the profile allows, and is by a
 #   key that counts. There is nothing between present and absent, and absent is "unknown".
-attested(id, type) := {
+attested(id, types) := {
 	"id": id,
 	"status": _attested_status(id, observed),
 	"severity": _severity(id),
@@ -14,7 +15,7 @@ attested(id, type) := {
 	"limit": _limit(id),
 	"waived_by": null,
 } if {
-	observed := _attested(id, type)
+	observed := _attested(id, types)
 }
 
 _attested_status(id, observed) := "off" if {
@@ -24,11 +25,11 @@ _attested_status(id, observed) := "off" if {
 	_limit(id) == true
 } else := "unknown"
 
-_attested(id, type) if {
+_attested(id, types) if {
 	max_age_s := _rows[id].max_age_s
 	is_number(max_age_s)
 	some attestation in input.attestations
-	attestation.type == type
+	_is_of(attestation, types)
 	attestation.verdict == "PROMOTE"
 	is_string(attestation.subject_sha256)
 	attestation.subject_sha256 == input.subject.digest.sha256
@@ -39,6 +40,10 @@ _attested(id, type) if {
 	_by_attestor(attestation)
 	_openly(attestation)
 } else := null
+
+_is_of(attestation, types) if attestation.type == types
+
+_is_of(attestation, types) if attestation.type in types
 
 # The own key speaks for nobody else, whatever the trust list says: that is a relaxation.
 _by_attestor(attestation) if {

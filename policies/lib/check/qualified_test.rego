@@ -216,6 +216,25 @@ test_any_other_attestation_is_none if {
 	}
 }
 
+test_one_of_a_set_of_types_counts if {
+	types := {_type, "urn:governance-engine:ethics-attestation:v2"}
+	every type in types {
+		_of_type(types, type) == "pass"
+	}
+	_of_type(types, "urn:governance-engine:ethics-attestation:v3") == "unknown"
+	_of_type(set(), _type) == "unknown"
+}
+
+_of_type(types, type) := result.status if {
+	result := check.attested("a.b", types) with input as {
+		"profile": "p",
+		"subject": _subject,
+		"attestations": [object.union(_attestation, {"type": type})],
+		"relaxations": [],
+	}
+		with data.limits as _limits(_demanded)
+}
+
 test_an_attestation_that_lacks_something_is_none if {
 	every member, _ in _attestation {
 		result := _attested([object.remove(_attestation, {member})], _demanded)

@@ -13,12 +13,12 @@ from functools import cache
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPE, Json, Verdict
+from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPES, Json, Verdict
 from engine.specs.conform.graph import State
 from engine.specs.conform.lookup import Step
 
 GRAPH = "budget-lease"
-TYPES = frozenset({DECISION_TYPE, BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE})
+TYPES = frozenset({*DECISION_TYPES, BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE})
 
 MOST_SWEPT = 128
 """Leases that one request sweeps at most: ``engine.calls.budget.transitions.MOST_EXPIRED``."""

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
-from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPE, Json, Verdict
+from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPES, Json, Verdict
 from engine.specs.conform.graph import State
 from engine.specs.conform.lookup import Step
 
 GRAPH = "budget-page"
-TYPES = frozenset({DECISION_TYPE, BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE})
+TYPES = frozenset({*DECISION_TYPES, BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE})
 
 UNITS = {"requests": "requests", "tokens": "tokens", "usd_micros": "usd"}
 """Units as entries call them, and as the checks of gate ``spend`` do."""

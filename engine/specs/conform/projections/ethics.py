@@ -16,8 +16,8 @@ from typing import Any
 
 from engine.formats.times import parse_time
 from engine.model import (
-    DECISION_TYPE,
-    ETHICS_ATTESTATION_TYPE,
+    ATTESTATION_TYPES,
+    DECISION_TYPES,
     HOLD_EXPIRED_TYPE,
     PROMOTED_TYPE,
     RECOVER_TYPE,
@@ -30,7 +30,7 @@ from engine.specs.conform.lookup import Step
 GRAPH = "ethics-line"
 TYPES = frozenset(
     {
-        *(DECISION_TYPE, ETHICS_ATTESTATION_TYPE, HOLD_EXPIRED_TYPE),
+        *(*DECISION_TYPES, *ATTESTATION_TYPES["ethics"], HOLD_EXPIRED_TYPE),
         *(PROMOTED_TYPE, ROLLBACK_TYPE, RECOVER_TYPE),
     }
 )
@@ -80,9 +80,9 @@ class Projection:
     def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step]:
         """Yield what an entry means."""
         kind, predicate = statement["predicateType"], statement["predicate"]
-        if kind == ETHICS_ATTESTATION_TYPE:
+        if kind in ATTESTATION_TYPES["ethics"]:
             yield from self._attested(index, statement)
-        elif kind == DECISION_TYPE:
+        elif kind in DECISION_TYPES:
             yield from self._decision(index, statement)
         else:
             subject = self._known(predicate)

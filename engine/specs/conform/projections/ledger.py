@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.model import ATTESTATION_TYPES, DECISION_TYPE, LEDGER_CREATED_TYPE, Json
+from engine.model import ATTESTED_TYPES, DECISION_TYPES, LEDGER_CREATED_TYPE, Json
 from engine.specs.conform.graph import State
 from engine.specs.conform.lookup import Step
 
@@ -20,8 +20,8 @@ GRAPH = "ledger-line"
 TYPES = None
 SETS = frozenset({"notes", "shown"})
 
-_PLACED = {DECISION_TYPE: "decision_id"} | dict.fromkeys(
-    ATTESTATION_TYPES.values(), "attestation_id"
+_PLACED = dict.fromkeys(DECISION_TYPES, "decision_id") | dict.fromkeys(
+    ATTESTED_TYPES, "attestation_id"
 )
 
 

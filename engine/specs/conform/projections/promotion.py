@@ -20,7 +20,7 @@ from engine.model import (
     BREACH_TYPE,
     DECISION_FAILED_TYPE,
     DECISION_IMPORTED_TYPE,
-    DECISION_TYPE,
+    DECISION_TYPES,
     DEGRADE_TYPE,
     PAGE_TYPE,
     PROMOTED_TYPE,
@@ -61,7 +61,7 @@ _VARIABLES = (
 )
 
 TYPES = frozenset(
-    {*_ACTIONS, PROMOTED_TYPE, DECISION_TYPE, DECISION_FAILED_TYPE, DECISION_IMPORTED_TYPE}
+    {*_ACTIONS, PROMOTED_TYPE, *DECISION_TYPES, DECISION_FAILED_TYPE, DECISION_IMPORTED_TYPE}
 )
 SETS: tuple[str, ...] = ()
 
@@ -113,9 +113,9 @@ class Projection:
             envelope = read_base64(predicate["envelope"], "the imported envelope")
             statement = parse_statement(open_envelope(envelope).payload)
             self._decided[predicate["decision_id"]] = _decided(statement)
-        elif kind == DECISION_TYPE and predicate["gate"] != _GATE:
+        elif kind in DECISION_TYPES and predicate["gate"] != _GATE:
             self._decided[predicate["decision_id"]] = _decided(statement)
-        elif kind == DECISION_TYPE and (other := _other_limit(predicate["checks"])):
+        elif kind in DECISION_TYPES and (other := _other_limit(predicate["checks"])):
             yield OutsideModel(index, other)
         elif (trace := _trace(kind, statement)) is not None:
             if trace not in self._subjects:
@@ -200,7 +200,7 @@ def _decided(statement: Mapping[str, Json]) -> _Decided:
 def _trace(kind: str, statement: Mapping[str, Json]) -> str | None:
     """Which subject an entry is about; None where it is about no watched one."""
     predicate = statement["predicate"]
-    if kind == DECISION_TYPE:
+    if kind in DECISION_TYPES:
         about = statement["subject"][0]
         digest, profile = about["digest"]["sha256"], predicate["profile"]["name"]
         return f"{about['name']} sha256:{digest} by {profile}"
