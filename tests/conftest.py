@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from engine.policy.build import find_opa
+from tests.repository import ROOT
 
 # The same examples on every machine, however slow: a failure is a finding, never a delay.
 settings.register_profile("project", deadline=None, derandomize=True)
@@ -36,4 +37,4 @@ def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 @pytest.fixture(scope="session")
 def opa() -> Path:
     """OPA's binary. Where there is none the test fails: it is not skipped."""
-    return find_opa(os.environ, Path(__file__).parent)
+    return find_opa(os.environ, ROOT / ".tools" / "opa")

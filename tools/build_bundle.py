@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     try:
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) if arguments else COMMITTED
-            opa = find_opa(os.environ, ROOT)
+            opa = find_opa(os.environ)
             bundle = build(ROOT / "policies", out, opa, keep_sources=False)
             changed = different(out, COMMITTED)
     except GovernanceError as error:

@@ -214,7 +214,7 @@ def main() -> int:
         print("no mutant was made: the operators fit nowhere", file=sys.stderr)
         return 1
     try:
-        opa = find_opa(os.environ, ROOT)
+        opa = find_opa(os.environ)
     except GovernanceError as error:
         print(error, file=sys.stderr)
         return 2

@@ -46,7 +46,7 @@ def _test(args: argparse.Namespace, shell: Shell) -> int:
 
     folder = Path(args.name) if args.name else workspace.settings(args, shell).path("policies")
     good = True
-    for step in examine(folder, find_opa(shell.environ, shell.here)):
+    for step in examine(folder, find_opa(shell.environ)):
         good = good and not step.wrong
         word = "WRONG" if step.wrong else "ok"
         shell.print(f"{word:<6} {step.name:<9} {step.passed}".rstrip(), flush=True)
@@ -119,7 +119,7 @@ def _build(args: argparse.Namespace, shell: Shell) -> int:
         raise UsageError(
             "what to build, and where to", "engine policy build --policies DIR --out DIR"
         )
-    bundle = build(sources, Path(args.out), find_opa(shell.environ, shell.here))
+    bundle = build(sources, Path(args.out), find_opa(shell.environ))
     shell.print(f"policy {bundle.digest}  {args.out}")
     return exit_codes.PASS
 

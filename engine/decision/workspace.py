@@ -119,7 +119,7 @@ def policies_in(folder: Path, around: Surroundings) -> PolicyBundle:
     from engine.policy.build import find_opa
     from engine.policy.overlay import load_policies
 
-    return load_policies(folder, opa=lambda: find_opa(around.environ, around.here))
+    return load_policies(folder, opa=lambda: find_opa(around.environ))
 
 
 def open_evaluator(
@@ -135,7 +135,7 @@ def open_evaluator(
     Args:
         bundle: The policies.
         config: Says whether a server is asked.
-        around: Has the server's token in ``ENGINE_OPA_TOKEN``, its CA in ``ENGINE_OPA_CA_FILE``.
+        around: Has the server's CA in ``ENGINE_OPA_CA_FILE``; its token: :func:`server_token`.
         few: Whether only a few documents will follow, so that starting fast counts most.
         expendable: See :class:`engine.policy.evaluator.EvaluatorOptions`.
     """
@@ -149,10 +149,49 @@ def open_evaluator(
         few=few,
         expendable=expendable,
         url=url,
-        token=around.environ.get("ENGINE_OPA_TOKEN"),
+        token=server_token(config, around.environ) if url else None,
         ca_file=Path(authority) if authority else None,
     )
     return EVALUATORS["server" if url else "wasm"](bundle, options)
+
+
+def server_token(config: Config, environ: Mapping[str, str]) -> str | None:
+    """Return the token for the OPA server, from whoever named its address.
+
+    A file that was found does not get the caller's token, nor any file of theirs, for an address
+    of its choosing: what ``engine.toml`` names has its token in a file beside ``engine.toml``.
+
+    Raises:
+        ConfigError: The address is the file's and the token is the caller's, or the token's file
+            lies elsewhere or cannot be used.
+    """
+    url, file = config.values["opa_url"], config.values["opa_token_file"]
+    given, path = environ.get("ENGINE_OPA_TOKEN"), config.path("opa_token_file")
+    if url.by_caller:
+        return _token_in(path, config) if path is not None and file.by_caller else given
+    if given or (path is not None and file.by_caller):
+        raise ConfigError(
+            f"{config.place('opa_url')}: names the OPA server, and the token is the environment's",
+            "give the address in ENGINE_OPA_URL or --opa, too; or name the token's file beside it: "
+            "opa_token_file",
+        )
+    if path is None:
+        return None
+    if config.file is None or not path.resolve().is_relative_to(config.file.parent.resolve()):
+        raise ConfigError(
+            f"{config.place('opa_token_file')}: {path} is outside of this folder",
+            "put the token's file into the folder of engine.toml, or below",
+        )
+    return _token_in(path, config)
+
+
+def _token_in(path: Path, config: Config) -> str:
+    from engine.net.endpoint import UnfitFileError, token_in
+
+    try:
+        return token_in(path)
+    except UnfitFileError as error:
+        raise ConfigError(f"{config.place('opa_token_file')}: {error.reason}", error.hint) from None
 
 
 def module_cache(around: Surroundings) -> Path | None:

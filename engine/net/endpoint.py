@@ -81,14 +81,10 @@ class Endpoint:
         """
         if self.token_file is None:
             return {}
-        secret = _secret("token_file", self.token_file).strip()
-        if not secret or not all(33 <= byte <= 126 for byte in secret):
-            raise UnfitFileError(
-                "token_file", f"{self.token_file}: no token in it", "one line, the token"
-            )
+        secret = token_in(self.token_file)
         if self.user is None:
-            return {"Authorization": f"Bearer {secret.decode()}"}
-        pair = base64.b64encode(f"{self.user}:{secret.decode()}".encode()).decode()
+            return {"Authorization": f"Bearer {secret}"}
+        pair = base64.b64encode(f"{self.user}:{secret}".encode()).decode()
         return {"Authorization": f"Basic {pair}"}
 
     def tls(self) -> ssl.SSLContext | None:
@@ -107,7 +103,7 @@ class Endpoint:
         key = "ca_file"
         try:
             if self.ca_file is None:
-                context.load_default_certs()
+                _load_own_certs(context)
             else:
                 context.load_verify_locations(self.ca_file)
             key = "client_cert"
@@ -121,6 +117,21 @@ class Endpoint:
                 key, f"{getattr(self, key)}: {reason}", "name a PEM file"
             ) from None
         return context
+
+
+def _load_own_certs(context: ssl.SSLContext) -> None:
+    """Load the system's certificates from where OpenSSL was built to look for them.
+
+    ``load_default_certs`` would take ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` of the environment.
+    """
+    import ssl
+
+    places = ssl.get_default_verify_paths()
+    file, folder = Path(places.openssl_cafile), Path(places.openssl_capath)
+    if file.is_file() or folder.is_dir():
+        context.load_verify_locations(
+            file if file.is_file() else None, folder if folder.is_dir() else None
+        )
 
 
 def endpoint_of(table: Table, folder: Path) -> Endpoint:
@@ -181,6 +192,18 @@ def _url(table: Table, key: str) -> SplitResult:
     if wrong or not text.isascii() or any(ord(sign) <= 32 for sign in text):
         raise table.refused(key, f"{text[:60]!r} is no address", example)
     return url
+
+
+def token_in(path: Path) -> str:
+    """Return the token in a file: one line of plain ASCII, readable by its owner alone.
+
+    Raises:
+        UnfitFileError: It is missing, readable by others, empty or not plain text.
+    """
+    secret = _secret("token_file", path).strip()
+    if not secret or not all(33 <= byte <= 126 for byte in secret):
+        raise UnfitFileError("token_file", f"{path}: no token in it", "one line, the token")
+    return secret.decode()
 
 
 def _secret(key: str, path: Path) -> bytes:

@@ -232,8 +232,8 @@ def run_opa(
 
 
 GET_OPA = (
-    f"OPA {OPA_VERSION} is looked for in ENGINE_OPA, on PATH, and as .tools/opa in this folder "
-    "and its parents; `make opa` in a clone gets it"
+    f"OPA {OPA_VERSION} is looked for in ENGINE_OPA, on PATH, and as .tools/opa in "
+    "the engine's own clone; `make opa` there gets it"
 )
 
 
@@ -250,12 +250,16 @@ def opa_version(binary: Path) -> str:
     return match[1]
 
 
-def find_opa(environ: Mapping[str, str], start: Path) -> Path:
+OWN_OPA = Path(__file__).resolve().parents[2] / ".tools" / "opa"
+"""In the engine's own clone; nothing that lies in or above a working folder is run."""
+
+
+def find_opa(environ: Mapping[str, str], own: Path = OWN_OPA) -> Path:
     """Return OPA's binary: ``ENGINE_OPA``, else the pinned version on PATH or in ``.tools``.
 
     Args:
         environ: The environment; ``ENGINE_OPA`` and ``PATH`` are read.
-        start: Folder from which ``.tools/opa`` is looked for upwards.
+        own: OPA of the engine's own clone, where it runs from one.
 
     Raises:
         UsageError: ``ENGINE_OPA`` names no program, or none was found; names all places.
@@ -268,7 +272,7 @@ def find_opa(environ: Mapping[str, str], start: Path) -> Path:
     candidates = [
         Path(folder, "opa") for folder in environ.get("PATH", "").split(os.pathsep) if folder
     ]
-    candidates += [parent / ".tools" / "opa" for parent in (start, *start.parents)]
+    candidates.append(own)
     passed_over: list[str] = []
     for path in candidates:
         if path.is_file() and os.access(path, os.X_OK):

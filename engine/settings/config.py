@@ -54,6 +54,7 @@ SETTINGS = (
     Setting("ledger", "ENGINE_LEDGER", None, "ledger file, or run: for one inside the proof"),
     Setting("key_file", "ENGINE_KEY_FILE", None, "private key, PEM, mode 0600", True),
     Setting("opa_url", "ENGINE_OPA_URL", None, "OPA server that gives the verdict of record"),
+    Setting("opa_token_file", "ENGINE_OPA_TOKEN_FILE", None, "bearer token, for that server", True),
     Setting("lock_timeout_s", "ENGINE_LOCK_TIMEOUT_S", 30, "seconds to wait for the ledger's lock"),
     Setting("budget_time_zone", "ENGINE_BUDGET_TIME_ZONE", "UTC", "zone whose days budgets go by"),
     *(

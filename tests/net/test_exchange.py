@@ -110,6 +110,21 @@ def test_the_environment_has_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not (tmp_path / "keys.log").exists()
 
 
+def test_no_authority_is_taken_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-WATCH-2: whoever sets a variable would answer in the server's place."""
+    authority = Authority(tmp_path)
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(authority.file))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    with (
+        serving(plain, authority.server()) as server,
+        pytest.raises(UnansweredError, match="its certificate does not hold"),
+    ):
+        ask(Endpoint(server.url))
+
+
 def test_a_proxy_that_was_asked_for_is_used() -> None:
     with serving(plain) as proxy:
         answer = ask(Endpoint("http://metrics.example.org:9090", proxy=proxy.url))

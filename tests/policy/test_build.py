@@ -209,18 +209,25 @@ def program(path: Path, text: str) -> Path:
     return path
 
 
-def test_opa_is_found_by_name_on_path_or_in_the_tools_above(tmp_path: Path) -> None:
+def test_opa_is_found_by_name_on_path_or_in_the_engines_own_clone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-DOOR-6: a program that lies in or above the working folder is not run."""
     right = f"echo 'Version: {build.OPA_VERSION}'"
     named = program(tmp_path / "my-opa", right)
     on_path = program(tmp_path / "bin" / "opa", right)
     old = program(tmp_path / "old" / "opa", "echo 'Version: 0.1.0'")
     tools = program(tmp_path / "repo" / ".tools" / "opa", right)
-    start = tmp_path / "repo" / "a" / "b"
+    program(tmp_path / ".tools" / "opa", right)
+    monkeypatch.chdir(tmp_path)
     path = os.pathsep.join([str(old.parent), str(on_path.parent)])
 
-    assert build.find_opa({"ENGINE_OPA": str(named), "PATH": path}, start) == named
-    assert build.find_opa({"PATH": path}, start) == on_path
-    assert build.find_opa({"PATH": str(old.parent)}, start) == tools
+    assert build.find_opa({"ENGINE_OPA": str(named), "PATH": path}, tools) == named
+    assert build.find_opa({"PATH": path}, tools) == on_path
+    assert build.find_opa({"PATH": str(old.parent)}, tools) == tools
+    with pytest.raises(UsageError, match="no OPA"):
+        build.find_opa({"PATH": str(old.parent)}, tmp_path / "installed" / ".tools" / "opa")
+    assert build.OWN_OPA == ROOT / ".tools" / "opa"
 
 
 def test_where_opa_was_looked_for_is_said(tmp_path: Path) -> None:
@@ -229,7 +236,7 @@ def test_where_opa_was_looked_for_is_said(tmp_path: Path) -> None:
     other = program(tmp_path / "other" / "opa", "echo hello")
 
     with pytest.raises(UsageError, match="no OPA") as caught:
-        build.find_opa({"PATH": f"{old.parent}{os.pathsep}{other.parent}"}, tmp_path)
+        build.find_opa({"PATH": f"{old.parent}{os.pathsep}{other.parent}"}, tmp_path / "opa")
 
     assert f"{old} is 0.1.0\n{other} is no OPA" in caught.value.hint
     for place in ("ENGINE_OPA", "PATH", ".tools/opa"):

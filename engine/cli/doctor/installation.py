@@ -96,7 +96,7 @@ def opa(world: World) -> Iterator[Diagnosis]:
     from engine.policy.build import find_opa, opa_version
 
     try:
-        path = find_opa(world.shell.environ, world.shell.here)
+        path = find_opa(world.shell.environ)
         yield Diagnosis(Level.OK, "opa", f"{opa_version(path)} at {path}")
     except GovernanceError as error:
         if world.shell.environ.get("ENGINE_OPA"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import queue
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -131,6 +132,10 @@ class ServerEvaluator:
         session.hooks["response"].append(self._limit)
         if self._ca_file is not None:
             session.verify = str(self._ca_file)
+        if secure:  # urllib3's own context has the environment ask for the session's keys
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            session.get_adapter("https://").init_poolmanager(1, 1, ssl_context=context)
         return client
 
     def _limit(self, response: Any, **_options: Any) -> None:
