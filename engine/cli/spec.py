@@ -139,7 +139,7 @@ def _write_counts(folder: Path, findings: SpecFindings) -> None:
         if not any(fault.startswith(("expected", "TLC")) for fault in result.faults)
     }
     path = folder / manifest.FILE
-    write_whole(path, manifest.with_counts(path.read_text(), counts).encode())
+    write_whole(path, manifest.with_counts(path.read_text(encoding="utf-8"), counts).encode())
 
 
 class _Progress(Protocol):

@@ -95,7 +95,7 @@ def check(
     ):
         scratch = Path(name)
         for row in selected:
-            (scratch / f"{row.name}.cfg").write_text(config.derived(folder, row))
+            (scratch / f"{row.name}.cfg").write_text(config.derived(folder, row), encoding="utf-8")
         if len(selected) >= WORTH_AN_ARCHIVE:
             first = selected[0]
             tools = tlc.with_classes(
@@ -136,11 +136,11 @@ def hold(
         scratch = Path(name)
         for path in (*folder.glob("*.tla"), *folder.glob("*.cfg")):
             shutil.copyfile(path, scratch / path.name)
-        (scratch / f"{limits.MODULE}.tla").write_text(limits_text)
+        (scratch / f"{limits.MODULE}.tla").write_text(limits_text, encoding="utf-8")
         for row in rows:
             if row.expect == "ok":
                 text = config.derived(scratch, row)
-                (derived := scratch / f"run-{row.name}.cfg").write_text(text)
+                (derived := scratch / f"run-{row.name}.cfg").write_text(text, encoding="utf-8")
                 yield row, tlc.run(tools, scratch, row.module, derived)
 
 
@@ -151,7 +151,7 @@ def _run(folder: Path, row: RunRow, tools: Tools, scratch: Path) -> tuple[TlcRes
     )
     if dump is None or outcome.word != "ok":
         return outcome, None
-    return outcome, graph.write(dot.read(dump.read_text(), row.graph))
+    return outcome, graph.write(dot.read(dump.read_text(encoding="utf-8"), row.graph))
 
 
 def differences(row: RunRow, outcome: TlcResult) -> list[str]:

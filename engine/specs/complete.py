@@ -54,7 +54,7 @@ def _of_folder(folder: Path, graphs: Sequence[str]) -> list[str]:
     path = folder / f"{limits.MODULE}.tla"
     table = shipped_bundle().data["limits"][limits.PROFILE]
     right = limits.names(limits.text(folder, limits.PROFILE, table))
-    written = limits.names(path.read_text()) if path.is_file() else {}
+    written = limits.names(path.read_text(encoding="utf-8")) if path.is_file() else {}
     for name in sorted(right.keys() | written.keys()):
         if (ours := written.get(name)) != (theirs := right.get(name)):
             found.append(

@@ -29,7 +29,7 @@ def read(folder: Path, name: str) -> dict[str, list[str]]:
     """
     path = folder / f"{name}.cfg"
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}", _NAMED) from None
     sections: dict[str, list[str]] = {}

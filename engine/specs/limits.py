@@ -46,7 +46,7 @@ def text(folder: Path, profile: str, table: Json) -> str:
     """
     path = folder / ROWS
     try:
-        rows = tomllib.loads(path.read_text())["limit"]
+        rows = tomllib.loads(path.read_text(encoding="utf-8"))["limit"]
     except (OSError, ValueError, LookupError) as error:
         raise ConfigError(f"{path}: {error}", "it holds [[limit]] tables") from None
     lines = [

@@ -92,7 +92,7 @@ def read(folder: Path) -> list[RunRow]:
     """
     path = folder / FILE
     try:
-        document = tomllib.loads(path.read_text())
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"{path}: {reason}", "give the folder of the specs: --tla") from None

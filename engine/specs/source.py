@@ -94,7 +94,7 @@ def _modules(folder: Path, module: str, seen: set[str]) -> Iterator[tuple[str, s
     seen.add(module)
     path = folder / f"{module}.tla"
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             f"{path}: {(error.strerror or str(error)).lower()}",

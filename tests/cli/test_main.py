@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.report import FORMATS
 from tests.repository import ROOT
 
 ENGINE = (sys.executable, "-m", "engine")
@@ -137,6 +139,23 @@ def test_a_closed_stream_is_no_defect(decided: Path, call: str, code: int) -> No
     assert done.returncode == code, done.stderr
     assert b"defect" not in done.stderr
     assert run("ledger", "verify", cwd=decided).returncode == 0
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_or_a_pipe_gets_utf_8_whatever_the_locale(decided: Path, form: str) -> None:
+    """JSON, HTML and XML are what they say of themselves; no verdict is lost for a "ρ"."""
+    document = (decided / "m.json").read_text()
+    (decided / "rho.json").write_text(document.replace('"scoring-model"', '"ρ-model"'))
+    call = ["decide", "rho.json", "--dry-run", "--format", form, "--output", "json=out.json"]
+    environ = {"PATH": os.environ["PATH"], "HOME": str(decided), "PYTHONIOENCODING": "latin-1"}
+
+    done = subprocess.run(
+        [*ENGINE, *call], cwd=decided, env=environ, capture_output=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 1, done.stderr
+    assert "ρ-model" in done.stdout.decode()
+    assert json.loads((decided / "out.json").read_bytes())["verdict"] == "BLOCK"
 
 
 def test_a_full_standard_output_is_3(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The standard streams as a shell leaves them: a reader that went away, or a stream closed."""
+"""The standard streams: what a shell leaves of them, and the encoding of what is written."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def own_streams() -> None:
     """Make the process's streams fit to be written to, whatever became of their other ends.
 
     A stream that was closed (``<&-``, ``>&-``) is opened on the null device, so that no other
-    file, such as the ledger, gets its number.
+    file, such as the ledger, gets its number. What goes to a file or a pipe is UTF-8, whatever
+    locale or ``PYTHONIOENCODING`` say, because JSON, HTML and XML say so of themselves; a terminal
+    keeps its own encoding, and what that lacks is replaced.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # 0, 1, 2, in order
         stream = getattr(sys, name)
@@ -34,8 +36,13 @@ def own_streams() -> None:
             descriptor = os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(descriptor, True)
             setattr(sys, name, open(descriptor, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
-        elif mode == "w" and _is_pipe(stream):
-            setattr(sys, name, _unbreakable(stream))
+        elif mode == "w":
+            if stream.isatty():
+                stream.reconfigure(errors="replace")
+            else:
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+            if _is_pipe(stream):
+                setattr(sys, name, _unbreakable(stream))
 
 
 def _is_pipe(stream: TextIO) -> bool:

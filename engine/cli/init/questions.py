@@ -115,7 +115,7 @@ class _Dialog:
 @contextmanager
 def _lines(shell: Shell) -> Iterator[TextIO]:
     """Standard input as lines; it stays open afterwards."""
-    stream = io.TextIOWrapper(shell.stdin, errors="replace")
+    stream = io.TextIOWrapper(shell.stdin, encoding="utf-8", errors="replace")
     try:
         yield stream
     finally:

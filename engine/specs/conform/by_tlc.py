@@ -167,9 +167,11 @@ def _run(model: Model, steps: Sequence[tuple[Step, bool]], tools: Tools, form: s
         for source in model.folder.glob("*.tla"):
             shutil.copy(source, folder)
         text = generated(model, steps, form)
-        (folder / f"{MODULE}.tla").write_text(text)
+        (folder / f"{MODULE}.tla").write_text(text, encoding="utf-8")
         config = folder / f"{MODULE}.cfg"
-        config.write_text(_constants(model.cfg) + "INIT INIT__\nNEXT NEXT__\nINVARIANT TypeOK\n")
+        config.write_text(
+            _constants(model.cfg) + "INIT INIT__\nNEXT NEXT__\nINVARIANT TypeOK\n", encoding="utf-8"
+        )
         outcome = tlc.run(tools, folder, MODULE, config)
     return _judgement_of(outcome, [step for step, _ in steps], model)
 
@@ -218,7 +220,7 @@ def next_of(model: Model) -> str:
     """
     definitions: dict[str, str] = {}
     for source in model.folder.glob("*.tla"):
-        definitions |= dict(_DEFINED.findall(source.read_text()))
+        definitions |= dict(_DEFINED.findall(source.read_text(encoding="utf-8")))
     named = re.search(r"^SPECIFICATION\s+(\w+)", model.cfg, re.MULTILINE)
     todo = [named[1]] if named else []
     seen: set[str] = set()
