@@ -7,6 +7,7 @@ what ``json`` wrote, by ``spending`` for budgets.
 from __future__ import annotations
 
 import importlib
+import posixpath
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -85,13 +86,21 @@ class ReportOptions:
         several: Whether there may be more than one, so that they are framed.
         explain: Whether to explain checks and their fixes, passing ones too.
         width: Columns that text is wrapped to.
-        folder: Where the engine was called; files below it are named relative to it.
+        folder: Where the engine was called.
+        root: Folder of the repository; a CI system finds files by their names below it.
     """
 
     several: bool = False
     explain: bool = False
     width: int = 100
     folder: str = ""
+    root: str = ""
+
+    def place_name(self, file: str) -> str:
+        """Return ``file`` as it is called from the repository, if it is below it."""
+        path = posixpath.normpath(posixpath.join(self.folder, file))
+        root = (self.root or self.folder).rstrip("/") + "/"
+        return path.removeprefix(root) if path.startswith(root) else posixpath.normpath(file)
 
 
 RenderedParts: TypeAlias = tuple[bytes, bytes]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -140,14 +139,6 @@ def place_of_error(file: str, error: GovernanceError) -> Location | None:
         at = error.position
         place = Location(at.file, at.line or 1, at.column or 1)
     return None if place.file == STANDARD_INPUT else place
-
-
-def relative(file: str, folder: str) -> str:
-    """Return ``file`` as it is called from ``folder``, if it is below it."""
-    path = posixpath.normpath(file)
-    if folder and path.startswith(f"{folder.rstrip('/')}/"):
-        return posixpath.relpath(path, folder)
-    return path
 
 
 def waiver_reason(check: Json, decision: Decision) -> str:

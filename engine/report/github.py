@@ -21,7 +21,6 @@ from engine.report.findings import (
     message_of,
     place_of_error,
     place_or_file,
-    relative,
     title_of,
     why_not_released,
     word_of,
@@ -53,18 +52,18 @@ class GithubWriter(Writer):
         if not self._options.several:
             lines += _record(decision)
         for check in groups[VerdictEffect.AGAINST]:
-            lines.append(self._error(_finding("error", check, report, self._options.folder)))
+            lines.append(self._error(_finding("error", check, report, self._options)))
         if holds_without_finding(decision):
             message = why_not_released(decision)
             lines.append(self._error(command("error", message, title=subject_of(decision))))
         for check in groups[VerdictEffect.WARNS]:
-            self._warn(_finding("warning", check, report, self._options.folder))
+            self._warn(_finding("warning", check, report, self._options))
         return "".join(f"{line}\n" for line in lines if line)
 
     def failed(self, file: str, error: GovernanceError) -> str:
         """Return an error that stands where the input was refused."""
         message = f"{error.message}\n{error.hint}" if error.hint else error.message
-        place = _properties(place_of_error(file, error), self._options.folder)
+        place = _properties(place_of_error(file, error), self._options)
         line = self._error(command("error", message, title="not decided", **place))
         return f"{line}\n" if line else ""
 
@@ -114,16 +113,16 @@ def _log(text: str) -> str:
     return f": {line[1:]}" if line.startswith("::") else line
 
 
-def _finding(level: _Level, check: Json, report: Report, folder: str) -> str:
-    place = _properties(place_or_file(check, report), folder)
+def _finding(level: _Level, check: Json, report: Report, options: ReportOptions) -> str:
+    place = _properties(place_or_file(check, report), options)
     title = f"{title_of(check, report)} ({check['id']}): {word_of(check)}"
     return command(level, message_of(check, report), title=title, **place)
 
 
-def _properties(place: Location | None, folder: str) -> dict[str, str | int]:
+def _properties(place: Location | None, options: ReportOptions) -> dict[str, str | int]:
     if place is None:
         return {}
-    return {"file": relative(place.file, folder), "line": place.line, "col": place.column}
+    return {"file": options.place_name(place.file), "line": place.line, "col": place.column}
 
 
 def _headline(report: Report, *, several: bool) -> str:

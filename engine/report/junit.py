@@ -16,7 +16,7 @@ from xml.sax.saxutils import quoteattr
 from engine.errors import GovernanceError
 from engine.formats.printable import on_one_line, plain_lines
 from engine.model import Decision, Json, Status, Verdict
-from engine.report import Location, Report, Writer
+from engine.report import Location, Report, ReportOptions, Writer
 from engine.report.findings import (
     RELEASING,
     STANDARD_INPUT,
@@ -25,7 +25,6 @@ from engine.report.findings import (
     message_of,
     place_of_error,
     place_or_file,
-    relative,
     waiver_reason,
     why_not_released,
     word_of,
@@ -42,6 +41,10 @@ class JunitWriter(Writer):
 
     locates = True
 
+    def __init__(self, options: ReportOptions) -> None:
+        super().__init__(options)
+        self._classes: dict[str, int] = {}
+
     def head(self) -> str:
         """Open the document."""
         return '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="engine">\n'
@@ -49,8 +52,9 @@ class JunitWriter(Writer):
     def item(self, report: Report) -> str:
         """Return one test suite."""
         decision = report.decision
-        cases = [_case(check, report, self._options.folder) for check in decision.checks]
-        cases.append(_verdict_case(report, self._options.folder))
+        classname = self._class_of(decision.gate, report.file)
+        cases = [_case(check, report, classname, self._options) for check in decision.checks]
+        cases.append(_verdict_case(report, classname, self._options))
         counts = {
             f"{kind}s" if kind != "skipped" else kind: sum(f"    <{kind}" in case for case in cases)
             for kind in ("failure", "error", "skipped")
@@ -61,30 +65,39 @@ class JunitWriter(Writer):
             **counts,
             time=0,
             timestamp=decision.decided_at,
-            **_file(report.file, self._options.folder),
+            **_file(report.file, self._options),
         )
         return f"<testsuite {attributes}>\n{_properties(decision)}{''.join(cases)}</testsuite>\n"
 
     def failed(self, file: str, error: GovernanceError) -> str:
         """Return a test suite that is one error."""
-        place = _place(place_of_error(file, error), self._options.folder)
-        where = _file(file, self._options.folder)
+        place = _place(place_of_error(file, error), self._options)
+        where = _file(file, self._options)
         suite = _attributes(name=file, tests=1, failures=0, errors=1, skipped=0, time=0, **where)
         reason = on_one_line(error.message)
         message = f"{reason}\n{error.hint}" if error.hint else reason
         body = _element("error", message, message=reason, type="not-decided")
-        case = _testcase(body, classname="engine", name="decided", **place)
+        case = _testcase(body, classname=self._class_of("engine", file), name="decided", **place)
         return f"<testsuite {suite}>\n{case}</testsuite>\n"
+
+    def _class_of(self, name: str, file: str) -> str:
+        """Return the class of an input's cases. No two inputs share one: GitLab keeps the first
+        of all cases that have class and name in common, and a job's report may be many files'."""
+        if not self._options.several:
+            return name
+        classname = f"{name} {self._options.place_name(file)}"
+        count = self._classes[classname] = self._classes.get(classname, 0) + 1
+        return classname if count == 1 else f"{classname} ({count})"
 
     def tail(self) -> str:
         """Close the document."""
         return "</testsuites>\n"
 
 
-def _case(check: Json, report: Report, folder: str) -> str:
-    place = _place(place_or_file(check, report), folder)
+def _case(check: Json, report: Report, classname: str, options: ReportOptions) -> str:
+    place = _place(place_or_file(check, report), options)
     body = _outcome(check, report)
-    return _testcase(body, classname=report.decision.gate, name=check["id"], **place)
+    return _testcase(body, classname=classname, name=check["id"], **place)
 
 
 def _outcome(check: Json, report: Report) -> str:
@@ -105,15 +118,15 @@ def _outcome(check: Json, report: Report) -> str:
     return _element(kind, message_of(check, report), message=f"{check['id']} {word}", type=status)
 
 
-def _verdict_case(report: Report, folder: str) -> str:
+def _verdict_case(report: Report, classname: str, options: ReportOptions) -> str:
     decision = report.decision
     if decision.verdict in RELEASING and decision.recorded:
         body = ""
     else:
         kind = "failure" if decision.verdict in _FAILING else "error"
         body = _element(kind, message=why_not_released(decision), type=decision.verdict)
-    where = _file(report.file, folder)
-    return _testcase(body, classname=decision.gate, name="verdict", **where)
+    where = _file(report.file, options)
+    return _testcase(body, classname=classname, name="verdict", **where)
 
 
 def _testcase(body: str, **attributes: str | int) -> str:
@@ -161,9 +174,9 @@ def _shown(text: str) -> str:
     return plain_lines(_NOT_XML.sub("", text))
 
 
-def _file(file: str, folder: str) -> dict[str, str | int]:
-    return {} if file == STANDARD_INPUT else {"file": relative(file, folder)}
+def _file(file: str, options: ReportOptions) -> dict[str, str | int]:
+    return {} if file == STANDARD_INPUT else {"file": options.place_name(file)}
 
 
-def _place(place: Location | None, folder: str) -> dict[str, str | int]:
-    return {} if place is None else {"file": relative(place.file, folder), "line": place.line}
+def _place(place: Location | None, options: ReportOptions) -> dict[str, str | int]:
+    return {} if place is None else {"file": options.place_name(place.file), "line": place.line}

@@ -26,7 +26,6 @@ from engine.report.findings import (
     message_of,
     place_of_error,
     place_or_file,
-    relative,
     text_of,
     title_of,
     waiver_reason,
@@ -41,6 +40,12 @@ SCHEMA = (
 ROOT = "%SRCROOT%"
 VERDICT_RULE = "verdict"
 MOST_NOTIFICATIONS = 1000
+MOST_RESULTS = 5000
+"""What GitHub shows of a run; it refuses a run of more than 25,000.
+
+Source: https://docs.github.com/code-security/code-scanning/troubleshooting-sarif-uploads/results-exceed-limit
+"""
+_STDIN_NAME = "standard-input"
 
 _LEVELS = {"block": "error", "warn": "warning", "off": "none"}
 
@@ -54,7 +59,8 @@ class SarifWriter(Writer):
         super().__init__(options)
         self._rules: dict[str, Json] = {}
         self._places: dict[str, int] = {}
-        self._empty = True
+        self._results = 0
+        self._beyond = 0
         self._failures = 0
         self._notifications: list[Json] = []
 
@@ -81,7 +87,7 @@ class SarifWriter(Writer):
         """Keep it for the invocation, which is then marked as no success."""
         self._failures += 1
         if len(self._notifications) < MOST_NOTIFICATIONS:
-            self._notifications.append(_notification(file, error, self._options.folder))
+            self._notifications.append(_notification(file, error, self._options))
         return ""
 
     def tail(self) -> str:
@@ -96,7 +102,7 @@ class SarifWriter(Writer):
             },
             "invocations": [self._invocation()],
             "originalUriBaseIds": {
-                ROOT: {"description": {"text": "The folder that the engine was called in."}}
+                ROOT: {"description": {"text": "The repository, or where the engine was called."}}
             },
             "columnKind": "unicodeCodePoints",
         }
@@ -109,8 +115,11 @@ class SarifWriter(Writer):
             self._rules[rule["id"]] = rule
 
     def _line(self, result: Json) -> str:
-        comma, self._empty = "" if self._empty else ",", False
-        return f"{comma}\n{_encoded(result)}"
+        if self._results == MOST_RESULTS:
+            self._beyond += 1
+            return ""
+        self._results += 1
+        return f"{'' if self._results == 1 else ','}\n{_encoded(result)}"
 
     def _result(self, check: Json, report: Report) -> Json:
         decision = report.decision
@@ -121,8 +130,8 @@ class SarifWriter(Writer):
             "ruleIndex": self._places[check["id"]],
             "level": _LEVELS[check["severity"]],
             "message": {"text": message_of(check, report)},
-            "locations": [_location(check["metric"], place, self._options.folder)],
-            "partialFingerprints": _fingerprint(check["id"], report, self._options.folder),
+            "locations": [_location(check["metric"], place, self._options)],
+            "partialFingerprints": _fingerprint(check["id"], report, self._options),
             "suppressions": [_suppression(check, decision)] if waived else [],
             "properties": {"status": check["status"], **_about(decision)},
         }
@@ -134,8 +143,8 @@ class SarifWriter(Writer):
             "ruleIndex": self._places[VERDICT_RULE],
             "level": "error",
             "message": {"text": plain(why_not_released(report.decision))},
-            "locations": [_location(VERDICT_RULE, place, self._options.folder)],
-            "partialFingerprints": _fingerprint(VERDICT_RULE, report, self._options.folder),
+            "locations": [_location(VERDICT_RULE, place, self._options)],
+            "partialFingerprints": _fingerprint(VERDICT_RULE, report, self._options),
             "suppressions": [],
             "properties": _about(report.decision),
         }
@@ -145,7 +154,16 @@ class SarifWriter(Writer):
         if beyond := self._failures - len(notes):
             text = f"{beyond:,} more inputs could not be decided; standard error names them"
             notes.append({"level": "error", "message": {"text": text}})
-        return {"executionSuccessful": not notes, "toolConfigurationNotifications": notes}
+        if self._beyond:
+            text = f"{self._beyond:,} more results: --output json=FILE has them all"
+            told: list[Json] = [{"level": "warning", "message": {"text": text}}]
+        else:
+            told = []
+        return {
+            "executionSuccessful": not notes,
+            "toolConfigurationNotifications": notes,
+            "toolExecutionNotifications": told,
+        }
 
 
 _VERDICT = {
@@ -179,33 +197,33 @@ def _rule(check: Json, report: Report) -> Json:
     }
 
 
-def _location(metric: str, place: Location | None, folder: str) -> Json:
+def _location(metric: str, place: Location | None, options: ReportOptions) -> Json:
+    # GitHub refuses a result without a file.
+    given = place or Location(_STDIN_NAME, 1, 1)
     logical = {"logicalLocations": [{"fullyQualifiedName": metric, "kind": "member"}]}
-    if place is None:
-        return logical
-    return {**_physical(place, folder), **logical}
+    return {**_physical(given, options), **logical}
 
 
-def _physical(place: Location, folder: str) -> Json:
+def _physical(place: Location, options: ReportOptions) -> Json:
     return {
         "physicalLocation": {
-            "artifactLocation": _artifact(relative(place.file, folder)),
+            "artifactLocation": _artifact(options.place_name(place.file)),
             "region": {"startLine": place.line, "startColumn": place.column},
         }
     }
 
 
 def _artifact(path: str) -> Json:
-    """A path as SARIF names it: percent-encoded, below the folder of the call where it is."""
+    """A path as SARIF names it: percent-encoded, below the repository where it is."""
     if path.startswith("/"):
         return {"uri": f"file://{quote(path, errors='replace')}"}
     return {"uri": quote(path, errors="replace"), "uriBaseId": ROOT}
 
 
-def _fingerprint(rule: str, report: Report, folder: str) -> Json:
+def _fingerprint(rule: str, report: Report, options: ReportOptions) -> Json:
     """What stays the same when the same thing is found again, whatever was measured."""
     parts = (report.decision.gate, rule, report.decision.subject.name)
-    identity = "\0".join((*parts, relative(report.file, folder)))
+    identity = "\0".join((*parts, options.place_name(report.file)))
     return {"checkOfSubject/v1": hashlib.sha256(identity.encode(errors="replace")).hexdigest()}
 
 
@@ -226,13 +244,13 @@ def _about(decision: Decision) -> Json:
     }
 
 
-def _notification(file: str, error: GovernanceError, folder: str) -> Json:
+def _notification(file: str, error: GovernanceError, options: ReportOptions) -> Json:
     place = place_of_error(file, error)
     text = f"{error.message}; {error.hint}" if error.hint else error.message
     return {
         "level": "error",
         "message": {"text": plain(text)},
-        "locations": [] if place is None else [_physical(place, folder)],
+        "locations": [] if place is None else [_physical(place, options)],
     }
 
 

@@ -74,6 +74,20 @@ def test_a_file_below_the_folder_of_the_call_is_named_from_there() -> None:
     assert commands(written([blocked], "/home/ci/rep"))[0][1]["file"] == "/home/ci/repo/m.json"
 
 
+def test_a_file_is_named_from_the_repository() -> None:
+    """GitHub puts an annotation on the file of that name in the commit, or on none."""
+    options = ReportOptions(folder="/home/ci/repo/pkg/model", root="/home/ci/repo")
+    names = {
+        "m.json": "pkg/model/m.json",
+        "./sub/m.json": "pkg/model/sub/m.json",
+        "../other/m.json": "pkg/other/m.json",
+        "/home/ci/repo/m.json": "m.json",
+        "../../../m.json": "../../../m.json",
+        "/home/ci/repository/m.json": "/home/ci/repository/m.json",
+    }
+    assert {file: options.place_name(file) for file in names} == names
+
+
 def test_evidence_from_standard_input_has_no_place() -> None:
     blocked = report("BLOCK", "no", [{**ECE, "status": "fail"}], file="-")
     ((_, properties, _),) = commands(written([blocked]))

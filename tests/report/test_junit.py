@@ -81,6 +81,21 @@ def test_a_verdict_that_no_check_explains_is_no_green_suite() -> None:
         assert suite.errors == 1
 
 
+def test_no_two_cases_of_a_file_have_class_and_name_in_common() -> None:
+    """GitLab keeps the first of those that have."""
+    results: list[Result] = [HOLD, BLOCK, BLOCK, REFUSED, REFUSED, PROMOTE]
+    cases = [(case.classname, case.name) for suite in suites(results) for case in suite]
+    assert len(set(cases)) == len(cases)
+    assert {name for name, _ in cases} == {
+        "promotion evidence/metrics.json",
+        f"promotion {BLOCK.file}",
+        f"promotion {BLOCK.file} (2)",
+        "engine evidence/bad.json",
+        "engine evidence/bad.json (2)",
+        "promotion evidence/metrics.json (2)",
+    }
+
+
 def test_an_input_that_could_not_be_decided_on_is_a_suite_with_an_error() -> None:
     _decided, refused = suites([PROMOTE, REFUSED])
     assert outcomes(refused) == {"decided": "Error"}

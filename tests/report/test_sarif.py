@@ -12,7 +12,7 @@ from jsonschema import Draft4Validator
 from engine.errors import UsageError
 from engine.model import Json, Verdict
 from engine.report import ReportOptions
-from engine.report.sarif import MOST_NOTIFICATIONS, SCHEMA
+from engine.report.sarif import MOST_NOTIFICATIONS, MOST_RESULTS, SCHEMA
 from tests.report.cases import (
     BLOCK,
     CASES,
@@ -98,7 +98,8 @@ def test_a_missing_metric_is_reported_where_the_metrics_are() -> None:
     assert region == {"startLine": 9, "startColumn": 14}
 
 
-def test_a_file_elsewhere_has_an_absolute_uri_and_standard_input_has_none() -> None:
+def test_a_file_elsewhere_has_an_absolute_uri_and_standard_input_a_name() -> None:
+    """GitHub refuses a run that has a result without a file."""
     elsewhere = report("BLOCK", "no", [{**ECE, "status": "fail"}], file="/a b/m.json")
     (result,) = run([elsewhere], "/home")["results"]
     at = result["locations"][0]["physicalLocation"]["artifactLocation"]
@@ -107,9 +108,12 @@ def test_a_file_elsewhere_has_an_absolute_uri_and_standard_input_has_none() -> N
     at = result["locations"][0]["physicalLocation"]["artifactLocation"]
     assert at == {"uri": "m.json", "uriBaseId": "%SRCROOT%"}
     (result,) = run([report("BLOCK", "no", [{**ECE, "status": "fail"}], file="-")])["results"]
-    assert result["locations"] == [
-        {"logicalLocations": [{"fullyQualifiedName": "ethics.ece", "kind": "member"}]}
-    ]
+    (location,) = result["locations"]
+    at = location["physicalLocation"]["artifactLocation"]
+    assert at == {"uri": "standard-input", "uriBaseId": "%SRCROOT%"}
+    assert location["physicalLocation"]["region"] == {"startLine": 1, "startColumn": 1}
+    logical = [{"fullyQualifiedName": "ethics.ece", "kind": "member"}]
+    assert location["logicalLocations"] == logical
 
 
 def test_there_is_a_rule_for_every_check_with_the_texts_of_the_policy() -> None:
@@ -159,6 +163,16 @@ def test_of_very_many_failures_the_rest_is_counted() -> None:
     notes = run(failures)["invocations"][0]["toolConfigurationNotifications"]
     assert len(notes) == MOST_NOTIFICATIONS + 1
     assert notes[-1]["message"]["text"].startswith("5 more inputs could not be decided")
+
+
+def test_of_more_results_than_github_shows_the_rest_is_counted() -> None:
+    blocked = report("BLOCK", "no", [{**ECE, "status": "fail"}])
+    found = run([blocked] * (MOST_RESULTS + 3))
+    assert len(found["results"]) == MOST_RESULTS
+    (invocation,) = found["invocations"]
+    (note,) = invocation["toolExecutionNotifications"]
+    assert (note["level"], invocation["executionSuccessful"]) == ("warning", True)
+    assert note["message"]["text"] == "3 more results: --output json=FILE has them all"
 
 
 def test_a_verdict_that_no_check_explains_is_a_result_of_its_own() -> None:

@@ -43,7 +43,8 @@ class Printer:
         several: bool,
         decides: bool = True,
     ) -> None:
-        options = ReportOptions(several, args.explain, shell.width, str(shell.here))
+        here, root = str(shell.here), str(shell.repository)
+        options = ReportOptions(several, args.explain, shell.width, here, root)
         for_people = (args.format or "text") == "text"
         self._to_screen: tuple[Put, PutEncoded] = (
             (screen.write, lambda text: screen.write(text.decode(errors="surrogateescape")))

@@ -73,6 +73,16 @@ class Shell(SystemRuntime):
         return self.environ.get("CI", "") not in ("", "0", "false")
 
     @property
+    def repository(self) -> Path:
+        """Return the folder that CI names files from: its checkout's, else git's, else this one."""
+        for variable in _CHECKOUTS:
+            folder = Path(self.environ.get(variable, ""))
+            if folder.is_absolute() and self.here.is_relative_to(folder.resolve()):
+                return folder.resolve()
+        above = (self.here, *self.here.parents)
+        return next((folder for folder in above if (folder / ".git").exists()), self.here)
+
+    @property
     def width(self) -> int:
         """Return the columns of the terminal; 100 when there is none."""
         import shutil
@@ -102,6 +112,8 @@ def call(name: str, module: str, argv: Sequence[str]) -> int:
 
 
 _USAGE_WIDTH = 100
+_CHECKOUTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILD_SOURCESDIRECTORY", "WORKSPACE")
+"""Where GitHub, GitLab, Azure and Jenkins say that the repository is."""
 
 
 def current_shell() -> Shell:
