@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.repository import ROOT
@@ -44,6 +44,16 @@ def _files() -> list[Path]:
     return [path for room in ("engine", "bench", "tools") for path in (ROOT / room).rglob("*.py")]
 
 
+def _modules_found(paths: Iterable[Path]) -> list[str]:
+    """Modules and folders of modules that have a name that is gone."""
+    gone = _gone()
+    return sorted(
+        str(path)
+        for path in paths
+        if any(part.removesuffix(".py").lstrip("_") in gone for part in path.parts)
+    )
+
+
 def test_no_identifier_has_a_name_that_is_gone() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}: {name}"
@@ -52,6 +62,16 @@ def test_no_identifier_has_a_name_that_is_gone() -> None:
     ]
 
     assert found == []
+
+
+def test_no_module_has_a_name_that_is_gone() -> None:
+    assert _modules_found(path.relative_to(ROOT) for path in _files()) == []
+
+
+def test_a_module_is_found_by_its_own_name_and_by_its_folder() -> None:
+    paths = [Path("engine/a/beside.py"), Path("engine/told/b.py"), Path("engine/a/b.py")]
+
+    assert _modules_found(paths) == ["engine/a/beside.py", "engine/told/b.py"]
 
 
 def test_a_name_is_found_wherever_python_binds_one() -> None:

@@ -29,8 +29,8 @@ from engine.errors import DocumentError, GovernanceError, PolicyError, UsageErro
 from engine.evidence.input import Question
 from engine.formats.json_text import MAX_BYTES
 from engine.policy.bundle import shipped_schema
+from engine.system.after_fork import free_in_child
 from engine.system.closing import Closing
-from engine.system.forks import free_in_child
 
 if TYPE_CHECKING:
     from engine.decision.attest import RecordedAttestation

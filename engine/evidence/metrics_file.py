@@ -17,13 +17,11 @@ from typing import Any
 from engine.errors import suggest
 from engine.formats.json_positions import escape
 from engine.formats.json_schema import first_mismatch
+from engine.formats.printable import is_seen
 from engine.formats.times import age_s, is_time
 from engine.model import Json, Subject, is_number
 
 _ID = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+")
-_UNSEEN = re.compile(
-    "[\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]"
-)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _METHOD = re.compile(r"[a-z][a-z0-9_.-]{0,63}/[0-9]{1,4}")
 _STATUSES = frozenset(("ok", "undefined", "insufficient_data", "invalid_input"))
@@ -181,12 +179,7 @@ def _is_subject(subject: Json) -> bool:
 
 
 def _is_name(value: Json, longest: int = 256) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= longest and _is_visible(value)
-
-
-def _is_visible(text: str) -> bool:
-    """Whether nothing in ``text`` is unseen, or makes what stands around it look otherwise."""
-    return text.isprintable() or _UNSEEN.search(text) is None
+    return isinstance(value, str) and 1 <= len(value) <= longest and is_seen(value)
 
 
 def _is_time(value: Json) -> bool:
@@ -197,7 +190,7 @@ def _is_value(value: Json) -> bool:
     if type(value) in _NUMBERS:
         return True
     if isinstance(value, str):
-        return len(value) <= 256 and _is_visible(value)
+        return len(value) <= 256 and is_seen(value)
     if isinstance(value, list):
         return len(value) <= 1000 and all(map(is_number, value))
     return value is None or isinstance(value, (int, float))
@@ -222,7 +215,7 @@ def _named(fits: Callable[[Json], bool], most: int) -> Callable[[Json], bool]:
         return (
             isinstance(value, dict)
             and len(value) <= most
-            and all(len(name) <= 128 and _is_visible(name) for name in value)
+            and all(len(name) <= 128 and is_seen(name) for name in value)
             and all(map(fits, value.values()))
         )
 
@@ -253,7 +246,7 @@ _MEMBERS: dict[str, Callable[[Json], bool]] = {
     "n": _is_count,
     "ci": _is_interval,
     "baseline": is_number,
-    "unit": lambda value: isinstance(value, str) and len(value) <= 64 and _is_visible(value),
+    "unit": lambda value: isinstance(value, str) and len(value) <= 64 and is_seen(value),
     "observed_at": _is_time,
     "source": lambda value: _is_name(value, 1024),
     "computed": _is_computed,

@@ -9,6 +9,11 @@ _UNSEEN = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u20
 _BREAKS = "[ \t\r\n]+"
 
 
+def is_seen(text: str) -> bool:
+    """Whether all of ``text`` is seen, on one line."""
+    return text.isprintable() or re.search(f"[{_UNSEEN}\t\n]", text) is None
+
+
 def plain(text: str) -> str:
     """Return ``text`` on one line, with ``\\ufffd`` for each character that is not seen."""
     return plain_lines(re.sub(_BREAKS, " ", text)).strip()

@@ -3,8 +3,9 @@
 Deciding, budgets, the lifecycle and verbs enter by :func:`open_ledger` or a session's ledger.
 The order: ``open`` finds the file's ``store`` and holds it against the signed heads; ``ledger``
 appends by ``commit`` (build, sign, commit, keep the head), reads, and verifies by ``audit``, which
-walks all of it; ``sqlite`` is the one store there is. ``entries`` has the values that cross, and
-``lookup`` finds one decision. Nothing here knows what a decision says.
+walks all of it; ``sqlite`` is the one store there is. ``entries`` has the values that cross;
+``lookup`` finds one entry and how far the ledger is signed. Of what an entry says, only the audit
+reads something: what the index, the documents beside it and its own id follow from.
 """
 
 from engine.ledger.entries import (

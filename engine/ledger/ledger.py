@@ -114,7 +114,7 @@ class Ledger:
         """
         self._require_writable()
         unit = Unit(work)
-        self._group.run([unit])
+        self._group.run(unit)
         return unit.result()
 
     def create(self, entry: EntryDraft) -> None:
@@ -253,7 +253,7 @@ class Ledger:
         if self._heads is not None:
             heads = self._heads.all_of(self.id)
             if heads and heads[0] != self._head:
-                require_heads(view, size, heads, self.url)
+                require_heads(view, size, heads, self.signer.public_key, self.url)
                 self._head = heads[0]
 
     def _known(self) -> Checkpoint:

@@ -9,8 +9,8 @@ from engine.errors import NotRecordedError, VerificationError
 from engine.ledger.audit.history import chain_before
 from engine.ledger.commit.created import read_created
 from engine.ledger.entries import AppendedEntry, Blob
+from engine.ledger.notes import signed_note
 from engine.ledger.store import NEWEST, EntryRow, Reader
-from engine.proof.checkpoint import verify
 
 _SHORTEST_START = 8
 _NAMED = 3
@@ -90,10 +90,8 @@ def signed_size(reader: Reader) -> int:
 
 
 def _signed(size: int, note: str, public_key: bytes) -> int:
-    try:
-        return size if verify(note, [public_key]).size == size else 0
-    except VerificationError:
-        return 0
+    signed = signed_note(note, public_key)
+    return size if signed is not None and signed.size == size else 0
 
 
 def read_appended(reader: Reader, index: int) -> AppendedEntry:

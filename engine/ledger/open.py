@@ -15,9 +15,9 @@ from engine.ledger.commit.signed_heads import Head, HeadPlaces, Heads
 from engine.ledger.entries import EntryDraft
 from engine.ledger.ledger import Ledger
 from engine.ledger.lookup import require_entry
-from engine.ledger.store import Reader, Store
+from engine.ledger.notes import signed_note
+from engine.ledger.store import Store
 from engine.model import Signer
-from engine.proof.checkpoint import Checkpoint, verify
 from engine.proof.keys import key_id
 from engine.system.files import sync_folder
 
@@ -198,14 +198,17 @@ def _opened(
     known = heads.all_of(ledger_id) if heads else []
     last = reader.last_checkpoint()
     size, _ = reader.tip()
+    first = reader.entries(0, 1)
+    created = read_created(first[0].body) if first else None
+    begun = created.public_key if created is not None else None
     if claiming:
-        begun = read_created(require_entry(reader, 0).body).public_key
         own = signer if signer is not None and signer.public_key == begun else None
         message = f"{store.url} is ledger {ledger_id}, but {claiming[0].ledger_id} was signed for"
         _give_up(claiming, f"{message} there", own, agrees)
-    require_heads(reader, size, known, store.url)
-    created = _require_beginning(store.url, reader, ledger_id, signer)
-    if last is not None and (signed := _signed_note(last[1], created.public_key)) is not None:
+    require_heads(reader, size, known, begun, store.url)
+    created = created or read_created(require_entry(reader, 0).body)
+    _require_beginning(store.url, created, ledger_id, signer)
+    if last is not None and (signed := signed_note(last[1], created.public_key)) is not None:
         require_prefix(reader, size, signed, "its last checkpoint", store.url)
     ledger = Ledger(store, ledger_id, signer, heads)
     if signer is not None:
@@ -216,22 +219,9 @@ def _opened(
     return ledger
 
 
-def _signed_note(note: str, public_key: bytes) -> Checkpoint | None:
-    """What a stored note says; None if the ledger's key did not sign it.
-
-    Anybody who can write to the file can add such a note, which must not keep others from reading:
-    who verifies names it, and who writes refuses to go on.
-    """
-    try:
-        return verify(note, [public_key])
-    except VerificationError:
-        return None
-
-
 def _require_beginning(
-    url: str, reader: Reader, ledger_id: str, signer: Signer | None
-) -> LedgerCreation:
-    created = read_created(require_entry(reader, 0).body)
+    url: str, created: LedgerCreation, ledger_id: str, signer: Signer | None
+) -> None:
     if created.ledger_id != ledger_id:
         raise VerificationError(
             f"{url} calls itself {ledger_id}, but entry 0 created {created.ledger_id}",
@@ -242,7 +232,6 @@ def _require_beginning(
             f"{url} was begun with key {key_id(created.public_key)}, and this is {signer.key_id}",
             "use that key, or another ledger",
         )
-    return created
 
 
 def _created(

@@ -1,4 +1,5 @@
 """Where a service is, how it is trusted, and one bounded exchange with it.
 
-Sources and effects enter. Nothing is taken from the environment: no proxy, netrc or redirect.
+The source ``prometheus`` and the effect ``http`` enter. Nothing is taken from the environment: no
+proxy, netrc or redirect.
 """

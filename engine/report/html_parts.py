@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import re
 from collections.abc import Iterator, Sequence
 
 from engine.decision.margins import margin
-from engine.formats.printable import plain
+from engine.formats.printable import plain, plain_lines
 from engine.model import Json, Status
 from engine.proof.merkle import root_from_proof
 from engine.report import Inclusion
@@ -17,7 +16,6 @@ from engine.report.findings import VerdictEffect, effect_of, word_of
 
 _HALF = 60
 _REACH = 56
-_HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def text(shown: object) -> str:
@@ -27,7 +25,7 @@ def text(shown: object) -> str:
 
 def lines(shown: str) -> str:
     """Return ``shown`` as HTML text that keeps its line breaks."""
-    return html.escape(_HIDDEN.sub("\ufffd", shown.replace("\r", "")))
+    return html.escape(plain_lines(shown.replace("\r", "")))
 
 
 def page_top(title: str, style: str) -> str:

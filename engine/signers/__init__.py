@@ -1,7 +1,7 @@
 """Who signs. One file per place that a private key can be in, one table that lists them.
 
-Sessions enter by :func:`open_signer`; ``engine keys`` by ``file``, which makes keys; a program that
-has a key in PEM form, by ``ed25519``.
+Sessions enter by :func:`open_signer`; ``engine keys`` and a new workspace by ``file``, which makes
+keys. ``ed25519`` has the key itself, once it was read.
 """
 
 from __future__ import annotations

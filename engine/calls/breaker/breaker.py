@@ -20,7 +20,7 @@ from engine.calls.breaker.circuits import Circuits, key_of
 from engine.calls.breaker.classify import classify as by_status
 from engine.calls.breaker.machine import CallOutcome, Circuit, Phase, Refusal, Settings, Ticket
 from engine.errors import CircuitOpenError, GovernanceError, UsageError
-from engine.system.forks import free_in_child
+from engine.system.after_fork import free_in_child
 
 if TYPE_CHECKING:
     from asyncio import Future

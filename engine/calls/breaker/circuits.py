@@ -18,7 +18,7 @@ from engine.formats.times import write_time
 from engine.ledger import EntryDraft, Ledger, State
 from engine.model import BREAKER_CHANGED_TYPE, Json
 from engine.signers import Signer
-from engine.system.forks import free_in_child
+from engine.system.after_fork import free_in_child
 
 KIND = "breaker"
 """Kind of the ledger's state that holds circuits."""

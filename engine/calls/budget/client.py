@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.errors import BudgetDeniedError, UsageError
 from engine.model import Json
+from engine.system.after_fork import free_in_child
 from engine.system.closing import Closing
-from engine.system.forks import free_in_child
 
 if TYPE_CHECKING:
     from engine.calls.budget.request import Request

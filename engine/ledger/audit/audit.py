@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from engine.errors import RollbackError, VerificationError
-from engine.ledger.audit.beside import Beside, require_policies
-from engine.ledger.audit.end import require_end
+from engine.ledger.audit.across_parts import joined, require_across
+from engine.ledger.audit.end import HINT, require_end
 from engine.ledger.audit.history import require_heads, require_prefix
-from engine.ledger.audit.identity import require_distinct, require_new_events
-from engine.ledger.audit.walk import HINT, Part, Scope, audit_part
+from engine.ledger.audit.walk import Scope, audit_part
 from engine.ledger.commit.created import read_created
 from engine.ledger.commit.signed_heads import Head
 from engine.ledger.entries import LedgerReport
@@ -54,9 +52,9 @@ def audit(
     size, tip = reader.tip()
     start = _start(since, origin_of(ledger_id), public_keys)
     require_prefix(reader, size, start, "the checkpoint that was kept", url)
-    if head is not None:
-        require_heads(reader, size, [head], url)
     created = read_created(require_entry(reader, 0).body)
+    if head is not None:
+        require_heads(reader, size, [head], created.public_key, url)
     if created.ledger_id != ledger_id:
         raise VerificationError(f"entry 0 did not create the ledger {ledger_id}", HINT)
     keys_given = bool(public_keys)
@@ -68,17 +66,13 @@ def audit(
         bounds = [(at, min(at + PART, size)) for at in range(start.size, size, PART)]
         bounds = bounds or [(size, size)]
         parts = companions.share(reopen, scope, bounds, reader)
-    whole = _joined(parts, scope)
+    whole = joined(parts, scope)
     if whole.after.chain != tip:
         raise VerificationError(f"entry {size - 1}: the hash chain breaks here", HINT)
     require_end(reader, size)
-    require_distinct(whole.known_by, start.size)
-    policies = 0
-    if start.size:
-        require_new_events(reader, start.size, size)
     if signatures:
         _require_attempts(reader)
-        policies = require_policies(reader, whole.blobs, is_whole=start.size == 0)
+    policies = require_across(reader, whole, signatures=signatures)
     return LedgerReport(
         ledger_id=ledger_id,
         since=start.size,
@@ -108,29 +102,6 @@ def _start(since: str | None, origin: str, public_keys: Sequence[bytes]) -> Chec
             "give a checkpoint of this ledger, or look for the ledger that it is of",
         )
     return start
-
-
-def _joined(parts: Iterator[Part], scope: Scope) -> Part:
-    """Return the parts as one.
-
-    Raises:
-        VerificationError: One does not begin where the one before it ended: somebody changed
-            the ledger between the two.
-    """
-    state, decisions, checkpoints, covered = scope.start, 0, 0, 0
-    known_by, blobs = array("Q"), Beside()
-    for part in parts:
-        if part.before != state:
-            raise VerificationError(
-                f"entry {state.size}: what comes before it is not what was verified", HINT
-            )
-        state = part.after
-        decisions += part.decisions
-        checkpoints += part.checkpoints
-        covered = max(covered, part.covered)
-        known_by.extend(part.known_by)
-        blobs.include(part.blobs)
-    return Part(scope.start, state, decisions, checkpoints, covered, known_by, blobs)
 
 
 def _require_attempts(reader: Reader) -> None:

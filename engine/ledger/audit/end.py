@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.errors import VerificationError
-from engine.ledger.audit.walk import HINT
 from engine.ledger.store import Reader, node_count
 
+HINT = "the ledger was changed or damaged after it was signed: restore the newest good copy"
 _BEYOND = 1 << 62
 
 

@@ -7,10 +7,10 @@ from functools import partial
 
 from engine.errors import LedgerBusyError, LedgerError, RollbackError, VerificationError
 from engine.ledger.audit.nodes import with_nodes
-from engine.ledger.commit.created import read_created
 from engine.ledger.commit.signed_heads import Head
+from engine.ledger.notes import verified_note
 from engine.ledger.store import Reader
-from engine.proof.checkpoint import Checkpoint, verify
+from engine.proof.checkpoint import Checkpoint
 from engine.proof.merkle import GENESIS_CHAIN, root
 
 _HINT = "restore the newest copy of the ledger; entries made after the copy are lost with it"
@@ -56,19 +56,27 @@ def require_prefix(
         )
 
 
-def require_heads(reader: Reader, size: int, heads: Sequence[Head], url: str) -> None:
+def require_heads(
+    reader: Reader, size: int, heads: Sequence[Head], public_key: bytes | None, url: str
+) -> None:
     """Require that its own key signed every head that is kept for a ledger, which continues them.
 
     A head that another key signed, or nobody, is refused as well as named: either it is forged,
     or the ledger is another one, begun anew under the same id. A person has to find out which.
 
+    Args:
+        reader: The ledger.
+        size: Its number of entries.
+        heads: What is kept for it.
+        public_key: The key in entry 0; None where there is no entry.
+        url: The ledger's address, for messages.
+
     Raises:
         RollbackError: It is not so.
     """
-    first = reader.entries(0, 1)
     for head in {head.note: head for head in heads}.values():
-        if first:
-            _require_signed(head, read_created(first[0].body).public_key, url)
+        if public_key is not None:
+            _require_signed(head, public_key, url)
         whose = f"its signed head ({head.file})"
         require_prefix(reader, size, head.checkpoint, whose, url, head_hint(heads))
 
@@ -77,7 +85,7 @@ def _require_signed(head: Head, public_key: bytes, url: str) -> None:
     from shlex import quote
 
     try:
-        verify(head.note, [public_key])
+        verified_note(head.note, public_key)
     except VerificationError as error:
         raise RollbackError(
             f"{head.file}: not signed with the key that {url} was begun with",

@@ -18,10 +18,13 @@ from engine.model import (
     Json,
 )
 
+INDEXED = "decision"
+"""Ids of this kind have a column of their own in the index, by which ``Ledger.find`` finds them."""
+
 NATURAL_KEYS: dict[Json, tuple[str, str]] = {
-    **dict.fromkeys(DECISION_TYPES, ("decision", "decision_id")),
-    DECISION_IMPORTED_TYPE: ("decision", "decision_id"),
-    **dict.fromkeys(ATTESTED_TYPES, ("decision", "attestation_id")),
+    **dict.fromkeys(DECISION_TYPES, (INDEXED, "decision_id")),
+    DECISION_IMPORTED_TYPE: (INDEXED, "decision_id"),
+    **dict.fromkeys(ATTESTED_TYPES, (INDEXED, "attestation_id")),
     DECISION_FAILED_TYPE: ("attempt", "attempt_id"),
     BUDGET_SETTLED_TYPE: ("settled", "lease"),
     BUDGET_RELEASED_TYPE: ("released", "lease"),

@@ -8,16 +8,11 @@ from typing import TypeAlias
 
 from engine.errors import VerificationError
 from engine.formats import canonical
+from engine.ledger.audit.identity import INDEXED, NATURAL_KEYS
 from engine.ledger.audit.quick_json import quick_json
 from engine.ledger.entries import subject_key
 from engine.ledger.store import DecisionRow, EntryRow, LastDecisionQuery, Reader
-from engine.model import (
-    ATTESTED_TYPES,
-    DECISION_IMPORTED_TYPE,
-    DECISION_TYPES,
-    LEDGER_CREATED_TYPE,
-    Json,
-)
+from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPES, LEDGER_CREATED_TYPE, Json
 from engine.proof.envelope import Envelope, open_envelope
 from engine.proof.statement import parse_statement, require_statement
 
@@ -25,11 +20,7 @@ _HINT = "the entries are whole, and their index was changed or damaged: restore 
 _START = b'{"payload":"'
 _GLANCE = 2048
 _NEAR = 384  # both in characters of base64: multiples of 4
-_TYPES: dict[Json, str] = {
-    **dict.fromkeys(DECISION_TYPES, "decision_id"),
-    DECISION_IMPORTED_TYPE: "decision_id",
-    **dict.fromkeys(ATTESTED_TYPES, "attestation_id"),
-}
+_TYPES = {kind: member for kind, (of, member) in NATURAL_KEYS.items() if of == INDEXED}
 """Types of statement that are indexed, and the member that is their id."""
 _TYPES_TEXT = tuple(map(canonical.encode, _TYPES))
 

@@ -7,13 +7,10 @@ and its signature, or from somebody who can write to the file and has no key.
 from __future__ import annotations
 
 from engine.errors import RollbackError, VerificationError
-from engine.ledger.audit.beside import require_policies
-from engine.ledger.audit.end import require_end
+from engine.ledger.audit.end import HINT, require_end
 from engine.ledger.audit.history import require_prefix
-from engine.ledger.audit.identity import require_distinct, require_new_events
-from engine.ledger.audit.walk import HINT, Scope, audit_part
+from engine.ledger.notes import verified_note
 from engine.ledger.store import Reader
-from engine.proof import checkpoint as notes
 from engine.proof.checkpoint import Checkpoint, origin_of
 from engine.proof.merkle import EMPTY_ROOT, GENESIS_CHAIN
 
@@ -43,22 +40,28 @@ def require_signable(
         RollbackError: The ledger is not what the last checkpoint was signed over.
     """
     try:
-        tip = start = _last_signed(reader, ledger_id, public_key, size, url)
-        if start.size < size:
-            scope = Scope(ledger_id, start, (public_key,), signatures=True)
-            part = audit_part(reader, scope, start.size, size)
-            require_distinct(part.known_by, start.size)
-            require_new_events(reader, start.size, size)
-            require_policies(reader, part.blobs, is_whole=False)
-            tip = part.after
+        start = _last_signed(reader, ledger_id, public_key, size, url)
         require_end(reader, size)
-        return tip
+        return _audited(reader, ledger_id, public_key, start, size) if start.size < size else start
     except RollbackError:
         raise
     except VerificationError as error:
         raise VerificationError(
             f"{url}: {error.message}", f"{_NOTHING_SIGNED}.\n{error.hint}"
         ) from error
+
+
+def _audited(
+    reader: Reader, ledger_id: str, public_key: bytes, start: Checkpoint, size: int
+) -> Checkpoint:
+    from engine.ledger.audit.across_parts import require_across  # rarely: they take time to load
+    from engine.ledger.audit.walk import Scope, audit_part
+
+    part = audit_part(
+        reader, Scope(ledger_id, start, (public_key,), signatures=True), start.size, size
+    )
+    require_across(reader, part, signatures=True)
+    return part.after
 
 
 def _last_signed(
@@ -71,7 +74,7 @@ def _last_signed(
         return Checkpoint(origin, 0, EMPTY_ROOT, GENESIS_CHAIN)
     number, note = last
     try:
-        signed = notes.verify(note, [public_key])
+        signed = verified_note(note, public_key)
     except VerificationError as error:
         raise VerificationError(f"checkpoint {number}: {error.message}", error.hint) from error
     if (signed.origin, signed.size) != (origin, number):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from engine.errors import LedgerError
 from engine.ledger.entries import AppendedEntry, EntryDraft, State
-from engine.system.forks import free_in_child
+from engine.system.after_fork import free_in_child
 
 MOST_TOGETHER = 256
 """Units from which on a commit takes no more in: those who wait for it have waited long enough."""
@@ -59,13 +59,13 @@ class Group:
         self._changed = free_in_child(threading.Condition(threading.Lock()))
         self._committing = False
 
-    def run(self, units: Sequence[Unit]) -> None:
-        """Return when every unit is settled, by this thread or by another."""
+    def run(self, unit: Unit) -> None:
+        """Return when ``unit`` is settled, by this thread or by another."""
         with self._changed:
-            self._waiting.extend(units)
+            self._waiting.append(unit)
             while self._committing:
                 self._changed.wait()
-                if all(unit.settled for unit in units):
+                if unit.settled:
                     return
             taken, self._waiting = self._waiting, []
             self._committing = True

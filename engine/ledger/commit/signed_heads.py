@@ -17,6 +17,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -197,7 +198,7 @@ class HeadPlaces:
 
     def __init__(self, places: Sequence[Heads], address: Callable[[Path], str]) -> None:
         self._places = [place for place in places if place.is_open_to_us()] or list(places)
-        self._address = address
+        self._address = lru_cache(maxsize=None)(address)
         self._written = self._places
 
     def all_of(self, ledger_id: str) -> list[Head]:

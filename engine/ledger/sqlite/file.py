@@ -40,9 +40,28 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     return connection
 
 
-def open_reader(path: Path) -> SqliteReader:
-    """Return a reader with a connection of its own, for another process."""
-    return SqliteReader(connect(path, "ro"), str(path))
+def open_reader(path: Path, place: str) -> SqliteReader:
+    """Return a reader with a connection of its own, for another process.
+
+    Args:
+        path: The database file.
+        place: Name of the ledger's file, for messages: what is read may be a copy of it.
+
+    Raises:
+        VerificationError: What looks like a table computes what it shows.
+    """
+    return reader_of(connect(path, "ro"), place)
+
+
+def reader_of(connection: sqlite3.Connection, place: str) -> SqliteReader:
+    """Return a reader on a connection, if what it reads are tables.
+
+    Raises:
+        VerificationError: What looks like a table computes what it shows.
+    """
+    reader = SqliteReader(connection, place)
+    reader.require_tables()
+    return reader
 
 
 def needs_copy(connection: sqlite3.Connection, path: Path) -> bool:

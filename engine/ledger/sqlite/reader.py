@@ -21,7 +21,7 @@ from engine.ledger.store import (
     node_position,
 )
 from engine.proof.merkle import GENESIS_CHAIN
-from engine.system.forks import free_in_child
+from engine.system.after_fork import free_in_child
 
 _VERIFY = "find out what is left of it: engine ledger verify"
 _WORDS = {

@@ -19,7 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import LedgerError, RollbackError, UsageError, VerificationError
-from engine.ledger.sqlite.file import connect, copy_ledger, holds_ledger, needs_copy, open_reader
+from engine.ledger.sqlite.file import (
+    connect,
+    copy_ledger,
+    holds_ledger,
+    needs_copy,
+    open_reader,
+    reader_of,
+)
 from engine.ledger.sqlite.locking import FileLock
 from engine.ledger.sqlite.reader import SqliteReader, explained, subject_hash
 from engine.ledger.sqlite.schema import (
@@ -151,13 +158,11 @@ class SqliteStore:
         """
         if not self._resources.readers:
             self._resources.readers.append(connect(self._path, "ro"))
-        reader = SqliteReader(self._resources.readers[0], str(self._path))
-        reader.require_tables()
-        return reader
+        return reader_of(self._resources.readers[0], str(self._path))
 
     def reopener(self) -> Callable[[], SqliteReader]:
         """Return what gives another process a reader of its own."""
-        return partial(open_reader, self._read_from)
+        return partial(open_reader, self._read_from, str(self._path))
 
     def exclusive(self) -> AbstractContextManager[None]:
         """Keep every other writer and checkpointer out, in this process and others."""

@@ -73,6 +73,8 @@ def test_on_a_document_with_bytes_changed(value: Any, data: st.DataObject) -> No
         b"",
         b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1),
         b'{"a":' * (MAX_DEPTH + 1) + b"1" + b"}" * (MAX_DEPTH + 1),
+        b'["]",' * (MAX_DEPTH + 1) + b"1" + b"]" * (MAX_DEPTH + 1),
+        b'["","}]",' * (MAX_DEPTH + 1) + b'"{["' + b"]" * (MAX_DEPTH + 1),
     ],
 )
 def test_what_the_strict_reader_refuses_is_not_read(text: bytes) -> None:
@@ -89,3 +91,6 @@ def test_a_canonical_document_is_read() -> None:
         "deep": [[[[]]]],
     }
     assert quick_json.quick_json(canonical.encode(document)) == document
+
+    deep = b'[{"a":"x"},' * (MAX_DEPTH - 1) + b"[]" + b"]" * (MAX_DEPTH - 1)
+    assert quick_json.quick_json(deep) == json.loads(deep)

@@ -17,6 +17,7 @@ from engine.errors import GovernanceError, LedgerError, VerificationError
 from engine.ledger import Ledger, LedgerReport
 from engine.ledger.audit import audit
 from engine.ledger.audit import workers as companions
+from engine.ledger.audit.across_parts import joined
 from engine.ledger.audit.walk import Part, Scope, audit_part
 from engine.ledger.audit.workers import AuditWorkers, can_fork
 from engine.ledger.sqlite.file import open_reader
@@ -127,7 +128,7 @@ def test_a_ledger_that_changes_between_two_parts_is_noticed(
         yield audit_part(reader, scope, 10, ENTRIES)
 
     with pytest.raises(VerificationError, match="entry 10: what comes before it is not what"):
-        audit._joined(parts(), scope)
+        joined(parts(), scope)
 
 
 @pytest.mark.parametrize("lost_at", [7, 91])
@@ -189,10 +190,10 @@ def test_a_ledger_that_another_process_cannot_open_is_an_error(
         scope = Scope(
             ledger.id,
             Checkpoint(origin_of(ledger.id), 0, EMPTY_ROOT, GENESIS_CHAIN),
-            (),
+            (KEY.public_key,),
             signatures=False,
         )
-        nowhere = partial(open_reader, tmp_path / "nowhere.db")
+        nowhere = partial(open_reader, tmp_path / "nowhere.db", "nowhere.db")
         with pytest.raises(GovernanceError, match="opening"):
             list(processes.share(nowhere, scope, [(0, 50), (50, ENTRIES)], reader))
 

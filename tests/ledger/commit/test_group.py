@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -16,37 +16,46 @@ def _nothing(_state: State) -> list[EntryDraft]:
     return []
 
 
-class Announced(list[Unit]):
-    """Units that say when they have been handed over."""
+class Announced(threading.Condition):
+    """A condition that says when somebody begins to wait for it."""
 
-    def __init__(self, unit: Unit, handed_over: threading.Semaphore) -> None:
-        super().__init__([unit])
-        self._handed_over: threading.Semaphore | None = handed_over
+    def __init__(self) -> None:
+        super().__init__(threading.Lock())
+        self.waiting = threading.Semaphore(0)
 
-    def __iter__(self) -> Iterator[Unit]:
-        if self._handed_over is not None:
-            self._handed_over.release()
-        self._handed_over = None  # it is read again later, and says nothing then
-        return super().__iter__()
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waiting.release()
+        return super().wait(timeout)
+
+
+def announcing(commit: Callable[[list[Unit]], None]) -> tuple[Group, threading.Semaphore]:
+    """A group, and what is released when a thread begins to wait in it."""
+    group = Group(commit)
+    group._changed = changed = Announced()
+    return group, changed.waiting
+
+
+def run_together(commit: Callable[[list[Unit]], None], units: list[Unit]) -> None:
+    """Commit units as when threads had been waiting with all but the last."""
+    group = Group(commit)
+    group._waiting = units[:-1]
+    group.run(units[-1])
 
 
 def test_whoever_waits_is_committed_together() -> None:
-    handed_over = threading.Semaphore(0)
     commits: list[int] = []
 
     def commit(units: list[Unit]) -> None:
         if not commits:  # the first holds on until five others wait behind it
-            for _ in range(6):
-                handed_over.acquire()
+            for _ in range(5):
+                waiting.acquire()
         commits.append(len(units))
         for unit in units:
             unit.outcome = []
 
-    group = Group(commit)
+    group, waiting = announcing(commit)
     units = [Unit(_nothing) for _ in range(6)]
-    threads = [
-        threading.Thread(target=group.run, args=(Announced(unit, handed_over),)) for unit in units
-    ]
+    threads = [threading.Thread(target=group.run, args=(unit,)) for unit in units]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -58,22 +67,21 @@ def test_whoever_waits_is_committed_together() -> None:
 
 
 def test_whoever_comes_while_others_are_worked_on_joins_their_commit() -> None:
-    handed_over = threading.Semaphore(0)
     late = Unit(_nothing)
     commits: list[list[Unit]] = []
 
     def commit(units: list[Unit]) -> None:
         commits.append(units)
         thread.start()
-        handed_over.acquire()
+        waiting.acquire()
         group.join(units)
         for unit in units:
             unit.outcome = []
 
-    group = Group(commit)
-    thread = threading.Thread(target=group.run, args=(Announced(late, handed_over),))
+    group, waiting = announcing(commit)
+    thread = threading.Thread(target=group.run, args=(late,))
     first = Unit(_nothing)
-    group.run([first])
+    group.run(first)
     thread.join()
 
     assert commits == [[first, late]]
@@ -96,7 +104,7 @@ def test_an_error_of_the_commit_settles_everybody() -> None:
         raise LedgerError("no lock")
 
     units = [Unit(_nothing), Unit(_nothing), Unit(_nothing)]
-    Group(commit).run(units)
+    run_together(commit, units)
 
     assert units[0].result() == []
     for unit in units[1:]:
@@ -110,7 +118,7 @@ def test_an_interrupt_hits_one_thread_and_is_an_error_to_the_others() -> None:
 
     units = [Unit(_nothing), Unit(_nothing)]
     with pytest.raises(KeyboardInterrupt):
-        Group(commit).run(units)
+        run_together(commit, units)
 
     for unit in units:
         with pytest.raises(LedgerError, match="interrupted; nothing was recorded"):

@@ -38,7 +38,7 @@ _OF_BUDGETS = (BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE)
 
 
 @dataclass(slots=True)
-class Beside:
+class FoundBlobs:
     """What was found beside the entries of a part; all of it is what the entries sign.
 
     Attributes:
@@ -55,7 +55,7 @@ class Beside:
     carried: set[str] = field(default_factory=set)
     reservations: int = 0
 
-    def include(self, other: Beside) -> None:
+    def include(self, other: FoundBlobs) -> None:
         """Add what was found beside other entries."""
         self.documents += other.documents
         self.erased += other.erased
@@ -64,15 +64,15 @@ class Beside:
         self.reservations += other.reservations
 
 
-def require_beside(
+def require_blobs(
     reader: Reader, rows: Sequence[EntryRow], statements: Sequence[dict[str, Json]]
-) -> Beside:
+) -> FoundBlobs:
     """Compare the documents of consecutive entries with what their statements sign.
 
     Raises:
         VerificationError: One is another document than was signed, or signed by nothing.
     """
-    found = Beside()
+    found = FoundBlobs()
     for at in range(0, len(rows), _AT_ONCE):
         some = rows[at : at + _AT_ONCE]
         kept = reader.documents(some[0].leaf_index, some[-1].leaf_index + 1)
@@ -87,7 +87,7 @@ def require_beside(
 
 
 def _compare(
-    row: EntryRow, statement: dict[str, Json], blobs: Sequence[Blob], found: Beside
+    row: EntryRow, statement: dict[str, Json], blobs: Sequence[Blob], found: FoundBlobs
 ) -> None:
     kind, envelope = statement["predicateType"], row.body
     is_import = kind == DECISION_IMPORTED_TYPE
@@ -131,7 +131,7 @@ def _digest(predicate: Mapping[str, Json], name: str) -> str | None:
         return None
 
 
-def require_policies(reader: Reader, found: Beside, *, is_whole: bool) -> int:
+def require_policies(reader: Reader, found: FoundBlobs, *, is_whole: bool) -> int:
     """Compare the policies that are kept with the digests that entries name.
 
     Args:
