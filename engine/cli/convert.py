@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine import exit_codes
+from engine.cli import workspace
 from engine.cli.console.printer import Printer
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
@@ -17,7 +18,6 @@ from engine.evidence.metrics_file import RefusalError
 from engine.formats.json_text import UnreadableTextError, read_json
 from engine.report import FORMATS, Report
 from engine.report.reading import UndecidedInput, read
-from engine.system.files import require_apart
 
 DESCRIPTION = (
     "Write decisions in another format: one object or an array that `engine decide --format json`\n"
@@ -44,7 +44,10 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         pass  # nothing is written of a file that is refused further down
     screen = Screen(shell, 0, several=False)
     printer = Printer(args, screen, shell, several=source.several, decides=False)
-    require_apart(printer.paths, [args.file] if args.file != "-" else [])
+    if printer.paths:
+        config = workspace.settings(argparse.Namespace(), shell)
+        inputs = [args.file] if args.file != "-" else []
+        workspace.require_apart(printer.paths, inputs, config, shell)
     with printer:
         for report in source.reports():
             if isinstance(report, UndecidedInput):

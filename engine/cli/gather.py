@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     from engine.evidence.gather import gather, read_plan
     from engine.policy.bundle import shipped_schema
     from engine.settings.table import MAX_BYTES
-    from engine.system.files import require_apart, require_writable
+    from engine.system.files import require_writable
 
     outputs = [Path(target) for target in (args.out, args.report) if target not in (None, "-")]
     for target in outputs:
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     plan = read_plan(args.config, data, folder, args.now or shell.now(), shell.environ)
     config = workspace.settings(args, shell)
     if outputs:
-        require_apart(outputs, [args.config, *plan.reads(outputs), *workspace.read_files(config)])
+        workspace.require_apart(outputs, [args.config, *plan.reads(outputs)], config, shell)
     if args.sql:
         return _print_sql(plan, shell)
     bundle = workspace.open_policies(config, shell)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,11 +46,24 @@ def require_output(target: Path, config: Config, shell: Shell) -> None:
     Raises:
         UsageError: It cannot be written, belongs to the ledger, or is the configuration.
     """
-    from engine.system.files import require_apart, require_writable
+    from engine.system.files import require_writable
 
     require_writable(target)
-    require_apart([target], read_files(config))
-    record_to(config, shell).require_apart([target])
+    require_apart([target], [], config, shell)
+
+
+def require_apart(
+    outputs: Sequence[Path], inputs: Iterable[str | Path], config: Config, shell: Shell
+) -> None:
+    """Refuse an output in the place of an input, another output, or what is ours.
+
+    Raises:
+        UsageError: See :func:`engine.system.files.require_apart`; or it belongs to the ledger.
+    """
+    from engine.system import files
+
+    files.require_apart(outputs, [*inputs, *read_files(config)])
+    record_to(config, shell).require_apart(outputs)
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from datetime import datetime
 
 from engine.errors import UsageError
@@ -20,7 +21,7 @@ _LETS_THROUGH = (Verdict.PROMOTE, Verdict.ALLOW)
 
 @dataclass(frozen=True, slots=True)
 class Expectations:
-    """What the caller wants of a record; None and False ask for nothing.
+    """What the caller wants of a record; None, and no policy digest or ledger, ask for nothing.
 
     Attributes:
         require: The verdict. A PROMOTE or an ALLOW is taken from a record whose policy was
@@ -30,22 +31,25 @@ class Expectations:
         gate: Gate that decided.
         profile: Table of limits it decided by.
         stage: Stage it decided about.
-        policy_digest: SHA-256 of the policy manifest, lowercase hex; the policy must have been
-            compared too.
+        policy_digest: Former name of ``policy_digests`` with one in it; goes after 0.1.
         max_age_s: Oldest decision that is accepted, in seconds; needs ``now``.
         now: The caller's instant: no record from its future and none past its validity is taken.
-        no_relaxations: Whether even a tolerated relaxation is too much.
-        no_waivers: Whether a failure that a waiver covers is too much.
+        no_relaxations: Former name of ``relaxations=()``; goes after 0.1.
+        no_waivers: Former name of ``waivers=()``; goes after 0.1.
         policy: The policy archive, where the caller has it and the proof need not carry it.
-        policy_digests: Policy digests one of which it must have; empty takes any.
-        relaxations: Names of the only relaxations that are accepted; None leaves it to the profile.
-        waivers: Ids of the only waivers that may cover a failure; None leaves it to the policy.
+        policy_digests: SHA-256 of policy manifests, lowercase hex, one of which it must have; the
+            policy must have been compared too. Empty takes any.
+        relaxations: Names of the only relaxations that are accepted, none where it is empty; None
+            leaves it to the profile.
+        waivers: Ids of the only waivers that may cover a failure, none where it is empty; None
+            leaves it to the policy.
         ledger_ids: Ledgers one of which must hold the record, by the checkpoint; empty takes any.
         checkpoints: Checkpoints (signed notes) that the caller kept. One of the same ledger that
             contradicts the proof convicts the signer.
 
     Raises:
-        UsageError: No such verdict, an age without the time now, or a time without a zone.
+        UsageError: No such verdict, an age without the time now, a time without a zone, or a
+            thing demanded by its former name, too.
     """
 
     require: Verdict | None = None
@@ -53,11 +57,11 @@ class Expectations:
     gate: str | None = None
     profile: str | None = None
     stage: str | None = None
-    policy_digest: str | None = None
+    policy_digest: InitVar[str | None] = None
     max_age_s: int | None = None
     now: datetime | None = None
-    no_relaxations: bool = False
-    no_waivers: bool = False
+    no_relaxations: InitVar[bool | None] = None
+    no_waivers: InitVar[bool | None] = None
     policy: bytes | None = field(default=None, repr=False)
     policy_digests: Collection[str] = ()
     relaxations: Collection[str] | None = None
@@ -65,7 +69,12 @@ class Expectations:
     ledger_ids: Collection[str] = ()
     checkpoints: Collection[str] = ()
 
-    def __post_init__(self) -> None:
+    def __post_init__(
+        self, policy_digest: str | None, no_relaxations: bool | None, no_waivers: bool | None
+    ) -> None:
+        self._take("policy_digests", "policy_digest", policy_digest, (policy_digest,))
+        self._take("relaxations", "no_relaxations", no_relaxations, ())
+        self._take("waivers", "no_waivers", no_waivers, ())
         if self.require is not None and self.require not in list(Verdict):
             known = ", ".join(Verdict)
             raise UsageError(f"no verdict {self.require!r}", f"known: {known}")
@@ -75,9 +84,22 @@ class Expectations:
         if self.now is not None and self.now.tzinfo is None:
             raise UsageError("the time now has no zone", "pass it in UTC")
 
+    def _take(self, name: str, former: str, given: object, value: Collection[object]) -> None:
+        """Take what was demanded by the ``former`` name of the member ``name``."""
+        if given is None:
+            return
+        warnings.warn(
+            f"Expectations({former}=…) goes after 0.1: it is {name}", DeprecationWarning, 4
+        )
+        if given is False:
+            return
+        if getattr(self, name):
+            raise UsageError(f"{name} and {former} demand one thing twice", f"give {name} alone")
+        object.__setattr__(self, name, value)
+
     def _require_types(self) -> None:
         """A demand of another type would be met by chance, or by everything."""
-        texts = ("digest", "gate", "profile", "stage", "policy_digest")
+        texts = ("digest", "gate", "profile", "stage")
         for name in texts:
             if not isinstance(getattr(self, name), str | None):
                 raise UsageError(f"{name} is text, not {type(getattr(self, name)).__name__}")
@@ -102,18 +124,7 @@ class Expectations:
     @property
     def needs_policy(self) -> bool:
         """Whether what is asked for only the policy shows."""
-        by_digest = self.policy_digest is not None or bool(self.policy_digests)
-        return by_digest or self.require in _LETS_THROUGH
-
-    @property
-    def accepted_relaxations(self) -> Collection[str] | None:
-        """The only relaxations that are accepted; None leaves it to the profile."""
-        return () if self.no_relaxations else self.relaxations
-
-    @property
-    def accepted_waivers(self) -> Collection[str] | None:
-        """The only waivers that may cover a failure; None leaves it to the policy."""
-        return () if self.no_waivers else self.waivers
+        return bool(self.policy_digests) or self.require in _LETS_THROUGH
 
     @property
     def not_required(self) -> tuple[str, ...]:
@@ -124,7 +135,7 @@ class Expectations:
                 ("artifact", self.digest),
                 ("profile", self.profile),
                 ("stage", self.stage),
-                ("policy", self.policy_digest or tuple(self.policy_digests) or self.policy),
+                ("policy", tuple(self.policy_digests) or self.policy),
             )
             if not wish
         )
@@ -151,7 +162,6 @@ def unmet_wishes(
         ("gate", expect.gate, predicate["gate"]),
         ("profile", expect.profile, predicate["profile"]["name"]),
         ("stage", expect.stage, predicate["stage"]),
-        ("policy digest", expect.policy_digest, predicate["policy"]["digest"]["sha256"]),
     )
     unmet = [
         f"{what} {required} is required; the record says {recorded}"
@@ -165,11 +175,10 @@ def unmet_wishes(
         unmet.append(f"artifact sha256:{expect.digest} is required; the record {recorded}")
     relaxed_by = [relaxation["name"] for relaxation in predicate["relaxations"]]
     waived_by = [waiver["id"] for waiver in predicate["waivers"] if waiver["status"] == "applied"]
-    unmet += _not_accepted("relaxation", expect.accepted_relaxations, relaxed_by)
-    unmet += _not_accepted("waiver", expect.accepted_waivers, waived_by)
+    unmet += _not_accepted("relaxation", expect.relaxations, relaxed_by)
+    unmet += _not_accepted("waiver", expect.waivers, waived_by)
     policy = predicate["policy"]["digest"]["sha256"]
-    if expect.policy_digests:
-        unmet += _not_accepted("policy digest", expect.policy_digests, [policy])
+    unmet += _not_accepted("policy digest", expect.policy_digests or None, [policy])
     if expect.needs_policy and not policy_was_compared:
         unmet.append(
             "policy not attached: limits, severities, completeness, lifetime and waivers "

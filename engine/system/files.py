@@ -171,6 +171,15 @@ def require_replaceable(path: Path) -> None:
     """
     if path.exists() and not path.is_file() and not path.is_dir():
         raise UsageError(f"{path}: is a device or a pipe, and is not replaced", _WRITABLE)
+    require_expendable(path)
+
+
+def require_expendable(path: Path) -> None:
+    """Refuse to write into what nobody can make again, be it at its end.
+
+    Raises:
+        UsageError: ``path`` is a database, a file that belongs to one, or a private key.
+    """
     start = _start(path)
     if start.startswith(b"-----BEGIN") and b"PRIVATE KEY" in start:
         raise UsageError(f"{path}: is a private key, and is not written over", _WRITABLE)

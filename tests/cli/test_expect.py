@@ -127,6 +127,17 @@ def test_a_flag_and_the_file_do_not_demand_two_things(engine: Engine, proof: Ans
     assert "demand another gate" in answer.err
 
 
+def test_a_flag_may_take_less_than_the_file_lists(engine: Engine, proof: Answer) -> None:
+    digest = engine("verify", "proof.json", "--key", KEY, "--format", "json").json["policy_digest"]
+    listed = f'policy_digests = ["{"0" * 64}", "{digest}"]\nwaivers = ["W-1"]\n{KEYS}'
+    assert verify(engine, listed, "--policy-digest", digest, "--no-waivers").code == 0
+
+    answer = verify(engine, listed, "--policy-digest", "1" * 64)
+
+    assert answer.code == 2
+    assert "demand another policy digest" in answer.err
+
+
 def test_nobody_is_trusted_by_default(engine: Engine, proof: Answer) -> None:
     answer = engine("verify", "proof.json")
 

@@ -50,6 +50,8 @@ score = "p"
         "attest ethics good.json --artifact model.bin --export model.bin",
         "decide good.json --artifact absent.bin --export engine.toml",
         "convert decision.json --output html=same --output markdown=own/../same",
+        "convert decision.json --output html=engine.toml",
+        "convert decision.json --output html=.engine/heads/{ledger}.json",
         "export {id} -o .engine/heads/{ledger}.json",
         "export {id} -o .engine/ledger.db-wal",
         "ledger tables .engine/heads/new.db",
@@ -81,6 +83,34 @@ def test_an_output_in_the_place_of_an_input_is_refused(
     assert answer.code == 2
     assert "written" in answer.err
     assert contents() == before
+
+
+@pytest.mark.parametrize("name", ["GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"])
+def test_a_file_of_github_in_the_place_of_another_is_not_appended_to(
+    engine: Engine, example: Callable[[str], Json], name: str
+) -> None:
+    Path("good.json").write_text(json.dumps(example("promote")))
+    Path("engine.toml").write_text('profile = "default"\n')
+    engine("decide", "good.json", "--output", "json=d.json")
+    (head,) = Path(".engine/heads").glob("*.json")
+    before = contents()
+
+    for place in (
+        ".engine/keys/engine.pem", ".engine/keys/engine.pub.pem", ".engine/ledger.db", str(head),
+        ".engine/ledger.db.lock", "engine.toml", "good.json", "other.json", "proof.json",
+    ):  # fmt: skip
+        given = {name: place}
+        answer = engine(
+            "decide", "good.json", "--format", "github", "--output", "json=other.json",
+            "--export", "proof.json", **given,
+        )  # fmt: skip
+        assert (answer.code, "written" in answer.err) == (2, True), (place, answer.err)
+        assert place in answer.err
+        assert contents() == before
+    for place in (".engine/keys/engine.pem", "engine.toml", "d.json"):
+        answer = engine("convert", "d.json", "--format", "github", GITHUB_STEP_SUMMARY=place)
+        assert answer.code == 2
+        assert contents() == before
 
 
 def contents() -> dict[str, bytes]:

@@ -49,7 +49,7 @@ SENTENCES = {
     "a PROMOTE of gate": "gate",
     "profile ": "profile",
     "stage ": "stage",
-    "policy digest ": "policy_digest",
+    "no policy digest ": "policy_digest",
     "artifact ": "digest",
     "no relaxation": "no_relaxations",
     "no waiver": "no_waivers",
@@ -66,6 +66,11 @@ def answer_of_ours(data: bytes, keys: list[bytes], want: Mapping[str, Any]) -> A
     wishes = dict(want)
     if "now" in wishes:
         wishes["now"] = datetime.fromisoformat(wishes["now"])
+    if "policy_digest" in wishes:
+        wishes["policy_digests"] = [wishes.pop("policy_digest")]
+    for name in ("relaxations", "waivers"):
+        if wishes.pop(f"no_{name}", False):
+            wishes[name] = ()
     try:
         verified = ours.verify_any(data, keys, Expectations(**wishes))
         assert not isinstance(verified, ours.Equivocation)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -29,7 +30,7 @@ MET: dict[str, Any] = {
     "gate": "promotion",
     "profile": "default",
     "stage": "candidate",
-    "policy_digest": POLICY.digest(),
+    "policy_digests": [POLICY.digest()],
 }
 
 
@@ -50,15 +51,15 @@ def test_wishes_that_are_met_are_not_listed() -> None:
         ({"profile": "strict"}, "profile strict is required; the record says default"),
         ({"stage": "production"}, "stage production is required; the record says candidate"),
         (
-            {"policy_digest": "0" * 64},
-            f"policy digest {'0' * 64} is required; the record says {POLICY.digest()}",
+            {"policy_digests": ["0" * 64]},
+            f"no policy digest but {'0' * 64} is accepted; the record has {POLICY.digest()}",
         ),
         (
             {"digest": "0" * 64},
             f"artifact sha256:{'0' * 64} is required; the record is about sha256:{ARTIFACT}",
         ),
         (
-            {"no_relaxations": True},
+            {"relaxations": ()},
             "no relaxation is accepted; the record has ephemeral_ledger",
         ),
     ],
@@ -80,7 +81,7 @@ def test_a_record_without_an_artifact_is_of_no_artifact() -> None:
 
 
 def test_no_relaxations_is_met_by_a_record_without() -> None:
-    assert unmet(NAMELESS, no_relaxations=True) == []
+    assert unmet(NAMELESS, relaxations=()) == []
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ def test_an_unknown_verdict_is_not_required() -> None:
 
 @pytest.mark.parametrize(
     "wish",
-    [{"require": Verdict.PROMOTE}, {"policy_digest": POLICY.digest()}],
+    [{"require": Verdict.PROMOTE}, {"policy_digests": [POLICY.digest()]}],
     ids=["verdict", "policy digest"],
 )
 def test_what_the_policy_alone_shows_needs_the_policy(wish: dict[str, Any]) -> None:
@@ -211,7 +212,7 @@ def test_a_waived_failure_may_be_too_much() -> None:
     record = LEDGER.prove(LEDGER.decide(Case(metrics=metrics), policy)).encode()
 
     assert unmet(record, require=Verdict.PROMOTE) == []
-    assert unmet(record, require=Verdict.PROMOTE, no_waivers=True) == [
+    assert unmet(record, require=Verdict.PROMOTE, waivers=()) == [
         "no waiver is accepted; the record has W-1"
     ]
     assert [waiver["id"] for waiver in verify(record, [KEY.public]).waivers] == ["W-1"]
@@ -227,6 +228,40 @@ def test_what_nobody_required_is_named() -> None:
 
 def test_a_record_prints_as_some_lines() -> None:
     assert len(str(verify(RECORD, [KEY.public]))) < 2000
+
+
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [
+        ({"policy_digest": "0" * 64}, {"policy_digests": ("0" * 64,)}),
+        ({"no_relaxations": True}, {"relaxations": ()}),
+        ({"no_waivers": True}, {"waivers": ()}),
+        ({"no_relaxations": False, "no_waivers": False}, {}),
+    ],
+    ids=str,
+)
+def test_a_former_name_is_taken_with_a_warning(former: dict[str, Any], now: dict[str, Any]) -> None:
+    with pytest.warns(DeprecationWarning, match="goes after 0.1") as warned:
+        expected = Expectations(**former)
+
+    assert expected == Expectations(**now)
+    assert {warning.filename for warning in warned} == {__file__}
+    assert replace(expected, gate="spend") == Expectations(**now, gate="spend")
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        {"policy_digest": "0" * 64, "policy_digests": ["1" * 64]},
+        {"no_relaxations": True, "relaxations": ["ephemeral_ledger"]},
+        {"no_waivers": True, "waivers": ["W-1"]},
+    ],
+    ids=lambda twice: next(iter(twice)),
+)
+@pytest.mark.filterwarnings("default::DeprecationWarning")
+def test_a_thing_is_not_demanded_by_both_its_names(twice: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="demand one thing twice"):
+        Expectations(**twice)
 
 
 @pytest.mark.parametrize(

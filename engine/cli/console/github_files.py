@@ -8,9 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.cli.console.shell import Shell
-from engine.errors import GovernanceError, OutputError
+from engine.errors import GovernanceError, OutputError, UsageError
 from engine.model import Verdict
 from engine.report import Report, ReportOptions, format_named
+from engine.system.files import path_of, require_expendable
 
 MOST_BYTES = 1024 * 1024
 """GitHub drops a step's summary that is larger."""
@@ -29,6 +30,9 @@ class GithubFiles:
         options: How the decisions of this call are written.
         shell: Has the environment; what it does not name is not written.
         outputs: Whether the step's outputs are about this call; not where it only converts.
+
+    Raises:
+        UsageError: One of the two is a key, a database, or no path.
     """
 
     def __init__(self, options: ReportOptions, shell: Shell, *, outputs: bool) -> None:
@@ -44,6 +48,12 @@ class GithubFiles:
         self._count = 0
         self._decision_id = ""
         self._recorded = True
+
+    @property
+    def paths(self) -> list[Path]:
+        """The two, but for a device or a pipe: what is appended there takes no other's place."""
+        both = (path for path in (self._summary, self._outputs) if path is not None)
+        return [path for path in both if path.is_file() or not path.exists()]
 
     def add(self, report: Report) -> None:
         """Take one decision."""
@@ -105,8 +115,14 @@ class GithubFiles:
 
 
 def _path(name: str, shell: Shell) -> Path | None:
-    value = shell.environ.get(name)
-    return Path(value) if value else None
+    if not (value := shell.environ.get(name)):
+        return None
+    path = path_of(value, name)
+    try:
+        require_expendable(path)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error.message}", error.hint) from None
+    return path
 
 
 def _size(path: Path) -> int:

@@ -30,8 +30,6 @@ class Printer:
 
     Files appear whole when the printer is left, even by an error: what they hold is recorded.
 
-    Attributes:
-        paths: The files.
     """
 
     def __init__(
@@ -54,17 +52,17 @@ class Printer:
         self._stdout = shell.stdout
         names = [args.format or "text"]
         self._formats = [format_named(names[0])]
-        self.paths: list[Path] = []
+        self._paths: list[Path] = []
         for output in args.output:
             name, separator, path = output.partition("=")
             if not separator or not path:
                 raise UsageError(f"--output {output!r} is not F=PATH", "such as json=decision.json")
-            if Path(path) in self.paths:
+            if Path(path) in self._paths:
                 raise UsageError(f"--output {output!r}: that file is named twice", "name another")
             self._formats.append(format_named(name))
             names.append(name)
             require_writable(Path(path))
-            self.paths.append(Path(path))
+            self._paths.append(Path(path))
         self._writers = [form(options) for form in self._formats]
         self._sinks: list[tuple[Writer, Put, PutEncoded]] = []
         self._files = ExitStack()
@@ -74,6 +72,11 @@ class Printer:
             from engine.cli.console.github_files import GithubFiles
 
             self._github = GithubFiles(options, shell, outputs=decides)
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files, those that are only appended to among them."""
+        return [*self._paths, *(self._github.paths if self._github is not None else ())]
 
     @property
     def locates(self) -> bool:
@@ -92,7 +95,7 @@ class Printer:
     def __enter__(self) -> Printer:
         main, *others = self._writers
         self._sinks.append((main, *self._to_screen))
-        for writer, path in zip(others, self.paths, strict=True):
+        for writer, path in zip(others, self._paths, strict=True):
             file = WholeFile(path)
             self._files.callback(file.keep)
             self._sinks.append((writer, partial(_put, file), file.write))

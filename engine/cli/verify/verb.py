@@ -123,20 +123,28 @@ def _demands(args: argparse.Namespace, shell: Shell) -> tuple[Keys, Expectations
         "gate": args.gate,
         "profile": args.profile,
         "stage": args.stage,
-        "policy_digest": args.policy_digest,
+        "policy_digests": (args.policy_digest,) if args.policy_digest is not None else None,
         "max_age_s": args.max_age,
-        "no_relaxations": args.no_relaxations or None,
-        "no_waivers": args.no_waivers or None,
+        "relaxations": () if args.no_relaxations else None,
+        "waivers": () if args.no_waivers else None,
         "policy": _policy(args.policy, shell) if args.policy is not None else None,
     }
     given = {name: value for name, value in flags.items() if value is not None}
     for name, value in given.items():
-        if getattr(expected, name) not in (None, False, value):
+        if _contradicts(getattr(expected, name), value):
+            what = name.removesuffix("_s").removesuffix("s").replace("_", " ")
             raise UsageError(
-                f"{args.expect} and a flag demand another {name.replace('_', ' ')}",
+                f"{args.expect} and a flag demand another {what}",
                 "demand each thing once: in the file or by a flag",
             )
     return keys, replace(expected, **given)
+
+
+def _contradicts(before: object, value: object) -> bool:
+    """Whether a flag demands another thing than the file; of a list, it may take less."""
+    if isinstance(before, tuple) and isinstance(value, tuple):
+        return bool(before) and not set(value) <= set(before)
+    return before not in (None, value)
 
 
 def _policy(name: str, shell: Shell) -> bytes:
