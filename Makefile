@@ -10,7 +10,7 @@ UV := .tools/uv/bin/uv
 BIN := .venv/bin
 OPA := .tools/opa
 
-.PHONY: help setup opa demo test lint types layers rego mutants bundle spec spec-mutants spec-mutants-sample unit test-system test-versions soak bench lock clean
+.PHONY: help setup opa demo test lint types layers rego mutants mutants-sample bundle spec spec-mutants spec-mutants-sample unit test-system test-versions soak bench lock clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,7 +49,7 @@ demo: .venv/synced ## Decisions, a proof, a budget that runs out, a ledger held 
 
 # --- the core suite -------------------------------------------------------------------------
 
-test: lint types layers rego bundle mutants spec spec-mutants-sample unit ## The core suite; builds OPA once.
+test: lint types layers rego bundle mutants-sample spec spec-mutants-sample unit ## The core suite; builds OPA once.
 
 lint: .venv/synced
 	$(BIN)/ruff check .
@@ -73,6 +73,10 @@ bundle: $(OPA) ## Compile the policies into engine/_data and compare with what i
 
 mutants: $(OPA) ## Mutate the policies; a mutant that no test notices fails.
 	$(BIN)/python tools/mutants.py
+
+# The commit chooses which: SEED=… chooses others.
+mutants-sample: $(OPA)
+	$(BIN)/python tools/mutants.py --sample 150 $${SEED:+--seed "$$SEED"}
 
 spec-mutants: $(OPA) ## Put deliberate bugs into the engine; one that no test notices fails.
 	$(BIN)/python tools/seeded_bugs.py
@@ -100,6 +104,8 @@ test-system: $(OPA) ## What needs strace and the like; fails where they are abse
 soak: $(OPA) ## The long runs; Java for the cluster engine.
 	@$(UV) sync --quiet --frozen --group cluster
 	$(BIN)/pytest -q -m soak --timeout 7200
+	$(BIN)/pytest -q -n auto -m "hypothesis and not system" --hypothesis-profile whole --timeout 1800
+	$(BIN)/python tools/mutants.py
 	$(BIN)/python tools/seeded_bugs.py
 
 bench: $(OPA) ## Side by side against opa exec and conftest; prints ratios.

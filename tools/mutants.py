@@ -4,6 +4,8 @@ Every operator is applied everywhere it fits, in every Rego source and in the de
 ``opa test`` must fail for each mutant. Survivors are allowed only as ``policies/mutants.toml``
 lists them, with a reason, and at most 5 % of all; an entry that no survivor matches is stale.
 Mutants that do not compile are counted apart: a compiler that refuses is not a test.
+
+``--sample N`` takes N mutants by a seed, which is the commit unless ``--seed`` names another.
 """
 
 from __future__ import annotations
@@ -23,10 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from engine.errors import GovernanceError
-from engine.policy.build import find_opa
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from engine.errors import GovernanceError  # noqa: E402
+from engine.policy.build import find_opa  # noqa: E402
+from tools.seeded_bugs import SeededError, commit, sample  # noqa: E402
+
 POLICIES = ROOT / "policies"
 ALLOWED = POLICIES / "mutants.toml"
 LIMITS = "limits/default/data.yaml"
@@ -207,15 +212,22 @@ def main() -> int:
     """Run every mutant; 0 when all survivors are listed, few, and none is stale."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", metavar="TEXT", default="", help="mutants whose place has TEXT")
+    parser.add_argument("--sample", type=int, metavar="N", help="N of them, chosen by the seed")
+    parser.add_argument("--seed", metavar="TEXT", help="of the sample; the commit by default")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
     args = parser.parse_args()
-    chosen = [mutant for mutant in mutants(POLICIES) if args.only in str(mutant)]
-    if not chosen:
+    made = [mutant for mutant in mutants(POLICIES) if args.only in str(mutant)]
+    if not made:
         print("no mutant was made: the operators fit nowhere", file=sys.stderr)
         return 1
     try:
+        chosen = made
+        if args.sample is not None:
+            seed = args.seed or commit(ROOT)
+            chosen = sample(made, args.sample, seed)
+            print(f"{len(chosen)} of {len(made)} mutants, chosen by --seed {seed}")
         opa = find_opa(os.environ)
-    except GovernanceError as error:
+    except (GovernanceError, SeededError) as error:
         print(error, file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
@@ -225,7 +237,7 @@ def main() -> int:
             return 1
         with ThreadPoolExecutor(args.jobs) as pool:
             outcomes = list(zip(chosen, pool.map(judge, chosen), strict=True))
-    return _report(outcomes, whole=not args.only)
+    return _report(outcomes, whole=chosen == made and not args.only)
 
 
 def _report(outcomes: list[tuple[Mutant, str]], *, whole: bool) -> int:

@@ -37,6 +37,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypeVar
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDED = "tests/seeded"
@@ -182,8 +185,14 @@ def bugs(root: Path) -> list[Bug]:
     return found
 
 
-def sample(listed: Sequence[Bug], size: int, seed: str) -> list[Bug]:
-    """Return ``size`` of the bugs, the same ones for the same seed, in the order of the table."""
+def sample(listed: Sequence[T], size: int, seed: str) -> list[T]:
+    """Return ``size`` of what is listed, the same for the same seed, in the order of the list.
+
+    Raises:
+        SeededError: That is none.
+    """
+    if size < 1:
+        raise SeededError(f"a sample of {size} shows nothing")
     chosen = random.Random(seed).sample(listed, min(size, len(listed)))  # noqa: S311
     return sorted(chosen, key=listed.index)
 

@@ -15,6 +15,7 @@ from engine.compat.outcome import Break
 from engine.compat.schemas import SchemaSet
 from engine.model import Json
 from tests.compat.small import SCALARS, documents, instances, pairs
+from tests.examples import examples
 
 POOL: list[Json] = [
     *SCALARS,
@@ -38,7 +39,7 @@ def is_valid(schema: Json, value: Json) -> bool | None:
         return None
 
 
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(200), suppress_health_check=list(HealthCheck))
 @given(pairs(), st.lists(instances, max_size=12))
 def test_what_is_compatible_is_never_contradicted(
     schemas: tuple[Json, Json], some: list[Json]
@@ -50,7 +51,7 @@ def test_what_is_compatible_is_never_contradicted(
             assert not (is_valid(old, value) and is_valid(new, value) is False), value
 
 
-@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), suppress_health_check=list(HealthCheck))
 @given(pairs())
 def test_every_witness_is_one(schemas: tuple[Json, Json]) -> None:
     """INV-DATA-4."""
@@ -63,7 +64,7 @@ def test_every_witness_is_one(schemas: tuple[Json, Json]) -> None:
             assert is_valid(sup, problem.witness) is False
 
 
-@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), suppress_health_check=list(HealthCheck))
 @given(documents)
 def test_a_schema_is_never_incompatible_with_itself(schema: Json) -> None:
     comparison = against(schema, schema, "both")

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from engine.evidence.metrics_file import RefusalError, expand, is_regular
 from engine.model import Json
 from engine.policy.bundle import shipped_bundle
+from tests.examples import examples
 from tests.repository import ROOT
 
 SCHEMA = json.loads((ROOT / "schemas" / "metrics.schema.json").read_bytes())
@@ -154,7 +155,7 @@ def test_how_a_value_was_computed_is_read_as_strictly(
     assert reason in refused.value.reason
 
 
-@settings(max_examples=800)
+@settings(max_examples=examples(800))
 @given(st.data())
 def test_the_quick_reader_accepts_exactly_what_the_schema_accepts(data: st.DataObject) -> None:
     """INV-INPUT-4: one contract, two readers."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from engine.formats import canonical
 from engine.model import Json
+from tests.examples import examples
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 SCALARS = (
@@ -23,20 +24,20 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(VALUES)
 def test_bytes_are_those_of_the_reference_implementation(value: Json) -> None:
     """INV-RECORD-1: one value has one byte string, RFC 8785."""
     assert canonical.encode(value) == rfc8785.dumps(value)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(VALUES)
 def test_the_fast_encoder_gives_the_same_bytes(value: Json) -> None:
     assert canonical.encode_read(value) == rfc8785.dumps(value)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(st.floats(allow_nan=False) | st.integers(-(2**60), 2**60) | st.floats(-1e-3, 1e-3))
 def test_a_plain_number_is_written_by_every_encoder_alike(number: float) -> None:
     if canonical.is_plain(number):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.formats.json_positions import json_places, line_and_column
 from engine.formats.json_text import UnreadableTextError, read_json, read_yaml
 from engine.model import Json
+from tests.examples import examples
 from tests.formats.test_canonical import VALUES
 
 
@@ -23,14 +24,14 @@ def _holds_more_than_2_to_53(value: Json) -> bool:
     return isinstance(value, float) and value.is_integer() and abs(value) >= 2**53
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(VALUES)
 def test_every_json_value_is_read_as_it_was_written(value: Json) -> None:
     assume(not _holds_more_than_2_to_53(value))
     assert read_json(json.dumps(value, ensure_ascii=False).encode()) == value
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(VALUES)
 def test_json_is_yaml_too(value: Json) -> None:
     # But for what YAML does not count as printable, and surrogate pairs in escapes.
@@ -111,7 +112,7 @@ def test_what_is_no_text_is_refused(data: bytes) -> None:
             read(data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
 )
@@ -126,7 +127,7 @@ def test_a_number_is_exactly_what_its_text_says_or_refused(text: str) -> None:
         assert Decimal(repr(value)) == Decimal(text)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode(errors="replace"))
 )
@@ -136,7 +137,7 @@ def test_no_bytes_make_a_reader_crash(data: bytes) -> None:
             read(data)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(VALUES)
 def test_every_value_has_a_place(value: Json) -> None:
     text = json.dumps(value, indent=1, ensure_ascii=False)

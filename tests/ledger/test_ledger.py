@@ -20,6 +20,7 @@ from engine.ledger.commit.group import Unit
 from engine.proof.checkpoint import parse, verify
 from engine.proof.envelope import MAX_BYTES
 from engine.proof.merkle import chain_hash, leaf_hash, verify_consistency, verify_inclusion
+from tests.examples import examples
 from tests.forking import forking
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import (
@@ -249,7 +250,7 @@ def test_the_smallest_checkpoint_that_covers_an_entry_is_given(ledger: Ledger) -
     assert parse(ledger.last_checkpoint())[0].size == 4
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(
         st.lists(st.tuples(st.integers(0, 30), st.sampled_from("abc")), max_size=5), max_size=12

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.calibration import calibration_curve
 
 from engine.metrics.calibration import calibration, error, expected_calibration_error
 from engine.metrics.counts import Bin, Counts, merge
@@ -31,6 +30,8 @@ def by_definition(score: Array, label: Array, binned: Array) -> float:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_error_is_that_of_scikit_learns_calibration_curve(bins: int, seed: int) -> None:
     """Its bins are closed on the right, which differs only where a score is an edge."""
+    from sklearn.calibration import calibration_curve  # takes seconds, in every process of a run
+
     score, label = rows(20_000, seed, 0.03)
     accuracy, confidence = calibration_curve(label, score, n_bins=bins)
     share = np.unique(equal_width(score, bins), return_counts=True)[1] / len(score)

@@ -6,12 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from fairlearn.metrics import (
-    demographic_parity_ratio,
-    equalized_odds_difference,
-    false_positive_rate,
-    true_positive_rate,
-)
 
 from engine.metrics.bias import bias_ratio
 from engine.metrics.counts import Counts
@@ -31,6 +25,13 @@ def rows(seed: int, groups: int) -> tuple[Array, Array, Array]:
 @pytest.mark.parametrize("groups", [2, 3, 6])
 @pytest.mark.parametrize("seed", range(4))
 def test_both_are_fairlearns(seed: int, groups: int) -> None:
+    from fairlearn.metrics import (  # takes seconds, in every process of a run
+        demographic_parity_ratio,
+        equalized_odds_difference,
+        false_positive_rate,
+        true_positive_rate,
+    )
+
     label, prediction, group = rows(seed, groups)
     table = counts(label=label, prediction=prediction, group=group)
     ratio = demographic_parity_ratio(label, prediction, sensitive_features=group)

@@ -16,6 +16,7 @@ from engine.policy.bundle import PolicyBundle, opened
 from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.sources import sha256
 from engine.proof.archive import pack, unpack
+from tests.examples import examples
 from tests.policy.toys import toy, written
 
 
@@ -77,7 +78,7 @@ def test_an_archive_is_the_bundle_again(bundle: PolicyBundle) -> None:
     assert answers[0] == answers[1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.data())
 def test_no_changed_byte_of_an_archive_is_taken_for_the_same_policy(
     bundle: PolicyBundle, data: st.DataObject

@@ -14,6 +14,7 @@ from bench.logs import PLANTED, clean, planted
 from engine.privacy.redactor import Redactor
 from engine.privacy.rule import AFTER, BEFORE
 from engine.privacy.scanner import ScanFinding, Scanner, scan
+from tests.examples import examples
 
 KEY = b"a key of a test, not a secret"
 LINES = [line for _, line in PLANTED]
@@ -124,7 +125,7 @@ def test_redaction_replaces_findings_and_keeps_every_other_byte(
     assert redacted(text, cuts, block) == expected + text[at:]
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(TEXTS)
 def test_after_some_rounds_nothing_is_found(text: bytes) -> None:
     """INV-PRIVACY-6."""

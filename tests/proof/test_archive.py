@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from engine.errors import VerificationError
 from engine.proof.archive import BLOCK, pack, unpack
+from tests.examples import examples
 
 FILES = {"manifest.json": b"{}", "sources/a/b.rego": b"package a\n" * 100, "empty": b""}
 PACKED = pack(FILES)
@@ -37,7 +38,7 @@ def test_any_tar_reads_it() -> None:
 
 
 @given(st.integers(0, len(PACKED) - 1), st.integers(0, 255))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_changed_byte_is_refused_or_another_file(at: int, byte: int) -> None:
     changed = PACKED[:at] + bytes([byte]) + PACKED[at + 1 :]
     try:

@@ -13,6 +13,7 @@ from engine.model import DECISION_TYPE, DECISION_TYPES, Json
 from engine.proof import decision_predicate as predicate
 from engine.proof.decision_predicate import require_shape, version_of
 from engine.proof.envelope import open_envelope
+from tests.examples import examples
 from tests.repository import ROOT
 from tests.simulator import Case, Key, Ledger, Policy, metric
 
@@ -254,7 +255,7 @@ ANY_JSON = st.recursive(
 
 
 @given(st.sampled_from(sorted(PREDICATE)), ANY_JSON)
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_what_is_accepted_matches_the_schema(name: str, value: Json) -> None:
     candidate = PREDICATE | {name: value}
     if accepted(candidate):

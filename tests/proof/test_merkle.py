@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine.errors import VerificationError
 from engine.proof import merkle
 from engine.proof.merkle import Frontier, Node, leaf_hash, node_hash
+from tests.examples import examples
 from tests.repository import DATA
 
 KNOWN: dict[str, Any] = json.loads((DATA / "rfc6962.json").read_text())
@@ -247,7 +248,7 @@ def test_proofs_ask_for_few_nodes(size: int, data: st.DataObject) -> None:
 
 
 @given(SIZES)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_the_frontier_is_the_tree_at_every_size(size: int) -> None:
     leaves = leaves_of(size)
     nodes = {(0, index): leaf for index, leaf in enumerate(leaves)}

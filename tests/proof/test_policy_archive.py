@@ -16,6 +16,7 @@ from engine.model import Json
 from engine.proof import policy_archive
 from engine.proof.archive import pack, unpack
 from engine.proof.verify import verify
+from tests.examples import examples
 from tests.simulator import Case, Key, Ledger, Policy, conclude, limit, metric
 
 KEY = Key("release")
@@ -293,7 +294,7 @@ TOP = ("limits", "catalogue", "gates", "checks", "default", "promotion", "metric
 
 
 @given(st.sampled_from(TOP), ANY_JSON)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_any_policy_that_is_signed_is_refused_or_verified(name: str, value: Json) -> None:
     """Whatever data and manifest say, no exception but VerificationError comes out."""
 

@@ -21,6 +21,7 @@ from engine.proof.checkpoint import Checkpoint, origin_of
 from engine.proof.envelope import open_envelope, seal
 from engine.proof.keys import load_public_pem
 from engine.proof.verify import Expectations, TrustedKey, verify
+from tests.examples import examples
 from tests.repository import DATA
 from tests.simulator import ARTIFACT, NOW, Case, Key, Ledger, Policy, ledger_of_decisions, metric
 
@@ -374,7 +375,7 @@ def test_no_changed_byte_that_alters_the_document_verifies(mask: int) -> None:
 
 
 @given(st.integers(0, len(WHOLE)), st.binary(max_size=1), st.integers(0, 1))
-@settings(max_examples=600)
+@settings(max_examples=examples(600))
 def test_no_byte_changed_put_in_or_left_out_verifies(at: int, byte: bytes, skipped: int) -> None:
     """INV-PROOF-1, for a bundle with its policy."""
     data = WHOLE[:at] + byte + WHOLE[at + skipped :]
@@ -411,7 +412,7 @@ def mutate(document: Json, data: st.DataObject) -> Json:
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_mutated_bundle_is_refused_and_raises_nothing_else(data: st.DataObject) -> None:
     """INV-PROOF-2."""
     original = json.loads(WHOLE)
@@ -420,7 +421,7 @@ def test_a_mutated_bundle_is_refused_and_raises_nothing_else(data: st.DataObject
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_statement_a_key_signs_is_refused_or_verified(data: st.DataObject) -> None:
     """INV-PROOF-2: whatever the signer writes, only a VerificationError comes out."""
     payload = json.loads(open_envelope(BUNDLE.entry).payload)
@@ -431,7 +432,7 @@ def test_any_statement_a_key_signs_is_refused_or_verified(data: st.DataObject) -
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_input_that_is_signed_is_refused_or_verified(data: st.DataObject) -> None:
     def edit_input(document: dict[str, Any]) -> None:
         mutated = mutate(document, data)

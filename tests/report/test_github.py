@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from engine.model import Verdict
 from engine.report import Report, ReportOptions
 from engine.report.github import MOST, command
+from tests.examples import examples
 from tests.report.cases import BLOCK, DRIFT, ECE, HOLD, PROMOTE, REFUSED, Result, any_call, report
 from tests.report.cases import written as written_as
 
@@ -36,7 +37,7 @@ def commands(lines: Sequence[str]) -> list[tuple[str, dict[str, str], str]]:
 
 
 @given(any_call)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_no_text_of_evidence_or_policy_is_a_command(results: Sequence[Result]) -> None:
     """INV-REPORT-1: what is reported is shown, and does nothing."""
     text = written_as("github", results)

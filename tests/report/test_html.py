@@ -16,6 +16,7 @@ from engine.report import Inclusion, ReportOptions
 from engine.report.html import MOST_ROWS
 from engine.report.html_parts import bar, sides
 from engine.report.html_style import STYLE
+from tests.examples import examples
 from tests.report.cases import (
     BLOCK,
     CASES,
@@ -84,7 +85,7 @@ def page(results: Sequence[Result]) -> Page:
 
 
 @given(any_call)
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 def test_no_text_of_evidence_or_policy_is_a_tag(results: Sequence[Result]) -> None:
     """INV-REPORT-1: what is reported is shown, and does nothing."""
     read = page(results)

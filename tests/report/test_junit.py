@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from junitparser import JUnitXml, TestSuite
 
 from engine.model import Verdict
+from tests.examples import examples
 from tests.report.cases import BLOCK, HOLD, PROMOTE, REFUSED, Result, any_call, written
 
 
@@ -21,7 +22,7 @@ def outcomes(suite: TestSuite) -> dict[str, str]:
 
 
 @given(any_call)
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_no_text_of_evidence_or_policy_breaks_it_and_the_counts_are_right(
     results: Sequence[Result],
 ) -> None:

@@ -9,6 +9,7 @@ from markdown_it.token import Token
 
 from engine.report import ReportOptions
 from engine.report.markdown import code, escape
+from tests.examples import examples
 from tests.report.cases import HOLD, PROMOTE, REFUSED, Result, any_call, written
 
 READ_AS_WRITTEN = (
@@ -30,7 +31,7 @@ def shown(text: str) -> str:
 
 
 @given(any_call)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_no_text_of_evidence_or_policy_formats(results: Sequence[Result]) -> None:
     """INV-REPORT-1: what is reported is shown, and does nothing."""
     for explain in (False, True):
@@ -46,7 +47,7 @@ def test_no_text_of_evidence_or_policy_formats(results: Sequence[Result]) -> Non
 
 
 @given(any_call)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_every_row_of_a_table_has_the_cells_of_its_head(results: Sequence[Result]) -> None:
     columns = 0
     for line in written("markdown", results).split("\n"):

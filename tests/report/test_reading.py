@@ -13,6 +13,7 @@ from engine.formats.json_text import read_json
 from engine.model import Json
 from engine.report import FORMATS, Report, ReportOptions
 from engine.report.reading import UndecidedInput, read
+from tests.examples import examples
 from tests.report.cases import CASES, PROMOTE, Result, any_call, written
 
 
@@ -45,7 +46,7 @@ def test_every_format_is_the_same_from_what_json_wrote(name: str, case: str) -> 
 
 
 @given(any_call)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_what_json_wrote_is_read_back_whatever_it_says(results: Sequence[Result]) -> None:
     options = ReportOptions(several=True)
     again = read_back(written("json", results, options))

@@ -168,3 +168,27 @@ def test_no_mutant_at_all_is_a_failure(
 
     assert mutants.main() == 1
     assert "no mutant was made" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("size", "code", "told"), [
+    ("1", 0, "1 of {all} mutants, chosen by --seed 7\n"),
+    ("0", 2, "a sample of 0 shows nothing"),
+    ("-1", 2, "a sample of -1 shows nothing"),
+])  # fmt: skip
+def test_a_sample_is_chosen_by_its_seed(
+    policies: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    size: str,
+    code: int,
+    told: str,
+) -> None:
+    """What is listed as a survivor may be outside it: that is no stale entry."""
+    made = list(mutants.mutants(policies))
+    listed(policies, made[0].operator, "no such line", "somebody else looks at it")
+    arguments = ["mutants.py", "--sample", size, "--seed", "7", "--jobs", "1"]
+    monkeypatch.setattr("sys.argv", arguments)
+
+    assert mutants.main() == code
+    said = capsys.readouterr()
+    assert told.format(all=len(made)) in said.out + said.err

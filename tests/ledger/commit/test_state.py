@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from engine.errors import CommitError, UsageError
 from engine.ledger import EntryDraft, Ledger, State
 from engine.ledger.commit.state import PendingState
+from tests.examples import examples
 from tests.ledger.memory_store import MemoryReader, MemoryStore, begun
 from tests.ledger.scribe import decision, event, open_at
 
@@ -137,7 +138,7 @@ keys = st.sampled_from("abcdef")
 documents = st.dictionaries(keys, st.sampled_from([b"1", b"2", None]))
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(documents, documents, documents, keys, keys, st.integers(0, 7))
 def test_pending_state_reads_as_if_all_were_committed(
     committed: dict[str, bytes | None],

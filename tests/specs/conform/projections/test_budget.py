@@ -31,6 +31,7 @@ from engine.specs.conform.lookup import Report, check
 from engine.specs.conform.projections import budget_lease, budget_page
 from tests.calls.budget.test_conformance import EVERY, MODELS, follow
 from tests.calls.budget.world import tracker
+from tests.examples import examples
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import KEY
 
@@ -177,7 +178,7 @@ class World:
                 self.tracker.release(lease, self.now)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]),
     st.sampled_from([NOON, datetime(2026, 3, 28, 22, tzinfo=UTC)]),
