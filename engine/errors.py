@@ -48,6 +48,8 @@ class GovernanceError(Exception):
     code = "failed"
     """What is recorded for ever in place of the message, which may hold evidence."""
     advice = "`engine doctor` looks at everything that a decision needs"
+    decision_id = ""
+    """Id of the decision that was recorded as requested, and that this error is the answer to."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         hint = hint or self.advice

@@ -18,6 +18,7 @@ def is_number(value: Json) -> bool:
 
 DECISION_TYPE = "urn:governance-engine:decision:v1"
 DECISION_V2_TYPE = "urn:governance-engine:decision:v2"
+DECISION_REQUESTED_TYPE = "urn:governance-engine:decision-requested:v1"
 DECISION_FAILED_TYPE = "urn:governance-engine:decision-failed:v1"
 DECISION_IMPORTED_TYPE = "urn:governance-engine:decision-imported:v1"
 LEDGER_CREATED_TYPE = "urn:governance-engine:ledger-created:v1"

@@ -110,7 +110,7 @@ def judge(
         "gate": question.gate,
         "profile": {
             "name": question.profile,
-            "digest": {"sha256": _profile_digest(bundle, question.profile)},
+            "digest": {"sha256": profile_digest(bundle, question.profile)},
         },
         "stage": question.stage,
         "verdict": verdict,
@@ -145,7 +145,8 @@ def _are_plain(checks: Sequence[Json], static: _Static) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _profile_digest(bundle: PolicyBundle, profile: str) -> str:
+def profile_digest(bundle: PolicyBundle, profile: str) -> str:
+    """Return the digest of a profile's table, as records name it."""
     return bundle.profile_digest(profile)
 
 

@@ -249,7 +249,14 @@ def record_failure(
     ledger.append([event(DECISION_FAILED_TYPE, name, predicate, signer)])
 
 
-def event(kind: str, name: str, predicate: dict[str, Json], signer: Signer) -> EntryDraft:
+def event(
+    kind: str,
+    name: str,
+    predicate: dict[str, Json],
+    signer: Signer,
+    *,
+    about: dict[str, Json] | None = None,
+) -> EntryDraft:
     """Return the draft of an entry that is no decision, to append.
 
     Args:
@@ -258,12 +265,13 @@ def event(kind: str, name: str, predicate: dict[str, Json], signer: Signer) -> E
         predicate: What it says; its place in the ledger is added as ``ledger``. As a
             :class:`engine.formats.canonical.PlainObject` it is encoded without a second look.
         signer: The key that signs.
+        about: The statement's subject, where it has a digest of its own.
     """
     import hashlib
 
     is_plain = type(predicate) is PlainObject
     encode = canonical.encode_read if is_plain else canonical.encode
-    subject = {
+    subject = about or {
         "name": name,
         "digest": {"sha256": hashlib.sha256(encode(predicate)).hexdigest()},
         "annotations": {"digest_of": "predicate"},

@@ -8,8 +8,9 @@ attestation) can forget to name what weakens a run:
 1. ``question`` names the relaxations of policies, ledger and limits. An instant that the caller
    chose makes it a dry run, which is never recorded.
 2. ``input_of`` reads the evidence; the ledger's own figures of budgets count, not the caller's.
-3. ``judge`` asks OPA and checks the answer.
-4. ``record`` signs and appends; a decision is returned once it is durable.
+3. ``request`` records that a decision is asked for, where the profile wants that.
+4. ``judge`` asks OPA, once the request is durable, and checks the answer.
+5. ``record`` signs and appends; a decision is returned once it is durable.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from engine.decision.judge import Extend, Judgement
     from engine.decision.proof_files import ProofFiles
     from engine.decision.record import StatementTemplate
+    from engine.decision.request import DecisionRequest, Requested
     from engine.evidence.budget_figures import BudgetFigures
     from engine.evidence.documents import Document
     from engine.evidence.input import Finder, Input
@@ -266,33 +268,102 @@ class Session(Closing):
 
         return assemble(name, subject, metrics, question, self.bundle)
 
+    def records_requests(self, question: Question) -> bool:
+        """Whether a decision on ``question`` is recorded as requested before the gate is asked.
+
+        A ledger of this run is gone with the run, and would show nothing.
+        """
+        if question.is_dry_run or not self.bundle.profile(question.profile).get("record_requests"):
+            return False
+        target = self.record_to
+        return self._opened is not None if target is None else not target.is_ephemeral
+
+    def to_request(
+        self, subject: Subject, evidence: Input | None, *, decision_id: str | None = None
+    ) -> DecisionRequest:
+        """Return the request for a decision, for :meth:`request`.
+
+        Args:
+            subject: What will be decided on.
+            evidence: The Input; None where it is only known inside the transaction that decides.
+            decision_id: UUIDv7; made here if left out.
+        """
+        from engine.decision.judge import uuid7
+        from engine.decision.request import DecisionRequest
+        from engine.proof.input_document import salted_digest
+
+        runtime = self.runtime
+        decision_id = decision_id or uuid7(runtime.milliseconds(), runtime.random)
+        salt = runtime.random(32)
+        digest = None if evidence is None else salted_digest(salt, evidence.encoded)
+        return DecisionRequest(decision_id, salt, subject, digest)
+
+    def request(self, requests: Sequence[DecisionRequest], question: Question) -> list[Requested]:
+        """Record that decisions are asked for, where the profile wants it. INV-LEDGER-7.
+
+        In one commit, durable when this returns. Not to be called inside a transaction.
+
+        Raises:
+            LedgerError: Nothing was recorded, and nothing may be asked.
+            CommitError: What was appended may or may not be recorded.
+        """
+        from engine.decision.request import Requested, draft_of_request
+
+        records = self.records_requests(question)
+        if records:
+            ledger, signer = self._recorder()
+            ledger.append([draft_of_request(r, question, self.bundle, signer) for r in requests])
+        return [Requested(request, records) for request in requests]
+
     def judge(
         self,
         asked_about: Input,
         question: Question,
         *,
-        decision_id: str | None = None,
-        salt: bytes | None = None,
+        requested: Requested | None = None,
         extend: Extend | None = None,
     ) -> Judgement:
         """Ask the gate; see :func:`engine.decision.judge.judge`.
 
-        Raises:
-            PolicyError: The gate could not decide.
-        """
-        from engine.decision.judge import judge, uuid7
+        Args:
+            asked_about: The Input.
+            question: What it was gathered for.
+            requested: From :meth:`request`; None requests it here. Inside a transaction it has
+                to be given.
+            extend: See :func:`engine.decision.judge.judge`.
 
-        runtime = self.runtime
-        with self._asking:
+        Raises:
+            PolicyError: The gate could not decide, or the Input is not what was requested.
+            LedgerError, CommitError: See :meth:`request`; the gate was not asked.
+        """
+        from engine.decision.judge import judge
+        from engine.decision.request import require_same_input
+
+        if requested is None:
+            to_request = self.to_request(asked_about.subject, asked_about)
+            (requested,) = self.request([to_request], question)
+        request = requested.request
+        with self._asking, self.answering(requested):
+            require_same_input(request, asked_about)
             return judge(
                 asked_about,
                 question,
                 self.bundle,
                 self.evaluator,
-                decision_id=decision_id or uuid7(runtime.milliseconds(), runtime.random),
-                salt=runtime.random(32) if salt is None else salt,
+                decision_id=request.decision_id,
+                salt=request.salt,
                 extend=extend,
             )
+
+    @contextmanager
+    def answering(self, requested: Requested) -> Iterator[None]:
+        """Let what fails inside the ``with`` be recorded as the answer to a request."""
+        try:
+            yield
+        except GovernanceError as error:
+            if requested.recorded:
+                error.decision_id = requested.request.decision_id
+            raise
 
     # -- recording ----------------------------------------------------------------------
 
@@ -439,13 +510,13 @@ class Session(Closing):
         say: Callable[[str], None],
     ) -> None:
         """Append that a decision was asked for and could not be made; see :meth:`attempt`."""
-        if self.record_to is None or question.is_dry_run:
+        if question.is_dry_run or (self.record_to is None and self._opened is None):
             return
         from engine.decision.failures import members_of
         from engine.decision.judge import uuid7
         from engine.decision.record import record_failure
 
-        attempt_id = uuid7(self.runtime.milliseconds(), self.runtime.random)
+        attempt_id = error.decision_id or uuid7(self.runtime.milliseconds(), self.runtime.random)
         try:
             record_failure(
                 error,

@@ -164,6 +164,9 @@ class LedgerReport:
             that the entries sign; 0 when signatures were not asked for.
         erased: Entries since then whose documents are not kept any more.
         reservations: Entries since then that reserve, settle or release a part of a budget.
+        requests: Entries since then that say that a decision was requested.
+        unanswered: Index and id of those that no later entry answers: whoever asked was stopped,
+            or kept the answer back.
     """
 
     ledger_id: str
@@ -180,3 +183,5 @@ class LedgerReport:
     documents: int = 0
     erased: int = 0
     reservations: int = 0
+    requests: int = 0
+    unanswered: tuple[tuple[int, str], ...] = ()

@@ -10,8 +10,10 @@ from hashlib import sha256
 from engine.decision.attest import newest
 from engine.decision.judge import Judgement, uuid7
 from engine.decision.record import draft_of, policy_blob
+from engine.decision.request import Requested
 from engine.decision.session import Session
 from engine.errors import NotRecordedError, PolicyError, VerificationError
+from engine.evidence.input import Question
 from engine.formats import canonical
 from engine.formats.times import write_time
 from engine.ledger import EntryDraft, subject_key
@@ -111,16 +113,19 @@ class Controller:
         self, watched: WatchedSubject, metrics: Mapping[str, Json], now: datetime, ms: int
     ) -> CycleResult:
         """See :meth:`engine.lifecycle.contract.Lifecycles.step`."""
+        if self.phase(watched) is Phase.CANDIDATE:
+            return _nothing_to_watch()
+        requested = self._request(watched, now, ms)
         cycles: list[CycleResult] = []
 
         def work(state: State) -> Sequence[EntryDraft]:
             before = _life(state, watched)
             if before.phase is Phase.CANDIDATE:
-                cycles.append(CycleResult(before.phase, before.phase, None, None, None, (), ()))
+                cycles.append(_nothing_to_watch())
                 return []
             life = lapse.start_lapse_clock(machine.at(before, now))
             life = self._refresh_attestation(life, watched, now)
-            findings = self._look(life, watched, metrics, now, ms)
+            findings = self._look(life, watched, metrics, now, requested)
             after, drafts, effects = self._follow_up(findings, watched, now)
             state.put(KIND, key_of(watched), machine.encode(after))
             outbox.put(state, effects)
@@ -142,23 +147,36 @@ class Controller:
         appended = self._ledger.transact(work)
         return replace(cycles[-1], entries=tuple(entry.index for entry in appended))
 
+    def _request(self, watched: WatchedSubject, now: datetime, ms: int) -> Requested:
+        """Let it be recorded that the gate will be asked, before the transaction that does so.
+
+        The Input is only known in there: its clocks are the ledger's.
+        """
+        decision = uuid7(ms, self._session.runtime.random)
+        to_request = self._session.to_request(_subject(watched), None, decision_id=decision)
+        (requested,) = self._session.request([to_request], self._question(watched, now))
+        return requested
+
+    def _question(self, watched: WatchedSubject, now: datetime) -> Question:
+        return self._session.question(GATE, watched.profile, Stage.PRODUCTION, now=now)
+
     def _look(
         self,
         life: LifecycleState,
         watched: WatchedSubject,
         metrics: Mapping[str, Json],
         now: datetime,
-        ms: int,
+        requested: Requested,
     ) -> _Findings:
         """Ask the gate: first what the measurements say, then, with the clocks, what is due."""
-        decision = uuid7(ms, self._session.runtime.random)
+        decision = requested.request.decision_id
         try:
-            measured = self._judgement_of(watched, metrics, {}, now, decision)
+            measured = self._judgement_of(watched, metrics, {}, now, requested)
             checks = measured.predicate["checks"]
             reading = machine.reading_of(checks)
             life = machine.measured(life, reading, lagging=machine.is_lagging(checks))
             times = machine.times(life, reading)
-            judgement = self._judgement_of(watched, metrics, times, now, decision)
+            judgement = self._judgement_of(watched, metrics, times, now, requested)
         except PolicyError as error:
             return self._undecided(error, life, watched, now, decision)
         due = {(task["id"], task["check"]) for task in judgement.predicate["obligations"]}
@@ -186,18 +204,17 @@ class Controller:
         metrics: Mapping[str, Json],
         times: Mapping[str, int | bool],
         now: datetime,
-        decision: str,
+        requested: Requested,
     ) -> Judgement:
         """The gate's answer on ``metrics`` and clocks, checked as every answer is; not recorded."""
-        question = self._session.question(GATE, watched.profile, Stage.PRODUCTION, now=now)
+        question = self._question(watched, now)
         given = {
             name: metric for name, metric in metrics.items() if not name.startswith("lifecycle.")
         }
         clocks = {name: _counted(value, now) for name, value in times.items()}
-        subject = Subject(watched.name, watched.version, watched.sha256)
         given |= clocks
-        evidence = self._session.input_of_metrics(watched.name, subject, given, question)
-        return self._session.judge(evidence, question, decision_id=decision)
+        evidence = self._session.input_of_metrics(watched.name, _subject(watched), given, question)
+        return self._session.judge(evidence, question, requested=requested)
 
     def _follow_up(
         self, findings: _Findings, watched: WatchedSubject, now: datetime
@@ -267,6 +284,14 @@ class Controller:
 def key_of(watched: WatchedSubject) -> str:
     """Return the key under which the state of a watched subject is kept."""
     return sha256(canonical.encode(asdict(watched))).hexdigest()
+
+
+def _nothing_to_watch() -> CycleResult:
+    return CycleResult(Phase.CANDIDATE, Phase.CANDIDATE, None, None, None, (), ())
+
+
+def _subject(watched: WatchedSubject) -> Subject:
+    return Subject(watched.name, watched.version, watched.sha256)
 
 
 def _life(state: State, watched: WatchedSubject) -> LifecycleState:

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -32,12 +33,13 @@ from cryptography.hazmat.primitives.serialization import (
 from engine import Budget, CircuitBreaker, Gate, decide
 from engine.calls.budget.request import Request
 from engine.calls.budget.usage import Usage
+from engine.decision import judge as judge_module
 from engine.decision.runtime import SystemRuntime
 from engine.errors import GovernanceError, RollbackError, UsageError
 from engine.formats.times import write_time
 from engine.ledger import open_ledger
 from engine.ledger.commit.created import read_created
-from engine.model import Json
+from engine.model import DECISION_REQUESTED_TYPE, Json
 from engine.proof.envelope import open_envelope
 from tests.cli.conftest import Engine
 from tests.repository import ROOT
@@ -827,17 +829,62 @@ def test_with_a_ledger_of_this_run_the_record_says_whose_figure_it_is(
     assert metrics["budget.usd_ratio"]["source"].startswith("caller")
 
 
-def test_nobody_but_the_session_makes_a_question() -> None:
+@pytest.mark.parametrize("profile", ["strict", "default"])
+@pytest.mark.parametrize("door", DOORS)
+def test_a_request_is_durable_before_the_gate_is_asked(
+    door: str, profile: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-LEDGER-7: whoever kills the run at its answer leaves the request behind."""
+    ask, judged, before = Ask(world, profile=profile), list[str](), list[str]()
+
+    def observed(*args: Any, **named: Any) -> Any:
+        ids = [record.get("decision_id") for record in world.records(ask)]
+        judged.append(named["decision_id"])
+        before.extend(name for name in judged[-1:] if name in ids)
+        return judging(*args, **named)
+
+    judging = judge_module.judge
+    monkeypatch.setattr(judge_module, "judge", observed)
+    DOORS[door](ask)
+
+    assert judged
+    assert before == (judged if profile == "strict" else [])
+    with closing(open_ledger(ask.ledger, signer=None, heads=None)) as ledger:
+        report = ledger.verify()
+        statements = [json.loads(open_envelope(body).payload) for _, body in ledger.entries()]
+    assert (report.requests, report.unanswered) == (len(set(before)), ())
+    schema = jsonschema.Draft202012Validator(
+        json.loads((ROOT / "schemas/decision-requested.schema.json").read_text())
+    )
+    requests = [s for s in statements if s["predicateType"] == DECISION_REQUESTED_TYPE]
+    assert [list(schema.iter_errors(request)) for request in requests] == [[]] * report.requests
+
+
+def test_a_dry_run_and_a_ledger_of_this_run_record_no_request(world: World) -> None:
+    """Nothing of them stays that a request could be missed in."""
+    evidence = world.evidence(world.document())
+    world.engine("decide", evidence, "--profile", "strict", "--ledger", str(world.folder / "l.db"),
+                 "--key-file", str(world.key_file), "--dry-run")  # fmt: skip
+    assert not (world.folder / "l.db").exists()
+    gate_decides(Ask(world, ledger="run:", profile="strict", exports=True))
+    entries = json.loads((world.folder / "proof.json").read_text())["ledger"]["entries"]
+    assert len(entries) == 2
+
+
+def test_nobody_but_the_session_makes_a_question_or_says_that_one_was_recorded() -> None:
     """Replay takes the recorded question anew; whoever else made one could leave something out."""
-    makers, judges = set(), set()
+    makers, judges, requesters = set(), set(), set()
     for module in sorted((ROOT / "engine").rglob("*.py")):
         name = module.relative_to(ROOT / "engine").as_posix()
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Question":
                 makers.add(name)
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Requested":
+                requesters.add(name)
             if isinstance(node, ast.ImportFrom) and node.module == "engine.decision.judge":
                 judges |= {name for alias in node.names if alias.name == "judge"}
     assert makers == {"decision/session.py", "decision/replay.py"}
+    assert requesters == {"decision/session.py"}
     assert judges == {"decision/session.py", "decision/replay.py", "selftest/run.py"}
 
 

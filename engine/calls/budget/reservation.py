@@ -20,6 +20,7 @@ from engine.calls.budget.request import Request
 from engine.calls.budget.state import BudgetState
 from engine.calls.budget.transitions import Charge
 from engine.decision.record import draft_of, policy_blob
+from engine.decision.request import Requested
 from engine.decision.session import Session
 from engine.errors import LedgerError, PolicyError
 from engine.evidence.input import Question
@@ -27,7 +28,7 @@ from engine.formats.calendar import day_of
 from engine.formats.times import write_time
 from engine.ledger import EntryDraft, SharedBlob, State
 from engine.metrics.amounts import NOTHING, Amount, AmountLimits
-from engine.model import Json, Subject, Verdict
+from engine.model import Json, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class Attempt:
     Args:
         terms: What is the same for every reservation.
         request: What is asked for.
-        lease_id: UUIDv7: id of the decision.
+        requested: Request for the decision; its id is the lease's.
         question: What gate ``spend`` is asked, and when.
         zone: IANA name of the time zone whose calendar days count.
         expires_at: RFC 3339; when the lease ends if it is granted.
@@ -127,18 +128,19 @@ class Attempt:
         *,
         terms: ReservationTerms,
         request: Request,
-        lease_id: str,
+        requested: Requested,
         question: Question,
         zone: str,
         expires_at: str,
         rows: Sequence[tuple[str, AmountLimits]],
     ) -> None:
         self._terms, self._request = terms, request
-        self._lease_id, self._question = lease_id, question
+        self._requested, self._question = requested, question
+        self._lease_id = requested.request.decision_id
         self._zone, self._expires_at, self._rows = zone, expires_at, rows
         self._now = write_time(question.now)
         self._about = request.about
-        self._subject = Subject(f"{request.provider}/{request.model}")
+        self._subject = requested.request.subject
         self._soft_route = request.route in terms.soft_routes
         self._outcome: Reservation | None = None
 
@@ -164,7 +166,7 @@ class Attempt:
         judgement = session.judge(
             session.input_of_metrics("budget", self._subject, metrics, self._question),
             self._question,
-            decision_id=self._lease_id,
+            requested=self._requested,
             extend=lambda predicate: self._follow(
                 predicate, budget_state, day, requested, charged, expired
             ),

@@ -48,12 +48,12 @@ from engine.calls.budget.usage import Usage
 from engine.decision.judge import uuid7
 from engine.decision.record import event
 from engine.decision.session import Session
-from engine.errors import UsageError
+from engine.errors import PolicyError, UsageError
 from engine.formats.canonical import PlainObject
 from engine.formats.times import write_time
 from engine.ledger import AppendedEntry, EntryDraft, State
 from engine.metrics.amounts import NOTHING, Amount
-from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, Json
+from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, Json, Subject
 
 DEFAULT_TTL_S = 300
 LONGEST_TTL_S = 7 * 86_400
@@ -117,22 +117,35 @@ class Tracker:
 
         Raises:
             UsageError: A lease that long is not given.
-            PolicyError: OPA could not decide; nothing is held and nothing recorded.
+            PolicyError: OPA could not decide; nothing is held, and nothing recorded but, where
+                a request was, that it failed.
             LedgerError: Nothing is held and nothing recorded.
             CommitError: It may or may not be held; it expires by itself.
         """
         if type(ttl_s) is not int or not 1 <= ttl_s <= LONGEST_TTL_S:
             raise UsageError(f"a lease of {ttl_s} s", f"1 to {LONGEST_TTL_S} seconds")
+        session = self._session
+        question = session.question(GATE, self._terms.profile, STAGE, now=now)
+        subject = Subject(f"{request.provider}/{request.model}")
+        lease_id = uuid7(milliseconds, session.runtime.random)
+        # The Input is only known inside the transaction: it is the books.
+        to_request = session.to_request(subject, None, decision_id=lease_id)
+        (requested,) = session.request([to_request], question)
         attempt = Attempt(
             terms=self._terms,
             request=request,
-            lease_id=uuid7(milliseconds, self._session.runtime.random),
-            question=self._session.question(GATE, self._terms.profile, STAGE, now=now),
+            requested=requested,
+            question=question,
             zone=self._zone,
             expires_at=write_time(now + timedelta(seconds=ttl_s)),
             rows=[(row.budget, row.limits) for row in self._budgets.of(request)],
         )
-        (place,) = self._ledger.transact(attempt)
+        try:
+            (place,) = self._ledger.transact(attempt)
+        except PolicyError as error:
+            if requested.recorded:
+                session.record_failure(error, [subject.name], question, error.add_note)
+            raise
         return replace(attempt.outcome, index=place.index, checkpoint=place.checkpoint)
 
     def settle(self, lease_id: str, spent: Usage, now: datetime) -> LeaseEnd:

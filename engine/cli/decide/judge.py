@@ -22,6 +22,7 @@ from engine.report import Location, RenderedParts, Report
 if TYPE_CHECKING:
     from engine.decision.judge import Judgement
     from engine.decision.record import StatementTemplate
+    from engine.decision.request import DecisionRequest, Requested
     from engine.decision.session import Session
     from engine.evidence.budget_figures import BudgetFigures
 
@@ -44,6 +45,18 @@ class JudgedFile(NamedTuple):
     rendered: Sequence[RenderedParts] | None
     pending: Report | None
     notes: tuple[str, ...] = ()
+
+
+class ReadEvidence(NamedTuple):
+    """What the files of one decision say.
+
+    Attributes:
+        documents: The files.
+        input: What the gate will be asked about.
+    """
+
+    documents: Sequence[Document]
+    input: Input
 
 
 @dataclass
@@ -77,7 +90,7 @@ class Judge:
         import orjson  # noqa: F401
         import wasmtime  # noqa: F401
 
-        import engine.decision.judge
+        import engine.decision.request
         import engine.evidence.budget_figures
         import engine.ledger  # noqa: F401
 
@@ -90,17 +103,43 @@ class Judge:
         self.session.use(self.session.open_evaluator(few=self.few, expendable=expendable))
         return self
 
-    def __call__(self, names: list[str]) -> JudgedFile | GovernanceError:
+    def __call__(
+        self, names: list[str], requested: Requested | None = None
+    ) -> JudgedFile | GovernanceError:
+        """Read and judge; ``requested`` where the request for it is recorded already."""
+        evidence = self.read(names)
+        if isinstance(evidence, ReadEvidence):
+            return self.judge(evidence, requested)
+        if requested is not None and requested.recorded:
+            evidence.decision_id = requested.request.decision_id
+        return evidence
+
+    def read(self, names: list[str]) -> ReadEvidence | GovernanceError:
+        """Read the files of one decision; nothing is asked yet."""
         try:
             documents = [self._read(name) for name in names]
-            return self._judged_file(self._judgement(documents), documents)
-        except (DocumentError, PolicyError) as error:
+            return ReadEvidence(documents, self._input(documents))
+        except DocumentError as error:
+            return error
+
+    def to_request(self, evidence: ReadEvidence) -> DecisionRequest:
+        """Return the request for a decision on what was read."""
+        return self.session.to_request(evidence.input.subject, evidence.input)
+
+    def judge(
+        self, evidence: ReadEvidence, requested: Requested | None
+    ) -> JudgedFile | GovernanceError:
+        """Ask the gate about what was read."""
+        try:
+            judgement = self.session.judge(evidence.input, self.question, requested=requested)
+            return self._judged_file(judgement, evidence.documents)
+        except PolicyError as error:
             return error
 
     def _read(self, name: str) -> Document:
         return read(name, stdin=self.shell.stdin, max_bytes=self.session.max_bytes)
 
-    def _judgement(self, documents: Sequence[Document]) -> Judgement:
+    def _input(self, documents: Sequence[Document]) -> Input:
         evidence = self.session.input_of(
             documents,
             self.question,
@@ -110,7 +149,7 @@ class Judge:
         )
         if self.args.emit_input:
             _emit(Path(self.args.emit_input), evidence)
-        return self.session.judge(evidence, self.question)
+        return evidence
 
     def _judged_file(self, judgement: Judgement, documents: Sequence[Document]) -> JudgedFile:
         report = Report(

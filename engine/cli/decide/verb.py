@@ -25,6 +25,8 @@ from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
 from engine.cli.decide.batches import Batches
 from engine.cli.decide.judge import Judge, emitted
+from engine.cli.decide.requests import outcomes as outcomes_of
+from engine.cli.decide.requests import record_with
 from engine.cli.decide.workers import Workers, worth
 from engine.cli.inputs import digest_of
 from engine.decision.workspace import open_session
@@ -107,6 +109,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     if jobs > 1:
         judge.prepare()
         judge.figures = session.figures(question)  # before the forks, which never open the ledger
+    record = record_with(session, question)
     with ExitStack() as stack:
         stack.enter_context(_rare_collections())
         stack.enter_context(session)
@@ -114,10 +117,11 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             stack.callback(find.close)
         if jobs > 1:
             quick = partial(judge.open, expendable=True)
-            outcomes = stack.enter_context(Workers(jobs, quick, groups, judge.open)).outcomes()
+            workers = Workers(jobs, quick, groups, judge.open, record)
+            outcomes = stack.enter_context(workers).outcomes()
         else:
             judge.open()
-            outcomes = ((names, judge(names)) for names in groups)
+            outcomes = outcomes_of(judge, groups, record)
         if not question.is_dry_run:
             session.open()
         if jobs == 1:

@@ -50,11 +50,13 @@ def topics(bundle: PolicyBundle) -> dict[str, list[Topic]]:
         )
     for name, table in bundle.data["limits"].items():
         tolerated = ", ".join(table["relaxations_allowed"]) or "no relaxation"
+        records = table.get("record_requests")
         found[name].append(
             [
                 (f"profile {name}", table["description"]),
                 ("tolerates", tolerated),
                 ("valid for", f"{table['decision_ttl_s']:,} s"),
+                ("requests", "recorded before the gate is asked" if records else "not recorded"),
                 ("limits", f"engine policy list --profile {name}"),
             ]
         )

@@ -120,13 +120,16 @@ def _rows(head: str, rows: Iterable[tuple[str, str]], width: int) -> str:
 
 
 def _decision(name: str, config: Config, shell: Shell) -> int:
-    from engine.decision.export import decision_at
+    from engine.decision.export import decision_at, is_decision
+    from engine.decision.unindexed import find_any
     from engine.proof.attestation import is_attestation
     from engine.report import Report, ReportOptions, format_named
 
     with workspace.open_ledger_to_read(config, shell) as ledger:
-        if is_attestation(ledger.entry(index := ledger.find(name))):
+        if is_attestation(entry := ledger.entry(index := find_any(ledger, name))):
             return _attestation(ledger, index, shell)
+        if not is_decision(entry):
+            return _undecided(ledger, index, shell)
         decision = decision_at(ledger, name)
         predicate = json.loads(decision.statement)["predicate"]
         archive = ledger.blob("policy", predicate["policy"]["digest"]["sha256"])
@@ -146,4 +149,34 @@ def _attestation(ledger: Ledger, index: int, shell: Shell) -> int:
     digest = policy_digest(at)
     bundle = PolicyBundle.from_archive(ledger.blob("policy", digest))
     write(as_text(at, bundle, shell.width), shell.stdout)
+    return exit_codes.PASS
+
+
+def _undecided(ledger: Ledger, index: int, shell: Shell) -> int:
+    """Say what was requested, or failed, where no decision came of it."""
+    from engine.formats.printable import plain
+    from engine.model import DECISION_REQUESTED_TYPE
+    from engine.proof.envelope import open_envelope
+    from engine.proof.statement import parse_statement
+
+    statement = parse_statement(open_envelope(ledger.entry(index)).payload)
+    predicate = statement["predicate"]
+    is_request = statement["predicateType"] == DECISION_REQUESTED_TYPE
+    rows = [(name, plain(str(predicate[name]))) for name in ("gate", "stage")]
+    if is_request:
+        head = f"{predicate['decision_id']}: requested at {predicate['requested_at']}, not answered"
+        rows += [
+            ("profile", plain(predicate["profile"]["name"])),
+            ("subject", plain(statement["subject"][0]["name"])),
+            ("answer", "none: a run was stopped after it asked, or kept back what the gate said"),
+        ]
+    else:
+        head = f"{predicate['attempt_id']}: could not be decided at {predicate['failed_at']}"
+        rows += [
+            ("profile", plain(predicate["profile"])),
+            ("files", plain(statement["subject"][0]["name"])),
+            ("why", plain(predicate["error"]["message"])),
+        ]
+    rows.append(("entry", f"{index}: engine ledger show {index}"))
+    shell.print_lines(_rows(plain(head), rows, shell.width), end="")
     return exit_codes.PASS

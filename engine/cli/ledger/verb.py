@@ -29,6 +29,8 @@ DESCRIPTION = "Verify the ledger, list and show its entries, print its checkpoin
 EXAMPLE = "  engine ledger verify --since last-week.checkpoint"
 
 _MOST_BY_DEFAULT = 4
+_NAMED = 20
+"""Requests without an answer that are named."""
 _WORTH_IT = {False: 64_000_000, True: 4_000_000}
 """Bytes of a ledger from which a second process saves more than it costs; with signatures too."""
 
@@ -100,6 +102,8 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     shell.print(f"ledger {report.ledger_id}: {report.size} {counted} hold{begun}{signed}")
     shell.print(f"  root {report.root.hex()}")
     shell.print(f"  {report.decisions} decisions, {report.checkpoints} checkpoints")
+    for line in _requests(report):
+        shell.print(f"  {line}")
     if budgets:
         shell.print(f"  {budgets} documents of budgets are what the entries add up to")
     for line in _scope(report):
@@ -109,6 +113,24 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     if report.uncovered:
         shell.print(f"  {report.uncovered} entries wait for the next checkpoint")
     return exit_codes.PASS
+
+
+def _requests(report: LedgerReport) -> Iterator[str]:
+    """How many decisions were requested, and by name those that nothing answers."""
+    if not report.requests:
+        return
+    if not report.unanswered:
+        yield f"{report.requests} requested decisions, every one answered"
+        return
+    yield (
+        f"{len(report.unanswered)} of {report.requests} requested decisions have no answer: "
+        "a run was stopped,"
+    )
+    yield "or kept back what the gate said"
+    for index, decision_id in report.unanswered[:_NAMED]:
+        yield f"  entry {index}: {plain(decision_id)}"
+    if len(report.unanswered) > _NAMED:
+        yield f"  and {len(report.unanswered) - _NAMED} more"
 
 
 def _verified_budgets(ledger: Ledger, report: LedgerReport) -> int:
@@ -270,7 +292,9 @@ def _show(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     with workspace.open_ledger_to_read(config, shell) as ledger:
         index = int(args.entry) if args.entry.isdigit() and len(args.entry) < 8 else None
         if index is None:
-            index = ledger.find(args.entry)
+            from engine.decision.unindexed import find_any
+
+            index = find_any(ledger, args.entry)
         entry = ledger.entry(index)
         if index >= ledger.signed_size():
             shell.say(f"engine: entry {index} is not signed: no checkpoint covers it")

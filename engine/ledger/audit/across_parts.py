@@ -9,6 +9,7 @@ from engine.errors import VerificationError
 from engine.ledger.audit.blobs import FoundBlobs, require_policies
 from engine.ledger.audit.end import HINT
 from engine.ledger.audit.identity import require_distinct, require_new_events
+from engine.ledger.audit.requests import Requests
 from engine.ledger.audit.walk import Part, Scope
 from engine.ledger.store import Reader
 
@@ -21,7 +22,7 @@ def joined(parts: Iterator[Part], scope: Scope) -> Part:
             the ledger between the two.
     """
     state, decisions, checkpoints, covered = scope.start, 0, 0, 0
-    known_by, blobs = array("Q"), FoundBlobs()
+    known_by, blobs, requests = array("Q"), FoundBlobs(), Requests()
     for part in parts:
         if part.before != state:
             raise VerificationError(
@@ -33,7 +34,8 @@ def joined(parts: Iterator[Part], scope: Scope) -> Part:
         covered = max(covered, part.covered)
         known_by.extend(part.known_by)
         blobs.include(part.blobs)
-    return Part(scope.start, state, decisions, checkpoints, covered, known_by, blobs)
+        requests.include(part.requests)
+    return Part(scope.start, state, decisions, checkpoints, covered, known_by, blobs, requests)
 
 
 def require_across(reader: Reader, part: Part, *, signatures: bool) -> int:

@@ -88,6 +88,8 @@ def audit(
         documents=whole.blobs.documents + policies,
         erased=whole.blobs.erased,
         reservations=whole.blobs.reservations,
+        requests=whole.requests.made,
+        unanswered=whole.requests.unanswered(reader, whole.known_by, start.size),
     )
 
 

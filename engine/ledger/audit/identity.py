@@ -13,6 +13,7 @@ from engine.model import (
     BUDGET_SETTLED_TYPE,
     DECISION_FAILED_TYPE,
     DECISION_IMPORTED_TYPE,
+    DECISION_REQUESTED_TYPE,
     DECISION_TYPES,
     EFFECT_TYPE,
     Json,
@@ -25,6 +26,7 @@ NATURAL_KEYS: dict[Json, tuple[str, str]] = {
     **dict.fromkeys(DECISION_TYPES, (INDEXED, "decision_id")),
     DECISION_IMPORTED_TYPE: (INDEXED, "decision_id"),
     **dict.fromkeys(ATTESTED_TYPES, (INDEXED, "attestation_id")),
+    DECISION_REQUESTED_TYPE: ("request", "decision_id"),
     DECISION_FAILED_TYPE: ("attempt", "attempt_id"),
     BUDGET_SETTLED_TYPE: ("settled", "lease"),
     BUDGET_RELEASED_TYPE: ("released", "lease"),
@@ -45,7 +47,12 @@ def identities(row: EntryRow, statement: dict[str, Json] | None) -> tuple[int, i
     key = statement["predicate"].get(member) if statement and member else None
     if not isinstance(key, str):
         return leaf, 0
-    return leaf, int.from_bytes(hashlib.sha256(f"{of}\0{key}".encode()).digest()[:8], "big")
+    return leaf, key_hash(of, key)
+
+
+def key_hash(of: str, key: str) -> int:
+    """Return 64 bits of a natural key: what the id is an id of, and the id."""
+    return int.from_bytes(hashlib.sha256(f"{of}\0{key}".encode()).digest()[:8], "big")
 
 
 def require_distinct(found: array[int], first: int) -> None:

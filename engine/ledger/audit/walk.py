@@ -19,6 +19,7 @@ from engine.ledger.audit.history import chain_before
 from engine.ledger.audit.identity import identities
 from engine.ledger.audit.index_audit import read_statement, require_indexed
 from engine.ledger.audit.nodes import with_nodes
+from engine.ledger.audit.requests import Requests
 from engine.ledger.store import EntryRow, Reader, node_count
 from engine.model import Json
 from engine.proof import checkpoint as notes
@@ -58,6 +59,7 @@ class Part(NamedTuple):
         covered: Size of the last of them; 0 when there is none.
         known_by: :func:`~engine.ledger.audit.identity.identities` of the entries.
         blobs: What is kept beside them.
+        requests: Those that are not answered by one of them.
     """
 
     before: Checkpoint
@@ -67,6 +69,7 @@ class Part(NamedTuple):
     covered: int
     known_by: array[int]
     blobs: FoundBlobs
+    requests: Requests
 
 
 def audit_part(reader: Reader, scope: Scope, first: int, stop: int) -> Part:
@@ -78,7 +81,7 @@ def audit_part(reader: Reader, scope: Scope, first: int, stop: int) -> Part:
     """
     walk = _Walk(reader, scope, first)
     before, decisions = walk.state(), 0
-    known_by, blobs = array("Q"), FoundBlobs()
+    known_by, blobs, requests = array("Q"), FoundBlobs(), Requests()
     for at in range(first, stop, CHUNK):
         rows = reader.entries(at, min(at + CHUNK, stop))
         walk.over(rows)
@@ -88,10 +91,12 @@ def audit_part(reader: Reader, scope: Scope, first: int, stop: int) -> Part:
             known_by.extend(identities(row, statements[place] if statements else None))
         if statements is not None:
             blobs.include(require_blobs(reader, rows, statements))
+            for row, statement in zip(rows, statements, strict=True):
+                requests.take(row.leaf_index, statement)
     after = walk.state()
     if after.size != stop:
         raise VerificationError(f"entry {after.size} is missing", HINT)
-    return Part(before, after, decisions, walk.checkpoints, walk.covered, known_by, blobs)
+    return Part(before, after, decisions, walk.checkpoints, walk.covered, known_by, blobs, requests)
 
 
 def _signed(rows: Sequence[EntryRow], public_keys: Sequence[bytes]) -> list[dict[str, Json]]:

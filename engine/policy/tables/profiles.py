@@ -15,7 +15,7 @@ SEVERITIES = ("block", "warn", "off")
 
 _TOP = (
     *("extends", "description", "relaxations_allowed", "decision_ttl_s", "hold_ttl_s", "checks"),
-    *("soft_routes", "declared_cost"),
+    *("record_requests", "soft_routes", "declared_cost"),
 )
 _ROW = (
     *("limit", "severity", "reason", "max_age_s", "min_n", "compare"),
@@ -84,6 +84,7 @@ def _resolved(
         "description": merged["description"].text(),
         "relaxations_allowed": _relaxations(merged["relaxations_allowed"]),
         "decision_ttl_s": merged["decision_ttl_s"].integer(1),
+        "record_requests": "record_requests" in merged and merged["record_requests"].boolean(),
         "soft_routes": _routes(merged.get("soft_routes")),
         "declared_cost": _declared_cost(merged.get("declared_cost")),
         "hold_ttl_s": merged["hold_ttl_s"].integer(1),

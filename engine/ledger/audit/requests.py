@@ -1,0 +1,141 @@
+"""Whether each decision that was recorded as requested was answered, by what was asked for.
+
+A request and its answer have one id. Most are near each other and meet inside a part; the others
+are looked for once all parts are read. Source: spec/predicate-v1.md section 12.11.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from engine.errors import VerificationError
+from engine.ledger.audit.identity import NATURAL_KEYS, PER_ENTRY, key_hash
+from engine.ledger.audit.index_audit import read_statement
+from engine.ledger.lookup import require_entry
+from engine.ledger.store import Reader
+from engine.model import (
+    ATTESTED_TYPES,
+    DECISION_FAILED_TYPE,
+    DECISION_REQUESTED_TYPE,
+    DECISION_TYPES,
+    Json,
+)
+from engine.proof.envelope import open_envelope
+
+ANSWERS = {
+    **dict.fromkeys(DECISION_TYPES, "decision_id"),
+    DECISION_FAILED_TYPE: "attempt_id",
+    **dict.fromkeys(ATTESTED_TYPES, "attestation_id"),
+}
+"""Types that answer a request, and the member that has its id."""
+_KEPT_AS = {NATURAL_KEYS[kind][0] for kind in ANSWERS}
+_HINT = "whoever signed both answered another question than was asked: compare the two entries"
+
+
+class OpenRequest(NamedTuple):
+    """A request, as far as its answer has to agree with it.
+
+    Attributes:
+        entry: Where it is.
+        predicate: What it says.
+        about: The statement's subject.
+    """
+
+    entry: int
+    predicate: Mapping[str, Json]
+    about: Mapping[str, Json]
+
+
+@dataclass(slots=True)
+class Requests:
+    """The requests among consecutive entries.
+
+    Attributes:
+        made: How many there are.
+        open: Those without an answer so far, by id.
+    """
+
+    made: int = 0
+    open: dict[str, OpenRequest] = field(default_factory=dict)
+
+    def take(self, index: int, statement: Mapping[str, Json]) -> None:
+        """Take in the next entry.
+
+        Raises:
+            VerificationError: It answers something else than was asked.
+        """
+        kind = statement["predicateType"]
+        if kind == DECISION_REQUESTED_TYPE:
+            self.made += 1
+            predicate = statement["predicate"]
+            if not isinstance(name := predicate.get("decision_id"), str):
+                raise VerificationError(f"entry {index}: a request without an id", _HINT)
+            self.open[name] = OpenRequest(index, predicate, statement["subject"][0])
+        elif self.open and (member := ANSWERS.get(kind)) is not None:
+            name = statement["predicate"].get(member)
+            if isinstance(name, str) and name in self.open:
+                require_answer(index, statement, self.open.pop(name))
+
+    def include(self, later: Requests) -> None:
+        """Add what was found among the entries behind these."""
+        self.made += later.made
+        self.open |= later.open
+
+    def unanswered(
+        self, reader: Reader, known_by: array[int], first: int
+    ) -> tuple[tuple[int, str], ...]:
+        """Return index and id of each request that no later entry answers, in order.
+
+        Args:
+            reader: The ledger.
+            known_by: :func:`~engine.ledger.audit.identity.identities` of its entries.
+            first: Index of the first of those.
+
+        Raises:
+            VerificationError: An answer is to something else than was asked.
+        """
+        keys = {key_hash(of, name): name for name in self.open for of in _KEPT_AS}
+        for place, key in enumerate(known_by) if keys else ():
+            if key in keys and place % PER_ENTRY:
+                self._answered(reader, first + place // PER_ENTRY, keys[key])
+        return tuple(sorted((request.entry, name) for name, request in self.open.items()))
+
+    def _answered(self, reader: Reader, index: int, name: str) -> None:
+        request = self.open.get(name)
+        if request is None or index < request.entry:
+            return
+        statement = read_statement(index, open_envelope(require_entry(reader, index).body))
+        member = ANSWERS.get(statement["predicateType"])
+        if member is not None and statement["predicate"].get(member) == name:
+            require_answer(index, statement, self.open.pop(name))
+
+
+def require_answer(index: int, statement: Mapping[str, Json], request: OpenRequest) -> None:
+    """Require that entry ``index`` answers what was asked: gate, profile, stage, subject, Input.
+
+    Raises:
+        VerificationError: It does not; names what differs.
+    """
+    question, answer = request.predicate, statement["predicate"]
+    expected = {name: question.get(name) for name in ("gate", "profile", "stage")}
+    if statement["predicateType"] == DECISION_FAILED_TYPE:
+        profile = question.get("profile")
+        expected["profile"] = profile.get("name") if isinstance(profile, dict) else None
+        found = {name: answer.get(name) for name in expected}
+    else:
+        found = {name: answer.get(name) for name in expected}
+        expected["subject"], found["subject"] = dict(request.about), statement["subject"][0]
+        if "input" in question:
+            expected["input"] = question["input"]
+            found["input"] = answer.get("input", answer.get("evidence"))
+        elif request.about.get("annotations", {}).get("digest_of"):
+            expected["subject"] = request.about["name"]  # neither artifact nor Input was known
+            found["subject"] = statement["subject"][0]["name"]
+    for name, value in expected.items():
+        if found[name] != value:
+            raise VerificationError(
+                f"entry {index}: its {name} is not what entry {request.entry} asked for", _HINT
+            )

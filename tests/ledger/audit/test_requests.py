@@ -1,0 +1,141 @@
+"""INV-LEDGER-7: a request is answered by what was asked for, or named."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import VerificationError
+from engine.ledger import EntryDraft, LedgerPosition, LedgerReport, subject_key
+from engine.ledger.audit import audit
+from engine.ledger.audit.requests import ANSWERS
+from engine.ledger.audit.workers import AuditWorkers
+from engine.model import (
+    DECISION_FAILED_TYPE,
+    DECISION_IMPORTED_TYPE,
+    DECISION_REQUESTED_TYPE,
+    DECISION_TYPE,
+    ETHICS_ATTESTATION_TYPE,
+)
+from engine.proof.envelope import seal
+from engine.proof.statement import statement
+from tests.ledger.scribe import KEY, decision, decision_id, open_at, subject_named
+
+INPUT = {"digest": {"sha256": "11" * 32}}
+PROFILE = {"name": "strict", "digest": {"sha256": "22" * 32}}
+QUESTION = {"gate": "promotion", "profile": PROFILE, "stage": "candidate"}
+SUBJECT = {"name": "scoring-model", "digest": {"sha256": "00" * 32}}
+OF_PREDICATE = {
+    "name": "scoring-model",
+    "digest": {"sha256": "33" * 32},
+    "annotations": {"digest_of": "predicate"},
+}
+ARTIFACT = subject_key({"digest": SUBJECT["digest"]})
+
+
+def entry(
+    kind: str, predicate: dict[str, Any], subject: dict[str, Any], *, placed: bool = False
+) -> EntryDraft:
+    """A draft; of a decision, which is in the index, with its attempt."""
+
+    def build(place: LedgerPosition) -> bytes:
+        more: dict[str, Any] = {"ledger": {"id": place.ledger_id}}
+        if placed:
+            more |= {"attempt": place.attempt, "previous": place.previous}
+        return seal(statement([subject], kind, {**predicate, **more}), KEY.sign, KEY.key_id)
+
+    if not placed:
+        return EntryDraft(None, None, None, build)
+    name = predicate.get("decision_id") or predicate["attestation_id"]
+    of_artifact = kind == ETHICS_ATTESTATION_TYPE
+    about = subject_named(subject["name"]) if not of_artifact else ARTIFACT
+    return EntryDraft(name, about, predicate["gate"], build)
+
+
+def request(number: int, *, known: bool = True, **other: Any) -> EntryDraft:
+    predicate = {"decision_id": decision_id(number), **QUESTION}
+    if known:
+        predicate["input"] = INPUT
+    return entry(DECISION_REQUESTED_TYPE, predicate | other, SUBJECT if known else OF_PREDICATE)
+
+
+def answer(number: int, subject: dict[str, Any] = SUBJECT, **other: Any) -> EntryDraft:
+    predicate = {"decision_id": decision_id(number), **QUESTION, "input": INPUT}
+    return entry(DECISION_TYPE, predicate | other, subject, placed=True)
+
+
+def failure(number: int, **other: Any) -> EntryDraft:
+    named = {"attempt_id": decision_id(number), **QUESTION, "profile": "strict"}
+    return entry(DECISION_FAILED_TYPE, named | other, OF_PREDICATE)
+
+
+def attestation(number: int, **other: Any) -> EntryDraft:
+    predicate = {"attestation_id": decision_id(number), **QUESTION, "evidence": INPUT}
+    return entry(ETHICS_ATTESTATION_TYPE, predicate | other, SUBJECT, placed=True)
+
+
+def verified(folder: Path, *drafts: EntryDraft, others: int = 0, **options: Any) -> LedgerReport:
+    with closing(open_at(folder)) as ledger:
+        for draft in drafts:
+            ledger.append([draft])
+    if not others:
+        with closing(open_at(folder, signer=None)) as ledger:
+            return ledger.verify(**options)
+    with AuditWorkers(others) as companions, closing(open_at(folder, signer=None)) as ledger:
+        return ledger.verify(companions=companions, **options)
+
+
+@pytest.mark.parametrize("part", [1, 3, 1024])
+def test_what_no_later_entry_answers_is_counted_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    """Also where request and answer are verified by different processes."""
+    monkeypatch.setattr(audit, "PART", part)
+    drafts = [
+        answer(9),  # before it was asked for: no answer
+        request(1), request(2), request(3), request(4), request(9),
+        answer(3), decision(20), failure(1), attestation(4),
+        request(5), request(6, known=False, gate="spend"), answer(6, gate="spend"),
+    ]  # fmt: skip
+    report = verified(tmp_path, *drafts, others=1 if part < 100 else 0)
+    assert report.requests == 7
+    assert report.unanswered == ((3, decision_id(2)), (6, decision_id(9)), (11, decision_id(5)))
+    with closing(open_at(tmp_path, signer=None)) as ledger:
+        since = ledger.checkpoint_covering(4)
+        assert ledger.verify(since=since).requests == 4
+        assert ledger.verify(signatures=False).requests == 0
+
+
+OTHER = {"digest": {"sha256": "99" * 32}}
+LIES = {
+    "another gate": (request(1), answer(1, gate="ethics")),
+    "another profile": (request(1), answer(1, profile={**PROFILE, **OTHER})),
+    "another stage": (request(1), answer(1, stage="production")),
+    "another Input": (request(1), answer(1, input=OTHER)),
+    "another subject": (request(1), answer(1, {**SUBJECT, "name": "other-model"})),
+    "another subject, whose Input was not known": (
+        request(1, known=False), answer(1, {**SUBJECT, "name": "other-model"})),
+    "attested on other evidence": (request(1), attestation(1, evidence=OTHER)),
+    "failed by another profile": (request(1), failure(1, profile="default")),
+    "failed at another gate": (request(1), failure(1, gate="ethics")),
+    "a request without an id": (request(1, decision_id=7), answer(2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("part", [1, 1024])
+def test_an_answer_to_something_else_is_not_genuine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: str, part: int
+) -> None:
+    monkeypatch.setattr(audit, "PART", part)
+    with pytest.raises(VerificationError, match=r"entry [12]: (its .* asked for|a request)"):
+        verified(tmp_path, *LIES[lie], others=1 if part < 100 else 0)
+
+
+def test_an_import_answers_nothing_and_a_request_is_not_made_twice(tmp_path: Path) -> None:
+    with pytest.raises(VerificationError, match="entry 2: is entry 1 once more"):
+        verified(tmp_path, request(1), request(1, stage="production"))
+    assert DECISION_IMPORTED_TYPE not in ANSWERS
