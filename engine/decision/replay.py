@@ -20,7 +20,8 @@ from engine.policy.bundle import PolicyBundle
 from engine.policy.evaluator import Evaluator
 from engine.proof.attestation_rules import SELF_ATTESTED
 from engine.proof.bundle import ProofBundle
-from engine.proof.input_document import parse as parse_input
+from engine.proof.decision_predicate import require_shape
+from engine.proof.derivation import tied_to_input
 from engine.system.closing import Closing
 
 OpenEvaluator = Callable[[PolicyBundle], Evaluator]
@@ -80,13 +81,21 @@ def decision_entries(ledger: Ledger, decision_id: str | None = None) -> Iterator
         NotRecordedError: No such decision.
     """
     if decision_id is None:
-        yield from (found for found in ledger.entries(0) if is_decision(found[1]))
+        yield from (found for found in ledger.entries(0) if _may_be_decision(found[1]))
         return
     index = ledger.find(decision_id)
     entry = ledger.entry(index)
     if not is_decision(entry):
         raise NotRecordedError(f"{decision_id} is not a decision", "see: engine ledger show")
     yield index, entry
+
+
+def _may_be_decision(entry: bytes) -> bool:
+    """Whether an entry is a decision, or nobody can say: then reading it says why."""
+    try:
+        return is_decision(entry)
+    except VerificationError:
+        return True
 
 
 def recorded_at(ledger: Ledger, index: int, entry: bytes) -> RecordedDecision:
@@ -237,7 +246,9 @@ def _judged_by(recorded: RecordedDecision, bundle: PolicyBundle, evaluator: Eval
 
 
 def _question_of(recorded: RecordedDecision) -> tuple[Input, Question]:
-    document = parse_input(recorded.encoded_input)
+    require_shape(recorded.statement["predicate"])
+    kept = {"input": recorded.encoded_input, "salt": recorded.salt}
+    document, _ = tied_to_input(recorded.statement, kept)
     question = Question(
         gate=document.gate,
         profile=document.profile,

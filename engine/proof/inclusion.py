@@ -58,11 +58,20 @@ def require_no_fork(parts: ProofBundle, kept: Iterable[str]) -> None:
     Source: spec/predicate-v1.md section 10.3.
     """
     signed, *_ = checkpoint.parse(parts.checkpoint)
+    require_same_at(signed, parts.checkpoint, chains_of(parts), kept)
+
+
+def chains_of(parts: ProofBundle) -> dict[int, bytes]:
+    """Return the chain hash by size, from before the entry to the bundle's own checkpoint.
+
+    Args:
+        parts: A bundle that :func:`placed` accepted.
+    """
     leaves = [merkle.leaf_hash(entry) for entry in parts.ledger or ()][parts.index + 1 :]
     chains = {parts.index: parts.previous_hash, parts.index + 1: parts.current_hash}
     for size, leaf in enumerate(leaves or parts.following_leaves, parts.index + 2):
         chains[size] = merkle.chain_hash(chains[size - 1], leaf)
-    require_same_at(signed, parts.checkpoint, chains, kept)
+    return chains
 
 
 def require_same_at(

@@ -53,6 +53,8 @@ from engine.proof.envelope import open_envelope, verify_envelope
 from engine.proof.equivocation import MEDIA_TYPE as EQUIVOCATION
 from engine.proof.equivocation import Equivocation, read_equivocation
 from engine.proof.expectations import Expectations, subject_of, unmet_ledger, unmet_wishes
+from engine.proof.history import MEDIA_TYPE as CHECKPOINTS
+from engine.proof.history import CheckpointPair, read_pair
 from engine.proof.inclusion import ledger_id_of, placed, require_no_fork, require_same_at
 from engine.proof.input_document import read_time
 from engine.proof.policy_archive import AttachedPolicy, policy_of, require_policy
@@ -60,6 +62,7 @@ from engine.proof.statement import parse_statement
 from engine.proof.trusted_keys import ATTESTATION, CHECKPOINT, DECISION, Keys, TrustedKey, keys_for
 
 __all__ = [
+    "CheckpointPair",
     "Equivocation",
     "Expectations",
     "TrustedKey",
@@ -162,8 +165,8 @@ def verify(bundle: bytes, public_keys: Keys, expect: Expectations = _NOTHING) ->
 
 def verify_any(
     bundle: bytes, public_keys: Keys, expect: Expectations = _NOTHING
-) -> Verified | VerifiedAttestation | Equivocation:
-    """Verify one file: the proof bundle of a decision or of an attestation, or an equivocation.
+) -> Verified | VerifiedAttestation | Equivocation | CheckpointPair:
+    """Verify one file: the proof of a decision or of an attestation, or what convicts a signer.
 
     Raises:
         VerificationError: As :func:`verify`.
@@ -173,6 +176,8 @@ def verify_any(
     value = read_json(bundle, "the proof bundle", max_bytes=proof.MAX_BYTES)
     if isinstance(value, dict) and value.get("mediaType") == EQUIVOCATION:
         return read_equivocation(value, public_keys)
+    if isinstance(value, dict) and value.get("mediaType") == CHECKPOINTS:
+        return read_pair(value, public_keys)
     parts = proof.read(value)
     if is_attestation(parts.entry):
         keys = keys_for(public_keys, ATTESTATION, _instant_of(parts.entry))

@@ -38,20 +38,22 @@ class WholeFile:
 
     Args:
         path: Where it appears; what was there before stays until then, or for good.
+        mode: Its permissions, as far as the process's own mask grants them.
 
     Raises:
         OutputError: It cannot be written there; any method may find out.
         UsageError: See :func:`require_replaceable`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: int = 0o666) -> None:
         import secrets
 
         require_replaceable(path)
         self._path = path
         self._temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
-            self._file = self._temporary.open("xb")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self._file = os.fdopen(os.open(self._temporary, flags, mode), "wb")
         except OSError as error:
             raise self._refused(error) from None
 
@@ -90,13 +92,13 @@ class WholeFile:
         return OutputError(f"{self._path}: {(error.strerror or str(error)).lower()}", _WRITABLE)
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Write ``content`` to ``path``: durable when this returns, and never seen half-written.
 
     Raises:
         OutputError: It cannot be written there; what was there before is still there.
     """
-    file = WholeFile(path)
+    file = WholeFile(path, mode)
     file.write(content)
     file.keep()
 

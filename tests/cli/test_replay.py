@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from engine.proof.checkpoint import sign as sign_checkpoint
 from engine.proof.envelope import open_envelope, seal
 from engine.signers.file import open_file
 from tests.cli.conftest import Engine
+from tests.cli.ledger.test_host_edits import insert
 from tests.repository import ROOT
 
 KEY = ".engine/keys/engine.pub.pem"
@@ -44,8 +47,8 @@ def _erase(index: int, kind: str = "%") -> None:
     assert gone > 0
 
 
-def _damage_last() -> None:
-    """Cut the input of the newest entry short."""
+def _damage_last(body_instead: bytes | None = None) -> None:
+    """Cut the input of the newest entry short, or put other bytes there whose digest fits."""
     ledger = sqlite3.connect(".engine/ledger.db")
     with ledger:
         (newest,) = ledger.execute("SELECT max(place) / 16 FROM attachment").fetchone()
@@ -55,9 +58,10 @@ def _damage_last() -> None:
         ledger.execute("DELETE FROM attachment WHERE place / 16 = ?", (newest,))
         for place, kind, digest, body in rows:
             kept = body[:-9] if kind == "input" else body
-            ledger.execute(
-                "INSERT INTO attachment VALUES (?, ?, ?, ?)", (place, kind, digest, kept)
-            )
+            shown = digest
+            if kind == "input" and body_instead is not None:
+                kept, shown = body_instead, hashlib.sha256(body_instead).hexdigest()
+            ledger.execute("INSERT INTO attachment VALUES (?, ?, ?, ?)", (place, kind, shown, kept))
     ledger.close()
 
 
@@ -98,6 +102,36 @@ def test_an_unreadable_input_is_4_and_the_others_replay(engine: Engine, ids: lis
         "1 decision replayed, byte for byte the same; 2 not replayable\n"
     )
     assert engine("replay", ids[2]).code == 4
+
+
+@pytest.mark.parametrize("body", [b"{}", b"no JSON", b'{"subject":5}'])
+def test_an_input_put_in_its_place_with_its_digest_is_4_and_the_others_replay(
+    engine: Engine, ids: list[str], body: bytes
+) -> None:
+    _damage_last(body)
+
+    answer = engine("replay")
+
+    assert (answer.code, answer.err) == (4, "")
+    assert answer.out == (
+        "entry 3: the attached input is not the one that the record was made from\n"
+        "2 decisions replayed, byte for byte the same; 1 not replayable\n"
+    )
+    assert engine("replay", "--policies", str(ROOT / "policies")).code == 4
+
+
+def test_an_entry_that_nobody_can_read_is_4_and_the_others_replay(
+    engine: Engine, ids: list[str]
+) -> None:
+    with closing(sqlite3.connect(".engine/ledger.db")) as ledger:
+        insert(ledger, b"no envelope")
+        ledger.commit()
+
+    answer = engine("replay")
+
+    assert (answer.code, answer.err) == (4, "")
+    assert answer.out.startswith("entry 4: the envelope is not strict JSON")
+    assert answer.out.endswith("3 decisions replayed, byte for byte the same; 1 not replayable\n")
 
 
 def test_other_policies_are_tried_on_what_is_left(engine: Engine, ids: list[str]) -> None:

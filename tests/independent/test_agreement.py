@@ -73,7 +73,7 @@ def answer_of_ours(data: bytes, keys: list[bytes], want: Mapping[str, Any]) -> A
             wishes[name] = ()
     try:
         verified = ours.verify_any(data, keys, Expectations(**wishes))
-        assert not isinstance(verified, ours.Equivocation)
+        assert not isinstance(verified, ours.Equivocation | ours.CheckpointPair)
     except VerificationError as error:
         return Answer(False, str(error))
     unmet = {

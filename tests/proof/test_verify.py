@@ -503,6 +503,7 @@ def test_the_verifier_only_loads_the_pure_core() -> None:
         *(
             "engine.proof.checkpoint",
             "engine.proof.equivocation",
+            "engine.proof.history",
             "engine.proof.inclusion",
             "engine.proof.attestation_rules",
             "engine.proof.trust",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     verify = actions.add_parser("verify", help="every hash, signature, checkpoint and document")
     verify.add_argument("--since", metavar="CHECKPOINT", help="file with a checkpoint kept before")
+    verify.add_argument("--state", metavar="FILE", help="remembers how far each ledger came")
     verify.add_argument(
         "--signatures",
         action=argparse.BooleanOptionalAction,
@@ -62,6 +62,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     bring.add_argument(
         "--key", action="append", metavar="PUB", help="key of the runs (the own one)"
     )
+    compare = actions.add_parser("compare", help="whether two states of one ledger are one history")
+    for name in ("a", "b"):
+        compare.add_argument(
+            name, metavar=name.upper(), help="ledger, proof, checkpoint, signed head or state file"
+        )
+    compare.add_argument("-o", "--output", metavar="FILE", help="write what shows the answer")
+    compare.add_argument("--key", action="append", metavar="PUB", help="public key (of entry 0)")
+    compare.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
     tables = actions.add_parser("tables", help="decisions and checks as a SQLite file for SQL")
     tables.add_argument("out", metavar="FILE", help="a new file")
     for action in actions.choices.values():
@@ -78,6 +86,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         "checkpoint": _checkpoint,
         "import": _import,
         "tables": _tables,
+        "compare": _compare,
     }
     return actions[args.action](args, config, shell)
 
@@ -96,6 +105,8 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             since=since, signatures=args.signatures, public_keys=keys, companions=workers
         )
         budgets = _verified_budgets(ledger, report) if since is None else 0
+        if args.state is not None:
+            _require_continued(args.state, ledger, keys)
     signed = f", {report.signatures} signatures" if report.signatures else ""
     begun = f" since entry {report.since}" if report.since else ""
     counted = "entry" if report.size == 1 else "entries"
@@ -131,6 +142,18 @@ def _requests(report: LedgerReport) -> Iterator[str]:
         yield f"  entry {index}: {plain(decision_id)}"
     if len(report.unanswered) > _NAMED:
         yield f"  and {len(report.unanswered) - _NAMED} more"
+
+
+def _require_continued(state: str, ledger: Ledger, keys: list[bytes]) -> None:
+    """Hold the ledger against what a file remembers of it, and remember it."""
+    from engine.cli.checkpoint_state import CheckpointState
+    from engine.ledger.commit.created import read_created
+    from engine.ledger.history import history_of
+
+    keys = keys or [read_created(ledger.entry(0)).public_key]
+    reason = CheckpointState(Path(state)).take(history_of(ledger, keys), keys)
+    if reason:
+        raise VerificationError(reason)
 
 
 def _verified_budgets(ledger: Ledger, report: LedgerReport) -> int:
@@ -192,7 +215,9 @@ def _workers(count: int) -> Iterator[AuditWorkers | None]:
 
 
 def _note(source: str, shell: Shell) -> str:
-    """A checkpoint as a file holds it, or as a CI log shows it: indented."""
+    """A checkpoint as a file holds it, or as a CI log shows it."""
+    from engine.cli.ledger.compare import note_in
+
     if source == "-":
         text = shell.stdin.read(65_536).decode(errors="replace")
     else:
@@ -202,8 +227,7 @@ def _note(source: str, shell: Shell) -> str:
             raise UsageError(
                 f"--since {source}: {error}", "give a file with a checkpoint"
             ) from None
-    lines = [line.rstrip() for line in textwrap.dedent(text).strip("\n").split("\n")]
-    return "\n".join(lines) + "\n"
+    return note_in(text)
 
 
 def _keys(args: argparse.Namespace, config: Config, shell: Shell) -> list[bytes]:
@@ -319,6 +343,12 @@ def _tables(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         count = write_tables(ledger, target)
     shell.print(f"{count} decisions in {plain(str(target))}: tables decision and check")
     return exit_codes.PASS
+
+
+def _compare(args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    from engine.cli.ledger.compare import compare
+
+    return compare(args, config, shell)
 
 
 def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:

@@ -1,17 +1,21 @@
-"""What ``engine verify`` says of a file that convicts a signer."""
+"""What ``engine verify`` says of files that convict a signer, or show that a ledger went on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from engine import exit_codes
 from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
 from engine.formats.printable import plain
 from engine.model import Json
+from engine.proof import checkpoint
 from engine.proof.equivocation import Equivocation, VerifiedRecord
+from engine.proof.history import CheckpointPair, Outcome
 from engine.proof.keys import key_id
 
 TWO_DECISIONS = "this signer signed two different decisions under one id"
+TWO_HISTORIES = "this signer signed two histories of one ledger"
 
 
 def print_equivocation(name: str, found: Equivocation, form: str, shell: Shell) -> None:
@@ -60,3 +64,38 @@ def _rows(record: VerifiedRecord) -> Iterator[str]:
     yield f"            in {plain(shown['origin'])}"
     proven = "" if record.is_included else ", by its importer's word"
     yield f"            entry {record.index} of {record.checkpoint.size}{proven}"
+
+
+def print_pair(
+    name: str, pair: CheckpointPair, unmet: Sequence[str], form: str, shell: Shell
+) -> int:
+    """Print what two checkpoints of one ledger are to each other, and return the exit code."""
+    older, newer = (checkpoint.parse(note)[0] for note in (pair.older, pair.newer))
+    is_fork = pair.outcome is Outcome.FORK
+    if form == "json":
+        shell.print_json(
+            {
+                "file": name,
+                "genuine": True,
+                "outcome": pair.outcome,
+                "equivocation": TWO_HISTORIES if is_fork else None,
+                "failed_expectations": list(unmet),
+                "ledger": newer.origin,
+                "sizes": [older.size, newer.size],
+            }
+        )
+    else:
+        outcome = "; NOT AS REQUIRED" if unmet else ""
+        titles = {
+            Outcome.SAME: f"GENUINE CHECKPOINT of {newer.size} entries, twice",
+            Outcome.CONTINUES: f"GENUINE HISTORY: {newer.size} entries continue {older.size}",
+            Outcome.FORK: f"EQUIVOCATION: {TWO_HISTORIES}",
+        }
+        lines = [titles[pair.outcome] + outcome, *(f"  {plain(reason)}" for reason in unmet)]
+        lines.append(f"  ledger    {plain(newer.origin)}")
+        if is_fork:
+            lines += [plain(line) for line in f"{pair.older}{pair.newer}".split("\n")]
+        write("\n".join(lines) + "\n", shell.stdout)
+    if is_fork:
+        return exit_codes.NOT_GENUINE
+    return exit_codes.FAIL if unmet else exit_codes.PASS

@@ -33,10 +33,12 @@ class ExpectationsFile:
     Attributes:
         keys: Whom it trusts, and for what.
         expected: What it demands.
+        state: File that remembers how far each ledger came; None where nothing is remembered.
     """
 
     keys: tuple[TrustedKey, ...]
     expected: Expectations
+    state: str | None = None
 
 
 def read_expectations(name: str, shell: Shell) -> ExpectationsFile:
@@ -75,8 +77,9 @@ def read_expectations(name: str, shell: Shell) -> ExpectationsFile:
             for file in table.texts("checkpoints", ())
         ),
     )
+    state = str(folder / table.text("state")) if table.has("state") else None
     table.finish()
-    return ExpectationsFile(keys, expected)
+    return ExpectationsFile(keys, expected, state)
 
 
 def _key(table: Table, folder: Path) -> TrustedKey:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
@@ -60,6 +61,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="the policy, if the proof lacks it: an archive, or a folder by `policy build`",
     )
+    parser.add_argument(
+        "--state",
+        metavar="FILE",
+        help="remembers how far each ledger came: one that goes back or forks is exit 4",
+    )
     parser.add_argument("--no-relaxations", action="store_true", help="nothing weakened the run")
     parser.add_argument("--no-waivers", action="store_true", help="no failure was waived")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
@@ -67,19 +73,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Verify every file; the worst outcome is the exit code."""
+    from dataclasses import replace
+
+    from engine.cli.checkpoint_state import CheckpointState, compare_with_state
     from engine.cli.console.refusals import error_text
-    from engine.cli.verify.equivocation import print_equivocation
+    from engine.cli.verify.equivocation import print_equivocation, print_pair
     from engine.errors import DocumentError, VerificationError
     from engine.evidence.documents import read_bytes
     from engine.proof.bundle import MAX_BYTES
-    from engine.proof.verify import Equivocation, Verified, verify_any
+    from engine.proof.verify import CheckpointPair, Equivocation, Verified, verify_any
 
-    keys, expected = _demands(args, shell)
+    keys, expected, named = _demands(args, shell)
+    state = CheckpointState(Path(named)) if named is not None else None
     codes = set()
     for name in args.files:
         try:
             data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
             verified = verify_any(data, keys, expected)
+            reason = "" if state is None else compare_with_state(state, data, verified, keys)
         except (VerificationError, DocumentError) as error:
             shell.say(*error_text(error, name).split("\n"))
             codes.add(error.exit_code)
@@ -88,6 +99,14 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             print_equivocation(name, verified, args.format, shell)
             codes.add(exit_codes.NOT_GENUINE)
             continue
+        if isinstance(verified, CheckpointPair):
+            unmet = [reason] if reason else []
+            codes.add(print_pair(name, verified, unmet, args.format, shell))
+            continue
+        if reason:
+            verified = replace(
+                verified, failed_expectations=(*verified.failed_expectations, reason)
+            )
         if isinstance(verified, Verified):
             _print_record(name, verified, args.format, shell)
         else:
@@ -96,14 +115,14 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     return exit_codes.worst(codes)
 
 
-def _demands(args: argparse.Namespace, shell: Shell) -> tuple[Keys, Expectations]:
+def _demands(args: argparse.Namespace, shell: Shell) -> tuple[Keys, Expectations, str | None]:
     """Whom to trust and what to demand: by flags, by a file, or each thing by one of the two."""
     from dataclasses import replace
 
     from engine.proof.verify import Expectations
 
     keys: list[bytes | TrustedKey] = [read_key(path) for path in args.key or ()]
-    expected = Expectations(now=shell.now())
+    expected, state = Expectations(now=shell.now()), args.state
     if args.expect is not None:
         from engine.cli.verify.expectations import read_expectations
 
@@ -113,6 +132,12 @@ def _demands(args: argparse.Namespace, shell: Shell) -> tuple[Keys, Expectations
             )
         file = read_expectations(args.expect, shell)
         keys, expected = [*file.keys], file.expected
+        if file.state is not None and state is not None:
+            raise UsageError(
+                f"{args.expect} and --state name a file to remember checkpoints in",
+                "name it once: in the file or by the flag",
+            )
+        state = state or file.state
     if not keys:
         raise UsageError(
             "no key is trusted", "give --key PUB, or --expect FILE with [[key]] tables in it"
@@ -137,7 +162,7 @@ def _demands(args: argparse.Namespace, shell: Shell) -> tuple[Keys, Expectations
                 f"{args.expect} and a flag demand another {what}",
                 "demand each thing once: in the file or by a flag",
             )
-    return keys, replace(expected, **given)
+    return keys, replace(expected, **given), state
 
 
 def _contradicts(before: object, value: object) -> bool:
@@ -149,8 +174,6 @@ def _contradicts(before: object, value: object) -> bool:
 
 def _policy(name: str, shell: Shell) -> bytes:
     """The archive at ``name``, which may be a folder of a built policy too."""
-    from pathlib import Path
-
     from engine.evidence.documents import read_bytes
     from engine.proof.policy_archive import MAX_BYTES, parse_given
 
