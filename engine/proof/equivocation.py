@@ -23,7 +23,7 @@ from engine.formats.signed_json import (
     refuse,
     write_base64,
 )
-from engine.model import DECISION_IMPORTED_TYPE, Json
+from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPES, Json
 from engine.proof import checkpoint, merkle
 from engine.proof.bundle import MAX_BYTES, ProofBundle, read_path
 from engine.proof.checkpoint import Checkpoint
@@ -199,6 +199,9 @@ def _verified(record: SignedRecord, public_keys: Keys) -> VerifiedRecord:
         leaf = merkle.leaf_hash(record.entry)
         merkle.verify_inclusion(leaf, record.index, signed.size, record.path, signed.root)
     statement = parse_statement(payload)
+    if statement["predicateType"] not in DECISION_TYPES:
+        # other entries name a decision's id too: whoever imports their own signs it again
+        refuse(f"a record is a {statement['predicateType']}, not a decision")
     named = statement["predicate"].get("ledger")
     if named != {"id": ledger_id_of(signed.origin)}:
         refuse("a record is of another ledger than its checkpoint")

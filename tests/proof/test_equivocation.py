@@ -110,6 +110,16 @@ def test_what_does_not_convict_is_not_genuine(data: bytes, reason: str) -> None:
         verify_equivocation(data, [RELEASE.public, OTHER.public])
 
 
+def test_an_honest_importer_of_its_own_run_is_not_convicted_by_its_own_import() -> None:
+    """Both entries name the decision's id, and one key signed both: that is what importing is."""
+    central, run = Ledger(RELEASE, "central"), Ledger(RELEASE, "one")
+    index = run.decide(Case(), Policy())
+    mine = central.prove(central.adopt(run, index))
+    imported = SignedRecord(mine.entry, mine.index, mine.checkpoint, mine.path)
+    with pytest.raises(VerificationError, match="not a decision"):
+        verify_equivocation(encode([record_of(run.prove(index)), imported]), [RELEASE.public])
+
+
 def test_a_key_of_another_role_convicts_nobody() -> None:
     keys = [TrustedKey(RELEASE.public, roles=("checkpoint",))]
     with pytest.raises(VerificationError, match="none of the given keys"):
