@@ -154,15 +154,12 @@ class SarifWriter(Writer):
         if beyond := self._failures - len(notes):
             text = f"{beyond:,} more inputs could not be decided; standard error names them"
             notes.append({"level": "error", "message": {"text": text}})
-        if self._beyond:
-            text = f"{self._beyond:,} more results: --output json=FILE has them all"
-            told: list[Json] = [{"level": "warning", "message": {"text": text}}]
-        else:
-            told = []
+        text = f"{self._beyond:,} more results: --output json=FILE has them all"
+        warning = {"level": "warning", "message": {"text": text}}
         return {
             "executionSuccessful": not notes,
             "toolConfigurationNotifications": notes,
-            "toolExecutionNotifications": told,
+            "toolExecutionNotifications": [warning] if self._beyond else [],
         }
 
 
