@@ -14,7 +14,8 @@ from engine.settings.config import SETTINGS, Config
 
 DESCRIPTION = (
     "Show every setting, its value, and where it came from: a flag, a variable of the\n"
-    "environment, engine.toml, or the default, in that order. Flags of other verbs may be given."
+    "environment, engine.toml, or the default, in that order. Flags of other verbs may be given.\n"
+    "`engine explain ENGINE_GATE` says what a variable means; docs/settings.md lists them all."
 )
 EXAMPLE = "  engine config show --profile strict"
 

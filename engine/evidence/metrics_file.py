@@ -139,7 +139,10 @@ def _age(now: datetime, text: str, pointer: str) -> int:
     try:
         return age_s(now, datetime.fromisoformat(text))  # its form was checked with the schema
     except ValueError as error:
-        raise RefusalError(pointer, str(error), "such as 2026-01-31T12:00:00Z") from None
+        hint = "such as 2026-01-31T12:00:00Z"
+        if ":60" in str(text):
+            hint = "write a leap second as the second before it, which ends with :59"
+        raise RefusalError(pointer, str(error), hint) from None
 
 
 def is_regular(document: Json) -> bool:
@@ -317,13 +320,19 @@ def _written(value: Json) -> str:
 
 def _to_write(value: Json, row: Json) -> str:
     """What to write instead, and what the metric is."""
+    from decimal import Decimal
+
     kind, unit = row["type"], row.get("unit", "none")
     article = "an" if kind == "integer" else "a"
     advice = f"write {article} {kind}" + (f" in {unit}" if unit != "none" else "")
     if isinstance(value, str) and kind in ("number", "integer", "boolean"):
-        advice += ", without quotes"
+        is_padded = re.fullmatch(r"[+-]?0\d+(\.\d+)?", value)
+        advice += f": {Decimal(value)}, without zeros before it" if is_padded else _UNQUOTED
     about = row.get("description", "")
     return f"{about}\n{advice}" if about else advice
+
+
+_UNQUOTED = ", without quotes"
 
 
 def _percentage(value: Json, row: Json) -> str:

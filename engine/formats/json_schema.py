@@ -61,7 +61,12 @@ def _extra(pointer: str, value: Json, _rule: Json, schema: Json) -> Mismatch:
 
 def _type(pointer: str, value: Json, rule: Json, schema: Json) -> Mismatch:
     expected = " or ".join(rule) if isinstance(rule, list) else rule
-    return Mismatch(pointer, f"{_kind(value)} where {expected} is expected", _advice(schema))
+    # YAML takes 1.10 for the number 1.1: what was written is not known any more.
+    advice = _advice(schema) if rule != "string" or isinstance(value, dict | list) else _IN_QUOTES
+    return Mismatch(pointer, f"{_kind(value)} where {expected} is expected", advice)
+
+
+_IN_QUOTES = 'write it in quotes, such as "1.10"'
 
 
 def _advice(schema: Json) -> str:

@@ -76,7 +76,22 @@ SETTINGS = (
         most=MOST_MAX_BYTES,
     ),
 )
-_SECRETS = ("ENGINE_KEY", "ENGINE_OPA_TOKEN")
+_SECRETS = {
+    "ENGINE_KEY": "private key itself, PEM; it is never shown",
+    "ENGINE_OPA_TOKEN": "bearer token for the OPA server that the call names",
+}
+VARIABLES = {
+    **{setting.variable: setting.meaning for setting in SETTINGS},
+    **_SECRETS,
+    SAFE_FOLDERS: "folders whose files count whoever they belong to, parted as PATH is",
+    "ENGINE_OPA": "OPA that compiles policies of your own",
+    "ENGINE_OPA_CA_FILE": "certificates that an OPA server's is held against",
+    "ENGINE_SCAN_KEY_FILE": "key of the digests that `engine scan` prints",
+    "ENGINE_TLC_JAR": "TLC that `engine spec check` and `conform` run",
+    "ENGINE_ACTION": "set by `engine watch` for a hook: what is to be done",
+    "ENGINE_IDEMPOTENCY_KEY": "set by `engine watch` for a hook: the same for the same action",
+}
+"""Every variable of the environment that begins with ``ENGINE_``, and a clause about each."""
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -156,14 +171,30 @@ def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here
 
 
 def require_values(environ: Mapping[str, str]) -> None:
-    """Refuse a variable of the engine that is set and empty: it is not the same as not set.
+    """Refuse a variable of the engine that is set and empty, or whose name is nearly one's.
 
     Raises:
-        ConfigError: One is. Secrets may be: a CI's job on a fork has none.
+        ConfigError: One is empty, which is not the same as not set; secrets may be, because a CI's
+            job on a fork has none. Or one is misspelt, and what it should set would not be set.
     """
     for name, text in environ.items():
-        if name.startswith("ENGINE_") and name not in _SECRETS and not text.strip():
-            raise ConfigError(f"${name} is set and empty", "unset it, or give it a value")
+        if not name.startswith("ENGINE_"):
+            continue
+        if name in VARIABLES:
+            if not text.strip() and name not in _SECRETS:
+                raise ConfigError(f"${name} is set and empty", "unset it, or give it a value")
+        elif near := _nearest(name.removeprefix("ENGINE_")):
+            raise ConfigError(
+                f"${name} is no variable of the engine", f"did you mean ENGINE_{near}?"
+            )
+
+
+def _nearest(name: str) -> str:
+    """The variable that was meant; nothing where it may be one of another program."""
+    import difflib
+
+    known = [variable.removeprefix("ENGINE_") for variable in VARIABLES]
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.7)), "")
 
 
 def _require_no_key(value: Value) -> None:

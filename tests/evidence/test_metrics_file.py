@@ -103,6 +103,27 @@ def test_a_wrong_document_is_refused_where_it_is_wrong(
     assert reason in refused.value.reason
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "hint"),
+    [
+        ("subject.version", 1.1, 'write it in quotes, such as "1.10"'),
+        ("subject.name", True, 'write it in quotes, such as "1.10"'),
+        ("metrics.ethics.ece", "0644", "write a number in ratio: 644, without zeros before it"),
+        ("metrics.ethics.ece", "-010.5", "write a number in ratio: -10.5, without zeros before it"),
+        ("metrics.ethics.ece", "0.01", "write a number in ratio, without quotes"),
+        ("observed_at", "2026-12-31T23:59:60Z", "write a leap second as the second before it"),
+    ],
+)
+def test_a_hint_fits_what_was_written(path: str, value: Json, hint: str) -> None:
+    """YAML makes a number of 1.10 and a text of 0644."""
+    document = json.loads(json.dumps(DOCUMENT))
+    *above, last = path.split(".", 1)
+    (document[above[0]] if above else document)[last] = value
+    with pytest.raises(RefusalError) as refused:
+        expand(document, CATALOGUE, NOW, SCHEMA)
+    assert hint in refused.value.hint
+
+
 def test_a_missing_time_shows_the_line_to_add() -> None:
     document = _with("observed_at", None)
     del document["observed_at"]

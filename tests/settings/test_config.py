@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from engine.errors import ConfigError
-from engine.settings.config import load
+from engine.settings.config import SETTINGS, VARIABLES, load, require_values
+from tests.repository import ROOT
 
 
 def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_path: Path) -> None:
@@ -103,3 +105,38 @@ def test_a_wrong_setting_is_an_error_with_its_line(tmp_path: Path, text: str, re
 def test_a_wrong_number_in_the_environment_names_the_variable(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\$ENGINE_MAX_BYTES: '1MB' is not a whole number"):
         load({}, {"ENGINE_MAX_BYTES": "1MB"}, tmp_path)
+
+
+def test_a_variable_that_is_nearly_one_of_the_engine_is_refused_and_a_strangers_is_not() -> None:
+    for name, meant in (
+        ("PROFIL", "PROFILE"),
+        ("POLICY", "POLICIES"),
+        ("SAFE_FOLDER", "SAFE_FOLDERS"),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            require_values({f"ENGINE_{name}": "x"})
+        assert refused.value.message == f"$ENGINE_{name} is no variable of the engine"
+        assert refused.value.hint == f"did you mean ENGINE_{meant}?"
+    require_values(
+        {"ENGINE_VERSION": "1", "ENGINE_ROOT": "", "ENGINE_API_KEY": "x", "ENGINEER": ""}
+    )
+    require_values(dict.fromkeys(VARIABLES, "x"))
+
+
+def test_every_variable_that_the_engine_reads_is_known_and_every_known_one_is_documented() -> None:
+    sources = [path.read_text() for path in (ROOT / "engine").rglob("*.py")]
+    read = {name for text in sources for name in re.findall(r"\"(ENGINE_[A-Z_]+)\"", text)}
+    named = {f"ENGINE_BUDGET_DAILY_{unit}" for unit in ("USD", "TOKENS", "REQUESTS")}  # composed
+    assert read | named == VARIABLES.keys()
+
+    rows = re.findall(
+        r"^\| `(.*)` +\|$|^\| (`.*) \|$", (ROOT / "docs/settings.md").read_text(), re.M
+    )
+    cells = [[cell.strip("` ") for cell in row.split(" | ")] for row in rows]
+    assert [row for row in cells if len(row) == 4] == [
+        [s.name, s.variable, "" if s.default is None else str(s.default), s.meaning]
+        for s in SETTINGS
+    ]
+    others = {row[0]: row[1] for row in cells if len(row) == 2}
+    assert others == {name: VARIABLES[name] for name in VARIABLES if name in others}
+    assert others.keys() | {setting.variable for setting in SETTINGS} == VARIABLES.keys()

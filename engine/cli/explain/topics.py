@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from engine.cli.explain.reference import metric_range
 from engine.model import Verdict
 from engine.report.relaxations import RELAXATIONS
+from engine.settings.config import VARIABLES
 
 if TYPE_CHECKING:
     from engine.policy.bundle import PolicyBundle
@@ -60,6 +61,8 @@ def topics(bundle: PolicyBundle) -> dict[str, list[Topic]]:
                 ("limits", f"engine policy list --profile {name}"),
             ]
         )
+    for name, meaning in VARIABLES.items():
+        found[name].append([(f"variable {name}", meaning)])
     for verdict, meaning in VERDICTS.items():
         found[verdict].append([(f"verdict {verdict}", meaning)])
     for name, relaxation in RELAXATIONS.items():
