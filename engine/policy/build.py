@@ -254,12 +254,12 @@ OWN_OPA = Path(__file__).resolve().parents[2] / ".tools" / "opa"
 """In the engine's own clone; nothing that lies in or above a working folder is run."""
 
 
-def find_opa(environ: Mapping[str, str], own: Path = OWN_OPA) -> Path:
+def find_opa(environ: Mapping[str, str], own: Path | None = None) -> Path:
     """Return OPA's binary: ``ENGINE_OPA``, else the pinned version on PATH or in ``.tools``.
 
     Args:
         environ: The environment; ``ENGINE_OPA`` and ``PATH`` are read.
-        own: OPA of the engine's own clone, where it runs from one.
+        own: OPA of the engine's own clone; None is :data:`OWN_OPA`.
 
     Raises:
         UsageError: ``ENGINE_OPA`` names no program, or none was found; names all places.
@@ -272,7 +272,7 @@ def find_opa(environ: Mapping[str, str], own: Path = OWN_OPA) -> Path:
     candidates = [
         Path(folder, "opa") for folder in environ.get("PATH", "").split(os.pathsep) if folder
     ]
-    candidates.append(own)
+    candidates.append(own or OWN_OPA)
     passed_over: list[str] = []
     for path in candidates:
         if path.is_file() and os.access(path, os.X_OK):

@@ -315,7 +315,10 @@ def begun(engine: Engine) -> Engine:
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_named_and_its_answer_ends_with_what_to_do(begun: Engine, name: str) -> None:
+def test_a_mistake_is_named_and_its_answer_ends_with_what_to_do(
+    begun: Engine, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.policy.build.OWN_OPA", Path("none"))
     mistake = MISTAKES[name]
     mistake.before()
     answer = begun(*mistake.argv.split(), **mistake.environ)
@@ -381,6 +384,8 @@ def test_no_error_leaves_a_person_without_advice(kind: type[GovernanceError]) ->
     arguments = ["it is wrong"]
     if kind is errors.DocumentError:
         plain: GovernanceError = errors.DocumentError(errors.Position("m.json"), *arguments)
+    elif kind is errors.EquivocationError:
+        plain = errors.EquivocationError(*arguments, "", "twice", b"")
     elif kind is errors.CircuitOpenError:
         plain = errors.CircuitOpenError("openai", "gpt-4o", "open", 5_000)
     else:
