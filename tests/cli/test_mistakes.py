@@ -385,7 +385,7 @@ def test_no_error_leaves_a_person_without_advice(kind: type[GovernanceError]) ->
     if kind is errors.DocumentError:
         plain: GovernanceError = errors.DocumentError(errors.Position("m.json"), *arguments)
     elif kind is errors.EquivocationError:
-        plain = errors.EquivocationError(*arguments, "", "twice", b"")
+        plain = errors.EquivocationError(arguments[0], "", "twice", b"")
     elif kind is errors.CircuitOpenError:
         plain = errors.CircuitOpenError("openai", "gpt-4o", "open", 5_000)
     else:
