@@ -129,7 +129,7 @@ def figures(
     found = {budget: book for _, budget, book in books.books(day, day)}
     for budget, limit in limits.items():
         book = found.get(budget, Book(limit))
-        found[budget] = book._replace(limits=_stricter(book.limits, limit))
+        found[budget] = book._replace(limits=book.limits.stricter(limit))
     known = {}
     for place, unit in enumerate(_UNITS):
         limited = [
@@ -147,12 +147,6 @@ def figures(
                 "source": f"ledger {ledger_id}, {day}, budget {budget}",
             }
     return BudgetFigures(known)
-
-
-def _stricter(limits: AmountLimits, other: AmountLimits) -> AmountLimits:
-    """The smaller limit of each unit; none is greater than any."""
-    pairs = zip(limits, other, strict=True)
-    return AmountLimits(*(min((x for x in pair if x is not None), default=None) for pair in pairs))
 
 
 def limits_of(rows: Iterable[Json], daily: AmountLimits | None) -> dict[str, AmountLimits]:

@@ -56,6 +56,13 @@ class AmountLimits(NamedTuple):
         """By unit, as records write it; null is no limit."""
         return self._asdict()
 
+    def stricter(self, other: AmountLimits) -> AmountLimits:
+        """Return the smaller limit of each unit; none is greater than any."""
+        pairs = zip(self, other, strict=True)
+        return AmountLimits(
+            *(min((limit for limit in pair if limit is not None), default=None) for pair in pairs)
+        )
+
 
 def amount_of(counts: Sequence[int]) -> Amount:
     """Return the amount whose counts are in the order of :data:`UNITS`."""

@@ -321,7 +321,7 @@ def verified_attestation(
             *unmet_ledger(ledger_id_of(found.checkpoint.origin), expect),
         ),
         nothing_required=expect.nothing,
-        not_required=expect.not_required,
+        not_required=expect.not_required(predicate),
     )
 
 

@@ -46,6 +46,8 @@ class Expectations:
         ledger_ids: Ledgers one of which must hold the record, by the checkpoint; empty takes any.
         checkpoints: Checkpoints (signed notes) that the caller kept. One of the same ledger that
             contradicts the proof convicts the signer.
+        decision_id: Id of the record; of a granted reservation that is the lease.
+        subject: Name of what was decided on; of a reservation that is ``provider/model``.
 
     Raises:
         UsageError: No such verdict, an age without the time now, a time without a zone, or a
@@ -68,6 +70,8 @@ class Expectations:
     waivers: Collection[str] | None = None
     ledger_ids: Collection[str] = ()
     checkpoints: Collection[str] = ()
+    decision_id: str | None = None
+    subject: str | None = None
 
     def __post_init__(
         self, policy_digest: str | None, no_relaxations: bool | None, no_waivers: bool | None
@@ -99,7 +103,7 @@ class Expectations:
 
     def _require_types(self) -> None:
         """A demand of another type would be met by chance, or by everything."""
-        texts = ("digest", "gate", "profile", "stage")
+        texts = ("digest", "gate", "profile", "stage", "decision_id", "subject")
         for name in texts:
             if not isinstance(getattr(self, name), str | None):
                 raise UsageError(f"{name} is text, not {type(getattr(self, name)).__name__}")
@@ -126,19 +130,22 @@ class Expectations:
         """Whether what is asked for only the policy shows."""
         return bool(self.policy_digests) or self.require in _LETS_THROUGH
 
-    @property
-    def not_required(self) -> tuple[str, ...]:
-        """What a record may be otherwise on than the caller thinks, because nobody demanded it."""
-        return tuple(
-            what
-            for what, wish in (
-                ("artifact", self.digest),
-                ("profile", self.profile),
-                ("stage", self.stage),
-                ("policy", tuple(self.policy_digests) or self.policy),
-            )
-            if not wish
-        )
+    def not_required(self, predicate: Mapping[str, Json]) -> tuple[str, ...]:
+        """Return what the caller may think otherwise on of a record, having not demanded it.
+
+        Of a reservation that is what was granted, to whom and how much too: an ALLOW of another
+        lease is as genuine. Amounts are nothing that can be demanded.
+        """
+        wishes: list[tuple[str, object]] = [
+            ("artifact", self.digest),
+            ("profile", self.profile),
+            ("stage", self.stage),
+            ("policy", tuple(self.policy_digests) or self.policy),
+        ]
+        if "reservation" in predicate:
+            of_lease = [("lease", self.decision_id), ("subject", self.subject), ("amounts", None)]
+            wishes = [*of_lease, *wishes[1:]]
+        return tuple(what for what, wish in wishes if not wish)
 
 
 _NOTHING = Expectations()
@@ -162,6 +169,8 @@ def unmet_wishes(
         ("gate", expect.gate, predicate["gate"]),
         ("profile", expect.profile, predicate["profile"]["name"]),
         ("stage", expect.stage, predicate["stage"]),
+        ("decision", expect.decision_id, predicate["decision_id"]),
+        ("subject", expect.subject, statement["subject"][0]["name"]),
     )
     unmet = [
         f"{what} {required} is required; the record says {recorded}"

@@ -775,6 +775,27 @@ def test_a_looser_limit_of_the_caller_does_not_count(daily: str, world: World) -
     assert world.last(ask, "engine decide")["verdict"] == "BLOCK"
 
 
+@pytest.mark.parametrize("raised", ["settings", "policies"])
+def test_a_grant_at_a_raised_limit_frees_no_promotion(raised: str, world: World) -> None:
+    """INV-BUDGET-14, INV-DOOR-2: nor is it given."""
+    ask = Ask(world, environ={"ENGINE_BUDGET_DAILY_USD": "1000000"})
+    spent(ask, "1.00")
+    options: Any = {"daily_usd": "1000000", "policies": PRICED}
+    if raised == "policies":
+        shutil.copytree(PRICED, world.folder / "raised")
+        (world.folder / "raised/budgets").mkdir(exist_ok=True)
+        (world.folder / "raised/budgets/data.yaml").write_text(
+            "budgets: [{id: daily, match: {}, usd: 1000000, tokens: none, requests: none}]\n"
+        )
+        options = {"policies": world.folder / "raised"}
+    with Budget(ask.ledger, key=PEM, **options) as budget:
+        assert budget.ask(Request("acme", "large", 1, tokens=1)).verdict == "DENY"
+    del ask.document["metrics"]["budget.usd_ratio"]
+    decide_verb(ask)
+
+    assert world.last(ask, "engine decide")["verdict"] == "BLOCK"
+
+
 @pytest.mark.parametrize("zone", ["Pacific/Honolulu", ""])
 @pytest.mark.parametrize("door", PROMOTERS)
 def test_what_was_spent_on_another_zones_day_counts_until_that_day_is_over_there(

@@ -34,7 +34,7 @@ KEYS = [KEY.public, STRANGER.public]
 WANTS: tuple[dict[str, Any], ...] = (
     {"require": "PROMOTE", "now": NOW},
     {"require": "HOLD", "no_relaxations": True, "no_waivers": True},
-    {"require": "ALLOW"},
+    {"require": "ALLOW", "subject": "scoring-model", "decision_id": "another"},
     {"digest": ARTIFACT, "gate": "ethics", "stage": "candidate", "profile": "default"},
     {"gate": "promotion", "stage": "production", "profile": "strict", "policy_digest": "0" * 64},
     {"now": "2026-11-20T11:55:04Z"},
@@ -49,6 +49,8 @@ SENTENCES = {
     "a PROMOTE of gate": "gate",
     "profile ": "profile",
     "stage ": "stage",
+    "decision ": "decision_id",
+    "subject ": "subject",
     "no policy digest ": "policy_digest",
     "artifact ": "digest",
     "no relaxation": "no_relaxations",

@@ -609,6 +609,8 @@ def unmet(record: Record, want: Mapping[str, Any]) -> frozenset[str]:
         "gate": predicate["gate"],
         "profile": predicate["profile"]["name"],
         "stage": predicate["stage"],
+        "decision_id": predicate["decision_id"],
+        "subject": subject["name"],
         "policy_digest": predicate["policy"]["digest"]["sha256"],
     }
     default = {"gate": "promotion"} if get("require") == "PROMOTE" and not get("gate") else {}
@@ -630,7 +632,8 @@ def unmet(record: Record, want: Mapping[str, Any]) -> frozenset[str]:
 def verify(data: bytes, keys: Sequence[bytes], want: Mapping[str, Any]) -> Answer:
     """Whether a bundle is genuine by these raw public keys, and what of ``want`` it does not meet.
 
-    ``want`` may have ``require``, ``digest``, ``gate``, ``profile``, ``stage``, ``policy_digest``,
+    ``want`` may have ``require``, ``digest``, ``gate``, ``profile``, ``stage``, ``subject``,
+    ``decision_id``, ``policy_digest``,
     ``policy`` (an archive), ``max_age_s``, ``now`` (a time), ``no_relaxations``, ``no_waivers``.
     """
     try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -8,6 +9,8 @@ import pytest
 
 from engine.errors import UsageError, VerificationError
 from engine.model import Verdict
+from engine.proof.bundle import parse
+from engine.proof.envelope import open_envelope
 from engine.proof.verify import Expectations, verify
 from tests.simulator import ARTIFACT, NOW, Case, Key, Ledger, Policy, conclude, metric
 
@@ -224,6 +227,26 @@ def test_what_nobody_required_is_named() -> None:
 
     assert everything.not_required == ()
     assert verdict.not_required == ("artifact", "profile", "stage", "policy")
+
+
+def test_an_allow_says_which_lease_subject_and_amounts_nobody_required() -> None:
+    """An ALLOW of another lease is as genuine: it binds nothing that was not demanded."""
+    plain = Expectations(require=Verdict.ALLOW)
+    named = Expectations(require=Verdict.ALLOW, decision_id="d", subject="acme/large")
+    held: dict[str, Any] = {"reservation": {}}
+    assert plain.not_required(held) == (
+        *("lease", "subject", "amounts", "profile", "stage", "policy"),
+    )
+    assert named.not_required(held) == ("amounts", "profile", "stage", "policy")
+    assert plain.not_required({}) == ("artifact", "profile", "stage", "policy")
+
+    record = json.loads(open_envelope(parse(RECORD).entry).payload)
+    lease, about = record["predicate"]["decision_id"], record["subject"][0]["name"]
+    assert unmet(RECORD, decision_id=lease, subject=about) == []
+    assert unmet(RECORD, decision_id="another", subject="acme/small") == [
+        f"decision another is required; the record says {lease}",
+        f"subject acme/small is required; the record says {about}",
+    ]
 
 
 def test_a_record_prints_as_some_lines() -> None:

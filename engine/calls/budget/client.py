@@ -79,7 +79,7 @@ class Budget(Closing):
         bundle = self._session.bundle
         self._tracker = Tracker(
             self._session,
-            budgets=Budgets(bundle.data.get("budgets", []), limits),
+            budgets=Budgets(bundle.data.get("budgets", []), limits, by_caller=True),
             zone=time_zone,
             profile=text("profile", profile),
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.calls.budget import transitions
+from engine.calls.budget.limits import BudgetRow
 from engine.calls.budget.prices import PriceBook
 from engine.calls.budget.question import (
     GATE,
@@ -132,7 +133,7 @@ class Attempt:
         question: Question,
         zone: str,
         expires_at: str,
-        rows: Sequence[tuple[str, AmountLimits]],
+        rows: Sequence[BudgetRow],
     ) -> None:
         self._terms, self._request = terms, request
         self._requested, self._question = requested, question

@@ -138,7 +138,7 @@ class Tracker:
             question=question,
             zone=self._zone,
             expires_at=write_time(now + timedelta(seconds=ttl_s)),
-            rows=[(row.budget, row.limits) for row in self._budgets.of(request)],
+            rows=self._budgets.of(request),
         )
         try:
             (place,) = self._ledger.transact(attempt)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from engine.calls.budget.lease import EXPIRED, OPEN, RELEASED, SETTLED, Lease
+from engine.calls.budget.limits import BudgetRow
 from engine.calls.budget.state import BudgetState
 from engine.errors import NotRecordedError, UsageError, VerificationError
 from engine.metrics import budget_book as book
@@ -59,9 +60,10 @@ def expire(state: BudgetState, now: str, most: int = MOST_EXPIRED) -> list[str]:
     return due
 
 
-def charges(state: BudgetState, day: str, rows: Sequence[tuple[str, AmountLimits]]) -> list[Charge]:
+def charges(state: BudgetState, day: str, rows: Sequence[BudgetRow]) -> list[Charge]:
     """Return the budgets of ``rows`` as they stand on ``day``."""
-    return [Charge(budget, limits, state.book(day, budget)) for budget, limits in rows]
+    books = [(row, state.book(day, row.budget)) for row in rows]
+    return [Charge(row.budget, row.limits_beside(there), there) for row, there in books]
 
 
 def grant(

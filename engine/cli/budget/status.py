@@ -75,7 +75,8 @@ def _rows(
     found = {name: book for _, name, book in documents.books(day, day)}
     for row in budgets.rows if today else ():
         there = found.get(row.budget)
-        found[row.budget] = Book(row.limits) if there is None else there._replace(limits=row.limits)
+        limits = row.limits_beside(there)
+        found[row.budget] = Book(limits) if there is None else there._replace(limits=limits)
     return sorted(found.items())
 
 

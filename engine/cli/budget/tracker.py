@@ -36,7 +36,11 @@ def budgets_of(config: Config, bundle: PolicyBundle) -> Budgets:
     """Return the budgets of the policies and of the settings."""
     from engine.calls.budget.limits import Budgets
 
-    return Budgets(bundle.data.get("budgets", []), daily_limits(config))
+    return Budgets(
+        bundle.data.get("budgets", []),
+        daily_limits(config),
+        by_caller=config.values["policies"].by_caller,
+    )
 
 
 def require_lasting(config: Config) -> None:

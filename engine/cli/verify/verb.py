@@ -54,6 +54,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gate", metavar="G", help="the gate that must have been asked")
     parser.add_argument("--profile", metavar="P", help="the profile it must have been asked with")
     parser.add_argument("--stage", metavar="S", help="the stage it must have been asked for")
+    parser.add_argument("--subject", metavar="NAME", help="the name of what it must be about")
+    parser.add_argument("--decision", metavar="ID", help="its id; of a reservation, the lease")
     parser.add_argument("--policy-digest", type=digest, metavar="D", help="digest of the policies")
     parser.add_argument("--max-age", type=duration, metavar="DUR", help="such as 90s, 15m, 12h, 7d")
     parser.add_argument(
@@ -148,6 +150,8 @@ def _demands(args: argparse.Namespace, shell: Shell) -> tuple[Keys, Expectations
         "gate": args.gate,
         "profile": args.profile,
         "stage": args.stage,
+        "subject": args.subject,
+        "decision_id": args.decision,
         "policy_digests": (args.policy_digest,) if args.policy_digest is not None else None,
         "max_age_s": args.max_age,
         "relaxations": () if args.no_relaxations else None,
