@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import wasmtime
 from hypothesis import settings
 
 from engine.policy.build import find_opa
+from engine.policy.evaluators import wasm
+from engine.policy.evaluators.wasm import WasmEvaluator
 from tests.examples import SHARE, WHOLE
 from tests.repository import ROOT
 
@@ -46,6 +51,32 @@ def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     """Keep signed heads of tests out of the state folder of whoever runs them."""
     folder = tmp_path_factory.getbasetemp() / "state" / secrets.token_hex(8)
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Compile a policy once in this process where no compiled one is kept, and load it again.
+
+    Compiling takes a quarter of a second, which is most of what a decision of the library costs.
+    """
+    compile_anew, kept = WasmEvaluator._compile, dict[tuple[object, ...], bytes]()
+
+    def compiled(self: WasmEvaluator) -> tuple[wasmtime.Engine, wasmtime.Module]:
+        if self._cache is not None:
+            return compile_anew(self)
+        key = (self._few, self._expendable, self._checks_bounds, sha256(self._bundle.wasm).digest())
+        if key not in kept:
+            engine, module = compile_anew(self)
+            kept[key] = bytes(module.serialize())
+            return engine, module
+        engine = wasm._engine(
+            quick=self._few, guarded=not self._expendable, checks_bounds=self._checks_bounds
+        )
+        return engine, wasmtime.Module.deserialize(engine, kept[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WasmEvaluator, "_compile", compiled)
+        yield
 
 
 @pytest.fixture(scope="session")

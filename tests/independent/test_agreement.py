@@ -29,6 +29,8 @@ from tests.independent.verifier import Answer
 from tests.repository import DATA, ROOT
 from tests.simulator import ARTIFACT, Key, Ledger, Policy
 
+pytestmark = pytest.mark.no_cover  # the same lines many times over: measured elsewhere
+
 NOW = "2026-11-20T13:00:05Z"
 KEYS = [KEY.public, STRANGER.public]
 WANTS: tuple[dict[str, Any], ...] = (

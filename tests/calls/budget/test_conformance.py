@@ -21,6 +21,8 @@ from tests.calls.budget.world import DAY_TICKS, HARD, TTL, Books, ModelOf, Move,
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import open_at
 
+pytestmark = pytest.mark.no_cover  # the same lines many times over: measured elsewhere
+
 MODELS = {
     "budget": ModelOf(
         {"l1": "batch", "l2": None}, asks=(1, 19, 21), usages=(1, 20), last_ask=1, end=3, backs=0

@@ -15,6 +15,8 @@ from engine.specs.conform.projections.breaker import Projection
 from tests.calls.budget.month import FIRST, LIMIT, ZONE, Month
 from tests.ledger.scribe import open_at
 
+pytestmark = pytest.mark.no_cover  # the same lines many times over: measured elsewhere
+
 DIED = {
     *(
         f"{when} the commit of {step}"
