@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,10 @@ RUN_LEDGER = "run:"
 """URL of a ledger that lives as long as this run, and in the proofs that are exported from it."""
 
 
+def _warn(text: str) -> None:
+    warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+
 class RecordTo:
     """Where decisions are recorded, and with whose key. Nothing is opened before it is needed.
 
@@ -30,6 +35,7 @@ class RecordTo:
         heads: Folder of signed heads beside the key; None where the key has no folder of ours.
         create: Whether a ledger that is not there is made.
         agrees: See :func:`engine.ledger.open_ledger`.
+        say: See :func:`engine.ledger.open_ledger`; where nobody is named, Python's warnings.
         lock_timeout_s: How long an append waits for other writers.
     """
 
@@ -44,11 +50,13 @@ class RecordTo:
         create: bool = True,
         lock_timeout_s: float = 30.0,
         agrees: Callable[[str], bool] = lambda _question: False,
+        say: Callable[[str], None] = _warn,
     ) -> None:
         from engine.ledger import located
 
         self.url, self.open_signer, self._prepare = located(url), open_signer, prepare
-        self._create, self._lock_timeout_s, self._agrees = create, lock_timeout_s, agrees
+        self._create, self._lock_timeout_s = create, lock_timeout_s
+        self._agrees, self._say = agrees, say
         self._state, self._beside_key = state_folder(environ), heads
 
     @property
@@ -97,6 +105,7 @@ class RecordTo:
             created_at=write_time(runtime.now()),
             random=runtime.random,
             agrees=self._agrees,
+            say=self._say,
         )
         return ledger, signer
 

@@ -239,6 +239,7 @@ def record_to(config: Config, around: Surroundings, *, may_create: bool = False)
         create=may_create or not around.in_ci,
         lock_timeout_s=float(config.number("lock_timeout_s")),
         agrees=around.agrees,
+        say=lambda text: around.say(f"engine: {text}"),
     )
 
 

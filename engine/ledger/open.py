@@ -98,6 +98,7 @@ def open_ledger(
     created_at: str = "",
     random: Callable[[int], bytes] = os.urandom,
     agrees: Callable[[str], bool] = lambda _question: False,
+    say: Callable[[str], None] = lambda _text: None,
 ) -> Ledger:
     """Return the ledger at ``url``, held against the head that was kept for it.
 
@@ -112,6 +113,7 @@ def open_ledger(
         created_at: RFC 3339 UTC, for entry 0.
         random: Gives that many random bytes, for the ledger's id.
         agrees: Asks somebody whether the ledger of another key that was here may be given up.
+        say: Tells somebody that a ledger is written to of which no head is known.
 
     Raises:
         UsageError: No ledger there and none to be made, or an unknown kind of URL.
@@ -128,7 +130,7 @@ def open_ledger(
         kept = HeadPlaces([Heads(folder) for folder in folders], store.address)
     try:
         if _connect(store, kept):
-            return _opened(store, signer, kept, agrees)
+            return _opened(store, signer, kept, agrees, say)
         if kept and (claiming := kept.claiming()):
             message = f"{store.url} is missing, and {_signed(claiming)} entries were signed for it"
             _give_up(claiming, message, signer if create else None, agrees)
@@ -190,6 +192,7 @@ def _opened(
     signer: Signer | None,
     heads: HeadPlaces | None,
     agrees: Callable[[str], bool] = lambda _question: False,
+    say: Callable[[str], None] = lambda _text: None,
 ) -> Ledger:
     # what is remembered first, the size last: meanwhile others may append
     reader = store.reader()
@@ -214,9 +217,20 @@ def _opened(
     if signer is not None:
         if heads is not None:
             heads.require_writable()
+            if not known and size > 1:
+                say(_no_head(store.url, size, heads))
         if last is None or last[0] != size:
             ledger.catch_up()
     return ledger
+
+
+def _no_head(url: str, size: int, heads: HeadPlaces) -> str:
+    places = ", ".join(str(folder) for folder in heads.folders)
+    return (
+        f"{url} has {size} entries, and no signed head of it lies in {places}: that it did not go "
+        "backwards cannot be told; hold it against a checkpoint kept elsewhere: "
+        "engine ledger verify --since FILE"
+    )
 
 
 def _require_beginning(

@@ -38,7 +38,7 @@ from engine.report.html_parts import (
 )
 from engine.report.html_style import STYLE
 from engine.report.relaxations import way_out
-from engine.report.wording import artifact_of, count_of, limit_of, subject_of
+from engine.report.wording import artifact_of, count_of, limit_of, observed_of, subject_of
 
 MOST_ROWS = 1000
 _TONES = {
@@ -256,7 +256,7 @@ def _checks(report: Report, name: str) -> str:
             f"{text(title_of(check, report))} <code class='id'>{text(check['id'])}</code>",
             [
                 cell(status(check) + _because(check, report), "Status"),
-                cell(value(written(check["observed"])), "Observed"),
+                cell(value(observed_of(check)), "Observed"),
                 cell(value(limit_of(check)), "Limit"),
                 cell(bar(check) + value(margin(check) or ""), "Margin"),
                 cell(value(count_of(check)), "n"),

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from engine.decision.margins import counterfactual, margin, written
+from engine.decision.margins import counterfactual, margin
 from engine.errors import GovernanceError
 from engine.formats.printable import plain
 from engine.model import Decision, Json, Verdict
@@ -24,7 +24,7 @@ from engine.report.findings import (
     word_of,
 )
 from engine.report.relaxations import way_out
-from engine.report.wording import artifact_of, count_of, limit_of, subject_of
+from engine.report.wording import artifact_of, count_of, limit_of, observed_of, subject_of
 
 SIGNS = {
     Verdict.PROMOTE: "✅",
@@ -161,7 +161,7 @@ def _finding(check: Json, report: Report) -> list[str]:
     return [
         f"**{escape(title_of(check, report))}**<br>{code(check['id'])}",
         escape(status),
-        code(written(check["observed"])),
+        code(observed_of(check)),
         code(limit_of(check)),
         code(margin(check) or "") or " ",
         escape(text_of(check, report, "why")),
@@ -176,7 +176,7 @@ def _passes(checks: Sequence[Json], report: Report) -> list[str]:
         [
             f"{escape(title_of(check, report))} {code(check['id'])}",
             escape(word_of(check)),
-            code(written(check["observed"])),
+            code(observed_of(check)),
             code(limit_of(check)),
             code(margin(check) or ""),
             count_of(check),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import textwrap
 
-from engine.decision.margins import counterfactual, written
+from engine.decision.margins import counterfactual
 from engine.formats.printable import on_one_line, plain
 from engine.model import Decision, Json, Severity, Status
 from engine.report import RenderedParts, Report, ReportOptions, Writer
-from engine.report.wording import artifact_of, facts_of, fix_of, limit_of, subject_of
+from engine.report.wording import artifact_of, facts_of, fix_of, limit_of, observed_of, subject_of
 
 _MARKS = {
     Status.PASS: "pass",
@@ -104,7 +104,7 @@ def _mark(check: Json) -> str:
 
 
 def _compared(check: Json) -> str:
-    return f"{written(check['observed'])} {limit_of(check)}"
+    return f"{observed_of(check)} {limit_of(check)}"
 
 
 def _facts(check: Json) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.decision.margins import margin, written
-from engine.model import Decision, Json, Status, Verdict
+from engine.model import Decision, Json, Status, Verdict, is_number
 
 
 def subject_of(decision: Decision) -> str:
@@ -70,11 +70,29 @@ def fix_of(check: Json, policy_fix: str, verdict: Verdict) -> str:
 
 
 def _short(number: str) -> str:
-    """Return an exact decimal to six significant digits: what a double adds is no room."""
+    """Return an exact decimal to six significant digits, and all before its point.
+
+    What a double adds behind them is no room.
+    """
     exact = Decimal(number)
-    if len(exact.as_tuple().digits) <= 6:
-        return number
-    return written(float(f"{exact:.6g}")) if abs(exact) < 1 else number
+    digits = max(6, exact.adjusted() + 1)
+    return (
+        number if len(exact.as_tuple().digits) <= digits else written(float(f"{exact:.{digits}g}"))
+    )
+
+
+def observed_of(check: Json) -> str:
+    """Return what was observed, in no more digits than say on which side of the limit it is."""
+    observed, limit = check["observed"], check["limit"]
+    exact = written(observed)
+    if type(observed) is not float:
+        return exact
+    short = _short(exact)
+    if not is_number(limit):
+        return short
+    number = float(short)
+    same = (number < limit, number > limit) == (observed < limit, observed > limit)
+    return short if same else exact
 
 
 def facts_of(check: Json) -> str:

@@ -7,6 +7,7 @@ same place somebody is asked, and where nobody can be asked the error names the 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -48,3 +49,49 @@ def test_a_person_is_asked(thrown_away: Engine) -> None:
     code, seen, _ = at_a_terminal(Path.cwd(), ["y"], "decide", "good.json")
     assert (code, "with another key" in seen) == (0, True)
     assert thrown_away("decide", "good.json", HOME=str(Path.cwd())).code == 0
+
+
+# The state folder is where the environment says: who moves it takes one of the places away.
+
+
+def test_heads_in_the_other_places_convict_wherever_the_state_folder_moves(
+    engine: Engine, example: Callable[[str], Json]
+) -> None:
+    """INV-DOOR-4."""
+    Path("good.json").write_text(json.dumps(example("promote")))
+    here = Path.cwd()
+    engine("decide", "good.json", XDG_STATE_HOME=str(here / "one"))
+    older = Path(".engine/ledger.db").read_bytes()
+    engine("decide", "good.json", XDG_STATE_HOME=str(here / "one"))
+    Path(".engine/ledger.db").write_bytes(older)
+
+    for state in ("one", "two"):
+        assert engine("decide", "good.json", XDG_STATE_HOME=str(here / state)).code == 4
+    heads = Path(".engine/heads").rename("elsewhere")
+    assert engine("decide", "good.json", XDG_STATE_HOME=str(here / "one")).code == 4
+    assert not Path("two").exists()
+
+    answer = engine("decide", "good.json", XDG_STATE_HOME=str(here / "two"))
+
+    assert answer.code == 0
+    assert "no signed head of it lies in " in answer.err
+    assert str(here / "two") in answer.err
+    assert str(here / heads.name) not in answer.err
+    again = engine("decide", "good.json", XDG_STATE_HOME=str(here / "two"))
+    assert (again.code, "no signed head" in again.err) == (0, False)
+    assert engine("decide", "good.json", XDG_STATE_HOME=str(here / "one")).code == 4
+
+
+def test_a_program_is_warned_of_a_ledger_without_a_head(
+    engine: Engine, example: Callable[[str], Json]
+) -> None:
+    import engine as library
+
+    Path("good.json").write_text(json.dumps(example("promote")))
+    engine("decide", "good.json")
+    for folder in (Path(".engine/heads"), Path(os.environ["XDG_STATE_HOME"])):
+        shutil.rmtree(folder, ignore_errors=True)
+    key = Path(".engine/keys/engine.pem").read_bytes()
+
+    with pytest.warns(RuntimeWarning, match="no signed head of it lies in"):
+        library.decide(example("promote"), ledger=Path(".engine/ledger.db"), key=key)

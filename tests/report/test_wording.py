@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.model import Verdict
-from engine.report.wording import facts_of, fix_of
+from engine.model import Json, Verdict
+from engine.report.wording import facts_of, fix_of, observed_of
 from tests.report.cases import LATENCY, report, written
 
 
@@ -34,6 +34,29 @@ def test_what_an_access_gate_counts_itself_nobody_is_told_to_measure() -> None:
 def test_the_last_line_of_text_is_the_verdict_again() -> None:
     shown = written("text", [report("BLOCK", "1 of 1 blocking checks failed: x", [LATENCY])])
     assert shown.splitlines()[-1] == "BLOCK  1 of 1 blocking checks failed: x"
+
+
+@pytest.mark.parametrize(
+    ("observed", "limit", "shown"),
+    [
+        (0.7604238005173495, 0.8, "0.760424"),
+        (0.1234, 0.8, "0.1234"),
+        (0.80000001, 0.8, "0.80000001"),
+        (0.7999999999, 0.8, "0.7999999999"),
+        (0.8, 0.8, "0.8"),
+        (1234567, 800, "1234567"),
+        (1234567.25, 800, "1234567"),
+        (512.3333333333334, 800, "512.333"),
+        (12345678901234567890, 800, "12345678901234567890"),
+        (0.7604238005173495, None, "0.760424"),
+        (None, 0.8, "missing"),
+        (True, False, "true"),
+    ],
+)
+def test_an_observed_value_has_no_more_digits_than_say_where_it_is(
+    observed: Json, limit: Json, shown: str
+) -> None:
+    assert observed_of({**LATENCY, "observed": observed, "limit": limit}) == shown
 
 
 def test_a_margin_has_no_more_digits_than_say_something() -> None:

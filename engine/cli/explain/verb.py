@@ -50,7 +50,9 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     """Explain; nothing is decided or recorded."""
     if args.all == (args.what is not None) or (args.format and not args.all):
         raise UsageError(
-            "explain what", "engine explain DECISION, engine explain CHECK, or engine explain --all"
+            "explain: name one thing, or give --all, which alone has a --format",
+            "such as: engine explain ethics.ece, engine explain HOLD, engine explain DECISION\n"
+            "every check and limit: engine explain --all",
         )
     config = workspace.settings(args, shell)
     bundle = workspace.open_policies(config, shell)
@@ -105,7 +107,8 @@ def _check(name: str, bundle: PolicyBundle, shell: Shell) -> str:
     lines = [_rows(f"{name}: {info.title}", rows, shell.width) + "  limits"]
     operator = operators_of(bundle, shell)[name]
     for profile, table in sorted(bundle.data["limits"].items()):
-        lines.append(f"    {profile:<14} {demand(table['checks'][name], operator, unit)}")
+        row = f"    {profile:<14} {demand(table['checks'][name], operator, unit)}"
+        lines += textwrap.wrap(row, max(shell.width, 60), subsequent_indent=" " * 19)
     return "\n".join(lines) + "\n"
 
 

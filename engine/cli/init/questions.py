@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,8 +41,10 @@ def ask(args: argparse.Namespace, ci: str, shell: Shell, bundle: PolicyBundle) -
         if not metrics and not args.profile:
             known = sorted(bundle.data["limits"])
             for name in known:
-                console.print(f"  {name:<13} {bundle.data['limits'][name]['description']}")
-            answers["profile"] = dialog.one_of("Which profile fits your service?", "default", known)
+                row = f"  {name:<13} {bundle.data['limits'][name]['description']}"
+                console.print(textwrap.fill(row, console.width, subsequent_indent=" " * 16))
+            question = "Which profile fits your service?"
+            answers["profile"] = dialog.one_of(question, "default", known, shown=False)
         if metrics and not args.artifact:
             guess = built_file(shell.here) or NONE
             question = "Which file is released? Its digest goes into the record; or none"
@@ -85,9 +88,11 @@ class _Dialog:
         self._console = console
         self._stream = stream
 
-    def one_of(self, question: str, default: str, known: Sequence[str]) -> str:
-        """Return one of ``known``."""
-        return self._answer(question, default, list(known))
+    def one_of(
+        self, question: str, default: str, known: Sequence[str], *, shown: bool = True
+    ) -> str:
+        """Return one of ``known``; they are ``shown`` where they do not stand above already."""
+        return self._answer(question, default, list(known), shown=shown)
 
     def maybe(self, question: str, default: str, flaw: Callable[[str], str]) -> str | None:
         """Return an answer in which ``flaw`` finds nothing; None for none."""
@@ -97,7 +102,9 @@ class _Dialog:
             self._console.print(f"  {reason}", markup=False)
         return None
 
-    def _answer(self, question: str, default: str, choices: list[str] | None) -> str:
+    def _answer(
+        self, question: str, default: str, choices: list[str] | None, *, shown: bool = True
+    ) -> str:
         from rich.prompt import Prompt
 
         class Line(Prompt):
@@ -108,7 +115,12 @@ class _Dialog:
                 return super().get_input(*arguments, **more).strip()
 
         return Line.ask(
-            question, console=self._console, stream=self._stream, default=default, choices=choices
+            question,
+            console=self._console,
+            stream=self._stream,
+            default=default,
+            choices=choices,
+            show_choices=shown,
         )
 
 

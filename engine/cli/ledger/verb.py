@@ -112,7 +112,8 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     counted = "entry" if report.size == 1 else "entries"
     shell.print(f"ledger {report.ledger_id}: {report.size} {counted} hold{begun}{signed}")
     shell.print(f"  root {report.root.hex()}")
-    shell.print(f"  {report.decisions} decisions, {report.checkpoints} checkpoints")
+    counts = ((report.decisions, "decision"), (report.checkpoints, "checkpoint"))
+    shell.print("  " + ", ".join(f"{count} {what}{'s' * (count != 1)}" for count, what in counts))
     for line in _requests(report):
         shell.print(f"  {line}")
     if budgets:

@@ -46,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--require",
         choices=[str(verdict) for verdict in Verdict],
         metavar="VERDICT",
-        help="such as PROMOTE",
+        help="the verdict it must have, such as PROMOTE",
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--artifact", metavar="PATH", help="the artifact that was decided on")
@@ -56,8 +56,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", metavar="S", help="the stage it must have been asked for")
     parser.add_argument("--subject", metavar="NAME", help="the name of what it must be about")
     parser.add_argument("--decision", metavar="ID", help="its id; of a reservation, the lease")
-    parser.add_argument("--policy-digest", type=digest, metavar="D", help="digest of the policies")
-    parser.add_argument("--max-age", type=duration, metavar="DUR", help="such as 90s, 15m, 12h, 7d")
+    parser.add_argument(
+        "--policy-digest", type=digest, metavar="D", help="of the policy it must rest on"
+    )
+    parser.add_argument(
+        "--max-age", type=duration, metavar="DUR", help="greatest age, such as 90s, 12h, 7d"
+    )
     parser.add_argument(
         "--policy",
         metavar="PATH",

@@ -201,6 +201,11 @@ class HeadPlaces:
         self._address = lru_cache(maxsize=None)(address)
         self._written = self._places
 
+    @property
+    def folders(self) -> list[Path]:
+        """The folders that are looked into."""
+        return [place.folder for place in self._places]
+
     def all_of(self, ledger_id: str) -> list[Head]:
         """Return the heads of a ledger, the newest first."""
         found = [head for place in self._places if (head := place.of(ledger_id)) is not None]

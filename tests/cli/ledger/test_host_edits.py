@@ -468,7 +468,7 @@ def test_fewer_checkpoints_are_counted_and_verified_by_signature_instead(host: E
     answer = host("ledger", "verify")
 
     assert answer.code == 0
-    assert "5 decisions, 1 checkpoints" in answer.out
+    assert "5 decisions, 1 checkpoint\n" in answer.out
 
 
 def test_a_cut_tail_with_the_heads_removed_is_shown_by_a_checkpoint_that_was_kept(
