@@ -375,6 +375,23 @@ def test_both_say_the_same_of_much_more_of_it(make: Any) -> None:
             agreed(name, data, KEYS, {"require": "PROMOTE"})
 
 
+@pytest.mark.parametrize(
+    "trust", [None, "x", 1, [], {}, {"keys": None}, {"keys": 1}, {"keys": "x"}]
+)
+def test_a_list_of_trusted_keys_that_is_none_gives_nobody_a_role(trust: Json) -> None:
+    case = lies.resting(lies.attested(), trust=[])
+
+    class Odd(Policy):
+        def data(self) -> dict[str, Json]:
+            return {**super().data(), "trust": trust}
+
+    fields = {name: getattr(lies.RESTING, name) for name in lies.RESTING.__dataclass_fields__}
+    ledger = Ledger(KEY)
+    bundle = ledger.prove(ledger.decide(case, Odd(**fields)))
+
+    assert agreed(f"trust {trust!r}", bundle.encode(), KEYS, {}).genuine
+
+
 # The second verifier itself.
 
 

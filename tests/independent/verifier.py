@@ -446,10 +446,15 @@ def policy_holds(record: Record, archive: bytes, document: Json) -> None:
         must(within, "it lasts too long")
     else:
         must(lifetime == ttl_s * 10**6, "another lifetime")
-    trust = data.get("trust", {}).get("keys", []) if predicate["attestations"] else []
     for row in predicate["attestations"]:
-        trusted = any(is_attestor(known, row, predicate) for known in trust)
+        trusted = any(is_attestor(known, row, predicate) for known in trusted_keys(data))
         must(row["role"] == ("attestor" if trusted else "none"), "another role")
+
+
+def trusted_keys(data: Json) -> list[Json]:
+    trust = data.get("trust")
+    keys = trust.get("keys") if isinstance(trust, dict) else None
+    return keys if isinstance(keys, list) else []
 
 
 def is_attestor(known: Json, row: Json, predicate: Json) -> bool:
