@@ -14,12 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import LedgerError, NotRecordedError, RollbackError
+from engine.errors import LedgerError, NotRecordedError, RollbackError, VerificationError
 from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition, State
 from engine.ledger.commit.group import Unit
+from engine.model import BUDGET_SETTLED_TYPE, DECISION_FAILED_TYPE, EFFECT_TYPE, Json
 from engine.proof.checkpoint import parse, verify
-from engine.proof.envelope import MAX_BYTES
+from engine.proof.envelope import MAX_BYTES, seal
 from engine.proof.merkle import chain_hash, leaf_hash, verify_consistency, verify_inclusion
+from engine.proof.statement import statement
 from tests.examples import examples
 from tests.forking import forking
 from tests.ledger.memory_store import MemoryStore, begun
@@ -159,6 +161,35 @@ def test_what_threads_append_at_once_stands_alone(ledger: Ledger) -> None:
     (first,), (third,) = units[0].result(), units[2].result()
     assert (first.index, third.index, ledger.size()) == (1, 2, 3)
     assert predicate(third.entry)["previous"] == decision_id(1)
+
+
+def _stated(kind: str, **predicate: Json) -> EntryDraft:
+    """A draft of an event of one of the engine's own types."""
+    subject = {"name": "it", "digest": {"sha256": "00" * 32}}
+    payload = statement([subject], kind, predicate)
+    return EntryDraft(None, None, None, lambda _place: seal(payload, KEY.sign, KEY.key_id))
+
+
+@pytest.mark.parametrize(
+    ("drafts", "reason"),
+    [
+        ([_stated(DECISION_FAILED_TYPE, ledger={"id": "0" * 32})], "cannot be recorded in ledger"),
+        ([_stated(DECISION_FAILED_TYPE, ledger=None)], "cannot be recorded in ledger"),
+        ([EntryDraft(None, None, None, lambda _place: b"not json")], "the envelope is not strict"),
+        ([event("a"), event("b"), event("a")], "to be entry 3 is entry 1 once more"),
+        ([_stated(EFFECT_TYPE, effect="e", n=n) for n in (1, 2)], "entry 2 is entry 1 once more"),
+        ([_stated(BUDGET_SETTLED_TYPE, lease="e", n=n) for n in (1, 2)], "entry 2 is entry 1 once"),
+    ],
+)
+def test_an_event_of_another_ledger_or_one_twice_is_refused(
+    ledger: Ledger, drafts: list[EntryDraft], reason: str
+) -> None:
+    """INV-LEDGER-6: nothing of it is recorded, and the ledger takes the next one."""
+    with pytest.raises(VerificationError, match=reason):
+        ledger.append(drafts)
+
+    assert ledger.size() == 1
+    assert ledger.append([decision(1)])[0].index == 1
 
 
 @pytest.mark.parametrize("length", [0, MAX_BYTES + 1])

@@ -6,33 +6,9 @@ import hashlib
 from array import array
 
 from engine.errors import VerificationError
+from engine.ledger.natural_keys import natural_key
 from engine.ledger.store import EntryRow, Reader
-from engine.model import (
-    ATTESTED_TYPES,
-    BUDGET_RELEASED_TYPE,
-    BUDGET_SETTLED_TYPE,
-    DECISION_FAILED_TYPE,
-    DECISION_IMPORTED_TYPE,
-    DECISION_REQUESTED_TYPE,
-    DECISION_TYPES,
-    EFFECT_TYPE,
-    Json,
-)
-
-INDEXED = "decision"
-"""Ids of this kind have a column of their own in the index, by which ``Ledger.find`` finds them."""
-
-NATURAL_KEYS: dict[Json, tuple[str, str]] = {
-    **dict.fromkeys(DECISION_TYPES, (INDEXED, "decision_id")),
-    DECISION_IMPORTED_TYPE: (INDEXED, "decision_id"),
-    **dict.fromkeys(ATTESTED_TYPES, (INDEXED, "attestation_id")),
-    DECISION_REQUESTED_TYPE: ("request", "decision_id"),
-    DECISION_FAILED_TYPE: ("attempt", "attempt_id"),
-    BUDGET_SETTLED_TYPE: ("settled", "lease"),
-    BUDGET_RELEASED_TYPE: ("released", "lease"),
-    EFFECT_TYPE: ("effect", "effect"),
-}
-"""By type of statement: what its id is an id of, and the member that holds it."""
+from engine.model import Json
 
 PER_ENTRY = 2
 _CHUNK = 1024
@@ -43,11 +19,10 @@ _HINT = "an entry is recorded once: somebody copied it; restore the newest good 
 def identities(row: EntryRow, statement: dict[str, Json] | None) -> tuple[int, int]:
     """Return 64 bits of an entry's leaf and of its natural key; 0 for a key that it has not."""
     leaf = int.from_bytes(row.leaf[:8], "big")
-    of, member = NATURAL_KEYS.get(statement["predicateType"] if statement else "", ("", ""))
-    key = statement["predicate"].get(member) if statement and member else None
-    if not isinstance(key, str):
+    key = natural_key(statement) if statement is not None else None
+    if key is None:
         return leaf, 0
-    return leaf, key_hash(of, key)
+    return leaf, key_hash(*key)
 
 
 def key_hash(of: str, key: str) -> int:

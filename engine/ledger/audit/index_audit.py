@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 from engine.errors import VerificationError
 from engine.formats import canonical
-from engine.ledger.audit.identity import INDEXED, NATURAL_KEYS
 from engine.ledger.audit.quick_json import quick_json
 from engine.ledger.entries import subject_key
+from engine.ledger.natural_keys import INDEXED, NATURAL_KEYS
 from engine.ledger.store import DecisionRow, EntryRow, LastDecisionQuery, Reader
 from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPES, LEDGER_CREATED_TYPE, Json
 from engine.proof.envelope import Envelope, open_envelope

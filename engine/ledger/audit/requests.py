@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from engine.errors import VerificationError
-from engine.ledger.audit.identity import NATURAL_KEYS, PER_ENTRY, key_hash
+from engine.ledger.audit.identity import PER_ENTRY, key_hash
 from engine.ledger.audit.index_audit import read_statement
 from engine.ledger.lookup import require_entry
+from engine.ledger.natural_keys import NATURAL_KEYS
 from engine.ledger.store import Reader
 from engine.model import (
     ATTESTED_TYPES,

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from engine.errors import LedgerError
+from engine.errors import LedgerError, VerificationError
 from engine.ledger.commit.state import PendingState
 from engine.ledger.entries import SHARED_KINDS, EntryDraft, LedgerPosition, SharedBlob, State
+from engine.ledger.natural_keys import require_own
 from engine.ledger.store import (
     MAX_ATTACHMENTS,
     NEWEST,
@@ -49,6 +50,7 @@ class _Index:
     """What earlier drafts of a transaction have added to the index."""
 
     ids: dict[str, int] = field(default_factory=dict)
+    events: dict[tuple[str, str], int] = field(default_factory=dict)
     last: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
 
 
@@ -86,6 +88,7 @@ class Batch:
 
         Raises:
             LedgerError: An entry or its blobs cannot be stored.
+            VerificationError: An event is no statement of this ledger, or is there twice.
             Exception: What a ``build`` raised.
         """
         places: list[tuple[int, bool]] = []
@@ -100,7 +103,10 @@ class Batch:
             last = _first(_attempt_key(draft), added.last, self._index.last, stored.last)
             attempt, previous = last or (0, None)
             place = LedgerPosition(self._ledger_id, attempt + 1, previous)
-            entries.append(_built(draft, place, self._read_missing(draft, entries)))
+            built = _built(draft, place, self._read_missing(draft, entries))
+            if draft.decision_id is None:
+                self._require_new(built.entry, index, added)
+            entries.append(built)
             places.append((index, False))
             if draft.decision_id is not None:
                 added.ids[draft.decision_id] = index
@@ -109,6 +115,7 @@ class Batch:
         for entry in entries:  # nothing below can fail
             self._add_rows(entry)
         self._index.ids.update(added.ids)
+        self._index.events.update(added.events)
         self._index.last.update(added.last)
         return places
 
@@ -127,6 +134,21 @@ class Batch:
     def __contains__(self, index: int) -> bool:
         return self._first <= index < self.edge.size
 
+    def _require_new(self, entry: bytes, index: int, added: _Index) -> None:
+        """Require that an event is of this ledger, and not in this transaction already.
+
+        Raises:
+            VerificationError: It is not.
+        """
+        key = require_own(entry, self._ledger_id)
+        for name in filter(None, (key, ("leaf", leaf_hash(entry).hex()))):
+            if (first := _first(name, added.events, self._index.events)) is not None:
+                raise VerificationError(
+                    f"what is to be entry {index} is entry {first} once more",
+                    "nothing was recorded; what happened once is recorded once",
+                )
+            added.events[name] = index
+
     def _stored_of(self, drafts: Sequence[EntryDraft]) -> _Index:
         """The index's rows for these drafts, in two queries for all of them."""
         ids = [draft.decision_id for draft in drafts if draft.decision_id is not None]
@@ -135,7 +157,7 @@ class Batch:
             return _Index()
         found = self._view.last_decisions([LastDecisionQuery(*key, NEWEST) for key in keys])
         last = {key: row for key, row in zip(keys, found, strict=True) if row is not None}
-        return _Index(self._view.indexes_of(ids), last)
+        return _Index(self._view.indexes_of(ids), last=last)
 
     def _read_missing(
         self, draft: EntryDraft, built: Sequence[_Built]
