@@ -112,6 +112,7 @@ def compile_policies(files: Sources, opa: Path) -> PolicyBundle:
     contents = {WASM: module, DATA_JSON: data_json, **kept}
     operators = _operators(PolicyBundle(encode(manifest), contents.__getitem__))
     checks = {name: check._replace(operator=operators[name]) for name, check in checks.items()}
+    data.check_metrics(checks, json.loads(data_json)["catalogue"]["metrics"])
     return PolicyBundle(encode(manifest._replace(checks=checks)), contents.__getitem__)
 
 

@@ -32,7 +32,8 @@ DATA_JSON = "data.json"
 FILES = (DATA_JSON, "policy.wasm")
 SOURCES = "sources/"
 
-_AGAINST = {"lower": (">", ">="), "higher": ("<", "<=")}
+AGAINST = {"lower": (">", ">="), "higher": ("<", "<=")}
+"""Operators by which a check would pass what is worse, by its metric's direction."""
 _ROW_DEFAULTS: Mapping[str, Json] = {
     "max_age_s": None,
     "min_n": None,
@@ -221,6 +222,12 @@ def _require_waivers(document: InputDocument, policy: AttachedPolicy) -> None:
     written = _member(policy.data, "waivers").get("waivers")
     if not isinstance(written, list) or not all(isinstance(waiver, dict) for waiver in written):
         refuse("the policy's waivers are not objects in a list")
+    seen: set[str] = set()
+    for name in (waiver.get("id") for waiver in written):
+        if isinstance(name, str):
+            if name in seen:
+                refuse(f"the policy has waiver {name!r} twice: nothing says whose approval counts")
+            seen.add(name)
     decided = read_time(document.decided_at, "the input's decided_at")
     expected = [aged(waiver, decided) for waiver in written]
     for waiver in document.waivers:
@@ -256,7 +263,7 @@ def _require_check(
     metric = _row(_member(_member(policy.data, "catalogue"), "metrics"), check["metric"])
     if not same(check.get("unit"), metric.get("unit")):
         refuse(f"{where} has another unit than the catalogue says")
-    if check["operator"] in _AGAINST.get(str(metric.get("direction")), ()):
+    if check["operator"] in AGAINST.get(str(metric.get("direction")), ()):
         refuse(f"{where} compares with {check['operator']}, against its metric's direction")
     row = _row(_member(profile, "checks"), check["id"])
     if check["severity"] != severity_of(row):

@@ -386,6 +386,13 @@ def unpack(archive: bytes) -> dict[str, bytes]:
     return files
 
 
+def each_once(waivers: Any) -> list[Json]:
+    must(isinstance(waivers, list), "waivers are in a list")
+    ids = [row["id"] for row in waivers if isinstance(row.get("id"), str)]
+    must(len(ids) == len(set(ids)), "the id of a waiver twice")
+    return list(waivers)
+
+
 def policy_holds(record: Record, archive: bytes, document: Json) -> None:
     """The record is one of this policy's (9, 7, 8.3, 12.4)."""
     predicate, files = record.predicate, unpack(archive)
@@ -429,8 +436,8 @@ def policy_holds(record: Record, archive: bytes, document: Json) -> None:
         must(same(held, given) and check["severity"] == severity, "not the profile's row")
     locked = {key for key, row in of.items() if row.get("unwaivable", False) is not False}
     waivers_hold(predicate, document, locked)
-    must(isinstance(data["waivers"]["waivers"], list), "waivers are in a list")
-    source = [remaining(row, predicate["decided_at"]) for row in data["waivers"]["waivers"]]
+    written = each_once(data["waivers"]["waivers"])
+    source = [remaining(row, predicate["decided_at"]) for row in written]
     must(same(source, document["waivers"]), "other waivers than the policy's")
     lifetime = instant(predicate["valid_until"]) - instant(predicate["decided_at"])
     bounds: list[Any] = [

@@ -65,6 +65,27 @@ def test_a_policy_may_be_left_out_and_then_nothing_is_said_of_it() -> None:
     assert verify(ledger.prove(index, policy=False).encode(), [KEY.public]).policy is None
 
 
+def test_a_policy_with_two_waivers_of_one_id_is_refused() -> None:
+    """INV-WAIVER-5: the report would show the approvers of the one that does not cover."""
+    mine: dict[str, Json] = {
+        "id": "W-1",
+        "check": "ethics.ece",
+        "subject": {"name": "scoring-model"},
+        "reason": "because I say so",
+        "approvers": ["me"],
+        "expires_at": "2026-12-01T00:00:00Z",
+    }
+    approved = mine | {"subject": {"name": "another"}, "approvers": ["ana", "bo"]}
+    failing = Case(metrics=CASE.metrics | {"ethics.ece": metric(0.5, n=24_000)})
+
+    def report(predicate: dict[str, Any]) -> None:
+        for waiver in predicate["waivers"]:
+            waiver |= {key: approved[key] for key in ("reason", "approvers", "expires_at")}
+
+    verify(prove(policy=replace(POLICY, waivers=[mine]), case=failing), [KEY.public])
+    refuse(prove(report, replace(POLICY, waivers=[mine, approved]), failing), "waiver 'W-1' twice")
+
+
 def test_another_policy_is_refused() -> None:
     ledger = Ledger(KEY)
     bundle = ledger.prove(ledger.decide(CASE, POLICY))

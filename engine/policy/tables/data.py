@@ -20,6 +20,7 @@ from engine.policy.tables import budget_rows, catalogue, profiles
 from engine.policy.tables.nodes import Node, read
 from engine.policy.tables.price_list import price_list
 from engine.policy.tables.trust_list import trust_list
+from engine.proof.policy_archive import AGAINST
 
 _TOPICS = ("budgets", "catalogue", "prices", "trust", "waivers")
 _OPTIONAL = ("budgets",)
@@ -48,7 +49,7 @@ def resolve(sources: Sources, checks: Mapping[str, CheckInfo]) -> bytes:
     }
     _check_places(roots)
     metrics = catalogue.metrics(roots["catalogue"])
-    _check_metrics(checks, metrics)
+    check_metrics(checks, metrics)
     tables = {match[1]: root for path, root in roots.items() if (match := _LIMITS.fullmatch(path))}
     return canonical.encode(
         {
@@ -85,7 +86,16 @@ def _right_place(path: str, shown: str) -> str:
     return f"known: {', '.join(f'{topic}/{DATA}' for topic in (*_TOPICS, 'limits/<profile>'))}"
 
 
-def _check_metrics(checks: Mapping[str, CheckInfo], metrics: Mapping[str, Json]) -> None:
+def check_metrics(checks: Mapping[str, CheckInfo], metrics: Mapping[str, Json]) -> None:
+    """Require that every check fits the catalogue: its metric, its kind and, once known, operator.
+
+    Args:
+        checks: By id.
+        metrics: The catalogue's rows, by metric.
+
+    Raises:
+        ConfigError: One does not; a verifier would refuse what such a policy promotes.
+    """
     for check in checks.values():
         for name in filter(None, (check.metric, check.unless)):
             if name not in metrics:
@@ -99,6 +109,12 @@ def _check_metrics(checks: Mapping[str, CheckInfo], metrics: Mapping[str, Json])
             raise ConfigError(
                 f"check {check.id}: kind {check.kind!r} does not fit metric {check.metric!r}",
                 "kind series is for metrics of type series, and they for it",
+            )
+        direction = metrics[check.metric]["direction"]
+        if check.operator in AGAINST.get(direction, ()):
+            raise ConfigError(
+                f"check {check.id}: compares by {check.operator}, against its metric's direction",
+                f"by the catalogue `{check.metric}` is {direction}: better that way",
             )
 
 

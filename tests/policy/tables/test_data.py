@@ -191,6 +191,29 @@ def test_a_wrong_catalogue_is_an_error(old: str, new: str, reason: str) -> None:
     assert reason in refused(path, old, new).message + refused(path, old, new).hint
 
 
+@pytest.mark.parametrize(
+    ("operator", "direction", "is_refused"),
+    [
+        *((">=", "lower", True), (">", "lower", True), ("<", "higher", True)),
+        *(("<=", "higher", True), ("<=", "lower", False), (">", "higher", False)),
+        *((">=", "none", False), ("==", "lower", False), (None, "higher", False)),
+    ],
+)
+def test_a_check_against_the_direction_of_its_metric_is_refused(
+    operator: str | None, direction: str, is_refused: bool
+) -> None:
+    """INV-GATE-2: its PROMOTE would be one that every verifier refuses."""
+    path = "catalogue/data.yaml"
+    text = toy()[path].content.decode().replace("direction: lower", f"direction: {direction}", 1)
+    checks = {**CHECKS, "toy.ece": CHECKS["toy.ece"]._replace(operator=operator)}
+    if not is_refused:
+        assert data.resolve(toy({path: text}), checks)
+        return
+    with pytest.raises(ConfigError, match=f"toy.ece: compares by {operator}") as caught:
+        data.resolve(toy({path: text}), checks)
+    assert f"`toy.ece` is {direction}" in caught.value.hint
+
+
 def test_a_check_against_a_baseline_has_no_limit_of_its_own() -> None:
     checks = {**CHECKS, "toy.ece": _check("toy.ece", "toy.ece", kind="baseline")}
 
