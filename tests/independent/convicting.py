@@ -77,14 +77,15 @@ def two_checkpoints(file: Any, keys: Sequence[bytes]) -> str:
         must(len(leaves) == newer[1] - older[1], "another number of leaves")
         must(chained(chain, leaves) == newer[3], "no such chain")
         alike &= chain == older[3]
-    for key in keys:
-        try:
-            return [checkpoint(note, [key]) for note in file["checkpoints"]] and (
-                "fork" if not alike else "same" if older[1] == newer[1] else "continues"
-            )
-        except ValueError:
-            continue
-    return ""
+    must(any(signed_both(file["checkpoints"], key) for key in keys), "two signers")
+    return "fork" if not alike else "same" if older[1] == newer[1] else "continues"
+
+
+def signed_both(notes: Sequence[str], key: bytes) -> bool:
+    try:
+        return all(checkpoint(note, [key]) for note in notes)
+    except ValueError:
+        return False
 
 
 def leads(old: int, new: int, old_root: bytes, new_root: bytes, path: list[str]) -> bool:

@@ -8,12 +8,12 @@ import random
 from engine.errors import VerificationError
 from engine.proof.equivocation import Equivocation
 from engine.proof.equivocation import encode as encode_records
-from engine.proof.history import CheckpointPair
+from engine.proof.history import CheckpointPair, pair_of
 from engine.proof.verify import verify_any
 from tests.independent import convicting
 from tests.independent.test_agreement import changed
 from tests.proof.test_equivocation import OTHER, PAIR, RELEASE
-from tests.proof.test_history import CASES, pair_of
+from tests.proof.test_history import CASES
 
 KEYS = [RELEASE.public, OTHER.public]
 
