@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from engine.errors import ConfigError, suggest
 from engine.formats.json_text import MAX_BYTES
+from engine.model import is_number
 
 FILE_NAME = "engine.toml"
 FOLDER_NAME = ".engine"
@@ -301,8 +302,8 @@ def toml_flaw(name: str, error: ValueError) -> str:
 
 def _amount(setting: Setting | None, value: object) -> object:
     """An amount as text, however the file writes it."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return str(value) if setting is not None and setting.is_amount and is_number else value
+    is_amount = setting is not None and setting.is_amount
+    return str(value) if is_amount and is_number(value) else value
 
 
 def _line_of(name: str, file: Path) -> int:

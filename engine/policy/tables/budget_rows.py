@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.formats.money import micros
-from engine.model import Json
-from engine.policy.tables.nodes import Node, is_number
+from engine.model import Json, is_number
+from engine.policy.tables.nodes import Node
 
 BUDGET_ID = r"[a-z0-9][a-z0-9._-]{0,63}"
 MATCHED = ("provider", "model", "team", "tag")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from engine.errors import ConfigError, Position, suggest
 from engine.formats.json_positions import escape, line_and_column
 from engine.formats.json_text import UnreadableTextError, decode, read_yaml
-from engine.model import Json
+from engine.model import Json, is_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +116,6 @@ class Node:
             return str(self.value).replace("None", "nothing").lower()
         shown = repr(self.value)
         return shown if len(shown) <= 60 else shown[:57] + "..."
-
-
-def is_number(value: Json) -> bool:
-    """Whether ``value`` is a JSON number; Python counts booleans as integers, JSON does not."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def read(shown: str, content: bytes) -> Node:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from engine.formats.money import micros
-from engine.model import Json
-from engine.policy.tables.nodes import Node, is_number
+from engine.model import Json, is_number
+from engine.policy.tables.nodes import Node
 
 _AMOUNTS = ("input", "output", "cached_input", "cache_write")
 _ROW = ("provider", "model", "from", *_AMOUNTS)

@@ -23,6 +23,7 @@ from engine.calls.budget.request import Request
 from engine.calls.budget.token_usage import TokenUsage
 from engine.calls.budget.verify import verify
 from engine.errors import NotRecordedError, PolicyError, UsageError
+from engine.formats import canonical
 from engine.ledger import Ledger
 from engine.model import Verdict
 from engine.policy.bundle import PolicyBundle
@@ -444,8 +445,8 @@ class Yes:
     def __init__(self, bundle: PolicyBundle) -> None:
         self._gate = bundle.gate("spend")
 
-    def evaluate(self, _gate: str, _document: bytes) -> bytes:
-        raise NotImplementedError
+    def evaluate(self, gate: str, document: bytes) -> bytes:
+        return canonical.encode(self.answer(gate, document))
 
     def answer(self, _gate: str, _document: bytes) -> dict[str, Any]:
         checks: list[dict[str, Any]] = [
