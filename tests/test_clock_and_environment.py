@@ -14,6 +14,7 @@ STOPWATCHES = {
     "engine/evidence/sources/prometheus_api.py": "one deadline over all queries of a source",
     "engine/net/exchange.py": "the deadline of an exchange",
     "engine/policy/evaluators/server.py": "the deadline of an answer by an OPA server",
+    "engine/system/files.py": "how long the reader of a pipe is waited for",
 }
 """Modules that read the clock that only measures; it does not say what time it is."""
 

@@ -20,7 +20,9 @@ EXAMPLE = "  engine export 0193f2a0 -o proof.json"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("decision", metavar="DECISION", help="id, or its first 8 characters")
-    parser.add_argument("-o", "--out", required=True, metavar="FILE", help="file to write")
+    parser.add_argument(
+        "-o", "--out", required=True, metavar="FILE", help="file to write; - is standard output"
+    )
     parser.add_argument("--no-policy", action="store_true", help="leave the policy bundle out")
     ledger_arguments(parser)
 
@@ -28,12 +30,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Export, whole or not at all."""
     from engine.decision.export import export
-    from engine.system.files import write_whole
+    from engine.system.files import is_stream, write_whole
 
     config = workspace.settings(args, shell)
     workspace.require_output(Path(args.out), config, shell)
     with workspace.open_ledger_to_read(config, shell) as ledger:
         bundle = export(ledger, args.decision, with_policy=not args.no_policy)
     write_whole(Path(args.out), bundle.encode())
-    shell.print(args.out)
+    if not is_stream(Path(args.out)):
+        shell.print(args.out)
     return exit_codes.PASS

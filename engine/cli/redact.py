@@ -56,10 +56,12 @@ def _rewrite(name: str, out: Path, limits: ReadLimits, shell: Shell) -> int:
     import tempfile
 
     from engine.errors import OutputError
-    from engine.system.files import WholeFile
+    from engine.system.files import WholeFile, is_stream
 
     key = shell.random(32)
-    with tempfile.TemporaryDirectory(prefix=".redact-", dir=out.parent) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix=".redact-", dir=None if is_stream(out) else out.parent
+    ) as folder:
         first, second = Path(folder, "1"), Path(folder, "2")
         packing, count = _round(name, first, limits, shell.stdin, key)
         total = count

@@ -1,8 +1,17 @@
-"""Writing a file whole or not at all, and for good."""
+"""Writing a file whole or not at all, and for good; writing into what is no file.
+
+A regular file is replaced, through links, and keeps its mode. A pipe, a character device, ``-`` and
+the descriptors below ``/dev/fd`` are written into, as the shell's ``>`` does. Nothing else is
+written, and no ledger, database or private key.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import stat
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -36,9 +45,12 @@ def path_of(text: str, name: str) -> Path:
 class WholeFile:
     """A file that is written in pieces and never seen half-written: it appears with ``keep``.
 
+    What is no regular file cannot appear: pieces go into it as they come.
+
     Args:
-        path: Where it appears; what was there before stays until then, or for good.
-        mode: Its permissions, as far as the process's own mask grants them.
+        path: Where it appears; what was there before stays until then, or for good. ``-`` is
+            standard output.
+        mode: Permissions of a new file, as far as the process's own mask grants them.
 
     Raises:
         OutputError: It cannot be written there; any method may find out.
@@ -50,10 +62,17 @@ class WholeFile:
 
         require_replaceable(path)
         self._path = path
-        self._temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        self._temporary: Path | None = None
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            self._file = os.fdopen(os.open(self._temporary, flags, mode), "wb")
+            descriptor = _stream_of(path)
+            if descriptor is None:
+                self._target = target = path.resolve()
+                self._temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                descriptor = os.open(self._temporary, flags, mode)
+                with suppress(FileNotFoundError):
+                    os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+            self._file = os.fdopen(descriptor, "wb")
         except OSError as error:
             raise self._refused(error) from None
 
@@ -74,22 +93,28 @@ class WholeFile:
         try:
             with self._file as file:
                 file.flush()
-                os.fsync(file.fileno())
-            self._temporary.replace(self._path)
-            sync_folder(self._path.parent)
+                if self._temporary is not None:
+                    os.fsync(file.fileno())
+            if self._temporary is not None:
+                self._temporary.replace(self._target)
+                sync_folder(self._target.parent)
         except OSError as error:
             self.drop()
             raise self._refused(error) from None
 
     def drop(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind, but for what went into a pipe or a device."""
         with suppress(OSError):
             self._file.close()
-        with suppress(OSError):
-            self._temporary.unlink()
+        if self._temporary is not None:
+            with suppress(OSError):
+                self._temporary.unlink()
 
     def _refused(self, error: OSError) -> OutputError:
-        return OutputError(f"{self._path}: {(error.strerror or str(error)).lower()}", _WRITABLE)
+        reason = (error.strerror or str(error)).lower()
+        if error.errno == errno.ENXIO:
+            reason = "nobody reads this pipe"
+        return OutputError(f"{self._path}: {reason}", _WRITABLE)
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
@@ -126,6 +151,9 @@ def require_writable(path: Path) -> None:
     if len(os.fsencode(path.name)) > LONGEST_NAME:
         raise UsageError(f"{path.name[:60]}…: file name too long", "give a shorter one")
     require_replaceable(path)
+    if is_stream(path):
+        _require_open(path)
+        return
     if not path.parent.is_dir():
         raise UsageError(f"{path}: its folder does not exist", _WRITABLE)
     if path.is_dir():
@@ -165,15 +193,62 @@ def _places(path: Path) -> list[Path | tuple[int, int]]:
 def require_replaceable(path: Path) -> None:
     """Refuse to write over what nobody can make again, such as a ledger or a private key.
 
-    A file that appears whole takes the place of what was there: of a device or a pipe too.
-
     Raises:
-        UsageError: ``path`` is a database, a file that belongs to one, a private key, or no
-            regular file.
+        UsageError: ``path`` is a database, a file that belongs to one, a private key, a disk or a
+            socket.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise UsageError(f"{path}: is a device or a pipe, and is not replaced", _WRITABLE)
+    if path.is_block_device() or path.is_socket():
+        what = "a socket" if path.is_socket() else "a disk"
+        raise UsageError(f"{path}: is {what}, and is not written into", _WRITABLE)
     require_expendable(path)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether ``path`` is written into, and not replaced: no regular file, nor a folder."""
+    return _descriptor_of(path) is not None or (
+        path.exists() and not path.is_file() and not path.is_dir()
+    )
+
+
+def _descriptor_of(path: Path) -> int | None:
+    """The descriptor of this process that ``path`` names, whatever is behind it."""
+    named = _DESCRIPTORS.fullmatch(str(path))
+    if named is None:
+        return None
+    return int(named[1]) if named[1] else {"/dev/stderr": 2}.get(str(path), 1)
+
+
+def _stream_of(path: Path) -> int | None:
+    """A descriptor to write into; None where a file is to appear."""
+    number = _descriptor_of(path)
+    if number is not None:
+        return os.dup(number)
+    if not is_stream(path):
+        return None
+    # Opened without waiting, because a pipe that nobody reads would keep it for ever.
+    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    ends_at = time.monotonic() + _READER_S
+    while True:
+        try:
+            descriptor = os.open(path, flags)
+        except OSError as error:
+            if error.errno != errno.ENXIO or time.monotonic() > ends_at:
+                raise
+            time.sleep(0.01)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
+
+
+def _require_open(path: Path) -> None:
+    number = _descriptor_of(path)
+    try:
+        if number is not None:
+            os.fstat(number)
+    except OSError:
+        raise UsageError(f"{path}: is not open", _WRITABLE) from None
+    if number is None and not os.access(path, os.W_OK):
+        raise UsageError(f"{path}: cannot be written to", _WRITABLE)
 
 
 def require_expendable(path: Path) -> None:
@@ -209,4 +284,7 @@ def _start(path: Path) -> bytes:
     return b""
 
 
+_DESCRIPTORS = re.compile(r"-|/dev/stdout|/dev/stderr|/(?:dev|proc/self)/fd/(\d{1,6})")
+_READER_S = 5.0
+"""How long the reader of a pipe is waited for."""
 _WRITABLE = "name a file in a folder that can be written"

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import os
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from engine.errors import OutputError, UsageError
+from engine.system import files
 from engine.system.files import (
     LONGEST_NAME,
     WholeFile,
@@ -60,17 +67,95 @@ def test_what_cannot_be_written_is_known_beforehand(tmp_path: Path) -> None:
         require_writable(tmp_path)
 
 
-def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+def node(path: Path) -> Path:
+    """A device like /dev/null: never an output of a test is one of the system's own."""
+    try:
+        os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    except PermissionError:  # not root
+        path.symlink_to("/dev/null")
+    return path
+
+
+def test_a_device_is_written_into(tmp_path: Path) -> None:
     """As root, a file that appears whole would take the place of /dev/null itself."""
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
+    device = node(tmp_path / "null")
+    (link := tmp_path / "link").symlink_to(device)
 
-    with pytest.raises(UsageError, match="is a device or a pipe"):
-        write_whole(pipe, b"new")
-    with pytest.raises(UsageError, match="is a device or a pipe"):
-        require_writable(pipe)
+    for path in (device, link):
+        require_writable(path)
+        write_whole(path, b"new")
 
+    assert device.is_char_device()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "null"]
+
+
+def test_a_pipe_is_written_into(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+
+    require_writable(pipe)
+    write_whole(pipe, content := b"new" * 100_000)
+
+    reader.join()
+    assert got == [content]
     assert pipe.is_fifo()
+
+
+def test_a_pipe_that_nobody_reads_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    monkeypatch.setattr(files, "_READER_S", 0.0)
+
+    with pytest.raises(OutputError, match="pipe: nobody reads this pipe"):
+        write_whole(pipe, b"new")
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/fd/9"])
+def test_a_descriptor_is_written_into_behind_what_is_there(tmp_path: Path, name: str) -> None:
+    """`engine … > out` has written to the file before; to replace it would lose all of that."""
+    script = f"""
+import sys
+from pathlib import Path
+from engine.system.files import require_writable, write_whole
+print("before", flush=True)
+require_writable(Path({name!r}))
+write_whole(Path({name!r}), b"middle\\n")
+print("after")
+"""
+    with (tmp_path / "out").open("wb") as out:
+        command = ["bash", "-c", 'exec 9>&1; exec "$@"', "-", sys.executable, "-c", script]
+        subprocess.run(command, stdout=out, check=True, timeout=60)
+
+    assert (tmp_path / "out").read_text().split() == ["before", "middle", "after"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+
+
+def test_a_descriptor_that_is_not_open_a_socket_and_a_disk_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="/dev/fd/999: is not open"):
+        require_writable(Path("/dev/fd/999"))
+    with closing(socket.socket(socket.AF_UNIX)) as server:
+        server.bind(str(tmp_path / "s"))
+        with pytest.raises(UsageError, match="is a socket, and is not written into"):
+            write_whole(tmp_path / "s", b"new")
+
+
+def test_a_link_stays_and_what_it_leads_to_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (real := tmp_path / "real" / "report.json").write_text("old")
+    real.chmod(0o640)
+    (link := tmp_path / "report.json").symlink_to("real/report.json")
+    (fresh := tmp_path / "fresh").symlink_to("real/fresh")
+
+    write_whole(link, b"new")
+    write_whole(fresh, b"new", mode=0o600)
+
+    assert link.is_symlink()
+    assert (real.read_bytes(), stat.S_IMODE(real.stat().st_mode)) == (b"new", 0o640)
+    assert stat.S_IMODE((tmp_path / "real" / "fresh").stat().st_mode) == 0o600
+    assert sorted(path.name for path in real.parent.iterdir()) == ["fresh", "report.json"]
 
 
 def test_a_pipe_beside_an_output_is_left_alone(tmp_path: Path) -> None:
