@@ -1,8 +1,8 @@
 """The contest about conformance: a long ledger against the specs, by lookup and by TLC.
 
-By lookup against reading and parsing the same entries. By TLC, which judges every distinct step
-of all those entries, against the smallest complete run of TLC, that of the very model that the
-steps are judged by; reading the entries is the first pair's business.
+By lookup, and deriving what each entry says of itself, against one Ed25519 verification per entry.
+By TLC, which judges every distinct step of all those entries, against the smallest complete run of
+TLC, that of the very model that the steps are judged by; reading them is the first pair's business.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from bench.outcomes import Outcomes
 from bench.scene import ENGINE, ROOT, Scene
 from engine.ledger import EntryDraft, Signer
 from engine.specs.conform.by_tlc import Distinct
-from engine.specs.conform.conformance import Conformance, statements
+from engine.specs.conform.conformance import Conformance
 from engine.specs.conform.conformance import conform as conform_all
 
 ENTRIES = 100_000
-LOOKUP, PARSE = "engine conform", "bare loop: parse"
+LOOKUP, SIGNATURES = "engine conform", "bare loop: signatures"
 JUDGED, SMALLEST = "TLC on every distinct step", "smallest run of TLC"
 _LOOP = Path(__file__).with_name("ledger_loop.py")
 _MODEL = """
@@ -63,7 +63,7 @@ print("ok" if judged.rejected is None and judged.steps else judged)
 
 def pairs() -> tuple[tuple[str, str], ...]:
     """Return what is compared with what: ours, theirs."""
-    return ((LOOKUP, PARSE), (JUDGED, SMALLEST))
+    return ((LOOKUP, SIGNATURES), (JUDGED, SMALLEST))
 
 
 def repeated(scene: Scene, entries: int) -> Path:
@@ -92,13 +92,15 @@ def conform(scene: Scene, *, entries: int = ENTRIES) -> Contest:
     jar = os.environ.get("ENGINE_TLC_JAR") or str(ROOT / ".tools" / "tlc.jar")
     environ = {**scene.environ, "PATH": os.environ["PATH"], "ENGINE_TLC_JAR": jar}
     read = partial(_require_conform, expected=entries + 1)
-    bare = (sys.executable, _LOOP, "parse", ".engine/ledger.db")
+    bare = (sys.executable, _LOOP, "signatures", ".engine/ledger.db", ".engine/keys/engine.pub.pem")
     tla, steps = str(ROOT / "tla"), _steps(folder)
     judge = (sys.executable, "-c", _MODEL + _JUDGE, tla, str(steps))
     smallest = (sys.executable, "-c", _MODEL + _SMALLEST, tla)
     contenders = (
         Contender(LOOKUP, (str(ENGINE), "conform", "--format", "json"), environ, folder, read=read),
-        Contender(PARSE, bare, environ, folder, read=partial(require_bare, expected=entries + 1)),
+        Contender(
+            SIGNATURES, bare, environ, folder, read=partial(require_bare, expected=entries + 1)
+        ),
         Contender(JUDGED, judge, environ, folder, read=_require_ok),
         Contender(SMALLEST, smallest, environ, folder, read=_require_ok),
     )
@@ -110,7 +112,7 @@ def _steps(folder: Path) -> Path:
     distinct = Distinct()
     conformance = Conformance(["ledger"], observer=lambda _name, step: distinct.add(step))
     with closing(ledger_fill.open_in(folder, signer=None)) as ledger:
-        conform_all(statements(ledger), conformance)
+        conform_all(ledger.signed_entries().read(), conformance)
     file = folder / "steps.json"
     file.write_text(json.dumps([list(step) for step in distinct.found.values()]))
     return file

@@ -2,9 +2,8 @@
 
 ``python ledger_loop.py hash DB`` reads every entry of a ledger and hashes it as the ledger does:
 leaf and chain. ``python ledger_loop.py signatures DB PEM`` opens every envelope and verifies its
-one signature. ``python ledger_loop.py parse DB`` parses every envelope and the statement in it.
-All print how many entries there were. Run as a script: it imports nothing that its loop does not
-need.
+one signature. Both print how many entries there were. Run as a script: it imports nothing that
+its loop does not need.
 """
 
 import sqlite3
@@ -56,22 +55,9 @@ def verify_all(path: str, pem: str) -> int:
     return count
 
 
-def parse_all(path: str) -> int:
-    """Parse the statement of every entry."""
-    import json
-    from base64 import b64decode
-
-    count = 0
-    for (body,) in rows(path, "body"):
-        json.loads(b64decode(json.loads(body)["payload"]))
-        count += 1
-    return count
-
-
 LOOPS: dict[str, Callable[..., int]] = {
     "hash": hash_all,
     "signatures": verify_all,
-    "parse": parse_all,
 }
 
 if __name__ == "__main__":

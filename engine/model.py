@@ -40,6 +40,9 @@ HOLD_EXPIRED_TYPE = "urn:governance-engine:hold-expired:v1"
 DECISION_TYPES = (DECISION_TYPE, DECISION_V2_TYPE)
 """Predicate types of a decision, one for each version; every reader takes all of them."""
 
+OWN_TYPES = frozenset(value for name, value in globals().items() if name.endswith("_TYPE"))
+"""Every predicate type that this engine writes."""
+
 ATTESTATION_TYPES = {"ethics": (ETHICS_ATTESTATION_TYPE, ETHICS_ATTESTATION_V2_TYPE)}
 """Gates whose answer is attested, and the predicate types of such an attestation, by version."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,8 @@ from engine.formats.printable import on_one_line
 if TYPE_CHECKING:
     from engine.model import Json
     from engine.specs.conform.by_tlc import Distinct, Model, TlcJudgement
-    from engine.specs.conform.lookup import Rejection, Report, Step
+    from engine.specs.conform.conformance import Conformance
+    from engine.specs.conform.lookup import Contradiction, Rejection, Report, Step
 
     Judgements = Mapping[str, TlcJudgement]
 
@@ -27,8 +28,9 @@ DESCRIPTION = (
     "steps, and every step looked up in the state graph that TLC made of the spec: no Java is\n"
     "needed. --tlc lets TLC itself judge every distinct step; --trace lets it judge the whole\n"
     "trace that leads to the first rejected step. Exit 4 names the entry, the action, the state\n"
-    "before and what the spec would have allowed; exit 1 that a spec has no model of the limits\n"
-    "that were in force. Signatures are not verified here."
+    "before and what the spec would have allowed; or which entry is not signed by a key of the\n"
+    "ledger, or says of itself what does not follow. Exit 1: a spec has no model of the limits\n"
+    "that were in force, or an entry is of a type that this engine does not know."
 )
 EXAMPLE = "  engine conform .engine/ledger.db"
 
@@ -43,12 +45,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trace", action="store_true", help="TLC judges what led to a rejection")
     parser.add_argument("--tla", metavar="DIR", help="folder of the specs (the shipped ones)")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
+    parser.add_argument("--key", action="append", metavar="PUB", help="key that must have signed")
     ledger_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Check; exit 4 when a step is rejected."""
-    from engine.specs.conform.conformance import Conformance, conform, statements
+    from engine.specs.conform.claims import Claims
+    from engine.specs.conform.conformance import Conformance, conform
 
     if args.where and args.ledger:
         raise UsageError("the ledger is named twice", "leave --ledger out")
@@ -59,16 +63,17 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         args.only or (), folder / "graph", steps.add if args.tlc or args.trace else None
     )
     config = workspace.settings(args, shell)
+    keys = workspace.public_keys(args, config, shell, named=args.ledger is not None)
     with workspace.open_ledger_to_read(config, shell) as ledger:
-        url = ledger.url
-        reports = conform(statements(ledger), conformance)
+        url, claims = ledger.url, Claims(ledger, keys)
+        reports = conform(claims.read(), conformance)
     judgements = steps.judgements(folder, reports, shell)
-    document = _document(url, conformance.entries, reports, judgements)
+    document = _document(url, bool(keys), conformance, claims.contradicted, reports, judgements)
     if args.format == "json":
         shell.print_json(document, indent=2)
     else:
         shell.print_lines(_text(document, reports, judgements))
-    if any(report.rejected or _refuses(name, judgements) for name, report in reports.items()):
+    if claims.contradicted is not None or _refused(reports, judgements):
         return exit_codes.NOT_GENUINE
     return exit_codes.PASS if document["conforms"] else exit_codes.FAIL
 
@@ -129,9 +134,14 @@ def _model(folder: Path, graph: str, sets: frozenset[str]) -> Model:
 
 
 def _document(
-    url: str, entries: int, reports: Mapping[str, Report], judgements: Judgements
+    url: str,
+    keys_given: bool,
+    conformance: Conformance,
+    contradicted: Contradiction | None,
+    reports: Mapping[str, Report],
+    judgements: Judgements,
 ) -> dict[str, Json]:
-    specs = []
+    specs: list[dict[str, Json]] = []
     for name, report in reports.items():
         summary: dict[str, Json] = {
             "spec": name,
@@ -142,6 +152,7 @@ def _document(
             "edges": report.edges,
             "rejected": _rejected_json(report.rejected),
             "unmodelled": report.unmodelled._asdict() if report.unmodelled else None,
+            "contradicted": report.contradicted._asdict() if report.contradicted else None,
         }
         if name in judgements:
             by = judgements[name]
@@ -151,8 +162,21 @@ def _document(
                 "told": by.report,
             }
         specs.append(summary)
-    conforms = all(summary["conforms"] for summary in specs)
-    return {"ledger": url, "entries": entries, "conforms": conforms, "specs": specs}
+    is_known = not conformance.unknown and contradicted is None
+    return {
+        "ledger": url,
+        "entries": conformance.entries,
+        "conforms": is_known and all(summary["conforms"] for summary in specs),
+        "keys_given": keys_given,
+        "contradicted": contradicted._asdict() if contradicted else None,
+        "without_spec": dict(sorted(conformance.without_spec.items())),
+        "unknown": dict(sorted(conformance.unknown.items())),
+        "specs": specs,
+    }
+
+
+def _refused(reports: Mapping[str, Report], judgements: Judgements) -> bool:
+    return any(report.refused or _refuses(name, judgements) for name, report in reports.items())
 
 
 def _refuses(name: str, judgements: Judgements) -> bool:
@@ -192,17 +216,31 @@ def _text(
             lines.append(f"  entry {unmodelled.entry}: {unmodelled.reason}; nothing is looked up")
             lines.append("  from there on. `engine spec check --policies DIR` finds out")
             lines.append("  whether the spec holds with your limits")
-        rejected = reports[name].rejected
-        if rejected is not None:
-            lines += [f"  {line}" for line in rejected.lines()]
+        for refusal in (reports[name].rejected, reports[name].contradicted):
+            if refusal is not None:
+                lines += [f"  {line}" for line in refusal.lines()]
         if name in judgements:
             lines += [f"  {line}" for line in _by_tlc(judgements[name])]
-    refused = any(report.rejected or _refuses(name, judgements) for name, report in reports.items())
+    lines += _beyond_specs(document)
+    refused = document["contradicted"] is not None or _refused(reports, judgements)
     what = "are NOT behaviour of the specs" if refused else "conform to the specs"
     if not refused and not document["conforms"]:
         what += ", as far as they could be looked up"
     lines.append(f"{document['ledger']}: {document['entries']:,} entries {what}")
     return "\n".join(map(on_one_line, lines))
+
+
+def _beyond_specs(document: Mapping[str, Json]) -> Iterator[str]:
+    """What the entries say that no spec is about."""
+    if (claim := document["contradicted"]) is not None:
+        yield f"entry {claim['entry']} says what does not follow ({claim['promise']}):"
+        yield f"  {claim['reason']}"
+    for name, word in (("without_spec", "no spec is about"), ("unknown", "UNKNOWN type")):
+        for kind, count in document[name].items():
+            short = kind.removeprefix("urn:governance-engine:")
+            yield f"{word} {short}: {count:,} {'entry' if count == 1 else 'entries'}"
+    if not document["keys_given"]:
+        yield "signed by the key in entry 0, for want of another: pass --key to say whose it is"
 
 
 def _by_tlc(judgement: TlcJudgement) -> list[str]:

@@ -103,7 +103,8 @@ def _replay_all(
             if decision:
                 raise
             failures.append(error)
-            shell.print(plain(f"entry {index}: {error.message}"))
+            message = error.message.removeprefix(f"entry {index} ")
+            shell.print(plain(f"entry {index}: {message}"))
     codes = [
         exit_codes.PASS if isinstance(error, NotRecordedError) else error.exit_code
         for error in failures

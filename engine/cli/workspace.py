@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.console.shell import Shell
-from engine.decision.workspace import key_path, policies_in_use, record_to
+from engine.decision.workspace import (
+    key_in_environment,
+    key_path,
+    open_signer,
+    policies_in_use,
+    record_to,
+)
 from engine.settings.config import Config, load
 from engine.system.walk import files_below
 
@@ -64,6 +70,33 @@ def require_apart(
 
     files.require_apart(outputs, [*inputs, *read_files(config)])
     record_to(config, shell).require_apart(outputs)
+
+
+def public_keys(
+    args: argparse.Namespace, config: Config, shell: Shell, *, named: bool = False
+) -> list[bytes]:
+    """Return the raw keys that ``--key`` gives, or the public half of the own one if there is one.
+
+    Args:
+        args: With ``key``.
+        config: The settings.
+        shell: For the environment.
+        named: Whether the ledger was named, and may be somebody else's: then the own key is none
+            of its keys, and none given is none.
+    """
+    from engine.errors import KeyFileError
+    from engine.signers.file import public_path
+
+    public = public_path(key_path(config))
+    has_public = not key_in_environment(config, shell) and public.exists()
+    if args.key or (has_public and not named):
+        from engine.cli.inputs import read_key
+
+        return [read_key(path) for path in args.key or [str(public)]]
+    try:
+        return [] if named else [open_signer(config, shell).public_key]
+    except KeyFileError:
+        return []
 
 
 @contextmanager

@@ -65,6 +65,20 @@ def decision_of(entry: bytes) -> CarriedDecision:
     return CarriedDecision(parse_statement(inner), inner, imported=True)
 
 
+def require_signed(ledger: Ledger, index: int) -> None:
+    """Require that entry ``index`` is evidence: signed by the ledger's key, and in its place.
+
+    Raises:
+        VerificationError: It is not, and nothing may rest on it.
+    """
+    if not ledger.is_signed(index):
+        raise VerificationError(
+            f"entry {index} is not signed: no key of this ledger answers for it",
+            "engine ledger verify says what was changed; engine ledger checkpoint signs what a "
+            "writer left that was stopped",
+        )
+
+
 def export(ledger: Ledger, decision_id: str, *, with_policy: bool = True) -> ProofBundle:
     """Return the proof of one recorded decision or attestation.
 
@@ -75,8 +89,10 @@ def export(ledger: Ledger, decision_id: str, *, with_policy: bool = True) -> Pro
 
     Raises:
         NotRecordedError: Nothing of that id; or its input was erased.
+        VerificationError: It is not signed.
     """
     index = ledger.find(decision_id)
+    require_signed(ledger, index)
     entry = ledger.entry(index)
     if is_attestation(entry):
         predicate = parse_statement(open_envelope(entry).payload)["predicate"]
@@ -217,8 +233,10 @@ def decision_at(ledger: Ledger, decision_id: str) -> Decision:
 
     Raises:
         NotRecordedError: No such decision.
+        VerificationError: It is not signed.
     """
     index = ledger.find(decision_id)
+    require_signed(ledger, index)
     entry = ledger.entry(index)
     if not is_decision(entry):
         raise NotRecordedError(f"{decision_id} is not a decision", "see: engine ledger show")

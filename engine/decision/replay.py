@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from engine import exit_codes
-from engine.decision.export import decision_of, is_decision
+from engine.decision.export import decision_of, is_decision, require_signed
 from engine.decision.judge import EXTENSIONS, Judgement, judge
 from engine.decision.record import PLACE
 from engine.errors import GovernanceError, NotRecordedError, PolicyError, VerificationError
@@ -103,9 +103,10 @@ def recorded_at(ledger: Ledger, index: int, entry: bytes) -> RecordedDecision:
 
     Raises:
         NotRecordedError: Its input or its policy was erased.
-        VerificationError: Entry or input is not readable as what it says it is.
+        VerificationError: It is not signed; entry or input is not readable as what it says it is.
     """
     carried = decision_of(entry)
+    require_signed(ledger, index)
     predicate = carried.statement["predicate"]
     kept = {blob.kind: blob.body for blob in ledger.attachments(index)}
     if not kept.keys() >= {"input", "salt"}:

@@ -16,7 +16,7 @@ from engine.formats.times import write_time
 from engine.ledger import StateView
 from engine.metrics import budget_book
 from engine.metrics.amounts import AmountLimits
-from engine.metrics.budget_book import Book, share
+from engine.metrics.budget_book import DAILY, Book, share
 from engine.model import Json
 
 PREFIX = "budget."
@@ -158,7 +158,3 @@ def limits_of(rows: Iterable[Json], daily: AmountLimits | None) -> dict[str, Amo
     """
     limits = {row["id"]: AmountLimits(**row["limits"]) for row in rows}
     return limits if daily is None else {**limits, DAILY: daily}
-
-
-DAILY = "daily"
-"""Id of the budget that the settings say; it is for every request."""

@@ -21,13 +21,14 @@ from engine.ledger.commit.batch import Batch, Edge
 from engine.ledger.commit.group import Group, Unit, settle
 from engine.ledger.commit.signed_heads import Head, HeadPlaces
 from engine.ledger.entries import AppendedEntry, Blob, EntryDraft, LedgerReport, State, StateView
-from engine.ledger.lookup import find, read_appended, read_attachments, require_entry, signed_size
+from engine.ledger.lookup import find, read_appended, read_attachments, require_entry, signed_state
 from engine.ledger.store import NEWEST, EntryRow, LastDecisionQuery, Reader, Store
 from engine.model import Signer
 from engine.proof.checkpoint import Checkpoint, origin_of, sign
 from engine.proof.merkle import Frontier, consistency_proof, inclusion_proof, root
 
 if TYPE_CHECKING:
+    from engine.ledger.audit.signed_entries import SignedEntries
     from engine.ledger.audit.workers import AuditWorkers
 
 _ROWS_IN_MEMORY = 128
@@ -277,13 +278,35 @@ class Ledger:
         """Return the number of entries."""
         return self._reader.tip()[0]
 
-    def signed_size(self) -> int:
-        """Return how many entries a checkpoint covers that the key in entry 0 signed.
+    def signed_state(self, public_keys: Sequence[bytes] = ()) -> Checkpoint | None:
+        """Return the newest checkpoint that a key of this ledger signed; None when none is.
 
-        What stands behind them is nobody's word yet: a writer was stopped, or somebody without the
+        What stands behind it is nobody's word yet: a writer was stopped, or somebody without the
         key has added it.
+
+        Args:
+            public_keys: Raw keys; without any it is the key in entry 0.
         """
-        return signed_size(self._reader)
+        return signed_state(self._reader, self.id, public_keys)
+
+    def signed_entries(self, public_keys: Sequence[bytes] = ()) -> SignedEntries:
+        """Return a reader of what was signed, from entry 0 on: for whoever acts on what it says.
+
+        Args:
+            public_keys: Raw keys that may have signed. Without any it is the key in entry 0.
+        """
+        from engine.ledger.audit.signed_entries import SignedEntries
+
+        return SignedEntries(self, public_keys)
+
+    def is_signed(self, index: int) -> bool:
+        """Return whether entry ``index`` is signed by the key in entry 0, of this ledger, in place.
+
+        A checkpoint covers it that the same key signed, and it leads to that checkpoint's root.
+        """
+        from engine.ledger.audit.signed_entries import is_signed
+
+        return is_signed(self, require_entry(self._reader, index))
 
     def entry(self, index: int) -> bytes:
         """Return the envelope bytes of entry ``index``; NotRecordedError when not there."""
@@ -291,10 +314,13 @@ class Ledger:
 
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
         """Yield ``(index, envelope bytes)`` in order, a bounded number in memory at a time."""
+        yield from ((row.leaf_index, row.body) for row in self.rows(start, stop))
+
+    def rows(self, start: int = 0, stop: int | None = None) -> Iterator[EntryRow]:
+        """Yield the stored entries with their hashes in order, a bounded number in memory."""
         end = self.size() if stop is None else min(stop, self.size())
         for at in range(start, end, _ROWS_IN_MEMORY):
-            rows = self._reader.entries(at, min(at + _ROWS_IN_MEMORY, end))
-            yield from ((row.leaf_index, row.body) for row in rows)
+            yield from self._reader.entries(at, min(at + _ROWS_IN_MEMORY, end))
 
     def find(self, decision_id: str) -> int:
         """Return the index of a decision, by its id or by its unique start of 8 or more.

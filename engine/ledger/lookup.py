@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from os.path import commonprefix
 
 from engine.errors import NotRecordedError, VerificationError
@@ -11,6 +12,7 @@ from engine.ledger.commit.created import read_created
 from engine.ledger.entries import AppendedEntry, Blob
 from engine.ledger.notes import signed_note
 from engine.ledger.store import NEWEST, EntryRow, Reader
+from engine.proof.checkpoint import Checkpoint, origin_of
 
 _SHORTEST_START = 8
 _NAMED = 3
@@ -73,25 +75,34 @@ def require_entry(reader: Reader, index: int) -> EntryRow:
     return rows[0]
 
 
-def signed_size(reader: Reader) -> int:
-    """Return the size of the newest checkpoint that the key in entry 0 signed; 0 if none is.
+def signed_state(
+    reader: Reader, ledger_id: str, public_keys: Sequence[bytes] = ()
+) -> Checkpoint | None:
+    """Return the newest checkpoint of this ledger that a key of it signed; None when none is.
+
+    Args:
+        reader: The ledger.
+        ledger_id: 32 hex digits.
+        public_keys: Raw keys; without any it is the key in entry 0.
 
     Raises:
         VerificationError: Entry 0 did not create a ledger.
     """
-    public_key = read_created(require_entry(reader, 0).body).public_key
+    keys = public_keys or (read_created(require_entry(reader, 0).body).public_key,)
     last = reader.last_checkpoint()
-    newest = _signed(*last, public_key) if last is not None else 0
-    after = 0 if last is not None and not newest else NEWEST
+    newest = _signed(*last, ledger_id, keys) if last is not None else None
+    after = 0 if last is not None and newest is None else NEWEST
     while page := reader.checkpoints(after, _NOTES):  # the last one is nobody's: is any before it?
-        newest = max(newest, *(_signed(*row, public_key) for row in page))
+        newest = next(filter(None, (_signed(*row, ledger_id, keys) for row in page[::-1])), newest)
         after = page[-1][0]
     return newest
 
 
-def _signed(size: int, note: str, public_key: bytes) -> int:
-    signed = signed_note(note, public_key)
-    return size if signed is not None and signed.size == size else 0
+def _signed(size: int, note: str, ledger_id: str, keys: Sequence[bytes]) -> Checkpoint | None:
+    found = (signed_note(note, key) for key in keys)
+    signed = next(filter(None, found), None)
+    is_own = signed is not None and (signed.origin, signed.size) == (origin_of(ledger_id), size)
+    return signed if is_own else None
 
 
 def read_appended(reader: Reader, index: int) -> AppendedEntry:

@@ -16,12 +16,11 @@ from engine.evidence.input import subject_document, wanted_attestations
 from engine.formats.times import parse_time, write_time
 from engine.ledger import Ledger, subject_key
 from engine.lifecycle.contract import Phase, WatchedSubject
-from engine.lifecycle.lapse import lasts_until
 from engine.lifecycle.machine import LifecycleState
 from engine.model import ATTESTATION_TYPES, Json, Severity, Stage, Subject, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.proof.attestation import at_instant
-from engine.proof.attestation_rules import RequiredAttestation
+from engine.proof.attestation_rules import RequiredAttestation, lasts_until
 from engine.proof.verify import Verified, verify
 
 

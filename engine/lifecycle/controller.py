@@ -35,6 +35,7 @@ from engine.lifecycle.entries import entry, failed, intent
 from engine.lifecycle.machine import Due, LifecycleState
 from engine.model import ATTESTATION_TYPES, Json, Stage, Subject
 from engine.proof.attestation import at_instant
+from engine.proof.attestation_rules import lasts_until
 
 KIND = "lifecycle"
 
@@ -268,7 +269,7 @@ class Controller:
             return lapse.apply_attestation(life, index, None, write_time(now))
         facts = attestation.facts(own=attestation.public_key == self._signer.public_key)
         instant = max(now, datetime.fromtimestamp(life.seen, UTC))
-        until = lapse.lasts_until(
+        until = lasts_until(
             blocking_rules(watched, self._bundle),
             [at_instant(facts, instant, self._bundle.data.get("trust"))],
             watched.sha256,

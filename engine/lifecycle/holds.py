@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-from engine.decision.export import decision_of, is_decision
+from engine.decision.export import decision_of, is_decision, require_signed
 from engine.decision.record import event
 from engine.evidence.input import subject_document
 from engine.formats import canonical
@@ -88,9 +88,12 @@ def _read(state: State, ledger: Ledger, bundle: PolicyBundle, most: int) -> tupl
     """Take in what no sweep has read yet; returns how far it came, and the newest instant seen."""
     cursor_state = json.loads(state.get(KIND, _CURSOR) or b"{}")
     cursor: int = cursor_state.get("entries", 0)
-    for index, entry in ledger.entries(cursor, cursor + most):
+    signed = ledger.signed_state()
+    stop = min(cursor + most, signed.size if signed is not None else 0)
+    for index, entry in ledger.entries(cursor, stop):
         cursor = index + 1
         if is_decision(entry):
+            require_signed(ledger, index)
             _follow(state, entry, bundle)
     seen = cursor_state.get("seen")
     return cursor, parse_time(seen) if seen else datetime.fromtimestamp(0, UTC)

@@ -6,50 +6,14 @@ profile's ``lifecycle.unattested_s`` after that. LIVE-ETHICS-1. Pure; ``tla/Ethi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from engine.formats.times import parse_time, write_time
+from engine.formats.times import parse_time
 from engine.lifecycle.machine import Due, LifecycleState, minute_of
-from engine.model import Json
-from engine.proof.attestation_rules import RequiredAttestation, ways_to_count
 
 UNATTESTED_CHECK = "lifecycle.unattested_s"
 """The check that pages and rolls back what has been without an attestation."""
-
-
-def lasts_until(
-    required: Sequence[RequiredAttestation],
-    attestations: Iterable[Json],
-    sha256: str,
-    tolerated: Iterable[str],
-) -> str | None:
-    """Return until when ``attestations`` are what the gate asks for; None when they are not.
-
-    Of each check the attestation that lasts longest, and of these the first to expire. A
-    check's greatest age counts as much as the attestation's own expiry.
-
-    Args:
-        required: What the gate asks for, by this profile; not empty.
-        attestations: As an Input holds them, with age and role.
-        sha256: Digest of the artifact.
-        tolerated: Names of the relaxations that they may need.
-    """
-    named, given = set(tolerated), list(attestations)
-    ends: list[datetime] = []
-    for rule in required:
-        ways = [(facts, ways_to_count(facts, rule, sha256)) for facts in given]
-        lasting = [_end(facts, rule) for facts, way in ways if way is not None and way <= named]
-        if not lasting:
-            return None
-        ends.append(max(lasting))
-    return write_time(min(ends))
-
-
-def _end(facts: Mapping[str, Json], rule: RequiredAttestation) -> datetime:
-    issued = parse_time(facts["issued_at"])
-    return min(parse_time(facts["expires_at"]), issued + timedelta(seconds=int(rule.max_age_s)))
 
 
 def start_lapse_clock(life: LifecycleState) -> LifecycleState:
@@ -79,8 +43,9 @@ def apply_attestation(
     Args:
         life: Of a subject in production on an attestation.
         index: Entry of the newer attestation.
-        until: Until when it lasts, as :func:`lasts_until` says; None when it does not count,
-            for example because it says BLOCK: then no attestation counts from its issue on.
+        until: Until when it lasts, as :func:`engine.proof.attestation_rules.lasts_until` says; None
+            when it does not count, for example because it says BLOCK: then no attestation counts
+            from its issue on.
         issued_at: Of the newer attestation.
     """
     if until is not None:

@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 from engine.metrics.amounts import NOTHING, Amount, AmountLimits, amount_of
 
+DAILY = "daily"
+"""Id of the budget that the settings say; it is for every request."""
+
 RATIO_STEP = 0.0001
 """Smaller shares count as this one: nobody sets a limit there, and they cost a slower encoder."""
 

@@ -198,21 +198,41 @@ def read(parts: ProofBundle) -> Attestation:
     Source: spec/predicate-v1.md section 12.4.
     """
     statement = parse_statement(open_envelope(parts.entry).payload)
+    view, public = require_own_word(statement, parts.entry)
+    place = placed(parts, [public])
+    if ledger_id_of(place.origin) != view["predicate"]["ledger"]["id"]:
+        refuse("the attestation is of another ledger than the checkpoint")
+    return Attestation(statement, view, public, place, parts)
+
+
+def require_own_word(statement: Mapping[str, Json], entry: bytes) -> tuple[dict[str, Json], bytes]:
+    """Verify what an attestation says of itself; where it stands is not looked at.
+
+    Args:
+        statement: What ``entry`` says.
+        entry: The envelope.
+
+    Returns:
+        It in the form of a decision on its gate, and the raw key that it names.
+
+    Raises:
+        VerificationError: The key that it names did not sign it, or the gate's answer does not
+            follow from the metrics it holds.
+
+    Source: spec/predicate-v1.md section 12.4.
+    """
     predicate = _require_members(statement)
     public = _key_of(predicate)
-    verify_envelope(parts.entry, [public])
-    place = placed(parts, [public])
+    verify_envelope(entry, [public])
     view = as_decision(statement)
     require_shape(view["predicate"])
-    if ledger_id_of(place.origin) != predicate["ledger"]["id"]:
-        refuse("the attestation is of another ledger than the checkpoint")
     if statement["predicateType"] not in ATTESTATION_TYPES.get(predicate["gate"], ()):
         refuse(f"a {statement['predicateType']} cannot be about gate {predicate['gate']!r}")
     expires_at = read_time(predicate["expires_at"], "expires_at")
     if expires_at <= read_time(predicate["issued_at"], "issued_at"):
         refuse("the attestation expires before it is issued")
     _require_answer(view, predicate["metrics"])
-    return Attestation(statement, view, public, place, parts)
+    return view, public
 
 
 def _require_members(statement: Mapping[str, Json]) -> dict[str, Json]:

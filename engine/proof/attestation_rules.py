@@ -8,8 +8,10 @@ Every function is total for any JSON.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from engine.formats.times import parse_time, write_time
 from engine.model import Json, Severity, Verdict, is_number
 
 ATTESTOR = "attestor"
@@ -102,6 +104,39 @@ def ways_to_count(
     if get("self") is True:
         return frozenset((*named, SELF_ATTESTED))
     return frozenset(named) if get("self") is False and get("role") == ATTESTOR else None
+
+
+def lasts_until(
+    required: Sequence[RequiredAttestation],
+    attestations: Iterable[Json],
+    sha256: str,
+    tolerated: Iterable[str],
+) -> str | None:
+    """Return until when ``attestations`` are what the gate asks for; None when they are not.
+
+    Of each check the attestation that lasts longest, and of these the first to expire. A
+    check's greatest age counts as much as the attestation's own expiry.
+
+    Args:
+        required: What the gate asks for, by this profile; not empty.
+        attestations: As an Input holds them, with age and role.
+        sha256: Digest of the artifact.
+        tolerated: Names of the relaxations that they may need.
+    """
+    named, given = set(tolerated), list(attestations)
+    ends: list[datetime] = []
+    for rule in required:
+        ways = [(facts, ways_to_count(facts, rule, sha256)) for facts in given]
+        lasting = [_end(facts, rule) for facts, way in ways if way is not None and way <= named]
+        if not lasting:
+            return None
+        ends.append(max(lasting))
+    return write_time(min(ends))
+
+
+def _end(facts: Mapping[str, Json], rule: RequiredAttestation) -> datetime:
+    issued = parse_time(facts["issued_at"])
+    return min(parse_time(facts["expires_at"]), issued + timedelta(seconds=int(rule.max_age_s)))
 
 
 def relaxations_for(

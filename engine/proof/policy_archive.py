@@ -136,7 +136,7 @@ def _says_operators(policy: AttachedPolicy) -> bool:
 
 
 def require_policy(
-    predicate: Mapping[str, Json], policy: AttachedPolicy, document: InputDocument
+    predicate: Mapping[str, Json], policy: AttachedPolicy, document: InputDocument | None
 ) -> None:
     """Verify that a decision says of its policy what the policy says itself.
 
@@ -148,7 +148,8 @@ def require_policy(
     Args:
         predicate: A decision predicate whose shape was read, tied to its input.
         policy: The policy in the proof, or the caller's own copy of it.
-        document: The Input that it was decided on.
+        document: The Input that it was decided on; None where it is not to be had any more, and
+            then the waivers and the artifact are not looked at.
 
     Raises:
         VerificationError: One of these is otherwise.
@@ -161,14 +162,14 @@ def require_policy(
 
 
 def require_attestation_policy(
-    predicate: Mapping[str, Json], policy: AttachedPolicy, document: InputDocument
+    predicate: Mapping[str, Json], policy: AttachedPolicy, document: InputDocument | None
 ) -> None:
     """Verify the same of an attestation, but that it may last for less than is allowed.
 
     Args:
         predicate: An attestation's, in the form of a decision on its gate.
         policy: The policy in the proof.
-        document: The Input that it was answered on.
+        document: The Input that it was answered on, as :func:`require_policy`.
 
     Raises:
         VerificationError: It is otherwise, or lasts longer than the profile lets it.
@@ -188,7 +189,7 @@ def _valid_for(predicate: Mapping[str, Json]) -> timedelta:
 
 
 def _require_answer(
-    predicate: Mapping[str, Json], policy: AttachedPolicy, document: InputDocument
+    predicate: Mapping[str, Json], policy: AttachedPolicy, document: InputDocument | None
 ) -> dict[str, Json]:
     """Everything but for how long; returns the profile."""
     if policy.digest != predicate["policy"]["digest"]["sha256"]:
@@ -198,7 +199,8 @@ def _require_answer(
     gate = _member(_member(policy.manifest, "gates"), predicate["gate"])
     if gate.get("rule") != predicate["verdict_rule"]:
         refuse(f"gate {predicate['gate']!r} decides by another rule than the record says")
-    if gate.get("requires_digest") is True and "digest" not in document.subject:
+    lacks_digest = document is not None and "digest" not in document.subject
+    if gate.get("requires_digest") is True and lacks_digest:
         refuse(f"gate {predicate['gate']!r} decides on an artifact, and none was named")
     if gate.get("checks") != [check["id"] for check in predicate["checks"]]:
         refuse(f"the record does not hold exactly the checks of gate {predicate['gate']!r}")
@@ -212,8 +214,9 @@ def _require_answer(
         _require_check(check, policy, profile)
         if check["waived_by"] is not None and check["id"] in unwaivable:
             refuse(f"check {check['id']!r} was waived, and the profile says that it cannot be")
-    _require_waivers(document, policy)
-    require_report(predicate, document, unwaivable)
+    if document is not None:
+        _require_waivers(document, policy)
+        require_report(predicate, document, unwaivable)
     return profile
 
 

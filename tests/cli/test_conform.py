@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from contextlib import closing
@@ -17,6 +18,7 @@ from engine.proof.statement import statement
 from engine.signers.file import open_file
 from tests.cli.conftest import Engine
 from tests.ledger.scribe import decision, decision_id, open_at
+from tests.repository import DATA
 
 LEDGER = ".engine/ledger.db"
 
@@ -57,15 +59,22 @@ def test_limits_that_no_graph_is_of_are_an_expectation_that_is_not_met(
     engine: Engine, recorded: str
 ) -> None:
     signer = open_file(Path(".engine/keys/engine.pem"))
-    check = {"id": "lifecycle.calm_s", "severity": "block", "limit": 60}
-    about = {"name": "s", "digest": {"sha256": "00" * 32}}
+    whole = next(
+        entry
+        for entry in json.loads((DATA / "conform" / "accepted.json").read_text())
+        if entry["predicate"].get("gate") == "lifecycle"
+    )
+    (check,) = (it for it in whole["predicate"]["checks"] if it["id"] == "lifecycle.calm_s")
+    check["limit"] = 60
 
     def build(place: LedgerPosition) -> bytes:
         predicate = {
-            **{"decision_id": decision_id(9), "gate": "lifecycle", "checks": [check]},
-            **{"attempt": 1, "previous": None, "ledger": {"id": place.ledger_id}},
+            **whole["predicate"],
+            **{"decision_id": decision_id(9), "attempt": 1, "previous": None},
+            "ledger": {"id": place.ledger_id},
         }
-        return seal(statement([about], DECISION_TYPE, predicate), signer.sign, signer.key_id)
+        payload = statement(whole["subject"], DECISION_TYPE, predicate)
+        return seal(payload, signer.sign, signer.key_id)
 
     with closing(open_at(Path(".engine"), signer=signer)) as ledger:
         ledger.append([EntryDraft(decision_id(9), "s", "lifecycle", build)])

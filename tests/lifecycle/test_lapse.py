@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from engine.lifecycle.lapse import lasts_until
 from engine.model import Json
-from engine.proof.attestation_rules import RequiredAttestation
+from engine.proof.attestation_rules import RequiredAttestation, lasts_until
 
 SHA256 = "ab" * 32
 ETHICS, PRIVACY = (f"urn:governance-engine:{gate}-attestation:v1" for gate in ("ethics", "privacy"))

@@ -1,12 +1,13 @@
 """What the ledger's entries add up to: each budget entry, counted again from its own words.
 
-Nothing here asks how the tracker counts. An entry that does not follow from those before it, or
-that grants more than its budget had left, is named.
+Only what is signed is read, and an entry's own words are held against what they follow from
+(:class:`engine.specs.conform.claims.Claims`). Nothing here asks how the tracker counts. An entry
+that does not follow from those before it, or that grants more than its budget had left, is named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from engine.calls.budget.lease import EXPIRED, OPEN, RELEASED, SETTLED, Lease
@@ -16,11 +17,7 @@ from engine.ledger import Ledger, State
 from engine.metrics.amounts import NOTHING, UNITS, Amount, AmountLimits
 from engine.metrics.budget_book import Book
 from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPES, Json
-from engine.proof.envelope import open_envelope
-from engine.proof.statement import parse_statement
-
-_MARKS = (b'"reservation":', BUDGET_SETTLED_TYPE.encode(), BUDGET_RELEASED_TYPE.encode())
-"""What every payload holds that counts; most others need not be parsed."""
+from engine.specs.conform.claims import Claims
 
 
 class Entries:
@@ -29,24 +26,32 @@ class Entries:
     Args:
         ledger: Whose.
         state: Empty; what they add up to is put there, as the tracker keeps it.
+        public_keys: Raw keys that may have signed; without any it is the key in entry 0.
     """
 
-    def __init__(self, ledger: Ledger, state: State) -> None:
-        self.size = 0
+    def __init__(self, ledger: Ledger, state: State, public_keys: Sequence[bytes] = ()) -> None:
         self.counted = 0
-        self._ledger, self._state = ledger, BudgetState(state)
+        self._claims, self._state = (
+            Claims(ledger, public_keys, only_budgets=True),
+            BudgetState(state),
+        )
+
+    @property
+    def size(self) -> int:
+        """How many entries of the ledger were read."""
+        return self._claims.size
 
     def advance(self, stop: int) -> None:
         """Take in the entries up to, not including, ``stop``.
 
         Raises:
-            VerificationError: One does not follow from those before it; names it.
+            VerificationError: One is not signed by a key of the ledger, says of itself what is
+                not so, or does not follow from those before it; names it.
         """
-        for index, entry in self._ledger.entries(self.size, stop):
-            payload = open_envelope(entry).payload
-            if any(mark in payload for mark in _MARKS):
-                self._take(index, parse_statement(payload))
-            self.size = index + 1
+        for index, statement in self._claims.read(stop):
+            self._take(index, statement)
+            if (found := self._claims.contradicted) is not None:
+                _wrong(found.entry, f"says what does not follow ({found.promise}): {found.reason}")
 
     def _take(self, index: int, statement: Mapping[str, Json]) -> None:
         predicate, kind = statement["predicate"], statement["predicateType"]

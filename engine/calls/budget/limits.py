@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from engine.calls.budget.request import Request
 from engine.errors import ConfigError
-from engine.evidence.budget_figures import DAILY
 from engine.metrics.amounts import AmountLimits
-from engine.metrics.budget_book import Book
+from engine.metrics.budget_book import DAILY, Book
 from engine.model import Json
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.calls.budget.entries import Entries
@@ -33,19 +33,23 @@ class Sums:
     documents: int
 
 
-def verify(ledger: Ledger) -> Sums:
-    """Add up the entries and compare with the state, in bounded memory; writers may go on.
+def verify(ledger: Ledger, public_keys: Sequence[bytes] = ()) -> Sums:
+    """Add up the signed entries and compare with the state; writers may go on.
 
     A document is compared with what the entries add up to at the same moment: where the ledger
     grew meanwhile, at one of the moments in which the document may have been read.
 
+    Args:
+        ledger: Whose.
+        public_keys: Raw keys that may have signed; without any it is the key in entry 0.
+
     Raises:
-        VerificationError: An entry does not follow from those before it, or a document is not
-            what they add up to; names the entry, or the lease or budget.
+        VerificationError: An entry is not signed, does not follow from itself or from those before
+            it, or a document is not what they add up to; names the entry, or the lease or budget.
     """
     scratch = Scratch()
     try:
-        entries = Entries(ledger, scratch)
+        entries = Entries(ledger, scratch, public_keys)
         entries.advance(ledger.size())
         differing: list[str] = []
         documents = 0

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.errors import UsageError, suggest
+from engine.metrics.budget_book import DAILY
 from engine.settings.config import Config
 
 if TYPE_CHECKING:
     from engine.calls.budget.spending import Spending
-    from engine.ledger import Ledger
-    from engine.model import Json
-
-DAILY = "daily"
 
 
 def filter_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +27,10 @@ def filter_arguments(parser: argparse.ArgumentParser) -> None:
 def read(config: Config, shell: Shell) -> Spending:
     """Return what the entries of the ledger add up to."""
     from engine.calls.budget.spending import fold
+    from engine.specs.conform.claims import Claims
 
     with workspace.open_ledger_to_read(config, shell) as ledger:
-        return fold(_statements(ledger))
+        return fold(Claims(ledger, only_budgets=True).require())
 
 
 def select(found: Spending, args: argparse.Namespace) -> tuple[Spending, str | None]:
@@ -61,13 +58,3 @@ def select(found: Spending, args: argparse.Namespace) -> tuple[Spending, str | N
             and (budget is None or budget in about.budgets or (alone and not about.budgets))
         )
     ), budget
-
-
-def _statements(ledger: Ledger) -> Iterator[tuple[int, Json]]:
-    from engine.ledger.audit.quick_json import quick_json
-    from engine.proof.envelope import open_envelope
-    from engine.proof.statement import parse_statement
-
-    for index, entry in ledger.entries(1):
-        payload = open_envelope(entry).payload
-        yield index, quick_json(payload) or parse_statement(payload)

@@ -71,9 +71,10 @@ def open_tracker(config: Config, shell: Shell) -> Iterator[tuple[Tracker, Ledger
 
 def lease_of(ledger: Ledger, text: str) -> str:
     """Return the whole id of a lease that is named by its beginning."""
-    from engine.decision.export import decision_of, is_decision
+    from engine.decision.export import decision_of, is_decision, require_signed
 
-    entry = ledger.entry(ledger.find(text))
+    require_signed(ledger, index := ledger.find(text))
+    entry = ledger.entry(index)
     if not is_decision(entry):
         raise UsageError(f"{text} is no lease", "give the `lease` that reserve printed")
     return str(decision_of(entry).statement["predicate"]["decision_id"])

@@ -15,20 +15,24 @@ from engine.settings.config import Config
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     format_argument(parser)
+    parser.add_argument("--key", action="append", metavar="PUB", help="key that must have signed")
 
 
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     """Add up and compare; print what was compared."""
     from engine.calls.budget.verify import verify
 
+    keys = workspace.public_keys(args, config, shell, named=args.ledger is not None)
     with workspace.open_ledger_to_read(config, shell) as ledger:
-        sums = verify(ledger)
+        sums = verify(ledger, keys)
         ledger_id = ledger.id
     if args.format == "json":
-        shell.print_json({"ledger": ledger_id, **asdict(sums)})
+        shell.print_json({"ledger": ledger_id, **asdict(sums), "keys_given": bool(keys)})
     else:
         shell.print(
             f"ledger {ledger_id}: {sums.counted} budget entries of {sums.size} add up to the "
             f"state: {sums.documents} documents"
         )
+        if not keys:
+            shell.print("signed by the key in entry 0, for want of another: pass --key")
     return exit_codes.PASS

@@ -123,13 +123,14 @@ def _rows(head: str, rows: Iterable[tuple[str, str]], width: int) -> str:
 
 
 def _decision(name: str, config: Config, shell: Shell) -> int:
-    from engine.decision.export import decision_at, is_decision
+    from engine.decision.export import decision_at, is_decision, require_signed
     from engine.decision.unindexed import find_any
     from engine.proof.attestation import is_attestation
     from engine.report import Report, ReportOptions, format_named
 
     with workspace.open_ledger_to_read(config, shell) as ledger:
-        if is_attestation(entry := ledger.entry(index := find_any(ledger, name))):
+        require_signed(ledger, index := find_any(ledger, name))
+        if is_attestation(entry := ledger.entry(index)):
             return _attestation(ledger, index, shell)
         if not is_decision(entry):
             return _undecided(ledger, index, shell)

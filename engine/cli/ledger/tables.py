@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.decision.export import decision_of, is_decision
+from engine.decision.export import decision_of
 from engine.errors import OutputError
 from engine.ledger import Ledger
-from engine.model import Json
+from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPES, Json
 
 
 def write_tables(ledger: Ledger, target: Path) -> int:
@@ -36,9 +36,10 @@ def write_tables(ledger: Ledger, target: Path) -> int:
 
 
 def _statements(ledger: Ledger) -> Iterator[tuple[int, Json]]:
-    for index, entry in ledger.entries(0):
-        if is_decision(entry):
-            yield index, decision_of(entry).statement
+    """The decisions that are signed, and those that were imported."""
+    for index, statement in ledger.signed_entries().read():
+        if statement["predicateType"] in (*DECISION_TYPES, DECISION_IMPORTED_TYPE):
+            yield index, decision_of(ledger.entry(index)).statement
 
 
 def _decisions(ledger: Ledger) -> Iterator[dict[str, Json]]:

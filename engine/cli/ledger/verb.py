@@ -14,7 +14,7 @@ from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import ledger_arguments, processes
 from engine.cli.console.shell import Shell
-from engine.decision.workspace import key_in_environment, key_path, ledger_url, open_signer
+from engine.decision.workspace import ledger_url
 from engine.errors import EquivocationError, OutputError, UsageError, VerificationError
 from engine.formats.printable import plain
 from engine.model import Json
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
 def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     since = _note(args.since, shell) if args.since else None
-    keys = _keys(args, config, shell)
+    keys = workspace.public_keys(args, config, shell)
     jobs = args.jobs or _worth(config, signatures=args.signatures)
     # workers first: what they inherit must not include the ledger
     with (
@@ -104,7 +104,7 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         report = ledger.verify(
             since=since, signatures=args.signatures, public_keys=keys, companions=workers
         )
-        budgets = _verified_budgets(ledger, report) if since is None else 0
+        budgets = _verified_budgets(ledger, report, keys) if since is None else 0
         if args.state is not None:
             _require_continued(args.state, ledger, keys)
     signed = f", {report.signatures} signatures" if report.signatures else ""
@@ -157,13 +157,13 @@ def _require_continued(state: str, ledger: Ledger, keys: list[bytes]) -> None:
         raise VerificationError(reason)
 
 
-def _verified_budgets(ledger: Ledger, report: LedgerReport) -> int:
+def _verified_budgets(ledger: Ledger, report: LedgerReport, keys: list[bytes]) -> int:
     """Compare what budgets have left with the entries, where there are any; INV-BUDGET-13."""
     from engine.calls.budget.verify import keeps_budgets, verify
 
     if not report.signatures or not (report.reservations or keeps_budgets(ledger.state())):
         return 0
-    return verify(ledger).documents
+    return verify(ledger, keys).documents
 
 
 def _scope(report: LedgerReport) -> Iterator[str]:
@@ -231,29 +231,11 @@ def _note(source: str, shell: Shell) -> str:
     return note_in(text)
 
 
-def _keys(args: argparse.Namespace, config: Config, shell: Shell) -> list[bytes]:
-    """The keys given, or the public half of the own one if there is one."""
-    from engine.errors import KeyFileError
-    from engine.signers.file import public_path
-
-    public = public_path(key_path(config))
-    has_public = not key_in_environment(config, shell) and public.exists()
-    if args.key or has_public:
-        from engine.cli.inputs import read_key
-
-        return [read_key(path) for path in args.key or [str(public)]]
-    try:
-        return [open_signer(config, shell).public_key]
-    except KeyFileError:
-        return []
-
-
 def _log(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     with workspace.open_ledger_to_read(config, shell) as ledger:
-        signed = ledger.signed_size()
         for index, statement in _newest(ledger, args.limit):
-            row = _row(index, statement)
-            if index >= signed:
+            row, signed = _row(index, statement), ledger.is_signed(index)
+            if not signed:
                 row |= {"signed": False}
             if args.format == "jsonl":
                 shell.print_json(row)
@@ -262,7 +244,7 @@ def _log(args: argparse.Namespace, config: Config, shell: Shell) -> int:
                     plain(str(row[name] or "")) for name in ("at", "kind", "verdict", "id")
                 )
                 columns = "{:<20}  {:<18} {:<9} {:<36}".format(at or "-", *cells)
-                about = plain(row["subject"]) + " (not signed)" * (index >= signed)
+                about = plain(row["subject"]) + " (not signed)" * (not signed)
                 shell.print(f"{index:>6}  {columns}  {about}")
     return exit_codes.PASS
 
@@ -321,8 +303,8 @@ def _show(args: argparse.Namespace, config: Config, shell: Shell) -> int:
 
             index = find_any(ledger, args.entry)
         entry = ledger.entry(index)
-        if index >= ledger.signed_size():
-            shell.say(f"engine: entry {index} is not signed: no checkpoint covers it")
+        if not ledger.is_signed(index):
+            shell.say(f"engine: entry {index} is not signed: no evidence, engine ledger verify")
     shell.print_json(_statement(entry), indent=2)
     return exit_codes.PASS
 
@@ -359,7 +341,7 @@ def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     from engine.proof.bundle import MAX_BYTES
 
     now = write_time(shell.now())
-    keys = [*_keys(args, config, shell)]
+    keys = workspace.public_keys(args, config, shell)
     with workspace.open_ledger_to_write(config, shell) as (ledger, signer):
         for name in args.files:
             data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)

@@ -6,19 +6,23 @@ which goes on with what each cycle appended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-import orjson
-
 from engine.errors import VerificationError
-from engine.ledger import Ledger
-from engine.model import Json
-from engine.proof.envelope import open_envelope
+from engine.model import OWN_TYPES, Json
 from engine.specs.conform import graph, projections
-from engine.specs.conform.lookup import Checker, OutsideModel, Rejection, Report, Step
+from engine.specs.conform.lookup import (
+    Checker,
+    Contradiction,
+    OutsideModel,
+    Rejection,
+    Report,
+    Step,
+)
 from engine.specs.conform.projections import PROJECTIONS, ReadyProjection
 
 Observer: TypeAlias = Callable[[str, Step], None]
@@ -33,10 +37,11 @@ class _Checked:
     checker: Checker
     rejected: Rejection | None = None
     unmodelled: OutsideModel | None = None
+    contradicted: Contradiction | None = None
 
     @property
     def ended(self) -> bool:
-        return self.rejected is not None or self.unmodelled is not None
+        return any((self.rejected, self.unmodelled, self.contradicted))
 
 
 class Conformance:
@@ -50,6 +55,11 @@ class Conformance:
     Raises:
         UsageError: A name is no projection.
         PolicyError: A graph is damaged or missing.
+
+    Attributes:
+        entries: How many were seen.
+        without_spec: Entries by type of the engine's own that no spec is about.
+        unknown: Entries by type that this engine does not know: what they mean is not known.
     """
 
     def __init__(
@@ -59,6 +69,9 @@ class Conformance:
         observer: Observer | None = None,
     ) -> None:
         self.entries = 0
+        self.without_spec: Counter[str] = Counter()
+        self.unknown: Counter[str] = Counter()
+        self._specified = projections.specified()
         self._observer = observer
         self._all = [
             _Checked(projected, Checker(graph.load(projected.graph, folder)))
@@ -66,21 +79,29 @@ class Conformance:
         ]
         self._routes: dict[str, list[_Checked]] = {}
 
-    def feed(self, index: int, statement: Mapping[str, Json]) -> list[Rejection]:
+    def feed(self, index: int, statement: Mapping[str, Json]) -> list[Rejection | Contradiction]:
         """Check one entry; entries come in order, from 0. Returns what is rejected now."""
         self.entries += 1
         kind = statement["predicateType"]
+        if kind not in OWN_TYPES:
+            self.unknown[kind] += 1
+        elif kind not in self._specified:
+            self.without_spec[kind] += 1
         route = self._routes.get(kind)
         if route is None:
             wanting = (c for c in self._all if _wants(c.projected, kind))
             route = self._routes[kind] = list(wanting)
-        found = []
+        found: list[Rejection | Contradiction] = []
         for checked in route:
             if checked.ended:
                 continue
             for step in checked.projected.projection.steps(index, statement):
                 if isinstance(step, OutsideModel):
                     checked.unmodelled = step
+                    break
+                if isinstance(step, Contradiction):
+                    checked.contradicted = step
+                    found.append(step)
                     break
                 if self._observer is not None:
                     self._observer(checked.projected.name, step)
@@ -100,6 +121,7 @@ class Conformance:
                 len(checked.checker.graph.edges),
                 checked.rejected,
                 checked.unmodelled,
+                checked.contradicted,
             )
             for checked in self._all
         }
@@ -107,31 +129,6 @@ class Conformance:
 
 def _wants(projected: ReadyProjection, kind: str) -> bool:
     return projected.types is None or kind in projected.types
-
-
-def statements(ledger: Ledger, start: int = 0) -> Iterator[tuple[int, dict[str, Json]]]:
-    """Yield ``(index, statement)`` of a ledger's entries; signatures are ``ledger verify``'s.
-
-    Raises:
-        VerificationError: An entry is no statement; names it.
-    """
-    for index, body in ledger.entries(start):
-        try:
-            statement = orjson.loads(open_envelope(body).payload)
-        except (ValueError, VerificationError) as error:
-            raise VerificationError(f"entry {index}: {error}", _VERIFY) from None
-        if not _is_statement(statement):
-            raise VerificationError(f"entry {index}: it is no in-toto statement", _VERIFY)
-        yield index, statement
-
-
-def _is_statement(value: Json) -> bool:
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("predicateType"), str)
-        and isinstance(value.get("predicate"), dict)
-        and isinstance(value.get("subject"), list)
-    )
 
 
 def conform(
@@ -154,4 +151,4 @@ def conform(
     return conformance.reports()
 
 
-_VERIFY = "verify the ledger: engine ledger verify --signatures"
+_VERIFY = "verify the ledger: engine ledger verify "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from engine.specs.conform.graph import Edge, Graph, State, key
 
@@ -82,6 +82,26 @@ class OutsideModel(NamedTuple):
     reason: str
 
 
+class Contradiction(NamedTuple):
+    """An entry that says of itself what does not follow from what is signed.
+
+    A projection says so in place of a step.
+
+    Attributes:
+        entry: Index of the ledger's entry.
+        promise: Id of the promise that it breaks.
+        reason: What does not follow, in one clause.
+    """
+
+    entry: int
+    promise: str
+    reason: str
+
+    def lines(self) -> list[str]:
+        """Return it in words."""
+        return [f"entry {self.entry}: {self.reason} ({self.promise})"]
+
+
 @dataclass(frozen=True)
 class Report:
     """What a check found.
@@ -93,6 +113,7 @@ class Report:
         edges: How many edges the graph has.
         rejected: The first step that the spec does not allow; None when all are.
         unmodelled: Where the check ended, because the graph is not of what was recorded.
+        contradicted: Where the check ended, because an entry says of itself what is not so.
     """
 
     graph: str
@@ -101,11 +122,17 @@ class Report:
     edges: int
     rejected: Rejection | None = None
     unmodelled: OutsideModel | None = None
+    contradicted: Contradiction | None = None
 
     @property
     def conforms(self) -> bool:
         """Whether every step was looked up and is one of the spec's."""
-        return self.rejected is None and self.unmodelled is None
+        return not self.refused and self.unmodelled is None
+
+    @property
+    def refused(self) -> bool:
+        """Whether what was recorded is no behaviour of the spec."""
+        return self.rejected is not None or self.contradicted is not None
 
 
 class Checker:
@@ -161,18 +188,26 @@ class Checker:
         self._known[step.action, id(step.before), id(step.after)] = edge, step.before, step.after
 
 
-def check(graph: Graph, steps: Iterable[Step | OutsideModel]) -> Report:
+Projected: TypeAlias = Step | OutsideModel | Contradiction
+"""What a projection makes of an entry."""
+
+
+def check(graph: Graph, steps: Iterable[Projected]) -> Report:
     """Check ``steps`` in their order, up to the first that the spec does not allow or model."""
     checker = Checker(graph)
-    rejected = unmodelled = None
+    rejected = unmodelled = contradicted = None
     for step in steps:
         if isinstance(step, OutsideModel):
             unmodelled = step
             break
+        if isinstance(step, Contradiction):
+            contradicted = step
+            break
         if (rejected := checker.take(step)) is not None:
             break
     taken = frozenset(checker.taken)
-    return Report(graph.name, checker.steps, taken, len(graph.edges), rejected, unmodelled)
+    ended = rejected, unmodelled, contradicted
+    return Report(graph.name, checker.steps, taken, len(graph.edges), *ended)
 
 
 def _unchained(graph: Graph, step: Step, end: int | None) -> Rejection:

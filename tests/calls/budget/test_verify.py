@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from engine.calls.budget.verify import verify
 from engine.decision.record import event
 from engine.errors import VerificationError
 from engine.evidence.input import BUDGET
-from engine.ledger import EntryDraft, Ledger, State
+from engine.ledger import Blob, EntryDraft, Ledger, State
+from engine.ledger.audit.signed_entries import SignedEntries
 from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, Json
 from tests.calls.budget.shop import Shop
 from tests.ledger.memory_store import MemoryStore, begun
@@ -210,8 +211,17 @@ class Growing:
     def size(self) -> int:
         return self._ledger.size()
 
-    def entries(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
-        return self._ledger.entries(start, stop)
+    def signed_entries(self, public_keys: Sequence[bytes]) -> SignedEntries:
+        return self._ledger.signed_entries(public_keys)
+
+    def entry(self, index: int) -> bytes:
+        return self._ledger.entry(index)
+
+    def attachments(self, index: int) -> tuple[Blob, ...]:
+        return self._ledger.attachments(index)
+
+    def blob(self, kind: str, digest: str) -> bytes:
+        return self._ledger.blob(kind, digest)
 
 
 def test_writers_may_go_on_while_it_is_verified() -> None:

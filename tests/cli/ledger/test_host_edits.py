@@ -76,6 +76,16 @@ def failure(attempt: str, ledger_id: str, signer: Any = None) -> EntryDraft:
     return EntryDraft(None, None, None, lambda _place: seal(payload, signer.sign, signer.key_id))
 
 
+def own_entry(index: int) -> bytes:
+    with closing(sqlite3.connect(LEDGER / "ledger.db")) as connection:
+        return entry(connection, index)
+
+
+def logged(host: Engine) -> list[Any]:
+    log = host("ledger", "log", "--format", "jsonl", "--limit", "0")
+    return [json.loads(line) for line in log.out.splitlines()]
+
+
 def edited(edit: Edit) -> None:
     with behind_its_back(LEDGER) as connection:
         edit(connection)
@@ -180,6 +190,43 @@ def test_one_added_row_keeps_nobody_from_reading(host: Engine, tail: Edit) -> No
     assert host("ledger", "checkpoint").code == 0
     assert "not signed" in log.out.splitlines()[0]
     assert not any("not signed" in line for line in log.out.splitlines()[1:])
+
+
+@pytest.mark.parametrize("tail", TAILS.values(), ids=TAILS)
+def test_no_verb_takes_an_added_row_for_evidence(host: Engine, tail: Edit) -> None:
+    """INV-CONFORM-1: not even one that says what the specs allow."""
+    edited(tail)
+
+    for argv in (("conform",), ("budget", "verify"), ("budget", "history")):
+        answer = host(*argv)
+        assert (answer.code, answer.out) == (4, ""), argv
+        assert "entry 7: " in answer.err
+
+
+@pytest.mark.parametrize("index", [1, 7], ids=("a changed row", "an added row"))
+def test_a_decision_that_nobody_signed_is_said_and_not_acted_on(host: Engine, index: int) -> None:
+    body = forged(own_entry(2), verdict="PROMOTE", decision_id=FORGED_ID, attempt=3)
+    if index == 7:
+        edited(lambda c: insert(c, body, index_as=FORGED_ID))
+        named = FORGED_ID
+    else:
+        named = logged(host)[-2]["id"]
+        body = resealed(own_entry(index), reason="all is well")
+        edited(lambda c: c.execute("UPDATE entry SET body = ? WHERE leaf_index = 1", (body,)))
+
+    assert [row["index"] for row in logged(host) if row.get("signed") is False] == [index]
+    shown = host("ledger", "show", str(index))
+    assert f"entry {index} is not signed" in shown.err
+    for argv in (("explain", named), ("export", named, "-o", "p.json"), ("replay", named)):
+        answer = host(*argv)
+        assert (answer.code, answer.out) == (4, ""), argv
+        assert f"entry {index} is not signed" in answer.err
+    assert not Path("p.json").exists()
+    replayed = host("replay")
+    assert replayed.code == 4
+    assert f"entry {index}: is not signed" in replayed.out
+    assert "4 decisions replayed" in replayed.out or index == 7
+    assert host("conform").code == 4
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=("with its index row", "without"))

@@ -13,7 +13,7 @@ from engine.formats.times import parse_time
 from engine.ledger import Ledger
 from engine.proof.envelope import open_envelope
 from engine.proof.statement import parse_statement
-from engine.specs.conform.conformance import Conformance, conform, statements
+from engine.specs.conform.conformance import Conformance, conform
 from tests.cli.watch.simulated import World
 from tests.ledger.scribe import KEY
 
@@ -67,7 +67,7 @@ def inspected(world: World) -> Seen:
     with world.ledger() as ledger:
         entries = entries_of(ledger)
         ledger.verify(signatures=True, public_keys=[KEY.public_key])
-        for name, report in conform(statements(ledger), Conformance()).items():
+        for name, report in conform(ledger.signed_entries().read(), Conformance()).items():
             seen.counts[f"steps of the spec: {name}"] = report.steps
             if report.rejected is not None:
                 seen.wrong += report.rejected.lines()

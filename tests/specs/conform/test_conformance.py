@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import UsageError, VerificationError
 from engine.model import Json
-from engine.specs.conform.conformance import Conformance, conform, statements
+from engine.specs.conform.conformance import Conformance, conform
 from engine.specs.conform.lookup import Rejection
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import decision, event
@@ -93,7 +93,7 @@ def test_the_statements_of_a_real_ledger_are_read_and_conform() -> None:
     ledger = begun(MemoryStore())
     ledger.append([decision(1), event("between"), decision(2), decision(3)])
 
-    reports = conform(statements(ledger), Conformance(["ledger"]))
+    reports = conform(ledger.signed_entries().read(), Conformance(["ledger"]))
 
     assert reports["ledger"].conforms
 

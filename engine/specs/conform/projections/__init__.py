@@ -21,8 +21,8 @@ from importlib import import_module
 from typing import NamedTuple, Protocol
 
 from engine.errors import UsageError, suggest
-from engine.model import Json
-from engine.specs.conform.lookup import OutsideModel, Step
+from engine.model import LEDGER_CREATED_TYPE, Json
+from engine.specs.conform.lookup import Projected
 
 PROJECTIONS: dict[str, str] = {
     "breaker": "engine.specs.conform.projections.breaker",
@@ -38,11 +38,12 @@ PROJECTIONS: dict[str, str] = {
 class Projector(Protocol):
     """Turns the entries of one ledger into steps; remembers what it must between them."""
 
-    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterable[Step | OutsideModel]:
+    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterable[Projected]:
         """Return what entry ``index`` means, in order; called once per entry, ascending.
 
-        An :class:`OutsideModel` means that the graph was made with other limits than the
-        entry's; no step is requested after it.
+        An :class:`~engine.specs.conform.lookup.OutsideModel` means that the graph was made with
+        other limits than the entry's; no step is requested after it, nor after a
+        :class:`~engine.specs.conform.lookup.Contradiction`.
         """
 
 
@@ -62,6 +63,12 @@ class ReadyProjection(NamedTuple):
     types: frozenset[str] | None
     sets: frozenset[str]
     projection: Projector
+
+
+def specified() -> frozenset[str]:
+    """Return the predicate types that a spec is about, by name."""
+    modules = (import_module(name) for name in PROJECTIONS.values())
+    return frozenset({LEDGER_CREATED_TYPE}.union(*(module.TYPES or () for module in modules)))
 
 
 def load(name: str) -> ReadyProjection:

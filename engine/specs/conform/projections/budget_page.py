@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
+from engine.metrics.budget_book import fits, share
 from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPES, Json, Verdict
 from engine.specs.conform.graph import State
-from engine.specs.conform.lookup import Step
+from engine.specs.conform.lookup import Contradiction, Projected, Step
 
 GRAPH = "budget-page"
 TYPES = frozenset({*DECISION_TYPES, BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE})
@@ -100,7 +101,7 @@ class Projection:
     _held: dict[str, _Lease] = field(default_factory=dict)
     _newest: str = ""
 
-    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step]:
+    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Projected]:
         """Return what entry ``index`` does to pages."""
         kind, predicate = statement["predicateType"], statement["predicate"]
         if kind == BUDGET_SETTLED_TYPE:
@@ -110,7 +111,7 @@ class Projection:
         elif "reservation" in predicate:
             yield from self._requested(predicate, index)
 
-    def _requested(self, predicate: Mapping[str, Json], index: int) -> Iterator[Step]:
+    def _requested(self, predicate: Mapping[str, Json], index: int) -> Iterator[Projected]:
         reservation, name = predicate["reservation"], predicate["decision_id"]
         day, charges = reservation["day"], reservation["charges"]
         yield from self._rolled_over(day, index)
@@ -119,6 +120,7 @@ class Projection:
         if predicate["verdict"] != Verdict.ALLOW:
             return
         checks = {check["id"]: check for check in predicate["checks"]}
+        wrong: list[str] = []
         for unit, short in UNITS.items():
             check = checks.get(f"spend.{short}_soft", {})
             given = []
@@ -127,11 +129,13 @@ class Projection:
                 opens = charge["budget"] in reservation["opened"]
                 yield from _limited(page, charge["limits"][unit], _soft(check), opens, index)
                 given.append((page, charge[unit]))
+            wrong += _miscounted(checks, short, given)
             warned = _is_soft(check) and (
                 reservation["reason"] == SOFT or check["waived_by"] is not None
             )
             yield from _given(given, warned, index, f"reserve: lease {name}")
         amounts = {unit: charges[0][unit] for unit in UNITS}
+        yield from (Contradiction(index, "INV-BUDGET-3", reason) for reason in wrong[:1])
         self._held[name] = _Lease(day, tuple(charge["budget"] for charge in charges), amounts)
 
     def _page(self, day: str, budget: str) -> dict[str, _Page]:
@@ -190,6 +194,22 @@ def _limited(
     elif (page.limit, page.soft) != (limit, soft):
         text = f"a budget of {limit} instead of {page.limit}, softly {soft}"
         yield _step(page, "Change", index, text, limit=limit, soft=soft, changed=True)
+
+
+def _miscounted(
+    checks: Mapping[str, Mapping[str, Json]], short: str, given: list[tuple[_Page, int]]
+) -> Iterator[str]:
+    """What a grant says of its budgets, before it, that its own limits and the entries do not."""
+    used = [(page.within + page.overrun + page.reserved, page.limit, more) for page, more in given]
+    figures = {
+        "hard": max(share(there, limit) for there, limit, _ in used),
+        "soft": max(share(there, limit) for there, limit, _ in used),
+        "fits": all(limit is None or fits(there, more, limit) for there, limit, more in used),
+    }
+    for kind, figure in figures.items():
+        check = checks.get(f"spend.{short}_{kind}")
+        if check is not None and check["status"] != "off" and check["observed"] != figure:
+            yield f"{check['id']} saw {check['observed']}; the entries before it say {figure}"
 
 
 def _given(pages: list[tuple[_Page, int]], warned: bool, index: int, text: str) -> Iterator[Step]:

@@ -25,7 +25,7 @@ from engine.model import (
     Json,
 )
 from engine.specs.conform.graph import State
-from engine.specs.conform.lookup import Step
+from engine.specs.conform.lookup import OutsideModel, Projected, Step
 
 GRAPH = "ethics-line"
 TYPES = frozenset(
@@ -77,7 +77,7 @@ class Projection:
         self._words: dict[str, _Word] = {}
         self._states: dict[tuple[Json, ...], State] = {}
 
-    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step]:
+    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Projected]:
         """Yield what an entry means."""
         kind, predicate = statement["predicateType"], statement["predicate"]
         if kind in ATTESTATION_TYPES["ethics"]:
@@ -105,7 +105,7 @@ class Projection:
             yield from self._until(subject, word.issued, index)
             yield self._attest(subject, word, index)
 
-    def _decision(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step]:
+    def _decision(self, index: int, statement: Mapping[str, Json]) -> Iterator[Projected]:
         predicate, about = statement["predicate"], statement["subject"][0]
         now, key = parse_time(predicate["decided_at"]), _key(about)
         if predicate["gate"] == "lifecycle":
@@ -179,13 +179,16 @@ class Projection:
 
     def _looking(
         self, subject: _Subject, index: int, predicate: Mapping[str, Json], now: datetime
-    ) -> Iterator[Step]:
+    ) -> Iterator[Projected]:
         """A measurement: what it comes to is known with the next entry about the subject."""
         yield from self._settled(subject)
         if subject.state["stage"] != "serving":
             return
-        (limit,) = [check["limit"] for check in predicate["checks"] if check["id"] == _LAPSE] or [0]
-        subject.grace = timedelta(seconds=limit)
+        lapse = [check for check in predicate["checks"] if check["id"] == _LAPSE]
+        if not lapse or lapse[0]["severity"] == "off":
+            yield OutsideModel(index, f"{_LAPSE} is turned off, and the model has it")
+            return
+        subject.grace = timedelta(seconds=lapse[0]["limit"])
         yield from self._until(subject, now, index)
         subject.pending = (index, now)
 

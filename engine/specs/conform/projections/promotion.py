@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from engine.formats.signed_json import read_base64
 from engine.formats.times import parse_time
 from engine.model import (
     BREACH_TYPE,
@@ -28,9 +27,9 @@ from engine.model import (
     ROLLBACK_TYPE,
     Json,
 )
-from engine.proof.envelope import open_envelope
-from engine.proof.statement import parse_statement
-from engine.specs.conform.lookup import OutsideModel, Step
+from engine.proof.attestation_rules import RequiredAttestation, attestation_types, lasts_until
+from engine.proof.recomputed import decided_in
+from engine.specs.conform.lookup import Contradiction, OutsideModel, Projected, Step
 
 GRAPH = "promotion"
 
@@ -106,12 +105,11 @@ class Projection:
         self._decided: dict[str, _Decided] = {}
         self._states: dict[tuple[Any, ...], Values] = {}
 
-    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Step | OutsideModel]:
+    def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Projected]:
         """Yield what an entry means."""
         kind, predicate = statement["predicateType"], statement["predicate"]
         if kind == DECISION_IMPORTED_TYPE:
-            envelope = read_base64(predicate["envelope"], "the imported envelope")
-            statement = parse_statement(open_envelope(envelope).payload)
+            statement, _ = decided_in(statement, b"")
             self._decided[predicate["decision_id"]] = _decided(statement)
         elif kind in DECISION_TYPES and predicate["gate"] != _GATE:
             self._decided[predicate["decision_id"]] = _decided(statement)
@@ -124,10 +122,13 @@ class Projection:
 
     def _stepped(
         self, subject: _Subject, index: int, kind: str, predicate: Mapping[str, Json]
-    ) -> Iterator[Step]:
+    ) -> Iterator[Projected]:
         if kind == PROMOTED_TYPE:
             text = f"promoted by decision {predicate['decision']}"
             found = self._decided.get(predicate["decision"])
+            if found is not None and (wrong := _misdated(predicate, found)):
+                yield Contradiction(index, "INV-PROMO-1", wrong)
+                return
             for name, changes in _promoted(subject, predicate, found):
                 yield self._step(subject, name, index, text, changes)
         elif kind not in _ACTIONS:
@@ -174,26 +175,19 @@ def _decided(statement: Mapping[str, Json]) -> _Decided:
     predicate, about = statement["predicate"], statement["subject"][0]
     digest = about["digest"]["sha256"]
     required = [
-        check
+        RequiredAttestation(attestation_types(check["metric"]), check["max_age_s"], "block")
         for check in predicate["checks"]
         if check["kind"] == "attestation" and check["severity"] == "block"
     ]
-    ends = [
-        min(
-            parse_time(attestation["expires_at"]),
-            parse_time(attestation["issued_at"]) + timedelta(seconds=check["max_age_s"]),
-        )
-        for check in required
-        for attestation in predicate["attestations"]
-        if attestation["verdict"] == "PROMOTE" and attestation["subject_sha256"] == digest
-    ]
+    named = [relaxation["name"] for relaxation in predicate["relaxations"]]
+    until = lasts_until(required, predicate["attestations"], digest, named) if required else None
     return _Decided(
         about=(about["name"], digest, predicate["gate"], predicate["profile"]["name"]),
         verdict=predicate["verdict"],
         decided_at=parse_time(predicate["decided_at"]),
         valid_until=parse_time(predicate["valid_until"]),
-        attested_until=max(ends, default=None),
-        attested=not required or bool(ends),
+        attested_until=None if until is None else parse_time(until),
+        attested=not required or until is not None,
     )
 
 
@@ -223,6 +217,22 @@ def _promoted(
     subject.minute = _minute(now)
     yield from _grounds(subject, found, watched, now)
     yield "Promote", {"phase": "serving", "loop": "ran"}
+
+
+def _misdated(predicate: Mapping[str, Json], found: _Decided) -> str:
+    """Which time of a promotion does not follow from the decision that it rests on; empty if none.
+
+    Whose attestation no longer counted when it was promoted may have lasted for less.
+    """
+    now, stated = parse_time(predicate["at"]), predicate["attested_until"]
+    if now < found.decided_at:
+        return f"it was promoted at {predicate['at']}, before the decision that it rests on"
+    until = None if stated is None else parse_time(stated)
+    if (until is None) != (found.attested_until is None):
+        return f"it says attested until {stated}, and its decision says otherwise"
+    if until is not None and found.attested_until is not None and until > found.attested_until:
+        return f"it says attested until {stated}; by its decision's attestations that is too long"
+    return ""
 
 
 def _grounds(
@@ -300,11 +310,15 @@ def _reading(checks: Iterable[Mapping[str, Json]]) -> str:
 
 
 def _other_limit(checks: Iterable[Mapping[str, Json]]) -> str:
-    """Which check was held against another limit than the model's; empty if none was."""
-    for check in checks:
-        limit_s = _MODELLED.get(check["id"], 0) * TICK_S
-        if limit_s and check["severity"] != "off" and check["limit"] != limit_s:
-            return f"{check['id']} was held against {check['limit']} s, and the model has {limit_s}"
+    """Which check was held against another limit than the model's, or none; empty if none was."""
+    limited = {check["id"]: check for check in checks if check["id"] in _MODELLED}
+    for name, check in limited.items():
+        limit_s = _MODELLED[name] * TICK_S
+        if check["severity"] != "off" and check["limit"] != limit_s:
+            return f"{name} was held against {check['limit']} s, and the model has {limit_s}"
+    for name, ticks in _MODELLED.items():
+        if name not in limited or limited[name]["severity"] == "off":
+            return f"{name} is turned off, and the model has {ticks * TICK_S} s"
     return ""
 
 

@@ -25,7 +25,6 @@ from engine.ledger.ledger import Ledger
 from engine.metrics.amounts import NOTHING, UNITS, Amount
 from engine.model import Json
 from engine.specs.conform import cover, graph, projections
-from engine.specs.conform.conformance import statements
 from engine.specs.conform.graph import Edge
 from engine.specs.conform.lookup import Report, check
 from engine.specs.conform.projections import budget_lease, budget_page
@@ -86,7 +85,7 @@ def test_what_the_tracker_records_along_the_spec_conforms() -> None:
         for path in cover.paths(spec)[::EVERY]:
             with closing(begun(MemoryStore())) as ledger:
                 follow(spec, path, [ledger])
-                taken |= _accepted(statements(ledger))["budget-lease"].taken
+                taken |= _accepted(ledger.signed_entries().read())["budget-lease"].taken
     assert taken == set(_graph("budget-lease").edges)
 
 
@@ -137,7 +136,9 @@ class World:
 
     def given(self) -> list[str]:
         """Every lease that the ledger says was given, also where its caller never heard of it."""
-        predicates = [statement["predicate"] for _, statement in statements(self.ledger)]
+        predicates = [
+            statement["predicate"] for _, statement in self.ledger.signed_entries().read()
+        ]
         return [
             predicate["decision_id"]
             for predicate in predicates
@@ -191,7 +192,7 @@ def test_ledgers_of_the_tracker_conform(zone: str, now: datetime, steps: list[An
     world = World(zone, now)
     for step in steps:
         world.do(step)
-    _accepted(statements(world.ledger))
+    _accepted(world.ledger.signed_entries().read())
     for day, budget, book in world.tracker.documents().books():
         assert (book.within.plus(book.overrun), book.reserved) == _sums(world, day, budget)
 
@@ -230,7 +231,7 @@ def _history() -> Entries:
         ("settle", 3, 25),
     ):
         world.do(step)
-    entries = list(statements(world.ledger))
+    entries = list(world.ledger.signed_entries().read())
     assert [index for index, _ in entries] == list(range(10))
     return entries
 

@@ -1,0 +1,219 @@
+"""What a ledger's entries say of themselves, derived again from what is signed and kept.
+
+``engine conform``, ``engine watch`` and ``engine budget verify`` read a ledger by :class:`Claims`:
+signed entries only. No spec sees why a decision says PROMOTE or how long an attestation may last;
+that a verdict follows from its checks, checks from their input, limits from the policy and what a
+lease holds from what was asked for is looked at here, by the rules of :mod:`engine.proof`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from engine.errors import NotRecordedError, VerificationError
+from engine.formats.json_values import same
+from engine.formats.signed_json import read_integer, refuse
+from engine.ledger import Ledger
+from engine.ledger.natural_keys import natural_key
+from engine.metrics.amounts import UNITS
+from engine.metrics.budget_book import DAILY
+from engine.model import (
+    ATTESTED_TYPES,
+    BUDGET_RELEASED_TYPE,
+    BUDGET_SETTLED_TYPE,
+    DECISION_IMPORTED_TYPE,
+    DECISION_TYPES,
+    Json,
+)
+from engine.proof import policy_archive
+from engine.proof.policy_archive import AttachedPolicy
+from engine.proof.recomputed import decided_in, require_recomputed
+from engine.specs.conform.lookup import Contradiction
+
+_PROMISES = {
+    **dict.fromkeys(DECISION_TYPES, "INV-PROOF-1"),
+    DECISION_IMPORTED_TYPE: "INV-PROOF-1",
+    **dict.fromkeys(ATTESTED_TYPES, "INV-ATTEST-7"),
+    BUDGET_SETTLED_TYPE: "INV-BUDGET-9",
+    BUDGET_RELEASED_TYPE: "INV-BUDGET-9",
+}
+_BUDGETS = (*DECISION_TYPES, BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE)
+_AMOUNTS = ("used", "held")
+_POLICIES = 32
+
+
+class Claims:
+    """Reads a ledger's signed entries in order, and derives again what each says of itself.
+
+    Args:
+        ledger: Whose.
+        public_keys: Raw keys that may have signed it; without any it is the key in entry 0.
+        only_budgets: Derive only what budgets are granted and charged by; all when False.
+
+    Attributes:
+        contradicted: The first entry whose word does not follow; None when all do.
+    """
+
+    def __init__(
+        self, ledger: Ledger, public_keys: Sequence[bytes] = (), *, only_budgets: bool = False
+    ) -> None:
+        self.contradicted: Contradiction | None = None
+        self._ledger, self._only_budgets = ledger, only_budgets
+        self._entries = ledger.signed_entries(public_keys)
+        self._known: dict[tuple[str, str], int] = {}
+        self._attested: dict[str, dict[str, Json]] = {}
+        self._policies: dict[str, AttachedPolicy | None] = {}
+
+    @property
+    def size(self) -> int:
+        """How many entries were read."""
+        return self._entries.size
+
+    def go_on_in(self, ledger: Ledger) -> None:
+        """Read on in the same ledger, which was opened anew."""
+        self._ledger = ledger
+        self._entries.go_on_in(ledger)
+
+    def read(self, stop: int | None = None) -> Iterator[tuple[int, dict[str, Json]]]:
+        """Yield ``(index, statement)`` of the next entries, up to ``stop`` or to the last.
+
+        Raises:
+            VerificationError: See :meth:`engine.ledger.audit.signed_entries.SignedEntries.read`.
+        """
+        for index, statement in self._entries.read(stop):
+            if self.contradicted is None:
+                self.contradicted = self._repeated(index, statement)
+            if self.contradicted is None and self._derives(statement):
+                self.contradicted = self._contradicted(index, statement)
+            yield index, statement
+
+    def require(self) -> Iterator[tuple[int, dict[str, Json]]]:
+        """Yield as :meth:`read`, up to what does not follow.
+
+        Raises:
+            VerificationError: As :meth:`read`; or an entry says of itself what does not follow.
+        """
+        for found in self.read():
+            if self.contradicted is not None:
+                raise VerificationError(
+                    self.contradicted.lines()[0], "engine conform; engine ledger show"
+                )
+            yield found
+
+    def _repeated(self, index: int, statement: dict[str, Json]) -> Contradiction | None:
+        """An entry whose id another one has: an effect or a settlement that is there twice."""
+        name = natural_key(statement)
+        first = index if name is None else self._known.setdefault(name, index)
+        if first == index:
+            return None
+        kind = statement["predicateType"].removeprefix("urn:governance-engine:")
+        return Contradiction(index, "INV-LEDGER-6", f"{kind} is entry {first} once more, by its id")
+
+    def _derives(self, statement: Mapping[str, Json]) -> bool:
+        kind = statement["predicateType"]
+        is_budgets = kind not in DECISION_TYPES or "reservation" in statement["predicate"]
+        if self._only_budgets and (kind not in _BUDGETS or not is_budgets):
+            return False
+        return kind in _PROMISES
+
+    def _contradicted(self, index: int, statement: dict[str, Json]) -> Contradiction | None:
+        kind = statement["predicateType"]
+        try:
+            if kind in (BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE):
+                _require_amounts(statement["predicate"])
+            else:
+                self._require_derived(index, statement)
+        except VerificationError as error:
+            return Contradiction(index, _PROMISES[kind], error.message)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            return Contradiction(index, _PROMISES[kind], f"is not whole: {error!r}")
+        return None
+
+    def _require_derived(self, index: int, statement: dict[str, Json]) -> None:
+        decided, envelope = decided_in(statement, self._ledger.entry(index))
+        kept = {blob.kind: blob.body for blob in self._ledger.attachments(index)}
+        policy = self._policy(decided["predicate"]["policy"]["digest"]["sha256"])
+        require_recomputed(decided, envelope, kept, policy)
+        if statement["predicateType"] in ATTESTED_TYPES:
+            self._attested[hashlib.sha256(envelope).hexdigest()] = _facts_of(statement)
+        for facts in decided["predicate"].get("attestations", ()):
+            self._require_attested(facts)
+        if "reservation" in decided["predicate"]:
+            require_reserved(decided["predicate"]["reservation"], policy)
+
+    def _require_attested(self, facts: Mapping[str, Json]) -> None:
+        """What a decision says of an attestation of this ledger is what that says itself."""
+        if facts["ledger_id"] != self._ledger.id:
+            return
+        known = self._attested.get(facts["entry_sha256"])
+        if known is None:
+            refuse(f"it rests on attestation {facts['id']!r}, which no entry before it is")
+        for name, value in known.items():
+            if facts[name] != value:
+                refuse(f"it says {name} {facts[name]!r} of an attestation that says {value!r}")
+
+    def _policy(self, digest: str) -> AttachedPolicy | None:
+        """The policy of that digest, as the ledger keeps it; None where it was erased."""
+        if digest not in self._policies:
+            if len(self._policies) >= _POLICIES:
+                self._policies.clear()
+            try:
+                body = self._ledger.blob("policy", digest)
+            except NotRecordedError:
+                self._policies[digest] = None
+            else:
+                self._policies[digest] = policy_archive.parse(body)
+        return self._policies[digest]
+
+
+def _facts_of(statement: Mapping[str, Json]) -> dict[str, Json]:
+    """What an attestation says of itself, by the names that a decision has for it."""
+    predicate = statement["predicate"]
+    own = {name: predicate[name] for name in ("issued_at", "expires_at", "verdict")}
+    subject = statement["subject"][0]["digest"]["sha256"]
+    return {"id": predicate["attestation_id"], "subject_sha256": subject, **own}
+
+
+def require_reserved(reservation: Mapping[str, Json], policy: AttachedPolicy | None) -> None:
+    """Verify that a lease holds what was asked for, under the limits that its policy has.
+
+    What the settings limit, :data:`~engine.metrics.budget_book.DAILY`, no policy says: there the
+    entry's word is taken for the limit, and ``engine budget verify`` adds up what it leaves.
+
+    Args:
+        reservation: Of a decision whose shape was read.
+        policy: The policy that it names; None where it is not kept any more.
+
+    Raises:
+        VerificationError: It holds another amount, or a budget has another limit.
+    """
+    requested = reservation["asked"]
+    if reservation["charges"] and requested["usd_micros"] is None:
+        refuse("it holds money, and nobody knew how much was asked for")
+    rows = None if policy is None else _rows(policy)
+    for charge in reservation["charges"]:
+        name = charge["budget"]
+        for unit in UNITS:
+            if charge[unit] != (requested[unit] or 0):
+                refuse(
+                    f"it holds {charge[unit]} {unit} of {name!r}; {requested[unit]} were asked for"
+                )
+        if rows is not None and name != DAILY and not same(charge["limits"], rows.get(name)):
+            refuse(f"budget {name!r} has other limits than its policy gives it")
+
+
+def _rows(policy: AttachedPolicy) -> dict[str, Json]:
+    """The limits of a policy's budgets, by id: what it does not limit is null."""
+    return {row["id"]: row["limits"] for row in policy.data.get("budgets", ())}
+
+
+def _require_amounts(predicate: Mapping[str, Json]) -> None:
+    """No amount of a settlement or a release is less than nothing."""
+    amounts = [(name, predicate[name]) for name in _AMOUNTS if name in predicate]
+    amounts += [("a charge", charge) for charge in predicate.get("charges", ())]
+    for counted in predicate.get("counted", ()):
+        amounts += [(name, counted[name]) for name in ("within", "overrun")]
+    for name, amount in amounts:
+        for unit in UNITS:
+            read_integer(amount[unit], f"{unit} of {name}", 0)

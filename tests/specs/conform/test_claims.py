@@ -1,0 +1,204 @@
+"""INV-CONFORM-1: what signed entries say of themselves is derived again, whoever wrote them.
+
+Each case is a ledger whose key holder signed one entry that says what does not follow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from engine import model
+from engine.errors import VerificationError
+from engine.ledger import EntryDraft, Ledger, LedgerPosition
+from engine.model import EFFECT_TYPE, OWN_TYPES, Json
+from engine.proof.envelope import seal
+from engine.proof.keys import public_pem
+from engine.proof.statement import statement
+from engine.specs.conform.claims import Claims, require_reserved
+from engine.specs.conform.conformance import Conformance, conform
+from engine.specs.conform.lookup import Contradiction
+from tests.ledger.memory_store import MemoryStore, begun
+from tests.ledger.scribe import KEY, key
+from tests.repository import DATA
+
+ACCEPTED = json.loads((DATA / "conform" / "accepted.json").read_text())[1:7]
+HOLD_AT, ATTESTED_AT, BLOCK_AT, PROMOTE_AT, PROMOTED_AT = 1, 3, 4, 5, 6
+EFFECT = {
+    "predicateType": EFFECT_TYPE,
+    "subject": [{"name": "scoring-model", "digest": {"sha256": "00" * 32}}],
+    "predicate": {"effect": "000000000001", "idempotency_key": "d-promote", "at": "2026-11-21"},
+}
+
+Change = Callable[[Json], Any]
+
+
+def written(statements: list[Json], signer: Any = KEY) -> Ledger:
+    """A ledger of these statements, of its own id, key and attestations."""
+    ledger = begun(MemoryStore())
+    hashes: dict[str, str] = {}
+    for said in deepcopy(statements):
+        predicate = said["predicate"]
+
+        def build(place: LedgerPosition, said: Json = said, predicate: Json = predicate) -> bytes:
+            if "public_key" in predicate:
+                predicate["public_key"] = public_pem(KEY.public_key).decode()
+            for facts in predicate.get("attestations", ()):
+                facts["ledger_id"], facts["entry_sha256"] = place.ledger_id, hashes[facts["id"]]
+            whole = {**predicate, "ledger": {"id": place.ledger_id}}
+            payload = statement(said["subject"], said["predicateType"], whole)
+            return seal(payload, signer.sign, signer.key_id)
+
+        (entry,) = ledger.append([EntryDraft(None, None, None, build)])
+        if "attestation_id" in predicate:
+            hashes[predicate["attestation_id"]] = hashlib.sha256(entry.entry).hexdigest()
+    return ledger
+
+
+def found_in(ledger: Ledger) -> list[Contradiction]:
+    """What does not follow from itself, and what the specs refuse for that."""
+    claims = Claims(ledger)
+    reports = conform(claims.read(), Conformance(["ethics", "promotion"]))
+    found = [claims.contradicted, *(report.contradicted for report in reports.values())]
+    return [contradiction for contradiction in found if contradiction is not None]
+
+
+def test_an_honest_ledger_says_what_follows() -> None:
+    assert found_in(written(ACCEPTED)) == []
+
+
+@pytest.mark.parametrize(
+    ("at", "change", "promise", "words"),
+    [
+        (BLOCK_AT, {"verdict": "PROMOTE"}, "INV-PROOF-1", "says PROMOTE; its checks say BLOCK"),
+        (BLOCK_AT, {"reason": "all is well"}, "INV-PROOF-1", "another reason than its checks"),
+        (HOLD_AT, {"valid_until": "2020-01-01T00:00:00Z"}, "INV-PROOF-1", "before it was made"),
+        (PROMOTED_AT, {"at": "2026-11-21T11:00:00Z"}, "INV-PROMO-1", "before the decision that"),
+        (PROMOTED_AT, {"attested_until": "2036-11-21T12:04:00Z"}, "INV-PROMO-1", "too long"),
+        (PROMOTED_AT, {"attested_until": None}, "INV-PROMO-1", "its decision says otherwise"),
+        (ATTESTED_AT, {"verdict": "BLOCK"}, "INV-ATTEST-7", "says BLOCK; its checks say PROMOTE"),
+    ],
+)
+def test_an_entry_whose_word_does_not_follow_is_named(
+    at: int, change: Json, promise: str, words: str
+) -> None:
+    entries = deepcopy(ACCEPTED)
+    entries[at - 1]["predicate"].update(change)
+
+    first = found_in(written(entries))[0]
+
+    assert (first.entry, first.promise) == (at, promise)
+    assert words in first.reason
+
+
+def _unfailed(predicate: Json) -> None:
+    """The failing check says that it passed, and the verdict follows from that."""
+    failing = [check for check in predicate["checks"] if check["status"] == "fail"]
+    for check in failing:
+        check["status"] = "pass"
+
+
+def _exempt(predicate: Json) -> None:
+    for check in predicate["checks"]:
+        if check["status"] == "fail":
+            check["status"] = "exempt"
+
+
+def _waived(predicate: Json) -> None:
+    for check in predicate["checks"]:
+        if check["status"] == "fail":
+            check["waived_by"] = "W-1"
+
+
+def _long(predicate: Json) -> None:
+    predicate["attestations"][0]["expires_at"] = "2036-11-21T12:04:00Z"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_unfailed, "says pass; what it compared says fail"),
+        (_exempt, "says exempt; what it compared says fail"),
+        (_waived, "is waived by 'W-1', which is not so"),
+        (_long, "it says expires_at '2036-11-21T12:04:00Z' of an attestation that says"),
+    ],
+)
+def test_statuses_waivers_and_attestations_are_derived_where_the_input_is_erased(
+    change: Change, words: str
+) -> None:
+    entries = deepcopy(ACCEPTED)
+    change(entries[BLOCK_AT - 1]["predicate"])
+
+    first = found_in(written(entries))[0]
+
+    assert (first.entry, first.promise) == (BLOCK_AT, "INV-PROOF-1")
+    assert words in first.reason
+
+
+def test_an_effect_that_is_recorded_twice_is_named() -> None:
+    """INV-LEDGER-6: by its id, also where the rest differs."""
+    again = {**EFFECT, "predicate": {**EFFECT["predicate"], "at": "later"}}  # type: ignore[dict-item]
+
+    assert found_in(written([*ACCEPTED, EFFECT])) == []
+    (first,) = found_in(written([*ACCEPTED, EFFECT, again]))
+
+    assert (first.entry, first.promise) == (8, "INV-LEDGER-6")
+    assert "is entry 7 once more" in first.reason
+    with pytest.raises(VerificationError, match=r"entry 8: .* once more"):
+        list(Claims(written([*ACCEPTED, EFFECT, again])).require())
+
+
+def test_what_another_key_signed_is_no_evidence() -> None:
+    with pytest.raises(VerificationError, match="entry 1: none of the given keys signed"):
+        found_in(written(ACCEPTED, signer=key("somebody else")))
+
+
+def test_types_without_a_spec_and_of_nobody_are_told_apart() -> None:
+    foreign = {**EFFECT, "predicateType": "urn:governance-engine:rollback:v2"}
+    conformance = Conformance(["ledger"])
+
+    conform(Claims(written([EFFECT, foreign])).read(), conformance)
+
+    assert conformance.without_spec == {EFFECT_TYPE: 1}
+    assert conformance.unknown == {"urn:governance-engine:rollback:v2": 1}
+
+
+def test_every_type_that_is_written_is_an_own_one() -> None:
+    named = {value for name, value in vars(model).items() if name.endswith("_TYPE")}
+    assert named == OWN_TYPES
+
+
+NONE = {"requests": None, "tokens": None, "usd_micros": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, ""),
+        ({"budget": "daily", "limits": {**NONE, "usd_micros": 10**9}}, ""),
+        ({"limits": {**NONE, "usd_micros": 10**9}}, "budget 'team' has other limits than its"),
+        ({"budget": "invented"}, "budget 'invented' has other limits than its"),
+        ({"usd_micros": 1_000_000}, "it holds 1000000 usd_micros of 'team'; 40 were asked for"),
+        ({"tokens": -5}, "it holds -5 tokens of 'team'; None were asked for"),
+    ],
+)
+def test_a_lease_holds_what_was_asked_for_under_its_policys_limits(
+    changes: Json, words: str
+) -> None:
+    """INV-BUDGET-3: neither limit nor amount is what the entry makes of it."""
+    rows = [{"id": "team", "match": {}, "limits": {**NONE, "usd_micros": 100}}]
+    policy: Any = type("Policy", (), {"data": {"budgets": rows}})()
+    charge = {"budget": "team", "limits": rows[0]["limits"], "requests": 1, "tokens": 0}
+    requested = {"requests": 1, "tokens": None, "usd_micros": 40}
+    reservation = {"asked": requested, "charges": [{**charge, "usd_micros": 40, **changes}]}
+
+    if not words:
+        require_reserved(reservation, policy)
+        return
+    with pytest.raises(VerificationError, match=words):
+        require_reserved(reservation, policy)
