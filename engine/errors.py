@@ -12,6 +12,7 @@ GovernanceError                  exit code
 ├── SpecError               3    TLC could not be run, or its answer or a graph is not whole
 ├── LedgerError             3    the ledger refused a read or a write; nothing was recorded
 │   ├── LedgerBusyError     3    another process held the ledger's lock for too long
+│   ├── ExposedLedgerError  2    others can write to the ledger or its heads
 │   └── CommitError         3    a commit failed: it may or may not be recorded
 ├── BudgetDeniedError       1    a program entered a lease that the budget did not grant
 ├── OutputError             3    a file could not be written; what was recorded stays so
@@ -190,6 +191,13 @@ class LedgerError(GovernanceError):
     """The ledger refused a read or a write; nothing was recorded."""
 
     advice = "nothing was recorded; `engine doctor` looks at the ledger"
+
+
+class ExposedLedgerError(LedgerError):
+    """Others can write to the ledger's file or to its signed heads; nothing was recorded."""
+
+    exit_code = exit_codes.INVALID
+    advice = "take the right from them: chmod go-w"
 
 
 class LedgerBusyError(LedgerError):

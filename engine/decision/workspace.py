@@ -15,7 +15,7 @@ from engine.decision.policies_in_use import ChosenBy, PoliciesInUse
 from engine.decision.record_to import RecordTo
 from engine.decision.session import Session
 from engine.errors import ConfigError, KeyFileError, UsageError
-from engine.settings.config import Config
+from engine.settings.config import Config, require_own_folder
 from engine.system.ownership import others_can_write_to
 
 if TYPE_CHECKING:
@@ -227,6 +227,7 @@ def record_to(config: Config, around: Surroundings, *, may_create: bool = False)
     Raises:
         UsageError: What the settings name as the ledger cannot be one.
     """
+    require_own_folder(config, around.environ)
     if config.values["ledger"].value is not None:
         _require_possible(ledger_url(config), config.values["ledger"].origin)
     has_key_elsewhere = key_in_environment(config, around) or config.path("key_file") is not None
@@ -286,6 +287,8 @@ def open_signer(config: Config, around: Surroundings) -> Signer:
     from engine.signers import open_signer as opened
 
     in_environment = key_in_environment(config, around)
+    if not in_environment:
+        require_own_folder(config, around.environ)
     reference = "env:ENGINE_KEY" if in_environment else f"file:{key_path(config)}"
     return opened(reference, around.environ)
 

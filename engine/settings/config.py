@@ -15,6 +15,7 @@ from typing import NamedTuple
 from engine.errors import ConfigError, suggest
 from engine.formats.json_text import MAX_BYTES
 from engine.model import is_number
+from engine.system.ownership import others_can_write
 
 FILE_NAME = "engine.toml"
 FOLDER_NAME = ".engine"
@@ -169,6 +170,35 @@ def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here
         _require_ours(Path(str(values["policies"].value)), environ)
     folder = _upwards(here, FOLDER_NAME, environ) or base / FOLDER_NAME
     return Config(values, file, folder)
+
+
+def require_own_folder(config: Config, environ: Mapping[str, str]) -> None:
+    """Refuse a folder of key, heads and ledger that somebody else could have put together.
+
+    Nothing in it is a link or belongs to another user, and others can write neither to it nor to
+    what lies in it.
+
+    Raises:
+        ConfigError: It is not so; says what to do. Source: INV-DOOR-6.
+    """
+    top = config.folder
+    for folder in (top, top / "keys", top / "heads"):
+        for path in sorted(folder.iterdir()) if _is_folder(folder) else ():
+            if path.is_symlink():
+                raise ConfigError(
+                    f"{path}: is a link, and in this folder none is followed",
+                    "put there what it leads to, or name that: ENGINE_LEDGER, ENGINE_KEY_FILE",
+                )
+            _require_ours(path, environ)
+        if _is_folder(folder) and others_can_write(folder.stat()):
+            raise ConfigError(
+                f"{folder}: others can write to this folder of key, heads and ledger",
+                f"look at what is in it, then: chmod go-w {folder}",
+            )
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and os.access(path, os.R_OK | os.X_OK, effective_ids=True)
 
 
 def require_values(environ: Mapping[str, str]) -> None:

@@ -260,11 +260,22 @@ def _signed_by(checkpoint: Checkpoint, signer: Ed25519Signer) -> str:
     return sign(checkpoint, signer.sign, signer.public_key)
 
 
+def test_a_ledger_that_others_can_write_is_not_written(tmp_path: Path) -> None:
+    """INV-DOOR-6."""
+    written(tmp_path)
+    (tmp_path / "ledger.db").chmod(0o646)
+    with pytest.raises(LedgerError, match="others can write to the ledger") as refused:
+        open_at(tmp_path)
+    assert refused.value.exit_code == 2
+    open_at(tmp_path, signer=None).close()
+
+
 def test_a_folder_of_heads_that_others_can_write_is_refused(tmp_path: Path) -> None:
     written(tmp_path)
     (tmp_path / "heads").chmod(0o777)
 
-    with pytest.raises(LedgerError, match="others can write to the folder of heads"):
+    with pytest.raises(LedgerError, match="others can write to the folder of heads") as refused:
         open_at(tmp_path)
+    assert refused.value.exit_code == 2
     with closing(open_at(tmp_path, signer=None)) as ledger:
         assert ledger.size() == 3

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError
-from engine.settings.config import SETTINGS, VARIABLES, load, require_values
+from engine.settings.config import SETTINGS, VARIABLES, load, require_own_folder, require_values
 from tests.repository import ROOT
 
 
@@ -82,6 +82,31 @@ def test_what_another_user_planted_above_is_refused(
         assert load({}, {"ENGINE_SAFE_FOLDERS": safe}, tmp_path / "sub").file is not None
     with pytest.raises(ConfigError, match="belongs to another user"):
         load({}, {"ENGINE_SAFE_FOLDERS": f"{tmp_path}/sub"}, tmp_path / "sub")
+
+
+@pytest.mark.parametrize(
+    ("harm", "refused"),
+    [
+        (lambda own: (own / "ledger.db").symlink_to("elsewhere"), "ledger.db: is a link"),
+        (lambda own: (own / "keys/engine.pem").symlink_to("/x"), "engine.pem: is a link"),
+        (lambda own: (own / "heads").symlink_to("keys"), "heads: is a link"),
+        (lambda own: own.chmod(0o777), "others can write to this folder"),
+        (lambda own: (own / "keys").chmod(0o757), "keys: others can write to this folder"),
+    ],
+)
+def test_the_folder_of_key_heads_and_ledger_is_nobody_elses(
+    tmp_path: Path, harm: Callable[[Path], None], refused: str
+) -> None:
+    """INV-DOOR-6."""
+    own = tmp_path / ".engine"
+    (own / "keys").mkdir(parents=True)
+    (own / "ledger.db-wal").write_text("")
+    config = load({}, {}, tmp_path)
+    require_own_folder(config, {})
+    harm(own)
+    with pytest.raises(ConfigError, match=refused) as answer:
+        require_own_folder(config, {})
+    assert answer.value.exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.errors import LedgerError, VerificationError
+from engine.errors import ExposedLedgerError, LedgerError, VerificationError
 from engine.proof.checkpoint import Checkpoint, note_key_hash, origin_of, parse
 from engine.system.files import sync_folder
+from engine.system.ownership import others_can_write
 
 _MAX_BYTES = 262_144
 _FILE_NAME = re.compile(r"([0-9a-f]{32})(?:\.json|\.([0-9a-f]{16})\.at)", re.ASCII)
@@ -142,14 +143,14 @@ class Heads:
             if not self.folder.is_dir():
                 self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 sync_folder(self.folder.parent)
-            mode = self.folder.stat().st_mode
+            facts = self.folder.stat()
         except OSError as error:
             raise LedgerError(
                 f"{self.folder}: the folder of heads cannot be made: {error.strerror}",
                 "it lies beside the key; make it yourself with mode 0700, or name another",
             ) from error
-        if mode & 0o022:
-            raise LedgerError(
+        if others_can_write(facts):
+            raise ExposedLedgerError(
                 f"{self.folder}: others can write to the folder of heads",
                 f"check the heads, then: chmod 700 {self.folder}",
             )

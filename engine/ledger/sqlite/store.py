@@ -18,7 +18,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from engine.errors import LedgerError, RollbackError, UsageError, VerificationError
+from engine.errors import (
+    ExposedLedgerError,
+    LedgerError,
+    RollbackError,
+    UsageError,
+    VerificationError,
+)
 from engine.ledger.sqlite.file import (
     connect,
     copy_ledger,
@@ -39,6 +45,7 @@ from engine.ledger.sqlite.schema import (
 from engine.ledger.sqlite.wal import FRAMES_BEFORE_CHECKPOINT, live_frames
 from engine.ledger.store import MAX_ATTACHMENTS, Rows
 from engine.system.files import sync_folder
+from engine.system.ownership import others_can_write
 
 _CACHE_KIB = 16_384  # a whole batch, so that it is not written to the log twice
 
@@ -289,6 +296,11 @@ class SqliteStore:
                     f"{needed}: cannot be written by this user",
                     "recording needs write permission on the ledger and on its folder",
                 )
+        if others_can_write(self._path.stat()):
+            raise ExposedLedgerError(
+                f"{self._path}: others can write to the ledger",
+                f"verify it, then: chmod go-w {self._path}",
+            )
 
     def _writer(self) -> sqlite3.Connection:
         if self._resources.writer is None:
