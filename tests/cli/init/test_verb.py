@@ -377,8 +377,9 @@ def test_below_the_repository_nothing_is_written_above_unasked(
 
 
 def test_the_starter_policy_is_a_draft_that_needs_no_opa_until_it_is_used(
-    engine: Engine, metrics: Metrics, opa: Path
+    engine: Engine, metrics: Metrics, opa: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("engine.policy.build.OWN_OPA", Path("none"))
     metrics()
     answer = engine("init", "metrics.json", "--policy", "checkout")
     assert "policies-draft is a draft that nothing uses yet; changed Rego needs OPA" in answer.err
