@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 Json: TypeAlias = Any
 """What ``json.loads`` gives: dict, list, str, int, float, bool or None."""
@@ -22,6 +22,8 @@ DECISION_REQUESTED_TYPE = "urn:governance-engine:decision-requested:v1"
 DECISION_FAILED_TYPE = "urn:governance-engine:decision-failed:v1"
 DECISION_IMPORTED_TYPE = "urn:governance-engine:decision-imported:v1"
 LEDGER_CREATED_TYPE = "urn:governance-engine:ledger-created:v1"
+LEDGER_CREATED_V2_TYPE = "urn:governance-engine:ledger-created:v2"
+RUN_IMPORTED_TYPE = "urn:governance-engine:run-imported:v1"
 BUDGET_SETTLED_TYPE = "urn:governance-engine:budget-settled:v1"
 BUDGET_RELEASED_TYPE = "urn:governance-engine:budget-released:v1"
 BREAKER_CHANGED_TYPE = "urn:governance-engine:breaker-changed:v1"
@@ -42,6 +44,9 @@ DECISION_TYPES = (DECISION_TYPE, DECISION_V2_TYPE)
 
 OWN_TYPES = frozenset(value for name, value in globals().items() if name.endswith("_TYPE"))
 """Every predicate type that this engine writes."""
+
+CREATION_TYPES = (LEDGER_CREATED_TYPE, LEDGER_CREATED_V2_TYPE)
+"""What entry 0 says; v2 also of which run of a CI the ledger is."""
 
 ATTESTATION_TYPES = {"ethics": (ETHICS_ATTESTATION_TYPE, ETHICS_ATTESTATION_V2_TYPE)}
 """Gates whose answer is attested, and the predicate types of such an attestation, by version."""
@@ -146,6 +151,20 @@ class Decision:
     checkpoint: str | None
     statement: bytes
     attestations: tuple[Json, ...] = ()
+
+
+class CiRun(NamedTuple):
+    """One attempt at one run of a CI.
+
+    Attributes:
+        ci: ``github``, ``gitlab``, or ``named`` where the caller said it.
+        id: What the CI calls the run: a workflow run, a pipeline.
+        attempt: What it calls the attempt: its number, or the job's id.
+    """
+
+    ci: str
+    id: str
+    attempt: str
 
 
 class Signer(Protocol):

@@ -39,6 +39,13 @@ def ledger_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that names the CI's run."""
+    parser.add_argument(
+        "--ci-run", metavar="ID/ATTEMPT", help="run of the CI, for run: (GitHub's, GitLab's)"
+    )
+
+
 def limit_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the limits on what is read of one file."""
     from engine.evidence.sources.streams import ReadLimits

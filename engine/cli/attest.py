@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import duration, ledger_arguments, policy_arguments
+from engine.cli.arguments import duration, ledger_arguments, policy_arguments, run_arguments
 from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
 from engine.cli.inputs import digest_of
@@ -49,6 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", metavar="S", help="candidate or production (candidate)")
     policy_arguments(parser)
     ledger_arguments(parser)
+    run_arguments(parser)
     parser.add_argument("--export", metavar="FILE", help="write the proof, to be handed on")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from engine.decision.record import decision_from
+from engine.decision.run_imports import draft_of_run
 from engine.errors import EquivocationError, NotRecordedError, VerificationError
 from engine.formats.signed_json import read_base64
-from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition
+from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition, State
 from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPES, Decision, Json
 from engine.proof.attestation import is_attestation
 from engine.proof.bundle import ProofBundle
@@ -220,8 +221,17 @@ def _append_import(
         Blob(kind, body, policy if kind == "policy" else None)
         for kind, body in bundle.attachments.items()
     )
-    (entry,) = ledger.append([EntryDraft(decision_id, None, None, build, blobs)])
-    return entry
+    of_run = draft_of_run(decision_id, bundle, imported_at, signer)
+
+    def work(_state: State) -> Sequence[EntryDraft]:
+        draft = EntryDraft(decision_id, None, None, build, blobs)
+        try:
+            ledger.find(decision_id)
+        except NotRecordedError:
+            return [draft, *of_run]
+        return [draft]  # somebody else has imported it meanwhile, and its run with it
+
+    return ledger.transact(work)[0]
 
 
 _ORIGINAL = "import the proof that the run itself wrote"

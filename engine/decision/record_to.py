@@ -37,6 +37,10 @@ class RecordTo:
         agrees: See :func:`engine.ledger.open_ledger`.
         say: See :func:`engine.ledger.open_ledger`; where nobody is named, Python's warnings.
         lock_timeout_s: How long an append waits for other writers.
+        run: ``ID/ATTEMPT``, where the caller says of which run of a CI a ledger of this run is.
+
+    Raises:
+        UsageError: No such kind of ledger, or no such run.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class RecordTo:
         lock_timeout_s: float = 30.0,
         agrees: Callable[[str], bool] = lambda _question: False,
         say: Callable[[str], None] = _warn,
+        run: str | None = None,
     ) -> None:
         from engine.ledger import located
 
@@ -58,6 +63,11 @@ class RecordTo:
         self._create, self._lock_timeout_s = create, lock_timeout_s
         self._agrees, self._say = agrees, say
         self._state, self._beside_key = state_folder(environ), heads
+        self._run = None
+        if self.is_ephemeral:
+            from engine.decision.ci_run import ci_run
+
+            self._run = ci_run(environ, run)
 
     @property
     def is_ephemeral(self) -> bool:
@@ -106,6 +116,7 @@ class RecordTo:
             random=runtime.random,
             agrees=self._agrees,
             say=self._say,
+            run=self._run,
         )
         return ledger, signer
 

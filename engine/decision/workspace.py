@@ -241,6 +241,7 @@ def record_to(config: Config, around: Surroundings, *, may_create: bool = False)
         lock_timeout_s=float(config.number("lock_timeout_s")),
         agrees=around.agrees,
         say=lambda text: around.say(f"engine: {text}"),
+        run=config.optional_text("ci_run"),
     )
 
 

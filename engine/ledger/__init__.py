@@ -8,6 +8,7 @@ walks all of it; ``sqlite`` is the one store there is. ``entries`` has the value
 reads something: what the index, the documents beside it and its own id follow from.
 """
 
+from engine.ledger.commit.created import read_created
 from engine.ledger.entries import (
     AppendedEntry,
     Blob,
@@ -37,6 +38,7 @@ __all__ = [
     "StateView",
     "located",
     "open_ledger",
+    "read_created",
     "store_at",
     "subject_key",
 ]

@@ -12,6 +12,7 @@ from engine.model import (
     DECISION_REQUESTED_TYPE,
     DECISION_TYPES,
     EFFECT_TYPE,
+    RUN_IMPORTED_TYPE,
     Json,
 )
 from engine.proof.envelope import open_envelope
@@ -29,6 +30,7 @@ NATURAL_KEYS: dict[Json, tuple[str, str]] = {
     BUDGET_SETTLED_TYPE: ("settled", "lease"),
     BUDGET_RELEASED_TYPE: ("released", "lease"),
     EFFECT_TYPE: ("effect", "effect"),
+    RUN_IMPORTED_TYPE: ("run of decision", "decision_id"),
 }
 """By type of statement: what its id is an id of, and the member that holds it."""
 

@@ -17,7 +17,7 @@ from engine.ledger.ledger import Ledger
 from engine.ledger.lookup import require_entry
 from engine.ledger.notes import signed_note
 from engine.ledger.store import Store
-from engine.model import Signer
+from engine.model import CiRun, Signer
 from engine.proof.keys import key_id
 from engine.system.files import sync_folder
 
@@ -99,6 +99,7 @@ def open_ledger(
     random: Callable[[int], bytes] = os.urandom,
     agrees: Callable[[str], bool] = lambda _question: False,
     say: Callable[[str], None] = lambda _text: None,
+    run: CiRun | None = None,
 ) -> Ledger:
     """Return the ledger at ``url``, held against the head that was kept for it.
 
@@ -112,6 +113,7 @@ def open_ledger(
         create: Make the ledger if there is none; needs ``signer`` and ``created_at``.
         created_at: RFC 3339 UTC, for entry 0.
         random: Gives that many random bytes, for the ledger's id.
+        run: Run of a CI that a ledger which is made here is of.
         agrees: Asks somebody whether the ledger of another key that was here may be given up.
         say: Tells somebody that a ledger is written to of which no head is known.
 
@@ -140,7 +142,7 @@ def open_ledger(
                 "is its volume mounted? make one with `engine init`; "
                 "on a disk that is thrown away use --ledger run: with --export FILE",
             )
-        return _created(store, signer, kept, created_at, random)
+        return _created(store, signer, kept, created_at, random, run)
     except BaseException:
         store.close()
         raise
@@ -254,6 +256,7 @@ def _created(
     heads: HeadPlaces | None,
     created_at: str,
     random: Callable[[int], bytes],
+    run: CiRun | None,
 ) -> Ledger:
     if not created_at:
         raise UsageError("a new ledger says when it was created", "pass created_at")
@@ -265,7 +268,7 @@ def _created(
             ledger_id = random(_ID_BYTES).hex()
             store.create(ledger_id)
             ledger = Ledger(store, ledger_id, signer, heads)
-            entry = created_entry(ledger_id, created_at, signer)
+            entry = created_entry(ledger_id, created_at, signer, run)
             ledger.create(EntryDraft(None, None, None, lambda _: entry))
             return ledger
     return _opened(store, signer, heads)

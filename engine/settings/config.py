@@ -54,6 +54,7 @@ SETTINGS = (
     Setting("stage", "ENGINE_STAGE", "candidate", "candidate or production"),
     Setting("policies", "ENGINE_POLICIES", None, "folder laid over the shipped policies", True),
     Setting("ledger", "ENGINE_LEDGER", None, "ledger file, or run: for one inside the proof"),
+    Setting("ci_run", "ENGINE_CI_RUN", None, "run of the CI, ID/ATTEMPT, for run: ledgers"),
     Setting("key_file", "ENGINE_KEY_FILE", None, "private key, PEM, mode 0600", True),
     Setting("opa_url", "ENGINE_OPA_URL", None, "OPA server that gives the verdict of record"),
     Setting("opa_token_file", "ENGINE_OPA_TOKEN_FILE", None, "bearer token, for that server", True),
@@ -125,6 +126,11 @@ class Config(NamedTuple):
     def text(self, name: str) -> str:
         """Return the setting ``name``, which has a default."""
         return str(self.values[name].value)
+
+    def optional_text(self, name: str) -> str | None:
+        """Return the setting ``name``; None when it is not set."""
+        value = self.values[name].value
+        return None if value is None else str(value)
 
     def number(self, name: str) -> int:
         """Return the setting ``name``, a whole number."""

@@ -18,6 +18,7 @@ from engine.cli.arguments import (
     policy_arguments,
     processes,
     question_arguments,
+    run_arguments,
 )
 from engine.cli.console.interrupts import Interrupts
 from engine.cli.console.printer import Printer
@@ -54,6 +55,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     question_arguments(parser)
     policy_arguments(parser)
     ledger_arguments(parser)
+    run_arguments(parser)
     parser.add_argument("--artifact", metavar="PATH", help="compute the subject's digest from it")
     parser.add_argument(
         "--attestation", action="append", default=[], metavar="FILE",

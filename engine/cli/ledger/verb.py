@@ -14,6 +14,7 @@ from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import ledger_arguments, processes
 from engine.cli.console.shell import Shell
+from engine.cli.ledger import runs
 from engine.decision.workspace import ledger_url
 from engine.errors import EquivocationError, OutputError, UsageError, VerificationError
 from engine.formats.printable import plain
@@ -70,6 +71,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     compare.add_argument("-o", "--output", metavar="FILE", help="write what shows the answer")
     compare.add_argument("--key", action="append", metavar="PUB", help="public key (of entry 0)")
     compare.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
+    runs_of = actions.add_parser("runs", help="the CI's runs, and those that left no decision")
+    runs.arguments(runs_of)
     tables = actions.add_parser("tables", help="decisions and checks as a SQLite file for SQL")
     tables.add_argument("out", metavar="FILE", help="a new file")
     for action in actions.choices.values():
@@ -85,6 +88,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         "show": _show,
         "checkpoint": _checkpoint,
         "import": _import,
+        "runs": runs.run,
         "tables": _tables,
         "compare": _compare,
     }
@@ -335,7 +339,8 @@ def _compare(args: argparse.Namespace, config: Config, shell: Shell) -> int:
 
 
 def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
-    from engine.decision.export import import_proof
+    from engine.decision.export import decision_of, import_proof
+    from engine.decision.runs import attempt_key, attempts
     from engine.evidence.documents import read_bytes
     from engine.formats.times import write_time
     from engine.proof.bundle import MAX_BYTES
@@ -343,6 +348,7 @@ def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     now = write_time(shell.now())
     keys = workspace.public_keys(args, config, shell)
     with workspace.open_ledger_to_write(config, shell) as (ledger, signer):
+        counted = attempts(ledger)
         for name in args.files:
             data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
             try:
@@ -353,6 +359,11 @@ def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
                 raise VerificationError(f"{name}: {error.message}", error.hint) from None
             outcome = "imported" if is_new else "was here already"
             shell.print(f"{decision_id}  {outcome}  {plain(name)}")
+            if is_new:
+                carried = decision_of(ledger.entry(ledger.find(decision_id)))
+                counted[key := attempt_key(carried)] += 1
+                about = carried.statement["subject"][0]["name"]
+                shell.print(f"  attempt {counted[key]} by {plain(key[1])} on {plain(about)}")
     return exit_codes.PASS
 
 

@@ -12,7 +12,7 @@ from engine.ledger.audit.quick_json import quick_json
 from engine.ledger.entries import subject_key
 from engine.ledger.natural_keys import INDEXED, NATURAL_KEYS
 from engine.ledger.store import DecisionRow, EntryRow, LastDecisionQuery, Reader
-from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPES, LEDGER_CREATED_TYPE, Json
+from engine.model import CREATION_TYPES, DECISION_IMPORTED_TYPE, DECISION_TYPES, Json
 from engine.proof.envelope import Envelope, open_envelope
 from engine.proof.statement import parse_statement, require_statement
 
@@ -185,7 +185,7 @@ def _require_same(
             raise VerificationError(f"entry {index}: a decision that is not in the index", _HINT)
         if "ledger" in predicate:
             _require_equal(index, "ledger", predicate["ledger"], {"id": ledger_id})
-        if kind == LEDGER_CREATED_TYPE and index:
+        if kind in CREATION_TYPES and index:
             raise VerificationError(f"entry {index}: the creation of another ledger", _HINT)
         return
     expected: dict[str, Json] = {_TYPES.get(kind, "decision_id"): decision.decision_id}

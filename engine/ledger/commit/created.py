@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.errors import KeyFileError, VerificationError
-from engine.model import LEDGER_CREATED_TYPE, Signer
+from engine.formats.signed_json import read_object, read_text
+from engine.model import (
+    CREATION_TYPES,
+    LEDGER_CREATED_TYPE,
+    LEDGER_CREATED_V2_TYPE,
+    CiRun,
+    Json,
+    Signer,
+)
 from engine.proof.envelope import open_envelope, seal, verify_envelope
 from engine.proof.keys import key_id, load_public_pem, public_pem
 from engine.proof.statement import parse_statement, statement
@@ -21,22 +29,29 @@ class LedgerCreation:
         ledger_id: 32 hex digits.
         public_key: Raw key that signed it.
         created_at: RFC 3339 UTC.
+        run: The run of a CI that the ledger is of; None where it is of none, or none is known.
     """
 
     ledger_id: str
     public_key: bytes
     created_at: str
+    run: CiRun | None = None
 
 
-def created_entry(ledger_id: str, created_at: str, signer: Signer) -> bytes:
+def created_entry(
+    ledger_id: str, created_at: str, signer: Signer, run: CiRun | None = None
+) -> bytes:
     """Return the envelope of entry 0. Its subject is the key, by key id."""
-    predicate = {
+    predicate: dict[str, Json] = {
         "ledger_id": ledger_id,
         "public_key": public_pem(signer.public_key).decode(),
         "created_at": created_at,
     }
     subject = {"name": f"ledger {ledger_id}", "digest": {"sha256": signer.key_id}}
-    payload = statement([subject], LEDGER_CREATED_TYPE, predicate)
+    kind = LEDGER_CREATED_TYPE
+    if run is not None:
+        kind, predicate["run"] = LEDGER_CREATED_V2_TYPE, run._asdict()
+    payload = statement([subject], kind, predicate)
     return seal(payload, signer.sign, signer.key_id)
 
 
@@ -48,7 +63,8 @@ def read_created(entry: bytes) -> LedgerCreation:
     """
     created = parse_statement(open_envelope(entry).payload)
     predicate = created["predicate"]
-    if created["predicateType"] != LEDGER_CREATED_TYPE:
+    kind = created["predicateType"]
+    if kind not in CREATION_TYPES:
         raise VerificationError("entry 0 is not the creation of a ledger", _HINT)
     texts = [predicate.get(name) for name in ("ledger_id", "public_key", "created_at")]
     if not all(isinstance(text, str) for text in texts):
@@ -60,4 +76,8 @@ def read_created(entry: bytes) -> LedgerCreation:
     verify_envelope(entry, [public])
     if created["subject"][0]["digest"]["sha256"] != key_id(public):
         raise VerificationError("entry 0 speaks of another key than it holds", _HINT)
-    return LedgerCreation(texts[0], public, texts[2])
+    run = None
+    if kind == LEDGER_CREATED_V2_TYPE:
+        members = read_object(predicate.get("run"), "the run of entry 0", CiRun._fields)
+        run = CiRun(*(read_text(members[name], f"{name} of the run") for name in CiRun._fields))
+    return LedgerCreation(texts[0], public, texts[2], run)

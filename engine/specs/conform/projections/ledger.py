@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.model import ATTESTED_TYPES, DECISION_TYPES, LEDGER_CREATED_TYPE, Json
+from engine.model import ATTESTED_TYPES, CREATION_TYPES, DECISION_TYPES, Json
 from engine.specs.conform.graph import State
 from engine.specs.conform.lookup import Step
 
@@ -107,7 +107,7 @@ class Projection:
             return f"it follows entry {self._next - 1}"
         if index == 0:
             self._ledger = predicate.get("ledger_id", "")
-            return "" if kind == LEDGER_CREATED_TYPE else "it does not begin a ledger"
+            return "" if kind in CREATION_TYPES else "it does not begin a ledger"
         where = predicate.get("ledger")
         if isinstance(where, dict) and where.get("id") != self._ledger:
             return f"it was built for ledger {where.get('id')}, and this is {self._ledger}"

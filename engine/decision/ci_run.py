@@ -1,0 +1,51 @@
+"""Which run of a CI this is, so that runs that left no decision can be missed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from engine.errors import UsageError
+from engine.model import CiRun
+
+_PART = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
+_NAMED = re.compile(rf"({_PART})/({_PART})", re.ASCII)
+_KNOWN = (
+    ("github", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT"),
+    ("gitlab", "CI_PIPELINE_ID", "CI_JOB_ID"),
+)
+"""What a CI is called, and its variables for a run and for the attempt at it."""
+
+
+def ci_run(environ: Mapping[str, str], named: str | None = None) -> CiRun | None:
+    """Return the run that the environment is of; None where no CI says one.
+
+    Args:
+        environ: The environment.
+        named: ``ID/ATTEMPT``, by a flag or ``ENGINE_CI_RUN``: what the caller's own CI calls it.
+
+    Raises:
+        UsageError: What is named is no such pair.
+    """
+    if named := named or environ.get("ENGINE_CI_RUN"):
+        return CiRun("named", *parse_run(named, "the run that was named"))
+    for ci, run_id, attempt in _KNOWN:
+        if environ.get(run_id):
+            both = f"{environ[run_id]}/{environ.get(attempt) or '1'}"
+            return CiRun(ci, *parse_run(both, f"{run_id} and {attempt}"))
+    return None
+
+
+def parse_run(text: str, what: str) -> tuple[str, str]:
+    """Return id and attempt of ``ID/ATTEMPT``.
+
+    Args:
+        text: At most 64 letters, digits and ``._:-`` each.
+        what: Names it in the error.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if (match := _NAMED.fullmatch(text)) is None:
+        raise UsageError(f"{what}: {text[:140]!r} is no run", "ID/ATTEMPT, such as 9876543210/1")
+    return match[1], match[2]

@@ -1,0 +1,47 @@
+"""Which run of a CI an imported decision is of. Source: spec/predicate-v1.md section 12.12."""
+
+from __future__ import annotations
+
+import base64
+
+from engine.decision.record import event
+from engine.errors import VerificationError
+from engine.ledger import EntryDraft, read_created
+from engine.model import RUN_IMPORTED_TYPE, CiRun, Json
+from engine.proof.bundle import ProofBundle
+from engine.proof.checkpoint import origin_of
+from engine.proof.checkpoint import parse as parse_note
+from engine.signers import Signer
+
+
+def run_in(bundle: ProofBundle) -> tuple[CiRun, bytes] | None:
+    """Return the run that a proof's ledger is of, and its entry 0; None where it says none.
+
+    The proof was verified: its entries are what its checkpoint signs.
+
+    Raises:
+        VerificationError: Its entry 0 is not genuine.
+    """
+    if not bundle.ledger:
+        return None
+    first = bundle.ledger[0]
+    created = read_created(first)
+    if origin_of(created.ledger_id) != parse_note(bundle.checkpoint)[0].origin:
+        raise VerificationError("the proof's ledger begins with the creation of another one")
+    return None if created.run is None else (created.run, first)
+
+
+def draft_of_run(
+    decision_id: str, bundle: ProofBundle, imported_at: str, signer: Signer
+) -> list[EntryDraft]:
+    """Return the draft that says which run an imported decision is of; none where none is known."""
+    if (found := run_in(bundle)) is None:
+        return []
+    run, first = found
+    predicate: dict[str, Json] = {
+        "decision_id": decision_id,
+        "run": run._asdict(),
+        "envelope": base64.b64encode(first).decode(),
+        "imported_at": imported_at,
+    }
+    return [event(RUN_IMPORTED_TYPE, f"run {run.id}/{run.attempt}", predicate, signer)]
