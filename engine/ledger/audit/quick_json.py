@@ -8,6 +8,8 @@ and whose brackets alone show that it is less deep than the strict reader's limi
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from orjson import OPT_STRICT_INTEGER, dumps, loads
 
 from engine.formats.strict_json import MAX_DEPTH
@@ -35,7 +37,13 @@ def _is_shallow(data: bytes) -> bool:
     """
     if b"\\" in data:
         return False
-    left = data.translate(None, _NEITHER_QUOTES_NOR_BRACKETS).replace(b'""', b"")
+    return _nests_little(data.translate(None, _NEITHER_QUOTES_NOR_BRACKETS))
+
+
+@lru_cache(maxsize=64)
+def _nests_little(left: bytes) -> bool:
+    """The same of quotes and brackets alone; most entries of a ledger have the same ones."""
+    left = left.replace(b'""', b"")
     if b'"' in left:
         return False
     for _ in range(MAX_DEPTH):
