@@ -11,19 +11,15 @@ import json
 import os
 import sys
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 from bench import ledger_fill
 from bench.contests import Contender, Contest
 from bench.errors import BenchError
-from bench.ledger_fill import Template
 from bench.ledger_plans import decided, initialised, require_bare
 from bench.outcomes import Outcomes
 from bench.scene import ENGINE, ROOT, Scene
-from engine.ledger import EntryDraft, Signer
 from engine.specs.conform.by_tlc import Distinct
 from engine.specs.conform.conformance import Conformance
 from engine.specs.conform.conformance import conform as conform_all
@@ -76,14 +72,9 @@ def repeated(scene: Scene, entries: int) -> Path:
         with closing(ledger_fill.open_in(folder, signer=signer)) as ledger:
             for first in range(1, entries + 1, ledger_fill.BATCH):
                 numbers = range(first, min(first + ledger_fill.BATCH, entries + 1))
-                ledger.append([_draft(among[n % len(among)], n, signer) for n in numbers])
+                decisions = [(among[n % len(among)], n) for n in numbers]
+                ledger.append([it.draft(n, signer, repeated=True) for it, n in decisions])
     return folder
-
-
-def _draft(template: Template, number: int, signer: Signer) -> EntryDraft:
-    """A decision on the very subject that its statement names, so that attempts count up."""
-    subject = template.parts[-1].partition(b'"subject":')[2]
-    return replace(template.draft(number, signer), subject_key=sha256(subject).hexdigest())
 
 
 def conform(scene: Scene, *, entries: int = ENTRIES) -> Contest:

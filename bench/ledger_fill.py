@@ -40,10 +40,13 @@ class Template:
     subject: Mapping[str, Any]
     blobs: tuple[Blob, ...]
 
-    def draft(self, number: int, signer: Signer) -> EntryDraft:
-        """Return decision ``number``: on a subject that no other one is on."""
+    def draft(self, number: int, signer: Signer, *, repeated: bool = False) -> EntryDraft:
+        """Return decision ``number``, on a subject that no other one is on.
+
+        Where it is ``repeated`` it is on the subject that its Input names, and follows from it.
+        """
         name = decision_id(number)
-        subject = {**self.subject, "name": f"release-{number}"}
+        subject = self.subject if repeated else {**self.subject, "name": f"release-{number}"}
 
         def build(place: LedgerPosition) -> bytes:
             values = (
@@ -99,7 +102,7 @@ def _template(ledger: Ledger, index: int) -> Template:
         parts.append(rest[:start])
         rest = rest[start + len(text) :]
     notes = about.get("annotations", {})
-    subject = {"version": notes["version"]} if "version" in notes else {}
+    subject = {"name": about["name"], **{k: v for k, v in notes.items() if k == "version"}}
     if notes.get("digest_of") != "input":
         subject["digest"] = about["digest"]
     policies: list[Blob] = []

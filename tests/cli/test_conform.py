@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -12,15 +13,17 @@ import pytest
 
 from engine.ledger import EntryDraft, LedgerPosition
 from engine.ledger.commit import batch
-from engine.model import DECISION_TYPE
+from engine.model import DECISION_TYPE, Json
 from engine.proof.envelope import seal
 from engine.proof.statement import statement
 from engine.signers.file import open_file
+from tests import simulator
 from tests.cli.conftest import Engine
-from tests.ledger.scribe import decision, decision_id, open_at
+from tests.ledger.scribe import decision, decision_id, event, open_at
 from tests.repository import DATA
 
 LEDGER = ".engine/ledger.db"
+OWN_KEY = Path(".engine/keys/engine.pem")
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def recorded(engine: Engine) -> str:
 
 def strayed() -> None:
     """Append a decision that says it is the first on its subject, when another one is there."""
-    signer = open_file(Path(".engine/keys/engine.pem"))
+    signer = open_file(OWN_KEY)
     with closing(open_at(Path(".engine"), signer=signer)) as ledger:
         honest = decision(7, "s", signer=signer)
         ledger.append([honest])
@@ -55,17 +58,32 @@ def test_a_ledger_of_the_engine_conforms(engine: Engine, recorded: str) -> None:
     assert engine("conform", recorded).code == 0
 
 
+def _otherwise_limited(check: Json) -> None:
+    check["limit"] = 60
+
+
+def _off(check: Json) -> None:
+    check["severity"] = check["status"] = "off"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_otherwise_limited, "lifecycle.calm_s was held against 60 s, and the model has 600"),
+        (_off, "lifecycle.calm_s is turned off, and the model has 600 s"),
+    ],
+)
 def test_limits_that_no_graph_is_of_are_an_expectation_that_is_not_met(
-    engine: Engine, recorded: str
+    engine: Engine, recorded: str, change: Callable[[Json], None], words: str
 ) -> None:
-    signer = open_file(Path(".engine/keys/engine.pem"))
+    signer = open_file(OWN_KEY)
     whole = next(
         entry
         for entry in json.loads((DATA / "conform" / "accepted.json").read_text())
         if entry["predicate"].get("gate") == "lifecycle"
     )
     (check,) = (it for it in whole["predicate"]["checks"] if it["id"] == "lifecycle.calm_s")
-    check["limit"] = 60
+    change(check)
 
     def build(place: LedgerPosition) -> bytes:
         predicate = {
@@ -73,6 +91,7 @@ def test_limits_that_no_graph_is_of_are_an_expectation_that_is_not_met(
             **{"decision_id": decision_id(9), "attempt": 1, "previous": None},
             "ledger": {"id": place.ledger_id},
         }
+        simulator.conclude(predicate)
         payload = statement(whole["subject"], DECISION_TYPE, predicate)
         return seal(payload, signer.sign, signer.key_id)
 
@@ -83,11 +102,26 @@ def test_limits_that_no_graph_is_of_are_an_expectation_that_is_not_met(
 
     assert answer.code == 1
     assert "promotion  UNKNOWN" in answer.out
-    assert "lifecycle.calm_s was held against 60 s, and the model has 600" in answer.out
+    assert words in answer.out
     assert re.search(r"^ledger +conforms", answer.out, re.M)
     assert answer.out.endswith("as far as they could be looked up\n")
     (spec,) = engine("conform", "--only", "promotion", "--format", "json").json["specs"]
     assert spec["unmodelled"]["entry"] == 4
+
+
+def test_a_type_that_no_engine_writes_is_an_expectation_that_is_not_met(
+    engine: Engine, recorded: str
+) -> None:
+    """Nobody knows whether a ``rollback:v2`` is a behaviour of the specs."""
+    with closing(open_at(Path(".engine"), signer=open_file(OWN_KEY))) as ledger:
+        ledger.append([event("rolled back", signer=open_file(OWN_KEY))])
+
+    answer = engine("conform")
+
+    assert answer.code == 1
+    assert "UNKNOWN type test:v1: 1 entry\n" in answer.out
+    assert answer.out.endswith("as far as they could be looked up\n")
+    assert engine("conform", "--format", "json").json["conforms"] is False
 
 
 def test_a_writer_that_built_on_another_history_is_found(engine: Engine, recorded: str) -> None:
@@ -168,7 +202,7 @@ def test_a_broken_entry_is_not_genuine(
     engine: Engine, recorded: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "require_own", lambda _entry, _ledger_id: None)  # else refused here
-    signer = open_file(Path(".engine/keys/engine.pem"))
+    signer = open_file(OWN_KEY)
     with closing(open_at(Path(".engine"), signer=signer)) as ledger:
         ledger.append([EntryDraft(None, None, None, lambda _place: b'{"no": "envelope"}')])
 

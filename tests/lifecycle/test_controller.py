@@ -13,6 +13,7 @@ from engine.lifecycle import Controller, Phase, Reading, outbox
 from engine.lifecycle.lapse import UNATTESTED_CHECK
 from engine.model import Json, Subject
 from engine.policy.bundle import PolicyBundle
+from tests.ledger.scribe import predicate
 from tests.lifecycle.driver import (
     ATTESTED,
     BUNDLE,
@@ -403,6 +404,21 @@ def test_an_expired_attestation_is_paged_once_and_rolled_back_ten_minutes_later(
     assert cycles[14].verdict == "ROLLBACK"
     causes = {event["cause"] for kind, event in world.events() if kind in ("page", "rollback")}
     assert causes == {UNATTESTED_CHECK}
+
+
+def test_a_breach_and_an_expired_attestation_at_once_are_one_page() -> None:
+    """INV-PROMO-8: both ask for a page in one decision, whose key a receiver acts on once."""
+    world = attested_world(attest_s=600)
+    cycles = world.cycles("over", 11)
+
+    pages = [cycle for cycle in cycles if "page" in cycle.actions]
+    (both,) = pages
+    recorded = predicate(world.ledger.entry(both.entries[0]))
+    asked = {task["check"] for task in recorded["obligations"] if task["id"] == "page"}
+    assert asked == {UNATTESTED_CHECK, "lifecycle.over_s"}
+    assert both.actions.count("page") == 1
+    keys = [effect.idempotency_key for effect in outbox.pending(world.ledger, world.now)]
+    assert len(keys) == len(set(keys))
 
 
 def test_who_is_attested_again_stays() -> None:

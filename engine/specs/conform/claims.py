@@ -24,6 +24,7 @@ from engine.model import (
     BUDGET_SETTLED_TYPE,
     DECISION_IMPORTED_TYPE,
     DECISION_TYPES,
+    EFFECT_TYPE,
     Json,
 )
 from engine.proof import policy_archive
@@ -103,12 +104,17 @@ class Claims:
 
     def _repeated(self, index: int, statement: dict[str, Json]) -> Contradiction | None:
         """An entry whose id another one has: an effect or a settlement that is there twice."""
-        name = natural_key(statement)
-        first = index if name is None else self._known.setdefault(name, index)
-        if first == index:
-            return None
-        kind = statement["predicateType"].removeprefix("urn:governance-engine:")
-        return Contradiction(index, "INV-LEDGER-6", f"{kind} is entry {first} once more, by its id")
+        kind = statement["predicateType"]
+        names = {"id": natural_key(statement)}
+        if kind == EFFECT_TYPE:  # an outcome of the same order, under another number
+            names["key"] = "idempotency key", str(statement["predicate"].get("idempotency_key"))
+        kind = kind.removeprefix("urn:governance-engine:")
+        for word, name in names.items():
+            first = index if name is None else self._known.setdefault(name, index)
+            if first != index:
+                reason = f"{kind} is entry {first} once more, by its {word}"
+                return Contradiction(index, "INV-LEDGER-6", reason)
+        return None
 
     def _derives(self, statement: Mapping[str, Json]) -> bool:
         kind = statement["predicateType"]

@@ -140,15 +140,22 @@ def test_statuses_waivers_and_attestations_are_derived_where_the_input_is_erased
     assert words in first.reason
 
 
-def test_an_effect_that_is_recorded_twice_is_named() -> None:
-    """INV-LEDGER-6: by its id, also where the rest differs."""
-    again = {**EFFECT, "predicate": {**EFFECT["predicate"], "at": "later"}}  # type: ignore[dict-item]
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"at": "later"}, "is entry 7 once more, by its id"),
+        ({"effect": "000000000002"}, "is entry 7 once more, by its key"),
+    ],
+)
+def test_an_effect_that_is_recorded_twice_is_named(change: Json, words: str) -> None:
+    """INV-LEDGER-6: by its id, also where the rest differs; and by its idempotency key."""
+    again = {**EFFECT, "predicate": {**EFFECT["predicate"], **change}}  # type: ignore[dict-item]
 
     assert found_in(written([*ACCEPTED, EFFECT])) == []
     (first,) = found_in(written([*ACCEPTED, EFFECT, again]))
 
     assert (first.entry, first.promise) == (8, "INV-LEDGER-6")
-    assert "is entry 7 once more" in first.reason
+    assert words in first.reason
     with pytest.raises(VerificationError, match=r"entry 8: .* once more"):
         list(Claims(written([*ACCEPTED, EFFECT, again])).require())
 

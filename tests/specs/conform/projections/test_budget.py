@@ -351,3 +351,33 @@ def test_a_ledger_that_a_bug_would_have_written_is_refused(name: str) -> None:
     assert rejected is not None
     assert (rejected.step.entry, rejected.step.action) == (index, action)
     assert f"entry {index}" in rejected.lines()[0]
+
+
+def _seen(predicate: dict[str, Any], name: str, observed: Json) -> None:
+    (check,) = (check for check in predicate["checks"] if check["id"] == name)
+    check["observed"] = observed
+
+
+@pytest.mark.parametrize(
+    ("name", "observed", "before"),
+    [
+        ("spend.usd_hard", 0.0001, "0.125"),
+        ("spend.usd_soft", 0.0, "0.125"),
+        ("spend.requests_hard", 0, "0.16666666666666666"),
+        ("spend.usd_fits", False, "True"),
+    ],
+)
+def test_a_grant_that_saw_another_budget_than_the_entries_before_it_is_refused(
+    name: str, observed: Json, before: str
+) -> None:
+    """INV-BUDGET-3: whoever makes room by what a grant says that it saw is named."""
+    entries = _changed(_history(), 3, lambda predicate: _seen(predicate, name, observed))
+
+    report = _reports(entries)["budget-page"]
+
+    assert report.contradicted is not None
+    assert (report.contradicted.entry, report.contradicted.promise) == (3, "INV-BUDGET-3")
+    assert report.contradicted.reason == (
+        f"{name} saw {observed}; the entries before it say {before}"
+    )
+    assert report.refused
