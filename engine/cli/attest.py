@@ -72,8 +72,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         with session.attempt(args.paths, question, shell.say):
             judgement = _judgement(args, files, session, question, shell)
         recorded = session.attest(judgement, ttl_s, export_to=export_to)
-        _print(args.format, recorded, session.bundle, shell)
-    shell.stdout.flush()
+        with shell.answering(f"recorded as {recorded.predicate['attestation_id']}"):
+            _print(args.format, recorded, session.bundle, shell)
     return exit_codes.OF_VERDICT[judgement.verdict]
 
 

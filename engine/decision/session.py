@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from engine.decision.policies_in_use import PoliciesInUse
 from engine.decision.record_to import RecordTo
 from engine.decision.runtime import Runtime, SystemRuntime
-from engine.errors import DocumentError, GovernanceError, PolicyError, UsageError
+from engine.errors import DocumentError, GovernanceError, OutputError, PolicyError, UsageError
 from engine.evidence.input import Question
 from engine.formats.json_text import MAX_BYTES
 from engine.policy.bundle import shipped_schema
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
 OpenEvaluator = Callable[..., "Evaluator"]
 """``open_evaluator(bundle, few=…, expendable=…)``: see :mod:`engine.policy.evaluator`."""
+
+EXPORT_AGAIN = "engine export ID -o FILE writes a proof again; that of a run: ledger is lost"
 
 
 class Session(Closing):
@@ -441,6 +443,7 @@ class Session(Closing):
         question: Question,
         *,
         export_to: ProofFiles | None,
+        not_exported: Callable[[OutputError], None] | None = None,
     ) -> list[AppendedEntry]:
         """Sign and append judgements; every one is durable when this returns.
 
@@ -448,25 +451,38 @@ class Session(Closing):
             templates: What recording each takes, in the order of the entries.
             question: What was asked.
             export_to: Where their proofs are written, as :meth:`proof_files` gives it.
+            not_exported: Gets the error of a proof that could not be written; None raises it.
 
         Raises:
             UsageError: ``question`` is a dry run, or nothing of the record would stay.
             LedgerError: Nothing was recorded.
             CommitError: What was appended may or may not be recorded.
-            OutputError: All is recorded, and a proof could not be written.
+            OutputError: All is recorded, and a proof could not be written; names the decision.
         """
         from engine.decision.record import append
 
         ids = [template.decision_id for template in templates]
         self._require_recordable(question, export_to, ids)
         entries = append(templates, *self._recorder(), self.bundle)
-        self._export(export_to, ids)
+        self._export(export_to, ids, not_exported)
         return entries
 
-    def _export(self, export_to: ProofFiles | None, ids: Sequence[str]) -> None:
-        if export_to is not None:
-            for decision_id in ids:
+    def _export(
+        self,
+        export_to: ProofFiles | None,
+        ids: Sequence[str],
+        not_exported: Callable[[OutputError], None] | None = None,
+    ) -> None:
+        if export_to is None:
+            return
+        for decision_id in ids:
+            try:
                 export_to.write(decision_id, self.proof(decision_id).encode())
+            except OutputError as error:
+                named = OutputError(f"recorded as {decision_id}; {error.message}", EXPORT_AGAIN)
+                if not_exported is None:
+                    raise named from None
+                not_exported(named)
 
     def conclude(self, judgement: Judgement, *, export_to: ProofFiles | None = None) -> Decision:
         """Return the decision: recorded, or that of a dry run, which says so.

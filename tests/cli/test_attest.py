@@ -55,14 +55,13 @@ class Office:
             *argv,
         )
 
-    def policies(
-        self, *, severity: str = "block", tolerated: str = "[]", trust: str | None = None
-    ) -> None:
+    def policies(self, *tolerated: str, severity: str = "block", trust: str | None = None) -> None:
         """Policies of this organisation, in engine.toml, with the board as its attestor."""
+        names = ", ".join(("policies_configured", *tolerated))
         (self.folder / "policies/limits/release").mkdir(parents=True, exist_ok=True)
         (self.folder / "policies/trust").mkdir(exist_ok=True)
         (self.folder / "policies/limits/release/data.yaml").write_text(
-            f"relaxations_allowed: {tolerated}\n{ROW % severity}"
+            f"relaxations_allowed: [{names}]\n{ROW % severity}"
         )
         if not (self.board / KEY).exists():
             assert self.at_board("keys", "init").code == 0
@@ -95,7 +94,7 @@ def test_what_the_board_attested_lets_a_release_through_and_proves_it(office: Of
     answer = office.decide("--attestation", "attestation.json", "--export", "proof.json")
     assert (answer.code, answer.json["verdict"]) == (0, "PROMOTE")
     assert status_of(answer) == "pass"
-    assert answer.json["relaxations"] == []
+    assert answer.json["relaxations"] == ["policies_configured"]
     (attestation,) = answer.json["attestations"]
     assert (attestation["id"], attestation["role"], attestation["self"]) == (
         given.json["attestation_id"], "attestor", False,
@@ -182,14 +181,20 @@ def test_it_is_durable_before_it_is_told(office: Office, monkeypatch: pytest.Mon
 
 def test_the_own_key_is_enough_only_where_the_profile_tolerates_it(office: Office) -> None:
     """INV-ATTEST-3: it is named, and found in the ledger without being given."""
-    office.policies(tolerated="[self_attested]")
+    office.policies("self_attested")
     assert office.engine("attest", "ethics", "metrics.json").code == 0
     answer = office.decide()
-    assert (answer.code, answer.json["relaxations"]) == (0, ["self_attested"])
+    assert (answer.code, answer.json["relaxations"]) == (
+        0,
+        ["policies_configured", "self_attested"],
+    )
     assert [attestation["self"] for attestation in answer.json["attestations"]] == [True]
     office.policies()
     answer = office.decide()
-    assert (answer.code, answer.json["relaxations"]) == (5, ["self_attested"])
+    assert (answer.code, answer.json["relaxations"]) == (
+        5,
+        ["policies_configured", "self_attested"],
+    )
     assert "does not tolerate: self_attested" in answer.json["reason"]
 
 
@@ -197,7 +202,11 @@ def test_a_warning_never_holds_a_release(office: Office) -> None:
     office.policies(severity="warn")
     assert office.engine("attest", "ethics", "metrics.json").code == 0
     answer = office.decide()
-    assert (answer.code, answer.json["relaxations"], status_of(answer)) == (0, [], "unknown")
+    assert (answer.code, answer.json["relaxations"], status_of(answer)) == (
+        0,
+        ["policies_configured"],
+        "unknown",
+    )
 
 
 def test_naming_the_own_key_in_the_trust_list_does_not_help(office: Office) -> None:
@@ -208,7 +217,10 @@ def test_naming_the_own_key_in_the_trust_list_does_not_help(office: Office) -> N
     assert office.engine("attest", "ethics", "metrics.json", "--export", "own.json").code == 0
     for argv in ((), ("--attestation", "own.json")):
         answer = office.decide(*argv)
-        assert (answer.code, answer.json["relaxations"]) == (5, ["self_attested"])
+        assert (answer.code, answer.json["relaxations"]) == (
+            5,
+            ["policies_configured", "self_attested"],
+        )
 
 
 def test_a_key_that_was_taken_out_takes_its_attestations_with_it(office: Office) -> None:
@@ -228,8 +240,11 @@ def test_what_weakened_the_attestation_weakens_the_decision(office: Office) -> N
     office.policies()
     assert office.attest("--ledger", "run:", "--profile", "default").code == 0
     answer = office.decide("--attestation", "attestation.json")
-    assert (answer.code, answer.json["relaxations"]) == (5, ["ephemeral_ledger"])
-    office.policies(tolerated="[ephemeral_ledger]")
+    assert (answer.code, answer.json["relaxations"]) == (
+        5,
+        ["ephemeral_ledger", "policies_configured"],
+    )
+    office.policies("ephemeral_ledger")
     assert office.decide("--attestation", "attestation.json").code == 0
 
 
@@ -278,7 +293,7 @@ def test_the_last_word_of_a_key_is_the_one_that_counts(office: Office) -> None:
     assert status_of(answer) == "unknown"
     assert [attestation["verdict"] for attestation in answer.json["attestations"]] == ["BLOCK"]
     own = ("attest", "ethics", "metrics.json")
-    office.policies(tolerated="[self_attested]")
+    office.policies("self_attested")
     assert office.engine(*own).code == 0
     office.metrics["metrics"]["ethics.consent"] = False
     office.write()
@@ -363,7 +378,7 @@ def test_deciding_loads_nothing_of_it_where_nothing_asks(office: Office) -> None
 
 
 def test_many_inputs_are_looked_up_by_every_process(office: Office) -> None:
-    office.policies(tolerated="[self_attested]")
+    office.policies("self_attested")
     Path("many").mkdir()
     for number in range(6):
         digest = {"sha256": f"{number:064x}"}

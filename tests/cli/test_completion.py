@@ -141,9 +141,11 @@ def test_zsh_offers(tmp_path: Path) -> None:
 def test_a_decision_pays_nothing_for_it(tmp_path: Path) -> None:
     """Neither the completion nor the doctor nor the questions are imported to decide."""
     script = (
-        "import sys\n"
+        "import contextlib, sys\n"
         "from engine.cli import run\n"
-        "code = run(['decide', 'nothing.json'])\n"
+        "with open('metrics.json', 'w') as file, contextlib.redirect_stdout(file):\n"
+        "    run(['example', 'promote'])\n"
+        "code = run(['decide', 'metrics.json', '--dry-run'])\n"
         "spare = {'argcomplete', 'rich', 'yaml', 'engine.cli.completion',  "
         "'engine.cli.decide.on_change', 'engine.cli.doctor.verb', 'engine.cli.init.questions', "
         "'engine.cli.starter_files', 'engine.cli.console.refusals'}\n"
@@ -153,4 +155,4 @@ def test_a_decision_pays_nothing_for_it(tmp_path: Path) -> None:
         [sys.executable, "-c", script],
         cwd=tmp_path, env=environ(tmp_path), capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.splitlines()[-1] == "2 []"
+    assert done.stdout.splitlines()[-1] == "5 []"

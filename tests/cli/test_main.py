@@ -78,9 +78,8 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("command", "code"),
     [
-        ("decide m.json", 1),
-        ("decide m.json --format sarif", 1),
         ("decide m.json --dry-run", 1),
+        ("decide m.json --dry-run --format sarif", 1),
         ("ledger log", 0),
         ("ledger verify", 0),
         ("doctor", 0),
@@ -97,16 +96,44 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_a_reader_that_went_away_changes_nothing(decided: Path, command: str, code: int) -> None:
-    """`engine decide … | head` records what it decides, is quiet, and gives the verdict's code."""
+    """`engine ledger log | head` is quiet, and gives the code that it would have given."""
+    assert unread(decided, command) == (code, "")
+
+
+def unread(folder: Path, command: str) -> tuple[int, str]:
+    """The exit code and standard error of a command whose standard output nobody reads."""
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
         [*ENGINE, *command.split()],
-        cwd=decided, env={"PATH": os.environ["PATH"], "HOME": str(decided)},
+        cwd=folder, env={"PATH": os.environ["PATH"], "HOME": str(folder)},
         stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False,
     )  # fmt: skip
     os.close(writer)
-    assert (done.returncode, done.stderr) == (code, b"")
+    return done.returncode, done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("command", "recorded"),
+    [
+        ("decide m.json", "recorded as {id}"),
+        ("decide m.json --format sarif", "recorded as {id}"),
+        ("budget reserve --provider p --model m --usd 1 --tokens 1", "recorded as {id}, DENY"),
+    ],
+)
+def test_an_answer_about_what_is_recorded_is_not_lost_in_silence(
+    decided: Path, command: str, recorded: str
+) -> None:
+    """INV-LEDGER-1: with `| head` it is exit code 3, and the id to look it up by."""
+    code, said = unread(decided, command)
+
+    first, hint = said.splitlines()[-2:]
+    log = run("ledger", "log", cwd=decided).stdout.decode()
+    newest = next(line for line in log.splitlines() if "decision  " in line).split()
+    (id_,) = [word for word in newest if word.count("-") == 4]
+    assert code == 3
+    assert first == f"engine: {recorded.format(id=id_)}; standard output: its reader went away"
+    assert hint == "  what was recorded stays so: engine ledger log, engine ledger show ID"
 
 
 def test_a_listener_that_went_away_changes_nothing(tmp_path: Path) -> None:

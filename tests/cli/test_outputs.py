@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import OutputError
 from engine.model import Json
+from engine.system.files import WholeFile
 from tests.cli.conftest import Engine
 
 GATHER = """\
@@ -116,3 +118,64 @@ def test_a_file_of_github_in_the_place_of_another_is_not_appended_to(
 def contents() -> dict[str, bytes]:
     """Every file below the working folder."""
     return {str(file): file.read_bytes() for file in Path().rglob("*") if file.is_file()}
+
+
+class FullDisk:
+    """A disk on which the files of some names get no room, at the end or at once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, names: set[str], at: str) -> None:
+        real = getattr(WholeFile, at)
+
+        def method(file: WholeFile, *content: bytes) -> None:
+            if file._path.name in names:
+                file.drop()
+                raise OutputError(f"{file._path}: no space left on device")
+            real(file, *content)
+
+        monkeypatch.setattr(WholeFile, at, method)
+
+
+@pytest.mark.parametrize("at", ["write", "keep"])
+@pytest.mark.parametrize(
+    ("full", "written"),
+    [
+        ({"a.json"}, {"b.xml", "p.json"}),
+        ({"b.xml"}, {"a.json", "p.json"}),
+        ({"p.json"}, {"a.json", "b.xml"}),
+        ({"a.json", "b.xml", "p.json"}, set()),
+    ],
+)
+def test_what_is_recorded_is_written_wherever_it_can_be(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, at: str, full: set[str], written: set[str]
+) -> None:
+    """INV-LEDGER-1: an output that fails after the commit is no failure to decide."""
+    Path("m.json").write_text(engine("example", "promote").out)
+    FullDisk(monkeypatch, full, at)
+
+    outputs = ("--output=json=a.json", "--output=junit=b.xml", "--export=p.json")
+    answer = engine("decide", "m.json", *outputs)
+
+    assert answer.code == 3
+    assert "PROMOTE  29 blocking checks passed" in answer.out
+    (entry,) = [line for line in engine("ledger", "log").out.splitlines() if "PROMOTE" in line]
+    first, _hint = answer.err.splitlines()[-2:]
+    failed = "; ".join(f"{name}: no space left on device" for name in sorted(full))
+    recorded, _, reasons = first.partition("; ")
+    assert recorded.removeprefix("engine: recorded as ") in entry
+    assert sorted(reasons.split("; ")) == sorted(failed.split("; "))
+    assert {path.name for path in Path().iterdir()} & {"a.json", "b.xml", "p.json"} == written
+
+
+def test_of_several_decisions_the_count_and_the_last_are_said(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("in").mkdir()
+    for name in ("a", "b", "c"):
+        Path(f"in/{name}.json").write_text(engine("example", "promote").out)
+    FullDisk(monkeypatch, {"all.json"}, "keep")
+
+    answer = engine("decide", "in", "--output=json=all.json")
+
+    assert answer.code == 3
+    assert "engine: 3 decisions are recorded, the last as 0" in answer.err
+    assert "; all.json: no space left on device\n" in answer.err

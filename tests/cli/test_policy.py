@@ -98,7 +98,10 @@ def test_rego_that_opa_refuses_is_told_in_its_words(author: Engine) -> None:
     assert "checkout/checkout.rego:3: rego_unsafe_var_error" in answer.out
 
 
-def test_without_opa_it_says_where_it_is_looked_for(engine: Engine) -> None:
+def test_without_opa_it_says_where_it_is_looked_for(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.policy.build.OWN_OPA", Path("none"))
     answer = engine("policy", "test")
 
     assert answer.code == 2

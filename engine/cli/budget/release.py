@@ -22,5 +22,6 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     """Give it back."""
     with open_tracker(config, shell) as (tracker, ledger):
         end = tracker.release(lease_of(ledger, args.lease), shell.now())
-    print_lease_end(end, args.format, shell)
+    with shell.answering(f"{end.state}: {end.lease}"):
+        print_lease_end(end, args.format, shell)
     return exit_codes.PASS

@@ -47,11 +47,11 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     with open_tracker(config, shell) as (tracker, _ledger):
         now, milliseconds = shell.now(), shell.milliseconds()
         answer = tracker.reserve(request, now, milliseconds, ttl_s=args.ttl)
-    if args.format == "json":
-        shell.print_json(as_document(answer))
-    else:
-        shell.print_lines(_text(answer))
-    shell.stdout.flush()
+    with shell.answering(f"recorded as {answer.lease}, {answer.verdict}"):
+        if args.format == "json":
+            shell.print_json(as_document(answer))
+        else:
+            shell.print_lines(_text(answer))
     return exit_codes.OF_VERDICT[answer.verdict]
 
 

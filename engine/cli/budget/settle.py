@@ -42,5 +42,6 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     spent = Usage(args.usd, usage, args.tokens, args.requests)
     with open_tracker(config, shell) as (tracker, ledger):
         end = tracker.settle(lease_of(ledger, args.lease), spent, shell.now())
-    print_lease_end(end, args.format, shell)
+    with shell.answering(f"{end.state}: {end.lease}"):
+        print_lease_end(end, args.format, shell)
     return exit_codes.PASS

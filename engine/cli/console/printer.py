@@ -1,18 +1,24 @@
-"""Where decisions are written as they become durable: standard output and files, by format."""
+"""Where decisions are written as they become durable: standard output and files, by format.
+
+Every sink is fed whatever became of another. One that cannot be written to changes nothing about
+what is recorded, so it is an outcome of its own, which is said at the end with exit code 3.
+"""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli.console.screen import Screen
-from engine.cli.console.shell import Shell
-from engine.errors import GovernanceError, UsageError
+from engine.cli.console.shell import RECORDED, Shell
+from engine.cli.console.streams import is_broken
+from engine.errors import GovernanceError, OutputError, UsageError
 from engine.report import RenderedParts, Report, ReportOptions, Writer, format_named
 from engine.system.files import WholeFile, require_writable
 
@@ -23,6 +29,45 @@ if TYPE_CHECKING:
 
 Put = Callable[[str], None]
 PutEncoded = Callable[[bytes], None]
+
+
+@dataclass
+class _Sink:
+    """Where one format goes.
+
+    Attributes:
+        name: The file, or ``standard output``.
+        writer: Of the format.
+        put: Takes text.
+        put_encoded: Takes UTF-8.
+        failure: Why nothing more is written; empty as long as that works.
+    """
+
+    name: str
+    writer: Writer
+    put: Put
+    put_encoded: PutEncoded
+    failure: str = ""
+
+    def feed(self, text: str | bytes) -> None:
+        """Write ``text``; nothing once that failed."""
+        if self.failure:
+            return
+        with self.guarded():
+            if isinstance(text, str):
+                self.put(text)
+            else:
+                self.put_encoded(text)
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Keep in mind what fails inside."""
+        try:
+            yield
+        except OutputError as error:
+            self.failure = error.message
+        except OSError as error:
+            self.failure = f"{self.name}: {(error.strerror or str(error)).lower()}"
 
 
 class Printer:
@@ -64,8 +109,12 @@ class Printer:
             require_writable(Path(path))
             self._paths.append(Path(path))
         self._writers = [form(options) for form in self._formats]
-        self._sinks: list[tuple[Writer, Put, PutEncoded]] = []
-        self._files = ExitStack()
+        self._sinks: list[_Sink] = []
+        self._files: list[WholeFile] = []
+        self._recorded = 0
+        self._last_id = ""
+        self._failures: list[str] = []
+        self._hint = RECORDED
         self._code: int | None = None
         self._github: GithubFiles | None = None
         if "github" in names:
@@ -94,13 +143,13 @@ class Printer:
 
     def __enter__(self) -> Printer:
         main, *others = self._writers
-        self._sinks.append((main, *self._to_screen))
+        self._sinks.append(_Sink("standard output", main, *self._to_screen))
         for writer, path in zip(others, self._paths, strict=True):
             file = WholeFile(path)
-            self._files.callback(file.keep)
-            self._sinks.append((writer, partial(_put, file), file.write))
-        for writer, put, _ in self._sinks:
-            put(writer.head())
+            self._files.append(file)
+            self._sinks.append(_Sink(str(path), writer, partial(_put, file), file.write))
+        for sink in self._sinks:
+            sink.feed(sink.writer.head())
         return self
 
     def __exit__(
@@ -109,13 +158,46 @@ class Printer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._files:
-            for writer, put, _ in self._sinks:
-                put(writer.tail())
-        self._stdout.flush()
+        screen, *others = self._sinks
+        for sink in self._sinks:
+            sink.feed(sink.writer.tail())
+        for sink, file in zip(others, self._files, strict=True):
+            if not sink.failure:
+                with sink.guarded():
+                    file.keep()
+        self.flush()
+        if self._recorded and not screen.failure and is_broken(self._stdout):
+            screen.failure = "standard output: its reader went away"
+        failures = [sink.failure for sink in self._sinks if sink.failure] + self._failures
         if self._github is not None:
             failed = error.exit_code if isinstance(error, GovernanceError) else exit_codes.UNDECIDED
-            self._github.write(failed if error or self._code is None else self._code)
+            try:
+                self._github.write(failed if error or failures else self._code or failed)
+            except OutputError as refused:
+                failures.append(refused.message)
+        if failures and error is None:
+            raise OutputError("; ".join([*self._what_is_recorded(), *failures]), self._hint)
+
+    def _what_is_recorded(self) -> list[str]:
+        if self._recorded > 1:
+            return [f"{self._recorded:,} decisions are recorded, the last as {self._last_id}"]
+        return [f"recorded as {self._last_id}"] if self._recorded else []
+
+    def flush(self) -> None:
+        """Let standard output have what was written to it."""
+        if not self._sinks[0].failure:
+            with self._sinks[0].guarded():
+                self._stdout.flush()
+
+    def recorded(self, decision_id: str) -> None:
+        """Take note that a decision is durable, which is then written."""
+        self._recorded += 1
+        self._last_id = decision_id
+
+    def not_exported(self, error: OutputError) -> None:
+        """Take note that a proof could not be written."""
+        self._failures.append(error.message.partition("; ")[2])
+        self._hint = error.hint
 
     def rendered(self, report: Report) -> list[RenderedParts] | None:
         """Return every format's text but for the place in the ledger; None if one cannot."""
@@ -130,20 +212,20 @@ class Printer:
         self, rendered: Sequence[RenderedParts], index: int | None, note: str | None
     ) -> None:
         """Write one recorded or dry-run decision; ``note`` is the checkpoint that covers it."""
-        for (writer, _, put), parts in zip(self._sinks, rendered, strict=True):
-            put(writer.entry(index, note).join(parts))
+        for sink, parts in zip(self._sinks, rendered, strict=True):
+            sink.feed(sink.writer.entry(index, note).join(parts))
 
     def add(self, report: Report) -> None:
         """Write one recorded or dry-run decision."""
-        for writer, put, _ in self._sinks:
-            put(writer.item(report))
+        for sink in self._sinks:
+            sink.feed(sink.writer.item(report))
         if self._github is not None:
             self._github.add(report)
 
     def failed(self, file: str, error: GovernanceError) -> None:
         """Write that one input could not be decided on, where the format has words for it."""
-        for writer, put, _ in self._sinks:
-            put(writer.failed(file, error))
+        for sink in self._sinks:
+            sink.feed(sink.writer.failed(file, error))
         if self._github is not None:
             self._github.failed(file, error)
 

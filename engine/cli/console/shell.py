@@ -7,7 +7,8 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,8 @@ from engine.decision.runtime import SystemRuntime
 from engine.formats.printable import on_one_line, plain, plain_json, plain_lines
 from engine.model import Json
 from engine.settings.config import require_values
+
+RECORDED = "what was recorded stays so: engine ledger log, engine ledger show ID"
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,27 @@ class Shell(SystemRuntime):
 
         text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
         print(plain_json(text), file=self.stdout, flush=flush)
+
+    @contextmanager
+    def answering(self, recorded: str) -> Iterator[None]:
+        """Write the answer about what is ``recorded`` already, such as ``recorded as ID``.
+
+        Raises:
+            OutputError: It could not be written to its end: what was recorded stays so.
+        """
+        from engine.cli.console.streams import is_broken
+        from engine.errors import OutputError
+
+        try:
+            yield
+            self.stdout.flush()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+        else:
+            if not is_broken(self.stdout):
+                return
+            reason = "its reader went away"
+        raise OutputError(f"{recorded}; standard output: {reason}", RECORDED)
 
     @property
     def may_ask(self) -> bool:

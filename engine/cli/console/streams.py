@@ -12,13 +12,16 @@ from typing import TextIO
 class _Pipe(io.FileIO):
     """A pipe that takes what nobody reads any more: ``engine ledger log | head`` is no error.
 
-    A verb then ends as it would have ended, with the exit code of what it did.
+    A verb that reads then ends as it would have ended. One that recorded asks :func:`is_broken`.
     """
+
+    is_broken = False
 
     def write(self, data: object) -> int:
         try:
             return super().write(data)  # type: ignore[arg-type]
         except BrokenPipeError:
+            self.is_broken = True
             return memoryview(data).nbytes  # type: ignore[arg-type]
 
 
@@ -43,6 +46,11 @@ def own_streams() -> None:
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace")
             if _is_pipe(stream):
                 setattr(sys, name, _unbreakable(stream))
+
+
+def is_broken(stream: TextIO) -> bool:
+    """Whether something that was written to ``stream`` reached nobody."""
+    return bool(getattr(getattr(getattr(stream, "buffer", None), "raw", None), "is_broken", False))
 
 
 def _is_pipe(stream: TextIO) -> bool:

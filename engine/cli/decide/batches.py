@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 
 from engine import exit_codes
 from engine.cli.console.printer import Printer
-from engine.cli.console.refusals import error_text
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
 from engine.cli.decide.judge import JudgedFile
@@ -71,7 +70,7 @@ class Batches:
 
     def summarise(self) -> None:
         """Print what became of all inputs, and the checkpoint that covers them."""
-        self.shell.stdout.flush()
+        self.printer.flush()
         head, *table = self.summary.lines()
         self.screen.say(f"engine: {head}", *table)
         if self.checkpoint:
@@ -92,11 +91,16 @@ class Batches:
         places: Sequence[AppendedEntry | None] = [None] * len(waiting)
         if not self.question.is_dry_run:
             places = self.session.append(
-                [file.record for file in waiting], self.question, export_to=self.export_to
+                [file.record for file in waiting],
+                self.question,
+                export_to=self.export_to,
+                not_exported=self.printer.not_exported,
             )
         for file, place in zip(waiting, places, strict=True):
+            if place is not None:
+                self.printer.recorded(file.record.decision_id)
             self._print(file, place)
-        self.shell.stdout.flush()
+        self.printer.flush()
         self.screen.advance(len(waiting))
 
     def _print(self, file: JudgedFile, place: AppendedEntry | None) -> None:
@@ -125,6 +129,8 @@ class Batches:
 
     def _failed(self, names: Sequence[str], error: GovernanceError) -> None:
         """Print what is wrong with one input and go on; leave a record where that works."""
+        from engine.cli.console.refusals import error_text
+
         self._flush()
         self._codes.add(error.exit_code)
         self.screen.say(*error_text(error).split("\n"))
