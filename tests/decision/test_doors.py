@@ -39,8 +39,10 @@ from engine.errors import GovernanceError, RollbackError, UsageError
 from engine.formats.times import write_time
 from engine.ledger import open_ledger
 from engine.ledger.commit.created import read_created
-from engine.model import DECISION_REQUESTED_TYPE, Json
+from engine.model import DECISION_REQUESTED_TYPE, EFFECT_TYPE, Json
 from engine.proof.envelope import open_envelope
+from engine.specs.conform.claims import Claims
+from engine.specs.conform.conformance import Conformance, conform
 from tests.cli.conftest import Engine
 from tests.repository import ROOT
 
@@ -873,7 +875,14 @@ def test_a_request_is_durable_before_the_gate_is_asked(
     with closing(open_ledger(ask.ledger, signer=None, heads=None)) as ledger:
         report = ledger.verify()
         statements = [json.loads(open_envelope(body).payload) for _, body in ledger.entries()]
+        claims, conformance = Claims(ledger), Conformance()
+        specs = conform(claims.read(), conformance)
     assert (report.requests, report.unanswered) == (len(set(before)), ())
+    assert claims.contradicted is None
+    assert [name for name, spec in specs.items() if spec.refused] == []
+    assert specs["ledger"].conforms
+    assert (len(specs["ledger"].taken) > 13) == bool(before)
+    assert not {*conformance.without_spec, *conformance.unknown} - {EFFECT_TYPE}
     schema = jsonschema.Draft202012Validator(
         json.loads((ROOT / "schemas/decision-requested.schema.json").read_text())
     )

@@ -24,22 +24,32 @@ from engine.errors import (
     LedgerBusyError,
     LedgerError,
     RollbackError,
+    VerificationError,
 )
-from engine.ledger import AppendedEntry, open_ledger
+from engine.ledger import AppendedEntry, LedgerPosition, open_ledger
 from engine.ledger import open as stores
+from engine.ledger.commit.batch import Edge
 from engine.ledger.commit.signed_heads import Head, HeadPlaces, Heads
 from engine.ledger.ledger import Ledger
-from engine.ledger.store import Reader, Rows, Store, node_count
+from engine.ledger.store import EntryRow, Reader, Rows, Store, node_count, node_position
 from engine.model import Signer
 from engine.proof.checkpoint import Checkpoint, parse
-from engine.proof.merkle import leaf_hash, node_hash
+from engine.proof.merkle import chain_hash, leaf_hash, node_hash
 from engine.specs.conform.graph import key
 from tests.ledger.memory_store import MemoryReader
 from tests.ledger.scribe import CREATED_AT, KEY, event
+from tests.ledger.scribe import key as key_of
 
 NAMES = ("p1", "p2")
+NOWHERE = LedgerPosition("", 1, None)
+FORGED = event("what the host wrote", signer=key_of("somebody else")).build(NOWHERE)
+"""A row that the ledger's key did not sign."""
 FAILS = {"commit": ("Fail", "Fail, and yet it is there"), "head": ("Fail",), "note": ("Fail",)}
 """How the disk can fail at each point."""
+
+
+EDITS = ("Insert", "Change", "Copy", "Remove")
+"""What a host does to a row behind the last checkpoint."""
 
 
 class Killed(BaseException):
@@ -53,7 +63,7 @@ class Disk:
         self.committed = MemoryReader("")
         self.heads = Heads(folder)
         self.holder: Process | None = None
-        self.made: dict[bytes, int] = {}
+        self.made: dict[bytes, int] = {FORGED: 0}
         self.trees: dict[tuple[int, bytes], tuple[int, ...]] = {}
 
     def remember(self, bodies: Sequence[bytes]) -> tuple[int, ...]:
@@ -62,12 +72,16 @@ class Disk:
         self.trees[len(bodies), _root(bodies)] = tree
         return tree
 
+    def bodies(self) -> list[bytes]:
+        """The rows there are now, with entry 0."""
+        return [row.body for row in self.committed.rows.entries]
+
     def tree(self, size: int, root: bytes) -> tuple[int, ...]:
         """The history that a root is of."""
         return self.trees.get((size, root), (-size,))
 
     def log(self) -> tuple[int, ...]:
-        return self.remember([row.body for row in self.committed.rows.entries])
+        return self.remember(self.bodies())
 
 
 def _root(bodies: Sequence[bytes]) -> bytes:
@@ -204,7 +218,7 @@ class CrashingStore:
         if len(self._disk.committed.rows.entries) == 0:
             return
         for row in rows.entries:
-            self._disk.made.setdefault(row.body, len(self._disk.made) + 1)
+            self._disk.made.setdefault(row.body, len(self._disk.made))
         before = self._disk.committed.rows.entries[: rows.entries[0].leaf_index]
         self._disk.remember([row.body for row in [*before, *rows.entries]])
 
@@ -296,15 +310,22 @@ class World:
         folder: For the head files; empty.
         entries: ``MaxEntries``.
         restores: ``MaxRestores``.
+        edits: ``MaxEdits``.
     """
 
     def __init__(
-        self, folder: Path, names: Sequence[str] = NAMES, *, entries: int = 2, restores: int = 1
+        self,
+        folder: Path,
+        names: Sequence[str] = NAMES,
+        *,
+        entries: int = 2,
+        restores: int = 1,
+        edits: int = 0,
     ) -> None:
         self.disk = Disk(folder)
         self.processes = {name: Process(name, self.disk) for name in names}
-        self._entries, self._restores = entries, restores
-        self._appends = self._restored = 0
+        self._entries, self._restores, self._edits = entries, restores, edits
+        self._appends = self._restored = self._edited = 0
         self._acknowledged: tuple[int, ...] = ()
         self._notes: dict[str, tuple[int, ...]] = {}
         for process in self.processes.values():
@@ -331,8 +352,13 @@ class World:
             "told": list(self._acknowledged),
             "pc": {name: self._pc(process) for name, process in self.processes.items()},
             "tree": {name: self._tree(process) for name, process in self.processes.items()},
-            "made": len(self.disk.made),
+            "made": self._made(),
             "restored": self._restored,
+            "edited": self._edited,
+            "of": [0] * self._made(),  # nothing is requested here
+            "about": [0] * self._made(),
+            "open": dict.fromkeys(self.processes, 0),
+            "asked": [],
         }
 
     def choices(self) -> list[tuple[str, str]]:
@@ -345,17 +371,35 @@ class World:
             found.append(("Crash", name))
             if process.at != "up":
                 found += [(order, name) for order in ("go", *FAILS.get(process.at, ()))]
-            elif len(self.disk.made) + self._waiting() < self._entries:
+            elif self._made() + self._waiting() < self._entries:
                 found.append(("Ask", name))
         if self._restored < self._restores and self.disk.holder is None:
             sizes = range(len(self.disk.committed.rows.entries) - 1)
             found += [("Restore", str(size)) for size in sizes]
+        if self._edited < self._edits and self.disk.holder is None:
+            found += [(name, json.dumps(log)) for name, log in self._possible_edits()]
         return found
+
+    def _possible_edits(self) -> Iterator[tuple[str, list[int]]]:
+        """What a host may make of the rows behind the last checkpoint."""
+        log, seen = list(self.disk.log()), []
+        last = max(self.disk.committed.notes) - 1
+        for at in range(last, len(log) + 1):
+            made = [("Insert", [*log[:at], 0, *log[at:]])]
+            made += [("Copy", [*log[:at], row, *log[at:]]) for row in log]
+            if at < len(log):
+                made += [("Remove", [*log[:at], *log[at + 1 :]])]
+                made += [("Change", [*log[:at], 0, *log[at + 1 :]])] if log[at] else []
+            seen += [edit for edit in made if edit not in seen]
+        yield from seen
 
     def do(self, what: str, whom: str) -> str:
         """Let it happen; return the name of the action that it was."""
         if what == "Restore":
             self._restore(int(whom))
+            return what
+        if what in EDITS:
+            self._edit(json.loads(whom))
             return what
         process = self.processes[whom]
         if what == "Open":
@@ -367,6 +411,9 @@ class World:
         else:
             return self._go_on(process, what)
         return what
+
+    def _made(self) -> int:
+        return len(self.disk.made) - 1
 
     def _waiting(self) -> int:
         return sum(self._pc(process) == "waiting" for process in self.processes.values())
@@ -446,7 +493,7 @@ class World:
             process.at = "up"
         if isinstance(error, LedgerBusyError):
             return "Busy"
-        assert isinstance(error, RollbackError), error
+        assert isinstance(error, (RollbackError, VerificationError)), error
         return "Refuse"
 
     def _answered(self, process: Process) -> tuple[int, ...]:
@@ -467,6 +514,21 @@ class World:
         older.notes = {at: note for at, note in notes.items() if at <= size + 1}
         self.disk.committed = older
         self._restored += 1
+
+    def _edit(self, log: list[int]) -> None:
+        """Write these rows, with all that whoever has no key can work out for them."""
+        by_number = {number: body for body, number in self.disk.made.items()}
+        bodies = [self.disk.bodies()[0], *(by_number[number] for number in log)]
+        edited, edge = MemoryReader(self.disk.committed.ledger_id()), Edge()
+        for index, body in enumerate(bodies):
+            leaf = leaf_hash(body)
+            edge.chain = chain_hash(edge.chain, leaf)
+            edited.rows.entries.append(EntryRow(index, leaf, edge.chain, body))
+            for level, number, digest in edge.frontier.append(leaf):
+                edited.rows.nodes.append((node_position(level, number), digest))
+        edited.notes = dict(self.disk.committed.notes)
+        self.disk.committed = edited
+        self._edited += 1
 
 
 def _append_once_more(ledger: Ledger) -> None:

@@ -32,7 +32,8 @@ ANSWERS = {
     **dict.fromkeys(ATTESTED_TYPES, "attestation_id"),
 }
 """Types that answer a request, and the member that has its id."""
-_KEPT_AS = {NATURAL_KEYS[kind][0] for kind in ANSWERS}
+ANSWERED_BY = frozenset(NATURAL_KEYS[kind][0] for kind in ANSWERS)
+"""What their ids are ids of."""
 _HINT = "whoever signed both answered another question than was asked: compare the two entries"
 
 
@@ -98,7 +99,7 @@ class Requests:
         Raises:
             VerificationError: An answer is to something else than was asked.
         """
-        keys = {key_hash(of, name): name for name in self.open for of in _KEPT_AS}
+        keys = {key_hash(of, name): name for name in self.open for of in ANSWERED_BY}
         for place, key in enumerate(known_by) if keys else ():
             if key in keys and place % PER_ENTRY:
                 self._answered(reader, first + place // PER_ENTRY, keys[key])

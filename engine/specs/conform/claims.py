@@ -15,6 +15,7 @@ from engine.errors import NotRecordedError, VerificationError
 from engine.formats.json_values import same
 from engine.formats.signed_json import read_integer, refuse
 from engine.ledger import Ledger
+from engine.ledger.audit.requests import ANSWERED_BY
 from engine.ledger.natural_keys import natural_key
 from engine.metrics.amounts import UNITS
 from engine.metrics.budget_book import DAILY
@@ -105,15 +106,25 @@ class Claims:
     def _repeated(self, index: int, statement: dict[str, Json]) -> Contradiction | None:
         """An entry whose id another one has: an effect or a settlement that is there twice."""
         kind = statement["predicateType"]
-        names = {"id": natural_key(statement)}
+        name = natural_key(statement)
+        names = {"id": name}
         if kind == EFFECT_TYPE:  # an outcome of the same order, under another number
             names["key"] = "idempotency key", str(statement["predicate"].get("idempotency_key"))
         kind = kind.removeprefix("urn:governance-engine:")
-        for word, name in names.items():
-            first = index if name is None else self._known.setdefault(name, index)
+        for word, known in names.items():
+            first = index if known is None else self._known.setdefault(known, index)
             if first != index:
                 reason = f"{kind} is entry {first} once more, by its {word}"
                 return Contradiction(index, "INV-LEDGER-6", reason)
+        return None if name is None else self._answered(index, kind, *name)
+
+    def _answered(self, index: int, kind: str, of: str, name: str) -> Contradiction | None:
+        """Whether it requests or answers what was answered before, by an answer of another type."""
+        for other in ANSWERED_BY - {of} if of in ("request", *ANSWERED_BY) else ():
+            if (first := self._known.get((other, name))) is not None:
+                word = "requests" if of == "request" else "answers"
+                reason = f"{kind} {word} {name}, which entry {first} answered already"
+                return Contradiction(index, "INV-LEDGER-7", reason)
         return None
 
     def _derives(self, statement: Mapping[str, Json]) -> bool:

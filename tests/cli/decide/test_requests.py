@@ -75,6 +75,8 @@ def test_a_run_that_is_stopped_at_its_answer_leaves_the_request(
 def test_a_gate_that_cannot_decide_answers_by_the_id_that_was_requested(
     engine: Engine, evidence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """LIVE-LEDGER-2."""
+
     def refusing(*_args: Any, **_named: Any) -> None:
         raise PolicyError("no answer")
 

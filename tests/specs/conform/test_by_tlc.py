@@ -93,13 +93,18 @@ def test_a_step_that_does_not_begin_where_its_trace_was_is_broken(lamp: Graph) -
 
 def test_values_are_written_as_the_model_has_them() -> None:
     line = graph.load("ledger-line")
-    step = Step("Tell", line.states[5], line.states[6], 1, "")
+    (tell,) = [edge for edge in line.edges if edge.action == "Tell" and _is_first(line, edge)]
+    step = Step("Tell", line.states[tell.source], line.states[tell.target], 1, "")
 
     text = generated(model("ledger-line"), [(step, True)])
 
-    assert 'notes |-> {0, 1}, pc |-> (p1 :> "tell")' in text
+    assert 'notes |-> {0, 1}, of |-> <<0>>, open |-> (p1 :> 0), pc |-> (p1 :> "tell")' in text
     assert "shown |-> {<<1>>, <<>>}, told |-> <<>>, tree |-> (p1 :> <<1>>)" in text
     assert "EXTENDS MCLedger, TLC, Sequences" in text
+
+
+def _is_first(line: graph.Graph, edge: Edge) -> bool:
+    return bool(line.states[edge.source]["of"] == [0])
 
 
 def test_the_next_state_relation_is_found_behind_the_specification(tmp_path: Path) -> None:

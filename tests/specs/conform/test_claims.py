@@ -16,7 +16,14 @@ import pytest
 from engine import model
 from engine.errors import VerificationError
 from engine.ledger import EntryDraft, Ledger, LedgerPosition
-from engine.model import EFFECT_TYPE, OWN_TYPES, Json
+from engine.model import (
+    DECISION_FAILED_TYPE,
+    DECISION_REQUESTED_TYPE,
+    EFFECT_TYPE,
+    ETHICS_ATTESTATION_TYPE,
+    OWN_TYPES,
+    Json,
+)
 from engine.proof.envelope import seal
 from engine.proof.keys import public_pem
 from engine.proof.statement import statement
@@ -158,6 +165,38 @@ def test_an_effect_that_is_recorded_twice_is_named(change: Json, words: str) -> 
     assert words in first.reason
     with pytest.raises(VerificationError, match=r"entry 8: .* once more"):
         list(Claims(written([*ACCEPTED, EFFECT, again])).require())
+
+
+@pytest.mark.parametrize(
+    ("order", "at", "words"),
+    [
+        (["request", "failure"], None, ""),
+        (["failure", "request"], 2, "decision-requested:v1 requests 0190, which entry 1 answered"),
+        (["request", "attestation", "failure"], 3, "answers 0190, which entry 2 answered already"),
+        (["failure", "attestation"], 2, "answers 0190, which entry 1 answered already"),
+        (["request", "request"], 2, "is entry 1 once more, by its id"),
+    ],
+)
+def test_a_request_is_answered_once_and_not_before_it_is_made(
+    order: list[str], at: int | None, words: str
+) -> None:
+    """INV-LEDGER-7: whichever kinds of answers there are."""
+    ids = {"request": "decision_id", "failure": "attempt_id", "attestation": "attestation_id"}
+    kinds = {
+        "request": DECISION_REQUESTED_TYPE,
+        "failure": DECISION_FAILED_TYPE,
+        "attestation": ETHICS_ATTESTATION_TYPE,
+    }
+    said = [
+        {**EFFECT, "predicateType": kinds[what], "predicate": {ids[what]: "0190", "number": at}}
+        for at, what in enumerate(order)
+    ]
+    claims = Claims(written(said), only_budgets=True)
+    list(claims.read())
+
+    found = claims.contradicted
+    assert (found and found.entry) == at
+    assert words in (found.reason if found else "")
 
 
 def test_what_another_key_signed_is_no_evidence() -> None:

@@ -6,6 +6,7 @@ two can differ, and a check finds it. A module has
 
 - ``GRAPH``: name of the snapshot that its steps are looked up in;
 - ``TYPES``: predicate types of the entries that it needs; None is all;
+- ``TOLD_APART``: where that is all, the types of which a step says more than that there is one;
 - ``SETS``: variables whose value is a set, ``variable`` or ``variable.*`` for one inside a
   function: in JSON they are arrays, and TLC must be given sets;
 - ``Projection``: made once per ledger, with ``steps(index, statement)``.
@@ -21,7 +22,7 @@ from importlib import import_module
 from typing import NamedTuple, Protocol
 
 from engine.errors import UsageError, suggest
-from engine.model import LEDGER_CREATED_TYPE, Json
+from engine.model import Json
 from engine.specs.conform.lookup import Projected
 
 PROJECTIONS: dict[str, str] = {
@@ -68,7 +69,7 @@ class ReadyProjection(NamedTuple):
 def specified() -> frozenset[str]:
     """Return the predicate types that a spec is about, by name."""
     modules = (import_module(name) for name in PROJECTIONS.values())
-    return frozenset({LEDGER_CREATED_TYPE}.union(*(module.TYPES or () for module in modules)))
+    return frozenset().union(*(module.TYPES or module.TOLD_APART for module in modules))
 
 
 def load(name: str) -> ReadyProjection:
