@@ -99,6 +99,7 @@ class CheckpointPair(NamedTuple):
         outcome: What they are to each other.
         tree: The newer's tree at the older's size; None where it was not shown.
         chain: The newer's chain at the older's size; None where it was not shown.
+        failed_expectations: What was demanded of a record: the file holds none.
     """
 
     older: str
@@ -106,6 +107,7 @@ class CheckpointPair(NamedTuple):
     outcome: Outcome
     tree: TreeThen | None = None
     chain: ChainThen | None = None
+    failed_expectations: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         """Return the file that shows it: canonical JSON and a line break."""

@@ -163,6 +163,9 @@ def verify(bundle: bytes, public_keys: Keys, expect: Expectations = _NOTHING) ->
     return _verified(proof.parse(bundle), public_keys, expect)
 
 
+NO_RECORD = "a record is demanded, and the file holds two checkpoints and no record"
+
+
 def verify_any(
     bundle: bytes, public_keys: Keys, expect: Expectations = _NOTHING
 ) -> Verified | VerifiedAttestation | Equivocation | CheckpointPair:
@@ -177,7 +180,8 @@ def verify_any(
     if isinstance(value, dict) and value.get("mediaType") == EQUIVOCATION:
         return read_equivocation(value, public_keys)
     if isinstance(value, dict) and value.get("mediaType") == CHECKPOINTS:
-        return read_pair(value, public_keys)
+        pair = read_pair(value, public_keys)
+        return pair if expect.nothing else pair._replace(failed_expectations=(NO_RECORD,))
     parts = proof.read(value)
     if is_attestation(parts.entry):
         keys = keys_for(public_keys, ATTESTATION, _instant_of(parts.entry))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from engine.proof.history import MEDIA_TYPE
+from engine.proof.verify import NO_RECORD
 from tests.cli.conftest import Answer, Engine
 
 KEY = ".engine/keys/engine.pub.pem"
@@ -145,3 +148,33 @@ def test_nobody_is_trusted_by_default(engine: Engine, proof: Answer) -> None:
     assert "no key is trusted" in answer.err
     Path("verify.toml").write_text(KEYS)
     assert engine("verify", "proof.json").code == 2
+
+
+@pytest.mark.parametrize(
+    "demand",
+    [
+        ("--require", "PROMOTE"),
+        ("--digest", "sha256:" + "a" * 64),
+        ("--gate", "promotion"),
+        ("--subject", "shop"),
+        ("--no-waivers",),
+        ("--max-age", "1h"),
+    ],
+    ids=" ".join,
+)
+def test_two_checkpoints_meet_no_demand_of_a_record(
+    engine: Engine, proof: Answer, demand: tuple[str, ...]
+) -> None:
+    """INV-EXPECT-1: without the key, they can be cut out of the proof of a BLOCK."""
+    bundle = json.loads(Path("proof.json").read_text())
+    note = bundle["checkpoint"]
+    pair = {"mediaType": MEDIA_TYPE, "checkpoints": [note, note]}
+    Path("pair.json").write_text(json.dumps(pair))
+
+    alone = engine("verify", "pair.json", "--key", KEY, "--format", "json", *demand)
+    assert (alone.code, alone.json["failed_expectations"]) == (1, [NO_RECORD])
+    assert engine("verify", "pair.json", "--key", KEY).code == 0, "nothing was demanded"
+
+    for files in (("pair.json", "proof.json"), ("proof.json", "pair.json")):
+        code = engine("verify", *files, "--key", KEY, *demand).code
+        assert code == engine("verify", "proof.json", "--key", KEY, *demand).code

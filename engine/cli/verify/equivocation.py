@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from engine import exit_codes
 from engine.cli.console.colour import write
@@ -66,11 +66,10 @@ def _rows(record: VerifiedRecord) -> Iterator[str]:
     yield f"            entry {record.index} of {record.checkpoint.size}{proven}"
 
 
-def print_pair(
-    name: str, pair: CheckpointPair, unmet: Sequence[str], form: str, shell: Shell
-) -> int:
+def print_pair(name: str, pair: CheckpointPair, form: str, shell: Shell) -> int:
     """Print what two checkpoints of one ledger are to each other, and return the exit code."""
     older, newer = (checkpoint.parse(note)[0] for note in (pair.older, pair.newer))
+    unmet = pair.failed_expectations
     is_fork = pair.outcome is Outcome.FORK
     if form == "json":
         shell.print_json(

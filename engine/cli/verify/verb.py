@@ -87,11 +87,13 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     from engine.errors import DocumentError, VerificationError
     from engine.evidence.documents import read_bytes
     from engine.proof.bundle import MAX_BYTES
-    from engine.proof.verify import CheckpointPair, Equivocation, Verified, verify_any
+    from engine.proof.verify import NO_RECORD, CheckpointPair, Equivocation, Verified, verify_any
 
     keys, expected, named = _demands(args, shell)
     state = CheckpointState(Path(named)) if named is not None else None
     codes = set()
+    pairs: list[tuple[str, CheckpointPair]] = []
+    has_record = False
     for name in args.files:
         try:
             data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
@@ -106,9 +108,10 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             codes.add(exit_codes.NOT_GENUINE)
             continue
         if isinstance(verified, CheckpointPair):
-            unmet = [reason] if reason else []
-            codes.add(print_pair(name, verified, unmet, args.format, shell))
+            unmet = (*verified.failed_expectations, *filter(None, [reason]))
+            pairs.append((name, verified._replace(failed_expectations=unmet)))
             continue
+        has_record = True
         if reason:
             verified = replace(
                 verified, failed_expectations=(*verified.failed_expectations, reason)
@@ -118,6 +121,13 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         else:
             _print_attestation(name, verified, args.format, shell)
         codes.add(exit_codes.FAIL if verified.failed_expectations else exit_codes.PASS)
+    for name, pair in pairs:
+        # Beside a record a pair shows that its ledger goes on; alone it is what an attacker has.
+        unmet = (
+            text for text in pair.failed_expectations if not (has_record and text == NO_RECORD)
+        )
+        shown = pair._replace(failed_expectations=tuple(unmet))
+        codes.add(print_pair(name, shown, args.format, shell))
     return exit_codes.worst(codes)
 
 
