@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from engine.policy.bundle import PolicyBundle, shipped_bundle
+from engine.policy.bundle import PolicyBundle, shipped_digest
 
 
 class ChosenBy(StrEnum):
@@ -33,8 +33,8 @@ class PoliciesInUse(NamedTuple):
     def relaxations(self) -> tuple[str, ...]:
         """What has to be named: the gated party, or a file near it, chose the gate."""
         named = ["folder_writable_by_others"] if self.open_to_others else []
-        is_shipped = self.bundle.digest == shipped_bundle().digest
-        if not is_shipped and (chosen := _NAMED.get(self.chosen_by)) is not None:
+        chosen = _NAMED.get(self.chosen_by)
+        if chosen is not None and self.bundle.digest != shipped_digest():
             named.append(chosen)
         return tuple(named)
 

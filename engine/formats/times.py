@@ -16,6 +16,7 @@ def is_time(text: str) -> bool:
     return _RFC3339.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=64)
 def parse_time(text: str) -> datetime:
     """Return the instant that ``text`` names, to the microsecond.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from os.path import commonprefix
 
 from engine.errors import NotRecordedError, VerificationError
@@ -88,7 +89,7 @@ def signed_state(
     Raises:
         VerificationError: Entry 0 did not create a ledger.
     """
-    keys = public_keys or (read_created(require_entry(reader, 0).body).public_key,)
+    keys = tuple(public_keys) or (read_created(require_entry(reader, 0).body).public_key,)
     last = reader.last_checkpoint()
     newest = _signed(*last, ledger_id, keys) if last is not None else None
     after = 0 if last is not None and newest is None else NEWEST
@@ -98,7 +99,8 @@ def signed_state(
     return newest
 
 
-def _signed(size: int, note: str, ledger_id: str, keys: Sequence[bytes]) -> Checkpoint | None:
+@lru_cache(maxsize=8)  # whoever looks up many entries asks for the newest note each time
+def _signed(size: int, note: str, ledger_id: str, keys: tuple[bytes, ...]) -> Checkpoint | None:
     found = (signed_note(note, key) for key in keys)
     signed = next(filter(None, found), None)
     is_own = signed is not None and (signed.origin, signed.size) == (origin_of(ledger_id), size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from engine.errors import ConfigError, PolicyError, UsageError, VerificationError, suggest
@@ -268,3 +268,9 @@ def shipped_bundle() -> PolicyBundle:
         PolicyError: The installation is broken.
     """
     return opened(_PACKAGE / "_data", shipped_folder("policies"))
+
+
+@lru_cache(maxsize=1)
+def shipped_digest() -> str:
+    """Return the digest of :func:`shipped_bundle`, read once in a process."""
+    return shipped_bundle().digest

@@ -7,7 +7,7 @@ passed over. What the members say about each other is :mod:`engine.proof.verify`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from engine.formats.signed_json import (
     read_hex,
@@ -36,8 +36,16 @@ _CHECK_OPTIONAL = (
     *("unless", "unit", "n", "ci", "baseline", "observed_at", "age_s", "metric_status"),
     *("max_age_s", "min_n", "compare", "in_production"),
 )
-_OPERATORS = ("<=", "<", ">=", ">", "==", "quiet")
-_KINDS = ("limit", "evidence", "baseline", "series", "attestation")
+_OPERATORS = frozenset({"<=", "<", ">=", ">", "==", "quiet"})
+_KINDS = frozenset({"limit", "evidence", "baseline", "series", "attestation"})
+_STAGES = frozenset(map(str, Stage))
+_VERDICTS = frozenset(map(str, Verdict))
+_STATUSES = frozenset(map(str, Status))
+_SEVERITIES = frozenset(map(str, Severity))
+_WORDS = (
+    *(("status", _STATUSES), ("severity", _SEVERITIES)),
+    *(("operator", _OPERATORS), ("kind", _KINDS)),
+)
 _RESERVATION = (*("asked", "charges", "day", "expired", "expires_at", "for", "opened", "reason"),)
 _FOR = ("team", "tags", "route")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -88,8 +96,8 @@ def require_shape(predicate: Mapping[str, Json]) -> None:
     read_uuid7(predicate["decision_id"], "the id")
     for name in ("gate", "stage", "verdict", "verdict_rule", "reason"):
         read_text(predicate[name], name)
-    _require_word(predicate["verdict"], Verdict, "verdict")
-    _require_word(predicate["stage"], Stage, "stage")
+    _require_word(predicate["verdict"], _VERDICTS, "verdict")
+    _require_word(predicate["stage"], _STAGES, "stage")
     if read_time(predicate["valid_until"], "valid_until") < read_time(
         predicate["decided_at"], "decided_at"
     ):
@@ -194,7 +202,7 @@ def _require_attestations(attestations: Sequence[Json]) -> None:
             read_hex(attestation[name], f"{name} of an attestation")
         for name in ("issued_at", "expires_at"):
             read_time(attestation[name], f"{name} of an attestation")
-        _require_word(attestation["verdict"], Verdict, "verdict of an attestation")
+        _require_word(attestation["verdict"], _VERDICTS, "verdict of an attestation")
         _require_word(attestation["role"], (ATTESTOR, NO_ROLE), "role of an attestation")
         if any(type(attestation[name]) is not int for name in ("age_s", "remaining_s")):
             refuse("an attestation's age or time left is not an integer")
@@ -207,16 +215,15 @@ def _require_attestations(attestations: Sequence[Json]) -> None:
 def _require_checks(checks: Sequence[Json]) -> None:
     for value in checks:
         check = read_object(value, "a check", _CHECK, _CHECK_OPTIONAL)
-        where = f"check {read_text(check['id'], 'id of a check')!r}"
-        _require_word(check["status"], Status, f"status of {where}")
-        _require_word(check["severity"], Severity, f"severity of {where}")
-        _require_word(check["operator"], _OPERATORS, f"operator of {where}")
-        _require_word(check["kind"], _KINDS, f"kind of {where}")
-        read_text(check["metric"], f"metric of {where}")
+        read_text(check["id"], "id of a check")
+        for name, known in _WORDS:
+            if not isinstance(check[name], str) or check[name] not in known:
+                refuse(f"{name} of check {check['id']!r} {check[name]!r} is not known")
+        read_text(check["metric"], "metric of a check")
         if check["waived_by"] is not None:
-            read_text(check["waived_by"], f"waived_by of {where}")
-        read_text(check.get("unless", "-"), f"unless of {where}")
-        read_string(check.get("unit", ""), f"unit of {where}")
+            read_text(check["waived_by"], "waived_by of a check")
+        read_text(check.get("unless", "-"), "unless of a check")
+        read_string(check.get("unit", ""), "unit of a check")
     ids = [check["id"] for check in checks]
     if not ids or ids != sorted(set(ids)):
         refuse("there are no checks, they are not sorted by id, or one is there twice")
@@ -226,6 +233,6 @@ def _require_digest(value: Json, what: str) -> None:
     read_hex(read_object(value, what, ("sha256",))["sha256"], what)
 
 
-def _require_word(value: Json, known: Iterable[str], what: str) -> None:
-    if not isinstance(value, str) or value not in list(known):
+def _require_word(value: Json, known: Collection[str], what: str) -> None:
+    if not isinstance(value, str) or value not in known:
         refuse(f"{what} {value!r} is not known")

@@ -30,6 +30,10 @@ _MEMBERS = (
 )
 OF_METRIC = ("n", "ci", "baseline", "observed_at", "age_s")
 """Members of a metric that a check repeats where it has them."""
+_REPEATED = sorted([*((name, name) for name in OF_METRIC), ("metric_status", "status")])
+"""What a check calls them, and the metric's status."""
+_ABSENT = object()
+_NOT_GIVEN: dict[str, Json] = {}
 
 
 def salted_digest(salt: bytes, document: bytes) -> str:
@@ -86,7 +90,7 @@ def parse(data: bytes) -> InputDocument:
     value = read_members(read_json(data, "the input", max_bytes=MAX_BYTES), "the input")
     read_object({key: value[key] for key in _MEMBERS if key in value}, "the input", _MEMBERS)
     try:
-        canonical_form = canonical.encode(value)
+        canonical_form = canonical.encode_read(value)
     except ValueError:
         canonical_form = b""
     if canonical_form != data:
@@ -153,12 +157,7 @@ def require_observed(check: Mapping[str, Json], document: InputDocument) -> None
     """
     where = f"check {check['id']!r}"
     metric = document.metric(check["metric"])
-    stated = {key: check[key] for key in (*OF_METRIC, "metric_status") if key in check}
-    given: dict[str, Json] = {}
-    if metric is not None:
-        given = {key: metric[key] for key in OF_METRIC if key in metric}
-        if "status" in metric:
-            given["metric_status"] = metric["status"]
+    given = _NOT_GIVEN if metric is None else metric
     if check["kind"] == "attestation":
         from engine.proof.attestation_rules import is_attested
 
@@ -168,15 +167,15 @@ def require_observed(check: Mapping[str, Json], document: InputDocument) -> None
         observed = None if metric is None else metric.get("value")
     if not same(check["observed"], observed):
         refuse(f"{where} observed {check['observed']!r}, which is not in the input")
-    if not same(stated, given):
-        odd = sorted(key for key in stated.keys() | given.keys() if _differ(stated, given, key))
+    odd = []
+    for name, of_metric in _REPEATED:
+        stated, known = check.get(name, _ABSENT), given.get(of_metric, _ABSENT)
+        if stated is not known and not same(stated, known):
+            odd.append(name)
+    if odd:
         refuse(f"{where} says {', '.join(odd)} otherwise than the input")
     if check["kind"] == "baseline" and not same(check["limit"], given.get("baseline")):
         refuse(f"{where} was held against another baseline than the input's")
-
-
-def _differ(stated: Mapping[str, Json], given: Mapping[str, Json], key: str) -> bool:
-    return (key in stated) != (key in given) or not same(stated.get(key), given.get(key))
 
 
 def read_time(value: Json, what: str) -> datetime:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from engine.errors import UsageError, VerificationError
@@ -34,6 +34,12 @@ SOURCES = "sources/"
 
 AGAINST = {"lower": (">", ">="), "higher": ("<", "<=")}
 """Operators by which a check would pass what is worse, by its metric's direction."""
+_OF_POLICY = (
+    *("id", "metric", "kind", "unless", "operator", "unit", "severity", "limit"),
+    *("max_age_s", "min_n", "compare", "in_production"),
+)
+_ABSENT = (...,) * len(_OF_POLICY)
+_REMEMBERED = 4096
 _ROW_DEFAULTS: Mapping[str, Json] = {
     "max_age_s": None,
     "min_n": None,
@@ -57,6 +63,18 @@ class AttachedPolicy:
     manifest: dict[str, Json]
     data: dict[str, Json]
     files: Mapping[str, bytes]
+    _agreed: set[str] = field(default_factory=set, init=False, compare=False, repr=False)
+    """What profiles and checks of records said, where it was compared and is the policy's word."""
+
+    def agreed(self, claim: str) -> bool:
+        """Whether exactly this was compared before."""
+        return claim in self._agreed
+
+    def agree(self, claim: str) -> None:
+        """Remember that this is what the policy says."""
+        if len(self._agreed) >= _REMEMBERED:
+            self._agreed.clear()
+        self._agreed.add(claim)
 
 
 def parse(archive: bytes) -> AttachedPolicy:
@@ -205,13 +223,19 @@ def _require_answer(
     if gate.get("checks") != [check["id"] for check in predicate["checks"]]:
         refuse(f"the record does not hold exactly the checks of gate {predicate['gate']!r}")
     profile = _member(_member(policy.data, "limits"), predicate["profile"]["name"])
-    digest = hashlib.sha256(_canonical(profile)).hexdigest()
-    if digest != predicate["profile"]["digest"]["sha256"]:
-        refuse("the profile is not the one whose digest the record holds")
+    claim = repr(("profile", predicate["profile"]["name"], predicate["profile"]["digest"]))
+    if not policy.agreed(claim):
+        digest = hashlib.sha256(_canonical(profile)).hexdigest()
+        if digest != predicate["profile"]["digest"]["sha256"]:
+            refuse("the profile is not the one whose digest the record holds")
+        policy.agree(claim)
     _require_terms(predicate, profile)
     unwaivable = unwaivable_checks(profile)
     for check in predicate["checks"]:
-        _require_check(check, policy, profile)
+        claim = _policy_claim(check, predicate["profile"]["name"])
+        if not policy.agreed(claim):
+            _require_check(check, policy, profile)
+            policy.agree(claim)
         if check["waived_by"] is not None and check["id"] in unwaivable:
             refuse(f"check {check['id']!r} was waived, and the profile says that it cannot be")
     if document is not None:
@@ -248,6 +272,15 @@ def _require_terms(predicate: Mapping[str, Json], profile: Mapping[str, Json]) -
     for relaxation in predicate["relaxations"]:
         if relaxation["tolerated"] is not (relaxation["name"] in allowed):
             refuse(f"the profile says otherwise on relaxation {relaxation['name']!r}")
+
+
+def _policy_claim(check: Mapping[str, Json], profile: str) -> str:
+    """Everything that a check says and :func:`_require_check` compares, as one text.
+
+    ``repr`` tells 1, 1.0 and True apart, and what is null from what is absent.
+    """
+    claim = [profile, *map(check.get, _OF_POLICY, _ABSENT)]
+    return repr(claim)
 
 
 def _require_check(

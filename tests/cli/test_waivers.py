@@ -62,6 +62,26 @@ def test_a_waived_finding_promotes_and_stays_visible(decide_with: Engine, engine
     assert "waiver W-1 applied for data.contract_break, until " in explained.out
 
 
+def test_a_verifier_shows_whose_waiver_it_rests_on(decide_with: Engine, engine: Engine) -> None:
+    """INV-WAIVER-3: id, reason, end and who, in text and in JSON."""
+    decision = decide_with(waiver()).json["decision_id"]
+    assert engine("export", decision, "-o", "p.json").code == 0
+    argv = ("verify", "p.json", "--key", ".engine/keys/engine.pub.pem")
+
+    (used,) = engine(*argv, "--format", "json").json["waivers"]
+
+    written = waiver()
+    shown = {key: used[key] for key in ("id", "check", "reason", "approvers", "expires_at")}
+    assert shown == {key: written[key] for key in shown}
+    assert used["status"] == "applied"
+    text = engine(*argv).out
+    for part in (written["id"], written["reason"], *written["approvers"], written["expires_at"]):
+        assert part in text
+    refused = engine(*argv, "--require", "PROMOTE", "--no-waivers")
+    assert refused.code == 1
+    assert "no waiver is accepted; the record has W-1" in refused.out
+
+
 @pytest.mark.parametrize(
     ("changes", "status"),
     [

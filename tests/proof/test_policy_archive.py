@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,8 @@ from engine.formats import canonical
 from engine.model import Json
 from engine.proof import policy_archive
 from engine.proof.archive import pack, unpack
+from engine.proof.bundle import parse as parse_bundle
+from engine.proof.envelope import open_envelope
 from engine.proof.verify import verify
 from tests.examples import examples
 from tests.simulator import Case, Key, Ledger, Policy, conclude, limit, metric
@@ -126,6 +129,40 @@ def test_a_record_says_of_its_policy_what_the_policy_says(edit: Edit, reason: st
         conclude(predicate)
 
     refuse(prove(edit_and_conclude), reason)
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (lambda p: p["profile"]["digest"].update(sha256="0" * 64), "whose digest"),
+        (lambda p: p["checks"][0].update(limit=0.02), "not the profile's limit"),
+        (lambda p: p["checks"][0].update(limit="0.01"), "not the profile's limit"),
+        (lambda p: p["checks"][0].update(min_n=True), "another min_n"),
+        (lambda p: p["checks"][0].pop("min_n"), "another min_n"),
+        (lambda p: p["checks"][0].update(compare=None), "another compare"),
+        (lambda p: p["checks"][0].update(operator="<"), "compared by <"),
+        (lambda p: p["checks"][0].update(metric="slo.p95"), "about another metric"),
+        (lambda p: p["checks"][0].update(severity="warn"), "another severity"),
+        (lambda p: p["checks"][0].update(unit="%"), "another unit"),
+        (lambda p: p["checks"][2].pop("unless"), "of another kind"),
+        (lambda p: p["checks"][2].update(in_production=None), "another in_production"),
+        (lambda p: p["checks"][2].update(max_age_s=None), "another max_age_s"),
+    ],
+)
+def test_what_was_compared_before_is_agreed_to_and_nothing_else(edit: Edit, reason: str) -> None:
+    """INV-PROOF-1: a policy that is held against many records remembers what it has compared."""
+    policy = policy_archive.parse(POLICY.archive())
+    bundle = parse_bundle(prove())
+    honest = json.loads(open_envelope(bundle.entry).payload)["predicate"]
+    policy_archive.require_policy(honest, policy, None)
+    policy_archive.require_policy(honest, policy, None)
+    changed = deepcopy(honest)
+    edit(changed)
+
+    for _ in range(2):
+        with pytest.raises(VerificationError, match=reason):
+            policy_archive.require_policy(changed, policy, None)
+    policy_archive.require_policy(honest, policy, None)
 
 
 def test_defaults_may_be_written_out() -> None:

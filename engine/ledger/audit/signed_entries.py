@@ -46,10 +46,12 @@ class SignedEntries:
 
     Attributes:
         size: How many entries were read.
+        entry: Envelope bytes of the one that was read last.
     """
 
     def __init__(self, ledger: Rows, public_keys: Sequence[bytes] = ()) -> None:
         self.size = 0
+        self.entry = b""
         self._ledger = ledger
         self._public_keys = tuple(public_keys)
         self._chain = GENESIS_CHAIN
@@ -69,6 +71,7 @@ class SignedEntries:
         for row in self._ledger.rows(self.size, stop):
             statement = self._statement(row)
             self._place(row, signed)
+            self.entry = row.body
             yield row.leaf_index, statement
         if stop is None and self.size < signed.size:
             raise VerificationError(

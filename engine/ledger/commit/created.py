@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from engine.errors import KeyFileError, VerificationError
 from engine.formats.signed_json import read_object, read_text
@@ -55,6 +56,7 @@ def created_entry(
     return seal(payload, signer.sign, signer.key_id)
 
 
+@lru_cache(maxsize=8)  # every reader of a ledger begins with its entry 0
 def read_created(entry: bytes) -> LedgerCreation:
     """Return the content of entry 0, if the key in it signed it.
 

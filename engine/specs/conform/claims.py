@@ -148,7 +148,7 @@ class Claims:
         return None
 
     def _require_derived(self, index: int, statement: dict[str, Json]) -> None:
-        decided, envelope = decided_in(statement, self._ledger.entry(index))
+        decided, envelope = decided_in(statement, self._entries.entry)
         kept = {blob.kind: blob.body for blob in self._ledger.attachments(index)}
         policy = self._policy(decided["predicate"]["policy"]["digest"]["sha256"])
         require_recomputed(decided, envelope, kept, policy)

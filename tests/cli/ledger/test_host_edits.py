@@ -270,6 +270,10 @@ def test_what_a_stopped_writer_left_is_signed_over(host: Engine) -> None:
         head.write_text(json.dumps({**json.loads(head.read_text()), "checkpoint": kept}))
     note.connection.close()
 
+    replayed = host("replay")
+    assert replayed.code == 4
+    assert "entry 7: is not signed" in replayed.out
+    assert "5 decisions replayed, byte for byte the same; 1 not replayable" in replayed.out
     assert host("ledger", "verify").code == 0
     assert decided(host).json["index"] == 8
     assert host("ledger", "verify").code == 0
