@@ -228,6 +228,10 @@ def test_a_head_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
         file.write_bytes(bad)
         with pytest.raises(VerificationError, match=r"heads/.*\.json: "):
             open_at(tmp_path)
+    file.unlink()
+    file.mkdir()  # a folder in its place may be a broken disk: it is no lie, and no fresh start
+    with pytest.raises(LedgerError, match=r"heads/.*\.json: the ledger's head cannot be read"):
+        open_at(tmp_path)
 
 
 @pytest.mark.parametrize("size", [2, 3, 99])
