@@ -26,6 +26,7 @@ from bench import (
     ledger_scale,
     plans,
     report,
+    request_calls,
     scan_plans,
 )
 from bench.contests import Result, hold
@@ -44,7 +45,7 @@ SMALL = 20
 CONTESTS = (
     *("start", "cold", "gates", "batch", "many", "memory"),
     *("ledger-verify", "ledger-signatures", "ledger-scale", "gather", "scan", "budget", "breaker"),
-    "conform",
+    *("conform", "requests"),
 )
 SOME = 400
 """Files on which two gates must agree before one of each verdict is measured."""
@@ -68,6 +69,9 @@ def main(argv: Sequence[str]) -> int:
         results += _ledger_contests(scene, args.only, args.entries, rounds)
         if args.only in (None, "budget"):
             results.append(budget_calls.hold(scene.home / "budget", rounds=rounds * 2, say=say))
+        if args.only in (None, "requests"):
+            home = scene.home / "requests"
+            results.append(request_calls.hold(home, rounds=rounds * 2, say=say))
         if args.only in (None, "breaker"):
             key_folder, home = ledger_plans.decided(scene), scene.home / "breaker"
             results.append(breaker_calls.hold(key_folder, home, rounds=rounds * 2, say=say))

@@ -39,6 +39,7 @@ BARS = (
     Bar("proof at 1,000,000", "proof at 1,000", 1.5),
     Bar("reserve + settle, 8 threads", "bare transactions, 8 threads", 2.0),
     Bar("reserve + settle, 8 threads", "bare transactions, one thread", None),
+    Bar("a requested decision", "a decision without the request", 2.2),
     Bar("breaker, in memory", "circuitbreaker", 2.0),
     Bar("breaker, in a ledger", "circuitbreaker", 2.0),
     Bar("breaker, in memory, async", "circuitbreaker, async", 2.0),
