@@ -9,9 +9,10 @@ from types import MappingProxyType
 
 from engine.decision.record import decision_from
 from engine.decision.run_imports import draft_of_run
-from engine.errors import EquivocationError, NotRecordedError, VerificationError
+from engine.errors import EquivocationError, NotRecordedError, RollbackError, VerificationError
 from engine.formats.signed_json import read_base64
 from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition, State
+from engine.ledger.history import history_of
 from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPES, Decision, Json
 from engine.proof.attestation import is_attestation
 from engine.proof.bundle import ProofBundle
@@ -21,6 +22,7 @@ from engine.proof.envelope import open_envelope, seal
 from engine.proof.equivocation import encode as encode_records
 from engine.proof.equivocation import record_of, verify_equivocation
 from engine.proof.expectations import subject_of
+from engine.proof.history import History, Outcome, history_in, pair_of, verify_pair
 from engine.proof.statement import parse_statement, statement
 from engine.proof.verify import Expectations, verify
 from engine.signers import Signer
@@ -155,11 +157,17 @@ def import_proof(
 
     Raises:
         VerificationError: The proof is not genuine; nothing is appended.
-        EquivocationError: Another decision is here under its id; nothing is appended.
+        EquivocationError: Another decision is here under its id, or the proof is of another
+            history of this very ledger; nothing is appended.
+        RollbackError: The proof is of this very ledger, later than it is; nothing is appended.
         LedgerError: The decision is too large to be carried inside an entry.
     """
     verified = verify(data, public_keys, Expectations())
     bundle = parse_proof(data)
+    if verified.ledger_id == ledger.id:
+        _require_of_this_history(
+            history_in(bundle, verified.checkpoint), ledger, [*public_keys, signer.public_key]
+        )
     try:
         index = ledger.find(verified.decision_id)
     except NotRecordedError:
@@ -169,6 +177,33 @@ def import_proof(
         index = entry.index  # somebody else has imported it meanwhile
     _require_same_record(bundle, ledger, index, [*public_keys, signer.public_key])
     return verified.decision_id, False
+
+
+def _require_of_this_history(
+    proven: History, ledger: Ledger, public_keys: Sequence[bytes]
+) -> None:
+    """Require that a ledger continues what a proof shows of the ledger of the same id.
+
+    Raises:
+        EquivocationError: It forked from it; holds both signed checkpoints.
+        RollbackError: It is smaller than the proof's: an older copy of it, or a fork.
+    """
+    here = history_of(ledger, public_keys)
+    pair = pair_of(here, proven)
+    sizes = f"{here.checkpoint.size} entries here, {proven.checkpoint.size} in the proof's"
+    if pair.outcome is Outcome.FORK:
+        evidence = pair.encode()
+        try:
+            verify_pair(evidence, public_keys)
+            message = "this signer signed two histories of one ledger"
+        except VerificationError as error:
+            message = f"the proof is of another history of this ledger: {error.message}"
+        raise EquivocationError(f"{message}: {sizes}", _BOTH_KEPT, ledger.id, evidence)
+    if proven.checkpoint.size > here.checkpoint.size:
+        raise RollbackError(
+            f"this ledger is an older copy, or forked: {sizes}",
+            "restore the newest copy; `engine ledger compare` with the other one says which",
+        )
 
 
 def _require_same_record(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import copytree
 
 from tests.cli.conftest import Engine
 from tests.repository import DATA
@@ -55,3 +56,47 @@ def test_the_other_way_round_is_found_too_and_kept_once(engine: Engine) -> None:
     for _ in range(2):
         assert engine("ledger", "import", ORIGINAL, "--key", KEY).code == 4
     assert len(list(Path(".engine").glob("equivocation-*.json"))) == 1
+
+
+def test_a_proof_of_a_forked_twin_of_this_ledger_is_4_and_both_checkpoints_are_kept(
+    engine: Engine,
+) -> None:
+    """INV-IMPORT-2: the folder was copied, and both copies went on."""
+    here, twin, aside = Path(".engine"), Path("twin"), Path("aside")
+    metrics = engine("example", "promote").out.encode()
+
+    def decided(name: str, **home: str) -> None:
+        assert engine("decide", "-", "--export", name, stdin=metrics, **home).code == 0
+
+    decided("first.json")
+    copytree(here, twin)
+    decided("own.json")
+    here.rename(aside)
+    twin.rename(here)
+    elsewhere = {"HOME": str(Path("other-home").resolve())}
+    decided("twin.json", **elsewhere)
+    decided("next.json", **elsewhere)
+    decided("newer.json", **elsewhere)
+    here.rename(twin)
+    aside.rename(here)
+    log = engine("ledger", "log").out
+    table = [
+        # a proof, exit code, what is said, whether both are kept
+        ("first.json", 0, "was here already", False),
+        ("own.json", 0, "was here already", False),
+        ("twin.json", 4, "this signer signed two histories of one ledger", True),
+        ("next.json", 4, "this signer signed two histories of one ledger", True),
+        ("newer.json", 4, "this ledger is an older copy, or forked", False),
+    ]
+    for name, code, reason, kept in table:
+        answer = engine("ledger", "import", name)
+        assert (answer.code, reason in answer.out + answer.err) == (code, True), (name, answer)
+        assert engine("ledger", "log").out == log
+        files = list(here.glob("equivocation-*.json"))
+        assert bool(files) == kept, name
+        for file in files:
+            shown = engine("verify", str(file), "--key", ".engine/keys/engine.pub.pem")
+            assert (shown.code, "EQUIVOCATION: this signer signed two histories" in shown.out) == (
+                *(4, True),
+            )
+            file.unlink()
