@@ -269,10 +269,21 @@ class CircuitOpenError(GovernanceError):
 
 
 class VerificationError(GovernanceError):
-    """Not genuine: a signature, a proof, the chain or a replay does not hold."""
+    """Not genuine: a signature, a proof, the chain or a replay does not hold.
+
+    Args:
+        message: What is wrong, in one clause that names the thing.
+        hint: What to do.
+        notes: Signed notes that show it, each below a line that says what it is.
+    """
 
     exit_code = exit_codes.NOT_GENUINE
     advice = "do not act on it; find out who changed it, and ask for the original"
+
+    def __init__(self, message: str, hint: str = "", notes: tuple[str, ...] = ()) -> None:
+        super().__init__("\n".join([message, *(note.rstrip("\n") for note in notes)]), hint)
+        self.message = message
+        self.notes = notes
 
 
 class RollbackError(VerificationError):

@@ -10,6 +10,8 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
+from typing import NamedTuple
 
 from engine.errors import LedgerBusyError, RollbackError, UsageError, VerificationError
 from engine.formats.signed_json import read_json, read_list, read_object, read_text
@@ -28,6 +30,18 @@ _WAIT_S = 30.0
 _HINT = "name a file that --state wrote, or one that is not there yet"
 
 
+class Taken(NamedTuple):
+    """What became of a checkpoint that was held against the remembered one.
+
+    Attributes:
+        refusal: Why it is not accepted, one sentence: it could not be compared. Empty when it is.
+        lines: What it continues, and what is remembered now; or what to ask for. Lines.
+    """
+
+    refusal: str = ""
+    lines: tuple[str, ...] = ()
+
+
 class CheckpointState:
     """The file that ``--state`` names; every checkpoint that is taken is durable at once.
 
@@ -43,7 +57,7 @@ class CheckpointState:
         self._pairs: list[CheckpointPair] = []
         read_state(self._path)
 
-    def take_pair(self, pair: CheckpointPair, public_keys: Sequence[bytes]) -> str:
+    def take_pair(self, pair: CheckpointPair, public_keys: Sequence[bytes]) -> Taken:
         """Take the newer checkpoint of a pair, and use the pair for the files that follow.
 
         Raises:
@@ -62,7 +76,9 @@ class CheckpointState:
             public_keys,
         )
 
-    def take(self, history: History, public_keys: Sequence[bytes]) -> str:
+    def take(
+        self, history: History, public_keys: Sequence[bytes], proof: str | None = None
+    ) -> Taken:
         """Hold a verified history against the checkpoint that is remembered of its ledger.
 
         One that continues it, or is the first of its ledger, is remembered.
@@ -70,9 +86,10 @@ class CheckpointState:
         Args:
             history: The checkpoint, and what its holder shows of earlier sizes.
             public_keys: Raw keys, one of which must have signed what is remembered.
+            proof: Name of the file that shows it; None where the ledger itself is at hand.
 
         Returns:
-            Why it is not accepted, one sentence: it could not be compared. Empty when it is.
+            Whether it is accepted, and what that says.
 
         Raises:
             RollbackError: It goes back behind what is remembered, or forks from it.
@@ -81,37 +98,54 @@ class CheckpointState:
         lock = FileLock(self._path.with_name(f"{self._path.name}.lock"), _WAIT_S)
         try:
             with lock.hold():
-                return self._taken(history, public_keys)
+                return self._taken(history, public_keys, proof)
         except LedgerBusyError:
             raise LedgerBusyError(
                 f"{self._path}: another process has held it for {_WAIT_S:g} s",
                 "wait for it to finish; nothing was remembered",
             ) from None
 
-    def _taken(self, history: History, public_keys: Sequence[bytes]) -> str:
+    def _taken(self, history: History, public_keys: Sequence[bytes], proof: str | None) -> Taken:
         notes = read_state(self._path)
         new = history.checkpoint
         note = notes.get(new.origin)
+        file = self._path.name
+        sentence = f"first checkpoint of this ledger: {file} now remembers {_counted(new.size)}"
         if note is not None:
             old = self._remembered(note, public_keys)
             if new.size < old.checkpoint.size:
                 outcome = self._of_older(history, old)
                 if outcome is not Outcome.CONTINUES:
-                    raise self._refused(history, old, outcome)
-                return ""
+                    raise self._refused(history, old, outcome, proof)
+                known = _counted(old.checkpoint.size)
+                return Taken(lines=(f"part of the {known} that {file} remembers",))
             outcome = pair_of(old, history).outcome
             if outcome is Outcome.FORK:
-                raise self._refused(history, old, outcome)
+                raise self._refused(history, old, outcome, proof)
             if outcome is Outcome.UNKNOWN:
-                return (
+                return Taken(
                     f"nothing shows that the ledger of {new.size} entries continues the "
-                    f"{old.checkpoint.size} that {self._path.name} remembers: "
-                    "`engine ledger compare` writes what does"
+                    f"{old.checkpoint.size} that {file} remembers",
+                    self._advice(proof),
                 )
             if outcome is Outcome.SAME:
-                return ""
+                return Taken(lines=(f"the {_counted(new.size)} that {file} remembers",))
+            sentence = (
+                f"continues the {_counted(old.checkpoint.size)} that {file} remembered; "
+                f"it now remembers {new.size}"
+            )
         self._write(notes | {new.origin: history.note})
-        return ""
+        return Taken(lines=(sentence,))
+
+    def _advice(self, proof: str | None) -> tuple[str, ...]:
+        """What to ask the ledger's holder for, and what to do with it."""
+        kept, name = quote(self._path.name), quote(proof or "PROOF")
+        return (
+            "ask who has the ledger for both files:",
+            f"engine ledger compare {kept} LEDGER -o went-on.json",
+            f"engine ledger compare {name} LEDGER -o placed.json",
+            f"then: engine verify went-on.json placed.json {name} …",
+        )
 
     def _remembered(self, note: str, public_keys: Sequence[bytes]) -> History:
         try:
@@ -129,21 +163,27 @@ class CheckpointState:
                 return compared(history.checkpoint, newer, pair.tree, pair.chain)
         return Outcome.UNKNOWN
 
-    def _refused(self, history: History, old: History, outcome: Outcome) -> RollbackError:
+    def _refused(
+        self, history: History, old: History, outcome: Outcome, proof: str | None
+    ) -> RollbackError:
         new, known = history.checkpoint, old.checkpoint
         message, hint = (
             f"the ledger forked: it is not the one of {known.size} entries that is remembered",
-            "keep both: signed by one key, they convict it; `engine ledger compare -o FILE`",
+            "keep both: signed by one key, they convict it, in one file by\n"
+            f"engine ledger compare {quote(self._path.name)} {quote(proof or 'LEDGER')} "
+            "--key PUB -o pair.json",
         )
         if outcome is Outcome.UNKNOWN:
             message = (
                 f"the ledger went backwards: {new.size} entries, and {known.size} are remembered"
             )
             hint = (
-                "an older copy, or an older proof: `engine ledger compare FILE LEDGER -o PAIR`, "
-                "then give PAIR before it"
+                "an older copy: restore the newest copy of the ledger; or a fork of it"
+                if proof is None
+                else "\n".join(("an older proof, an older copy or a fork", *self._advice(proof)))
             )
-        return RollbackError(f"{message}\n{old.note}\n{history.note}", hint)
+        notes = (f"remembered in {self._path.name}:\n{old.note}", f"shown:\n{history.note}")
+        return RollbackError(message, hint, notes)
 
     def _write(self, notes: dict[str, str]) -> None:
         document = {"mediaType": MEDIA_TYPE, "checkpoints": [notes[name] for name in sorted(notes)]}
@@ -151,36 +191,47 @@ class CheckpointState:
         write_whole(self._path, text.encode(), mode=0o600)
 
 
+def _counted(entries: int) -> str:
+    return "1 entry" if entries == 1 else f"{entries} entries"
+
+
+def state_rows(taken: Taken) -> list[tuple[str, str]]:
+    """Return the rows of an answer that say what became of its checkpoint: label and text."""
+    return [("" if number else "state", line) for number, line in enumerate(taken.lines)]
+
+
 def compare_with_state(
     state: CheckpointState,
+    name: str,
     data: bytes,
     verified: Verified | VerifiedAttestation | Equivocation | CheckpointPair,
     keys: Keys,
-) -> str:
+) -> Taken:
     """Hold what a file was verified to be against what is remembered.
 
     Args:
         state: What is remembered.
+        name: The file's name.
         data: The file's bytes.
         verified: What it was verified to be; what convicts a signer is not remembered.
         keys: Keys that are trusted now.
 
     Returns:
-        Why it is not accepted; empty when it is.
+        Whether it is accepted, and what that says.
 
     Raises:
         VerificationError: As :meth:`CheckpointState.take`.
     """
     trusted = [key.public if isinstance(key, TrustedKey) else key for key in keys]
     if isinstance(verified, Equivocation):
-        return ""
+        return Taken()
     if isinstance(verified, CheckpointPair):
         is_fork = verified.outcome is Outcome.FORK
-        return "" if is_fork else state.take_pair(verified, trusted)
+        return Taken() if is_fork else state.take_pair(verified, trusted)
     signed = (
         verified.checkpoint if isinstance(verified, Verified) else verified.attestation.checkpoint
     )
-    return state.take(history_in(parse(data), signed), trusted)
+    return state.take(history_in(parse(data), signed), trusted, name)
 
 
 def read_state(path: Path) -> dict[str, str]:

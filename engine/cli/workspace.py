@@ -72,6 +72,17 @@ def require_apart(
     record_to(config, shell).require_apart(outputs)
 
 
+def public_key_names(args: argparse.Namespace, config: Config, shell: Shell) -> str:
+    """Return where the keys that :func:`public_keys` returns come from: files, or a variable."""
+    from engine.signers.file import public_path
+
+    if args.key:
+        return ", ".join(args.key)
+    if key_in_environment(config, shell):
+        return "the public half of ENGINE_KEY"
+    return str(public_path(key_path(config)))
+
+
 def public_keys(
     args: argparse.Namespace, config: Config, shell: Shell, *, named: bool = False
 ) -> list[bytes]:

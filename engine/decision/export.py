@@ -179,9 +179,7 @@ def import_proof(
     return verified.decision_id, False
 
 
-def _require_of_this_history(
-    proven: History, ledger: Ledger, public_keys: Sequence[bytes]
-) -> None:
+def _require_of_this_history(proven: History, ledger: Ledger, public_keys: Sequence[bytes]) -> None:
     """Require that a ledger continues what a proof shows of the ledger of the same id.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from engine.errors import VerificationError
 from engine.formats.signed_json import refuse
 from engine.proof import checkpoint, merkle
 from engine.proof.bundle import ProofBundle
@@ -94,10 +95,11 @@ def require_same_at(
             continue
         same_root = other.size != signed.size or other.root == signed.root
         if chains[other.size] != other.chain or not same_root:
-            refuse(
+            raise VerificationError(
                 f"the ledger forked: at size {other.size} it is another than the checkpoint that "
-                f"was kept\n{other_note}\n{note}",
+                "was kept",
                 "keep both: signed by one key, they convict it",
+                (f"kept:\n{other_note}", f"shown:\n{note}"),
             )
 
 

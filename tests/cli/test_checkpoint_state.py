@@ -75,8 +75,9 @@ def test_what_continues_is_taken_and_what_cannot_be_compared_is_not(consumer: En
     assert Path("kept.json").stat().st_mode & 0o777 == 0o600
     table = [
         # proof of, at a size, exit code, what is said, remembered afterwards
-        ((MAIN, 3, 4), 0, "nothing was required of it", 4),
-        ((MAIN, 4, 5), 0, "nothing was required of it", 5),  # its chain reaches back to 4
+        ((MAIN, 3, 4), 0, "  state     the 4 entries that kept.json remembers\n", 4),
+        # its chain reaches back to 4
+        ((MAIN, 4, 5), 0, "continues the 4 entries that kept.json remembered; it now", 5),
         ((MAIN, 6, 7), 1, "nothing shows that the ledger of 7 entries continues the 5", 5),
         ((FORK, 4, 7), 4, "the ledger forked: it is not the one of 5 entries", 5),
         ((FORK, 4, 5), 4, "the ledger forked", 5),
@@ -90,7 +91,29 @@ def test_what_continues_is_taken_and_what_cannot_be_compared_is_not(consumer: En
         assert kept_size() == remembered
         if code == 4:
             notes = [ledger.checkpoint(size), MAIN.checkpoint(remembered)]
-            assert all(line in answer.err for note in notes for line in note.split("\n"))
+            assert all(note in answer.err for note in notes)
+            assert f"\nremembered in kept.json:\n{notes[1]}shown:\n{notes[0]}" in answer.err
+
+
+def test_what_a_proof_that_is_not_taken_asks_for_makes_it_taken(consumer: Engine) -> None:
+    """The ledger went on beyond the proof meanwhile."""
+    flags = ("--key", "key.pem", "--state", "kept.json")
+    for index, size, code in ((5, 6, 1), (1, 3, 4)):
+        proof = write("p.json", MAIN, index, size)
+        answer = consumer("verify", proof, *flags)
+        printed = answer.out + answer.err
+        assert answer.code == code
+        for command in (
+            "engine ledger compare kept.json LEDGER -o went-on.json\n",
+            "engine ledger compare p.json LEDGER -o placed.json\n",
+            "then: engine verify went-on.json placed.json p.json …\n",
+        ):
+            assert command in printed
+        Path(pair_file(MAIN, kept_size(), MAIN, 7)).rename("went-on.json")
+        Path(pair_file(MAIN, size, MAIN, 7)).rename("placed.json")
+        taken = consumer("verify", "went-on.json", "placed.json", proof, *flags)
+        assert (taken.code, kept_size()) == (0, 7)
+        assert "  state     part of the 7 entries that kept.json remembers\n" in taken.out
 
 
 def test_a_pair_shows_what_a_proof_alone_cannot(consumer: Engine) -> None:

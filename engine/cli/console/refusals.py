@@ -7,26 +7,30 @@ import errno
 import re
 from collections.abc import Iterable, Iterator
 
-from engine.errors import GovernanceError, PolicyBuildError, suggest
+from engine.errors import GovernanceError, PolicyBuildError, VerificationError, suggest
 from engine.formats.printable import on_one_line, plain, plain_lines
 
 _EMPTY = "\nleave it out, or give it a value: is a variable of the shell not set?"
 
 
 def error_text(error: Exception, file: str = "") -> str:
-    """Return the lines for standard error: what is wrong, then indented what to do.
+    """Return the lines for standard error: what is wrong, the notes that show it, then
+    indented what to do.
 
     Args:
         error: What is wrong.
         file: With which file, among several; not repeated where the error says so itself.
     """
     first, *rest = plain_lines(str(error)).split("\n")
+    shown: list[str] = []
     if isinstance(error, GovernanceError) and not isinstance(error, PolicyBuildError):
         # A message is one line, whatever names are in it; OPA's own words have several.
         first, rest = on_one_line(error.message), plain_lines(error.hint).split("\n")
+        notes = error.notes if isinstance(error, VerificationError) else ()
+        shown = [line for note in notes for line in plain_lines(note).rstrip("\n").split("\n")]
     start = f"{on_one_line(file)}: " if file else ""
     place = "" if first.startswith(start) else start
-    return "\n".join([f"engine: {place}{first}", *(f"  {line}" for line in rest)])
+    return "\n".join([f"engine: {place}{first}", *shown, *(f"  {line}" for line in rest)])
 
 
 def system_error_text(error: OSError) -> str:

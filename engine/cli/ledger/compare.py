@@ -104,7 +104,7 @@ def compare(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         if args.output is not None:
             write_whole(Path(args.output), pair.encode())
     answer = _answer(pair.outcome, [first, second], histories, shared)
-    answer |= {"keys": [key_id(key) for key in keys], "keys_given": whose == _GIVEN}
+    answer |= {"keys": [key_id(key) for key in keys], "keys_given": bool(args.key)}
     if args.format == "json":
         shell.print_json(answer)
     else:
@@ -160,14 +160,13 @@ def _noted(note: str) -> dict[str, str]:
     return {checkpoint.parse(note)[0].origin: note}
 
 
-_GIVEN = "verified with the key that was given"
 _OF_ENTRY_0 = "verified with the key in entry 0: pass --key to say whose it is"
 
 
 def _keys(args: argparse.Namespace, first: Source, second: Source) -> tuple[list[bytes], str]:
     """The keys given; else the first in entry 0 of either, by which both are verified."""
     if args.key:
-        return [read_key(path) for path in args.key], _GIVEN
+        return [read_key(path) for path in args.key], f"verified with {', '.join(args.key)}"
     entry = first.first_entry or second.first_entry
     if entry is None:
         raise UsageError(
@@ -210,7 +209,7 @@ def _lines(
         Outcome.FORK: ["FORK: this signer signed two histories of one ledger"],
     }  # fmt: skip
     lines = list(titles[answer["outcome"]])
-    lines += [f"  ledger    {plain(str(answer['ledger']))}", f"  keys      {whose}"]
+    lines += [f"  ledger    {plain(str(answer['ledger']))}", f"  keys      {plain(whose)}"]
     if answer["shared"] is not None:
         lines.append(f"  shared    the first {answer['shared']} entries are the same")
     if answer["outcome"] is Outcome.FORK:

@@ -109,8 +109,7 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             since=since, signatures=args.signatures, public_keys=keys, companions=workers
         )
         budgets = _verified_budgets(ledger, report, keys) if since is None else 0
-        if args.state is not None:
-            _require_continued(args.state, ledger, keys)
+        continued = _continued(args.state, ledger, keys) if args.state is not None else ()
     signed = f", {report.signatures} signatures" if report.signatures else ""
     begun = f" since entry {report.since}" if report.since else ""
     counted = "entry" if report.size == 1 else "entries"
@@ -122,7 +121,8 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         shell.print(f"  {line}")
     if budgets:
         shell.print(f"  {budgets} documents of budgets are what the entries add up to")
-    for line in _scope(report):
+    whose = workspace.public_key_names(args, config, shell)
+    for line in (*_scope(report, whose), *continued):
         shell.print(f"  {line}")
     if not report.head:
         shell.print("  no signed head is kept here: keep checkpoints, pass --since")
@@ -149,16 +149,17 @@ def _requests(report: LedgerReport) -> Iterator[str]:
         yield f"  and {len(report.unanswered) - _NAMED} more"
 
 
-def _require_continued(state: str, ledger: Ledger, keys: list[bytes]) -> None:
-    """Hold the ledger against what a file remembers of it, and remember it."""
+def _continued(state: str, ledger: Ledger, keys: list[bytes]) -> tuple[str, ...]:
+    """Hold the ledger against what a file remembers of it, remember it, and say so."""
     from engine.cli.checkpoint_state import CheckpointState
     from engine.ledger.commit.created import read_created
     from engine.ledger.history import history_of
 
     keys = keys or [read_created(ledger.entry(0)).public_key]
-    reason = CheckpointState(Path(state)).take(history_of(ledger, keys), keys)
-    if reason:
-        raise VerificationError(reason)
+    taken = CheckpointState(Path(state)).take(history_of(ledger, keys), keys)
+    if taken.refusal:
+        raise VerificationError(taken.refusal, "\n".join(taken.lines))
+    return taken.lines
 
 
 def _verified_budgets(ledger: Ledger, report: LedgerReport, keys: list[bytes]) -> int:
@@ -170,10 +171,10 @@ def _verified_budgets(ledger: Ledger, report: LedgerReport, keys: list[bytes]) -
     return verify(ledger, keys).documents
 
 
-def _scope(report: LedgerReport) -> Iterator[str]:
+def _scope(report: LedgerReport, keys: str) -> Iterator[str]:
     """What the answer rests on, and what it says nothing of."""
     if report.keys_given:
-        yield "verified with the key that was given, or lies here"
+        yield f"verified with {plain(keys)}"
     else:
         yield "verified with the key in entry 0, for want of another: pass --key to say whose it is"
     if not report.signatures and report.since < report.size:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine import exit_codes
+from engine.cli.checkpoint_state import Taken, state_rows
 from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
 from engine.formats.printable import plain
@@ -66,7 +67,7 @@ def _rows(record: VerifiedRecord) -> Iterator[str]:
     yield f"            entry {record.index} of {record.checkpoint.size}{proven}"
 
 
-def print_pair(name: str, pair: CheckpointPair, form: str, shell: Shell) -> int:
+def print_pair(name: str, pair: CheckpointPair, taken: Taken, form: str, shell: Shell) -> int:
     """Print what two checkpoints of one ledger are to each other, and return the exit code."""
     older, newer = (checkpoint.parse(note)[0] for note in (pair.older, pair.newer))
     unmet = pair.failed_expectations
@@ -94,6 +95,7 @@ def print_pair(name: str, pair: CheckpointPair, form: str, shell: Shell) -> int:
         lines.append(f"  ledger    {plain(newer.origin)}")
         if is_fork:
             lines += [plain(line) for line in f"{pair.older}{pair.newer}".split("\n")]
+        lines += [f"  {label:<9} {plain(text)}" for label, text in state_rows(taken)]
         write("\n".join(lines) + "\n", shell.stdout)
     if is_fork:
         return exit_codes.NOT_GENUINE

@@ -17,6 +17,7 @@ from engine.formats.printable import plain
 from engine.model import Json, Subject, Verdict
 
 if TYPE_CHECKING:
+    from engine.cli.checkpoint_state import Taken
     from engine.proof.attestation import VerifiedAttestation
     from engine.proof.trusted_keys import Keys, TrustedKey
     from engine.proof.verify import Expectations, Verified
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     """Verify every file; the worst outcome is the exit code."""
     from dataclasses import replace
 
-    from engine.cli.checkpoint_state import CheckpointState, compare_with_state
+    from engine.cli.checkpoint_state import CheckpointState, Taken, compare_with_state
     from engine.cli.console.refusals import error_text
     from engine.cli.verify.equivocation import print_equivocation, print_pair
     from engine.errors import DocumentError, VerificationError
@@ -92,13 +93,15 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     keys, expected, named = _demands(args, shell)
     state = CheckpointState(Path(named)) if named is not None else None
     codes = set()
-    pairs: list[tuple[str, CheckpointPair]] = []
+    pairs: list[tuple[str, CheckpointPair, Taken]] = []
     has_record = False
     for name in args.files:
         try:
             data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
             verified = verify_any(data, keys, expected)
-            reason = "" if state is None else compare_with_state(state, data, verified, keys)
+            taken = (
+                Taken() if state is None else compare_with_state(state, name, data, verified, keys)
+            )
         except (VerificationError, DocumentError) as error:
             shell.say(*error_text(error, name).split("\n"))
             codes.add(error.exit_code)
@@ -108,24 +111,24 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             codes.add(exit_codes.NOT_GENUINE)
             continue
         if isinstance(verified, CheckpointPair):
-            unmet = (*verified.failed_expectations, *filter(None, [reason]))
-            pairs.append((name, verified._replace(failed_expectations=unmet)))
+            unmet = (*verified.failed_expectations, *filter(None, [taken.refusal]))
+            pairs.append((name, verified._replace(failed_expectations=unmet), taken))
             continue
         has_record = True
-        if reason:
+        if taken.refusal:
             verified = replace(
-                verified, failed_expectations=(*verified.failed_expectations, reason)
+                verified, failed_expectations=(*verified.failed_expectations, taken.refusal)
             )
         if isinstance(verified, Verified):
-            _print_record(name, verified, args.format, shell)
+            _print_record(name, verified, taken, args.format, shell)
         else:
-            _print_attestation(name, verified, args.format, shell)
+            _print_attestation(name, verified, taken, args.format, shell)
         codes.add(exit_codes.FAIL if verified.failed_expectations else exit_codes.PASS)
-    for name, pair in pairs:
+    for name, pair, taken in pairs:
         # Beside a record a pair shows that its ledger goes on; alone it is what an attacker has.
         failed = [text for text in pair.failed_expectations if not has_record or text != NO_RECORD]
         shown = pair._replace(failed_expectations=tuple(failed))
-        codes.add(print_pair(name, shown, args.format, shell))
+        codes.add(print_pair(name, shown, taken, args.format, shell))
     return exit_codes.worst(codes)
 
 
@@ -203,8 +206,10 @@ def _policy(name: str, shell: Shell) -> bytes:
     return opened(path, path).archive()
 
 
-def _print_record(name: str, verified: Verified, form: str, shell: Shell) -> None:
+def _print_record(name: str, verified: Verified, taken: Taken, form: str, shell: Shell) -> None:
     """Print what the record is, and which expectations it does not meet."""
+    from engine.cli.checkpoint_state import state_rows
+
     if form == "json":
         shell.print_json(_document(name, verified))
         return
@@ -222,6 +227,7 @@ def _print_record(name: str, verified: Verified, form: str, shell: Shell) -> Non
             ("to do", f"{obligation['id']} ({obligation['check']}), by the signer's word")
             for obligation in verified.obligations
         ),
+        *state_rows(taken),
     ]
     _write(f"GENUINE RECORD OF {verified.verdict}", verified, rows, shell)
 
@@ -273,8 +279,11 @@ def _used_waivers(verified: Verified | VerifiedAttestation) -> list[Json]:
     return [waiver for waiver in verified.waivers if waiver["status"] == "applied"]
 
 
-def _print_attestation(name: str, verified: VerifiedAttestation, form: str, shell: Shell) -> None:
+def _print_attestation(
+    name: str, verified: VerifiedAttestation, taken: Taken, form: str, shell: Shell
+) -> None:
     """Print the same of an attestation, and the key that signed it."""
+    from engine.cli.checkpoint_state import state_rows
     from engine.proof.keys import key_id
 
     found, predicate = verified.attestation, verified.attestation.predicate
@@ -293,6 +302,7 @@ def _print_attestation(name: str, verified: VerifiedAttestation, form: str, shel
         ("policy", predicate["policy"]["digest"]["sha256"] + _compared(verified)),
         ("ledger", f"{found.checkpoint.origin}, {place}"),
         *_weakening(verified),
+        *state_rows(taken),
     ]
     _write(
         f"GENUINE {plain(gate).upper()} ATTESTATION OF {verified.verdict}", verified, rows, shell

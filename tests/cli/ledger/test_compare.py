@@ -113,7 +113,8 @@ def test_a_state_file_holds_a_ledger_to_how_far_it_came(states: Engine) -> None:
         answer = states("ledger", "verify", "--ledger", f"{name}/ledger.db", *state, *key_flag)
         assert answer.code == 4
         assert reason in answer.err
-        assert Path("newer.txt").read_text().split("\n")[1] in answer.err
+        assert "restore the newest copy of the ledger" in answer.err
+        assert Path("newer.txt").read_text() in answer.err
         assert Path("state.json").read_bytes() == kept
     assert states("ledger", "compare", "state.json", "fork/ledger.db").code == 2
     assert states("ledger", "compare", "state.json", "older/ledger.db").code == 2

@@ -625,7 +625,9 @@ def test_a_cut_tail_with_the_heads_removed_is_shown_by_a_checkpoint_that_was_kep
 
 
 def test_the_answer_says_whose_key_it_was(host: Engine, tmp_path: Path) -> None:
-    assert "verified with the key that was given, or lies here" in host("ledger", "verify").out
+    assert f"verified with {Path('.engine/keys/engine.pub.pem').resolve()}\n" in (
+        host("ledger", "verify").out
+    )
     ledger = tmp_path / "copy.db"
     with closing(sqlite3.connect(LEDGER / "ledger.db")) as connection:
         connection.execute("VACUUM INTO ?", (str(ledger),))
