@@ -71,7 +71,9 @@ def node(path: Path) -> Path:
     """A device like /dev/null: never an output of a test is one of the system's own."""
     try:
         os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
-    except PermissionError:  # not root
+        os.close(os.open(path, os.O_WRONLY))
+    except PermissionError:  # not root, or no devices on this file system
+        path.unlink(missing_ok=True)
         path.symlink_to("/dev/null")
     return path
 
