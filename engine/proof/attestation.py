@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from engine.errors import KeyFileError, VerificationError
@@ -33,6 +33,7 @@ from engine.proof.derivation import (
 )
 from engine.proof.envelope import open_envelope, verify_envelope
 from engine.proof.expectations import Expectations, subject_of, unmet_ledger, unmet_wishes
+from engine.proof.history import SignedCheckpoint
 from engine.proof.inclusion import ledger_id_of, placed, require_no_fork
 from engine.proof.input_document import (
     InputDocument,
@@ -96,6 +97,12 @@ class Attestation:
         """Digest of the artifact that it is about."""
         return str(self.statement["subject"][0]["digest"]["sha256"])
 
+    @property
+    def signed(self) -> SignedCheckpoint:
+        """The checkpoint that it rests on, by the word of its own key."""
+        note = self.proof.checkpoint
+        return SignedCheckpoint(note, self.checkpoint, (self.public_key,), self.proof)
+
     def facts(self, *, own: bool) -> dict[str, Json]:
         """Return what an Input says of it, but for what depends on the decision's instant.
 
@@ -150,6 +157,7 @@ class VerifiedAttestation:
         failed_expectations: What was wanted and is not so, one sentence each.
         nothing_required: Whether nothing was wanted.
         not_required: What nobody demanded of it, such as ``profile``.
+        checkpoints: Every checkpoint that it rests on, its own ledger's first.
     """
 
     attestation: Attestation
@@ -161,6 +169,7 @@ class VerifiedAttestation:
     failed_expectations: tuple[str, ...]
     nothing_required: bool
     not_required: tuple[str, ...]
+    checkpoints: tuple[SignedCheckpoint, ...] = field(repr=False)
 
 
 def is_attestation(entry: bytes) -> bool:
@@ -324,7 +333,9 @@ def verified_attestation(
     require_consequence(predicate, document)
     if not same(document.metrics, found.predicate["metrics"]):
         refuse("the attestation holds other metrics than its input")
-    require_attestations(document, parts.attachments, parts.entry, None)
+    attested = require_attestations(
+        document, parts.attachments, parts.entry, None, expect.checkpoints
+    )
     policy, unmet = policy_of(predicate, parts.attachments, expect)
     if policy is not None:
         require_attestation_policy(predicate, policy, document)
@@ -342,6 +353,7 @@ def verified_attestation(
         ),
         nothing_required=expect.nothing,
         not_required=expect.not_required(predicate),
+        checkpoints=(found.signed, *attested),
     )
 
 
@@ -376,7 +388,8 @@ def require_attestations(
     attachments: Mapping[str, bytes],
     decision: bytes,
     policy: AttachedPolicy | None,
-) -> None:
+    kept: Collection[str] = (),
+) -> tuple[SignedCheckpoint, ...]:
     """Verify that a decision's Input says of its attestations what they say themselves.
 
     Each is genuine by the key that it names, its facts, age and time left are the Input's, and
@@ -388,6 +401,10 @@ def require_attestations(
         attachments: Of the decision's proof bundle, by name.
         decision: The decision's own envelope.
         policy: The policy in the proof; None when it was left out.
+        kept: Signed notes that the caller kept: no attestation's ledger forked from one.
+
+    Returns:
+        The checkpoints that the attestations rest on.
 
     Raises:
         VerificationError: One of these is otherwise.
@@ -397,7 +414,7 @@ def require_attestations(
     if not document.attestations:
         if ATTACHMENT in attachments:
             refuse("attestations are attached that the input does not speak of")
-        return
+        return ()
     if ATTACHMENT not in attachments:
         refuse(
             f"attachment {ATTACHMENT!r} is missing, so nobody answers for the input's attestations",
@@ -410,17 +427,21 @@ def require_attestations(
     if len(read_list(values, "the attached attestations")) != len(document.attestations):
         refuse("other attestations are attached than the input speaks of")
     now = read_time(document.decided_at, "the input's decided_at")
+    checkpoints = []
     for stated, value in zip(document.attestations, values, strict=True):
         parts = proof.read(value)
         if parts.attachments:
             refuse("an attached attestation has attachments of its own")
         found = read(parts)
+        require_no_fork(parts, kept)
+        checkpoints.append(found.signed._replace(is_attested=True))
         own = _signed_by(found.public_key, decision)
         trust = policy.data.get("trust") if policy is not None else None
         expected = at_instant(found.facts(own=own), now, trust)
         if policy is None and isinstance(stated, dict):
             expected["role"] = stated.get("role")
         _require_same(stated, expected)
+    return tuple(checkpoints)
 
 
 def _signed_by(public: bytes, envelope: bytes) -> bool:

@@ -165,6 +165,21 @@ def verify_note(
         )
 
 
+def signed_by(note: str, public: bytes) -> str | None:
+    """Return the note with the signature of one key alone; None when that key did not sign it.
+
+    Raises:
+        VerificationError: Not a checkpoint.
+    """
+    checkpoint, text, signatures = parse(note)
+    key_hash = note_key_hash(checkpoint.origin, public)
+    for line in signatures:
+        is_of_key = line.name == checkpoint.origin and line.key_hash == key_hash
+        if is_of_key and verify_signature(public, line.signature, text):
+            return f"{text.decode()}\n— {line.name} {write_base64(key_hash + line.signature)}\n"
+    return None
+
+
 def split_note(note: str) -> tuple[str, tuple[NoteSignature, ...]]:
     """Return the text of a signed note, with its last line break, and its signature lines.
 

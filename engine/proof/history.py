@@ -90,6 +90,31 @@ class History:
     chain_at: Callable[[int], ChainThen | None] = _nothing
 
 
+class SignedCheckpoint(NamedTuple):
+    """A verified checkpoint that a record rests on, and by whose word.
+
+    Attributes:
+        note: Signed note, verbatim.
+        checkpoint: What it says.
+        keys: Raw keys, one of which at least signed it.
+        parts: Proof bundle that it is of; None where nothing shows the ledger's earlier sizes.
+        is_attested: Whether an attestation inside the record rests on it, and not the record.
+    """
+
+    note: str
+    checkpoint: Checkpoint
+    keys: tuple[bytes, ...]
+    parts: ProofBundle | None = None
+    is_attested: bool = False
+
+    @property
+    def history(self) -> History:
+        """It, with what is shown of earlier sizes."""
+        if self.parts is None:
+            return History(self.note, self.checkpoint)
+        return history_in(self.parts, self.checkpoint)
+
+
 class CheckpointPair(NamedTuple):
     """Two checkpoints of one ledger, and what leads from the one to the other.
 
@@ -292,20 +317,12 @@ def read_pair(value: Json, public_keys: Keys) -> CheckpointPair:
     outcome = compared(older, newer, tree, chain)
     if outcome is Outcome.UNKNOWN:
         refuse("nothing in the file shows what the two checkpoints are to each other")
-    if not any(all(_signed(note, key) for note in texts) for key in trusted):
+    if not any(all(notes.signed_by(note, key) for note in texts) for key in trusted):
         raise VerificationError(
             "two keys signed the checkpoints, each one of them",
             "neither is convicted by that: a ledger has one key, so find out whose it is",
         )
     return CheckpointPair(texts[0], texts[1], outcome, tree, chain)
-
-
-def _signed(note: str, key: bytes) -> bool:
-    try:
-        notes.verify(note, [key])
-    except VerificationError:
-        return False
-    return True
 
 
 def _read_tree(value: Json) -> TreeThen:

@@ -54,7 +54,7 @@ from engine.proof.equivocation import MEDIA_TYPE as EQUIVOCATION
 from engine.proof.equivocation import Equivocation, read_equivocation
 from engine.proof.expectations import Expectations, subject_of, unmet_ledger, unmet_wishes
 from engine.proof.history import MEDIA_TYPE as CHECKPOINTS
-from engine.proof.history import CheckpointPair, read_pair
+from engine.proof.history import CheckpointPair, SignedCheckpoint, read_pair
 from engine.proof.inclusion import ledger_id_of, placed, require_no_fork, require_same_at
 from engine.proof.input_document import read_time
 from engine.proof.policy_archive import AttachedPolicy, policy_of, require_policy
@@ -105,6 +105,8 @@ class Verified:
         failed_expectations: What was wanted and is not so, one sentence each.
         nothing_required: Whether nothing was wanted.
         not_required: What nobody demanded of it, such as ``profile``.
+        checkpoints: Every checkpoint that it rests on: of the ledger that holds the entry, of the
+            one that an import came from, of attestations.
     """
 
     verdict: Verdict
@@ -132,6 +134,7 @@ class Verified:
     failed_expectations: tuple[str, ...]
     nothing_required: bool
     not_required: tuple[str, ...]
+    checkpoints: tuple[SignedCheckpoint, ...] = field(repr=False)
 
 
 _NOTHING = Expectations()
@@ -190,18 +193,22 @@ def verify_any(
 
 
 def _verified(parts: ProofBundle, public_keys: Keys, expect: Expectations) -> Verified:
-    place = placed(parts, keys_for(public_keys, CHECKPOINT, _instant_of(parts.entry)))
+    keys = tuple(keys_for(public_keys, CHECKPOINT, _instant_of(parts.entry)))
+    place = placed(parts, keys)
     require_no_fork(parts, expect.checkpoints)
-    statement, ledger_id, envelope = _signed(parts.entry, public_keys, place, expect)
+    own = SignedCheckpoint(parts.checkpoint, place, keys, parts)
+    statement, origin, envelope = _signed(parts.entry, public_keys, own, expect)
     predicate = statement["predicate"]
-    if ledger_id != predicate["ledger"]["id"]:
+    if ledger_id_of(origin.checkpoint.origin) != predicate["ledger"]["id"]:
         refuse("the record is of another ledger than the checkpoint")
     document, document_bytes = tied_to_input(statement, parts.attachments)
     require_consequence(predicate, document)
     policy, unmet = policy_of(predicate, parts.attachments, expect)
     if policy is not None:
         require_policy(predicate, policy, document)
-    require_attestations(document, parts.attachments, envelope, policy)
+    attested = require_attestations(
+        document, parts.attachments, envelope, policy, expect.checkpoints
+    )
     return Verified(
         **_members_of(statement),
         index=parts.index,
@@ -216,24 +223,25 @@ def _verified(parts: ProofBundle, public_keys: Keys, expect: Expectations) -> Ve
         ),
         nothing_required=expect.nothing,
         not_required=expect.not_required(predicate),
+        checkpoints=(own, *((origin,) if origin is not own else ()), *attested),
     )
 
 
 def _signed(
-    entry: bytes, public_keys: Keys, place: Checkpoint, expect: Expectations
-) -> tuple[dict[str, Json], str, bytes]:
-    """Section 2: a decision that a key signed, the ledger it must name, and its envelope."""
+    entry: bytes, public_keys: Keys, own: SignedCheckpoint, expect: Expectations
+) -> tuple[dict[str, Json], SignedCheckpoint, bytes]:
+    """Section 2: a decision that a key signed, of the ledger it must name, and its envelope."""
     statement = _signed_statement(entry, public_keys)
-    origin, envelope = place.origin, entry
+    origin, envelope = own, entry
     if statement["predicateType"] == DECISION_IMPORTED_TYPE:
-        statement, origin, envelope = _imported(statement, public_keys, place, expect)
+        statement, origin, envelope = _imported(statement, public_keys, own.checkpoint, expect)
     if statement["predicateType"] not in DECISION_TYPES:
         refuse(
             f"the entry is a {statement['predicateType']}, not a decision",
             "export a decision: engine ledger log lists them",
         )
     require_shape(statement["predicate"])
-    return statement, ledger_id_of(origin), envelope
+    return statement, origin, envelope
 
 
 def _signed_statement(envelope: bytes, public_keys: Keys) -> dict[str, Json]:
@@ -251,7 +259,7 @@ def _instant_of(envelope: bytes) -> datetime | None:
 
 def _imported(
     outer: Mapping[str, Json], public_keys: Keys, place: Checkpoint, expect: Expectations
-) -> tuple[dict[str, Json], str, bytes]:
+) -> tuple[dict[str, Json], SignedCheckpoint, bytes]:
     """Section 12.3: the decision inside, signed too, the ledger it came from, its envelope."""
     predicate = outer["predicate"]
     read_object(predicate, "the import", _IMPORT)
@@ -261,7 +269,8 @@ def _imported(
     source = read_object(predicate["origin"], "the origin", ("checkpoint", "index", "size"))
     note = read_text(source["checkpoint"], "its checkpoint")
     imported_at = read_time(predicate["imported_at"], "imported_at")
-    signed = checkpoint.verify(note, keys_for(public_keys, CHECKPOINT, imported_at))
+    keys = tuple(keys_for(public_keys, CHECKPOINT, imported_at))
+    signed = checkpoint.verify(note, keys)
     require_same_at(signed, note, {signed.size: signed.chain}, expect.checkpoints)
     index = read_integer(source["index"], "the origin's index")
     if read_integer(source["size"], "its size") != signed.size or index >= signed.size:
@@ -272,7 +281,7 @@ def _imported(
         refuse("the import holds another decision than it names")
     if not same(outer["subject"], statement["subject"]):
         refuse("the import is about another subject than the decision it holds")
-    return statement, signed.origin, envelope
+    return statement, SignedCheckpoint(note, signed, keys), envelope
 
 
 def _members_of(statement: Mapping[str, Json]) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,15 +14,16 @@ from jsonschema import Draft202012Validator
 
 from engine.cli.checkpoint_state import CheckpointState, parse_state
 from engine.decision.runtime import SystemRuntime
-from engine.proof.bundle import parse
+from engine.proof.bundle import ProofBundle, parse
 from engine.proof.history import History, pair_of
 from engine.proof.inclusion import placed
 from engine.proof.keys import public_pem
 from tests.cli.conftest import Engine
+from tests.proof.test_attestation import ETHICS, PROMOTION, evidence, resting
 from tests.repository import ROOT
 from tests.simulator import NOW, Case, Key, Ledger, Policy
 
-RELEASE = Key("release")
+RELEASE, BOARD = Key("release"), Key("board")
 SCHEMA = json.loads((ROOT / "schemas/checkpoint-state.schema.json").read_text())
 
 
@@ -56,6 +60,26 @@ def kept_size() -> int:
     Draft202012Validator(SCHEMA).validate(document)
     (note,) = parse_state(Path("kept.json").read_bytes(), "kept.json").values()
     return int(note.split("\n")[1])
+
+
+def kept() -> list[tuple[str, str]]:
+    """Origin and size of all that is remembered."""
+    notes = parse_state(Path("kept.json").read_bytes(), "kept.json").values()
+    return sorted((note.split("\n")[0][-32:], note.split("\n")[1]) for note in notes)
+
+
+def attested(count: int, *, common: int = 99, name: str = "board") -> Ledger:
+    """An attestor's ledger; from one on its attestations are of other evidence."""
+    ledger = Ledger(BOARD, name)
+    for number in range(1, count + 1):
+        case = evidence(salt=b"x" * 32) if number > common else evidence()
+        ledger.attest(case, ETHICS)
+    return ledger
+
+
+def write_bundle(name: str, bundle: ProofBundle) -> str:
+    Path(name).write_bytes(bundle.encode())
+    return name
 
 
 def pair_file(older: Ledger, size: int, newer: Ledger, until: int) -> str:
@@ -122,7 +146,7 @@ def test_a_pair_shows_what_a_proof_alone_cannot(consumer: Engine) -> None:
     pair = pair_file(MAIN, 4, MAIN, 7)
     answer = consumer("verify", pair, newest, *flags)
     assert (answer.code, kept_size()) == (0, 7)
-    assert answer.out.startswith("GENUINE HISTORY: 7 entries continue 4\n")
+    assert "\nGENUINE HISTORY: 7 entries continue 4\n" in answer.out  # records come first
 
     assert consumer("verify", oldest, *flags).code == 4
     assert consumer("verify", pair_file(MAIN, 2, MAIN, 7), oldest, *flags).code == 0
@@ -180,3 +204,147 @@ def test_two_at_once_lose_nothing(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(parse_state((tmp_path / "kept.json").read_bytes(), "it")) == len(ledgers)
+
+
+def imported(source: Ledger, name: str) -> str:
+    into = Ledger(RELEASE, name)
+    return write_bundle(f"{name}.json", into.prove(into.adopt(source, 2)))
+
+
+def test_the_ledger_that_an_import_came_from_is_compared_and_remembered_too(
+    consumer: Engine,
+) -> None:
+    """INV-HISTORY-2."""
+    flags = ("--key", "key.pem", "--state", "kept.json")
+    for ledger, code, reason in [
+        (decided(3, common=1), 4, "the ledger forked: it is not the one of 4 entries"),
+        (decided(6), 1, "nothing shows that the ledger of 7 entries continues the 4"),
+        (decided(2), 1, "nothing shows that the ledger of 3 entries is the beginning of the 4"),
+    ]:
+        answer = consumer("verify", imported(ledger, "into"), *flags)
+        assert (answer.code, reason in answer.out + answer.err) == (code, True), answer
+        assert kept() == [(MAIN.id, "4")]  # of what is not accepted nothing is remembered
+    assert consumer("verify", imported(decided(3), "into"), *flags).code == 0
+    assert kept() == sorted([(MAIN.id, "4"), (Ledger(RELEASE, "into").id, "2")])
+
+    assert (
+        consumer("verify", imported(decided(3), "new"), "--key", "key.pem", "--state", "k").code
+        == 0
+    )
+    Path("k").replace("kept.json")
+    assert (MAIN.id, "4") in kept()
+    assert consumer("verify", write("fork.json", decided(3, common=1), 3, 4), *flags).code == 4
+
+
+def test_the_ledgers_of_attestations_inside_are_compared_and_remembered_too(
+    consumer: Engine,
+) -> None:
+    """INV-HISTORY-2."""
+
+    def release(*attestations: ProofBundle, name: str) -> str:
+        ledger = Ledger(RELEASE, name)
+        return write_bundle(
+            "p.json", ledger.prove(ledger.decide(resting(*attestations), PROMOTION))
+        )
+
+    flags = ("--key", "key.pem", "--state", "kept.json")
+    honest, other = attested(5), attested(5, common=1)
+    both = [honest.prove(2, 3), honest.prove(1, 2)]
+    proof = release(*both, name="r1")
+    for _ in range(2):  # twice the same: the newer of the two shows what the older was
+        assert consumer("verify", proof, *flags).code == 0
+        assert (honest.id, "3") in kept()
+    for bundle in (other.prove(1, 3), other.prove(2, 4)):
+        before = Path("kept.json").read_bytes()
+        answer = consumer("verify", release(bundle, name="r2"), *flags)
+        assert (answer.code, "the ledger forked" in answer.err) == (4, True), answer
+        assert Path("kept.json").read_bytes() == before
+    Path("kept.note").write_text(honest.checkpoint(3))
+    Path("kept.toml").write_text('checkpoints = ["kept.note"]\n[[key]]\nfile = "key.pem"\n')
+    assert (
+        consumer("verify", release(other.prove(2, 4), name="r2"), "--expect", "kept.toml").code == 4
+    )
+    # an attestation need not be the newest, nor reach back to the one before
+    assert consumer("verify", release(honest.prove(1, 2), name="r3"), *flags).code == 0
+    assert consumer("verify", release(honest.prove(5, 6), name="r4"), *flags).code == 0
+    assert (honest.id, "3") in kept()
+
+
+def test_two_keys_may_begin_ledgers_of_one_id_and_neither_is_convicted(consumer: Engine) -> None:
+    Path("board.pem").write_bytes(public_pem(BOARD.public))
+    Path("verify.toml").write_text(
+        'state = "kept.json"\n'
+        '[[key]]\nfile = "key.pem"\nroles = ["decision", "checkpoint"]\n'
+        '[[key]]\nfile = "board.pem"\nroles = ["attestation"]\n'
+    )
+    board = attested(3, name="one")
+    assert board.id == MAIN.id
+    Path("kept.json").unlink()
+    steps = [
+        (write("att.json", board, 1, 3), 0, ["3"]),
+        (write("4.json", MAIN, 3, 4), 0, ["3", "4"]),
+        (write("5.json", MAIN, 4, 5), 0, ["3", "5"]),
+        (write("forked.json", attested(3, common=1, name="one"), 2, 3), 4, ["3", "5"]),
+        (write("fork.json", FORK, 4, 5), 4, ["3", "5"]),
+    ]
+    for name, code, sizes in steps:
+        assert consumer("verify", name, "--expect", "verify.toml").code == code, (name, sizes)
+        assert kept() == [(MAIN.id, size) for size in sizes]
+    answer = consumer("ledger", "compare", "kept.json", "5.json", "--key", "key.pem")
+    assert (answer.code, "SAME: both are the ledger at 5" in answer.out) == (0, True)
+
+
+def test_what_it_writes_it_can_read(consumer: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A note is kept with the one signature that counts; the file never outgrows its limit."""
+    flags = ("--key", "key.pem", "--state", "kept.json")
+    bundle, before = MAIN.prove(4, 5), Path("kept.json").stat().st_size
+    line = base64.b64encode(bytes(4) + b"z" * 1300).decode()
+    padded = bundle.checkpoint + "".join(f"— other{each} {line}\n" for each in range(63))
+    assert (
+        consumer(
+            "verify", write_bundle("fat.json", replace(bundle, checkpoint=padded)), *flags
+        ).code
+        == 0
+    )
+    assert Path("kept.json").stat().st_size == before
+    assert kept_size() == 5
+
+    monkeypatch.setattr("engine.cli.checkpoint_state.MAX_BYTES", before + 100)
+    other, content = Ledger(RELEASE, "other"), Path("kept.json").read_bytes()
+    other.decide(Case(), Policy())
+    answer = consumer("verify", write("other.json", other, 1, 2), *flags)
+    assert (answer.code, "it is full" in answer.err, "another file" in answer.err) == (
+        2,
+        True,
+        True,
+    )
+    assert Path("kept.json").read_bytes() == content
+    assert consumer("verify", "fat.json", *flags).code == 0
+
+
+def test_a_file_that_others_can_replace_is_refused(
+    consumer: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo("pipe")
+    Path("open").mkdir()
+    Path("open").chmod(0o777)
+    Path("open/there.json").write_bytes(Path("kept.json").read_bytes())
+    Path("open/there.json").chmod(0o600)
+    theirs = Path("theirs.json")
+    theirs.write_bytes(Path("kept.json").read_bytes())
+    if os.geteuid() == 0:
+        os.chown(theirs, 12_345, -1)
+    table = [
+        ("pipe", "no regular file"),
+        (".", "no regular file"),
+        ("open/there.json", "the folder it lies in"),
+        ("open/new.json", "the folder it lies in"),
+        ("theirs.json", "another user"),
+    ]
+    for name, reason in table:
+        with monkeypatch.context() as patch:
+            if name == "theirs.json" and os.geteuid() != 0:
+                patch.setattr(os, "geteuid", lambda: theirs.stat().st_uid + 1)
+            answer = consumer("verify", "first.json", "--key", "key.pem", "--state", name)
+        assert (answer.code, answer.out, reason in answer.err) == (2, "", True), answer
+    assert [path.name for path in Path("open").iterdir()] == ["there.json"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.checkpoint_state import MEDIA_TYPE as STATE
-from engine.cli.checkpoint_state import parse_state
+from engine.cli.checkpoint_state import Notes, ledger_and_keys, parse_state
 from engine.cli.console.shell import Shell
 from engine.cli.inputs import read_key
 from engine.errors import UsageError
@@ -40,11 +40,11 @@ class Source:
 
     Attributes:
         name: As it was typed.
-        content: A ledger, a proof bundle, or signed notes by origin.
+        content: A ledger, a proof bundle, or signed notes by ledger and key.
     """
 
     name: str
-    content: Ledger | ProofBundle | dict[str, str]
+    content: Ledger | ProofBundle | Notes
 
     @property
     def first_entry(self) -> bytes | None:
@@ -62,7 +62,7 @@ class Source:
             return {checkpoint.origin_of(self.content.id)}
         if isinstance(self.content, ProofBundle):
             return {checkpoint.parse(self.content.checkpoint)[0].origin}
-        return set(self.content)
+        return {origin for origin, _ in self.content}
 
     def history(self, origin: str, keys: Sequence[bytes]) -> History:
         """Return what it shows, verified: all of a ledger, a proof's place, a note's signature."""
@@ -71,7 +71,9 @@ class Source:
             return history_of(self.content, keys)
         if isinstance(self.content, ProofBundle):
             return history_in(self.content, placed(self.content, keys))
-        note = self.content[origin]
+        notes = [note for (ledger, _), note in self.content.items() if ledger == origin]
+        signed = [note for note in notes if any(checkpoint.signed_by(note, key) for key in keys)]
+        note = signed[0] if signed else notes[0]
         return History(note, checkpoint.verify(note, keys))
 
 
@@ -156,8 +158,8 @@ def note_in(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _noted(note: str) -> dict[str, str]:
-    return {checkpoint.parse(note)[0].origin: note}
+def _noted(note: str) -> Notes:
+    return {ledger_and_keys(note): note}
 
 
 _OF_ENTRY_0 = "verified with the key in entry 0: pass --key to say whose it is"

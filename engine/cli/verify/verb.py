@@ -99,9 +99,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         try:
             data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
             verified = verify_any(data, keys, expected)
-            taken = (
-                Taken() if state is None else compare_with_state(state, name, data, verified, keys)
-            )
+            taken = Taken() if state is None else compare_with_state(state, name, verified, keys)
         except (VerificationError, DocumentError) as error:
             shell.say(*error_text(error, name).split("\n"))
             codes.add(error.exit_code)
