@@ -310,7 +310,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """Return ``did you mean …?`` for the nearest of ``known``, or the whole list if it is short."""
     import difflib
 
-    names = sorted(known)
+    names = sorted(map(str, known))
     if near := difflib.get_close_matches(name, names, n=1, cutoff=0.6):
         return f"did you mean {near[0]!r}?"
     if len(names) <= 12:

@@ -23,6 +23,12 @@ DECISION_FAILED_TYPE = "urn:governance-engine:decision-failed:v1"
 DECISION_IMPORTED_TYPE = "urn:governance-engine:decision-imported:v1"
 LEDGER_CREATED_TYPE = "urn:governance-engine:ledger-created:v1"
 LEDGER_CREATED_V2_TYPE = "urn:governance-engine:ledger-created:v2"
+RELAXATIONS = (
+    *("ephemeral_ledger", "folder_writable_by_others", "input_limit_raised"),
+    *("policies_configured", "policies_overridden", "self_attested"),
+)
+"""Names of what weakens a run; :mod:`engine.report.relaxations` says what each is."""
+
 RUN_IMPORTED_TYPE = "urn:governance-engine:run-imported:v1"
 BUDGET_SETTLED_TYPE = "urn:governance-engine:budget-settled:v1"
 BUDGET_RELEASED_TYPE = "urn:governance-engine:budget-released:v1"

@@ -10,6 +10,7 @@ from engine.model import CiRun
 
 _PART = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
 _NAMED = re.compile(rf"({_PART})/({_PART})", re.ASCII)
+_NUMBERED = re.compile(r"[1-9][0-9]{0,19}/[1-9][0-9]{0,19}", re.ASCII)
 _KNOWN = (
     ("github", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT"),
     ("gitlab", "CI_PIPELINE_ID", "CI_JOB_ID"),
@@ -32,6 +33,11 @@ def ci_run(environ: Mapping[str, str], named: str | None = None) -> CiRun | None
     for ci, run_id, attempt in _KNOWN:
         if environ.get(run_id):
             both = f"{environ[run_id]}/{environ.get(attempt) or '1'}"
+            if _NUMBERED.fullmatch(both) is None:
+                raise UsageError(
+                    f"{run_id} and {attempt}: {both[:140]!r} is no run of {ci}: both are numbers",
+                    "another CI names its run with --ci-run ID/ATTEMPT",
+                )
             return CiRun(ci, *parse_run(both, f"{run_id} and {attempt}"))
     return None
 

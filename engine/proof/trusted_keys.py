@@ -18,12 +18,14 @@ class TrustedKey(NamedTuple):
         roles: What it is trusted to sign, of :data:`ROLES`.
         not_before: First instant of a record that it may have signed; None is any.
         not_after: The instant from which on it may sign no more; None is never.
+        name: What its reader calls it, for messages.
     """
 
     public: bytes
     roles: tuple[str, ...] = ROLES
     not_before: datetime | None = None
     not_after: datetime | None = None
+    name: str = ""
 
 
 Keys = Sequence[bytes | TrustedKey]

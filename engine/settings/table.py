@@ -78,6 +78,11 @@ class Table:
         name = f"{self._path}{key}"
         return ConfigError(f"{self.file}:{self._line_of(key)}: key {name!r}: {reason}", hint)
 
+    def require_known(self, keys: Sequence[str]) -> None:
+        """Refuse whatever is none of ``keys``, before anything is read; names the nearest."""
+        self._known += keys
+        self._refuse_unknown()
+
     def has(self, key: str) -> bool:
         """Whether ``key`` is there."""
         self._known.append(key)
@@ -233,12 +238,16 @@ class Table:
 
     def finish(self) -> None:
         """Refuse whatever nobody asked for, here and in the tables inside."""
-        for key in self._members:
-            if key not in self._known:
-                hint = suggest(key, set(self._known)) or f"known: {', '.join(sorted(self._known))}"
-                raise self.refused(key, "is not known here", hint)
+        self._refuse_unknown()
         for inner in self._inner:
             inner.finish()
+
+    def _refuse_unknown(self) -> None:
+        known = set(self._known)
+        for key in self._members:
+            if key not in known:
+                hint = suggest(key, known) or f"known: {', '.join(sorted(known))}"
+                raise self.refused(key, "is not known here", hint)
 
     def _value(self, key: str, default: Json) -> Json:
         self._known.append(key)
@@ -253,7 +262,7 @@ class Table:
 
     def _not(self, key: str, value: Json, expected: str) -> ConfigError:
         return self.refused(
-            key, f"{str(value)[:60]!r} where {expected} is expected", f"write {expected}"
+            key, f"{_as_written(value)} where {expected} is expected", f"write {expected}"
         )
 
     def _lines(self) -> list[str]:
@@ -271,6 +280,15 @@ class Table:
             if look(line):
                 return number
         return self.line
+
+
+def _as_written(value: Json) -> str:
+    """What a TOML file calls a value; of a long text its beginning."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a table"
+    return "a list" if isinstance(value, list) else repr(str(value)[:60])
 
 
 def read_table(name: str, data: bytes, hint: str) -> Table:

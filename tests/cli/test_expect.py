@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from engine.cli.verify.expectations import KEY_KEYS
+from engine.cli.verify.expectations import KEYS as EXPECTATION_KEYS
 from engine.proof.history import MEDIA_TYPE
 from engine.proof.verify import NO_RECORD
 from tests.cli.conftest import Answer, Engine
+from tests.repository import ROOT
 
 KEY = ".engine/keys/engine.pub.pem"
 KEYS = f'[[key]]\nfile = "{KEY}"\n'
@@ -93,7 +97,22 @@ def test_a_key_signs_what_it_is_trusted_for_and_while_it_is(
     answer = verify(engine, f"{KEYS}{key}\n")
 
     assert answer.code == 4
-    assert "none of the given keys signed" in answer.err
+    assert answer.err.startswith(
+        f"engine: NOT GENUINE: proof.json: key {KEY} signed it, but verify.toml gives it no role "
+    )
+    assert engine("keys", "init", "--key-file", "other.pem").code == 0
+    (other,) = Path().glob("other*pub*")
+    unknown = verify(engine, f'[[key]]\nfile = "{other}"\n')
+    assert unknown.err.startswith(
+        "engine: NOT GENUINE: proof.json: none of the given keys signed the checkpoint of "
+    )
+    assert f"; tried: {other}\n  ask the signer for it" in unknown.err
+
+
+def test_the_page_has_a_row_for_each_key_of_the_file() -> None:
+    page = (ROOT / "docs/verify.md").read_text()
+    rows = re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)
+    assert rows == [*EXPECTATION_KEYS, *KEY_KEYS]
 
 
 @pytest.mark.parametrize(
@@ -106,6 +125,14 @@ def test_a_key_signs_what_it_is_trusted_for_and_while_it_is(
         ("gate = promotion\n", "verify.toml:1"),
         ('max_age = "soon"\n' + KEYS, "verify.toml:1: key 'max_age'"),
         ('require = "PROMOT"\n' + KEYS, "'PROMOT' is not one of"),
+        ('require = "PROMOT"\n' + KEYS, "did you mean 'PROMOTE'?"),
+        ("require = false\n" + KEYS, "key 'require': false where text of"),
+        ('key = "a.pem"\n', "key 'key': 'a.pem' where tables that start with [[key]]"),
+        ('[[keys]]\nfile = "k.pem"\n', "key 'keys': is not known here\n  did you mean 'key'?"),
+        (KEYS + 'role = ["decision"]\n', "did you mean 'roles'?"),
+        (KEYS + "expires_at = 2030-01-01T00:00:00Z\n", "known: file, not_after, not_before, roles"),
+        ('[[key]]\nfile = "no.pem"\n', "verify.toml:2: key 'file': no.pem: no such file"),
+        ('[[key]]\nfile = "no.pem"\n', "copy the signer's engine.pub.pem beside it"),
         ('policy_digests = ["abc"]\n' + KEYS, "'abc' is no SHA-256"),
         ('checkpoints = ["verify.toml"]\n' + KEYS, "key 'checkpoints': verify.toml: "),
         ('policy = "proof.json"\n' + KEYS, "verify.toml:1: key 'policy': proof.json: the policy"),

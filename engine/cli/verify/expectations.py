@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.cli.console.shell import Shell
 from engine.cli.inputs import read_key
-from engine.errors import UsageError, VerificationError
+from engine.errors import KeyFileError, UsageError, VerificationError
 from engine.evidence.documents import read_bytes
 from engine.formats.times import parse_time
 from engine.model import Verdict
@@ -24,6 +24,13 @@ from engine.settings.table import Table, read_table
 
 _HINT = 'such as: gate = "promotion", and [[key]] tables with file = "release.pub.pem"'
 _SHA256 = 64
+KEYS = (
+    *("require", "gate", "profile", "stage", "subject", "max_age", "relaxations", "waivers"),
+    *("policy_digests", "ledgers", "policy", "checkpoints", "state", "key"),
+)
+"""Keys of the file; docs/verify.md has a row for each."""
+KEY_KEYS = ("file", "roles", "not_before", "not_after")
+"""Keys of one of its ``[[key]]`` tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ def read_expectations(name: str, shell: Shell) -> ExpectationsFile:
     """
     read = partial(read_bytes, stdin=shell.stdin, max_bytes=MAX_BYTES)
     table, folder = read_table(name, read(name), _HINT), Path(name).parent
+    table.require_known(KEYS)
     keys = tuple(_key(key, folder) for key in table.tables("key"))
     if not keys:
         raise table.refused("key", "no key is trusted", 'add [[key]] with file = "release.pub.pem"')
@@ -84,7 +92,13 @@ def read_expectations(name: str, shell: Shell) -> ExpectationsFile:
 
 
 def _key(table: Table, folder: Path) -> TrustedKey:
-    public = read_key(str(folder / table.text("file")))
+    table.require_known(KEY_KEYS)
+    name = table.text("file")
+    try:
+        public = read_key(str(folder / name))
+    except (UsageError, KeyFileError) as error:
+        reason = error.message.removeprefix("--key ")
+        raise table.refused("file", reason, "copy the signer's engine.pub.pem beside it") from None
     roles = table.texts("roles", ROLES)
     for role in roles:
         if role not in ROLES:
@@ -94,7 +108,7 @@ def _key(table: Table, folder: Path) -> TrustedKey:
         for name in ("not_before", "not_after")
     ]
     table.finish()
-    return TrustedKey(public, roles, *instants)
+    return TrustedKey(public, roles, instants[0], instants[1], name)
 
 
 def _digests(table: Table) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from engine.model import Json, Subject, Verdict
 
 if TYPE_CHECKING:
     from engine.cli.checkpoint_state import Taken
+    from engine.errors import VerificationError
     from engine.proof.attestation import VerifiedAttestation
     from engine.proof.trusted_keys import Keys, TrustedKey
     from engine.proof.verify import Expectations, Verified
@@ -101,7 +102,11 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             verified = verify_any(data, keys, expected)
             taken = Taken() if state is None else compare_with_state(state, name, verified, keys)
         except (VerificationError, DocumentError) as error:
-            shell.say(*error_text(error, name).split("\n"))
+            if isinstance(error, VerificationError):
+                error = _not_genuine(name, error, data, keys)
+            shell.say(
+                *error_text(error, "" if isinstance(error, VerificationError) else name).split("\n")
+            )
             codes.add(error.exit_code)
             continue
         if isinstance(verified, Equivocation):
@@ -130,13 +135,43 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     return exit_codes.worst(codes)
 
 
+def _not_genuine(name: str, error: VerificationError, data: bytes, keys: Keys) -> VerificationError:
+    """Return the error with the outcome in front; where no key fits, with the files of the keys."""
+    from engine.errors import VerificationError
+    from engine.proof.trusted_keys import ROLES, TrustedKey
+    from engine.proof.verify import verify_any
+
+    message, hint = error.message, error.hint
+    if message.startswith("none of the given keys signed"):
+        hint = "ask the signer for it (there: engine keys list)"
+        for key in keys:
+            if isinstance(key, TrustedKey) and key.name:
+                try:
+                    verify_any(data, [key.public])
+                except VerificationError:
+                    continue
+                missing = [role for role in ROLES if role not in key.roles]
+                message = f"key {key.name} signed it, but verify.toml gives it no role " + (
+                    ", ".join(missing) if missing else "at the instant of the record"
+                )
+                hint = "give it the role, and its validity, in [[key]]; or do not act on the proof"
+                break
+        else:
+            files = [key.name for key in keys if isinstance(key, TrustedKey) and key.name]
+            message += f"; tried: {', '.join(files)}" if files else ""
+    return VerificationError(f"NOT GENUINE: {name}: {message}", hint, error.notes)
+
+
 def _demands(args: argparse.Namespace, shell: Shell) -> tuple[Keys, Expectations, str | None]:
     """Whom to trust and what to demand: by flags, by a file, or each thing by one of the two."""
     from dataclasses import replace
 
+    from engine.proof.trusted_keys import TrustedKey
     from engine.proof.verify import Expectations
 
-    keys: list[bytes | TrustedKey] = [read_key(path) for path in args.key or ()]
+    keys: list[bytes | TrustedKey] = [
+        TrustedKey(read_key(path), name=path) for path in args.key or ()
+    ]
     expected, state = Expectations(now=shell.now()), args.state
     if args.expect is not None:
         from engine.cli.verify.expectations import read_expectations

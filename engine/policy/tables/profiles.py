@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.errors import ConfigError, suggest
-from engine.model import Json
+from engine.model import RELAXATIONS, Json
 from engine.policy.manifest import CheckInfo
 from engine.policy.tables.catalogue import NUMERIC, check_limit
 from engine.policy.tables.nodes import Node
@@ -99,6 +99,9 @@ def _relaxations(node: Node) -> list[str]:
     names = [item.text(r"[a-z][a-z0-9_]*") for item in node.items()]
     if len(set(names)) != len(names):
         raise node.wrong("a relaxation is named twice")
+    for item, name in zip(node.items(), names, strict=True):
+        if name not in RELAXATIONS:
+            raise item.wrong(f"no relaxation {name!r} is known", suggest(name, RELAXATIONS))
     return sorted(names)
 
 

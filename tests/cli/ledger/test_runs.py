@@ -68,6 +68,21 @@ def test_what_is_no_run_is_refused(made: Engine, text: str) -> None:
     assert (answer.code, Path("p").exists()) == (2, False)
 
 
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {**GITHUB, "GITHUB_RUN_ID": "abc"},
+        {**GITHUB, "GITHUB_RUN_ATTEMPT": "x"},
+        {**GITHUB, "GITHUB_RUN_ATTEMPT": "0"},
+        {"CI_PIPELINE_ID": "5", "CI_JOB_ID": "job"},
+    ],
+)
+def test_a_ci_that_numbers_its_runs_has_numbers(made: Engine, environ: dict[str, str]) -> None:
+    answer = made("decide", "m.json", "--ledger", "run:", "--export", "p", **environ)
+    assert (answer.code, Path("p").exists()) == (2, False)
+    assert "both are numbers" in answer.err
+
+
 def test_a_ledger_of_a_run_says_which_and_its_import_says_so_too(made: Engine) -> None:
     schema = json.loads((ROOT / "schemas/ledger-created-v2.schema.json").read_text())
     of_import = json.loads((ROOT / "schemas/run-imported.schema.json").read_text())

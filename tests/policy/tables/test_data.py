@@ -152,6 +152,11 @@ def test_a_circle_of_profiles_is_an_error() -> None:
         (", max_age_s: 86400, min_n", ", min_n", "no 'max_age_s'"),
         (", reason: nobody to ask yet", "", "no 'reason'"),
         ("relaxations_allowed: []", "relaxations_allowed: [a, a]", "named twice"),
+        (
+            "relaxations_allowed: []",
+            "relaxations_allowed: [policies_configurd]",
+            "no relaxation 'policies_configurd' is known",
+        ),
         ("relaxations_allowed: []", "relaxations_allowed: {}", "a list is expected"),
         ("decision_ttl_s: 86400", "decision_ttl_s: 0", "whole number from 1"),
         ("decision_ttl_s:", "soft_routes: [a, a]\ndecision_ttl_s:", "a route is named twice"),
