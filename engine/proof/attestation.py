@@ -22,7 +22,7 @@ from engine.model import ATTESTATION_TYPES, ATTESTED_TYPES, Json, Subject, Verdi
 from engine.proof import bundle as proof
 from engine.proof.attestation_rules import MAX_ATTESTATIONS
 from engine.proof.bundle import ProofBundle
-from engine.proof.checkpoint import Checkpoint
+from engine.proof.checkpoint import Checkpoint, signed_by
 from engine.proof.decision_predicate import require_shape
 from engine.proof.derivation import (
     require_consequence,
@@ -321,7 +321,7 @@ def verified_attestation(
         VerificationError: Not genuine; says which link does not hold.
     """
     found = read(parts)
-    require_no_fork(parts, expect.checkpoints)
+    require_no_fork(parts, _by(found.public_key, expect.checkpoints))
     if public_keys is not None and found.public_key not in public_keys:
         refuse(
             f"the attestation is signed by key {key_id(found.public_key)}, "
@@ -433,7 +433,7 @@ def require_attestations(
         if parts.attachments:
             refuse("an attached attestation has attachments of its own")
         found = read(parts)
-        require_no_fork(parts, kept)
+        require_no_fork(parts, _by(found.public_key, kept))
         checkpoints.append(found.signed._replace(is_attested=True))
         own = _signed_by(found.public_key, decision)
         trust = policy.data.get("trust") if policy is not None else None
@@ -442,6 +442,11 @@ def require_attestations(
             expected["role"] = stated.get("role")
         _require_same(stated, expected)
     return tuple(checkpoints)
+
+
+def _by(public: bytes, kept: Collection[str]) -> list[str]:
+    """The kept notes that one key signed: another key's ledger of the same id is none of its."""
+    return [note for note in kept if signed_by(note, public)]
 
 
 def _signed_by(public: bytes, envelope: bytes) -> bool:

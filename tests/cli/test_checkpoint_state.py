@@ -290,6 +290,15 @@ def test_two_keys_may_begin_ledgers_of_one_id_and_neither_is_convicted(consumer:
     for name, code, sizes in steps:
         assert consumer("verify", name, "--expect", "verify.toml").code == code, (name, sizes)
         assert kept() == [(MAIN.id, size) for size in sizes]
+    Path("kept.note").write_text(MAIN.checkpoint(3))
+    Path("board.note").write_text(board.checkpoint(3))
+    text = Path("verify.toml").read_text().replace('state = "kept.json"', "checkpoints = [{}]")
+    for note, name, code in [
+        ("kept.note", "att.json", 0), ("kept.note", "forked.json", 0),
+        ("board.note", "forked.json", 4),
+    ]:  # fmt: skip
+        Path("noted.toml").write_text(text.replace("{}", f'"{note}"'))
+        assert consumer("verify", name, "--expect", "noted.toml").code == code, (note, name)
     answer = consumer("ledger", "compare", "kept.json", "5.json", "--key", "key.pem")
     assert (answer.code, "SAME: both are the ledger at 5" in answer.out) == (0, True)
 
