@@ -110,7 +110,8 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         )
         budgets = _verified_budgets(ledger, report, keys) if since is None else 0
         continued = _continued(args.state, ledger, keys) if args.state is not None else ()
-    signed = f", {report.signatures} signatures" if report.signatures else ""
+    plural = "" if report.signatures == 1 else "s"
+    signed = f", {report.signatures} signature{plural}" if report.signatures else ""
     begun = f" since entry {report.since}" if report.since else ""
     counted = "entry" if report.size == 1 else "entries"
     shell.print(f"ledger {report.ledger_id}: {report.size} {counted} hold{begun}{signed}")

@@ -66,7 +66,9 @@ def _resolved(
     rows: dict[str, _Row] = {}
     for root in lineage:
         merged |= root.members()
-        for check_id, row in root.keys(_TOP, ("checks",))["checks"].members().items():
+        required = () if "extends" in root.members() else ("checks",)
+        given = root.keys(_TOP, required).get("checks")
+        for check_id, row in given.members().items() if given else ():
             if check_id not in checks:
                 raise row.wrong(
                     f"no gate has a check {check_id!r}", suggest(check_id, checks), key=True

@@ -76,6 +76,12 @@ def test_an_ancestor_is_inherited_through_its_heirs() -> None:
     assert (row["limit"], row["severity"]) == (0.5, "warn")
 
 
+def test_a_profile_that_extends_another_needs_no_row_of_its_own() -> None:
+    limits = resolved({"limits/heir/data.yaml": "extends: loose\n"})["limits"]
+
+    assert limits["heir"] == limits["loose"]
+
+
 def test_words_and_dates_are_texts() -> None:
     """INV-INPUT-1: YAML's yes, off and dates are what a JSON reader would make of them."""
     off = "toy.ece: {severity: off, reason: yes}"
