@@ -63,9 +63,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         args.only or (), folder / "graph", steps.add if args.tlc or args.trace else None
     )
     config = workspace.settings(args, shell)
-    keys = workspace.public_keys(args, config, shell, named=args.ledger is not None)
-    with workspace.open_ledger_to_read(config, shell) as ledger:
-        url, claims = ledger.url, Claims(ledger, keys)
+    with workspace.open_ledger_to_read(config, shell, args.key) as ledger:
+        keys, url, claims = ledger.public_keys, ledger.url, Claims(ledger, ledger.public_keys)
         reports = conform(claims.read(), conformance)
     judgements = steps.judgements(folder, reports, shell)
     document = _document(url, bool(keys), conformance, claims.contradicted, reports, judgements)

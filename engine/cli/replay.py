@@ -50,7 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", metavar="FILE", help="proof bundle to replay")
     parser.add_argument("--policy-digest", metavar="D", help="with --bundle: policy it must be")
     parser.add_argument(
-        "--key", action="append", metavar="PUB", help="with --bundle: key that must have signed it"
+        "--key", action="append", metavar="PUB", help="key that must have signed (the own one)"
     )
     parser.add_argument("--confined", action="store_true", help=argparse.SUPPRESS)
     ledger_arguments(parser)
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     from engine.decision.replay import Replayer
 
     with (
-        workspace.open_ledger_to_read(config, shell) as ledger,
+        workspace.open_ledger_to_read(config, shell, args.key) as ledger,
         Replayer(_opener(shell)) as replayer,
     ):
         count, others, code = _replay_all(ledger, args.decision, replayer.again, shell)
@@ -138,7 +138,7 @@ def _list_flips(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             f"{plain(flipped.decision_id)}  {why}"
         )
 
-    with workspace.open_ledger_to_read(config, shell) as ledger:
+    with workspace.open_ledger_to_read(config, shell, args.key) as ledger:
         total, others, code = _replay_all(ledger, args.decision, list_flip, shell)
     evaluator.close()
     flips = ", ".join(f"{count} {change}" for change, count in sorted(changes.items())) or "none"

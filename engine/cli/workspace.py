@@ -83,29 +83,22 @@ def public_key_names(args: argparse.Namespace, config: Config, shell: Shell) -> 
     return str(public_path(key_path(config)))
 
 
-def public_keys(
-    args: argparse.Namespace, config: Config, shell: Shell, *, named: bool = False
-) -> list[bytes]:
-    """Return the raw keys that ``--key`` gives, or the public half of the own one if there is one.
+def public_keys(config: Config, shell: Shell, given: Sequence[str] | None) -> list[bytes]:
+    """Return the raw keys that are trusted to have signed a ledger, for every verb that reads one.
 
-    Args:
-        args: With ``key``.
-        config: The settings.
-        shell: For the environment.
-        named: Whether the ledger was named, and may be somebody else's: then the own key is none
-            of its keys, and none given is none.
+    Those in the files that ``--key`` gives, else the public half of the own key; none without one.
     """
     from engine.errors import KeyFileError
     from engine.signers.file import public_path
 
     public = public_path(key_path(config))
     has_public = not key_in_environment(config, shell) and public.exists()
-    if args.key or (has_public and not named):
+    if given or has_public:
         from engine.cli.inputs import read_key
 
-        return [read_key(path) for path in args.key or [str(public)]]
+        return [read_key(path) for path in given or [str(public)]]
     try:
-        return [] if named else [open_signer(config, shell).public_key]
+        return [open_signer(config, shell).public_key]
     except KeyFileError:
         return []
 
@@ -123,9 +116,13 @@ def open_ledger_to_write(
 
 
 @contextmanager
-def open_ledger_to_read(config: Config, shell: Shell) -> Iterator[Ledger]:
-    """Yield the ledger, read-only; no key is needed."""
+def open_ledger_to_read(
+    config: Config, shell: Shell, given: Sequence[str] | None = None
+) -> Iterator[Ledger]:
+    """Yield the ledger, read-only; :func:`public_keys` says whose signatures it counts."""
+    keys = public_keys(config, shell, given)
     ledger = record_to(config, shell).open_to_read()
+    ledger.public_keys = tuple(keys)
     try:
         yield ledger
     finally:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 
 from engine.errors import UsageError
+from engine.formats.ci_runs import RUN_PART
 from engine.model import CiRun
 
-_PART = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
-_NAMED = re.compile(rf"({_PART})/({_PART})", re.ASCII)
+_NAMED = re.compile(rf"({RUN_PART})/({RUN_PART})", re.ASCII)
 _NUMBERED = re.compile(r"[1-9][0-9]{0,19}/[1-9][0-9]{0,19}", re.ASCII)
 _KNOWN = (
     ("github", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT"),

@@ -6,18 +6,20 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from engine.decision.record import decision_from
-from engine.decision.run_imports import draft_of_run
+from engine.decision.run_imports import draft_of_run, run_in, run_of
 from engine.errors import EquivocationError, NotRecordedError, RollbackError, VerificationError
 from engine.formats.signed_json import read_base64
 from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition, State
 from engine.ledger.history import history_of
-from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPES, Decision, Json
+from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPES, CiRun, Decision, Json
 from engine.proof.attestation import is_attestation
 from engine.proof.bundle import ProofBundle
 from engine.proof.bundle import parse as parse_proof
 from engine.proof.checkpoint import parse as parse_note
+from engine.proof.decision_predicate import require_shape
 from engine.proof.envelope import open_envelope, seal
 from engine.proof.equivocation import encode as encode_records
 from engine.proof.equivocation import record_of, verify_equivocation
@@ -45,6 +47,20 @@ class CarriedDecision:
     imported: bool
 
 
+class Imported(NamedTuple):
+    """What the import of a proof did.
+
+    Attributes:
+        decision_id: Of the decision.
+        is_new: Whether it was appended; else it was here already.
+        run: The run of it, where it was here already and its run was not known until now.
+    """
+
+    decision_id: str
+    is_new: bool
+    run: CiRun | None = None
+
+
 def is_decision(entry: bytes) -> bool:
     """Return whether ``entry`` is, or carries, a decision."""
     payload = open_envelope(entry).payload
@@ -61,11 +77,35 @@ def decision_of(entry: bytes) -> CarriedDecision:
     outer = parse_statement(payload)
     if outer["predicateType"] in DECISION_TYPES:
         return CarriedDecision(outer, payload, imported=False)
-    if outer["predicateType"] != DECISION_IMPORTED_TYPE:
-        raise VerificationError(f"the entry is no decision but {outer['predicateType']}")
-    envelope = read_base64(outer["predicate"].get("envelope"), "the imported envelope")
-    inner = open_envelope(envelope).payload
+    inner = _imported(outer)
     return CarriedDecision(parse_statement(inner), inner, imported=True)
+
+
+def decision_in(index: int, stated: dict[str, Json]) -> Json | None:
+    """Return the decision's statement that the statement of entry ``index`` is or carries.
+
+    None where it is about something else.
+
+    Raises:
+        VerificationError: It has not the shape of a decision, or is not readable.
+    """
+    kind = stated["predicateType"]
+    if kind not in (*DECISION_TYPES, DECISION_IMPORTED_TYPE):
+        return None
+    try:
+        decision = stated if kind in DECISION_TYPES else parse_statement(_imported(stated))
+        require_shape(decision["predicate"])
+    except VerificationError as error:
+        raise VerificationError(f"entry {index}: {error.message}", error.hint) from error
+    return decision
+
+
+def _imported(stated: dict[str, Json]) -> bytes:
+    """The payload of the decision that an import carries."""
+    if stated["predicateType"] != DECISION_IMPORTED_TYPE:
+        raise VerificationError(f"the entry is no decision but {stated['predicateType']}")
+    envelope = read_base64(stated["predicate"].get("envelope"), "the imported envelope")
+    return open_envelope(envelope).payload
 
 
 def require_signed(ledger: Ledger, index: int) -> None:
@@ -142,7 +182,7 @@ def proof_at(
 
 def import_proof(
     data: bytes, ledger: Ledger, signer: Signer, public_keys: Sequence[bytes], imported_at: str
-) -> tuple[str, bool]:
+) -> Imported:
     """Append a decision of another ledger, as its proof shows it, to this one.
 
     Args:
@@ -152,11 +192,9 @@ def import_proof(
         public_keys: Keys that the proof may be signed with, 32 raw bytes each.
         imported_at: RFC 3339.
 
-    Returns:
-        The decision's id, and whether it was appended: False when it was here already.
-
     Raises:
-        VerificationError: The proof is not genuine; nothing is appended.
+        VerificationError: The proof is not genuine, or its run is another than was imported
+            with the decision before; nothing is appended.
         EquivocationError: Another decision is here under its id, or the proof is of another
             history of this very ledger; nothing is appended.
         RollbackError: The proof is of this very ledger, later than it is; nothing is appended.
@@ -164,19 +202,20 @@ def import_proof(
     """
     verified = verify(data, public_keys, Expectations())
     bundle = parse_proof(data)
+    name = verified.decision_id
     if verified.ledger_id == ledger.id:
         _require_of_this_history(
             history_in(bundle, verified.checkpoint), ledger, [*public_keys, signer.public_key]
         )
     try:
-        index = ledger.find(verified.decision_id)
+        index = ledger.find(name)
     except NotRecordedError:
-        entry = _append_import(bundle, verified.decision_id, ledger, signer, imported_at)
+        entry = _append_import(bundle, name, ledger, signer, imported_at)
         if not entry.existing:
-            return verified.decision_id, True
+            return Imported(name, is_new=True)
         index = entry.index  # somebody else has imported it meanwhile
     _require_same_record(bundle, ledger, index, [*public_keys, signer.public_key])
-    return verified.decision_id, False
+    return Imported(name, False, _append_run(bundle, name, ledger, signer, imported_at))
 
 
 def _require_of_this_history(proven: History, ledger: Ledger, public_keys: Sequence[bytes]) -> None:
@@ -218,6 +257,7 @@ def _require_same_record(
     if is_decision(there) and decision_of(there).payload == decision_of(bundle.entry).payload:
         return
     decision_id = decision_of(bundle.entry).statement["predicate"]["decision_id"]
+    ledger.catch_up()  # another process may have committed that entry and not signed it yet
     evidence = encode_records([record_of(proof_at(ledger, index)), record_of(bundle)])
     try:
         verify_equivocation(evidence, public_keys)
@@ -265,6 +305,28 @@ def _append_import(
         return [draft]  # somebody else has imported it meanwhile, and its run with it
 
     return ledger.transact(work)[0]
+
+
+def _append_run(
+    bundle: ProofBundle, decision_id: str, ledger: Ledger, signer: Signer, imported_at: str
+) -> CiRun | None:
+    """Append the run of a decision that was imported without it; None where there is none to add.
+
+    Raises:
+        VerificationError: The ledger says another run.
+    """
+    found = run_in(bundle)
+    if found is None or not decision_of(ledger.entry(ledger.find(decision_id))).imported:
+        return None
+    run, _ = found
+
+    def work(_state: State) -> Sequence[EntryDraft]:
+        known = run_of(ledger, decision_id)
+        if known not in (None, run):
+            raise VerificationError(f"{decision_id} is here as one of another run", _ORIGINAL)
+        return [] if known else draft_of_run(decision_id, bundle, imported_at, signer)
+
+    return run if ledger.transact(work) else None
 
 
 _ORIGINAL = "import the proof that the run itself wrote"

@@ -22,6 +22,7 @@ from engine.proof.attestation_rules import SELF_ATTESTED
 from engine.proof.bundle import ProofBundle
 from engine.proof.decision_predicate import require_shape
 from engine.proof.derivation import tied_to_input
+from engine.proof.envelope import open_envelope
 from engine.system.closing import Closing
 
 OpenEvaluator = Callable[[PolicyBundle], Evaluator]
@@ -77,25 +78,21 @@ class Flip:
 def decision_entries(ledger: Ledger, decision_id: str | None = None) -> Iterator[tuple[int, bytes]]:
     """Yield index and entry of each decision, imported ones too, oldest first; or of one alone.
 
+    What is not signed is yielded too, whatever it is: a decision may have been in its place.
+
     Raises:
         NotRecordedError: No such decision.
     """
     if decision_id is None:
-        yield from (found for found in ledger.entries(0) if _may_be_decision(found[1]))
+        for index, entry in ledger.entries():
+            if not ledger.is_signed(index) or is_decision(entry):
+                yield index, entry
         return
     index = ledger.find(decision_id)
     entry = ledger.entry(index)
     if not is_decision(entry):
         raise NotRecordedError(f"{decision_id} is not a decision", "see: engine ledger show")
     yield index, entry
-
-
-def _may_be_decision(entry: bytes) -> bool:
-    """Whether an entry is a decision, or nobody can say: then reading it says why."""
-    try:
-        return is_decision(entry)
-    except VerificationError:
-        return True
 
 
 def recorded_at(ledger: Ledger, index: int, entry: bytes) -> RecordedDecision:
@@ -105,8 +102,9 @@ def recorded_at(ledger: Ledger, index: int, entry: bytes) -> RecordedDecision:
         NotRecordedError: Its input or its policy was erased.
         VerificationError: It is not signed; entry or input is not readable as what it says it is.
     """
-    carried = decision_of(entry)
+    open_envelope(entry)  # of what is none it is said first
     require_signed(ledger, index)
+    carried = decision_of(entry)
     predicate = carried.statement["predicate"]
     kept = {blob.kind: blob.body for blob in ledger.attachments(index)}
     if not kept.keys() >= {"input", "salt"}:

@@ -6,11 +6,14 @@ import base64
 
 from engine.decision.record import event
 from engine.errors import VerificationError
-from engine.ledger import EntryDraft, read_created
+from engine.formats.ci_runs import read_run
+from engine.ledger import EntryDraft, Ledger, read_created
 from engine.model import RUN_IMPORTED_TYPE, CiRun, Json
 from engine.proof.bundle import ProofBundle
 from engine.proof.checkpoint import origin_of
 from engine.proof.checkpoint import parse as parse_note
+from engine.proof.envelope import open_envelope
+from engine.proof.statement import parse_statement
 from engine.signers import Signer
 
 
@@ -45,3 +48,16 @@ def draft_of_run(
         "imported_at": imported_at,
     }
     return [event(RUN_IMPORTED_TYPE, f"run {run.id}/{run.attempt}", predicate, signer)]
+
+
+def run_of(ledger: Ledger, decision_id: str) -> CiRun | None:
+    """Return the run that the ledger says an imported decision is of; None where it says none."""
+    for _, entry in ledger.entries():
+        stated = parse_statement(open_envelope(entry).payload)
+        predicate = stated["predicate"]
+        if (stated["predicateType"], predicate.get("decision_id")) == (
+            RUN_IMPORTED_TYPE,
+            decision_id,
+        ):
+            return read_run(predicate.get("run"), "the run")
+    return None

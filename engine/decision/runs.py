@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from engine.decision.export import CarriedDecision, decision_of, is_decision
+from engine.decision.export import decision_in
 from engine.errors import VerificationError
-from engine.formats.signed_json import read_object, read_text
-from engine.ledger import Ledger, read_created
+from engine.formats.signed_json import read_text
+from engine.ledger import Ledger
 from engine.ledger.audit.index_audit import indexed_subject
-from engine.model import RUN_IMPORTED_TYPE, CiRun, Json
-from engine.proof.envelope import verify_envelope
-from engine.proof.statement import parse_statement
+from engine.ledger.audit.run_imports import run_of_import
+from engine.model import DECISION_IMPORTED_TYPE, RUN_IMPORTED_TYPE, CiRun, Json
 
 
 class DecisionOfRun(NamedTuple):
@@ -38,42 +37,46 @@ class DecisionOfRun(NamedTuple):
 
 
 def attempts(ledger: Ledger) -> Counter[tuple[str | None, str]]:
-    """Return how many decisions the ledger has by subject and gate, imported ones too."""
+    """Return how many decisions the ledger has by subject and gate, imported ones too.
+
+    Raises:
+        VerificationError: As :func:`decisions_of_runs`.
+    """
     found: Counter[tuple[str | None, str]] = Counter()
-    for _, entry in ledger.entries():
-        if is_decision(entry):
-            found[attempt_key(decision_of(entry))] += 1
+    for index, stated in ledger.signed_entries().read(covered=True):
+        if (decision := decision_in(index, stated)) is not None:
+            found[attempt_key(decision)] += 1
     return found
 
 
-def attempt_key(decision: CarriedDecision) -> tuple[str | None, str]:
+def attempt_key(decision: Json) -> tuple[str | None, str]:
     """Return what decisions on the same subject by the same gate have in common."""
-    statement = decision.statement
-    return indexed_subject(statement), statement["predicate"]["gate"]
+    return indexed_subject(decision), decision["predicate"]["gate"]
 
 
 def decisions_of_runs(ledger: Ledger) -> Iterator[DecisionOfRun]:
     """Yield the decisions whose run is known, in the ledger's order; only signed entries count.
 
+    Whether every one of them is in its place is known when the last was read: act on none before.
+
     Raises:
         VerificationError: An entry that the ledger's checkpoint covers is not genuine.
     """
-    key = read_created(ledger.entry(0)).public_key
-    carried: dict[str, tuple[int, CarriedDecision, int]] = {}
+    carried: dict[str, tuple[int, Json, Json, int]] = {}
     counted: Counter[tuple[str | None, str]] = Counter()
-    signed = ledger.signed_state()
-    for index, entry in ledger.entries(0, signed.size if signed else 0):
-        statement = parse_statement(verify_envelope(entry, [key]).payload)
-        predicate = statement["predicate"]
-        if is_decision(entry):
-            decision = decision_of(entry)
+    for index, stated in ledger.signed_entries().read(covered=True):
+        if (decision := decision_in(index, stated)) is not None:
             counted[attempt := attempt_key(decision)] += 1
-            carried[predicate["decision_id"]] = index, decision, counted[attempt]
-        elif statement["predicateType"] == RUN_IMPORTED_TYPE:
-            if predicate.get("ledger") != {"id": ledger.id}:
-                raise VerificationError(f"entry {index}: it is of another ledger")
-            members = read_object(predicate.get("run"), "the run", CiRun._fields)
-            run = CiRun(*(read_text(members[name], name) for name in CiRun._fields))
-            if (found := carried.get(predicate["decision_id"])) is None:
-                raise VerificationError(f"entry {index}: it names a decision that is not here")
-            yield DecisionOfRun(found[0], run, found[1].statement, found[2])
+            if stated["predicateType"] == DECISION_IMPORTED_TYPE:
+                name = decision["predicate"]["decision_id"]
+                carried[name] = index, stated, decision, counted[attempt]
+        elif stated["predicateType"] == RUN_IMPORTED_TYPE:
+            try:
+                name = read_text(stated["predicate"].get("decision_id"), "the decision's id")
+                if name not in carried:
+                    raise VerificationError("it names a decision that was not imported before it")
+                at, imported, decision, attempt_number = carried.pop(name)
+                run = run_of_import(stated, imported)
+            except VerificationError as error:
+                raise VerificationError(f"entry {index}: {error.message}", error.hint) from error
+            yield DecisionOfRun(at, run, decision, attempt_number)

@@ -45,12 +45,15 @@ class Ledger:
 
     Attributes:
         id: 32 hex digits, random, from entry 0.
+        public_keys: Raw keys that may have signed it, for whoever reads it and names none. Without
+            any it is the key in entry 0, and whose that is is not shown.
     """
 
     def __init__(
         self, store: Store, ledger_id: str, signer: Signer | None, heads: HeadPlaces | None
     ) -> None:
         self.id = ledger_id
+        self.public_keys: tuple[bytes, ...] = ()
         self._store = store
         self._reader = store.reader()
         self._signer = signer
@@ -285,28 +288,28 @@ class Ledger:
         key has added it.
 
         Args:
-            public_keys: Raw keys; without any it is the key in entry 0.
+            public_keys: Raw keys; without any they are those of the ledger.
         """
-        return signed_state(self._reader, self.id, public_keys)
+        return signed_state(self._reader, self.id, public_keys or self.public_keys)
 
     def signed_entries(self, public_keys: Sequence[bytes] = ()) -> SignedEntries:
         """Return a reader of what was signed, from entry 0 on: for whoever acts on what it says.
 
         Args:
-            public_keys: Raw keys that may have signed. Without any it is the key in entry 0.
+            public_keys: Raw keys that may have signed; without any they are those of the ledger.
         """
         from engine.ledger.audit.signed_entries import SignedEntries
 
-        return SignedEntries(self, public_keys)
+        return SignedEntries(self, public_keys or self.public_keys)
 
     def is_signed(self, index: int) -> bool:
-        """Return whether entry ``index`` is signed by the key in entry 0, of this ledger, in place.
+        """Return whether entry ``index`` is signed by a key of the ledger, is of it, and in place.
 
-        A checkpoint covers it that the same key signed, and it leads to that checkpoint's root.
+        A checkpoint covers it that such a key signed, and it leads to that checkpoint's root.
         """
         from engine.ledger.audit.signed_entries import is_signed
 
-        return is_signed(self, require_entry(self._reader, index))
+        return is_signed(self, require_entry(self._reader, index), self.public_keys)
 
     def entry(self, index: int) -> bytes:
         """Return the envelope bytes of entry ``index``; NotRecordedError when not there."""

@@ -92,8 +92,8 @@ def _read(state: State, ledger: Ledger, bundle: PolicyBundle, most: int) -> tupl
     stop = min(cursor + most, signed.size if signed is not None else 0)
     for index, entry in ledger.entries(cursor, stop):
         cursor = index + 1
+        require_signed(ledger, index)  # whatever it is: another may lie where a decision was
         if is_decision(entry):
-            require_signed(ledger, index)
             _follow(state, entry, bundle)
     seen = cursor_state.get("seen")
     return cursor, parse_time(seen) if seen else datetime.fromtimestamp(0, UTC)

@@ -22,8 +22,8 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     """Add up and compare; print what was compared."""
     from engine.calls.budget.verify import verify
 
-    keys = workspace.public_keys(args, config, shell, named=args.ledger is not None)
-    with workspace.open_ledger_to_read(config, shell) as ledger:
+    with workspace.open_ledger_to_read(config, shell, args.key) as ledger:
+        keys = ledger.public_keys
         sums = verify(ledger, keys)
         ledger_id = ledger.id
     if args.format == "json":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
     from engine.decision.runs import DecisionOfRun
     from engine.settings.config import Config
 
+OF_ENTRY_0 = "verified with the key in entry 0, for want of another: pass --key to say whose it is"
 MAX_BYTES = 16 << 20
 _MOST_ATTEMPTS = 1000
+_MOST_RUNS = 100_000
+_NAMED = 100
+"""Runs without a decision, and runs that the list does not have, that are named; JSON has all."""
 _FORMAT = "JSON of `gh run list --json databaseId,attempt`, or lines ID ATTEMPT"
 _Run = tuple[str, str]
 
@@ -31,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the CI's own list: JSON of gh run list, or lines ID ATTEMPT",
     )
+    parser.add_argument("--key", action="append", metavar="PUB", help="public key (the own one)")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
 
 
@@ -40,15 +46,20 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
 
     expected = _expected(args.expected, shell) if args.expected else None
     found: dict[_Run, list[DecisionOfRun]] = {}
-    with workspace.open_ledger_to_read(config, shell) as ledger:
+    with workspace.open_ledger_to_read(config, shell, args.key) as ledger:
+        keys_given = bool(ledger.public_keys)
         for decision in decisions_of_runs(ledger):
             found.setdefault((decision.run.id, decision.run.attempt), []).append(decision)
-    missing = [] if expected is None else [run for run in expected if run not in found]
-    unlisted = [] if expected is None else [run for run in found if run not in set(expected)]
+    listed = set(expected or found)
+    missing = [run for run in expected or () if run not in found]
+    unlisted = [run for run in found if run not in listed]
     if args.format == "json":
-        shell.print_json(_document(found, expected, missing, unlisted), indent=2)
+        document = _document(found, expected, missing, unlisted)
+        shell.print_json({**document, "keys_given": keys_given}, indent=2)
     else:
         shell.print_lines("\n".join(_text(found, expected, missing, unlisted)))
+        if not keys_given:
+            shell.print(OF_ENTRY_0)
     return exit_codes.FAIL if missing else exit_codes.PASS
 
 
@@ -84,22 +95,27 @@ def _text(
     unlisted: list[_Run],
 ) -> Iterator[str]:
     for (name, attempt), decisions in found.items():
-        yield f"run {name}/{attempt} ({decisions[0].run.ci})"
+        yield plain(f"run {name}/{attempt} ({decisions[0].run.ci})")
         for decision in decisions:
             row = _members(decision)
             yield f"  {row['verdict']:<8}  {plain(row['decision_id']):<36}  entry {row['index']}"
             counted = plain(f"attempt {row['attempt']} by {row['gate']} on {row['subject']}")
             yield f"            {counted}"
-    for name, attempt in missing:
-        yield f"run {name}/{attempt}: NO DECISION"
-    for name, attempt in unlisted:
-        yield f"run {name}/{attempt}: is not in the CI's list"
+    yield from _named(missing, "NO DECISION")
+    yield from _named(unlisted, "is not in the CI's list")
     decided = sum(map(len, found.values()))
     yield f"{len(found)} runs with {decided} decisions" + (
         ""
         if expected is None
         else f"; of {len(expected)} that the CI lists, {len(missing)} left none"
     )
+
+
+def _named(runs: list[_Run], what: str) -> Iterator[str]:
+    for name, attempt in runs[:_NAMED]:
+        yield plain(f"run {name}/{attempt}: {what}")
+    if len(runs) > _NAMED:
+        yield f"and {len(runs) - _NAMED:,} more: {what}"
 
 
 def _expected(name: str, shell: Shell) -> list[_Run]:
@@ -113,7 +129,13 @@ def _expected(name: str, shell: Shell) -> list[_Run]:
 
     data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
     is_json = data.lstrip()[:1] in (b"[", b"{")
-    runs = list(dict.fromkeys(_of_json(name, data) if is_json else _of_lines(name, data)))
+    listed = _of_json(name, data) if is_json else _of_lines(name, data)
+    runs = list(dict.fromkeys(islice(listed, _MOST_RUNS + 1)))
+    if next(listed, None) is not None or len(runs) > _MOST_RUNS:
+        raise UsageError(
+            f"--expected {name}: it names more than {_MOST_RUNS:,} runs",
+            "list the runs of a shorter time, each attempt once",
+        )
     if not runs:
         raise UsageError(f"--expected {name}: it names no run", _FORMAT)
     return runs

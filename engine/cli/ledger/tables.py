@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.decision.export import decision_of
-from engine.errors import OutputError
+from engine.decision.export import decision_in
+from engine.errors import OutputError, VerificationError
 from engine.ledger import Ledger
-from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPES, Json
+from engine.model import Json
 
 
 def write_tables(ledger: Ledger, target: Path) -> int:
@@ -17,6 +17,7 @@ def write_tables(ledger: Ledger, target: Path) -> int:
 
     Raises:
         OutputError: The file cannot be written; a part of it may be there.
+        VerificationError: What the ledger's checkpoint covers is not genuine; no file is left.
     """
     import sqlite3
 
@@ -29,6 +30,10 @@ def write_tables(ledger: Ledger, target: Path) -> int:
             _checks(ledger), pk=("entry", "id"), foreign_keys=[("entry", "decision", "entry")]
         )
         return int(database.table("decision").count)
+    except VerificationError:
+        database.close()
+        target.unlink(missing_ok=True)
+        raise
     except sqlite3.Error as error:
         raise OutputError(f"{target}: {error}", "name a new file where there is room") from None
     finally:
@@ -38,8 +43,8 @@ def write_tables(ledger: Ledger, target: Path) -> int:
 def _statements(ledger: Ledger) -> Iterator[tuple[int, Json]]:
     """The decisions that are signed, and those that were imported."""
     for index, statement in ledger.signed_entries().read():
-        if statement["predicateType"] in (*DECISION_TYPES, DECISION_IMPORTED_TYPE):
-            yield index, decision_of(ledger.entry(index)).statement
+        if (decision := decision_in(index, statement)) is not None:
+            yield index, decision
 
 
 def _decisions(ledger: Ledger) -> Iterator[dict[str, Json]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from engine.cli import workspace
 from engine.cli.arguments import ledger_arguments, processes
 from engine.cli.console.shell import Shell
 from engine.cli.ledger import runs
+from engine.cli.ledger.runs import OF_ENTRY_0
 from engine.decision.workspace import ledger_url
 from engine.errors import EquivocationError, OutputError, UsageError, VerificationError
 from engine.formats.printable import plain
@@ -75,6 +76,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     runs.arguments(runs_of)
     tables = actions.add_parser("tables", help="decisions and checks as a SQLite file for SQL")
     tables.add_argument("out", metavar="FILE", help="a new file")
+    tables.add_argument("--key", action="append", metavar="PUB", help="public key (the own one)")
     for action in actions.choices.values():
         ledger_arguments(action)
 
@@ -97,14 +99,14 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
 def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     since = _note(args.since, shell) if args.since else None
-    keys = workspace.public_keys(args, config, shell)
     jobs = args.jobs or _worth(config, signatures=args.signatures)
     # workers first: what they inherit must not include the ledger
     with (
         _no_collector(),
         _workers(jobs - 1) as workers,
-        workspace.open_ledger_to_read(config, shell) as ledger,
+        workspace.open_ledger_to_read(config, shell, args.key) as ledger,
     ):
+        keys = ledger.public_keys
         report = ledger.verify(
             since=since, signatures=args.signatures, public_keys=keys, companions=workers
         )
@@ -150,7 +152,7 @@ def _requests(report: LedgerReport) -> Iterator[str]:
         yield f"  and {len(report.unanswered) - _NAMED} more"
 
 
-def _continued(state: str, ledger: Ledger, keys: list[bytes]) -> tuple[str, ...]:
+def _continued(state: str, ledger: Ledger, keys: Sequence[bytes]) -> tuple[str, ...]:
     """Hold the ledger against what a file remembers of it, remember it, and say so."""
     from engine.cli.checkpoint_state import CheckpointState
     from engine.ledger.commit.created import read_created
@@ -163,7 +165,7 @@ def _continued(state: str, ledger: Ledger, keys: list[bytes]) -> tuple[str, ...]
     return taken.lines
 
 
-def _verified_budgets(ledger: Ledger, report: LedgerReport, keys: list[bytes]) -> int:
+def _verified_budgets(ledger: Ledger, report: LedgerReport, keys: Sequence[bytes]) -> int:
     """Compare what budgets have left with the entries, where there are any; INV-BUDGET-13."""
     from engine.calls.budget.verify import keeps_budgets, verify
 
@@ -177,7 +179,7 @@ def _scope(report: LedgerReport, keys: str) -> Iterator[str]:
     if report.keys_given:
         yield f"verified with {plain(keys)}"
     else:
-        yield "verified with the key in entry 0, for want of another: pass --key to say whose it is"
+        yield OF_ENTRY_0
     if not report.signatures and report.since < report.size:
         yield "--no-signatures: signatures, index columns and documents were not compared"
         return
@@ -328,9 +330,12 @@ def _tables(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     workspace.require_output(target, config, shell)
     if target.exists():
         raise UsageError(f"{target}: there is a file already", "name a new one")
-    with workspace.open_ledger_to_read(config, shell) as ledger:
+    with workspace.open_ledger_to_read(config, shell, args.key) as ledger:
         count = write_tables(ledger, target)
+        keys_given = bool(ledger.public_keys)
     shell.print(f"{count} decisions in {plain(str(target))}: tables decision and check")
+    if not keys_given:
+        shell.print(OF_ENTRY_0)
     return exit_codes.PASS
 
 
@@ -348,22 +353,24 @@ def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     from engine.proof.bundle import MAX_BYTES
 
     now = write_time(shell.now())
-    keys = workspace.public_keys(args, config, shell)
+    keys = workspace.public_keys(config, shell, args.key)
     with workspace.open_ledger_to_write(config, shell) as (ledger, signer):
         counted = attempts(ledger)
         for name in args.files:
             data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
             try:
-                decision_id, is_new = import_proof(data, ledger, signer, keys, now)
+                brought = import_proof(data, ledger, signer, keys, now)
             except EquivocationError as error:
                 raise _kept(name, error, ledger) from None
             except VerificationError as error:
                 raise VerificationError(f"{name}: {error.message}", error.hint) from None
-            outcome = "imported" if is_new else "was here already"
-            shell.print(f"{decision_id}  {outcome}  {plain(name)}")
-            if is_new:
-                carried = decision_of(ledger.entry(ledger.find(decision_id)))
-                counted[key := attempt_key(carried)] += 1
+            outcome = "imported" if brought.is_new else "was here already"
+            if run := brought.run:
+                outcome += f"; of run {run.id}/{run.attempt}, which was not known"
+            shell.print(plain(f"{brought.decision_id}  {outcome}") + f"  {plain(name)}")
+            if brought.is_new:
+                carried = decision_of(ledger.entry(ledger.find(brought.decision_id)))
+                counted[key := attempt_key(carried.statement)] += 1
                 about = carried.statement["subject"][0]["name"]
                 shell.print(f"  attempt {counted[key]} by {plain(key[1])} on {plain(about)}")
     return exit_codes.PASS

@@ -58,16 +58,18 @@ class Requests:
     Attributes:
         made: How many there are.
         open: Those without an answer so far, by id.
+        failed: Those that a failure answered, by id: nothing else may.
     """
 
     made: int = 0
     open: dict[str, OpenRequest] = field(default_factory=dict)
+    failed: dict[str, OpenRequest] = field(default_factory=dict)
 
     def take(self, index: int, statement: Mapping[str, Json]) -> None:
         """Take in the next entry.
 
         Raises:
-            VerificationError: It answers something else than was asked.
+            VerificationError: It answers something else than was asked, or what has an answer.
         """
         kind = statement["predicateType"]
         if kind == DECISION_REQUESTED_TYPE:
@@ -76,15 +78,30 @@ class Requests:
             if not isinstance(name := predicate.get("decision_id"), str):
                 raise VerificationError(f"entry {index}: a request without an id", _HINT)
             self.open[name] = OpenRequest(index, predicate, statement["subject"][0])
-        elif self.open and (member := ANSWERS.get(kind)) is not None:
+        elif (self.open or self.failed) and (member := ANSWERS.get(kind)) is not None:
             name = statement["predicate"].get(member)
-            if isinstance(name, str) and name in self.open:
-                require_answer(index, statement, self.open.pop(name))
+            if isinstance(name, str):
+                self._answer(index, statement, name)
+
+    def _answer(self, index: int, statement: Mapping[str, Json], name: str) -> None:
+        """Take the answer away from what is open; a failure answers once and for all."""
+        is_failure = statement["predicateType"] == DECISION_FAILED_TYPE
+        if name in self.failed and not is_failure and index > self.failed[name].entry:
+            raise VerificationError(
+                f"entry {index}: a failure has answered entry {self.failed[name].entry} already",
+                "a decision that failed is asked for again under another id",
+            )
+        if name in self.open:
+            require_answer(index, statement, self.open[name])
+            request = self.open.pop(name)
+            if is_failure:
+                self.failed[name] = request
 
     def include(self, later: Requests) -> None:
         """Add what was found among the entries behind these."""
         self.made += later.made
         self.open |= later.open
+        self.failed |= later.failed
 
     def unanswered(
         self, reader: Reader, known_by: array[int], first: int
@@ -99,20 +116,22 @@ class Requests:
         Raises:
             VerificationError: An answer is to something else than was asked.
         """
-        keys = {key_hash(of, name): name for name in self.open for of in ANSWERED_BY}
+        keys = {
+            key_hash(of, name): name for name in (*self.open, *self.failed) for of in ANSWERED_BY
+        }
         for place, key in enumerate(known_by) if keys else ():
             if key in keys and place % PER_ENTRY:
                 self._answered(reader, first + place // PER_ENTRY, keys[key])
         return tuple(sorted((request.entry, name) for name, request in self.open.items()))
 
     def _answered(self, reader: Reader, index: int, name: str) -> None:
-        request = self.open.get(name)
+        request = self.open.get(name) or self.failed.get(name)
         if request is None or index < request.entry:
             return
         statement = read_statement(index, open_envelope(require_entry(reader, index).body))
         member = ANSWERS.get(statement["predicateType"])
         if member is not None and statement["predicate"].get(member) == name:
-            require_answer(index, statement, self.open.pop(name))
+            self._answer(index, statement, name)
 
 
 def require_answer(index: int, statement: Mapping[str, Json], request: OpenRequest) -> None:

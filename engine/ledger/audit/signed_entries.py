@@ -56,8 +56,14 @@ class SignedEntries:
         self._public_keys = tuple(public_keys)
         self._chain = GENESIS_CHAIN
 
-    def read(self, stop: int | None = None) -> Iterator[tuple[int, dict[str, Json]]]:
+    def read(
+        self, stop: int | None = None, *, covered: bool = False
+    ) -> Iterator[tuple[int, dict[str, Json]]]:
         """Yield ``(index, in-toto statement)`` of the next entries, up to ``stop`` or to the last.
+
+        Args:
+            stop: Index of the first that is not read.
+            covered: Read up to the newest signed checkpoint alone, and all that it covers.
 
         Raises:
             VerificationError: An entry is not signed by a key of this ledger, is of another one,
@@ -68,7 +74,7 @@ class SignedEntries:
         signed = self._ledger.signed_state(self._public_keys)  # before the rows that it covers
         if signed is None:
             raise VerificationError("no checkpoint is signed by a key of this ledger", _HINT)
-        for row in self._ledger.rows(self.size, stop):
+        for row in self._ledger.rows(self.size, signed.size if covered else stop):
             statement = self._statement(row)
             self._place(row, signed)
             self.entry = row.body
@@ -134,18 +140,19 @@ class Tree(Rows, Protocol):
         """Return the inclusion proof of entry ``index`` in the tree of ``size`` entries."""
 
 
-def is_signed(ledger: Tree, row: EntryRow) -> bool:
-    """Return whether one stored entry is evidence: signed by the key in entry 0, and in its place.
+def is_signed(ledger: Tree, row: EntryRow, public_keys: Sequence[bytes] = ()) -> bool:
+    """Return whether one stored entry is evidence: signed by a key of the ledger, and in its place.
 
     Args:
         ledger: Whose.
         row: As it is stored there.
+        public_keys: Raw keys; without any it is the key in entry 0.
     """
     (first,) = ledger.rows(0, 1)
-    signed = ledger.signed_state(())
     try:
-        created = read_created(first.body)
-        statement = read_statement(row.leaf_index, verify_envelope(row.body, [created.public_key]))
+        signed = ledger.signed_state(public_keys)
+        keys = public_keys or [read_created(first.body).public_key]
+        statement = read_statement(row.leaf_index, verify_envelope(row.body, keys))
         if signed is None or row.leaf_index >= signed.size:
             return False
         path = ledger.proof(row.leaf_index, signed.size)

@@ -20,6 +20,7 @@ from engine.ledger.audit.identity import identities
 from engine.ledger.audit.index_audit import read_statement, require_indexed
 from engine.ledger.audit.nodes import with_nodes
 from engine.ledger.audit.requests import Requests
+from engine.ledger.audit.run_imports import require_run
 from engine.ledger.store import EntryRow, Reader, node_count
 from engine.model import Json
 from engine.proof import checkpoint as notes
@@ -93,6 +94,7 @@ def audit_part(reader: Reader, scope: Scope, first: int, stop: int) -> Part:
             blobs.include(require_blobs(reader, rows, statements))
             for row, statement in zip(rows, statements, strict=True):
                 requests.take(row.leaf_index, statement)
+                require_run(reader, row.leaf_index, statement)
     after = walk.state()
     if after.size != stop:
         raise VerificationError(f"entry {after.size} is missing", HINT)

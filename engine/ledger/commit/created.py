@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from engine.errors import KeyFileError, VerificationError
-from engine.formats.signed_json import read_object, read_text
+from engine.formats.ci_runs import read_run
 from engine.model import (
     CREATION_TYPES,
     LEDGER_CREATED_TYPE,
@@ -80,6 +80,5 @@ def read_created(entry: bytes) -> LedgerCreation:
         raise VerificationError("entry 0 speaks of another key than it holds", _HINT)
     run = None
     if kind == LEDGER_CREATED_V2_TYPE:
-        members = read_object(predicate.get("run"), "the run of entry 0", CiRun._fields)
-        run = CiRun(*(read_text(members[name], f"{name} of the run") for name in CiRun._fields))
+        run = read_run(predicate.get("run"), "the run of entry 0")
     return LedgerCreation(texts[0], public, texts[2], run)

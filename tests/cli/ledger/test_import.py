@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from shutil import copytree
 
+import pytest
+
+from engine.decision.export import import_proof
+from engine.errors import CommitError, EquivocationError
+from engine.ledger import Ledger
+from engine.proof.keys import load_public_pem
+from engine.signers.file import open_file
 from tests.cli.conftest import Engine
+from tests.ledger.scribe import open_at
 from tests.repository import DATA
 
 KEY = str(DATA / "trust/import.pub.pem")
@@ -100,3 +109,20 @@ def test_a_proof_of_a_forked_twin_of_this_ledger_is_4_and_both_checkpoints_are_k
                 *(4, True),
             )
             file.unlink()
+
+
+def test_an_import_between_anothers_commit_and_its_signature_is_compared_all_the_same(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine("init")
+    engine("keys", "init")
+    signer = open_file(Path(".engine/keys/engine.pem"))
+    keys, now = [load_public_pem(Path(KEY).read_bytes())], "2026-06-01T12:00:00Z"
+    Path("l").mkdir()
+    with closing(open_at(Path("l"), signer=signer)) as ours:
+        with monkeypatch.context() as stopped, closing(open_at(Path("l"), signer=signer)) as theirs:
+            stopped.setattr(Ledger, "_sign_checkpoint", lambda _self: 1 / 0)
+            with pytest.raises(CommitError):
+                import_proof(Path(ORIGINAL).read_bytes(), theirs, signer, keys, now)
+        with pytest.raises(EquivocationError):
+            import_proof(Path(OTHER).read_bytes(), ours, signer, keys, now)

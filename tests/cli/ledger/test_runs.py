@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import jsonschema
@@ -11,9 +14,22 @@ import pytest
 
 from engine.decision.ci_run import ci_run
 from engine.errors import UsageError
-from engine.model import CREATION_TYPES, CiRun, Json
-from engine.proof.envelope import open_envelope
+from engine.ledger import EntryDraft, LedgerPosition, read_created
+from engine.ledger.commit.created import created_entry
+from engine.model import (
+    CREATION_TYPES,
+    DECISION_V2_TYPE,
+    RUN_IMPORTED_TYPE,
+    CiRun,
+    Json,
+    Signer,
+)
+from engine.proof.envelope import open_envelope, seal
+from engine.proof.statement import statement
+from engine.signers.file import open_file
 from tests.cli.conftest import Engine
+from tests.ledger.audit.test_audit import behind_its_back
+from tests.ledger.scribe import key, open_at
 from tests.repository import ROOT
 
 GITHUB = {"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "1"}
@@ -153,3 +169,164 @@ def test_a_run_of_the_cis_list_that_left_no_decision_is_named(made: Engine) -> N
         Path("bad").write_text(text)
         answer = made("ledger", "runs", "--expected", "bad")
         assert (answer.code, where in answer.err) == (2, True), (text, answer.err)
+
+
+def imported(engine: Engine) -> Engine:
+    """A ledger with the decisions of runs 77 and 78 at entries 1 and 3, each before its run."""
+    decided(engine, "1.json", **GITHUB)
+    decided(engine, "2.json", GITHUB_RUN_ID="78")
+    assert engine("init", "--yes").code == 0
+    assert engine("ledger", "import", "1.json", "2.json").code == 0
+    return engine
+
+
+def copied(source: int, target: int) -> None:
+    """Put the body of one entry over another's, as who writes to the file can without a key."""
+    with behind_its_back(Path(".engine")) as connection:
+        connection.execute(
+            "UPDATE entry SET body = (SELECT body FROM entry WHERE leaf_index = ?) "
+            "WHERE leaf_index = ?",
+            (source, target),
+        )
+
+
+READERS = ("ledger runs", "ledger tables t.db", "ledger verify", "conform", "replay")
+
+
+def test_a_decision_that_others_were_copied_over_is_missed_by_every_reader(made: Engine) -> None:
+    imported(made)
+    for source, target in ((4, 2), (3, 1)):
+        copied(source, target)
+        for reader in READERS:
+            assert made(*reader.split()).code == 4, reader
+        assert not Path("t.db").exists()
+        assert made("ledger", "import", "1.json").code == 4
+
+
+def test_a_strangers_ledger_in_place_of_ones_own_is_4(made: Engine) -> None:
+    """One rule says which key is trusted: a key given, else the own one, else entry 0's."""
+    imported(made)
+    made("decide", "m.json")
+    shutil.copytree(".engine/keys", "theirs")
+    Path("other").mkdir()
+    assert made("keys", "init", "--key-file", "other/engine.pem").code == 0
+    for file in Path("other").glob("*.pem"):
+        shutil.copy(file, ".engine/keys")
+    decision = json.loads(made("ledger", "log", "--format", "jsonl").out.splitlines()[-2])["id"]
+    for reader in (*READERS, f"explain {decision}", f"export {decision} -o p.json"):
+        assert made(*reader.split()).code == 4, reader
+    assert '"signed":false' in made("ledger", "log", "--format", "jsonl").out.replace(" ", "")
+    for reader in READERS:
+        assert made(*reader.split(), "--key", "theirs/engine.pub.pem").code == 0, reader
+    shutil.rmtree(".engine/keys")
+    Path("t.db").unlink()
+    for reader in ("ledger runs", "ledger tables t.db", "ledger verify"):
+        answer = made(*reader.split())
+        assert (answer.code, "key in entry 0" in answer.out) == (0, True), reader
+    assert made("ledger", "runs", "--format", "json").json["keys_given"] is False
+
+
+def appended(kind: str, predicate: dict[str, Json], decision_id: str | None = None) -> None:
+    """Record what only the key's holder can."""
+    signer = open_file(Path(".engine/keys/engine.pem"))
+    subject = {"name": "m", "digest": {"sha256": "00" * 32}}
+
+    def build(place: LedgerPosition) -> bytes:
+        whole = {**predicate, "ledger": {"id": place.ledger_id}}
+        return seal(statement([subject], kind, whole), signer.sign, signer.key_id)
+
+    with closing(open_at(Path(".engine"), signer=signer)) as ledger:
+        ledger.append([EntryDraft(decision_id, None, None, build)])
+
+
+RUN = {"ci": "github", "id": "77", "attempt": "1"}
+Predicate = dict[str, Json]
+LIES: dict[str, tuple[str, Callable[[Predicate], Predicate]]] = {
+    "another run than entry 0's": (
+        "another run", lambda p: {**p, "run": {**RUN, "id": "78"}}),
+    "no entry 0": ("is not a string", lambda p: {**p, "envelope": None}),
+    "of another ledger": (
+        "another ledger than the decision's", lambda p: {**p, "envelope": began("ab" * 16)}),
+    "begun with another key": (
+        "none of the given keys",
+        lambda p: {**p, "envelope": began(of=key("somebody else"))}),
+    "a line of its own": (
+        "64 letters", lambda p: {**p, "run": {**RUN, "id": "7\nrun 8/1"}}),
+    "too long": ("64 letters", lambda p: {**p, "run": {**RUN, "attempt": "1" * 65}}),
+    "of no CI": ("is not known", lambda p: {**p, "run": {**RUN, "ci": "jenkins"}}),
+    "of what is not here": (
+        "decision", lambda p: {**p, "decision_id": p["decision_id"][:-1] + "z"}),
+    "of what was not imported": (
+        "imported", lambda p: {**p, "decision_id": p["own"]}),
+    "of a list": ("is not a text", lambda p: {**p, "decision_id": []}),
+}  # fmt: skip
+
+
+def began(ledger_id: str | None = None, of: Signer | None = None, run: CiRun | None = None) -> str:
+    """Base64 of an entry 0 that names run 77."""
+    signer = of or open_file(Path(".engine/keys/engine.pem"))
+    ledger_id = ledger_id or first_of("3.json")["predicate"]["ledger_id"]
+    made = created_entry(ledger_id, "2026-06-01T12:00:00Z", signer, run or CiRun(**RUN))
+    return base64.b64encode(made).decode()
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_run_that_an_import_is_not_of_is_4(made: Engine, lie: str) -> None:
+    """Also where this ledger's own key says so."""
+    decision_id = decided(made, "3.json")
+    assert made("init", "--yes").code == 0
+    assert made("ledger", "import", "3.json").code == 0
+    own = made("decide", "m.json", "--format", "json").json["decision_id"]
+    reason, changed = LIES[lie]
+    honest = {"decision_id": decision_id, "run": RUN, "envelope": began()}
+    predicate = changed({**honest, "own": own})
+    predicate.pop("own", None)
+    appended(RUN_IMPORTED_TYPE, {**predicate, "imported_at": "2026-06-01T12:00:00Z"})
+
+    for reader in ("ledger runs", "ledger verify"):
+        answer = made(*reader.split())
+        assert (answer.code, answer.out) == (4, ""), reader
+        assert "entry 3: " in answer.err
+        assert reason in answer.err
+
+
+def test_a_decision_without_members_is_4(made: Engine) -> None:
+    assert made("init", "--yes").code == 0
+    assert made("decide", "m.json").code == 0
+    appended(DECISION_V2_TYPE, {"decision_id": []}, "x" * 36)
+    for reader in ("ledger runs", "ledger tables t.db", "ledger import 1.json", "ledger verify"):
+        if "import" in reader:
+            decided(made, "1.json")
+        assert made(*reader.split()).code == 4, reader
+
+
+def test_an_import_without_its_run_gets_it_from_a_later_proof(made: Engine) -> None:
+    decided(made, "1.json", **GITHUB)
+    whole = json.loads(Path("1.json").read_text())
+    first = base64.b64decode(whole["ledger"]["entries"][0])
+    assert read_created(first).run == CiRun(**RUN)
+    del whole["ledger"]  # the decision is its last entry: nothing follows
+    Path("bare.json").write_text(json.dumps(whole))
+    assert made("init", "--yes").code == 0
+    assert "imported" in made("ledger", "import", "bare.json").out
+    assert made("ledger", "runs", "--format", "json").json["runs"] == []
+
+    told = made("ledger", "import", "1.json").out
+
+    assert "was here already; of run 77/1, which was not known" in told
+    assert [run["id"] for run in made("ledger", "runs", "--format", "json").json["runs"]] == ["77"]
+    assert made("ledger", "import", "1.json", "bare.json").out.count("was here already  ") == 2
+    assert made("ledger", "verify").code == 0
+
+
+def test_a_long_list_of_the_ci_is_refused_or_counted(made: Engine) -> None:
+    imported(made)
+    Path("long").write_text(json.dumps([{"databaseId": n, "attempt": 1000} for n in range(1, 200)]))
+    answer = made("ledger", "runs", "--expected", "long")
+    assert (answer.code, "names more than 100,000 runs" in answer.err) == (2, True)
+    Path("lines").write_text("".join(f"{n} 2\n" for n in range(1, 301)))
+    answer = made("ledger", "runs", "--expected", "lines")
+    assert (answer.code, answer.out.count("NO DECISION")) == (1, 101)
+    assert "and 200 more: NO DECISION" in answer.out
+    document = made("ledger", "runs", "--expected", "lines", "--format", "json").json
+    assert len(document["without_decision"]) == 300

@@ -121,6 +121,9 @@ LIES = {
     "attested on other evidence": (request(1), attestation(1, evidence=OTHER)),
     "failed by another profile": (request(1), failure(1, profile="default")),
     "failed at another gate": (request(1), failure(1, gate="ethics")),
+    "decided after it failed": (request(1), failure(1), answer(1)),
+    "decided after it failed, on other evidence": (request(1), failure(1), answer(1, input=OTHER)),
+    "attested after it failed": (request(1), failure(1), attestation(1)),
     "a request without an id": (request(1, decision_id=7), answer(2)),
 }  # fmt: skip
 
@@ -131,7 +134,9 @@ def test_an_answer_to_something_else_is_not_genuine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: str, part: int
 ) -> None:
     monkeypatch.setattr(audit, "PART", part)
-    with pytest.raises(VerificationError, match=r"entry [12]: (its .* asked for|a request)"):
+    with pytest.raises(
+        VerificationError, match=r"entry [123]: (its .* asked for|a request|a failure)"
+    ):
         verified(tmp_path, *LIES[lie], others=1 if part < 100 else 0)
 
 
