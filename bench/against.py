@@ -166,6 +166,7 @@ def _contests(scratch: Path, theirs: Path) -> dict[str, Timer]:
     def batch(tree: Path) -> float:
         home = homes[tree]
         shutil.rmtree(home / ".engine")
+        shutil.rmtree(home / ".local", ignore_errors=True)  # signed heads, else it went backwards
         _engine(tree, home, "init", "--force", "--yes", codes=(0,))
         return _engine(tree, home, "decide", files, "--format", "jsonl")
 
