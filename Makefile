@@ -97,7 +97,7 @@ spec: .venv/synced ## Check the TLA+ specs with TLC; every guard's mutant must b
 unit: $(OPA)
 	@room="$$(df --output=avail -B1G /dev/shm 2> /dev/null | tail -n 1 || true)"; \
 	if [ "$${room:-0}" -ge 4 ] && ! mount | grep -q ' /dev/shm .*noexec'; then export TMPDIR=/dev/shm; fi; \
-	scratch="$$(mktemp -d)"; trap 'rm -rf "$$scratch"' EXIT; export TMPDIR="$$scratch"; \
+	scratch="$$(mktemp -d)"; chmod 1777 "$$scratch"; trap 'rm -rf "$$scratch"' EXIT; export TMPDIR="$$scratch"; \
 	$(BIN)/pytest -q -n auto -m "not system and not soak" --cov --cov-report=term
 
 test-versions: $(OPA) ## The core suite against the built wheel on Python 3.12 and 3.13.

@@ -172,7 +172,8 @@ class Printer:
         if self._github is not None:
             failed = error.exit_code if isinstance(error, GovernanceError) else exit_codes.UNDECIDED
             try:
-                self._github.write(failed if error or failures else self._code or failed)
+                code = failed if error or failures or self._code is None else self._code
+                self._github.write(code)
             except OutputError as refused:
                 failures.append(refused.message)
         if failures and error is None:
