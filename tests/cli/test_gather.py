@@ -139,7 +139,7 @@ def test_what_was_there_stays_when_something_is_wrong(engine: Engine) -> None:
         ('"predictions.csv"', '"gather.toml"', "files that end in '.toml' are not read"),
         ('"equal_width"', '"equal_with"', "gather.toml:6: key 'ece.strategy': 'equal_with' is not one of"),
         ("bins = 15", "bins = 0", "key 'ece.bins': '0' where a whole number from 1 to 100 is expected"),
-        ("bins = 15", "bins = true", "key 'ece.bins': 'True' where a whole number"),
+        ("bins = 15", "bins = true", "key 'ece.bins': true where a whole number"),
         ('score = "p"', 'score = "prob"', "has no column 'prob'\n  known: g, p, y, yhat"),
         ('label = "y"', 'label = "yhatt"', "has no column 'yhatt'\n  did you mean 'yhat'?"),
         ('label = "y"', 'lable = "y"', "gather.toml:5: key 'columns.lable': is not known here\n  did you mean 'label'?"),

@@ -169,7 +169,7 @@ def test_a_ledger_verifies_and_extends_an_earlier_checkpoint(
     answer = engine("ledger", "verify", "--since", "kept.checkpoint", "--signatures")
 
     assert answer.code == 0
-    assert "6 entries hold since entry 5, 1 signatures" in answer.out
+    assert "6 entries hold since entry 5, 1 signature\n" in answer.out
 
 
 def test_a_ledger_that_went_back_is_4_and_never_a_fresh_start(
