@@ -62,9 +62,11 @@ def hold(home: Path, *, rounds: int, say: Callable[[str], None], calls: int = EA
     signer = Ed25519Signer(Ed25519PrivateKey.generate())
     runs: dict[str, list[Run]] = {name: [] for name in (SPEND, BARE, BARE_ALONE)}
     try:
-        with closing(ledger_fill.open_in(home, signer=signer)) as ledger:
-            bundle = _policies(home / "policies")
-            evaluator = WasmEvaluator(bundle, cache=None)
+        bundle = _policies(home / "policies")
+        with (
+            closing(WasmEvaluator(bundle, cache=None)) as evaluator,
+            closing(ledger_fill.open_in(home, signer=signer)) as ledger,
+        ):
             tracker = Tracker(
                 Session.over(PoliciesInUse(bundle), evaluator, ledger, signer),
                 budgets=Budgets([], AmountLimits(None, None, 10**15)),
@@ -93,7 +95,6 @@ def hold(home: Path, *, rounds: int, say: Callable[[str], None], calls: int = EA
                         runs[name].append(run)
             if verify(ledger).counted != 2 * calls * THREADS * (rounds + 1):
                 raise BenchError("reservations or settlements are missing from the ledger")
-            evaluator.close()
     finally:
         shutil.rmtree(home, ignore_errors=True)
     return Result("budget", tuple(row_of(runs, *pair) for pair in PAIRS), runs, {})

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from engine.model import Decision, Json
 from engine.report.relaxations import RELAXATIONS
+from engine.settings.config import SETTINGS
 from tests.ci.steps import BIN, bash
 from tests.repository import ROOT
 
@@ -194,6 +195,14 @@ def test_the_page_of_relaxations_has_what_explain_and_the_record_know() -> None:
     assert [(name, *about) for name, about in RELAXATIONS.items()] == rows
     schema = json.loads((ROOT / "schemas" / "decision-v2.schema.json").read_text())
     assert sorted(RELAXATIONS) == named_relaxations(schema)
+
+
+def test_the_page_of_relaxations_says_what_follows_from_every_setting() -> None:
+    page = (ROOT / "docs" / "relaxations.md").read_text()
+    cells = re.findall(r"^\| (`[^|]*`) \| [^|]* \|$", page, re.MULTILINE)
+    named = [name for cell in cells for name in re.findall(r"`(.*?)`", cell)]
+    whole = [name.replace("…", "budget_daily") for name in named]
+    assert sorted(whole) == sorted(setting.name for setting in SETTINGS)
 
 
 def named_relaxations(schema: Json) -> list[str]:

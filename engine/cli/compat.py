@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from engine.cli.console.shell import Shell
 from engine.cli.metrics_output import metrics_arguments, require_subject, write_metrics
 from engine.formats.printable import on_one_line
-from engine.system.walk import described, files_below
+from engine.system.walk import files_below, remarks
 
 if TYPE_CHECKING:
     from engine.compat import Comparison, CompatibilityFinding
@@ -53,8 +53,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     require_subject(args, "compat", [*tops, *chain.from_iterable(below)])
     old, new = (schemas.read_side(name, Path(), shell.environ) for name in (args.old, args.new))
     for side in (old, new):
-        if side.left_out:
-            shell.say(f"{side.name}: {described(side.left_out)}")
+        for line in remarks(side.name, side.left_out):
+            shell.say(line)
     comparison = schemas.compare_sides(old, new, args.direction, frozenset(args.annotation))
     if args.format == "json":
         document = _document(args, comparison)

@@ -45,7 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trace", action="store_true", help="TLC judges what led to a rejection")
     parser.add_argument("--tla", metavar="DIR", help="folder of the specs (the shipped ones)")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
-    parser.add_argument("--key", action="append", metavar="PUB", help="key that must have signed")
+    parser.add_argument("--key", action="append", metavar="PUB", help="public key (the own one)")
     ledger_arguments(parser)
 
 

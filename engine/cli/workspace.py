@@ -84,7 +84,7 @@ def public_key_names(args: argparse.Namespace, config: Config, shell: Shell) -> 
 
 
 def public_keys(config: Config, shell: Shell, given: Sequence[str] | None) -> list[bytes]:
-    """Return the raw keys that are trusted to have signed a ledger, for every verb that reads one.
+    """Return the raw keys that are trusted to have signed one's own ledger.
 
     Those in the files that ``--key`` gives, else the public half of the own key; none without one.
     """

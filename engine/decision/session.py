@@ -479,10 +479,10 @@ class Session(Closing):
             try:
                 export_to.write(decision_id, self.proof(decision_id).encode())
             except OutputError as error:
-                named = OutputError(f"recorded as {decision_id}; {error.message}", EXPORT_AGAIN)
                 if not_exported is None:
-                    raise named from None
-                not_exported(named)
+                    message = f"recorded as {decision_id}; {error.message}"
+                    raise OutputError(message, EXPORT_AGAIN) from None
+                not_exported(error)
 
     def conclude(self, judgement: Judgement, *, export_to: ProofFiles | None = None) -> Decision:
         """Return the decision: recorded, or that of a dry run, which says so.

@@ -15,7 +15,7 @@ from engine.errors import DocumentError, Position, UsageError
 from engine.formats.json_positions import json_places, line_and_column
 from engine.formats.json_text import MAX_BYTES, UnreadableTextError, decode, read_json, read_yaml
 from engine.model import Json
-from engine.system.walk import described, files_below, has_suffix
+from engine.system.walk import files_below, has_suffix, remarks
 
 SUFFIXES = (".json", ".yaml", ".yml")
 STANDARD_INPUT = "-"
@@ -180,6 +180,6 @@ def expand(paths: Iterable[str], say: Callable[[str], None]) -> Iterator[str]:
                 f"{path}: no {', '.join('*' + suffix for suffix in SUFFIXES)} in this folder",
                 "give the folder that the pipeline wrote its metrics files into",
             )
-        if found.left_out:
-            say(f"{path}: {described(found.left_out)}")
+        for line in remarks(path, found.left_out):
+            say(line)
         yield from found.files

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from engine.errors import KeyFileError, VerificationError
+from engine.errors import KeyFileError
 from engine.formats.json_values import same
 from engine.formats.signed_json import read_json, read_list, read_object, read_text, refuse
 from engine.formats.times import age_s
@@ -31,7 +31,7 @@ from engine.proof.derivation import (
     require_verdict,
     tied_to_input,
 )
-from engine.proof.envelope import open_envelope, verify_envelope
+from engine.proof.envelope import is_signed_by, open_envelope, verify_envelope
 from engine.proof.expectations import Expectations, subject_of, unmet_ledger, unmet_wishes
 from engine.proof.history import SignedCheckpoint
 from engine.proof.inclusion import ledger_id_of, placed, require_no_fork
@@ -435,7 +435,7 @@ def require_attestations(
         found = read(parts)
         require_no_fork(parts, _by(found.public_key, kept))
         checkpoints.append(found.signed._replace(is_attested=True))
-        own = _signed_by(found.public_key, decision)
+        own = is_signed_by(decision, found.public_key)
         trust = policy.data.get("trust") if policy is not None else None
         expected = at_instant(found.facts(own=own), now, trust)
         if policy is None and isinstance(stated, dict):
@@ -447,14 +447,6 @@ def require_attestations(
 def _by(public: bytes, kept: Collection[str]) -> list[str]:
     """The kept notes that one key signed: another key's ledger of the same id is none of its."""
     return [note for note in kept if signed_by(note, public)]
-
-
-def _signed_by(public: bytes, envelope: bytes) -> bool:
-    try:
-        verify_envelope(envelope, [public])
-    except VerificationError:
-        return False
-    return True
 
 
 def _require_same(stated: Json, expected: Mapping[str, Json]) -> None:

@@ -174,3 +174,12 @@ def verify_envelope(
     if envelope.payload_type != payload_type:
         refuse(f"the envelope holds {envelope.payload_type!r}, not {payload_type!r}")
     return envelope
+
+
+def is_signed_by(data: bytes, public: bytes) -> bool:
+    """Whether ``data`` is an envelope that the raw key ``public`` signed."""
+    try:
+        verify_envelope(data, [public])
+    except VerificationError:
+        return False
+    return True

@@ -27,7 +27,7 @@ from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPES, Json
 from engine.proof import checkpoint, merkle
 from engine.proof.bundle import MAX_BYTES, ProofBundle, read_path
 from engine.proof.checkpoint import Checkpoint
-from engine.proof.envelope import open_envelope, verify_envelope
+from engine.proof.envelope import is_signed_by, open_envelope, verify_envelope
 from engine.proof.inclusion import ledger_id_of
 from engine.proof.statement import parse_statement
 from engine.proof.trusted_keys import CHECKPOINT, DECISION, Keys, keys_for
@@ -191,7 +191,7 @@ def _verified(record: SignedRecord, public_keys: Keys) -> VerifiedRecord:
     """Each signature and, where it is there, the inclusion proof of one of the two."""
     trusted = keys_for(public_keys, DECISION)
     payload = verify_envelope(record.entry, trusted).payload
-    signers = [key for key in trusted if _signed(record.entry, key)]
+    signers = [key for key in trusted if is_signed_by(record.entry, key)]
     signed = checkpoint.verify(record.checkpoint, keys_for(public_keys, CHECKPOINT))
     if record.index >= signed.size:
         refuse("a record stands behind its own checkpoint")
@@ -207,11 +207,3 @@ def _verified(record: SignedRecord, public_keys: Keys) -> VerifiedRecord:
         refuse("a record is of another ledger than its checkpoint")
     is_included = record.path is not None
     return VerifiedRecord(statement, payload, frozenset(signers), record.index, signed, is_included)
-
-
-def _signed(entry: bytes, key: bytes) -> bool:
-    try:
-        verify_envelope(entry, [key])
-    except VerificationError:
-        return False
-    return True

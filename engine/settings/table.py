@@ -17,7 +17,7 @@ from engine.errors import ConfigError, suggest
 from engine.formats.times import is_time, parse_time
 from engine.model import Json
 from engine.settings.config import toml_flaw
-from engine.system.walk import described, files_below, has_suffix
+from engine.system.walk import files_below, has_suffix, remarks
 
 MAX_BYTES = 1024 * 1024
 """Of the TOML file that a table is read from."""
@@ -226,8 +226,7 @@ class Table:
             return [path]
         if path.is_dir():
             found = files_below(path, partial(_is_table, suffixes=suffixes))
-            if found.left_out:
-                self._left_out.append(f"{name}: {described(found.left_out)}")
+            self._left_out += remarks(name, found.left_out)
             return [Path(file) for file in found.files]
         if not re.search(r"[*?\[]", name):
             return []

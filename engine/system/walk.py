@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -103,14 +103,16 @@ def has_suffix(path: str, suffixes: tuple[str, ...]) -> bool:
     return path.lower().endswith(suffixes)
 
 
-def described(left_out: tuple[LeftOut, ...]) -> str:
-    """Say how many entries were left out, and name the first."""
+def remarks(name: str, left_out: Sequence[LeftOut]) -> list[str]:
+    """Return a line on what was left out of the folder ``name``; none where nothing was."""
+    if not left_out:
+        return []
     names = [
         f"{path} (the folder {same_as} once more)" if same_as else path
         for path, same_as in left_out[:_SHOWN]
     ]
     more = ["…"] if len(left_out) > _SHOWN else []
-    return f"{len(left_out):,} not looked at: {', '.join(names + more)}"
+    return [f"{name}: {len(left_out):,} not looked at: {', '.join(names + more)}"]
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:

@@ -136,7 +136,6 @@ def test_the_page_has_a_row_for_each_key_of_the_file() -> None:
         ('policy_digests = ["abc"]\n' + KEYS, "'abc' is no SHA-256"),
         ('checkpoints = ["verify.toml"]\n' + KEYS, "key 'checkpoints': verify.toml: "),
         ('policy = "proof.json"\n' + KEYS, "verify.toml:1: key 'policy': proof.json: the policy"),
-        ('[[key]]\nfile = "no.pem"\n', "no.pem"),
     ],
 )
 def test_a_mistake_in_the_file_is_2_and_says_where(

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import UsageError
 from engine.system import walk
-from engine.system.walk import FilesBelow, LeftOut, described, files_below, has_suffix
+from engine.system.walk import FilesBelow, LeftOut, files_below, has_suffix, remarks
 
 is_json = partial(has_suffix, suffixes=(".json",))
 
@@ -132,7 +132,8 @@ def test_too_many_entries_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_was_left_out_is_counted_and_its_first_are_named() -> None:
-    assert described((LeftOut("a"), LeftOut("b", "c"))) == (
-        "2 not looked at: a, b (the folder c once more)"
-    )
-    assert described(tuple(map(LeftOut, "abcde"))) == "5 not looked at: a, b, c, …"
+    assert remarks("in", (LeftOut("a"), LeftOut("b", "c"))) == [
+        "in: 2 not looked at: a, b (the folder c once more)"
+    ]
+    assert remarks("in", tuple(map(LeftOut, "abcde"))) == ["in: 5 not looked at: a, b, c, …"]
+    assert remarks("in", ()) == []

@@ -15,7 +15,7 @@ from engine.settings.config import Config
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     format_argument(parser)
-    parser.add_argument("--key", action="append", metavar="PUB", help="key that must have signed")
+    parser.add_argument("--key", action="append", metavar="PUB", help="public key (the own one)")
 
 
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:

@@ -197,8 +197,10 @@ class Printer:
 
     def not_exported(self, error: OutputError) -> None:
         """Take note that a proof could not be written."""
-        self._failures.append(error.message.partition("; ")[2])
-        self._hint = error.hint
+        from engine.decision.session import EXPORT_AGAIN
+
+        self._failures.append(error.message)
+        self._hint = EXPORT_AGAIN
 
     def rendered(self, report: Report) -> list[RenderedParts] | None:
         """Return every format's text but for the place in the ledger; None if one cannot."""

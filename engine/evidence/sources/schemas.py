@@ -18,7 +18,7 @@ from engine.evidence.sources.contract import Evidence, SourceRequest
 from engine.formats.json_positions import line_and_column
 from engine.formats.json_text import UnreadableTextError, read_json
 from engine.model import Json
-from engine.system.walk import LeftOut, described, files_below, has_suffix
+from engine.system.walk import LeftOut, files_below, has_suffix, remarks
 
 EXAMPLE = """\
 [[source]]
@@ -127,7 +127,7 @@ def read(request: SourceRequest) -> Evidence:
     except UsageError as error:
         raise table.refused("old", error.message, error.hint) from None
     found = [(finding.direction, finding.problem) for finding in comparison.findings[:20]]
-    left = [f"{side.name}: {described(side.left_out)}" for side in (old, new) if side.left_out]
+    left = [*remarks(old.name, old.left_out), *remarks(new.name, new.left_out)]
     notes = [f"{way}: {point.document}{point.pointer}: {point.reason}" for way, point in found]
     return Evidence(metrics(comparison, " → ".join(names), direction), (*notes, *left))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from engine.errors import DocumentError, Position, UsageError
-from engine.system.walk import LeftOut, described, files_below
+from engine.system.walk import LeftOut, files_below, remarks
 
 STANDARD_INPUT = "-"
 PIECE = 256 * 1024
@@ -326,8 +326,8 @@ def expand(names: list[str], folder: Path, say: Callable[[str], None]) -> Iterat
 def _below(folder: Path, say: Callable[[str], None]) -> list[str]:
     found = files_below(folder, hidden=True)
     special = [LeftOut(file) for file in found.files if _is_special(file)]
-    if left_out := (*found.left_out, *special):
-        say(f"{folder}: {described(left_out)}")
+    for line in remarks(str(folder), (*found.left_out, *special)):
+        say(line)
     return [file for file in found.files if not _is_special(file)]
 
 

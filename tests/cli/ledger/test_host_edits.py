@@ -238,7 +238,7 @@ def test_a_decision_that_nobody_signed_is_said_and_not_acted_on(host: Engine, in
     replayed = host("replay")
     assert replayed.code == 4
     assert f"entry {index}: is not signed" in replayed.out
-    assert "4 decisions replayed" in replayed.out or index == 7
+    assert f"{5 if index == 7 else 4} decisions replayed" in replayed.out
     assert host("conform").code == 4
 
 

@@ -78,4 +78,6 @@ def test_its_head_is_what_it_was_held_against(older: Engine) -> None:
         connection.execute("DELETE FROM entry WHERE leaf_index = 3")
         connection.commit()
 
-    assert older("ledger", "verify").code == 4
+    answer = older("ledger", "verify")
+    assert answer.code == 4
+    assert "holds 3 entries, but its signed head" in answer.err
