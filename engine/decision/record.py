@@ -7,7 +7,6 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from engine.decision.failures import recorded_error
 from engine.errors import GovernanceError
 from engine.evidence.input import Question
 from engine.formats import canonical
@@ -234,6 +233,8 @@ def record_failure(
     Raises:
         LedgerError: It could not be recorded either.
     """
+    from engine.decision.failures import recorded_error
+
     name = ", ".join(names)[:1024]
     predicate = {
         "attempt_id": attempt_id,

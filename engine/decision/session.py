@@ -287,7 +287,8 @@ class Session(Closing):
 
         Args:
             subject: What will be decided on.
-            evidence: The Input; None where it is only known inside the transaction that decides.
+            evidence: The Input; None where it is only known inside the transaction that decides,
+                and where no request is recorded.
             decision_id: UUIDv7; made here if left out.
         """
         from engine.decision.judge import uuid7
@@ -341,12 +342,15 @@ class Session(Closing):
         from engine.decision.judge import judge
         from engine.decision.request import require_same_input
 
+        given = requested is not None
         if requested is None:
-            to_request = self.to_request(asked_about.subject, asked_about)
+            evidence = asked_about if self.records_requests(question) else None
+            to_request = self.to_request(asked_about.subject, evidence)
             (requested,) = self.request([to_request], question)
         request = requested.request
         with self._asking, self.answering(requested):
-            require_same_input(request, asked_about)
+            if given:
+                require_same_input(request, asked_about)
             return judge(
                 asked_about,
                 question,

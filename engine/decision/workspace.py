@@ -233,7 +233,7 @@ def record_to(config: Config, around: Surroundings, *, may_create: bool = False)
     has_key_elsewhere = key_in_environment(config, around) or config.path("key_file") is not None
     return RecordTo(
         ledger_url(config),
-        partial(open_signer, config, around),
+        partial(_signer, config, around),
         partial(ensure_workspace, config, around, may_create=may_create),
         environ=around.environ,
         heads=None if has_key_elsewhere else config.folder / "heads",
@@ -285,11 +285,16 @@ def open_signer(config: Config, around: Surroundings) -> Signer:
     Raises:
         KeyFileError: There is none, or it is not fit to sign with.
     """
+    if not key_in_environment(config, around):
+        require_own_folder(config, around.environ)
+    return _signer(config, around)
+
+
+def _signer(config: Config, around: Surroundings) -> Signer:
+    """The key, of a folder that was looked at."""
     from engine.signers import open_signer as opened
 
     in_environment = key_in_environment(config, around)
-    if not in_environment:
-        require_own_folder(config, around.environ)
     reference = "env:ENGINE_KEY" if in_environment else f"file:{key_path(config)}"
     return opened(reference, around.environ)
 

@@ -213,8 +213,10 @@ def _opened(
     require_heads(reader, size, known, begun, store.url)
     created = created or read_created(require_entry(reader, 0).body)
     _require_beginning(store.url, created, ledger_id, signer)
-    if last is not None and (signed := signed_note(last[1], created.public_key)) is not None:
-        require_prefix(reader, size, signed, "its last checkpoint", store.url)
+    if last is not None and last[1] not in {head.note for head in known}:
+        signed = signed_note(last[1], created.public_key)
+        if signed is not None:
+            require_prefix(reader, size, signed, "its last checkpoint", store.url)
     ledger = Ledger(store, ledger_id, signer, heads)
     if signer is not None:
         if heads is not None:

@@ -21,7 +21,7 @@ from engine.proof.archive import unpack
 from engine.proof.attestation_rules import longest_s
 from engine.proof.derivation import require_report
 from engine.proof.expectations import Expectations
-from engine.proof.input_document import InputDocument, read_time
+from engine.proof.input_document import OF_METRIC, InputDocument, read_time
 from engine.proof.verdict_rules import severity_of
 from engine.proof.waivers import aged, unwaivable_checks
 
@@ -34,11 +34,8 @@ SOURCES = "sources/"
 
 AGAINST = {"lower": (">", ">="), "higher": ("<", "<=")}
 """Operators by which a check would pass what is worse, by its metric's direction."""
-_OF_POLICY = (
-    *("id", "metric", "kind", "unless", "operator", "unit", "severity", "limit"),
-    *("max_age_s", "min_n", "compare", "in_production"),
-)
-_ABSENT = (...,) * len(_OF_POLICY)
+_OF_RECORD = frozenset(("observed", "status", "waived_by", "metric_status", *OF_METRIC))
+"""Members of a check that its policy says nothing of."""
 _REMEMBERED = 4096
 _ROW_DEFAULTS: Mapping[str, Json] = {
     "max_age_s": None,
@@ -275,12 +272,11 @@ def _require_terms(predicate: Mapping[str, Json], profile: Mapping[str, Json]) -
 
 
 def _policy_claim(check: Mapping[str, Json], profile: str) -> str:
-    """Everything that a check says and :func:`_require_check` compares, as one text.
+    """Everything that a check says but :data:`_OF_RECORD`, as one text.
 
     ``repr`` tells 1, 1.0 and True apart, and what is null from what is absent.
     """
-    claim = [profile, *map(check.get, _OF_POLICY, _ABSENT)]
-    return repr(claim)
+    return repr((profile, [item for item in check.items() if item[0] not in _OF_RECORD]))
 
 
 def _require_check(

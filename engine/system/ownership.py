@@ -37,14 +37,15 @@ def others_can_write_to(path: Path) -> bool:
 
 
 def _facts(path: Path) -> Iterator[os.stat_result]:
-    """Of ``path``, and of what lies below it where it is a folder; links are followed."""
-    paths = {path}
-    if path.is_dir():
-        for name in files_below(path).files:
-            paths |= {Path(name), *Path(name).parents}.difference(path.parents)
-    for inner in sorted(paths):
+    """Of ``path``, and of all below it where it is a folder, as :mod:`engine.system.walk` finds it.
+
+    Raises:
+        UsageError: A folder below it cannot be read.
+    """
+    found = files_below(path) if path.is_dir() else None
+    for inner in (str(path),) if found is None else (*found.folders, *found.files):
         try:
-            yield inner.stat()
+            yield Path(inner).stat()
         except OSError:
             continue
 

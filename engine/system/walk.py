@@ -42,10 +42,12 @@ class FilesBelow:
         files: What is read, sorted: regular files, and links and special files that
             whoever opens them may refuse.
         left_out: The others, sorted; a folder that is not entered is one entry.
+        folders: What was entered, the folder that was given first.
     """
 
     files: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
+    folders: tuple[str, ...] = ()
 
 
 def files_below(
@@ -95,7 +97,9 @@ def files_below(
                 left_out.append(LeftOut(below))
         if count > MOST_ENTRIES:
             raise UsageError(f"{top}: more than {MOST_ENTRIES:,} entries", "name a smaller folder")
-    return FilesBelow(tuple(sorted(files)), tuple(sorted(left_out)))
+    return FilesBelow(
+        tuple(sorted(files)), tuple(sorted(left_out)), folders=tuple(entered.values())
+    )
 
 
 def has_suffix(path: str, suffixes: tuple[str, ...]) -> bool:

@@ -176,3 +176,22 @@ def test_gather_measures_the_same(files: Engine) -> None:
     assert (answer.code, "did you mean 'output'?" in answer.err) == (2, True)
     Path("g.toml").write_text(config.format('direction = "input"\n').replace("v2", "v3"))
     assert "v3: no such file or folder" in files("gather", "g.toml").err
+
+
+@pytest.mark.parametrize("folder", ["schemas", ".schemas", "v1.2"])
+@pytest.mark.parametrize("target", ["b.json", "real"])
+def test_a_link_in_a_revision_is_refused(engine: Engine, folder: str, target: str) -> None:
+    """On disk it would be followed: left out in silence, the two sides would not be the same."""
+    top = Path(folder)
+    (top / "real").mkdir(parents=True)
+    for name in ("b.json", "real/c.json"):
+        (top / name).write_text("{}")
+    (top / ("a.json" if target == "b.json" else "linked")).symlink_to(target)
+    git("init", "-q")
+    git("add", folder)
+    git("commit", "-qm", "one")
+
+    answer = engine("compat", f"HEAD:{folder}", folder)
+
+    assert (answer.code, f"HEAD:{folder}: {folder}/" in answer.err) == (2, True)
+    assert " is a link\n" in answer.err

@@ -57,7 +57,7 @@ def test_hidden_files_count_where_they_are_asked_for() -> None:
     made("in/.hidden/.x.json")
 
     assert files_below("in", hidden=True).files == ("in/.hidden/.x.json",)
-    assert files_below("in") == FilesBelow((), (LeftOut("in/.hidden"),))
+    assert files_below("in") == FilesBelow((), (LeftOut("in/.hidden"),), folders=("in",))
 
 
 def test_links_to_files_and_to_folders_are_followed() -> None:

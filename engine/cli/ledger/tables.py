@@ -42,7 +42,7 @@ def write_tables(ledger: Ledger, target: Path) -> int:
 
 def _statements(ledger: Ledger) -> Iterator[tuple[int, Json]]:
     """The decisions that are signed, and those that were imported."""
-    for index, statement in ledger.signed_entries().read():
+    for index, statement in ledger.signed_entries().read(covered=True):
         if (decision := decision_in(index, statement)) is not None:
             yield index, decision
 

@@ -216,7 +216,9 @@ def _from_git(name: str, folder: Path, environ: Mapping[str, str]) -> tuple[dict
         if file.startswith(prefix) and is_schema(file.removeprefix(prefix))
     }
     for link in links:
-        if link == whole or (link.startswith(prefix) and (is_schema(link) or "." not in link)):
+        below = link.removeprefix(prefix)
+        is_below = link.startswith(prefix) and (is_schema(below) or "." not in below)
+        if link == whole or is_below:
             raise UsageError(f"{name}: {link} is a link", _CHECK_OUT)
     if not found:
         raise UsageError(f"{name}: no *.json there at that revision", _REVISIONS)

@@ -17,7 +17,12 @@ _HINT = "restore the newest copy of the ledger; entries made after the copy are 
 
 
 def require_prefix(
-    reader: Reader, size: int, remembered: Checkpoint, whose: str, url: str, hint: str = _HINT
+    reader: Reader,
+    size: int,
+    remembered: Checkpoint,
+    whose: str,
+    url: str,
+    heads: Sequence[Head] = (),
 ) -> None:
     """Require that a ledger begins with what ``remembered`` covers.
 
@@ -27,7 +32,7 @@ def require_prefix(
         remembered: An earlier state.
         whose: Who remembers, for the message.
         url: The ledger's address, for the message.
-        hint: What to do.
+        heads: Signed heads that may be put aside, for the advice; none are.
 
     Raises:
         RollbackError: It is smaller, or has another history.
@@ -35,7 +40,7 @@ def require_prefix(
     if remembered.size > size:
         raise RollbackError(
             f"{url} holds {size} entries, but {whose} says {remembered.size}: it went backwards",
-            hint,
+            _advice(heads),
         )
     if remembered.size == 0:
         return
@@ -47,13 +52,17 @@ def require_prefix(
     except LedgerBusyError:
         raise
     except (LedgerError, VerificationError) as error:
-        raise RollbackError(f"{url} is damaged: {error.message}", hint) from error
+        raise RollbackError(f"{url} is damaged: {error.message}", _advice(heads)) from error
     if not same:
         raise RollbackError(
             f"{url} has another history than {whose}: "
             f"its first {remembered.size} entries are not those that were signed",
-            hint,
+            _advice(heads),
         )
+
+
+def _advice(heads: Sequence[Head]) -> str:
+    return head_hint(heads) if heads else _HINT
 
 
 def require_heads(
@@ -78,7 +87,7 @@ def require_heads(
         if public_key is not None:
             _require_signed(head, public_key, url)
         whose = f"its signed head ({head.file})"
-        require_prefix(reader, size, head.checkpoint, whose, url, head_hint(heads))
+        require_prefix(reader, size, head.checkpoint, whose, url, heads)
 
 
 def _require_signed(head: Head, public_key: bytes, url: str) -> None:
