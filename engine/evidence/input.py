@@ -126,10 +126,11 @@ def gather(
     gate = bundle.gate(question.gate)
     catalogue = bundle.catalogue()
     metrics: dict[str, Json] = {}
+    notes: list[str] = []
     subject: Subject | None = None
     for document in documents:
         try:
-            given = expand(document.value, catalogue, question.now, schema)
+            given = expand(document.value, catalogue, question.now, schema, notes)
         except RefusalError as refused:
             raise document.refused(refused.pointer, refused.reason, refused.hint) from None
         _no_other_claim(document, question)
@@ -152,12 +153,11 @@ def gather(
             "give the artifact with --artifact PATH, or add "
             '"digest": {"sha256": "<64 hex digits>"} to the subject',
         )
-    notes: tuple[str, ...] = ()
     if put_figures is not None:
-        notes = put_figures(metrics, partial(_refuse, documents))
+        notes += put_figures(metrics, partial(_refuse, documents))
     attested = find(subject) if find is not None else ()
     assembled = assemble(documents[0].name, subject, metrics, question, bundle, attested)
-    return replace(assembled, notes=notes) if notes else assembled
+    return replace(assembled, notes=tuple(notes)) if notes else assembled
 
 
 def _refuse(documents: Sequence[Document], name: str, reason: str, hint: str) -> NoReturn:

@@ -27,6 +27,7 @@ _METHOD = re.compile(r"[a-z][a-z0-9_.-]{0,63}/[0-9]{1,4}")
 _STATUSES = frozenset(("ok", "undefined", "insufficient_data", "invalid_input"))
 _TOP = frozenset(("$schema", "subject", "observed_at", "gate", "profile", "stage", "metrics"))
 _NUMBERS = frozenset((int, float))
+_MEASURED = frozenset(("number", "integer"))
 _CARRIED = "x."
 _UNTYPED: Json = {"type": "any"}
 
@@ -54,7 +55,11 @@ def read_subject(document: Json) -> Subject:
 
 
 def expand(
-    document: Json, catalogue: Mapping[str, Json], now: datetime, schema: Json
+    document: Json,
+    catalogue: Mapping[str, Json],
+    now: datetime,
+    schema: Json,
+    notes: list[str] | None = None,
 ) -> dict[str, Json]:
     """Return the metrics in long form, by id, each with ``status`` and ``age_s``.
 
@@ -63,6 +68,8 @@ def expand(
         catalogue: Row by metric id: type, unit, range, values.
         now: The decision's instant.
         schema: ``metrics.schema.json``, to word a refusal.
+        notes: Is given a line for each metric whose value its own interval does not hold, see
+            :func:`engine.evidence.intervals.reconcile`.
 
     Raises:
         RefusalError: Does not match the schema, or an id, a type, a unit or a value does not
@@ -93,6 +100,13 @@ def expand(
         if reason := _misfit(metric, row):
             place = f"/metrics/{escape(name)}"
             raise RefusalError(place + ("/value" if isinstance(given, dict) else ""), *reason)
+        if "ci" in metric and row["type"] in _MEASURED:
+            from engine.evidence.intervals import reconcile
+
+            changes, note = reconcile(metric, row.get("direction", "none"))
+            metric |= changes
+            if note and notes is not None:
+                notes.append(f"{name}: {note}")
         metrics[name] = metric
     return metrics
 

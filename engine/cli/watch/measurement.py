@@ -60,7 +60,7 @@ def measure(name: str, sources: tuple[Table, ...], now: datetime, world: World) 
         try:
             evidence = source_of(fresh).read(SourceRequest(fresh, world.folder, now, world.environ))
             fresh.finish()
-            found = _expanded(name, evidence.metrics, now, world)
+            found = _expanded(name, evidence.metrics, now, world, measured.notes)
         except GovernanceError as error:
             measured.failures.append(error.message)
             continue
@@ -80,10 +80,10 @@ def measure(name: str, sources: tuple[Table, ...], now: datetime, world: World) 
 
 
 def _expanded(
-    name: str, metrics: Mapping[str, Json], now: datetime, world: World
+    name: str, metrics: Mapping[str, Json], now: datetime, world: World, notes: list[str]
 ) -> dict[str, Json]:
     """The metrics as a metrics file of them would be read: checked, typed, with their ages."""
     if not metrics:
         return {}
     document = {"subject": {"name": name}, "observed_at": write_time(now), "metrics": dict(metrics)}
-    return expand(document, world.catalogue, now, world.schema)
+    return expand(document, world.catalogue, now, world.schema, notes)
