@@ -26,6 +26,7 @@ FORMATS = {
     "github": "engine.report.github:GithubWriter",
     "sarif": "engine.report.sarif:SarifWriter",
     "junit": "engine.report.junit:JunitWriter",
+    "gitlab": "engine.report.gitlab:GitlabWriter",
     "html": "engine.report.html:HtmlWriter",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -9,12 +10,17 @@ from engine.decision.margins import counterfactual, written
 from engine.errors import DocumentError, GovernanceError
 from engine.formats.printable import plain
 from engine.model import Decision, Json, Severity, Status, Verdict
-from engine.report import Location, Report
+from engine.report import Location, Report, ReportOptions
 from engine.report.relaxations import way_out
 from engine.report.wording import facts_of, fix_of, limit_of
 
 STANDARD_INPUT = "-"
+STANDARD_INPUT_NAME = "standard-input"
+"""What it is called where a consumer takes no finding without a file."""
+VERDICT_RULE = "verdict"
+"""Name of the finding that a verdict has which no single check explains."""
 RELEASING = (Verdict.PROMOTE, Verdict.ALLOW)
+FAILING = (Verdict.BLOCK, Verdict.ROLLBACK, Verdict.DENY)
 
 _WORDS: dict[str, str] = {
     Status.PASS: "passed",
@@ -139,6 +145,25 @@ def place_of_error(file: str, error: GovernanceError) -> Location | None:
         at = error.position
         place = Location(at.file, at.line or 1, at.column or 1)
     return None if place.file == STANDARD_INPUT else place
+
+
+def digest_of_finding(rule: str, about: Report | str, options: ReportOptions) -> str:
+    """Return what stays the same when the same thing is found again, whatever was measured.
+
+    Args:
+        rule: The check, or another name of a kind of finding.
+        about: The decision; of an input that could not be decided on, its file.
+        options: Has the folder that files are named from.
+
+    Returns:
+        A SHA-256, 64 lowercase hex digits.
+    """
+    file = about if isinstance(about, str) else about.file
+    parts = [rule]
+    if isinstance(about, Report):
+        parts = [about.decision.gate, rule, about.decision.subject.name]
+    identity = "\0".join((*parts, options.place_name(file)))
+    return hashlib.sha256(identity.encode(errors="replace")).hexdigest()
 
 
 def waiver_reason(check: Json, decision: Decision) -> str:

@@ -15,9 +15,10 @@ from xml.sax.saxutils import quoteattr
 
 from engine.errors import GovernanceError
 from engine.formats.printable import on_one_line, plain_lines
-from engine.model import Decision, Json, Status, Verdict
+from engine.model import Decision, Json, Status
 from engine.report import Location, Report, ReportOptions, Writer
 from engine.report.findings import (
+    FAILING,
     RELEASING,
     STANDARD_INPUT,
     VerdictEffect,
@@ -33,7 +34,6 @@ from engine.report.wording import subject_of
 
 # What XML 1.0 cannot hold, escaped or not. Source: XML 1.0 (fifth edition) section 2.2.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_FAILING = (Verdict.BLOCK, Verdict.ROLLBACK, Verdict.DENY)
 
 
 class JunitWriter(Writer):
@@ -123,7 +123,7 @@ def _verdict_case(report: Report, classname: str, options: ReportOptions) -> str
     if decision.verdict in RELEASING and decision.recorded:
         body = ""
     else:
-        kind = "failure" if decision.verdict in _FAILING else "error"
+        kind = "failure" if decision.verdict in FAILING else "error"
         body = _element(kind, message=why_not_released(decision), type=decision.verdict)
     where = _file(report.file, options)
     return _testcase(body, classname=classname, name="verdict", **where)

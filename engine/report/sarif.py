@@ -8,7 +8,6 @@ Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from urllib.parse import quote
@@ -20,7 +19,10 @@ from engine.model import Decision, Json
 from engine.report import Location, Report, ReportOptions, Writer
 from engine.report.findings import (
     REPORTED,
+    STANDARD_INPUT_NAME,
+    VERDICT_RULE,
     VerdictEffect,
+    digest_of_finding,
     effect_of,
     holds_without_finding,
     message_of,
@@ -38,14 +40,12 @@ SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 ROOT = "%SRCROOT%"
-VERDICT_RULE = "verdict"
 MOST_NOTIFICATIONS = 1000
 MOST_RESULTS = 5000
 """What GitHub shows of a run; it refuses a run of more than 25,000.
 
 Source: https://docs.github.com/code-security/code-scanning/troubleshooting-sarif-uploads/results-exceed-limit
 """
-_STDIN_NAME = "standard-input"
 
 _LEVELS = {"block": "error", "warn": "warning", "off": "none"}
 
@@ -196,7 +196,7 @@ def _rule(check: Json, report: Report) -> Json:
 
 def _location(metric: str, place: Location | None, options: ReportOptions) -> Json:
     # GitHub refuses a result without a file.
-    given = place or Location(_STDIN_NAME, 1, 1)
+    given = place or Location(STANDARD_INPUT_NAME, 1, 1)
     logical = {"logicalLocations": [{"fullyQualifiedName": metric, "kind": "member"}]}
     return {**_physical(given, options), **logical}
 
@@ -218,10 +218,7 @@ def _artifact(path: str) -> Json:
 
 
 def _fingerprint(rule: str, report: Report, options: ReportOptions) -> Json:
-    """What stays the same when the same thing is found again, whatever was measured."""
-    parts = (report.decision.gate, rule, report.decision.subject.name)
-    identity = "\0".join((*parts, options.place_name(report.file)))
-    return {"checkOfSubject/v1": hashlib.sha256(identity.encode(errors="replace")).hexdigest()}
+    return {"checkOfSubject/v1": digest_of_finding(rule, report, options)}
 
 
 def _suppression(check: Json, decision: Decision) -> Json:

@@ -111,7 +111,7 @@ def run_component(folder: Path, key: str, **inputs: str) -> Done:
     return gitlab_job(COMPONENT, folder, {**given, **inputs}, ENGINE_KEY=key)
 
 
-def test_the_component_leaves_a_proof_and_a_junit_report(keys: Path) -> None:
+def test_the_component_leaves_a_proof_a_junit_and_a_code_quality_report(keys: Path) -> None:
     key = (keys / "run" / "key.pem").read_text()
     (keys / "metrics").mkdir()
     assert bash("engine example block > metrics/model.json", keys, {}).returncode == 0
@@ -122,7 +122,10 @@ def test_the_component_leaves_a_proof_and_a_junit_report(keys: Path) -> None:
 
     assert done.code == 1, done.err
     assert json.loads((keys / given["proof"]).read_text())["index"] >= 1
-    assert "<testsuite" in (keys / "release-gate.xml").read_text()
+    reports = COMPONENT["artifacts"]["reports"]
+    assert "<testsuite" in (keys / reports["junit"]).read_text()
+    findings = json.loads((keys / reports["codequality"]).read_text())
+    assert {finding["location"]["path"] for finding in findings} == {"metrics/model.json"}
 
 
 def test_the_component_verifies_what_it_let_through(keys: Path) -> None:

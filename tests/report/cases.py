@@ -26,6 +26,7 @@ SUFFIXES = {
     "github": "github.txt",
     "sarif": "sarif",
     "junit": "xml",
+    "gitlab": "gitlab.json",
     "html": "html",
 }
 ORIGIN = "governance-engine/00112233445566778899aabbccddeeff"
