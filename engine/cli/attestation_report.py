@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.cli.check_texts import off_reasons, texts_of
+from engine.cli.check_texts import report_on
 from engine.decision.record import decision_from
 from engine.model import Json
 from engine.policy.bundle import PolicyBundle
@@ -61,7 +61,7 @@ def _statement(at: AppendedEntry) -> dict[str, Json]:
 def _report(statement: dict[str, Json], at: AppendedEntry, bundle: PolicyBundle) -> Report:
     view = as_decision(statement)
     decision = decision_from(view["predicate"], subject_of(view), b"", at.index, at.checkpoint)
-    return Report(decision, texts_of(bundle), off_reasons(bundle, decision.profile), "-")
+    return report_on(decision, bundle)
 
 
 def _key_id(predicate: Json) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from engine.decision.margins import written
-from engine.model import Json
+from engine.model import Decision, Json
 from engine.policy.bundle import PolicyBundle
+from engine.report import Location, Report
+from engine.report.unread import unread_metrics
 
 if TYPE_CHECKING:
     from engine.cli.console.shell import Shell
@@ -33,6 +36,33 @@ def off_reasons(bundle: PolicyBundle, profile: str) -> dict[str, str]:
     """Return, by check id, why ``profile`` turned a check off."""
     rows = bundle.profile(profile)["checks"]
     return {name: row["reason"] for name, row in rows.items() if row.get("severity") == "off"}
+
+
+def report_on(
+    decision: Decision,
+    bundle: PolicyBundle,
+    *,
+    file: str = "-",
+    metrics: Iterable[str] = (),
+    locations: Mapping[str, Location] | None = None,
+) -> Report:
+    """Return ``decision`` with the texts of ``bundle``, by which it was made.
+
+    Args:
+        decision: Recorded, or pending.
+        bundle: Its policies.
+        file: That the evidence came from; ``-`` is standard input.
+        metrics: Ids of all that was given; none where that is not known any more.
+        locations: Where each stands.
+    """
+    return Report(
+        decision,
+        texts_of(bundle),
+        off_reasons(bundle, decision.profile),
+        file,
+        locations or {},
+        unread=unread_metrics(metrics, bundle, decision.gate, decision.profile),
+    )
 
 
 def operators_of(bundle: PolicyBundle, shell: Shell) -> dict[str, str]:

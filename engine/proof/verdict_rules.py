@@ -21,6 +21,9 @@ ACCESS_RULE = "access/v1"
 INTOLERABLE = "the profile does not tolerate: "
 """How the reason starts where a relaxation decided; its names follow."""
 
+NOTHING_PASSED = "no blocking check passed: nothing was evaluated"
+"""The reason where no blocking check stands against the verdict, and none speaks for it."""
+
 OLDEST_FUTURE_S = -300
 """Clocks of two machines may differ by this much before a time is in the future."""
 
@@ -275,7 +278,7 @@ def recompute_reason(
         return f"{len(blocking)} blocking checks passed" + (
             f", {waived} by waiver" if waived else ""
         )
-    return "no blocking check passed: nothing was evaluated"
+    return NOTHING_PASSED
 
 
 def _listed(names: Sequence[str], most: int = 8) -> str:

@@ -11,11 +11,12 @@ import posixpath
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import ClassVar, TypeAlias, cast
+from typing import ClassVar, NamedTuple, TypeAlias, cast
 
 from engine.decision.margins import counterfactual, margin_number
 from engine.errors import DocumentError, GovernanceError, UsageError, suggest
 from engine.model import Decision, Json
+from engine.report.way_out import way_out
 from engine.report.wording import fix_of
 
 FORMATS = {
@@ -57,6 +58,20 @@ class Inclusion:
     path: tuple[bytes, ...]
 
 
+class UnreadMetric(NamedTuple):
+    """A metric that was given and that no check of the gate reads.
+
+    Attributes:
+        metric: Its id.
+        readers: What would read it, as one clause; or that nothing does.
+        nearest: For an id that may be misspelt, which is meant, as a question; else empty.
+    """
+
+    metric: str
+    readers: str
+    nearest: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """A decision with the texts that its policy bundle has for it.
@@ -69,6 +84,7 @@ class Report:
         locations: By metric id, where it was given, and under ``""`` where the metrics are;
             empty unless the format ``LOCATES``.
         proof: Where the record stands in the ledger's tree; None unless the format ``PROVES``.
+        unread: Metrics that were given and that no check of the gate reads, sorted.
     """
 
     decision: Decision
@@ -77,6 +93,7 @@ class Report:
     file: str
     locations: Mapping[str, Location] = field(default_factory=dict)
     proof: Inclusion | None = None
+    unread: tuple[UnreadMetric, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +249,8 @@ def after_entry(report: Report) -> dict[str, Json]:
         "obligations": list(decision.obligations),
         "waivers": list(decision.waivers),
         "relaxations": list(decision.relaxations),
+        "fix": way_out(decision) or None,
+        "unread_metrics": [metric._asdict() for metric in report.unread],
         **({"attestations": list(decision.attestations)} if decision.attestations else {}),
     }
 

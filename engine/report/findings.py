@@ -11,7 +11,7 @@ from engine.errors import DocumentError, GovernanceError
 from engine.formats.printable import plain
 from engine.model import Decision, Json, Severity, Status, Verdict
 from engine.report import Location, Report, ReportOptions
-from engine.report.relaxations import way_out
+from engine.report.way_out import way_out
 from engine.report.wording import facts_of, fix_of, limit_of
 
 STANDARD_INPUT = "-"
@@ -172,6 +172,33 @@ def waiver_reason(check: Json, decision: Decision) -> str:
         if use["id"] == check["waived_by"] and use.get("check") in (check["id"], None):
             return str(use.get("reason") or "")
     return ""
+
+
+def off_lines(report: Report) -> list[str]:
+    """Return which checks are off, a line per reason."""
+    pairs = [
+        (report.reasons.get(check["id"], ""), check["id"])
+        for check in report.decision.checks
+        if check["status"] == Status.OFF
+    ]
+    return [f"off: {names}{why and f': {why}'}" for why, names in _grouped(pairs)]
+
+
+def unread_lines(report: Report) -> list[str]:
+    """Return which metrics were given and are read by no check, a line per who would read them."""
+    pairs = [
+        (metric.readers, f"{metric.metric} ({metric.nearest})" if metric.nearest else metric.metric)
+        for metric in report.unread
+    ]
+    return [f"given, not asked: {names}: {readers}" for readers, names in _grouped(pairs)]
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Names by what they have in common, in the order in which that comes first."""
+    groups: dict[str, list[str]] = {}
+    for common, name in pairs:
+        groups.setdefault(common, []).append(name)
+    return [(common, ", ".join(names)) for common, names in groups.items()]
 
 
 def attestation_lines(decision: Decision) -> list[str]:

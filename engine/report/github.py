@@ -19,9 +19,11 @@ from engine.report.findings import (
     by_effect,
     holds_without_finding,
     message_of,
+    off_lines,
     place_of_error,
     place_or_file,
     title_of,
+    unread_lines,
     why_not_released,
     word_of,
 )
@@ -49,6 +51,7 @@ class GithubWriter(Writer):
         decision = report.decision
         groups = by_effect(decision.checks)
         lines = [_headline(report, several=self._options.several)]
+        lines += map(_log, [*off_lines(report), *unread_lines(report)])
         if not self._options.several:
             lines += _record(decision)
         for check in groups[VerdictEffect.AGAINST]:

@@ -2,7 +2,8 @@
 
 A finding per check that a reader should look at, by how far it stands from a release: ``blocker``
 where something failed that blocks, ``critical`` where evidence for it is lacking, ``minor`` for a
-warning and ``info`` for what a waiver covers. GitLab reads no further than a finding that is not
+warning and ``info`` for what a waiver covers and for metrics that no check reads. A check that is
+off is no finding. GitLab reads no further than a finding that is not
 as it should be, and keeps the first of those with one fingerprint.
 
 Source: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
@@ -31,12 +32,14 @@ from engine.report.findings import (
     message_of,
     place_of_error,
     place_or_file,
+    unread_lines,
     waiver_reason,
     why_not_released,
 )
 from engine.report.wording import subject_of
 
 NOT_DECIDED = "not-decided"
+NOT_ASKED = "given-not-asked"
 
 _Severity = Literal["info", "minor", "critical", "blocker"]
 
@@ -76,6 +79,16 @@ class GitlabWriter(Writer):
                     f"{subject}: {why_not_released(report.decision)}",
                     Location(report.file, 1, 1),
                     digest_of_finding(VERDICT_RULE, report, self._options),
+                )
+            )
+        if report.unread:
+            findings.append(
+                self._finding(
+                    NOT_ASKED,
+                    "info",
+                    f"{subject}: {'; '.join(unread_lines(report))}",
+                    Location(report.file, 1, 1),
+                    digest_of_finding(NOT_ASKED, report, self._options),
                 )
             )
         return "".join(findings)

@@ -37,7 +37,7 @@ from engine.report.html_parts import (
     value,
 )
 from engine.report.html_style import STYLE
-from engine.report.relaxations import way_out
+from engine.report.way_out import way_out
 from engine.report.wording import artifact_of, count_of, limit_of, observed_of, subject_of
 
 MOST_ROWS = 1000
@@ -159,7 +159,7 @@ def _decision(report: Report, name: str, level: int) -> str:
             cards = "".join(_card(check, report, level + 2) for check in checks)
             parts.append((title, f'<div class="cards">{cards}</div>'))
     parts.append(("Every check", _checks(report, name)))
-    parts += _further(decision)
+    parts += _further(report)
     parts.append(("Record", _record(report)))
     return _headline(decision, level) + "".join(
         _part(title, body, f"{name}-p{number}", level + 1)
@@ -274,8 +274,19 @@ def _because(check: Json, report: Report) -> str:
     return f" {text(reason)}" if check["status"] == "off" and reason else ""
 
 
-def _further(decision: Decision) -> list[tuple[str, str]]:
-    parts = []
+def _further(report: Report) -> list[tuple[str, str]]:
+    decision, parts = report.decision, []
+    if report.unread:
+        asks = "What would ask it"
+        rows = [
+            row(f"<code>{text(metric.metric)}</code>", [
+                cell(text("; ".join(filter(None, (metric.readers, metric.nearest)))), asks)
+            ])
+            for metric in report.unread
+        ]  # fmt: skip
+        caption = "Metrics that no check of this gate reads"
+        shown = table(caption, ("Metric", asks), rows, kind="stacks")
+        parts.append(("Given, not asked", shown))
     if decision.obligations:
         tasks = "".join(
             f"<li>{text(task['id'])} (<code>{text(task['check'])}</code>)</li>"

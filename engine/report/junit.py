@@ -15,7 +15,7 @@ from xml.sax.saxutils import quoteattr
 
 from engine.errors import GovernanceError
 from engine.formats.printable import on_one_line, plain_lines
-from engine.model import Decision, Json, Status
+from engine.model import Json, Status
 from engine.report import Location, Report, ReportOptions, Writer
 from engine.report.findings import (
     FAILING,
@@ -26,10 +26,12 @@ from engine.report.findings import (
     message_of,
     place_of_error,
     place_or_file,
+    unread_lines,
     waiver_reason,
     why_not_released,
     word_of,
 )
+from engine.report.way_out import way_out
 from engine.report.wording import subject_of
 
 # What XML 1.0 cannot hold, escaped or not. Source: XML 1.0 (fifth edition) section 2.2.
@@ -67,7 +69,7 @@ class JunitWriter(Writer):
             timestamp=decision.decided_at,
             **_file(report.file, self._options),
         )
-        return f"<testsuite {attributes}>\n{_properties(decision)}{''.join(cases)}</testsuite>\n"
+        return f"<testsuite {attributes}>\n{_properties(report)}{''.join(cases)}</testsuite>\n"
 
     def failed(self, file: str, error: GovernanceError) -> str:
         """Return a test suite that is one error."""
@@ -139,7 +141,8 @@ def _element(name: str, text: str = "", **attributes: str) -> str:
     return f"    <{tag}>{_text(text)}</{name}>\n" if text else f"    <{tag}/>\n"
 
 
-def _properties(decision: Decision) -> str:
+def _properties(report: Report) -> str:
+    decision = report.decision
     entries = {
         "decision_id": decision.decision_id,
         "gate": decision.gate,
@@ -153,6 +156,8 @@ def _properties(decision: Decision) -> str:
         "index": None if decision.index is None else str(decision.index),
         "checkpoint": decision.checkpoint,
         "relaxations": ", ".join(decision.relaxations) or None,
+        "fix": way_out(decision) or None,
+        "unread_metrics": "\n".join(unread_lines(report)) or None,
     }
     lines = "".join(
         f"    <property {_attributes(name=name, value=value)}/>\n"

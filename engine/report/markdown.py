@@ -19,11 +19,13 @@ from engine.report.findings import (
     VerdictEffect,
     attestation_lines,
     by_effect,
+    off_lines,
     text_of,
     title_of,
+    unread_lines,
     word_of,
 )
-from engine.report.relaxations import way_out
+from engine.report.way_out import way_out
 from engine.report.wording import artifact_of, count_of, limit_of, observed_of, subject_of
 
 SIGNS = {
@@ -119,6 +121,7 @@ def _whole(report: Report, level: str) -> list[str]:
             blocks += [f"{under} {title}", _findings(checks, report)]
     blocks += _passes(groups[VerdictEffect.PASSED], report)
     blocks += _off(groups[VerdictEffect.OFF], report)
+    blocks += _unread(report)
     blocks += _further(decision, under)
     return [*blocks, *_record(decision, under)]
 
@@ -132,6 +135,8 @@ def _brief(report: Report) -> list[str]:
         blocks.append(_findings(findings, report))
     if decision.relaxations:
         blocks.append(_relaxed(decision))
+    if unasked := [*off_lines(report), *unread_lines(report)]:
+        blocks += ["\n".join(f"- {escape(line)}" for line in unasked)]
     return [*blocks, _recorded(decision)]
 
 
@@ -200,6 +205,18 @@ def _off(checks: Sequence[Json], report: Report) -> list[str]:
         for check in checks
     )
     return _folded(f"{_checks(len(checks))} off", table(("Check", "Why it is off"), rows))
+
+
+def _unread(report: Report) -> list[str]:
+    if not report.unread:
+        return []
+    rows = (
+        [code(metric.metric), escape("; ".join(filter(None, (metric.readers, metric.nearest))))]
+        for metric in report.unread
+    )
+    count = len(report.unread)
+    counted = "1 metric" if count == 1 else f"{count:,} metrics"
+    return _folded(f"{counted} given, not asked", table(("Metric", "What would ask it"), rows))
 
 
 def _checks(count: int) -> str:

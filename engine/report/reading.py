@@ -12,7 +12,7 @@ from engine.errors import DocumentError, GovernanceError, Position, suggest
 from engine.evidence.metrics_file import RefusalError
 from engine.formats.json_positions import escape
 from engine.model import Decision, Json, Severity, Status, Subject, Verdict, is_number
-from engine.report import Location, Report
+from engine.report import Location, Report, UnreadMetric
 
 
 class UndecidedInput(NamedTuple):
@@ -104,7 +104,13 @@ _ERROR = {
     "position": _optional(_OBJECT),
 }
 _POSITION = {"file": _TEXT, "line": _WHOLE, "column": _WHOLE, "pointer": _TEXT}
-_OPTIONAL = {"file": _TEXT, "attestations": _LIST}
+_OPTIONAL = {
+    "file": _TEXT,
+    "attestations": _LIST,
+    "fix": _optional(_TEXT),
+    "unread_metrics": _LIST,
+}
+_UNREAD = dict.fromkeys(("metric", "readers", "nearest"), _TEXT)
 _ATTESTATION = {
     **dict.fromkeys(("id", "type", "subject_sha256", "issued_at", "expires_at", "verdict"), _TEXT),
     **dict.fromkeys(("profile", "evidence_sha256", "policy_sha256", "key_id", "role"), _TEXT),
@@ -143,6 +149,8 @@ def read(value: Json, pointer: str = "") -> Report | UndecidedInput:
         _members(use, f"{pointer}/waivers/{number}", _WAIVER, _WAIVER_OPTIONAL)
     for number, attestation in enumerate(value.get("attestations", ())):
         _members(attestation, f"{pointer}/attestations/{number}", _ATTESTATION)
+    for number, metric in enumerate(value.get("unread_metrics", ())):
+        _members(metric, f"{pointer}/unread_metrics/{number}", _UNREAD)
     return Report(
         _decision(value, pointer),
         texts={check["id"]: _texts(check) for check in checks if any(_texts(check).values())},
@@ -157,6 +165,7 @@ def read(value: Json, pointer: str = "") -> Report | UndecidedInput:
             for number, check in enumerate(checks)
             if check.get("location") is not None
         ),
+        unread=tuple(UnreadMetric(**metric) for metric in value.get("unread_metrics", ())),
     )
 
 

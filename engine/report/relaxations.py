@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from engine.model import Decision
-from engine.proof.verdict_rules import INTOLERABLE
-
 
 class Relaxation(NamedTuple):
     """One way to weaken a run.
@@ -57,20 +54,3 @@ RELAXATIONS = {
         "let another key attest, and list it in policies/trust/data.yaml as an attestor",
     ),
 }
-
-
-def way_out(decision: Decision) -> str:
-    """Return what to do about relaxations that the profile does not tolerate, as one clause.
-
-    Returns:
-        ``""`` where the verdict rests on something else.
-    """
-    if not decision.reason.startswith(INTOLERABLE):
-        return ""
-    refused = decision.reason.removeprefix(INTOLERABLE).split(", ")
-    ways = [
-        f"{name} comes from {RELAXATIONS[name].option}: {RELAXATIONS[name].instead}"
-        for name in refused
-        if name in RELAXATIONS
-    ]
-    return "; ".join([*ways, "or ask a profile that tolerates it (engine explain --all)"])

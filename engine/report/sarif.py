@@ -26,10 +26,12 @@ from engine.report.findings import (
     effect_of,
     holds_without_finding,
     message_of,
+    off_lines,
     place_of_error,
     place_or_file,
     text_of,
     title_of,
+    unread_lines,
     waiver_reason,
     why_not_released,
 )
@@ -63,6 +65,7 @@ class SarifWriter(Writer):
         self._beyond = 0
         self._failures = 0
         self._notifications: list[Json] = []
+        self._notes: dict[str, Json] = {}
 
     def head(self) -> str:
         """Open the log, the run and its results."""
@@ -81,6 +84,9 @@ class SarifWriter(Writer):
         if holds_without_finding(report.decision):
             self._declare(_VERDICT)
             results.append(self._verdict(report))
+        for line in (*off_lines(report), *unread_lines(report)):
+            if len(self._notes) < MOST_NOTIFICATIONS:
+                self._notes.setdefault(plain(line), _note(line, report, self._options))
         return "".join(self._line(result) for result in results)
 
     def failed(self, file: str, error: GovernanceError) -> str:
@@ -150,16 +156,16 @@ class SarifWriter(Writer):
         }
 
     def _invocation(self) -> Json:
-        notes = list(self._notifications)
-        if beyond := self._failures - len(notes):
+        errors = list(self._notifications)
+        if beyond := self._failures - len(errors):
             text = f"{beyond:,} more inputs could not be decided; standard error names them"
-            notes.append({"level": "error", "message": {"text": text}})
+            errors.append({"level": "error", "message": {"text": text}})
         text = f"{self._beyond:,} more results: --output json=FILE has them all"
-        warning = {"level": "warning", "message": {"text": text}}
+        warnings = [{"level": "warning", "message": {"text": text}}] if self._beyond else []
         return {
-            "executionSuccessful": not notes,
-            "toolConfigurationNotifications": notes,
-            "toolExecutionNotifications": [warning] if self._beyond else [],
+            "executionSuccessful": not errors,
+            "toolConfigurationNotifications": errors,
+            "toolExecutionNotifications": [*warnings, *self._notes.values()],
         }
 
 
@@ -244,6 +250,16 @@ def _notification(file: str, error: GovernanceError, options: ReportOptions) -> 
     return {
         "level": "error",
         "message": {"text": plain(text)},
+        "locations": [] if place is None else [_physical(place, options)],
+    }
+
+
+def _note(line: str, report: Report, options: ReportOptions) -> Json:
+    """What of the evidence or of the profile nobody asks; the same line of many inputs is one."""
+    place = None if report.file == "-" else Location(report.file, 1, 1)
+    return {
+        "level": "note",
+        "message": {"text": plain(line)},
         "locations": [] if place is None else [_physical(place, options)],
     }
 

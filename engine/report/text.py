@@ -8,6 +8,7 @@ from engine.decision.margins import counterfactual
 from engine.formats.printable import on_one_line, plain
 from engine.model import Decision, Json, Severity, Status
 from engine.report import RenderedParts, Report, ReportOptions, Writer
+from engine.report.way_out import way_out
 from engine.report.wording import artifact_of, facts_of, fix_of, limit_of, observed_of, subject_of
 
 _MARKS = {
@@ -81,11 +82,8 @@ def _whole(report: Report, options: ReportOptions) -> str:
 
 
 def _headline(decision: Decision, width: int) -> list[str]:
-    fix: list[str] = []
-    if decision.relaxations:
-        from engine.report.relaxations import way_out
-
-        fix = _wrapped(f"fix: {way}", width, "  ") if (way := way_out(decision)) else []
+    way = way_out(decision)
+    fix = _wrapped(f"fix: {way}", width, "  ") if way else []
     return [
         f"{decision.verdict}  {subject_of(decision)}",
         f"  {decision.reason}",
@@ -141,6 +139,10 @@ def _further(report: Report, width: int) -> list[str]:
         because.setdefault(report.reasons.get(name, ""), []).append(name)
     for why, names in because.items():
         lines += _wrapped(f"off ({why}): {', '.join(names)}", width, "  ")
+    if report.unread:
+        from engine.report.findings import unread_lines
+
+        lines += [part for line in unread_lines(report) for part in _wrapped(line, width, "  ")]
     lines += [f"  must be done: {task['id']} ({task['check']})" for task in decision.obligations]
     lines += [_waiver_line(use) for use in decision.waivers]
     if decision.attestations:

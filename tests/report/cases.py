@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 from engine.errors import DocumentError, GovernanceError, Position
 from engine.model import Decision, Json, Subject, Verdict
 from engine.proof import merkle
-from engine.report import FORMATS, Inclusion, Location, Report, ReportOptions, format_named, sarif
+from engine.report import (
+    FORMATS,
+    Inclusion,
+    Location,
+    Report,
+    ReportOptions,
+    UnreadMetric,
+    format_named,
+    sarif,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 SUFFIXES = {
@@ -93,6 +102,7 @@ def report(
     *,
     index: int = 1,
     file: str = "evidence/metrics.json",
+    unread: tuple[UnreadMetric, ...] = (),
     **members: Any,
 ) -> Report:
     """Return a recorded decision; its metrics stand in lines that are counted from 10."""
@@ -129,6 +139,7 @@ def report(
         file=file,
         locations={**lines, "": Location(file, 9, 14)},
         proof=inclusion(index),
+        unread=unread,
     )  # fmt: skip
 
 
@@ -185,6 +196,16 @@ HOLD = report(
     ),
     relaxations=("policies_overridden",),
 )
+UNREAD = report(
+    "PROMOTE",
+    "1 blocking checks passed",
+    [ECE, ATTESTED],
+    unread=(
+        UnreadMetric("market.twap_divergence_percent", "gate market reads it by profile pre-ga"),
+        UnreadMetric("x.ethics.eec", "carried | and <b>not</b> evaluated", "did you mean 'y'?"),
+        UnreadMetric("x.note", "carried | and <b>not</b> evaluated"),
+    ),
+)
 REFUSED = (
     "evidence/bad.json",
     DocumentError(
@@ -197,6 +218,7 @@ CASES: dict[str, tuple[Result, ...]] = {
     "promote": (PROMOTE,),
     "block": (BLOCK,),
     "hold": (HOLD,),
+    "unread": (UNREAD,),
     "several": (PROMOTE, BLOCK, REFUSED, HOLD),
 }
 
@@ -305,6 +327,7 @@ def any_report(draw: st.DrawFn) -> Report:
         reasons={check["id"]: draw(words) for check in checks if check["status"] == "off"},
         locations={"": Location(place, 3, 4)} if draw(st.booleans()) else {},
         proof=None,
+        unread=tuple(draw(st.lists(st.builds(UnreadMetric, words, words, words), max_size=2))),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.cli.check_texts import off_reasons, texts_of
+from engine.cli.check_texts import report_on
 from engine.cli.console.printer import Printer
 from engine.cli.console.shell import Shell
 from engine.cli.decide.summary import standing_against
@@ -152,12 +152,12 @@ class Judge:
         return evidence
 
     def _judged_file(self, judgement: Judgement, documents: Sequence[Document]) -> JudgedFile:
-        report = Report(
+        report = report_on(
             pending_decision(judgement),
-            texts_of(self.session.bundle),
-            off_reasons(self.session.bundle, self.question.profile),
-            judgement.input.name,
-            self._located(documents),
+            self.session.bundle,
+            file=judgement.input.name,
+            metrics=judgement.input.document["metrics"],
+            locations=self._located(documents),
         )
         rendered = self.printer.rendered(report)
         against = standing_against(judgement.predicate["checks"])

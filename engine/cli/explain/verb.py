@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import ledger_arguments, policy_arguments
-from engine.cli.check_texts import off_reasons, operators_of, texts_of
+from engine.cli.check_texts import operators_of, report_on
 from engine.cli.console.colour import write
 from engine.cli.console.shell import Shell
 from engine.errors import UsageError, suggest
@@ -126,7 +126,7 @@ def _decision(name: str, config: Config, shell: Shell) -> int:
     from engine.decision.export import decision_at, is_decision, require_signed
     from engine.decision.unindexed import find_any
     from engine.proof.attestation import is_attestation
-    from engine.report import Report, ReportOptions, format_named
+    from engine.report import ReportOptions, format_named
 
     with workspace.open_ledger_to_read(config, shell) as ledger:
         require_signed(ledger, index := find_any(ledger, name))
@@ -137,9 +137,11 @@ def _decision(name: str, config: Config, shell: Shell) -> int:
         decision = decision_at(ledger, name)
         predicate = json.loads(decision.statement)["predicate"]
         archive = ledger.blob("policy", predicate["policy"]["digest"]["sha256"])
+        inputs = [blob.body for blob in ledger.attachments(index) if blob.kind == "input"]
+        given = json.loads(inputs[0])["metrics"] if inputs else ()  # it may have been erased
     # Its own policy has the words: another one may mean something else by the same id.
     bundle = PolicyBundle.from_archive(archive)
-    report = Report(decision, texts_of(bundle), off_reasons(bundle, decision.profile), "-")
+    report = report_on(decision, bundle, metrics=given)
     options = ReportOptions(explain=True, width=shell.width)
     text = format_named("text")(options).item(report)
     write(text, shell.stdout)

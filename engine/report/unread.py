@@ -1,0 +1,91 @@
+"""Evidence that was given and that no check of the gate reads, and who would read it. Pure.
+
+A check that the profile turns off reads nothing. What exempts from a check is read as well as what
+it compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from engine.errors import suggest
+from engine.policy.bundle import PolicyBundle
+from engine.report import UnreadMetric
+
+_CARRIED = "x."
+_MOST = 4
+
+
+def unread_metrics(
+    metrics: Iterable[str], bundle: PolicyBundle, gate: str, profile: str
+) -> tuple[UnreadMetric, ...]:
+    """Return those of ``metrics`` that no check of ``gate`` reads by ``profile``, sorted.
+
+    Raises:
+        UsageError: The bundle has no such gate or profile.
+    """
+    given = frozenset(metrics)
+    unread = given - _metrics_read(bundle, gate, profile) if given else given
+    return tuple(_unread(name, bundle, gate, profile) for name in sorted(unread))
+
+
+@lru_cache(maxsize=16)
+def _metrics_read(bundle: PolicyBundle, gate: str, profile: str) -> frozenset[str]:
+    rows = bundle.profile(profile)["checks"]
+    checks = [
+        bundle.check(name)
+        for name in bundle.gate(gate).checks
+        if rows.get(name, {}).get("severity") != "off"
+    ]
+    return frozenset(name for info in checks for name in (info.metric, info.unless) if name)
+
+
+@lru_cache(maxsize=4096)
+def _unread(name: str, bundle: PolicyBundle, gate: str, profile: str) -> UnreadMetric:
+    readers = [
+        clause
+        for info in sorted(bundle.gates(), key=lambda info: (info.name != gate, info.name))
+        if (clause := _reader(name, bundle, info.name, gate, profile))
+    ]
+    if readers:
+        return UnreadMetric(name, "; ".join(readers))
+    if name.startswith(_CARRIED):
+        hint = suggest(name.removeprefix(_CARRIED).lower(), bundle.catalogue())
+        near = hint if hint.startswith("did") else ""
+        return UnreadMetric(name, "ids that start with 'x.' are carried and not evaluated", near)
+    return UnreadMetric(name, "no check of these policies reads it")
+
+
+def _reader(name: str, bundle: PolicyBundle, reader: str, gate: str, profile: str) -> str:
+    """How gate ``reader`` reads a metric, seen from ``gate`` and ``profile``; else nothing."""
+    checks = [
+        info.id
+        for info in map(bundle.check, bundle.gate(reader).checks)
+        if name in (info.metric, info.unless)
+    ]
+    profiles = [
+        other
+        for other, table in sorted(bundle.data["limits"].items())
+        if any(table["checks"].get(check, {}).get("severity") != "off" for check in checks)
+    ]
+    if not checks:
+        return ""
+    if reader != gate:
+        by = "" if profile in profiles else _profiles(profiles)
+        return f"gate {reader} reads it{by and f' by {by}'}" if profiles else ""
+    off = f"{_listed(checks)} {'is' if len(checks) == 1 else 'are'} off in profile {profile}"
+    on = _profiles(profiles)
+    turns = "turns" if len(profiles) == 1 else "turn"
+    return f"{off}; {on} {turns} it on" if on else f"{off}, and no profile turns it on"
+
+
+def _profiles(names: list[str]) -> str:
+    if not names:
+        return ""
+    return f"{'profile' if len(names) == 1 else 'profiles'} {_listed(names)}"
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more

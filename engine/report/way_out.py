@@ -1,0 +1,52 @@
+"""What to do about a verdict that lets nothing through though no blocking check stands against it.
+
+One derivation for every format: the fix of a decision, as each check has its own.
+"""
+
+from __future__ import annotations
+
+from engine.model import Decision, Severity, Status, Verdict
+from engine.proof.verdict_rules import INTOLERABLE, NOTHING_PASSED
+
+_RELEASING = (Verdict.PROMOTE, Verdict.ALLOW)
+
+
+def way_out(decision: Decision) -> str:
+    """Return what to do about relaxations that the profile does not tolerate, or about a gate of
+    which no blocking check passed, as clauses.
+
+    Returns:
+        ``""`` where the verdict rests on something else.
+    """
+    if decision.verdict in _RELEASING:
+        return ""
+    if decision.reason == NOTHING_PASSED:
+        return _to_pass(decision)
+    if not decision.reason.startswith(INTOLERABLE):
+        return ""
+    from engine.report.relaxations import RELAXATIONS
+
+    refused = decision.reason.removeprefix(INTOLERABLE).split(", ")
+    ways = [
+        f"{name} comes from {RELAXATIONS[name].option}: {RELAXATIONS[name].instead}"
+        for name in refused
+        if name in RELAXATIONS
+    ]
+    return "; ".join([*ways, "or ask a profile that tolerates it (engine explain --all)"])
+
+
+def _to_pass(decision: Decision) -> str:
+    blocking = [check for check in decision.checks if check["severity"] == Severity.BLOCK]
+    waived = [
+        f"{check['id']} by {check['waived_by']}"
+        for check in blocking
+        if check["waived_by"] is not None
+    ]
+    exempt = [check["id"] for check in blocking if check["status"] == Status.EXEMPT]
+    way = "let one blocking check pass, or ask a profile that has one which does"
+    if waived and len(waived) == len(blocking):
+        only = "the only blocking check is" if len(waived) == 1 else "every blocking check is"
+        return f"{only} waived ({', '.join(waived)}), and a waiver is no pass: {way}"
+    if blocking and len(waived) + len(exempt) == len(blocking):
+        return f"every blocking check is exempt or waived, and neither is a pass: {way}"
+    return f"no check of profile {decision.profile} blocks: give one of them the severity block"
