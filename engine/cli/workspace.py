@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,10 +106,18 @@ def public_keys(config: Config, shell: Shell, given: Sequence[str] | None) -> li
 
 @contextmanager
 def open_ledger_to_write(
-    config: Config, shell: Shell, *, may_create: bool = False
+    config: Config, shell: Shell, *, may_create: bool = False, now: datetime | None = None
 ) -> Iterator[tuple[Ledger, Signer]]:
-    """Yield the ledger and the key that signs for it, for verbs that ask no gate."""
-    ledger, signer = record_to(config, shell, may_create=may_create).open(shell)
+    """Yield the ledger and the key that signs for it, for verbs that ask no gate.
+
+    Args:
+        config: The settings.
+        shell: The process around.
+        may_create: Whether the caller asked for a key and a ledger to be made.
+        now: Instant of what will be recorded, where it was read already.
+    """
+    target = record_to(config, shell, may_create=may_create)
+    ledger, signer = target.open(shell, no_later_than=now)
     try:
         yield ledger, signer
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,8 +95,15 @@ class RecordTo:
                 "add --export FILE (from Python: export=Path(…)), or name a lasting ledger",
             )
 
-    def open(self, runtime: Runtime) -> tuple[Ledger, Signer]:
+    def open(
+        self, runtime: Runtime, *, no_later_than: datetime | None = None
+    ) -> tuple[Ledger, Signer]:
         """Return the ledger, for writing, and the key that signs for it.
+
+        Args:
+            runtime: Clock and chance.
+            no_later_than: Instant of what will be recorded first, where that was read already: a
+                ledger that is made here was not made after it.
 
         Raises:
             UsageError, KeyFileError, LedgerError, RollbackError: See
@@ -112,7 +120,7 @@ class RecordTo:
             heads=self.heads,
             lock_timeout_s=self._lock_timeout_s,
             create=self._create or self.is_ephemeral,
-            created_at=write_time(runtime.now()),
+            created_at=write_time(min(filter(None, (runtime.now(), no_later_than)))),
             random=runtime.random,
             agrees=self._agrees,
             say=self._say,

@@ -89,6 +89,7 @@ class Session(Closing):
         self._evaluator: Evaluator | None = None
         self._process = os.getpid()
         self._opened: tuple[Ledger, Signer] | None = None
+        self._first_asked: datetime | None = None
         self._schema: Json = None
         self._opening = free_in_child(threading.RLock())
         self._asking = free_in_child(threading.Lock())
@@ -163,6 +164,9 @@ class Session(Closing):
         self.bundle.profile(profile)
         moment = (as_of or now or self.runtime.now()).astimezone(UTC).replace(microsecond=0)
         is_dry_run = self._dry_run or as_of is not None
+        if self._opened is None and as_of is None:
+            with self._opening:  # a ledger that is made for it is no younger
+                self._first_asked = min(moment, self._first_asked or moment)
         return Question(name, profile, stage, moment, self.relaxations, is_dry_run)
 
     def open_evaluator(self, *, few: bool = False, expendable: bool = False) -> Evaluator:
@@ -399,7 +403,7 @@ class Session(Closing):
             if self._opened is None:
                 if self.record_to is None:
                     raise UsageError("nothing is recorded here", "give a ledger and a key")
-                self._opened = self.record_to.open(self.runtime)
+                self._opened = self.record_to.open(self.runtime, no_later_than=self._first_asked)
             return self._opened
 
     def proof_files(
@@ -528,10 +532,14 @@ class Session(Closing):
         names: Sequence[str],
         question: Question,
         say: Callable[[str], None],
-    ) -> None:
-        """Append that a decision was asked for and could not be made; see :meth:`attempt`."""
+    ) -> GovernanceError | None:
+        """Append that a decision was asked for and could not be made; see :meth:`attempt`.
+
+        Returns:
+            Why that is not recorded; None where it is, or where nothing is to be.
+        """
         if question.is_dry_run or (self.record_to is None and self._opened is None):
-            return
+            return None
         from engine.decision.failures import members_of
         from engine.decision.judge import uuid7
         from engine.decision.record import record_failure
@@ -548,6 +556,8 @@ class Session(Closing):
             )
         except GovernanceError as second:
             say(f"engine: the failure is not recorded: {second.message}")
+            return second
+        return None
 
     def attest(
         self, judgement: Judgement, ttl_s: int, *, export_to: ProofFiles | None = None

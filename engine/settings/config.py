@@ -1,7 +1,8 @@
 """Settings and where each came from: flag, environment, ``engine.toml``, default, in that order.
 
 ``engine.toml`` and the ``.engine`` folder are looked for upwards from the working folder, as
-``.git`` is. Paths in ``engine.toml`` are relative to it.
+``.git`` is; ``.engine`` no further up than the nearest ``engine.toml``, which is where a workspace
+begins. Paths in ``engine.toml`` are relative to it.
 """
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here
         raise _colon_forgotten(values["ledger"].origin)
     if file is not None and values["policies"].origin == str(file):
         _require_ours(Path(str(values["policies"].value)), environ)
-    folder = _upwards(here, FOLDER_NAME, environ) or base / FOLDER_NAME
+    folder = _upwards(here, FOLDER_NAME, environ, file and file.parent) or base / FOLDER_NAME
     return Config(values, file, folder)
 
 
@@ -348,11 +349,16 @@ def _line_of(name: str, file: Path) -> int:
     return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), 1)
 
 
-def _upwards(here: Path, name: str, environ: Mapping[str, str]) -> Path | None:
+def _upwards(
+    here: Path, name: str, environ: Mapping[str, str], last: Path | None = None
+) -> Path | None:
+    """What is called ``name`` here or above, in no folder above ``last``."""
     for folder in (here, *here.parents):
         if (folder / name).exists():
             _require_ours(folder / name, environ)
             return folder / name
+        if folder == last:
+            break
     return None
 
 

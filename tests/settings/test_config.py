@@ -50,6 +50,21 @@ def test_the_folder_is_found_upwards_like_git(tmp_path: Path) -> None:
     assert load({}, {}, tmp_path / "deep" / "er").folder == tmp_path / ".engine"
 
 
+def test_the_folder_is_not_taken_from_above_another_configuration(tmp_path: Path) -> None:
+    """INV-DOOR-6: a workspace begins at its engine.toml, and what is above is another one."""
+    (tmp_path / ".engine").mkdir()
+    (tmp_path / "engine.toml").write_text("")
+    service = tmp_path / "service"
+    (service / "deep").mkdir(parents=True)
+    assert load({}, {}, service / "deep").folder == tmp_path / ".engine"
+    (service / "engine.toml").write_text("")
+
+    for here in (service, service / "deep"):
+        assert load({}, {}, here).folder == service / ".engine"
+    (service / "deep" / ".engine").mkdir()
+    assert load({}, {}, service / "deep").folder == service / "deep" / ".engine"
+
+
 @pytest.fixture
 def others(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     """Gives a file to another user; where this user may not, this user becomes another."""

@@ -83,6 +83,7 @@ class Budget(Closing):
             zone=time_zone,
             profile=text("profile", profile),
         )
+        self._tracker.documents()  # opens the ledger: what is wrong with it shows here
 
     def close(self) -> None:
         """Let go of ledger and policies; leases stay as they are."""

@@ -51,7 +51,7 @@ from engine.decision.session import Session
 from engine.errors import PolicyError, UsageError
 from engine.formats.canonical import PlainObject
 from engine.formats.times import write_time
-from engine.ledger import AppendedEntry, EntryDraft, State
+from engine.ledger import AppendedEntry, EntryDraft, Ledger, State
 from engine.metrics.amounts import NOTHING, Amount
 from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, Json, Subject
 
@@ -96,8 +96,13 @@ class Tracker:
 
     def __init__(self, session: Session, *, budgets: Budgets, zone: str, profile: str) -> None:
         self._terms = terms_of(session, profile)
-        self._session, self._ledger = session, session.lasting_ledger
+        self._session = session
         self._budgets, self._zone = budgets, zone
+
+    @property
+    def _ledger(self) -> Ledger:
+        """Opened once there is something to record, so that it is not made after that."""
+        return self._session.lasting_ledger
 
     @property
     def prices(self) -> PriceBook:

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         tags=tuple(args.tag),
         route=args.route,
     )
-    with open_tracker(config, shell) as (tracker, _ledger):
+    with open_tracker(config, shell) as (tracker, _session):
         now, milliseconds = shell.now(), shell.milliseconds()
         answer = tracker.reserve(request, now, milliseconds, ttl_s=args.ttl)
     with shell.answering(f"recorded as {answer.lease}, {answer.verdict}"):

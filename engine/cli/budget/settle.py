@@ -40,8 +40,8 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             "give --usd, --tokens or --usage; where nothing was used: engine budget release",
         )
     spent = Usage(args.usd, usage, args.tokens, args.requests)
-    with open_tracker(config, shell) as (tracker, ledger):
-        end = tracker.settle(lease_of(ledger, args.lease), spent, shell.now())
+    with open_tracker(config, shell) as (tracker, session):
+        end = tracker.settle(lease_of(session.ledger, args.lease), spent, shell.now())
     with shell.answering(f"{end.state}: {end.lease}"):
         print_lease_end(end, args.format, shell)
     return exit_codes.PASS

@@ -17,6 +17,7 @@ from engine.settings.config import Config
 if TYPE_CHECKING:
     from engine.calls.budget.limits import Budgets
     from engine.calls.budget.tracker import Tracker
+    from engine.decision.session import Session
     from engine.ledger import Ledger
     from engine.policy.bundle import PolicyBundle
 
@@ -52,8 +53,8 @@ def require_lasting(config: Config) -> None:
 
 
 @contextmanager
-def open_tracker(config: Config, shell: Shell) -> Iterator[tuple[Tracker, Ledger]]:
-    """Yield what reserves, settles and releases, and the ledger it does so in."""
+def open_tracker(config: Config, shell: Shell) -> Iterator[tuple[Tracker, Session]]:
+    """Yield what reserves, settles and releases, and the session in whose ledger it does so."""
     from engine.calls.budget.tracker import Tracker
     from engine.formats.calendar import zone_of
 
@@ -66,7 +67,7 @@ def open_tracker(config: Config, shell: Shell) -> Iterator[tuple[Tracker, Ledger
             zone=zone,
             profile=config.text("profile"),
         )
-        yield tracker, session.ledger
+        yield tracker, session
 
 
 def lease_of(ledger: Ledger, text: str) -> str:

@@ -12,7 +12,7 @@ from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
 from engine.cli.decide.judge import JudgedFile
 from engine.cli.decide.summary import Summary
-from engine.errors import GovernanceError
+from engine.errors import GovernanceError, LedgerBusyError
 from engine.evidence.input import Question
 from engine.model import Decision
 from engine.report import Inclusion
@@ -54,6 +54,8 @@ class Batches:
     _codes: set[int] = field(default_factory=set)
     _waiting: list[JudgedFile] = field(default_factory=list)
     _since: float = 0.0
+    _kept_out: LedgerBusyError | None = None
+    """What a failure could not be recorded for: nothing waits for the same holder again."""
 
     def run(self, outcomes: Iterable[tuple[list[str], object]]) -> int:
         """Record and print what was judged; return the worst exit code."""
@@ -90,6 +92,8 @@ class Batches:
             return
         places: Sequence[AppendedEntry | None] = [None] * len(waiting)
         if not self.question.is_dry_run:
+            if self._kept_out is not None:
+                raise self._kept_out
             places = self.session.append(
                 [file.record for file in waiting],
                 self.question,
@@ -137,4 +141,8 @@ class Batches:
         self.summary.failed(error)
         self.screen.advance(1)
         self.printer.failed(", ".join(names), error)
-        self.session.record_failure(error, names, self.question, self.screen.say)
+        if self._kept_out is not None:
+            self.screen.say("engine: the failure is not recorded: the ledger is still held")
+            return
+        refused = self.session.record_failure(error, names, self.question, self.screen.say)
+        self._kept_out = refused if isinstance(refused, LedgerBusyError) else None

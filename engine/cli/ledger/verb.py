@@ -352,14 +352,14 @@ def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     from engine.formats.times import write_time
     from engine.proof.bundle import MAX_BYTES
 
-    now = write_time(shell.now())
+    now = shell.now()
     keys = workspace.public_keys(config, shell, args.key)
-    with workspace.open_ledger_to_write(config, shell) as (ledger, signer):
+    with workspace.open_ledger_to_write(config, shell, now=now) as (ledger, signer):
         counted = attempts(ledger)
         for name in args.files:
             data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
             try:
-                brought = import_proof(data, ledger, signer, keys, now)
+                brought = import_proof(data, ledger, signer, keys, write_time(now))
             except EquivocationError as error:
                 raise _kept(name, error, ledger) from None
             except VerificationError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from engine.errors import LedgerError
+from engine.errors import LedgerBusyError, LedgerError
 from engine.ledger.entries import AppendedEntry, EntryDraft, State
 from engine.system.after_fork import free_in_child
 
@@ -71,6 +71,9 @@ class Group:
             self._committing = True
         try:
             self._commit(taken)
+        except LedgerBusyError as error:  # who waited behind this wait does not wait anew
+            self.join(taken)
+            settle(taken, error)
         except Exception as error:  # noqa: BLE001  it belongs to the thread that waits for a unit
             settle(taken, error)
         except BaseException:

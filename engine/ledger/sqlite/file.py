@@ -10,7 +10,7 @@ from engine.errors import LedgerBusyError, LedgerError, VerificationError
 from engine.ledger.sqlite.reader import SqliteReader, explained, primary_code
 from engine.ledger.sqlite.schema import APPLICATION_ID, FORMAT
 
-_BUSY_TIMEOUT_MS = 3000
+BUSY_TIMEOUT_MS = 3000
 _COPY_ATTEMPTS = 5
 _LONGEST_VALUE = 64 * 1024 * 1024
 """Bytes of a text or blob that SQLite makes or reads: a policy archive and an Input have 16 MiB."""
@@ -31,7 +31,7 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
             f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
         )
-        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)

@@ -26,6 +26,11 @@ class FileLock:
         path: The lock file; made when missing.
         timeout_s: How long to wait for another holder.
         sleep: Waits that many seconds.
+
+    Attributes:
+        gave_up: Whether the last wait for it was in vain: whoever only tidies up does not wait
+            for the same holder again.
+        left_s: Of the timeout, what the last wait left for what is waited for next.
     """
 
     def __init__(
@@ -34,10 +39,15 @@ class FileLock:
         self._path = path
         self._timeout_s = timeout_s
         self._sleep = sleep
+        self.gave_up = False
+        self.left_s = timeout_s
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
+    def hold(self, *, wait: bool = True) -> Iterator[None]:
         """Hold the lock inside the ``with``.
+
+        Args:
+            wait: Whether another holder is waited for at all.
 
         Raises:
             LedgerBusyError: Somebody else held it for the whole time.
@@ -51,7 +61,7 @@ class FileLock:
                 "a writer needs write permission on the ledger and on its folder",
             ) from error
         try:
-            self._wait_for(descriptor)
+            self._wait_for(descriptor, self._timeout_s if wait else 0.0)
             try:
                 _write_holder(descriptor)
                 yield
@@ -60,13 +70,14 @@ class FileLock:
         finally:
             os.close(descriptor)
 
-    def _wait_for(self, descriptor: int) -> None:
+    def _wait_for(self, descriptor: int, timeout_s: float) -> None:
         waited_s, pause_s = 0.0, _FIRST_PAUSE_S
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if waited_s >= self._timeout_s:
+                if waited_s >= timeout_s:
+                    self.gave_up = True
                     raise self._busy(descriptor) from None
             except OSError as error:
                 raise LedgerError(
@@ -74,6 +85,7 @@ class FileLock:
                     "keep the ledger on a local disk",
                 ) from error
             else:
+                self.gave_up, self.left_s = False, max(0.0, timeout_s - waited_s)
                 return
             self._sleep(pause_s)
             waited_s += pause_s

@@ -26,6 +26,7 @@ from engine.errors import (
     VerificationError,
 )
 from engine.ledger.sqlite.file import (
+    BUSY_TIMEOUT_MS,
     connect,
     copy_ledger,
     holds_ledger,
@@ -202,13 +203,25 @@ class SqliteStore:
                 "what is there now is not what this process has written to: put it back",
             )
         writer = self._writer()
-        self._run("BEGIN IMMEDIATE", "waiting to write")
+        self._begin(writer)
         view = SqliteReader(writer, str(self._path))
         layout = view.layout_version()
         if layout != self._layout:  # another trigger would change what we write
             view.require_layout()
             self._layout = layout
         return view
+
+    def _begin(self, writer: sqlite3.Connection) -> None:
+        """Wait for a stranger's transaction no longer than the wait for the lock has left."""
+        left_ms = int(self._lock.left_s * 1000)
+        if left_ms >= BUSY_TIMEOUT_MS:
+            self._run("BEGIN IMMEDIATE", "waiting to write")
+            return
+        writer.execute(f"PRAGMA busy_timeout = {left_ms}")
+        try:
+            self._run("BEGIN IMMEDIATE", "waiting to write")
+        finally:
+            writer.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
     def add(self, rows: Rows) -> None:
         """Add rows to the transaction."""
@@ -359,7 +372,7 @@ def _close(resources: _Resources) -> None:
         reader.close()
     if resources.writer is not None:
         try:
-            with resources.lock.hold():
+            with resources.lock.hold(wait=not resources.lock.gave_up):
                 _close_writer(resources.writer)
         except LedgerError:
             # the lock's holder has the database open, so closing copies nothing
