@@ -37,10 +37,12 @@ class Taken(NamedTuple):
     Attributes:
         refusal: Why it is not accepted, one sentence: it could not be compared. Empty when it is.
         lines: What it continues, and what is remembered now; or what to ask for. Lines.
+        is_known: Whether its ledger was remembered already, and this is the same one.
     """
 
     refusal: str = ""
     lines: tuple[str, ...] = ()
+    is_known: bool = False
 
 
 Notes = dict[tuple[str, frozenset[bytes]], str]
@@ -169,7 +171,7 @@ class CheckpointState:
         size, file = found.history.checkpoint.size, self._path.name
         if old is None:
             return Taken(
-                lines=(f"first checkpoint of this ledger: {file} now remembers {_counted(size)}",)
+                lines=(f"first checkpoint of this ledger: {file} now remembers {counted(size)}",)
             )
         known = old.checkpoint.size
         goes_back = found.of_record and size < known
@@ -185,14 +187,12 @@ class CheckpointState:
         if outcome is Outcome.UNKNOWN:
             return Taken()
         if outcome is Outcome.SAME:
-            return Taken(lines=(f"the {_counted(size)} that {file} remembers",))
-        if size < known:
-            return Taken(lines=(f"part of the {_counted(known)} that {file} remembers",))
-        return Taken(
-            lines=(
-                f"continues the {_counted(known)} that {file} remembered; it now remembers {size}",
-            )
-        )
+            line = f"the {counted(size)} that {file} remembers"
+        elif size < known:
+            line = f"part of the {counted(known)} that {file} remembers"
+        else:
+            line = f"continues the {counted(known)} that {file} remembered; it now remembers {size}"
+        return Taken(lines=(line,), is_known=True)
 
     def _advice(self, proof: str | None, shown: str | None = None) -> tuple[str, ...]:
         """What to ask the ledger's holder for, and what to do with it."""
@@ -276,7 +276,8 @@ def _outcome(history: History, old: History, shown: Sequence[History]) -> Outcom
     )
 
 
-def _counted(entries: int) -> str:
+def counted(entries: int) -> str:
+    """Return how many entries a ledger has, in words."""
     return "1 entry" if entries == 1 else f"{entries} entries"
 
 

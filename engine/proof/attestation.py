@@ -352,7 +352,7 @@ def verified_attestation(
             *unmet_ledger(ledger_id_of(found.checkpoint.origin), expect),
         ),
         nothing_required=expect.nothing,
-        not_required=expect.not_required(predicate),
+        not_required=expect.not_required(predicate, found.checkpoint.origin),
         checkpoints=(found.signed, *attested),
     )
 

@@ -16,6 +16,9 @@ from engine.proof.verdict_rules import OLDEST_FUTURE_S
 DEFAULT_GATE = "promotion"
 """Gate whose PROMOTE is meant where none is named."""
 
+LEDGER = "ledger"
+"""What :meth:`Expectations.not_required` calls a ledger that nobody demanded."""
+
 _LETS_THROUGH = (Verdict.PROMOTE, Verdict.ALLOW)
 
 
@@ -130,11 +133,19 @@ class Expectations:
         """Whether what is asked for only the policy shows."""
         return bool(self.policy_digests) or self.require in _LETS_THROUGH
 
-    def not_required(self, predicate: Mapping[str, Json]) -> tuple[str, ...]:
+    def not_required(
+        self, predicate: Mapping[str, Json], origin: str | None = None
+    ) -> tuple[str, ...]:
         """Return what the caller may think otherwise on of a record, having not demanded it.
 
         Of a reservation that is what was granted, to whom and how much too: an ALLOW of another
-        lease is as genuine. Amounts are nothing that can be demanded.
+        lease is as genuine. Amounts are nothing that can be demanded. A ledger is demanded by its
+        id, or by a checkpoint of it that the caller kept: who decides often, each time in a new
+        ledger, shows the one that passed.
+
+        Args:
+            predicate: Of the record.
+            origin: Of the checkpoint that the record lies under.
         """
         wishes: list[tuple[str, object]] = [
             ("artifact", self.digest),
@@ -142,6 +153,9 @@ class Expectations:
             ("stage", self.stage),
             ("policy", tuple(self.policy_digests) or self.policy),
         ]
+        if origin is not None:
+            kept = any(note.partition("\n")[0] == origin for note in self.checkpoints)
+            wishes.append((LEDGER, tuple(self.ledger_ids) or kept))
         if "reservation" in predicate:
             of_lease = [("lease", self.decision_id), ("subject", self.subject), ("amounts", None)]
             wishes = [*of_lease, *wishes[1:]]

@@ -222,7 +222,7 @@ def _verified(parts: ProofBundle, public_keys: Keys, expect: Expectations) -> Ve
             *unmet_ledger(ledger_id_of(place.origin), expect),
         ),
         nothing_required=expect.nothing,
-        not_required=expect.not_required(predicate),
+        not_required=expect.not_required(predicate, place.origin),
         checkpoints=(own, *((origin,) if origin is not own else ()), *attested),
     )
 

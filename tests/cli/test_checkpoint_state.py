@@ -94,8 +94,12 @@ def pair_file(older: Ledger, size: int, newer: Ledger, until: int) -> str:
 
 
 def test_what_continues_is_taken_and_what_cannot_be_compared_is_not(consumer: Engine) -> None:
-    """INV-HISTORY-2."""
+    """INV-HISTORY-2 and INV-HISTORY-3: a ledger that is remembered is one that was demanded."""
     assert kept_size() == 4
+    flags = ("--key", "key.pem", "--state", "new.json")
+    first, again = (consumer("verify", "first.json", *flags).out for _ in range(2))
+    assert "ledger: nobody required one\n            its ledger has 4 entries; another" in first
+    assert "ledger" not in again.partition("\n  open ")[2]
     assert Path("kept.json").stat().st_mode & 0o777 == 0o600
     table = [
         # proof of, at a size, exit code, what is said, remembered afterwards
@@ -112,6 +116,7 @@ def test_what_continues_is_taken_and_what_cannot_be_compared_is_not(consumer: En
         answer = consumer("verify", write("p.json", ledger, index, size), "--expect", "verify.toml")
         assert answer.code == code, (reason, answer)
         assert reason in answer.out + answer.err
+        assert ("ledger: nobody required one" in answer.out) == (code == 1)
         assert kept_size() == remembered
         if code == 4:
             notes = [ledger.checkpoint(size), MAIN.checkpoint(remembered)]

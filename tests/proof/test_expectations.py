@@ -222,11 +222,17 @@ def test_a_waived_failure_may_be_too_much() -> None:
 
 
 def test_what_nobody_required_is_named() -> None:
+    """INV-HISTORY-3: the ledger too, where neither its id nor a checkpoint of it is demanded."""
     everything = verify(RECORD, [KEY.public], Expectations(**MET))
     verdict = verify(RECORD, [KEY.public], Expectations(require=Verdict.PROMOTE))
+    named = verify(RECORD, [KEY.public], Expectations(**MET, ledger_ids=[everything.ledger_id]))
+    kept = verify(RECORD, [KEY.public], Expectations(**MET, checkpoints=[parse(RECORD).checkpoint]))
+    other = Expectations(**MET, checkpoints=["governance-engine/another\n1\n"])
 
-    assert everything.not_required == ()
-    assert verdict.not_required == ("artifact", "profile", "stage", "policy")
+    assert (named.not_required, kept.not_required) == ((), ())
+    assert everything.not_required == ("ledger",)
+    assert verdict.not_required == ("artifact", "profile", "stage", "policy", "ledger")
+    assert other.not_required({}, everything.checkpoint.origin) == ("ledger",)
 
 
 def test_an_allow_says_which_lease_subject_and_amounts_nobody_required() -> None:

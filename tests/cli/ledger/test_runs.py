@@ -111,6 +111,10 @@ def test_a_ledger_of_a_run_says_which_and_its_import_says_so_too(made: Engine) -
         reversed(CREATION_TYPES)
     )
     assert not list(jsonschema.Draft202012Validator(schema).iter_errors(first_of("1.json")))
+    answer = made("verify", "2.json", "--key", ".engine/keys/engine.pub.pem", "--format", "json")
+    assert answer.json["run"] == {"ci": "github", "id": "77", "attempt": "2"}
+    answer = made("verify", "2.json", "--key", ".engine/keys/engine.pub.pem")
+    assert "  CI run    77/2 (github), by the signer's word\n" in answer.out
     assert made("init", "--yes").code == 0
     told = made("ledger", "import", "1.json", "2.json", "3.json").out
     assert [line.split(" by ")[0] for line in told.splitlines()[1::2]] == [
