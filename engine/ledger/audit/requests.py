@@ -58,18 +58,18 @@ class Requests:
     Attributes:
         made: How many there are.
         open: Those without an answer so far, by id.
-        failed: Those that a failure answered, by id: nothing else may.
+        failed: Where each failure is, by the id of what failed: nothing else may have that id.
     """
 
     made: int = 0
     open: dict[str, OpenRequest] = field(default_factory=dict)
-    failed: dict[str, OpenRequest] = field(default_factory=dict)
+    failed: dict[str, int] = field(default_factory=dict)
 
     def take(self, index: int, statement: Mapping[str, Json]) -> None:
         """Take in the next entry.
 
         Raises:
-            VerificationError: It answers something else than was asked, or what has an answer.
+            VerificationError: It answers something else than was asked.
         """
         kind = statement["predicateType"]
         if kind == DECISION_REQUESTED_TYPE:
@@ -78,24 +78,15 @@ class Requests:
             if not isinstance(name := predicate.get("decision_id"), str):
                 raise VerificationError(f"entry {index}: a request without an id", _HINT)
             self.open[name] = OpenRequest(index, predicate, statement["subject"][0])
-        elif (self.open or self.failed) and (member := ANSWERS.get(kind)) is not None:
+        elif (self.open or kind == DECISION_FAILED_TYPE) and (member := ANSWERS.get(kind)):
             name = statement["predicate"].get(member)
-            if isinstance(name, str):
-                self._answer(index, statement, name)
-
-    def _answer(self, index: int, statement: Mapping[str, Json], name: str) -> None:
-        """Take the answer away from what is open; a failure answers once and for all."""
-        is_failure = statement["predicateType"] == DECISION_FAILED_TYPE
-        if name in self.failed and not is_failure and index > self.failed[name].entry:
-            raise VerificationError(
-                f"entry {index}: a failure has answered entry {self.failed[name].entry} already",
-                "a decision that failed is asked for again under another id",
-            )
-        if name in self.open:
-            require_answer(index, statement, self.open[name])
-            request = self.open.pop(name)
-            if is_failure:
-                self.failed[name] = request
+            if not isinstance(name, str):
+                return
+            if kind == DECISION_FAILED_TYPE:
+                self.failed[name] = index
+            if name in self.open:
+                require_answer(index, statement, self.open[name])
+                del self.open[name]
 
     def include(self, later: Requests) -> None:
         """Add what was found among the entries behind these."""
@@ -114,24 +105,34 @@ class Requests:
             first: Index of the first of those.
 
         Raises:
-            VerificationError: An answer is to something else than was asked.
+            VerificationError: An answer is to something else than was asked, or what failed was
+                decided or attested too, before or after.
         """
-        keys = {
-            key_hash(of, name): name for name in (*self.open, *self.failed) for of in ANSWERED_BY
-        }
+        self._require_failed_only(reader)
+        keys = {key_hash(of, name): name for name in self.open for of in ANSWERED_BY}
         for place, key in enumerate(known_by) if keys else ():
             if key in keys and place % PER_ENTRY:
                 self._answered(reader, first + place // PER_ENTRY, keys[key])
         return tuple(sorted((request.entry, name) for name, request in self.open.items()))
 
     def _answered(self, reader: Reader, index: int, name: str) -> None:
-        request = self.open.get(name) or self.failed.get(name)
+        request = self.open.get(name)
         if request is None or index < request.entry:
             return
         statement = read_statement(index, open_envelope(require_entry(reader, index).body))
         member = ANSWERS.get(statement["predicateType"])
         if member is not None and statement["predicate"].get(member) == name:
-            self._answer(index, statement, name)
+            require_answer(index, statement, request)
+            del self.open[name]
+
+    def _require_failed_only(self, reader: Reader) -> None:
+        """No id of a failure is one of the index, which has those of all other answers."""
+        for name, index in reader.indexes_of(list(self.failed)).items():
+            first, last = sorted((index, self.failed[name]))
+            raise VerificationError(
+                f"entry {last}: a failure and an answer have one id, {name}; entry {first} too",
+                "what failed is asked for again under another id: compare the two entries",
+            )
 
 
 def require_answer(index: int, statement: Mapping[str, Json], request: OpenRequest) -> None:

@@ -124,6 +124,10 @@ LIES = {
     "decided after it failed": (request(1), failure(1), answer(1)),
     "decided after it failed, on other evidence": (request(1), failure(1), answer(1, input=OTHER)),
     "attested after it failed": (request(1), failure(1), attestation(1)),
+    "failed after it was decided": (request(1), answer(1), failure(1)),
+    "failed after it was attested": (request(1), attestation(1), failure(1)),
+    "decided after it failed, unrequested": (decision(7), failure(1), answer(1)),
+    "failed after it was decided, unrequested": (answer(1), request(7), failure(1)),
     "a request without an id": (request(1, decision_id=7), answer(2)),
 }  # fmt: skip
 
@@ -144,3 +148,14 @@ def test_an_import_answers_nothing_and_a_request_is_not_made_twice(tmp_path: Pat
     with pytest.raises(VerificationError, match="entry 2: is entry 1 once more"):
         verified(tmp_path, request(1), request(1, stage="production"))
     assert DECISION_IMPORTED_TYPE not in ANSWERS
+
+
+def test_a_failure_behind_a_checkpoint_is_of_nothing_that_was_decided_before_it(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(VerificationError, match="entry 2: a failure and an answer have one id"):
+        verified(tmp_path, answer(1), failure(1))
+    with closing(open_at(tmp_path, signer=None)) as ledger:
+        since = ledger.checkpoint_covering(1)
+        with pytest.raises(VerificationError, match="entry 2: a failure and an answer"):
+            ledger.verify(since=since)
