@@ -61,6 +61,25 @@ def limit_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def detail_arguments(parser: argparse.ArgumentParser, *left_out: str) -> None:
+    """Add the flags that say how much a text tells, but for those ``left_out``.
+
+    They mean the same for every verb that has them, and change nothing that programs read.
+    """
+    how_much = parser.add_mutually_exclusive_group()
+    which = parser.add_mutually_exclusive_group()
+    flags = (
+        (how_much, "-q", "--quiet", "text: the verdict alone"),
+        (how_much, "-v", "--verbose", "text: everything, digests and sources too"),
+        (which, "", "--all", "text: a line for each pass too"),
+        (which, "", "--failures-only", "text: only what did not pass"),
+        (parser, "", "--checkpoint", "text: the whole signed note (in CI by itself)"),
+    )
+    for group, short, name, text in flags:
+        if name not in left_out:
+            group.add_argument(*filter(None, (short, name)), action="store_true", help=text)
+
+
 def instant(text: str) -> datetime:
     """Read an instant that a flag gives: RFC 3339, to UTC and whole seconds."""
     try:

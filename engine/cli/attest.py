@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import duration, ledger_arguments, policy_arguments, run_arguments
+from engine.cli.arguments import (
+    detail_arguments,
+    duration,
+    ledger_arguments,
+    policy_arguments,
+    run_arguments,
+)
 from engine.cli.console.colour import write
+from engine.cli.console.detail import report_options
 from engine.cli.console.shell import Shell
 from engine.cli.inputs import digest_of
 from engine.decision.attest import NO_DIGEST
@@ -52,6 +59,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     run_arguments(parser)
     parser.add_argument("--export", metavar="FILE", help="write the proof, to be handed on")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
+    detail_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
@@ -73,7 +81,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             judgement = _judgement(args, files, session, question, shell)
         recorded = session.attest(judgement, ttl_s, export_to=export_to)
         with shell.answering(f"recorded as {recorded.predicate['attestation_id']}"):
-            _print(args.format, recorded, session.bundle, shell)
+            _print(args, recorded, session.bundle, shell)
     return exit_codes.OF_VERDICT[judgement.verdict]
 
 
@@ -97,11 +105,13 @@ def _judgement(
     return session.judge(evidence, question)
 
 
-def _print(form: str, recorded: RecordedAttestation, bundle: PolicyBundle, shell: Shell) -> None:
+def _print(
+    args: argparse.Namespace, recorded: RecordedAttestation, bundle: PolicyBundle, shell: Shell
+) -> None:
     from engine.cli.attestation_report import as_document, as_text
 
-    if form == "json":
+    if args.format == "json":
         document = as_document(recorded.at, bundle)
         shell.print_json(document, indent=2)
     else:
-        write(as_text(recorded.at, bundle, shell.width), shell.stdout)
+        write(as_text(recorded.at, bundle, report_options(args, shell)), shell.stdout)

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 _OF_A_DECISION = ("decision_id", "decided_at", "valid_until", "attestations")
 
 
-def as_text(at: AppendedEntry, bundle: PolicyBundle, width: int) -> str:
+def as_text(at: AppendedEntry, bundle: PolicyBundle, options: ReportOptions) -> str:
     """Return what was attested, check by check."""
     statement = _statement(at)
     predicate = statement["predicate"]
-    body = format_named("text")(ReportOptions(width=width)).item(_report(statement, at, bundle))
+    body = format_named("text")(options).item(_report(statement, at, bundle))
+    if options.quiet:
+        return body
     return (
         f"ATTESTATION by key {_key_id(predicate)}\n  issued {predicate['issued_at']}, "
         f"expires {predicate['expires_at']}; {predicate['gate']} gate:\n{body}"

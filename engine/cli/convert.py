@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine import exit_codes
 from engine.cli import workspace
+from engine.cli.arguments import detail_arguments
 from engine.cli.console.printer import Printer
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
@@ -35,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--output", action="append", default=[], metavar="F=PATH", help="also write format F"
     )
     parser.add_argument("--explain", action="store_true", help="say why and what to do, for all")
+    detail_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:

@@ -7,6 +7,9 @@ from functools import lru_cache
 
 from engine.model import Json, is_number
 
+WHOLE_INTERVAL = "passes when the whole interval"
+"""How a clause begins that demands more than enough samples."""
+
 
 def written(value: Json) -> str:
     """Return ``value`` as JSON writes it, without quotes around text; ``missing`` for null."""
@@ -134,7 +137,7 @@ def _when_insufficient(check: Json, metric: str) -> str:
         return f"passes when {metric} rests on n >= {needed}; now n {written(got)}"
     if check.get("compare") == "ci" and check.get("kind") == "limit":
         interval = written(check.get("ci"))
-        return f"passes when the whole interval of {metric} is within the limit; now {interval}"
+        return f"{WHOLE_INTERVAL} of {metric} is within the limit; now {interval}"
     return f"passes when {_needed(check)}; now {written(check['observed'])}"
 
 

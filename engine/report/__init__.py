@@ -15,6 +15,7 @@ from typing import ClassVar, NamedTuple, TypeAlias, cast
 
 from engine.decision.margins import counterfactual, margin_number
 from engine.errors import DocumentError, GovernanceError, UsageError, suggest
+from engine.formats.columns import NARROW
 from engine.model import Decision, Json
 from engine.report.way_out import way_out
 from engine.report.wording import fix_of
@@ -104,6 +105,13 @@ class ReportOptions:
         several: Whether there may be more than one, so that they are framed.
         explain: Whether to explain checks and their fixes, passing ones too.
         width: Columns that text is wrapped to.
+        terminal: Whether a person reads it at a terminal.
+        signs: Whether what reads it can show signs such as ``✓``.
+        quiet: Of text, the verdict alone.
+        verbose: Of text, everything: digests whole, margins, where each metric was given.
+        passes: Of text, a line for each check that passed.
+        failures_only: Of text, nothing of what passed or is off.
+        checkpoint: Of text, the signed note whole.
         folder: Where the engine was called.
         root: Folder of the repository; a CI system finds files by their names below it.
     """
@@ -113,6 +121,22 @@ class ReportOptions:
     width: int = 100
     folder: str = ""
     root: str = ""
+    terminal: bool = False
+    signs: bool = True
+    quiet: bool = False
+    verbose: bool = False
+    passes: bool = False
+    failures_only: bool = False
+    checkpoint: bool = False
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether facts stand under each other."""
+        return self.width < NARROW
+
+    def mark(self, sign: str) -> str:
+        """Return ``sign`` or, where it cannot be shown, letters for it."""
+        return sign if self.signs else PLAIN_SIGNS.get(sign, sign)
 
     def place_name(self, file: str) -> str:
         """Return ``file`` as it is called from the repository, if it is below it."""
@@ -120,6 +144,9 @@ class ReportOptions:
         root = (self.root or self.folder).rstrip("/") + "/"
         return path.removeprefix(root) if path.startswith(root) else posixpath.normpath(file)
 
+
+PLAIN_SIGNS = {"✓": "ok", "✗": "X", "…": "H", "⚑": "W", "!": "!", "←": "<"}
+"""What stands for each sign where it cannot be shown."""
 
 RenderedParts: TypeAlias = tuple[bytes, bytes]
 """Text before and behind what only the ledger knows, in UTF-8."""

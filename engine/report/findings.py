@@ -181,19 +181,23 @@ def off_lines(report: Report) -> list[str]:
         for check in report.decision.checks
         if check["status"] == Status.OFF
     ]
-    return [f"off: {names}{why and f': {why}'}" for why, names in _grouped(pairs)]
+    return [f"off: {names}{why and f': {why}'}" for why, names in grouped(pairs)]
 
 
 def unread_lines(report: Report) -> list[str]:
     """Return which metrics were given and are read by no check, a line per who would read them."""
-    pairs = [
+    return [f"given, not asked: {names}: {readers}" for readers, names in unread_groups(report)]
+
+
+def unread_groups(report: Report) -> list[tuple[str, str]]:
+    """Return who would read metrics that no check reads, and the names of those."""
+    return grouped(
         (metric.readers, f"{metric.metric} ({metric.nearest})" if metric.nearest else metric.metric)
         for metric in report.unread
-    ]
-    return [f"given, not asked: {names}: {readers}" for readers, names in _grouped(pairs)]
+    )
 
 
-def _grouped(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+def grouped(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Names by what they have in common, in the order in which that comes first."""
     groups: dict[str, list[str]] = {}
     for common, name in pairs:

@@ -1,173 +1,178 @@
-"""``--format text``: for people. Plain lines; ``engine.cli`` colours them on a terminal."""
+"""``--format text``: for people. Plain lines; ``engine.cli`` colours them on a terminal.
+
+What stays on a screen is what was printed last: so passes come first, on one line, what stands
+against the release behind them, and the verdict at the end.
+"""
 
 from __future__ import annotations
 
-import textwrap
+from collections.abc import Iterator
 
-from engine.decision.margins import counterfactual
+from engine.formats.columns import columns_of, kept_together, rows, spaced, wrapped
 from engine.formats.printable import on_one_line, plain
-from engine.model import Decision, Json, Severity, Status
+from engine.model import Decision, Json, Status, Verdict
 from engine.report import RenderedParts, Report, ReportOptions, Writer
 from engine.report.way_out import way_out
-from engine.report.wording import artifact_of, facts_of, fix_of, limit_of, observed_of, subject_of
+from engine.report.wording import (
+    artifact_of,
+    checkpoint_of,
+    is_released,
+    short_artifact_of,
+    subject_of,
+)
 
-_MARKS = {
-    Status.PASS: "pass",
-    Status.EXEMPT: "exempt",
-    Status.FAIL: "FAIL",
-    Status.UNKNOWN: "UNKNOWN",
-    Status.STALE: "STALE",
-    Status.INSUFFICIENT: "TOO FEW",
-}
-_QUIET = (Status.PASS, Status.EXEMPT, Status.OFF)
 _ODD_NAMES = "surrogateescape"  # how Python reads file names that are no UTF-8
+_ENTRY = 14
+"""Columns that a line leaves for the number of an entry."""
+_LABEL = 10
+_MARKS = {Verdict.PROMOTE: "✓", Verdict.ALLOW: "✓", Verdict.HOLD: "…", Verdict.ROLLBACK: "←"}
 
 
 class TextWriter(Writer):
-    """Writes one decision with every check; of several, one line each unless ``explain`` is set."""
+    """Writes one decision as the options say; of several, a line each unless they explain."""
 
     def __init__(self, options: ReportOptions) -> None:
         super().__init__(options)
         self._first = True
+        self._lines = options.several and not (options.explain or options.passes or options.verbose)
 
     def item(self, report: Report) -> str:
         """Return one line, or all of it."""
-        if not self._options.several:
-            return _whole(report, self._options)
-        if self._options.explain:
-            gap, self._first = "" if self._first else "\n", False
-            return f"{gap}{on_one_line(report.file)}\n{_whole(report, self._options)}"
         decision = report.decision
-        line = self.entry(decision.index, decision.checkpoint).join(_line(report))
-        return line.decode(errors=_ODD_NAMES)
+        if self._lines and self._options.failures_only and is_released(decision):
+            return ""
+        if self._lines:
+            line = self.entry(decision.index, decision.checkpoint).join(self._line(report))
+            return line.decode(errors=_ODD_NAMES)
+        lines = _whole(report, self._options)
+        if self._options.several:
+            lines = [*([] if self._first else [""]), on_one_line(report.file), *lines]
+            self._first = False
+        text = "".join(f"{spaced(on_one_line(line))}\n" for line in lines)
+        return text if self._options.signs else text.replace("…", "...")
 
     def parts(self, report: Report) -> RenderedParts | None:
-        """Return the line but for its entry; None where it is more than a line."""
-        lines = self._options.several and not self._options.explain
-        return _line(report) if lines else None
+        """Return the line but for its entry; None where it is more or less than a line."""
+        return self._line(report) if self._lines and not self._options.failures_only else None
 
     def entry(self, index: int | None, checkpoint: str | None) -> bytes:  # noqa: ARG002
         """Return which entry records it."""
         return b"not recorded" if index is None else b"entry %d" % index
 
+    def _line(self, report: Report) -> RenderedParts:
+        """A line; at a terminal the reason has lines of its own where it would be cut."""
+        decision, options = report.decision, self._options
+        before = f"{decision.verdict:<8}  {on_one_line(report.file)}  "
+        behind = "" if options.quiet else f"  {decision.reason}"
+        if options.terminal and columns_of(before + behind) + _ENTRY > options.width:
+            behind = "".join(f"\n{line}" for line in wrapped(behind, options.width, " " * 10))
+        return before.encode(errors=_ODD_NAMES), f"{behind}\n".encode()
 
-def _line(report: Report) -> RenderedParts:
+
+def _whole(report: Report, options: ReportOptions) -> list[str]:
+    if options.quiet:
+        return _verdict_line(report.decision, options)
+    from engine.report.text_checks import CheckLines
+
+    checks = CheckLines(report, options)
+    return [*_headline(report, options), *checks.lines(), "", *_verdict(report, options)]
+
+
+def _headline(report: Report, options: ReportOptions) -> list[str]:
     decision = report.decision
-    before, behind = (
-        f"{decision.verdict:<8}  {on_one_line(report.file)}  ",
-        f"  {decision.reason}\n",
-    )
-    return before.encode(errors=_ODD_NAMES), behind.encode()
-
-
-def _whole(report: Report, options: ReportOptions) -> str:
-    """A decision with every check, passes too; the verdict once more where the eye is left."""
-    decision = report.decision
-    lines = [*_headline(decision, options.width), ""]
-    checks = [check for check in decision.checks if check["status"] != Status.OFF]
-    names = max((len(check["id"]) for check in checks), default=0)
-    compared = {check["id"]: _compared(check) for check in checks}
-    column = min(max(map(len, compared.values()), default=0), 44)
-    for check in checks:
-        line = f"  {_mark(check):<7} {check['id']:<{names}}  {compared[check['id']]:<{column}}  "
-        lines.append((line + _facts(check)).rstrip())
-        if options.explain or check["status"] not in _QUIET:
-            lines += _explained(check, report, options.width)
-    lines += [
-        *_further(report, options.width),
-        "",
-        f"{report.decision.verdict}  {report.decision.reason}",
-    ]
-    return "".join(f"{on_one_line(line)}\n" for line in lines)
-
-
-def _headline(decision: Decision, width: int) -> list[str]:
-    way = way_out(decision)
-    fix = _wrapped(f"fix: {way}", width, "  ") if way else []
+    if options.verbose:
+        about = [("artifact", artifact_of(decision)), ("decided", decision.decided_at)]
+        about += [("evidence", report.file)] if report.file != "-" else []
+        about += [("valid", f"until {decision.valid_until}")]
+    else:
+        about = []
+    question = f"asked of gate {decision.gate}, profile {decision.profile}, stage {decision.stage}"
+    if options.is_narrow:
+        question = f"{decision.gate}, {decision.profile}, {decision.stage}"
+    name = plain(subject_of(decision))
+    short = "" if options.verbose else f"   {short_artifact_of(decision)}"
+    fits = columns_of(name + short) <= options.width
+    head = [name + short] if fits else [*wrapped(name, options.width, "", "  "), short.strip()]
     return [
-        f"{decision.verdict}  {subject_of(decision)}",
-        f"  {decision.reason}",
-        *fix,
-        f"  asked of gate {decision.gate}, profile {decision.profile}, stage {decision.stage}",
-        f"  artifact {artifact_of(decision)}",
+        *head,
+        *wrapped(plain(question), options.width, "", "  "),
+        *rows([(label, plain(text)) for label, text in about], options.width),
     ]
 
 
-def _mark(check: Json) -> str:
-    if check["waived_by"] is not None:
-        return "waived"
-    if check["severity"] == Severity.WARN and check["status"] not in _QUIET:
-        return "warn"
-    return _MARKS[Status(check["status"])]
+def _verdict_line(decision: Decision, options: ReportOptions) -> list[str]:
+    """The verdict in a line; what nobody may act on does not look like a pass."""
+    text = plain(subject_of(decision))
+    mark = _MARKS.get(decision.verdict, "✗")
+    if not decision.recorded:
+        mark = "…" if mark == "✓" else mark
+        text += ", NOT RECORDED: a dry run; nobody may act on it"
+    elif is_released(decision):
+        text += f", in force until {decision.valid_until}"
+    return wrapped(text, options.width, f"{options.mark(mark)} {decision.verdict}  ", "  ")
 
 
-def _compared(check: Json) -> str:
-    return f"{observed_of(check)} {limit_of(check)}"
-
-
-def _facts(check: Json) -> str:
-    facts = [facts_of(check)]
-    if check["severity"] == Severity.WARN:
-        facts.append("warning only")
-    if check["waived_by"] is not None:
-        facts.append(f"by waiver {check['waived_by']}")
-    return ", ".join(filter(None, facts))
-
-
-def _explained(check: Json, report: Report, width: int) -> list[str]:
-    texts = report.texts.get(check["id"], {})
-    title = f"{texts['title']}: {texts['why']}" if texts else ""
-    sentences = [title, counterfactual(check) or ""]
-    fix = fix_of(check, texts.get("fix", ""), report.decision.verdict)
-    if check["status"] not in _QUIET and fix:
-        sentences.append(f"fix: {fix}")
-    return [line for text in sentences if text for line in _wrapped(text, width, " " * 10)]
-
-
-def _wrapped(text: str, width: int, indent: str) -> list[str]:
-    return textwrap.wrap(
-        text, max(width, 60), initial_indent=indent, subsequent_indent=indent + "  "
-    )
-
-
-def _further(report: Report, width: int) -> list[str]:
+def _verdict(report: Report, options: ReportOptions) -> list[str]:
     decision = report.decision
-    lines = [""]
-    off = [check["id"] for check in decision.checks if check["status"] == Status.OFF]
-    because: dict[str, list[str]] = {}
-    for name in off:
-        because.setdefault(report.reasons.get(name, ""), []).append(name)
-    for why, names in because.items():
-        lines += _wrapped(f"off ({why}): {', '.join(names)}", width, "  ")
-    if report.unread:
-        from engine.report.findings import unread_lines
-
-        lines += [part for line in unread_lines(report) for part in _wrapped(line, width, "  ")]
-    lines += [f"  must be done: {task['id']} ({task['check']})" for task in decision.obligations]
-    lines += [_waiver_line(use) for use in decision.waivers]
-    if decision.attestations:
-        from engine.report.findings import attestation_lines
-
-        lines += [f"  attestation {line}" for line in attestation_lines(decision)]
-    if decision.relaxations:
-        lines.append(f"  relaxed by: {', '.join(decision.relaxations)} (engine explain NAME)")
-    if decision.recorded:
-        lines.append(
-            f"  recorded as {decision.decision_id}, entry {decision.index}; "
-            f"valid until {decision.valid_until}"
-        )
+    lines = [
+        *_verdict_line(decision, options),
+        *wrapped(plain(decision.reason), options.width, "  "),
+        *rows(_facts(report, options), options.width, label=_LABEL),
+    ]
+    if decision.recorded and options.checkpoint:
         lines.append("  checkpoint:")
         lines += [f"    {line}".rstrip() for line in (decision.checkpoint or "").splitlines()]
-    else:
-        lines.append("  NOT RECORDED: a dry run; nobody may act on it")
+    elif decision.recorded:
+        shown = checkpoint_of(decision.checkpoint or "", short=options.is_narrow)
+        lines += rows([("checkpoint", plain(shown))], options.width, label=_LABEL)
     return lines
 
 
-def _waiver_line(use: Json) -> str:
-    line = (
-        f"  waiver {use['id']} {use['status']}"
+def _facts(report: Report, options: ReportOptions) -> Iterator[tuple[str, str]]:
+    """What else is to be known of the verdict, by label."""
+    decision = report.decision
+    if way := way_out(decision):
+        yield "fix", plain(way)
+    if decision.relaxations:
+        yield "relaxed by", plain(f"{', '.join(decision.relaxations)} (engine explain NAME)")
+    for task in decision.obligations:
+        yield "must do", plain(f"{task['id']} ({task['check']})")
+    for use in decision.waivers:
+        if not _stands_at_its_check(use, decision):
+            yield "waiver", _waiver(use)
+    if decision.attestations:
+        from engine.report.findings import attestation_lines
+
+        for line in attestation_lines(decision):
+            yield "attested", plain(line)
+    if decision.recorded:
+        place = (plain(decision.decision_id), f"entry {decision.index}")
+        yield "recorded", ", ".join(reversed(place) if options.is_narrow else place)
+    if (name := _worst(decision)) and not options.verbose:
+        yield "next", kept_together(plain(f"engine explain {name}"))
+
+
+def _worst(decision: Decision) -> str:
+    """The check that was printed last; ``""`` where none stands against the release."""
+    from engine.report.findings import VerdictEffect, by_effect
+
+    against = by_effect(decision.checks)[VerdictEffect.AGAINST]
+    failed = [check for check in against if check["status"] == Status.FAIL]
+    return str((failed or against)[-1]["id"]) if against else ""
+
+
+def _stands_at_its_check(use: Json, decision: Decision) -> bool:
+    """Whether the line of the check that it waives says all of a waiver."""
+    return use["status"] == "applied" and any(
+        check["id"] == use.get("check") and check["waived_by"] == use["id"]
+        for check in decision.checks
+    )
+
+
+def _waiver(use: Json) -> str:
+    return plain(
+        f"{use['id']} {use['status']}"
         + (f" for {use['check']}" if use.get("check") else "")
         + (f", until {use['expires_at']}" if use.get("expires_at") else "")
         + (f": {use['reason']}" if use.get("reason") else "")
     )
-    return "  " + plain(line)  # the policies' authors may have pasted anything into it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.decision.margins import margin, written
+from engine.decision.margins import WHOLE_INTERVAL, counterfactual, margin, written
 from engine.model import Decision, Json, Status, Verdict, is_number
 
 
@@ -20,6 +20,23 @@ def artifact_of(decision: Decision) -> str:
     return f"sha256:{digest}" if digest else "none was named"
 
 
+def short_artifact_of(decision: Decision) -> str:
+    """Return the start of the artifact's digest, for people; or that there is none."""
+    digest = decision.subject.sha256
+    return f"sha256:{digest[:12]}…" if digest else "no artifact was named"
+
+
+def is_released(decision: Decision) -> bool:
+    """Whether the verdict lets something through, and is recorded."""
+    return decision.recorded and decision.verdict in (Verdict.PROMOTE, Verdict.ALLOW)
+
+
+def checkpoint_of(note: str, *, short: bool) -> str:
+    """Return size and root of a checkpoint on one line; ``short`` of the root its start."""
+    _origin, size, root, *_rest = [*note.split("\n"), "", ""]
+    return f"{size} entries, root {root[:12] + '…' if short else root}"
+
+
 def count_of(check: Json) -> str:
     """Return the sample size; ``""`` where there is none."""
     return "" if check.get("n") is None else f"{check['n']:,}"
@@ -30,6 +47,49 @@ def limit_of(check: Json) -> str:
     unit = check.get("unit")
     counted = f" {unit}" if unit and unit not in ("1", "none") else ""
     return f"{check['operator']} {written(check['limit'])}{counted}"
+
+
+def observed_and_limit_of(check: Json) -> str:
+    """Return what was observed, and the limit in brackets, such as ``214 ms (<= 200)``."""
+    unit, limit = check.get("unit"), written(check["limit"])
+    counted = f" {unit}" if unit and unit not in ("1", "none", "ratio") else ""
+    demand = f"must be {limit}" if check["operator"] == "==" else f"{check['operator']} {limit}"
+    if check["observed"] is None:
+        return f"missing ({demand}{counted})"
+    return f"{observed_of(check)}{counted} ({demand})"
+
+
+def share_of(check: Json) -> Decimal | None:
+    """Return the room before the limit as a share of it, negative past it; None where none is."""
+    distance = margin(check)
+    if distance is None or check["operator"] == "==" or not check["limit"]:
+        return None
+    return Decimal(distance) / abs(Decimal(repr(check["limit"])))
+
+
+def distance_of(check: Json) -> str:
+    """Return how far from its limit a check is, as ``7 % past`` or ``40 % room``; else ``""``."""
+    if (share := share_of(check)) is None:
+        distance = Decimal(0 if check["operator"] == "==" else margin(check) or 0)
+        return f"{_short(str(-distance))} past" if distance < 0 else ""
+    if not share:
+        return "at the limit"
+    percent = abs(share) * 100
+    shown = f"{percent:,.0f}" if percent >= 1 else f"{percent:.1g}"
+    return f"{shown} % {'room' if share > 0 else 'past'}"
+
+
+def lacking_of(check: Json) -> str:
+    """Return what evidence a check lacks, in a clause; ``""`` where its margin says all."""
+    if check["status"] == Status.STALE and check.get("age_s") is not None:
+        return f"{check['age_s']:,} s old"
+    return "its interval is on both sides of the limit" if is_straddling(check) else ""
+
+
+def is_straddling(check: Json) -> bool:
+    """Whether there are samples enough, and the limit is within the interval."""
+    clause = counterfactual(check) or ""
+    return check["status"] == Status.INSUFFICIENT and clause.startswith(WHOLE_INTERVAL)
 
 
 _LACKING = (Status.UNKNOWN, Status.STALE, Status.INSUFFICIENT)

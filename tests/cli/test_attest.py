@@ -468,7 +468,7 @@ def test_a_decision_shows_its_attestations_in_every_format(office: Office) -> No
     argv = ("decide", "metrics.json", "--attestation", "attestation.json")
     answer = office.engine(*argv, *outputs)
     line = f"{name} says PROMOTE, by "
-    assert f"  attestation {line}" in answer.out
+    assert f"  attested   {line}" in answer.out
     for file in files.values():
         assert name in Path(file).read_text()
     for form in ("text", "markdown", "html", "json", "jsonl"):

@@ -31,9 +31,12 @@ def test_what_an_access_gate_counts_itself_nobody_is_told_to_measure() -> None:
     assert fix_of(check, "Wait.", Verdict.DENY) == "Wait."
 
 
-def test_the_last_line_of_text_is_the_verdict_again() -> None:
+def test_text_ends_with_the_verdict_its_reason_and_its_record() -> None:
     shown = written("text", [report("BLOCK", "1 of 1 blocking checks failed: x", [LATENCY])])
-    assert shown.splitlines()[-1] == "BLOCK  1 of 1 blocking checks failed: x"
+    verdict, reason, *record = shown.splitlines()[-4:]
+    assert verdict == "✗ BLOCK  scoring-model 2.4.1"
+    assert reason == "  1 of 1 blocking checks failed: x"
+    assert [line.split()[0] for line in record] == ["recorded", "checkpoint"]
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,16 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _STYLES = (
-    (r"^(PROMOTE|ALLOW)\b|^GENUINE RECORD OF (PROMOTE|ALLOW)\b", "bold green"),
-    (r"^(BLOCK|ROLLBACK|DENY)\b|^GENUINE RECORD OF (BLOCK|ROLLBACK|DENY)\b", "bold red"),
-    (r"^HOLD\b|^GENUINE RECORD OF HOLD\b|NOT RECORDED|NOT AS REQUIRED", "bold yellow"),
-    (r"^  FAIL\b.*$", "red"),
-    (r"^  warn\b.*$", "yellow"),
-    (r"^  (UNKNOWN|STALE|TOO FEW)\b.*$", "yellow"),
-    (r"^  (pass|exempt)\b", "green"),
-    (r"^  waived\b", "magenta"),
-    (r"^  (off|checkpoint|recorded)\b.*$|^    .*$", "dim"),
-    (r"^          (passes when|fix:).*$", "bold"),
+    (r"^((✓|ok) )?(PROMOTE|ALLOW)\b|^GENUINE RECORD OF (PROMOTE|ALLOW)\b", "bold green"),
+    (r"^([✗←X<] )?(BLOCK|ROLLBACK|DENY)\b|^GENUINE RECORD OF (BLOCK|ROLLBACK|DENY)\b", "bold red"),
+    (r"^([…H] )?HOLD\b|^[…H] (PROMOTE|ALLOW)\b|^GENUINE RECORD OF HOLD\b", "bold yellow"),
+    (r"NOT RECORDED|NOT AS REQUIRED", "bold yellow"),
+    (r"^ *[✗X] FAIL\b.*$", "red"),
+    (r"^ *! warns\b.*$|^ *[…H] (UNKNOWN|STALE|TOO FEW|UNSURE)\b.*$", "yellow"),
+    (r"^ *(✓|ok) (\d+ passed|pass|exempt)\b", "green"),
+    (r"^ *[⚑W] waived\b.*$", "magenta"),
+    (r"^ *- \d+ off\b.*$|^  (checkpoint|recorded)\b.*$", "dim"),
+    (r"^ +fix: .*$", "bold"),
 )
 
 

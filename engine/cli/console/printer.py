@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
+from engine.cli.console.detail import report_options
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import RECORDED, Shell
 from engine.cli.console.streams import is_broken
 from engine.errors import GovernanceError, OutputError, UsageError
-from engine.report import RenderedParts, Report, ReportOptions, Writer, format_named
+from engine.report import RenderedParts, Report, Writer, format_named
 from engine.system.files import WholeFile, require_writable
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class Printer:
 
     Files appear whole when the printer is left, even by an error: what they hold is recorded.
 
+    Attributes:
+        options: How the decisions are to be written.
     """
 
     def __init__(
@@ -86,8 +89,7 @@ class Printer:
         several: bool,
         decides: bool = True,
     ) -> None:
-        here, root = str(shell.here), str(shell.repository)
-        options = ReportOptions(several, args.explain, shell.width, here, root)
+        self.options = report_options(args, shell, several=several, explain=args.explain)
         for_people = (args.format or "text") == "text"
         self._to_screen: tuple[Put, PutEncoded] = (
             (screen.write, lambda text: screen.write(text.decode(errors="surrogateescape")))
@@ -108,7 +110,7 @@ class Printer:
             names.append(name)
             require_writable(Path(path))
             self._paths.append(Path(path))
-        self._writers = [form(options) for form in self._formats]
+        self._writers = [form(self.options) for form in self._formats]
         self._sinks: list[_Sink] = []
         self._files: list[WholeFile] = []
         self._recorded = 0
@@ -120,7 +122,7 @@ class Printer:
         if "github" in names:
             from engine.cli.console.github_files import GithubFiles
 
-            self._github = GithubFiles(options, shell, outputs=decides)
+            self._github = GithubFiles(self.options, shell, outputs=decides)
 
     @property
     def paths(self) -> list[Path]:

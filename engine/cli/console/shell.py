@@ -108,10 +108,22 @@ class Shell(SystemRuntime):
 
     @property
     def width(self) -> int:
-        """Return the columns of the terminal; 100 when there is none."""
+        """Return the columns of the terminal, 40 to 120 of them; 100 when there is none."""
         import shutil
 
-        return shutil.get_terminal_size((100, 24)).columns if self.stdout.isatty() else 100
+        columns = shutil.get_terminal_size((100, 24)).columns if self.stdout.isatty() else 100
+        return min(max(columns, _LEAST_WIDTH), _MOST_WIDTH)
+
+    @property
+    def has_signs(self) -> bool:
+        """Whether standard output can show signs such as ``✓``: it is no terminal without UTF-8."""
+        if not self.stdout.isatty():
+            return True
+        try:
+            "✓✗…⚑←█".encode(self.stdout.encoding or "ascii")
+        except (UnicodeEncodeError, LookupError):
+            return False
+        return True
 
 
 class VerbModule(Protocol):
@@ -136,6 +148,7 @@ def call(name: str, module: str, argv: Sequence[str]) -> int:
 
 
 _USAGE_WIDTH = 100
+_LEAST_WIDTH, _MOST_WIDTH = 40, 120
 _CHECKOUTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILD_SOURCESDIRECTORY", "WORKSPACE")
 """Where GitHub, GitLab, Azure and Jenkins say that the repository is."""
 

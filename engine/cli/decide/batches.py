@@ -16,6 +16,7 @@ from engine.errors import GovernanceError, LedgerBusyError
 from engine.evidence.input import Question
 from engine.model import Decision
 from engine.report import Inclusion
+from engine.report.wording import checkpoint_of
 
 if TYPE_CHECKING:
     from engine.decision.proof_files import ProofFiles
@@ -73,10 +74,15 @@ class Batches:
     def summarise(self) -> None:
         """Print what became of all inputs, and the checkpoint that covers them."""
         self.printer.flush()
+        options = self.printer.options
+        if options.quiet:
+            return
         head, *table = self.summary.lines()
         self.screen.say(f"engine: {head}", *table)
-        if self.checkpoint:
+        if self.checkpoint and options.checkpoint:
             self.screen.say("checkpoint:", *self.checkpoint.split("\n"))
+        elif self.checkpoint:
+            self.screen.say(f"checkpoint: {checkpoint_of(self.checkpoint, short=False)}")
 
     def _take(self, file: JudgedFile) -> None:
         if not self._waiting:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import (
+    detail_arguments,
     instant,
     ledger_arguments,
     policy_arguments,
@@ -70,6 +71,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--export", metavar="FILE", help="write the proof (a folder for several)")
     parser.add_argument("--explain", action="store_true", help="say why and what to do, for all")
+    detail_arguments(parser)
     parser.add_argument("--dry-run", action="store_true", help="record nothing; never exits 0")
     parser.add_argument("--now", metavar="T", type=instant, help="decide as of T; a dry run")
     parser.add_argument(

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import ledger_arguments, policy_arguments
+from engine.cli.arguments import detail_arguments, ledger_arguments, policy_arguments
 from engine.cli.check_texts import operators_of, report_on
 from engine.cli.console.colour import write
+from engine.cli.console.detail import report_options
 from engine.cli.console.shell import Shell
 from engine.errors import UsageError, suggest
 from engine.policy.bundle import PolicyBundle
@@ -42,6 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=["json", "markdown", "text"], help="of --all (markdown)"
     )
+    detail_arguments(parser, "--all")
     policy_arguments(parser)
     ledger_arguments(parser)
 
@@ -75,7 +77,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             f"{args.what!r} is no check, metric, gate, profile, verdict, relaxation or decision id",
             suggest(args.what, [*known, *others]) or "`engine explain --all` names every check",
         )
-    return _decision(args.what, config, shell)
+    return _decision(args, config, shell)
 
 
 def _all(form: str, bundle: PolicyBundle, shell: Shell) -> int:
@@ -122,16 +124,17 @@ def _rows(head: str, rows: Iterable[tuple[str, str]], width: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _decision(name: str, config: Config, shell: Shell) -> int:
+def _decision(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     from engine.decision.export import decision_at, is_decision, require_signed
     from engine.decision.unindexed import find_any
     from engine.proof.attestation import is_attestation
-    from engine.report import ReportOptions, format_named
+    from engine.report import format_named
 
+    name = args.what
     with workspace.open_ledger_to_read(config, shell) as ledger:
         require_signed(ledger, index := find_any(ledger, name))
         if is_attestation(entry := ledger.entry(index)):
-            return _attestation(ledger, index, shell)
+            return _attestation(ledger, index, args, shell)
         if not is_decision(entry):
             return _undecided(ledger, index, shell)
         decision = decision_at(ledger, name)
@@ -142,19 +145,18 @@ def _decision(name: str, config: Config, shell: Shell) -> int:
     # Its own policy has the words: another one may mean something else by the same id.
     bundle = PolicyBundle.from_archive(archive)
     report = report_on(decision, bundle, metrics=given)
-    options = ReportOptions(explain=True, width=shell.width)
-    text = format_named("text")(options).item(report)
+    text = format_named("text")(report_options(args, shell, explain=True)).item(report)
     write(text, shell.stdout)
     return exit_codes.PASS
 
 
-def _attestation(ledger: Ledger, index: int, shell: Shell) -> int:
+def _attestation(ledger: Ledger, index: int, args: argparse.Namespace, shell: Shell) -> int:
     from engine.cli.attestation_report import as_text, policy_digest
 
     at = ledger.appended(index)
     digest = policy_digest(at)
     bundle = PolicyBundle.from_archive(ledger.blob("policy", digest))
-    write(as_text(at, bundle, shell.width), shell.stdout)
+    write(as_text(at, bundle, report_options(args, shell, explain=True)), shell.stdout)
     return exit_codes.PASS
 
 

@@ -69,14 +69,16 @@ def test_the_json_of_a_decision_has_the_members_that_others_rely_on(engine: Engi
 
 
 def test_text_shows_every_check_and_says_why_and_what_to_do(engine: Engine) -> None:
-    answer = engine("decide", "-", stdin=engine("example", "block").out.encode())
-    assert answer.out.startswith("BLOCK  scoring-model 2.5.0\n  3 of ")
+    document = engine("example", "block").out.encode()
+    answer = engine("decide", "-", "--all", stdin=document)
+    assert "\n✗ BLOCK  scoring-model 2.5.0\n  3 of " in answer.out
     assert "FAIL    ethics.ece" in answer.out
-    assert "margin -0.021, n 24,000" in answer.out
+    assert "210 % past, n 24,000" in answer.out
+    assert "210 % past, n 24,000, margin -0.021" in engine("decide", "-", "-v", stdin=document).out
     assert "passes when ethics.ece <= 0.01; now 0.031" in answer.out
     assert "fix: " in answer.out
     assert "pass    slo.dec_p95_ms" in answer.out
-    assert "off (no attestor configured): ethics.attestation" in answer.out
+    assert "4 off             ethics.attestation (no attestor configured)" in answer.out
 
 
 def test_a_dry_run_records_nothing_says_so_and_never_exits_0(engine: Engine) -> None:
@@ -86,8 +88,7 @@ def test_a_dry_run_records_nothing_says_so_and_never_exits_0(engine: Engine) -> 
     answer = engine("decide", "-", "--dry-run", stdin=document)
 
     assert answer.code == 5
-    assert answer.out.startswith("PROMOTE")
-    assert "NOT RECORDED" in answer.out
+    assert "\n… PROMOTE  scoring-model 2.4.1, NOT RECORDED: a dry run" in answer.out
     assert not Path(".engine").exists()
 
 
@@ -180,7 +181,7 @@ def test_several_formats_at_once(engine: Engine) -> None:
     answer = engine(
         "decide", "-", "--output", "json=d.json", "--output", "jsonl=d.jsonl", stdin=document
     )
-    assert answer.out.startswith("PROMOTE")
+    assert "\n✓ PROMOTE  scoring-model" in answer.out
     assert json.loads(Path("d.json").read_text())["verdict"] == "PROMOTE"
     assert json.loads(Path("d.jsonl").read_text())["file"] == "-"
 

@@ -26,7 +26,7 @@ def test_a_recorded_decision_is_explained_in_the_words_of_its_policy(engine: Eng
     document = engine("example", "block").out.encode()
     decided = engine("decide", "-", "--format", "json", stdin=document).json
     answer = engine("explain", decided["decision_id"])
-    assert (answer.code, answer.out.startswith("BLOCK")) == (0, True)
+    assert (answer.code, "\n✗ BLOCK  scoring-model" in answer.out) == (0, True)
     assert "passes when ethics.ece <= 0.01; now 0.031" in answer.out
 
 
