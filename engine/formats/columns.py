@@ -74,8 +74,11 @@ def wrapped(text: str, width: int, first: str = "", rest: str | None = None) -> 
 def _words(text: str, room: int) -> Iterator[tuple[str, int]]:
     """Each word, and the spaces before it; one too wide in the pieces that it may be cut into."""
     for word in re.split(_BETWEEN_WORDS, re.sub("[ \t\r\n]+", " ", text).strip(" ")):
-        if word.isascii() or columns_of(word) <= room:
+        if columns_of(word) <= room:
             yield word, 1
+            continue
+        if NO_BREAK in word:
+            yield from ((part, 1) for part in word.split(NO_BREAK))
             continue
         for number, piece in enumerate(_pieces(word)):
             yield piece, int(number == 0)

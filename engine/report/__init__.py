@@ -162,7 +162,7 @@ class Writer(ABC):
         proves: Whether it shows the path from the record to the ledger's root; that takes time too.
     """
 
-    locates: ClassVar[bool] = False
+    locates: bool = False
     proves: ClassVar[bool] = False
 
     def __init__(self, options: ReportOptions) -> None:

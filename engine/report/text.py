@@ -33,6 +33,7 @@ class TextWriter(Writer):
 
     def __init__(self, options: ReportOptions) -> None:
         super().__init__(options)
+        self.locates = options.verbose
         self._first = True
         self._lines = options.several and not (options.explain or options.passes or options.verbose)
 

@@ -132,7 +132,7 @@ class Printer:
     @property
     def locates(self) -> bool:
         """Whether a format says where each metric stands."""
-        return any(form.locates for form in self._formats)
+        return any(writer.locates for writer in self._writers)
 
     @property
     def proves(self) -> bool:

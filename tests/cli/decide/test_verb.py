@@ -78,7 +78,7 @@ def test_text_shows_every_check_and_says_why_and_what_to_do(engine: Engine) -> N
     assert "passes when ethics.ece <= 0.01; now 0.031" in answer.out
     assert "fix: " in answer.out
     assert "pass    slo.dec_p95_ms" in answer.out
-    assert "4 off             ethics.attestation (no attestor configured)" in answer.out
+    assert " 4 off               ethics.attestation (no attestor configured)" in answer.out
 
 
 def test_a_dry_run_records_nothing_says_so_and_never_exits_0(engine: Engine) -> None:
