@@ -56,7 +56,7 @@ def test_the_wheel_decides_in_an_empty_folder(environment: Path, tmp_path: Path)
     )
 
     assert done.returncode == 0, done.stderr
-    assert "\nPROMOTE  scoring-model 2.4.1\n" in done.stdout
+    assert "\n✓ PROMOTE  scoring-model 2.4.1, in force until " in done.stdout
 
 
 def test_a_program_that_uses_the_wheel_is_type_checked(environment: Path, tmp_path: Path) -> None:

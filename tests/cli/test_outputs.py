@@ -156,7 +156,8 @@ def test_what_is_recorded_is_written_wherever_it_can_be(
     answer = engine("decide", "m.json", *outputs)
 
     assert answer.code == 3
-    assert "PROMOTE  29 blocking checks passed" in answer.out
+    assert "✓ PROMOTE  scoring-model 2.4.1, in force" in answer.out
+    assert "  29 blocking checks passed\n" in answer.out
     (entry,) = [line for line in engine("ledger", "log").out.splitlines() if "PROMOTE" in line]
     first, _hint = answer.err.splitlines()[-2:]
     failed = "; ".join(f"{name}: no space left on device" for name in sorted(full))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ DECISIONS: dict[str, Report] = {
 }  # fmt: skip
 
 
-def text(shown: Report, width: int, **flags: bool) -> str:
+def text(shown: Report, width: int, **flags: Any) -> str:
     return written("text", [shown], ReportOptions(width=width, **flags))
 
 
