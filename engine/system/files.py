@@ -251,6 +251,20 @@ def _require_open(path: Path) -> None:
         raise UsageError(f"{path}: cannot be written to", _WRITABLE)
 
 
+def require_appendable(path: Path) -> None:
+    """Find out beforehand that nothing can be written at the end of ``path``.
+
+    Raises:
+        UsageError: It is what :func:`require_expendable` refuses; it cannot be written to; or it
+            is not there and :func:`require_writable` refuses it.
+    """
+    require_expendable(path)
+    if not path.is_file():
+        require_writable(path)
+    elif not os.access(path, os.W_OK):
+        raise UsageError(f"{path}: cannot be written to", _WRITABLE)
+
+
 def require_expendable(path: Path) -> None:
     """Refuse to write into what nobody can make again, be it at its end.
 

@@ -11,11 +11,12 @@ from engine.cli.console.shell import Shell
 from engine.errors import GovernanceError, OutputError, UsageError
 from engine.model import Verdict
 from engine.report import Report, ReportOptions, format_named
-from engine.system.files import path_of, require_expendable
+from engine.system.files import path_of, require_appendable
 
 MOST_BYTES = 1024 * 1024
 """GitHub drops a step's summary that is larger."""
 _ROOM_FOR_TAIL = 2048
+_OF_THE_STEP = "GITHUB_STEP_SUMMARY and GITHUB_OUTPUT name files of this step; unset them elsewhere"
 UNDECIDED = "ERROR"
 WORST_FIRST = (
     *(UNDECIDED, Verdict.ROLLBACK, Verdict.BLOCK, Verdict.DENY, Verdict.HOLD),
@@ -32,7 +33,7 @@ class GithubFiles:
         outputs: Whether the step's outputs are about this call; not where it only converts.
 
     Raises:
-        UsageError: One of the two is a key, a database, or no path.
+        UsageError: One of the two is a key, a database, or no path, or cannot be appended to.
     """
 
     def __init__(self, options: ReportOptions, shell: Shell, *, outputs: bool) -> None:
@@ -119,9 +120,9 @@ def _path(name: str, shell: Shell) -> Path | None:
         return None
     path = path_of(value, name)
     try:
-        require_expendable(path)
+        require_appendable(path)
     except UsageError as error:
-        raise UsageError(f"{name}: {error.message}", error.hint) from None
+        raise UsageError(f"{name}: {error.message}", f"{error.hint}\n{_OF_THE_STEP}") from None
     return path
 
 
@@ -139,5 +140,5 @@ def _append(path: Path, data: bytes) -> None:
     except OSError as error:
         raise OutputError(
             f"{path}: {(error.strerror or str(error)).lower()}",
-            "GITHUB_STEP_SUMMARY and GITHUB_OUTPUT name files of this step; unset them elsewhere",
+            _OF_THE_STEP,
         ) from None

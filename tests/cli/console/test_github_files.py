@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,11 +139,37 @@ def test_a_summary_ends_at_one_mebibyte_with_a_whole_section_and_a_count(engine:
     assert "**6 decided**" in added
 
 
-def test_a_summary_that_cannot_be_written_is_no_silent_loss(engine: Engine) -> None:
+def test_a_summary_that_cannot_be_written_is_no_silent_loss(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "summary.md":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return opened(path, *arguments, **options)
+
     examples(engine, "promote")
-    answer = engine("decide", "promote.json", "--format", "github", GITHUB_STEP_SUMMARY="/nosuch/x")
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", full)
+    answer = in_github(engine, "decide", "promote.json", "--format", "github")
     assert answer.code == 3
-    assert "/nosuch/x: no such file or directory" in answer.err
+    assert "recorded as " in answer.err
+    assert "summary.md: no space left on device" in answer.err
+
+
+@pytest.mark.parametrize("name", ["GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"])
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [("/nosuch/x", "/nosuch/x: its folder does not exist"), (".", "is a folder")],
+)
+def test_a_file_that_cannot_be_appended_to_is_found_before_anything_is_decided(
+    engine: Engine, name: str, place: str, reason: str
+) -> None:
+    examples(engine, "promote")
+    answer = engine("decide", "promote.json", "--format", "github", **{name: place})
+    assert (answer.code, answer.out) == (2, "")
+    assert f"{name}: " in answer.err
+    assert reason in answer.err
+    assert not Path(".engine").exists()
 
 
 def test_converting_writes_a_summary_and_no_outputs(engine: Engine) -> None:
