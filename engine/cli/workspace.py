@@ -17,6 +17,8 @@ from engine.decision.workspace import (
     policies_in_use,
     record_to,
 )
+from engine.errors import VerificationError
+from engine.formats.signed_json import DAMAGED
 from engine.settings.config import Config, load
 from engine.system.walk import files_below
 
@@ -128,11 +130,20 @@ def open_ledger_to_write(
 def open_ledger_to_read(
     config: Config, shell: Shell, given: Sequence[str] | None = None
 ) -> Iterator[Ledger]:
-    """Yield the ledger, read-only; :func:`public_keys` says whose signatures it counts."""
+    """Yield the ledger, read-only; :func:`public_keys` says whose signatures it counts.
+
+    What is damaged in it is not asked for: whoever has the ledger restores it.
+    """
     keys = public_keys(config, shell, given)
     ledger = record_to(config, shell).open_to_read()
     ledger.public_keys = tuple(keys)
     try:
         yield ledger
+    except VerificationError as error:
+        if error.hint == DAMAGED:
+            from engine.ledger.audit.end import HINT
+
+            error.hint = HINT
+        raise
     finally:
         ledger.close()

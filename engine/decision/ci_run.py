@@ -46,7 +46,7 @@ def parse_run(text: str, what: str) -> tuple[str, str]:
     """Return id and attempt of ``ID/ATTEMPT``.
 
     Args:
-        text: At most 64 letters, digits and ``._:-`` each.
+        text: At most 64 letters, digits and ``._:-`` each; digits twice where the id is digits.
         what: Names it in the error.
 
     Raises:
@@ -54,4 +54,9 @@ def parse_run(text: str, what: str) -> tuple[str, str]:
     """
     if (match := _NAMED.fullmatch(text)) is None:
         raise UsageError(f"{what}: {text[:140]!r} is no run", "ID/ATTEMPT, such as 9876543210/1")
+    if match[1].isdigit() and not match[2].isdigit():
+        raise UsageError(
+            f"{what}: {text!r} is no run: the attempt of a numbered run is a number, such as 1",
+            f"ID/ATTEMPT, such as {match[1]}/1",
+        )
     return match[1], match[2]

@@ -24,14 +24,14 @@ class DecisionOfRun(NamedTuple):
 
     Attributes:
         entry: Index of the import.
-        run: Who made it.
+        run: Who made it; None where no entry says.
         statement: The decision's statement.
         attempt: How many decisions on its subject by its gate the ledger has up to here, of
             whichever run, with this one.
     """
 
     entry: int
-    run: CiRun
+    run: CiRun | None
     statement: Json
     attempt: int
 
@@ -55,7 +55,9 @@ def attempt_key(decision: Json) -> tuple[str | None, str]:
 
 
 def decisions_of_runs(ledger: Ledger) -> Iterator[DecisionOfRun]:
-    """Yield the decisions whose run is known, in the ledger's order; only signed entries count.
+    """Yield imported decisions in the ledger's order, those at the end whose run no entry says.
+
+    Only signed entries count.
 
     Whether every one of them is in its place is known when the last was read: act on none before.
 
@@ -80,3 +82,5 @@ def decisions_of_runs(ledger: Ledger) -> Iterator[DecisionOfRun]:
             except VerificationError as error:
                 raise VerificationError(f"entry {index}: {error.message}", error.hint) from error
             yield DecisionOfRun(at, run, decision, attempt_number)
+    for at, _, decision, attempt_number in carried.values():
+        yield DecisionOfRun(at, None, decision, attempt_number)

@@ -24,14 +24,15 @@ from engine.model import Json
 MAX_ITEMS = 1 << 21
 """Commas, brackets and braces in one document: bounds the memory that parsing takes."""
 
-_HINT = "the file was changed or damaged: ask for a fresh export"
+DAMAGED = "the file was changed or damaged: ask for a fresh export"
+"""What to do where a file that somebody handed over cannot be read."""
 _UUID7 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
 )
 _LOWER_HEX = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
 
 
-def refuse(reason: str, hint: str = _HINT) -> NoReturn:
+def refuse(reason: str, hint: str = DAMAGED) -> NoReturn:
     """Raise the one error of the verifier."""
     raise VerificationError(reason, hint)
 

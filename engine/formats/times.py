@@ -40,3 +40,17 @@ def age_s(now: datetime, then: datetime) -> int:
 def write_time(instant: datetime) -> str:
     """Return ``instant`` as RFC 3339 in UTC, whole seconds."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def write_span(seconds: int) -> str:
+    """Return a length of time in its two largest units, rounded down, such as ``2 d 3 h``."""
+    parts, left = [], abs(seconds)
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, left = divmod(left, size)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count} {unit}")
+        elif parts:
+            break
+        if len(parts) == 2:
+            break
+    return " ".join(parts)

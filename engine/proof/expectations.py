@@ -8,7 +8,7 @@ from dataclasses import InitVar, dataclass, field, replace
 from datetime import datetime
 
 from engine.errors import UsageError
-from engine.formats.times import age_s, write_time
+from engine.formats.times import age_s, write_span, write_time
 from engine.model import ATTESTED_TYPES, Json, Subject, Verdict
 from engine.proof.input_document import read_time
 from engine.proof.verdict_rules import OLDEST_FUTURE_S
@@ -19,6 +19,8 @@ DEFAULT_GATE = "promotion"
 LEDGER = "ledger"
 """What :meth:`Expectations.not_required` calls a ledger that nobody demanded."""
 
+_DECIDE = "decide on fresh evidence again (engine decide --export), and verify that proof"
+_ATTEST = "have it attested again (engine attest), and verify that attestation"
 _LETS_THROUGH = (Verdict.PROMOTE, Verdict.ALLOW)
 
 
@@ -207,7 +209,8 @@ def unmet_wishes(
             "policy not attached: limits, severities, completeness, lifetime and waivers "
             "were not compared"
         )
-    return unmet + _out_of_time(predicate, expect)
+    attests = statement["predicateType"] in ATTESTED_TYPES
+    return unmet + _out_of_time(predicate, expect, _ATTEST if attests else _DECIDE)
 
 
 def unmet_ledger(ledger_id: str, expect: Expectations) -> list[str]:
@@ -246,7 +249,7 @@ def _of_another_gate(statement: Mapping[str, Json], expect: Expectations) -> lis
     ]
 
 
-def _out_of_time(predicate: Mapping[str, Json], expect: Expectations) -> list[str]:
+def _out_of_time(predicate: Mapping[str, Json], expect: Expectations, again: str) -> list[str]:
     """How old the record may be, and whether its verdict may be used at that time."""
     if expect.now is None:
         return []
@@ -257,12 +260,22 @@ def _out_of_time(predicate: Mapping[str, Json], expect: Expectations) -> list[st
         unmet.append(f"the record is from the future, {predicate['decided_at']}; it is {now}")
     if expect.max_age_s is not None and age > expect.max_age_s:
         unmet.append(
-            f"an age of at most {expect.max_age_s} s is required; the record is {age} s old"
+            f"an age of at most {expect.max_age_s} s{_in_words(expect.max_age_s)} is required; "
+            f"the record is {age} s old{_in_words(age)}: {again}"
         )
     valid_until = read_time(predicate["valid_until"], "valid_until")
     if expect.now >= valid_until:
-        unmet.append(f"the verdict may be used until {write_time(valid_until)}; it is {now}")
+        ago = write_span(age_s(expect.now, valid_until))
+        unmet.append(
+            f"the verdict may be used until {write_time(valid_until)}; it is {now}, {ago} later: "
+            + again
+        )
     return unmet
+
+
+def _in_words(seconds: int) -> str:
+    """The same as days, hours or minutes, where that says more."""
+    return "" if seconds < 120 else f" ({write_span(seconds)})"
 
 
 def subject_of(statement: Mapping[str, Json]) -> Subject:

@@ -111,9 +111,14 @@ def test_a_verdict_is_used_until_it_expires() -> None:
     assert unmet(require=Verdict.PROMOTE, now=last) == []
     (sentence,) = unmet(require=Verdict.PROMOTE, now=ended)
     assert sentence == (
-        "the verdict may be used until 2026-11-21T12:00:05Z; it is 2026-11-21T12:00:05Z"
+        "the verdict may be used until 2026-11-21T12:00:05Z; it is 2026-11-21T12:00:05Z, "
+        "0 s later: decide on fresh evidence again (engine decide --export), and verify that proof"
     )
     assert unmet(gate="promotion", now=ended) == [sentence]
+    (aged,) = unmet(max_age_s=7_200, now=NOW + timedelta(days=2, hours=3, minutes=59))[:1]
+    assert aged.startswith(
+        "an age of at most 7200 s (2 h) is required; the record is 187140 s old (2 d 3 h): decide"
+    )
 
 
 @pytest.mark.parametrize(

@@ -46,18 +46,25 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
 
     expected = _expected(args.expected, shell) if args.expected else None
     found: dict[_Run, list[DecisionOfRun]] = {}
+    without_run: list[DecisionOfRun] = []
     with workspace.open_ledger_to_read(config, shell, args.key) as ledger:
         keys_given = bool(ledger.public_keys)
         for decision in decisions_of_runs(ledger):
+            if decision.run is None:
+                without_run.append(decision)
+                continue
             found.setdefault((decision.run.id, decision.run.attempt), []).append(decision)
     listed = set(expected or found)
     missing = [run for run in expected or () if run not in found]
     unlisted = [run for run in found if run not in listed]
     if args.format == "json":
         document = _document(found, expected, missing, unlisted)
+        document["without_run"] = [_members(decision) for decision in without_run]
         shell.print_json({**document, "keys_given": keys_given}, indent=2)
     else:
         shell.print_lines("\n".join(_text(found, expected, missing, unlisted)))
+        if without_run:
+            shell.print(_without_run(without_run))
         if not keys_given:
             shell.print(OF_ENTRY_0)
     return exit_codes.FAIL if missing else exit_codes.PASS
@@ -70,8 +77,9 @@ def _document(
     unlisted: list[_Run],
 ) -> dict[str, Json]:
     runs = [
-        {**decisions[0].run._asdict(), "decisions": [_members(decision) for decision in decisions]}
+        {**run._asdict(), "decisions": [_members(decision) for decision in decisions]}
         for decisions in found.values()
+        if (run := decisions[0].run) is not None
     ]
     return {
         "runs": runs,
@@ -95,7 +103,8 @@ def _text(
     unlisted: list[_Run],
 ) -> Iterator[str]:
     for (name, attempt), decisions in found.items():
-        yield plain(f"run {name}/{attempt} ({decisions[0].run.ci})")
+        ci = decisions[0].run.ci if decisions[0].run is not None else ""
+        yield plain(f"run {name}/{attempt} ({ci})")
         for decision in decisions:
             row = _members(decision)
             yield f"  {row['verdict']:<8}  {plain(row['decision_id']):<36}  entry {row['index']}"
@@ -104,11 +113,23 @@ def _text(
     yield from _named(missing, "NO DECISION")
     yield from _named(unlisted, "is not in the CI's list")
     decided = sum(map(len, found.values()))
-    yield f"{len(found)} runs with {decided} decisions" + (
+    yield f"{_counted(len(found), 'run')} with {_counted(decided, 'decision')}" + (
         ""
         if expected is None
         else f"; of {len(expected)} that the CI lists, {len(missing)} left none"
     )
+
+
+def _without_run(decisions: list[DecisionOfRun]) -> str:
+    many = "imported decision names" if len(decisions) == 1 else "imported decisions name"
+    return (
+        f"{len(decisions):,} {many} no run, the first at entry {decisions[0].entry}:\n"
+        "  import its whole proof of a --ledger run: again, or ask the CI which run it was of"
+    )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _named(runs: list[_Run], what: str) -> Iterator[str]:

@@ -75,7 +75,7 @@ def test_the_run_is_the_callers_word_or_the_cis(
 
 
 @pytest.mark.parametrize(
-    "text", ["77", "77/", "/1", "77/1/2", "7 7/1", "77/\u0661", "-7/1", "7/\n"]
+    "text", ["77", "77/", "/1", "77/1/2", "7 7/1", "77/\u0661", "-7/1", "7/\n", "77/one"]
 )
 def test_what_is_no_run_is_refused(made: Engine, text: str) -> None:
     with pytest.raises(UsageError, match="is no run"):
@@ -127,6 +127,8 @@ def test_a_ledger_of_a_run_says_which_and_its_import_says_so_too(made: Engine) -
 
     answer = made("ledger", "runs", "--format", "json")
     assert answer.code == 0
+    assert [found["decision_id"] for found in answer.json["without_run"]] == [ids[2]]
+    assert "1 imported decision names no run, the first at entry 5:" in made("ledger", "runs").out
     assert [(run["ci"], run["id"], run["attempt"]) for run in answer.json["runs"]] == [
         ("github", "77", "1"), ("github", "77", "2"),
     ]  # fmt: skip
@@ -163,6 +165,7 @@ def test_a_run_of_the_cis_list_that_left_no_decision_is_named(made: Engine) -> N
         "[]": "it names no run",
         "77 1\n78\n": ":2: '78' is no run",
         "77 1 2\n": ":1: '77/1/2' is no run",
+        "77/1\n77/one\n": ":2: '77/one' is no run: the attempt of a numbered run is a number",
         "{}": "it is no list",
         "[7]": "entry 0 of the list is no object",
         '[{"databaseId": 77}]': "entry 0 of the list has no databaseId and attempt",
