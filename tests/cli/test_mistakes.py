@@ -90,6 +90,10 @@ MISTAKES = {
     "what to attest": Mistake("attest", "are required: {ethics", "such as:"),
     "an action": Mistake("ledger", "are required: ACTION {verify,log", "such as:"),
     "a sub-verb": Mistake("ledger verfy", "invalid choice: 'verfy'", "did you mean 'verify'?"),
+    "a flag of an action": Mistake(
+        "ledger verify --formt json", "ledger verify: unrecognized arguments: --formt json",
+        "did you mean '--format'?",
+    ),
     "a flag": Mistake("decide good.json --aritfact x", "--aritfact", "did you mean '--artifact'?"),
     "a flag's value": Mistake("decide good.json --gate", "--gate: expected one", "give it: --gate"),
     "a verdict": Mistake(

@@ -168,7 +168,19 @@ def _here() -> Path:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that takes no empty value, and whose complaints end with what to do."""
+    """A parser that takes no empty value, and whose complaints end with what to do.
+
+    Of an action's flags it is the action's own parser that complains, which knows them.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **({"allow_abbrev": False} | options))
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         # `--artifact "$UNSET"` is a mistake; taken for "not given", it would drop a check.
@@ -217,7 +229,6 @@ def parser_of(name: str, verb: VerbModule, *, width: int | None = None) -> argpa
         description=verb.DESCRIPTION,
         epilog=f"example:\n{verb.EXAMPLE}",
         formatter_class=partial(_Formatter, width=width),
-        allow_abbrev=False,
     )
     verb.arguments(parser)
     return parser

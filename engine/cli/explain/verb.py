@@ -165,6 +165,7 @@ def _undecided(ledger: Ledger, index: int, shell: Shell) -> int:
     from engine.formats.printable import plain
     from engine.model import DECISION_REQUESTED_TYPE
     from engine.proof.envelope import open_envelope
+    from engine.proof.expectations import subject_of
     from engine.proof.statement import parse_statement
 
     statement = parse_statement(open_envelope(ledger.entry(index)).payload)
@@ -173,9 +174,11 @@ def _undecided(ledger: Ledger, index: int, shell: Shell) -> int:
     rows = [(name, plain(str(predicate[name]))) for name in ("gate", "stage")]
     if is_request:
         head = f"{predicate['decision_id']}: requested at {predicate['requested_at']}, not answered"
+        subject = subject_of(statement)
         rows += [
             ("profile", plain(predicate["profile"]["name"])),
-            ("subject", plain(statement["subject"][0]["name"])),
+            ("subject", plain(f"{subject.name} {subject.version or ''}".rstrip())),
+            ("sha256", plain(subject.sha256 or "no artifact was named")),
             ("answer", "none: a run was stopped after it asked, or kept back what the gate said"),
         ]
     else:

@@ -15,6 +15,7 @@ from engine.cli import workspace
 from engine.cli.arguments import ledger_arguments, processes
 from engine.cli.console.shell import Shell
 from engine.cli.ledger import runs
+from engine.cli.ledger.answer import as_document, as_text
 from engine.cli.ledger.runs import OF_ENTRY_0
 from engine.decision.workspace import ledger_url
 from engine.errors import EquivocationError, OutputError, UsageError, VerificationError
@@ -30,8 +31,6 @@ DESCRIPTION = "Verify the ledger, list and show its entries, print its checkpoin
 EXAMPLE = "  engine ledger verify --since last-week.checkpoint"
 
 _MOST_BY_DEFAULT = 4
-_NAMED = 20
-"""Requests without an answer that are named."""
 _WORTH_IT = {False: 64_000_000, True: 4_000_000}
 """Bytes of a ledger from which a second process saves more than it costs; with signatures too."""
 
@@ -53,6 +52,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help=f"processes (one; up to {_MOST_BY_DEFAULT} where there is much to read)",
     )  # fmt: skip
     verify.add_argument("--key", action="append", metavar="PUB", help="public key (the own one)")
+    verify.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
     log = actions.add_parser("log", help="one line per entry, newest first")
     log.add_argument("--limit", type=int, default=20, metavar="N", help="0 is all (20)")
     log.add_argument("--format", choices=["text", "jsonl"], default="text", help="(text)")
@@ -112,44 +112,12 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         )
         budgets = _verified_budgets(ledger, report, keys) if since is None else 0
         continued = _continued(args.state, ledger, keys) if args.state is not None else ()
-    plural = "" if report.signatures == 1 else "s"
-    signed = f", {report.signatures} signature{plural}" if report.signatures else ""
-    begun = f" since entry {report.since}" if report.since else ""
-    counted = "entry" if report.size == 1 else "entries"
-    shell.print(f"ledger {report.ledger_id}: {report.size} {counted} hold{begun}{signed}")
-    shell.print(f"  root {report.root.hex()}")
-    counts = ((report.decisions, "decision"), (report.checkpoints, "checkpoint"))
-    shell.print("  " + ", ".join(f"{count} {what}{'s' * (count != 1)}" for count, what in counts))
-    for line in _requests(report):
-        shell.print(f"  {line}")
-    if budgets:
-        shell.print(f"  {budgets} documents of budgets are what the entries add up to")
     whose = workspace.public_key_names(args, config, shell)
-    for line in (*_scope(report, whose), *continued):
-        shell.print(f"  {line}")
-    if not report.head:
-        shell.print("  no signed head is kept here: keep checkpoints, pass --since")
-    if report.uncovered:
-        shell.print(f"  {report.uncovered} entries wait for the next checkpoint")
+    if args.format == "json":
+        shell.print_json(as_document(report, whose, budgets, continued), indent=2)
+    else:
+        shell.print_lines("\n".join(as_text(report, whose, budgets, continued)))
     return exit_codes.PASS
-
-
-def _requests(report: LedgerReport) -> Iterator[str]:
-    """How many decisions were requested, and by name those that nothing answers."""
-    if not report.requests:
-        return
-    if not report.unanswered:
-        yield f"{report.requests} requested decisions, every one answered"
-        return
-    yield (
-        f"{len(report.unanswered)} of {report.requests} requested decisions have no answer: "
-        "a run was stopped,"
-    )
-    yield "or kept back what the gate said"
-    for index, decision_id in report.unanswered[:_NAMED]:
-        yield f"  entry {index}: {plain(decision_id)}"
-    if len(report.unanswered) > _NAMED:
-        yield f"  and {len(report.unanswered) - _NAMED} more"
 
 
 def _continued(state: str, ledger: Ledger, keys: Sequence[bytes]) -> tuple[str, ...]:
@@ -172,19 +140,6 @@ def _verified_budgets(ledger: Ledger, report: LedgerReport, keys: Sequence[bytes
     if not report.signatures or not (report.reservations or keeps_budgets(ledger.state())):
         return 0
     return verify(ledger, keys).documents
-
-
-def _scope(report: LedgerReport, keys: str) -> Iterator[str]:
-    """What the answer rests on, and what it says nothing of."""
-    if report.keys_given:
-        yield f"verified with {plain(keys)}"
-    else:
-        yield OF_ENTRY_0
-    if not report.signatures and report.since < report.size:
-        yield "--no-signatures: signatures, index columns and documents were not compared"
-        return
-    erased = f"; those of {report.erased} entries are erased" if report.erased else ""
-    yield f"{report.documents} documents beside them are what was signed{erased}"
 
 
 def _worth(config: Config, *, signatures: bool) -> int:

@@ -62,12 +62,18 @@ def test_a_run_that_is_stopped_at_its_answer_leaves_the_request(
     assert told.code == 0
     assert "1 of 2 requested decisions have no answer: a run was stopped,\n" in told.out
     assert f"    entry 1: {lost}\n" in told.out
+    document = engine("ledger", "verify", "--format", "json").json
+    assert (document["requests"], document["size"], document["keys_given"]) == (2, 4, True)
+    assert document["unanswered"] == [{"entry": 1, "decision_id": lost}]
     log = engine("ledger", "log").out
     assert f"decision-requested           {lost}  scoring-model" in log
     assert engine("ledger", "show", lost[:26]).json["predicate"]["decision_id"] == lost
     explained = engine("explain", lost).out
     assert f"{lost}: requested at " in explained
     assert "none: a run was stopped after it asked" in explained
+    about = json.loads(Path(evidence).read_text())["subject"]
+    words = " ".join(explained.split())
+    assert f"subject scoring-model 2.4.1 sha256 {about['digest']['sha256']}" in words
     assert engine("replay").out.startswith("1 decision replayed")
     assert engine("conform").code == 0
 
