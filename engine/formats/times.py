@@ -44,7 +44,8 @@ def write_time(instant: datetime) -> str:
 
 def write_span(seconds: int) -> str:
     """Return a length of time in its two largest units, rounded down, such as ``2 d 3 h``."""
-    parts, left = [], abs(seconds)
+    parts: list[str] = []
+    left = abs(seconds)
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s")):
         count, left = divmod(left, size)
         if count or (unit == "s" and not parts):
