@@ -93,8 +93,7 @@ def judge(
     static = _static(bundle, question.gate, question.profile)
     metrics = evidence.document["metrics"]
     checks = [_joined(check, static.members[check["id"]], metrics) for check in answer["checks"]]
-    _no_false_status(checks, metrics)
-    _no_false_terms(checks, static, metrics)
+    _no_false_checks(checks, static, metrics)
     relaxations = _named(evidence.document)
     _no_false_attestation([checks[place] for place in static.attested], evidence.document)
     verdict = _verified_verdict(answer["verdict"], checks, relaxations, question, bundle)
@@ -199,8 +198,12 @@ def _joined(check: Json, static: dict[str, Json], metrics: Json) -> dict[str, Js
     return joined
 
 
-def _no_false_status(checks: Sequence[Json], metrics: Json) -> None:
-    """Refuse an answer whose statuses are not what was compared. INV-GATE-2."""
+def _no_false_checks(checks: Sequence[Json], static: _Static, metrics: Json) -> None:
+    """Refuse an answer whose checks say something else than what was compared. INV-GATE-2.
+
+    Each has the status that follows from what it compared, observed the Input's value, and was
+    held against the profile's limit by the operator and with the severity that the policy states.
+    """
     for check in checks:
         if check["status"] != (status := recompute_status(check, metrics)):
             raise PolicyError(
@@ -208,14 +211,9 @@ def _no_false_status(checks: Sequence[Json], metrics: Json) -> None:
                 f"and what it compared says '{status}'",
                 _DISAGREE,
             )
-
-
-def _no_false_terms(checks: Sequence[Json], static: _Static, metrics: Json) -> None:
-    """Refuse an answer that observed or was held against something else. INV-GATE-2."""
-    for check in checks:
-        metric = metrics.get(check["metric"], _NOT_GIVEN)
+        kind, metric = check["kind"], metrics.get(check["metric"], _NOT_GIVEN)
         limit, severity, operator = static.terms[check["id"]]
-        if check["kind"] == "baseline":
+        if kind == "baseline":
             limit = metric.get("baseline")
         if not same(check["limit"], limit):
             raise _false_term(check, "limit", limit)
@@ -223,7 +221,7 @@ def _no_false_terms(checks: Sequence[Json], static: _Static, metrics: Json) -> N
             raise _false_term(check, "severity", severity)
         if operator is not None and check["operator"] != operator:
             raise _false_term(check, "operator", operator)
-        if check["kind"] != "attestation" and not same(check["observed"], metric.get("value")):
+        if kind != "attestation" and not same(check["observed"], metric.get("value")):
             raise _false_term(check, "observed", metric.get("value"))
 
 
