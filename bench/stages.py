@@ -51,7 +51,7 @@ STAGES = (
     Stage("join checks, write predicate", ("engine.decision.judge:judge",)),
     Stage(
         "recompute status and verdict",
-        ("engine.decision.judge:_no_false_status", "engine.decision.judge:_verified_verdict"),
+        ("engine.decision.judge:_no_false_checks", "engine.decision.judge:_verified_verdict"),
     ),
     Stage("digests", ("engine.decision.judge:salted_digest", "engine.decision.judge:subject_key")),
     Stage(

@@ -213,6 +213,7 @@ def check_document(check: Json, report: Report) -> dict[str, Json]:
     """Return one check as ``--format json`` writes it."""
     name, status = check["id"], check["status"]
     texts = report.texts.get(name, _NO_TEXTS)
+    passes, fix = status == "pass", texts["fix"]
     get = check.get
     return {
         "id": name,
@@ -227,9 +228,9 @@ def check_document(check: Json, report: Report) -> dict[str, Json]:
         "age_s": get("age_s"),
         "title": texts["title"],
         "why": texts["why"],
-        "fix": fix_of(check, texts["fix"], report.decision.verdict),
+        "fix": fix if passes else fix_of(check, fix, report.decision.verdict),
         "code": texts.get("code"),
-        "passes_when": None if status == "pass" else counterfactual(check),
+        "passes_when": None if passes else counterfactual(check),
         "off_because": report.reasons.get(name) if status == "off" else None,
         "waived_by": check["waived_by"],
     }

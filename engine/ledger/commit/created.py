@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from engine.errors import KeyFileError, VerificationError
-from engine.formats.ci_runs import read_run
 from engine.model import (
     CREATION_TYPES,
     LEDGER_CREATED_TYPE,
@@ -80,5 +79,7 @@ def read_created(entry: bytes) -> LedgerCreation:
         raise VerificationError("entry 0 speaks of another key than it holds", _HINT)
     run = None
     if kind == LEDGER_CREATED_V2_TYPE:
+        from engine.formats.ci_runs import read_run
+
         run = read_run(predicate.get("run"), "the run of entry 0")
     return LedgerCreation(texts[0], public, texts[2], run)

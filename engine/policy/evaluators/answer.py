@@ -11,7 +11,6 @@ from engine.errors import PolicyError
 from engine.formats import canonical
 from engine.model import Json, Severity, Status, Verdict
 from engine.policy.manifest import GateInfo
-from engine.proof.waivers import order
 
 _TOP = {"verdict", "checks", "obligations", "waivers"}
 _CHECK = {"id", "status", "severity", "operator", "observed", "limit", "waived_by"}
@@ -65,9 +64,17 @@ def whole_answer(result: Json, gate: GateInfo) -> dict[str, Json]:
     return {
         "verdict": result["verdict"],
         "checks": sorted(checks, key=itemgetter("id")),
-        "obligations": sorted(obligations, key=order),
-        "waivers": sorted(waivers, key=order),
+        "obligations": _ordered(obligations),
+        "waivers": _ordered(waivers),
     }
+
+
+def _ordered(entries: list[dict[str, Json]]) -> list[dict[str, Json]]:
+    if not entries:  # as in nearly every decision, whose start need not wait for the rules
+        return entries
+    from engine.proof.waivers import order
+
+    return sorted(entries, key=order)
 
 
 def _wrong(gate: GateInfo, reason: str) -> PolicyError:
