@@ -16,6 +16,7 @@ from hypothesis import settings
 from engine.policy.build import find_opa
 from engine.policy.evaluators import wasm
 from engine.policy.evaluators.wasm import WasmEvaluator
+from tests.consumers.recording import recorded
 from tests.examples import SHARE, WHOLE
 from tests.repository import ROOT
 
@@ -77,6 +78,23 @@ def compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WasmEvaluator, "_compile", compiled)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def complaints_of_consumers() -> Iterator[list[str]]:
+    """Watch every report that is made in this process; see :mod:`tests.consumers`."""
+    with recorded() as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def read_whole(complaints_of_consumers: list[str]) -> Iterator[None]:
+    """Fail a test that made a report which one of its consumers refuses, or cuts short."""
+    complaints_of_consumers.clear()
+    yield
+    found = sorted(set(complaints_of_consumers))
+    complaints_of_consumers.clear()
+    assert not found, "\n".join(found[:20])
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ STANDARD_INPUT_NAME = "standard-input"
 """What it is called where a consumer takes no finding without a file."""
 VERDICT_RULE = "verdict"
 """Name of the finding that a verdict has which no single check explains."""
+UNNAMED = "unnamed"
+"""What a check is called whose name no reader would see."""
 RELEASING = (Verdict.PROMOTE, Verdict.ALLOW)
 FAILING = (Verdict.BLOCK, Verdict.ROLLBACK, Verdict.DENY)
 
@@ -88,6 +90,16 @@ def why_not_released(decision: Decision) -> str:
 def title_of(check: Json, report: Report) -> str:
     """Return the check's title; its id where the policy has none."""
     return report.texts.get(check["id"], {}).get("title") or check["id"]
+
+
+def name_of(check: Json) -> str:
+    """Return the check's id as consumers take one: not empty, and all of it seen."""
+    return plain(check["id"]) or UNNAMED
+
+
+def shortened(text: str, most: int) -> str:
+    """Return ``text`` in at most ``most`` characters; the last one says where it was cut."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def text_of(check: Json, report: Report, key: str) -> str:

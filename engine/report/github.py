@@ -22,6 +22,7 @@ from engine.report.findings import (
     off_lines,
     place_of_error,
     place_or_file,
+    shortened,
     title_of,
     unread_lines,
     why_not_released,
@@ -30,6 +31,14 @@ from engine.report.findings import (
 from engine.report.wording import subject_of
 
 MOST = 9
+LONGEST_MESSAGE = 4096
+LONGEST_TITLE = 255
+"""Characters that are shown of an annotation.
+
+Sources: ``_maxIssueMessageLength`` in
+https://github.com/actions/runner/blob/main/src/Runner.Worker/ExecutionContext.cs, and
+https://docs.github.com/rest/checks/runs
+"""
 _ELSEWHERE = "--output markdown=FILE has them too"
 
 _Level = Literal["error", "warning", "notice"]
@@ -58,7 +67,8 @@ class GithubWriter(Writer):
             lines.append(self._error(_finding("error", check, report, self._options)))
         if holds_without_finding(decision):
             message = why_not_released(decision)
-            lines.append(self._error(command("error", message, title=subject_of(decision))))
+            title = shortened(subject_of(decision), LONGEST_TITLE)
+            lines.append(self._error(command("error", message, title=title)))
         for check in groups[VerdictEffect.WARNS]:
             self._warn(_finding("warning", check, report, self._options))
         return "".join(f"{line}\n" for line in lines if line)
@@ -97,7 +107,9 @@ class GithubWriter(Writer):
 def command(level: _Level, message: str, **properties: str | int) -> str:
     """Return one workflow command, on one line."""
     joined = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
-    return f"::{level}{' ' + joined if joined else ''}::{_data(message)}"
+    return (
+        f"::{level}{' ' + joined if joined else ''}::{_data(shortened(message, LONGEST_MESSAGE))}"
+    )
 
 
 def _data(text: str) -> str:
@@ -118,12 +130,12 @@ def _log(text: str) -> str:
 
 def _finding(level: _Level, check: Json, report: Report, options: ReportOptions) -> str:
     place = _properties(place_or_file(check, report), options)
-    title = f"{title_of(check, report)} ({check['id']}): {word_of(check)}"
+    title = shortened(f"{title_of(check, report)} ({check['id']}): {word_of(check)}", LONGEST_TITLE)
     return command(level, message_of(check, report), title=title, **place)
 
 
 def _properties(place: Location | None, options: ReportOptions) -> dict[str, str | int]:
-    if place is None:
+    if place is None or not plain(place.file):
         return {}
     return {"file": options.place_name(place.file), "line": place.line, "col": place.column}
 

@@ -30,6 +30,7 @@ from engine.report.findings import (
     effect_of,
     holds_without_finding,
     message_of,
+    name_of,
     place_of_error,
     place_or_file,
     unread_lines,
@@ -62,7 +63,7 @@ class GitlabWriter(Writer):
         subject = subject_of(report.decision)
         findings = [
             self._finding(
-                check["id"],
+                name_of(check),
                 _severity(check),
                 f"{subject}: {_description(check, report)}",
                 place_or_file(check, report),

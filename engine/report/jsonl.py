@@ -48,9 +48,10 @@ def _encoded(document: Json) -> bytes:
     import orjson
 
     encoded = orjson.dumps(document)
-    return encoded if encoded.isascii() else plain_json(encoded.decode()).encode()
+    seen = encoded.isascii() and b"\x7f" not in encoded
+    return encoded if seen else plain_json(encoded.decode()).encode()
 
 
 @lru_cache(maxsize=4)
 def _quoted(text: str | None) -> bytes:
-    return json.dumps(text, ensure_ascii=False).encode()
+    return plain_json(json.dumps(text, ensure_ascii=False)).encode()

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from engine import __version__
 from engine.errors import GovernanceError
-from engine.formats.printable import plain
-from engine.model import Decision, Json
+from engine.formats.printable import plain, plain_json
+from engine.model import Decision, Json, Severity
 from engine.report import Location, Report, ReportOptions, Writer
 from engine.report.findings import (
     REPORTED,
@@ -26,9 +26,11 @@ from engine.report.findings import (
     effect_of,
     holds_without_finding,
     message_of,
+    name_of,
     off_lines,
     place_of_error,
     place_or_file,
+    shortened,
     text_of,
     title_of,
     unread_lines,
@@ -43,13 +45,20 @@ SCHEMA = (
 )
 ROOT = "%SRCROOT%"
 MOST_NOTIFICATIONS = 1000
+LONGEST_NAME = 255
+LONGEST_DESCRIPTION = 1024
+"""Characters that GitHub takes of a rule's name and of either description.
+
+Source: https://docs.github.com/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
+"""
 MOST_RESULTS = 5000
 """What GitHub shows of a run; it refuses a run of more than 25,000.
 
 Source: https://docs.github.com/code-security/code-scanning/troubleshooting-sarif-uploads/results-exceed-limit
 """
 
-_LEVELS = {"block": "error", "warn": "warning", "off": "none"}
+_LEVELS = {"block": "error", "warn": "warning", "off": "note"}
+_LINK = re.compile(r"\[(?=[^\]]*\]\()")
 
 
 class SarifWriter(Writer):
@@ -74,7 +83,7 @@ class SarifWriter(Writer):
     def item(self, report: Report) -> str:
         """Return the results of one decision, each on a line."""
         for check in report.decision.checks:
-            if check["id"] not in self._rules:
+            if name_of(check) not in self._rules:
                 self._declare(_rule(check, report))
         results = [
             self._result(check, report)
@@ -132,10 +141,10 @@ class SarifWriter(Writer):
         waived = effect_of(check) is VerdictEffect.WAIVED
         place = place_or_file(check, report)
         return {
-            "ruleId": check["id"],
-            "ruleIndex": self._places[check["id"]],
+            "ruleId": name_of(check),
+            "ruleIndex": self._places[name_of(check)],
             "level": _LEVELS[check["severity"]],
-            "message": {"text": message_of(check, report)},
+            "message": _message(message_of(check, report)),
             "locations": [_location(check["metric"], place, self._options)],
             "partialFingerprints": _fingerprint(check["id"], report, self._options),
             "suppressions": [_suppression(check, decision)] if waived else [],
@@ -148,7 +157,7 @@ class SarifWriter(Writer):
             "ruleId": VERDICT_RULE,
             "ruleIndex": self._places[VERDICT_RULE],
             "level": "error",
-            "message": {"text": plain(why_not_released(report.decision))},
+            "message": _message(why_not_released(report.decision)),
             "locations": [_location(VERDICT_RULE, place, self._options)],
             "partialFingerprints": _fingerprint(VERDICT_RULE, report, self._options),
             "suppressions": [],
@@ -184,20 +193,31 @@ _VERDICT = {
 
 
 def _rule(check: Json, report: Report) -> Json:
-    name = check["id"]
+    name = name_of(check)
     title = plain(title_of(check, report)) or name
     why = plain(text_of(check, report, "why")) or title
+    words = re.split("[^A-Za-z0-9]+", name)
     fix = plain(text_of(check, report, "fix")) or "The policy says nothing about how to fix it."
-    level = _LEVELS[check["severity"]]
     return {
         "id": name,
-        "name": "".join(word[:1].upper() + word[1:] for word in re.split("[^A-Za-z0-9]+", name)),
-        "shortDescription": {"text": title},
-        "fullDescription": {"text": why},
+        "name": "".join(word[:1].upper() + word[1:] for word in words)[:LONGEST_NAME],
+        "shortDescription": {"text": shortened(title, LONGEST_DESCRIPTION)},
+        "fullDescription": {"text": shortened(why, LONGEST_DESCRIPTION)},
         "help": {"text": fix, "markdown": f"**Why:** {escape(why)}\n\n**Fix:** {escape(fix)}"},
-        "defaultConfiguration": {"level": level, "enabled": level != "none"},
+        "defaultConfiguration": {
+            "level": _LEVELS[check["severity"]],
+            "enabled": check["severity"] != Severity.OFF,
+        },
         "properties": {"tags": ["governance", name.partition(".")[0]]},
     }
+
+
+def _message(text: str) -> Json:
+    """``[text](target)`` is a link in a message, of which nobody asked for one.
+
+    Source: SARIF 2.1.0 section 3.11.6.
+    """
+    return {"text": _LINK.sub(r"\\[", plain(text))}
 
 
 def _location(metric: str, place: Location | None, options: ReportOptions) -> Json:
@@ -249,7 +269,7 @@ def _notification(file: str, error: GovernanceError, options: ReportOptions) -> 
     text = f"{error.message}; {error.hint}" if error.hint else error.message
     return {
         "level": "error",
-        "message": {"text": plain(text)},
+        "message": _message(text),
         "locations": [] if place is None else [_physical(place, options)],
     }
 
@@ -259,10 +279,10 @@ def _note(line: str, report: Report, options: ReportOptions) -> Json:
     place = None if report.file == "-" else Location(report.file, 1, 1)
     return {
         "level": "note",
-        "message": {"text": plain(line)},
+        "message": _message(line),
         "locations": [] if place is None else [_physical(place, options)],
     }
 
 
 def _encoded(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return plain_json(json.dumps(value, ensure_ascii=False))

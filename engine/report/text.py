@@ -64,7 +64,7 @@ class TextWriter(Writer):
         """A line; at a terminal the reason has lines of its own where it would be cut."""
         decision, options = report.decision, self._options
         before = f"{decision.verdict:<8}  {on_one_line(report.file)}  "
-        behind = "" if options.quiet else f"  {decision.reason}"
+        behind = "" if options.quiet else f"  {on_one_line(decision.reason)}"
         if options.terminal and columns_of(before + behind) + _ENTRY > options.width:
             behind = "".join(f"\n{line}" for line in wrapped(behind, options.width, " " * 10))
         return before.encode(errors=_ODD_NAMES), f"{behind}\n".encode()

@@ -102,14 +102,15 @@ def test_an_input_that_could_not_be_decided_on_is_a_suite_with_an_error() -> Non
     assert outcomes(refused) == {"decided": "Error"}
     assert (refused.name, refused.errors, refused.tests) == ("evidence/bad.json", 1, 1)
     (case,) = refused
-    assert (case._elem.get("file"), case._elem.get("line")) == ("evidence/bad.json", "7")
+    assert case.result[0].text.endswith("At evidence/bad.json, line 7.")
 
 
 def test_a_test_says_where_its_metric_stands_and_a_suite_what_was_decided() -> None:
     (suite,) = suites([BLOCK])
     case = next(case for case in suite if case.name == "ethics.ece")
-    assert (case.classname, case._elem.get("line")) == ("promotion", "14")
-    assert case._elem.get("file") == BLOCK.file
+    assert case.classname == "promotion"
+    assert case.result[0].text.endswith(f"At {BLOCK.file}, line 14.")
+    assert suite._elem.get("file") == BLOCK.file
     properties = {property_.name: property_.value for property_ in suite.properties()}  # type: ignore[no-untyped-call]
     assert properties["decision_id"] == BLOCK.decision.decision_id
     assert properties["checkpoint"] == BLOCK.decision.checkpoint

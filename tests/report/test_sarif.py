@@ -134,7 +134,8 @@ def test_there_is_a_rule_for_every_check_with_the_texts_of_the_policy() -> None:
     }
     levels = {name: rule["defaultConfiguration"]["level"] for name, rule in rules.items()}
     assert levels["budget.usd_soft"] == "warning"
-    assert levels["ethics.attestation"] == "none"
+    assert levels["ethics.attestation"] == "note"
+    assert rules["ethics.attestation"]["defaultConfiguration"]["enabled"] is False
 
 
 def test_a_fingerprint_stays_when_the_value_changes_and_not_when_the_subject_does() -> None:

@@ -1,0 +1,125 @@
+"""People at terminals and in browsers, and programs that read a line at a time."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from html.parser import HTMLParser
+
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
+"""Controls, separators of lines and marks of direction, but for tab and line break."""
+_VOID = {"meta", "br", "link", "img", "hr", "input", "rect", "path", "col"}
+_ALONE = {"html", "head", "body", "main", "title", "style"}
+
+
+def is_seen(text: str) -> Iterator[str]:
+    """A terminal obeys controls; marks of direction turn what follows (Trojan Source).
+
+    Source: ECMA-48 section 5; https://www.unicode.org/reports/tr9/ section 2;
+    https://trojansource.codes/trojan-source.pdf
+    """
+    if found := UNSEEN.search(text):
+        yield f"an unseen character {found[0]!r} at {found.start()}"
+
+
+def is_json(text: str) -> Iterator[str]:
+    """One JSON text without a byte order mark. Source: RFC 8259 sections 2 and 8.1."""
+    if not text:
+        return  # nothing was decided, and an object of it is not there
+    if text.startswith("\ufeff"):
+        yield "begins with a byte order mark"
+    try:
+        json.loads(text, parse_constant=_refuse)
+    except ValueError as error:
+        yield f"is no JSON: {error}"
+
+
+def _refuse(word: str) -> object:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def is_json_per_line(text: str) -> Iterator[str]:
+    """A JSON text in each line. Source: https://jsonlines.org/"""
+    for line in text.split("\n"):
+        if line:
+            yield from is_json(line)
+
+
+class _Elements(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.seen: list[str] = []
+        self.complaints: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        self.complaints += [f"<{tag} {name}>" for name, _ in attrs if name.startswith("on")]
+        if tag == "script":
+            self.complaints.append("<script>")
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if self.open[-1:] == [tag]:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in _VOID:
+            return
+        if self.open[-1:] == [tag]:
+            self.open.pop()
+        else:
+            self.complaints.append(f"</{tag}> closes {self.open[-1:]}")
+
+    def handle_comment(self, data: str) -> None:
+        self.complaints.append(f"a comment {data[:20]!r}")
+
+
+def is_one_page(text: str) -> Iterator[str]:
+    """Elements are closed in their order, and none runs anything.
+
+    Source: https://html.spec.whatwg.org/multipage/syntax.html#optional-tags
+    """
+    elements = _Elements()
+    elements.feed(text)
+    elements.close()
+    yield from elements.complaints
+    if elements.open:
+        yield f"is not closed: {elements.open}"
+    yield from (
+        f"{tag} is there {n} times" for tag in _ALONE if (n := elements.seen.count(tag)) > 1
+    )
+
+
+_TAG = re.compile(r"<(?!/?(?:details|summary)>|br>)[A-Za-z!?/][^>]*>?", re.ASCII)
+_CODE = re.compile(r"(?<!\\)(`+)(?!`).*?(?<!`)\1(?!`)|^```.*?^```$", re.DOTALL | re.MULTILINE)
+
+
+def is_tame(text: str) -> Iterator[str]:
+    """No tag but our own, no link, image, mention or reference in what strangers wrote.
+
+    Source: https://github.github.com/gfm/ sections 6.6, 6.7, 6.10 and 6.11
+    """
+    shown = _CODE.sub("", text)
+    if found := _TAG.search(shown):
+        yield f"a tag {found[0]!r}"
+    if found := re.search(r"(?<!\\)\]\(|(?<!\\)!\[|https?://|(?<![\w@])@\w", shown):
+        yield f"a link or mention {found[0]!r}"
+
+
+TERMINAL = (is_seen,)
+JSON = (is_seen, is_json)
+LINES = (is_seen, is_json_per_line)
+MARKDOWN = (is_seen, is_tame)
+HTML = (is_seen, is_one_page)
+
+
+def counted(values: Iterable[object], most: int, what: str) -> Iterator[str]:
+    """Complain where there are more than ``most`` of ``values``."""
+    if (count := len(list(values))) > most:
+        yield f"{count:,} {what}; {most:,} are read"
