@@ -221,13 +221,17 @@ class BudgetDeniedError(GovernanceError):
         message: What decided, in one sentence.
         reason: Code, such as ``HARD_LIMIT_EXCEEDED``.
         decision_id: The recorded denial.
+        fix: What to do, where there is more to it than the budget.
     """
 
     exit_code = exit_codes.FAIL
     advice = "wait for the next day, or have the budget raised by its owner"
 
-    def __init__(self, message: str, reason: str = "DENIED", decision_id: str = "") -> None:
-        super().__init__(message, f"why: engine explain {decision_id}" if decision_id else "")
+    def __init__(
+        self, message: str, reason: str = "DENIED", decision_id: str = "", fix: str = ""
+    ) -> None:
+        why = f"why: engine explain {decision_id}" if decision_id else ""
+        super().__init__(message, "\n".join(filter(None, (why, fix))))
         self.reason = reason
         self.decision_id = decision_id
 

@@ -32,6 +32,7 @@ RELAXATIONS = (
 RUN_IMPORTED_TYPE = "urn:governance-engine:run-imported:v1"
 BUDGET_SETTLED_TYPE = "urn:governance-engine:budget-settled:v1"
 BUDGET_RELEASED_TYPE = "urn:governance-engine:budget-released:v1"
+BUDGET_REOPENED_TYPE = "urn:governance-engine:budget-reopened:v1"
 BREAKER_CHANGED_TYPE = "urn:governance-engine:breaker-changed:v1"
 ETHICS_ATTESTATION_TYPE = "urn:governance-engine:ethics-attestation:v1"
 ETHICS_ATTESTATION_V2_TYPE = "urn:governance-engine:ethics-attestation:v2"

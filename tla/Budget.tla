@@ -158,6 +158,12 @@ MayRelease(l) == lease[l].phase = "held"
 \* What a settled or released lease no longer sets aside.
 GivenBack(l) == IF lease[l].phase = "held" THEN lease[l].amount ELSE 0
 
+\* A reopening leads to the clock's own day, and only back: from a day in the clock's future.
+MayReopen(d) == d = WallDay /\ d < day
+
+\* What was counted on a day whose page is used again: all of it.
+AfterReopen(counted, d) == counted
+
 \* What a swept lease becomes: it sets nothing aside any more, and is known all the same.
 AfterSweep(l) == [lease[l] EXCEPT !.phase = "expired", !.amount = 0]
 
@@ -258,6 +264,18 @@ SetBack ==
     /\ age' = [l \in Lease |-> IF lease[l].phase = "held" THEN age[l] - 1 ELSE age[l]]
     /\ UNCHANGED <<day, opened, within, overrun, reserved, lease, asked, untold>>
 
+\* The clock had been ahead when somebody asked, and came back: the clock's own day counts again.
+\* No page changes: what was spent or set aside on either day stays so.
+\* engine: calls.budget.tracker.Tracker.reopen
+Reopen(d) ==
+    /\ MayReopen(d)
+    /\ day' = d
+    /\ opened' = AfterReopen(opened, d)
+    /\ within' = AfterReopen(within, d)
+    /\ overrun' = AfterReopen(overrun, d)
+    /\ reserved' = AfterReopen(reserved, d)
+    /\ UNCHANGED <<clock, backs, lease, age, asked, untold>>
+
 Request == \E l \in Lease, a \in Ask : Reserve(l, a) \/ Refuse(l, a)
 
 Next ==
@@ -266,6 +284,7 @@ Next ==
     \/ \E l \in Lease : Release(l)
     \/ Tick
     \/ SetBack
+    \/ \E d \in Day : Reopen(d)
 
 Safe == Init /\ [][Next]_vars
 
@@ -315,10 +334,18 @@ FinalProp ==
 OpenedOnceInv ==
     \A d \in Day : /\ opened[d] <= 1
                    /\ opened[d] = 0 => \A l \in Lease : lease[l].day # d
-                   /\ d > day => opened[d] = 0
 
-\* INV-BUDGET-7: the day of a budget never goes back, also when the clock is.
-DayForwardProp == [][day' >= day]_vars
+\* INV-BUDGET-7: no request makes the day of a budget go back, also when the clock is.
+DayForwardProp == [][lease' # lease => day' >= day]_vars
+
+\* INV-BUDGET-15: a reopening leads from a day in the clock's future to the clock's own, and changes no page.
+ReopenedProp ==
+    [][day' < day => /\ day > WallDay
+                     /\ day' = WallDay
+                     /\ UNCHANGED <<opened, within, overrun, reserved, lease>>]_vars
+
+\* INV-BUDGET-15: and a day in the clock's future can always be left like that.
+ReopenableInv == day > WallDay => \E d \in Day : ENABLED Reopen(d)
 
 \* INV-BUDGET-8: what is reported for a lease that ended unsettled is recorded, never lost.
 LateSettleInv ==
@@ -380,5 +407,6 @@ DayAvailableProp ==
 NoLateOverrunDebugInv == \A d \in Day : overrun[d] = 0 \/ d = day
 NoMissedDayDebugInv == ~(opened[1] = 1 /\ opened[2] = 0 /\ day = 3)
 NoSoftLeaseDebugInv == \A l \in Lease : ~(lease[l].phase = "settled" /\ lease[l].soft)
+NoDayReopenedDebugInv == \A l \in Lease : lease[l].day <= day
 NoDayHeldOverDebugInv == ~(WallDay < day /\ \E l \in Lease : lease[l].phase = "held" /\ age[l] < 0)
 ==============================================================================

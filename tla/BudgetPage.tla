@@ -18,10 +18,13 @@ VARIABLES opened,   \* How often the page was opened.
           level,    \* What is in use: below the soft limit, at or past it, at the budget, past it.
           overran,  \* Whether anything was counted as overrun.
           changed,  \* Whether the policies changed the budget after it was opened.
-          over,     \* Whether a request was answered on a later day.
+          when,     \* Whether requests are answered on its day: "now"; later ones were: "over"; or an
+                    \* earlier day was opened again, and the clock has not come to this one: "ahead".
+          reopened, \* Whether the last step opened a day again: this one, or an earlier one.
           gave      \* The level that the last step gave at; "nothing" when it gave nothing.
 
-vars == <<opened, level, overran, changed, over, gave>>
+counted == <<opened, level, overran, changed>>
+vars == <<opened, level, overran, changed, when, reopened, gave>>
 
 Rank == [below |-> 0, soft |-> 1, hard |-> 2, past |-> 3]
 Level == DOMAIN Rank
@@ -31,7 +34,8 @@ TypeOK ==
     /\ level \in Level
     /\ overran \in BOOLEAN
     /\ changed \in BOOLEAN
-    /\ over \in BOOLEAN
+    /\ when \in {"now", "over", "ahead"}
+    /\ reopened \in BOOLEAN
     /\ gave \in Level \cup {"nothing"}
 
 Init ==
@@ -39,15 +43,19 @@ Init ==
     /\ level = "below"
     /\ overran = FALSE
     /\ changed = FALSE
-    /\ over = FALSE
+    /\ when = "now"
+    /\ reopened = FALSE
     /\ gave = "nothing"
 
 MayOpen == opened = 0
 MayCount == opened > 0
-MayGive == level = "below" /\ ~over
-MayGiveSoft == level = "soft" /\ ~over
+MayGive == level = "below" /\ when = "now"
+MayGiveSoft == level = "soft" /\ when = "now"
 AfterGive == {"below", "soft", "hard"}
 MayOverrun(l) == l = "past"
+MayReopen == when = "over"
+MayCome == when = "ahead"
+AfterReopen == level
 
 \* The first lease of a day opens its page.
 \* engine: calls.budget.transitions.grant
@@ -55,12 +63,14 @@ Open ==
     /\ MayOpen
     /\ opened' = opened + 1
     /\ gave' = "nothing"
-    /\ UNCHANGED <<level, overran, changed, over>>
+    /\ reopened' = FALSE
+    /\ UNCHANGED <<level, overran, changed, when>>
 
 Given ==
     /\ level' \in {l \in AfterGive : Rank[l] >= Rank[level]}
     /\ gave' = level
-    /\ UNCHANGED <<opened, overran, changed, over>>
+    /\ reopened' = FALSE
+    /\ UNCHANGED <<opened, overran, changed, when>>
 
 \* A request is let through below the soft limit, and what it asks for is set aside.
 \* engine: calls.budget.transitions.grant
@@ -76,7 +86,8 @@ Return ==
     /\ MayCount
     /\ level' \in {l \in Level : Rank[l] <= Rank[level]}
     /\ gave' = "nothing"
-    /\ UNCHANGED <<opened, overran, changed, over>>
+    /\ reopened' = FALSE
+    /\ UNCHANGED <<opened, overran, changed, when>>
 
 \* A usage is counted, and the page held all of it: it grows up to the budget at most.
 \* engine: calls.budget.transitions.settle
@@ -84,7 +95,8 @@ Settle ==
     /\ MayCount
     /\ level' \in {l \in Level : Rank[l] <= Rank[level] \/ Rank[l] <= Rank["hard"]}
     /\ gave' = "nothing"
-    /\ UNCHANGED <<opened, overran, changed, over>>
+    /\ reopened' = FALSE
+    /\ UNCHANGED <<opened, overran, changed, when>>
 
 \* A usage is counted that the page could not hold: what was beyond it is overrun.
 \* engine: calls.budget.transitions.settle
@@ -93,7 +105,8 @@ Overrun ==
     /\ level' \in {l \in Level : MayOverrun(l)}
     /\ overran' = TRUE
     /\ gave' = "nothing"
-    /\ UNCHANGED <<opened, changed, over>>
+    /\ reopened' = FALSE
+    /\ UNCHANGED <<opened, changed, when>>
 
 \* The policies say another limit from this request on.
 \* engine: calls.budget.transitions.grant
@@ -102,18 +115,53 @@ Change ==
     /\ level' \in Level
     /\ changed' = TRUE
     /\ gave' = "nothing"
-    /\ UNCHANGED <<opened, overran, over>>
+    /\ reopened' = FALSE
+    /\ UNCHANGED <<opened, overran, when>>
 
 \* A request is answered on a later day: the page gives no more, and is settled on all the same.
 \* engine: calls.budget.transitions.roll_over
 Later ==
     /\ MayCount
-    /\ ~over
-    /\ over' = TRUE
+    /\ when # "over"
+    /\ when' = "over"
     /\ gave' = "nothing"
-    /\ UNCHANGED <<opened, level, overran, changed>>
+    /\ reopened' = FALSE
+    /\ UNCHANGED counted
 
-Next == Open \/ Give \/ GiveSoft \/ Return \/ Settle \/ Overrun \/ Change \/ Later
+\* The clock had been ahead, and somebody says that this day counts again. Nothing on it changes.
+\* engine: calls.budget.transitions.reopen
+Reopen ==
+    /\ MayCount
+    /\ MayReopen
+    /\ when' = "now"
+    /\ reopened' = TRUE
+    /\ level' = AfterReopen
+    /\ gave' = "nothing"
+    /\ UNCHANGED <<opened, overran, changed>>
+
+\* An earlier day counts again: this one gives nothing until the clock comes to it.
+\* engine: calls.budget.transitions.reopen
+Leave ==
+    /\ MayCount
+    /\ when # "ahead"
+    /\ when' = "ahead"
+    /\ reopened' = TRUE
+    /\ gave' = "nothing"
+    /\ UNCHANGED counted
+
+\* The clock has come to a day that was left: a request is answered on it.
+\* engine: calls.budget.transitions.roll_over
+Come ==
+    /\ MayCount
+    /\ MayCome
+    /\ when' = "now"
+    /\ gave' = "nothing"
+    /\ reopened' = FALSE
+    /\ UNCHANGED counted
+
+Next ==
+    \/ Open \/ Give \/ GiveSoft \/ Return \/ Settle \/ Overrun \/ Change
+    \/ Later \/ Reopen \/ Leave \/ Come
 
 \* No fairness: a ledger may end anywhere. That a day comes again is Budget's LIVE-BUDGET-2.
 Spec == Init /\ [][Next]_vars
@@ -131,12 +179,22 @@ OpenedOnceInv == opened <= 1
 \* INV-BUDGET-6: and nothing is counted on it before.
 CountedOpenProp == [][opened = 0 => UNCHANGED <<level, overran>> /\ gave' = "nothing"]_vars
 
-\* INV-BUDGET-7: a day that is over is not given from.
-DayForwardInv == over => gave = "nothing"
+\* INV-BUDGET-7: a day that is over, or that the clock has not come to, is not given from.
+DayForwardInv == when # "now" => gave = "nothing"
+
+\* INV-BUDGET-15: a day that is over comes back by a reopening alone, and one to come is not reopened.
+ReopenedProp ==
+    [][/\ when = "over" /\ when' # "over" => reopened'
+       /\ when = "ahead" /\ when' = "now" => ~reopened']_vars
+
+\* INV-BUDGET-15: and whatever was counted on it stays counted.
+KeptProp == [][when' # when => UNCHANGED counted /\ gave' = "nothing"]_vars
 
 \* INV-BUDGET-11: a usage counts as overrun only past the budget.
 OverrunLastProp == [][overran' /\ ~overran => level' = "past"]_vars
 
-\* Must FAIL: a page with overrun is given from again, after others gave back.
+\* Must FAIL: a page is reopened past its budget; one with overrun is given from again, after others
+\* gave back.
+NoDayReopenedDebugInv == ~(reopened /\ when = "now" /\ level = "past")
 NoGiftAfterOverrunDebugInv == ~(overran /\ gave # "nothing")
 =============================================================================

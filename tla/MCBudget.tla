@@ -26,6 +26,9 @@ MutSettleAgain(l) == lease[l].phase # "free"                \* A lease is counte
 MutSettleHeld(l) == lease[l].phase = "held"                 \* A late settle is refused.
 MutReleaseSettled(l) == lease[l].phase \in {"held", "settled"}
 MutGivesNothing(l) == 0                                     \* A lease that ends stays reserved.
+MutReopenAny(d) == d < day                                  \* Any earlier day is opened again.
+MutReopenNever(d) == FALSE                                  \* A day in the future is never left.
+MutReopenClears(counted, d) == [counted EXCEPT ![d] = 0]    \* A day that is opened again begins anew.
 MutForget(l) == [lease[l] EXCEPT !.phase = "free", !.amount = 0, !.day = 0]
 MutToldAtHard(used) == HardReached(used)                    \* Only the hard limit is told of.
 

@@ -163,7 +163,8 @@ class LedgerReport:
         documents: Inputs, salts, attestations and policies that were compared with the digests
             that the entries sign; 0 when signatures were not asked for.
         erased: Entries since then whose documents are not kept any more.
-        reservations: Entries since then that reserve, settle or release a part of a budget.
+        reservations: Entries since then that reserve, settle or release a part of a budget,
+            or reopen its day.
         requests: Entries since then that say that a decision was requested.
         unanswered: Index and id of those that no later entry answers: whoever asked was stopped,
             or kept the answer back.

@@ -229,7 +229,7 @@ class Lease:
             answer = self._budget.ask(self._request, ttl_s=self._ttl_s)
             if not answer.allowed:
                 raise BudgetDeniedError(
-                    f"{answer.reason}: {answer.message}", answer.reason, answer.lease
+                    f"{answer.reason}: {answer.message}", answer.reason, answer.lease, answer.fix
                 )
         except BaseException:
             self._entered.release()

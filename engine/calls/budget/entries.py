@@ -16,7 +16,13 @@ from engine.errors import VerificationError
 from engine.ledger import Ledger, State
 from engine.metrics.amounts import NOTHING, UNITS, Amount, AmountLimits
 from engine.metrics.budget_book import Book
-from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPES, Json
+from engine.model import (
+    BUDGET_RELEASED_TYPE,
+    BUDGET_REOPENED_TYPE,
+    BUDGET_SETTLED_TYPE,
+    DECISION_TYPES,
+    Json,
+)
 from engine.specs.conform.claims import Claims
 
 
@@ -62,6 +68,8 @@ class Entries:
                 self._settled(index, predicate)
             elif kind == BUDGET_RELEASED_TYPE:
                 self._released(index, predicate)
+            elif kind == BUDGET_REOPENED_TYPE:
+                self._reopened(index, predicate)
             else:
                 return
         except (LookupError, TypeError, ValueError) as error:
@@ -144,6 +152,12 @@ class Entries:
         ):
             _wrong(index, f"releases lease {predicate['lease']}, which is {lease.state}")
         self._give_back(predicate["lease"], lease, RELEASED)
+
+    def _reopened(self, index: int, predicate: Mapping[str, Json]) -> None:
+        left, newest = predicate["from"], self._state.day()
+        if left != newest:
+            _wrong(index, f"leaves {left}, and {newest or 'no day'} was the newest")
+        self._state.put_day(predicate["day"])
 
     def _give_back(self, lease_id: str, lease: Lease, state: str) -> None:
         for name in lease.budgets:

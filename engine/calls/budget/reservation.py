@@ -49,6 +49,7 @@ class Reservation:
         budgets: Ids of the budgets that it counts against, sorted.
         index: Ledger index.
         checkpoint: Signed note that covers the entry.
+        fix: What to do about a day in the future of the clock; empty where it counts on its own.
     """
 
     lease: str
@@ -62,6 +63,7 @@ class Reservation:
     budgets: tuple[str, ...]
     index: int = -1
     checkpoint: str = ""
+    fix: str = ""
 
     @property
     def allowed(self) -> bool:
@@ -204,6 +206,7 @@ class Attempt:
             granted=held,
             remaining=remaining(charged, held),
             budgets=tuple(charge.budget for charge in charged),
+            fix=budget_state.ahead(self._question.now, self._zone),
         )
         charges = [
             {"budget": charge.budget, "limits": charge.limits.members, **held.members}

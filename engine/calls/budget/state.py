@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 
 from engine.calls.budget import lease
 from engine.calls.budget.lease import Lease
 from engine.evidence.budget_figures import ZONES, BudgetBooks
 from engine.evidence.input import BUDGET, DAY
+from engine.formats.calendar import day_of
 from engine.ledger import State
 from engine.metrics.budget_book import Book
 
@@ -29,6 +31,29 @@ _AT_ONCE = 256
 
 class BudgetDocuments(BudgetBooks):
     """Reads what the budgets keep in a ledger's state."""
+
+    def clocks_day(self, now: datetime, zone: str) -> tuple[str, list[str]]:
+        """Return the furthest day that the clock shows in any zone that counts, and those zones.
+
+        Args:
+            now: What the clock shows.
+            zone: IANA name of the own zone; the others are those of the newest day.
+        """
+        zones = sorted({*self.zones(), zone})
+        return max(day_of(now, counting) for counting in zones), zones
+
+    def ahead(self, now: datetime, zone: str) -> str:
+        """Return what to do about a newest day in the future of the clock; empty if it is not.
+
+        Nothing is granted from any other day until the clock has come to it.
+        """
+        newest, (shown, _) = self.day(), self.clocks_day(now, zone)
+        if newest <= shown:
+            return ""
+        return (
+            f"budgets count on {newest} and the clock shows {shown}: if it was ahead, "
+            "engine budget reopen --reason TEXT lets its own day count again"
+        )
 
     def lease(self, lease_id: str) -> Lease | None:
         """Return a lease; None if there is none of that id."""

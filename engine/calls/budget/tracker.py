@@ -14,20 +14,23 @@ micro-dollars), with ``used = within + overrun + reserved``:
 - ``settle(u)`` of a lease that holds ``h`` (``a`` while it is open, else 0): ``reserved -= h``;
   ``w = min(u, max(h, limit - (used - h)))``; ``within += w``; ``overrun += u - w``.
 - ``release`` and ``expire``: ``reserved -= a``.
+- ``reopen`` changes no book: where the newest day is in the future of the clock, because that was
+  ahead and came back, the clock's own day counts again.
 
 So ``within + reserved <= limit`` after every step (while the limit is not lowered), and whatever
 is settled is counted. Leases expire inside the next ``reserve`` whose ``now`` is ``expires_at`` or
 later, the oldest first, at most :data:`~engine.calls.budget.transitions.MOST_EXPIRED` at a time.
 
-The day of a reservation is the calendar day of ``now``, never one before the newest that was seen;
-the first decision of a day is its rollover. A lease ends in the day it began in.
+The day of a reservation is the calendar day of ``now``, never one before the newest that was seen
+and not left by ``reopen``; the first decision of a day is its rollover. A lease ends in the day it
+began in.
 
 Refinement mapping to ``tla/Budget.tla``: ``day`` is the document ``budget/day``; ``within``,
 ``overrun``, ``reserved`` of a day are the members of the document ``budget/<day>/<budget>``;
 ``lease[l]`` is ``state`` of ``lease/<l>``, ``none`` where there is no document; a lease is due in
 ``lease-due`` exactly while it is open. Actions: ``transitions.roll_over``, ``expire``, ``grant``,
-``settle``, ``release``. One call of :meth:`Tracker.reserve` is ``roll_over``, then ``expire``, then
-``grant`` or a denial, in one step.
+``settle``, ``release``, ``reopen``. One call of :meth:`Tracker.reserve` is ``roll_over``, then
+``expire``, then ``grant`` or a denial, in one step.
 """
 
 from __future__ import annotations
@@ -53,10 +56,17 @@ from engine.formats.canonical import PlainObject
 from engine.formats.times import write_time
 from engine.ledger import AppendedEntry, EntryDraft, Ledger, State
 from engine.metrics.amounts import NOTHING, Amount
-from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, Json, Subject
+from engine.model import (
+    BUDGET_RELEASED_TYPE,
+    BUDGET_REOPENED_TYPE,
+    BUDGET_SETTLED_TYPE,
+    Json,
+    Subject,
+)
 
 DEFAULT_TTL_S = 300
 LONGEST_TTL_S = 7 * 86_400
+MOST_REASON = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,21 @@ class LeaseEnd:
     overrun: Amount
     new: bool
     index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reopening:
+    """A day in the future of the clock was left.
+
+    Attributes:
+        left: That day.
+        day: Day that counts again: the clock's.
+        index: Ledger index of the entry.
+    """
+
+    left: str
+    day: str
+    index: int
 
 
 class Tracker:
@@ -202,6 +227,36 @@ class Tracker:
             return [self._event(BUDGET_RELEASED_TYPE, lease_id, after, now, members)]
 
         return _ending(lease_id, self._ledger.transact(work), done)
+
+    def reopen(self, reason: str, now: datetime) -> Reopening:
+        """Let the clock's own day count again, where the newest is in the future of the clock.
+
+        Args:
+            reason: Why, in one line, for whoever reads the ledger.
+            now: Whole seconds, UTC.
+
+        Raises:
+            UsageError: The newest day is not in the future, or there is no reason.
+            LedgerError, CommitError: As :meth:`reserve`; no day was left.
+        """
+        if not reason.strip() or len(reason) > MOST_REASON or not reason.isprintable():
+            raise UsageError(
+                "the reason is empty, longer than a line, or not printable",
+                f"say in 1 to {MOST_REASON} characters why the clock was ahead",
+            )
+        done: list[Reopening] = []
+
+        def work(state: State) -> Sequence[EntryDraft]:
+            budget_state = BudgetState(state)
+            day, zones = budget_state.clocks_day(now, self._zone)
+            left = transitions.reopen(budget_state, day, zones)
+            done.append(Reopening(left, day, -1))
+            members = {"at": write_time(now), "day": day, "from": left, "zones": zones}
+            predicate = PlainObject({**members, "reason": reason})
+            return [event(BUDGET_REOPENED_TYPE, day, predicate, self._session.signer)]
+
+        (place,) = self._ledger.transact(work)
+        return replace(done[0], index=place.index)
 
     def documents(self) -> BudgetDocuments:
         """Return what is committed, for reading."""

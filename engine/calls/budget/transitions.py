@@ -52,6 +52,31 @@ def roll_over(state: BudgetState, local_day: str, zone: str) -> str:
     return newest
 
 
+def reopen(state: BudgetState, clocks_day: str, zones: Sequence[str]) -> str:
+    """Leave a newest day that the clock has not come to for ``clocks_day``; return the day left.
+
+    No book changes: what is spent or reserved on either day stays so (INV-BUDGET-15).
+
+    Args:
+        state: The books.
+        clocks_day: Day that the clock shows, the furthest in any of ``zones``.
+        zones: IANA names of the time zones that count, sorted.
+
+    Raises:
+        UsageError: The newest day is not in the future of the clock: it goes on by itself.
+    """
+    newest = state.day()
+    if newest <= clocks_day:
+        raise UsageError(
+            f"the newest day is {newest or 'none yet'}, and the clock shows {clocks_day}: "
+            "no day is in the future",
+            "a budget that is used up is free again on the next day; its limits are the policies'",
+        )
+    state.put_day(clocks_day)
+    state.put_zones(list(zones))
+    return newest
+
+
 def expire(state: BudgetState, now: str, most: int = MOST_EXPIRED) -> list[str]:
     """Take back what leases hold that have expired at ``now`` (RFC 3339); return their ids."""
     due = state.due(now, most)

@@ -21,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     """Give it back."""
     with open_tracker(config, shell) as (tracker, session):
-        end = tracker.release(lease_of(session.ledger, args.lease), shell.now())
+        end = tracker.release(lease_of(session, args.lease), shell.now())
     with shell.answering(f"{end.state}: {end.lease}"):
         print_lease_end(end, args.format, shell)
     return exit_codes.PASS

@@ -70,6 +70,7 @@ def as_document(answer: Reservation) -> dict[str, object]:
         "budgets": list(answer.budgets),
         "index": answer.index,
         "checkpoint": answer.checkpoint,
+        "fix": answer.fix or None,
     }
 
 
@@ -89,4 +90,4 @@ def _text(answer: Reservation) -> str:
         lines.append(
             "  no budget covers it: add one to policies/budgets or ENGINE_BUDGET_DAILY_USD"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *([f"  {answer.fix}"] if answer.fix else [])])

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         )
     spent = Usage(args.usd, usage, args.tokens, args.requests)
     with open_tracker(config, shell) as (tracker, session):
-        end = tracker.settle(lease_of(session.ledger, args.lease), spent, shell.now())
+        end = tracker.settle(lease_of(session, args.lease), spent, shell.now())
     with shell.answering(f"{end.state}: {end.lease}"):
         print_lease_end(end, args.format, shell)
     return exit_codes.PASS

@@ -51,16 +51,20 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         day = args.day or max(today, documents.day())
         rows = _rows(documents, day, budgets, today=args.day is None)
         leases = sum(1 for _ in documents.open_leases())
+        fix = documents.ahead(shell.now(), config.text("budget_time_zone"))
     if not rows:
         raise NotRecordedError(
             f"no budget has anything on {day}",
             "set limits in policies/budgets/data.yaml, or set ENGINE_BUDGET_DAILY_USD",
         )
     if args.format == "json":
-        document = {"day": day, "open_leases": leases, "budgets": [_as_json(*row) for row in rows]}
+        shown = [_as_json(*row) for row in rows]
+        document = {"day": day, "open_leases": leases, "budgets": shown, "fix": fix or None}
         shell.print_json(document, indent=2)
         return exit_codes.PASS
     shell.print(f"{day}, {leases} open leases")
+    if fix:
+        shell.print(f"  {fix}")
     for name, book in rows:
         for line in _lines(name, book):
             shell.print(line)

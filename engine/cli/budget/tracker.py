@@ -11,14 +11,13 @@ from engine.cli import arguments
 from engine.cli.console.shell import Shell
 from engine.decision.record_to import RUN_LEDGER
 from engine.decision.workspace import daily_limits, ledger_url, open_session
-from engine.errors import UsageError
+from engine.errors import NotRecordedError, UsageError
 from engine.settings.config import Config
 
 if TYPE_CHECKING:
     from engine.calls.budget.limits import Budgets
     from engine.calls.budget.tracker import Tracker
     from engine.decision.session import Session
-    from engine.ledger import Ledger
     from engine.policy.bundle import PolicyBundle
 
 
@@ -70,10 +69,29 @@ def open_tracker(config: Config, shell: Shell) -> Iterator[tuple[Tracker, Sessio
         yield tracker, session
 
 
-def lease_of(ledger: Ledger, text: str) -> str:
+def require_begun(session: Session, what: str) -> None:
+    """Refuse to make a ledger for what only another one can have.
+
+    Args:
+        session: Records there.
+        what: What there is not, then.
+
+    Raises:
+        NotRecordedError: There is no ledger.
+    """
+    if session.record_to is not None and not session.record_to.exists():
+        raise NotRecordedError(
+            f"{what}: there is no ledger at {session.record_to.url}",
+            "name the one in which it was reserved: --ledger, ENGINE_LEDGER",
+        )
+
+
+def lease_of(session: Session, text: str) -> str:
     """Return the whole id of a lease that is named by its beginning."""
     from engine.decision.export import decision_of, is_decision, require_signed
 
+    require_begun(session, f"no lease {text!r}")
+    ledger = session.ledger
     require_signed(ledger, index := ledger.find(text))
     entry = ledger.entry(index)
     if not is_decision(entry):

@@ -30,6 +30,7 @@ ACTIONS = {
     "settle": Action("settle", "record what a lease turned out to use"),
     "release": Action("release", "give a lease back, unspent"),
     "status": Action("status", "what each budget has left today"),
+    "reopen": Action("reopen", "let today count again after a clock that was ahead"),
     "verify": Action("verify", "add the ledger's entries up and compare with its state"),
     "history": Action("history", "what was spent day by day, as a chart"),
     "forecast": Action("forecast", "how today goes on, hour by hour, and the days to come"),

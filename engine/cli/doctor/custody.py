@@ -118,6 +118,7 @@ def ledger(world: World) -> Iterator[Diagnosis]:
         _require_same_key(opened, world)
         yield _head(heads, opened.id)
         yield from _clock(opened, shell)
+        yield from _budgets(opened, config, shell)
 
 
 def _head(heads: Sequence[Path], ledger_id: str) -> Diagnosis:
@@ -194,6 +195,16 @@ def _clock(opened: Ledger, shell: Shell) -> Iterator[Diagnosis]:
                         UNDECIDED,
                     )
                 return
+
+
+def _budgets(opened: Ledger, config: Config, shell: Shell) -> Iterator[Diagnosis]:
+    """The day that budgets count on, where it is in the future of the clock."""
+    from engine.calls.budget.state import BudgetDocuments
+
+    fix = BudgetDocuments(opened.state()).ahead(shell.now(), config.text("budget_time_zone"))
+    if fix:
+        says, _, do = fix.partition(": ")
+        yield Diagnosis(Level.FAIL, "budgets", says, do, UNDECIDED)
 
 
 def place(world: World) -> Iterator[Diagnosis]:

@@ -19,6 +19,7 @@ from engine.ledger.store import EntryRow, Reader
 from engine.model import (
     ATTESTED_TYPES,
     BUDGET_RELEASED_TYPE,
+    BUDGET_REOPENED_TYPE,
     BUDGET_SETTLED_TYPE,
     DECISION_IMPORTED_TYPE,
     DECISION_TYPES,
@@ -34,7 +35,7 @@ _HINT = "it was changed or damaged: restore the ledger from a copy"
 _AT_ONCE = 8
 """Entries whose documents are in memory at a time."""
 _KINDS = ("input", "salt", ATTACHMENT)
-_OF_BUDGETS = (BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE)
+_OF_BUDGETS = (BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE, BUDGET_REOPENED_TYPE)
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class FoundBlobs:
         erased: Entries whose input or salt is not kept any more.
         policies: Digests of the policies that the entries name.
         carried: Those of them that only an imported decision names, and that need not be kept.
-        reservations: Entries that reserve, settle or release a part of a budget.
+        reservations: Entries that reserve, settle or release a part of a budget, or reopen its day.
     """
 
     documents: int = 0

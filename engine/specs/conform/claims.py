@@ -11,9 +11,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
-from engine.errors import NotRecordedError, VerificationError
+from engine.errors import ConfigError, NotRecordedError, VerificationError
+from engine.formats.calendar import day_of
 from engine.formats.json_values import same
-from engine.formats.signed_json import read_integer, refuse
+from engine.formats.signed_json import read_integer, read_text, refuse
+from engine.formats.times import parse_time
 from engine.ledger import Ledger
 from engine.ledger.audit.requests import ANSWERED_BY
 from engine.ledger.natural_keys import natural_key
@@ -22,6 +24,7 @@ from engine.metrics.budget_book import DAILY
 from engine.model import (
     ATTESTED_TYPES,
     BUDGET_RELEASED_TYPE,
+    BUDGET_REOPENED_TYPE,
     BUDGET_SETTLED_TYPE,
     DECISION_IMPORTED_TYPE,
     DECISION_TYPES,
@@ -39,8 +42,14 @@ _PROMISES = {
     **dict.fromkeys(ATTESTED_TYPES, "INV-ATTEST-7"),
     BUDGET_SETTLED_TYPE: "INV-BUDGET-9",
     BUDGET_RELEASED_TYPE: "INV-BUDGET-9",
+    BUDGET_REOPENED_TYPE: "INV-BUDGET-15",
 }
-_BUDGETS = (*DECISION_TYPES, BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE)
+_BUDGETS = (
+    *DECISION_TYPES,
+    BUDGET_SETTLED_TYPE,
+    BUDGET_RELEASED_TYPE,
+    BUDGET_REOPENED_TYPE,
+)
 _AMOUNTS = ("used", "held")
 _POLICIES = 32
 
@@ -139,6 +148,8 @@ class Claims:
         try:
             if kind in (BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE):
                 _require_amounts(statement["predicate"])
+            elif kind == BUDGET_REOPENED_TYPE:
+                require_reopened(statement["predicate"])
             else:
                 self._require_derived(index, statement)
         except VerificationError as error:
@@ -223,6 +234,23 @@ def require_reserved(reservation: Mapping[str, Json], policy: AttachedPolicy | N
 def _rows(policy: AttachedPolicy) -> dict[str, Json]:
     """The limits of a policy's budgets, by id: what it does not limit is null."""
     return {row["id"]: row["limits"] for row in policy.data.get("budgets", ())}
+
+
+def require_reopened(predicate: Mapping[str, Json]) -> None:
+    """Verify that a budget's day was left for the one of its instant, and was in its future.
+
+    Raises:
+        VerificationError: It was not; or there is no reason.
+    """
+    at, day, zones = parse_time(predicate["at"]), predicate["day"], predicate["zones"]
+    try:
+        shown = max(day_of(at, zone) for zone in zones)
+    except ConfigError as error:
+        refuse(error.message)
+    if day != shown or not day < predicate["from"]:
+        refuse(f"it leaves {predicate['from']!r} for {day!r}, and its clock showed {shown}")
+    if not read_text(predicate["reason"], "the reason").strip():
+        refuse("it says no reason")
 
 
 def _require_amounts(predicate: Mapping[str, Json]) -> None:

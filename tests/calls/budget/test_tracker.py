@@ -359,6 +359,88 @@ def test_a_clock_that_is_set_back_opens_no_day_again() -> None:
     assert opened == [["daily"], ["daily"], []]
 
 
+def leapt() -> Shop:
+    """A shop that spent 0.4 of a dollar today, and the rest of one in 2031, when its clock was."""
+    shop = Shop()
+    shop.settle(shop.reserve(400_000).lease, 400_000)
+    shop.later(days=1600)
+    assert shop.reserve(900_000, ttl_s=60).allowed
+    shop.later(days=-1600)
+    assert shop.reserve(200_000).reason == HARD
+    return shop
+
+
+def test_a_clock_that_was_years_ahead_blocks_a_budget_until_it_is_reopened() -> None:
+    """INV-BUDGET-15: what was spent on either day stays counted, and nothing is spent twice."""
+    shop = leapt()
+    denied = shop.reserve(200_000)
+    assert (denied.day, denied.allowed) == ("2031-04-08", False)
+    assert "engine budget reopen --reason" in denied.fix
+
+    done = shop.tracker.reopen("a virtual machine's clock", shop.now)
+
+    assert (done.left, done.day) == ("2031-04-08", "2026-11-20")
+    assert shop.said() == {
+        "at": "2026-11-20T12:00:00Z",
+        "day": "2026-11-20",
+        "from": "2031-04-08",
+        "ledger": {"id": shop.ledger.id},
+        "reason": "a virtual machine's clock",
+        "zones": ["UTC"],
+    }
+    assert shop.book() == (400_000, 0, 0)
+    assert shop.book(day="2031-04-08") == (0, 0, 900_000)
+    granted = shop.reserve(600_000)
+    assert (granted.day, granted.allowed, granted.fix) == ("2026-11-20", True, "")
+    assert shop.reserve(1).reason == HARD
+    assert verify(shop.ledger).counted == 8
+    shop.later(days=1600)
+    there = shop.reserve(100_000)
+    assert (there.day, there.allowed) == ("2031-04-08", True)
+    assert shop.said()["reservation"]["opened"] == []  # the page of then goes on
+    assert shop.book(day="2031-04-08") == (0, 0, 1_000_000)
+    assert shop.reserve(1).reason == HARD
+
+
+@pytest.mark.parametrize("days", [0, 1, 400])
+def test_a_day_that_is_not_in_the_future_is_not_reopened(days: int) -> None:
+    """INV-BUDGET-15: it is no way to have a used-up budget anew."""
+    shop = Shop()
+    shop.reserve(1_000_000, ttl_s=604_800)
+    shop.later(days=days)
+    size = shop.ledger.size()
+    with pytest.raises(UsageError, match="no day is in the future"):
+        shop.tracker.reopen("more, please", shop.now)
+    assert (shop.ledger.size(), shop.tracker.documents().day()) == (size, "2026-11-20")
+
+
+def test_a_day_that_another_zone_has_reached_is_not_in_the_future() -> None:
+    """INV-BUDGET-15: a caller east of here counts on tomorrow already, and rightly."""
+    east = Shop(zone="Pacific/Kiritimati")
+    east.reserve(1)
+    west = Shop(east.ledger, zone="America/Los_Angeles")
+    assert (west.reserve(1).day, west.reserve(1).fix) == ("2026-11-21", "")
+    with pytest.raises(UsageError, match="the newest day is 2026-11-21, and the clock shows"):
+        west.tracker.reopen("why", west.now)
+    for shop in (east, west):
+        shop.later(days=3)
+    east.reserve(1)
+    for shop in (east, west):
+        shop.later(days=-3)
+
+    done = west.tracker.reopen("the clock was ahead", west.now)
+
+    assert (done.left, done.day) == ("2026-11-24", "2026-11-21")  # never before the newest of all
+    assert west.said()["zones"] == ["America/Los_Angeles", "Pacific/Kiritimati"]
+
+
+@pytest.mark.parametrize("reason", ["", " ", "a\nb", "x" * 1025])
+def test_a_reopening_has_a_reason_of_one_line(reason: str) -> None:
+    shop = leapt()
+    with pytest.raises(UsageError, match="the reason is"):
+        shop.tracker.reopen(reason, shop.now)
+
+
 def test_a_clock_that_is_set_back_brings_no_earlier_price_back() -> None:
     """INV-BUDGET-4: what counts against a day costs what that day's price is."""
     shop = Shop()

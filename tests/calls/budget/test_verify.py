@@ -19,7 +19,7 @@ from engine.errors import VerificationError
 from engine.evidence.input import BUDGET
 from engine.ledger import Blob, EntryDraft, Ledger, State
 from engine.ledger.audit.signed_entries import SignedEntries
-from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, Json
+from engine.model import BUDGET_RELEASED_TYPE, BUDGET_REOPENED_TYPE, BUDGET_SETTLED_TYPE, Json
 from tests.calls.budget.shop import Shop
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import KEY, open_at
@@ -139,6 +139,29 @@ def test_a_settlement_that_nothing_led_to_is_named(said: Json, words: str) -> No
 def test_a_release_that_nothing_led_to_is_named(said: Json, words: str) -> None:
     with pytest.raises(VerificationError, match=f"entry 8 .*{words}"):
         verify(forged(BUDGET_RELEASED_TYPE, **said))
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"from": "2031-01-01"}, "leaves 2031-01-01, and 2026-11-20 was the newest"),
+        (
+            {"day": "2026-11-20", "at": "2026-11-20T12:00:00Z"},
+            "leaves '2026-11-20' for '2026-11-20', and its clock showed",
+        ),
+        ({"day": "2026-11-18"}, "for '2026-11-18', and its clock showed 2026-11-19"),
+        ({"reason": " "}, "says no reason"),
+        ({"zones": ["Nowhere/No"]}, "'Nowhere/No' is no time zone"),
+        ({"zones": []}, "is not whole"),
+        ({"reason": 1}, "the reason"),
+    ],
+)
+def test_a_reopening_that_nothing_led_to_is_named(said: Json, words: str) -> None:
+    """INV-BUDGET-15"""
+    told = {"at": "2026-11-19T12:00:00Z", "day": "2026-11-19", "from": "2026-11-20"}
+    whole = {**told, "zones": ["UTC"], "reason": "why", **said}
+    with pytest.raises(VerificationError, match=f"entry 8 .*{words}"):
+        verify(forged(BUDGET_REOPENED_TYPE, **whole))
 
 
 def reserved(**said: Any) -> Json:

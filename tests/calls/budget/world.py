@@ -167,7 +167,7 @@ class ModelOf:
 
 
 class Move(NamedTuple):
-    """Something to try: ``reserve``, ``settle``, ``release``, ``tick`` or ``set back``."""
+    """What to try: ``reserve``, ``settle``, ``release``, ``reopen``, ``tick`` or ``set back``."""
 
     what: str
     name: str = ""
@@ -269,6 +269,8 @@ class World:
             yield Move("tick")
         if self.backs < self.model.backs and self.clock > 0:
             yield Move("set back")
+        if self.model.backs:
+            yield Move("reopen")
 
     def do(self, move: Move) -> str | None:
         """Try it; the spec's name of what was done, None if nothing was."""
@@ -281,11 +283,17 @@ class World:
             self.set_back()
             return "SetBack"
         try:
-            if move.what == "settle":
-                return "Settle" if self.settle(move.name, move.amount).new else None
-            return "Release" if self.release(move.name).new else None
+            return self._end_or_reopen(move)
         except UsageError:
             return None
+
+    def _end_or_reopen(self, move: Move) -> str | None:
+        if move.what == "reopen":
+            self.process().reopen("the clock was ahead", self.now)
+            return "Reopen"
+        if move.what == "settle":
+            return "Settle" if self.settle(move.name, move.amount).new else None
+        return "Release" if self.release(move.name).new else None
 
     def view(self) -> Json:
         """The variables of the spec. The refinement mapping.

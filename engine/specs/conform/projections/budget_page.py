@@ -15,12 +15,21 @@ from functools import cache
 from typing import NamedTuple
 
 from engine.metrics.budget_book import fits, share
-from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPES, Json, Verdict
+from engine.model import (
+    BUDGET_RELEASED_TYPE,
+    BUDGET_REOPENED_TYPE,
+    BUDGET_SETTLED_TYPE,
+    DECISION_TYPES,
+    Json,
+    Verdict,
+)
 from engine.specs.conform.graph import State
 from engine.specs.conform.lookup import Contradiction, Projected, Step
 
 GRAPH = "budget-page"
-TYPES = frozenset({*DECISION_TYPES, BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE})
+TYPES = frozenset(
+    {*DECISION_TYPES, BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE, BUDGET_REOPENED_TYPE}
+)
 
 UNITS = {"requests": "requests", "tokens": "tokens", "usd_micros": "usd"}
 """Units as entries call them, and as the checks of gate ``spend`` do."""
@@ -46,7 +55,8 @@ class _Page:
     soft: float | None = None
     opened: int = 0
     changed: bool = False
-    over: bool = False
+    when: str = "now"
+    reopened: bool = False
     gave: str = "nothing"
 
     @property
@@ -67,17 +77,21 @@ class _Page:
     @property
     def state(self) -> State:
         """The variables of the spec."""
-        return _state(self.opened, self.level, self.overrun > 0, self.changed, self.over, self.gave)
+        counted = self.opened, self.level, self.overrun > 0, self.changed
+        return _state(*counted, self.when, self.reopened, self.gave)
 
 
 @cache
-def _state(opened: int, level: str, overran: bool, changed: bool, over: bool, gave: str) -> State:
+def _state(
+    opened: int, level: str, overran: bool, changed: bool, when: str, reopened: bool, gave: str
+) -> State:
     return {
         "opened": opened,
         "level": level,
         "overran": overran,
         "changed": changed,
-        "over": over,
+        "when": when,
+        "reopened": reopened,
         "gave": gave,
     }
 
@@ -108,6 +122,8 @@ class Projection:
             yield from self._settled(predicate, index)
         elif kind == BUDGET_RELEASED_TYPE:
             yield from self._returned(predicate["lease"], index, "release lease")
+        elif kind == BUDGET_REOPENED_TYPE:
+            yield from self._reopened(predicate, index)
         elif "reservation" in predicate:
             yield from self._requested(predicate, index)
 
@@ -142,20 +158,40 @@ class Projection:
         """The units of a budget on a day."""
         found = self._pages.get((day, budget))
         if found is None:
-            over = day < self._newest
-            found = {unit: _Page(f"{budget} {day} {unit}", over=over) for unit in UNITS}
+            when = "over" if day < self._newest else "now"
+            found = {unit: _Page(f"{budget} {day} {unit}", when=when) for unit in UNITS}
             self._pages[day, budget] = found
         return found
 
     def _rolled_over(self, day: str, index: int) -> Iterator[Step]:
-        """The pages of the newest day are over once a request is answered on a later one."""
+        """Earlier pages are over once a request is answered on a later day, and its own count."""
         if day <= self._newest:
             return
-        last, self._newest = self._newest, day
-        for (known, _), units in self._pages.items():
-            if known == last:
-                for page in units.values():
-                    yield _step(page, "Later", index, f"a request on {day}", over=True)
+        self._newest = day
+        for known, page in self._with_days():
+            if known < day and page.when != "over":
+                yield _step(page, "Later", index, f"a request on {day}", when="over")
+            elif known == day and page.when == "ahead":
+                yield _step(page, "Come", index, f"a request on {day}", when="now")
+
+    def _reopened(self, predicate: Mapping[str, Json], index: int) -> Iterator[Projected]:
+        """The clock's own day counts again, and later ones do not until the clock comes there."""
+        left, day = predicate["from"], predicate["day"]
+        if left != self._newest:
+            reason = f"it leaves {left}; the entries before it say {self._newest or 'no day'}"
+            yield Contradiction(index, "INV-BUDGET-15", reason)
+        self._newest, text = day, f"reopen: {left} is left for {day}"
+        for known, page in self._with_days():
+            if known == day:
+                yield _step(page, "Reopen", index, text, when="now", reopened=True)
+            elif known > day and page.when != "ahead":
+                yield _step(page, "Leave", index, text, when="ahead", reopened=True)
+
+    def _with_days(self) -> Iterator[tuple[str, _Page]]:
+        """Every page with its day."""
+        for (day, _), units in self._pages.items():
+            for page in units.values():
+                yield day, page
 
     def _returned(self, name: str, index: int, text: str) -> Iterator[Step]:
         """What a lease held is given back."""
@@ -224,7 +260,7 @@ def _given(pages: list[tuple[_Page, int]], warned: bool, index: int, text: str) 
 
 def _step(page: _Page, action: str, index: int, text: str, **changes: Json) -> Step:
     before = page.state
-    page.gave = "nothing"
+    page.gave, page.reopened = "nothing", False
     for name, value in changes.items():
         setattr(page, name, value)
     return Step(action, before, page.state, index, text, page.trace)

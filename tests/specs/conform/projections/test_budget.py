@@ -113,6 +113,8 @@ steps_of_a_month = st.one_of(
     st.tuples(st.just("settle"), st.integers(0, 9), amounts),
     st.tuples(st.just("release"), st.integers(0, 9)),
     st.tuples(st.just("wait"), st.sampled_from([1, 3600, 43_200, 86_400, 9 * 86_400, -7200])),
+    st.tuples(st.just("wait"), st.sampled_from([1500 * 86_400, -1500 * 86_400, -43_200])),
+    st.tuples(st.just("reopen")),
     st.tuples(st.just("crash"), st.sampled_from(["before", "after"])),
     st.tuples(st.just("policies")),
 )
@@ -169,6 +171,8 @@ class World:
             milliseconds = int(self.now.timestamp() * 1000)
             answer = self.tracker.reserve(request, self.now, milliseconds, ttl_s=ttl_s)
             self.leases += [answer.lease] if answer.allowed else []
+        elif what == "reopen":
+            self.tracker.reopen("the clock was ahead", self.now)
         elif self.leases:
             lease = self.leases[arguments[0] % len(self.leases)]
             if what == "settle":
@@ -186,9 +190,9 @@ class World:
     st.lists(steps_of_a_month, max_size=40),
 )
 def test_ledgers_of_the_tracker_conform(zone: str, now: datetime, steps: list[Any]) -> None:
-    """INV-BUDGET-3 INV-BUDGET-5 INV-BUDGET-6 INV-BUDGET-7 INV-BUDGET-9: whatever happens, also
-    around the days when clocks change, what is recorded is a behaviour of the specs, and the books
-    are what the leases come to."""
+    """INV-BUDGET-3 INV-BUDGET-5 INV-BUDGET-6 INV-BUDGET-7 INV-BUDGET-9 INV-BUDGET-15: whatever
+    happens, also around the days when clocks change or leap by years, what is recorded is a
+    behaviour of the specs, and the books are what the leases come to."""
     world = World(zone, now)
     for step in steps:
         world.do(step)
@@ -341,6 +345,62 @@ def _swept(entries: Entries) -> list[str]:
     expired: list[str] = entries[4][1]["predicate"]["reservation"]["expired"]
     assert len(expired) == 1
     return expired
+
+
+REOPENED: dict[str, tuple[Callable[[Entries], Entries], str, str]] = {
+    "the day that is left is not the newest": (
+        lambda e: _changed(e, 3, lambda p: p.update({"from": "2031-02-01"})),
+        "INV-BUDGET-15",
+        "it leaves 2031-02-01; the entries before it say 2031-01-01",
+    ),
+    "a day is left twice": (
+        lambda e: _again(e, 3),
+        "INV-BUDGET-15",
+        "it leaves 2031-01-01; the entries before it say 2026-03-01",
+    ),
+    "a day that is open is reopened": (
+        lambda e: [*e, (5, _of(e, 3, **{"from": "2026-03-01"}))],
+        "Reopen",
+        "reopen: 2026-03-01 is left for 2026-03-01",
+    ),
+    "a day is given from that was not reopened": (
+        lambda e: _without(e, 3),
+        "Give",
+        "reserve: lease",
+    ),
+}
+
+
+def _leap() -> Entries:
+    """A grant, a grant in 2031, a reopening, and a grant again."""
+    world = World("UTC", NOON)
+    leap = timedelta(days=1767)
+    for step in (leap * 0, leap, -leap):
+        world.now += step
+        if step < timedelta(0):
+            world.do(("reopen",))
+        world.do(("reserve", 5, None, None, 60))
+    return list(world.ledger.signed_entries().read())
+
+
+def test_a_day_that_is_reopened_conforms() -> None:
+    """INV-BUDGET-15"""
+    taken = {edge.action for edge in _accepted(_leap())["budget-page"].taken}
+    assert {"Later", "Reopen", "Leave"} <= taken
+
+
+@pytest.mark.parametrize("name", REOPENED)
+def test_a_reopening_that_a_bug_would_have_written_is_refused(name: str) -> None:
+    """INV-BUDGET-15"""
+    tamper, promise, words = REOPENED[name]
+    report = _reports(tamper(_leap()))["budget-page"]
+    if promise.startswith("INV"):
+        assert report.contradicted is not None
+        assert (report.contradicted.promise, report.contradicted.reason) == (promise, words)
+    else:
+        assert report.rejected is not None
+        assert report.rejected.step.action == promise
+        assert report.rejected.step.text.startswith(words)
 
 
 @pytest.mark.parametrize("name", TAMPERED)
