@@ -10,6 +10,7 @@ from engine.cli import workspace
 from engine.cli.arguments import ledger_arguments, policy_arguments, question_arguments
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import key_path, ledger_url, module_cache
+from engine.formats.printable import plain
 from engine.settings.config import SETTINGS, Config
 
 DESCRIPTION = (
@@ -54,12 +55,22 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         settings = {name: asdict(row) for name, row in rows.items()}
         shell.print_json(settings, indent=2)
         return exit_codes.PASS
-    shown = {name: "-" if row.value is None else str(row.value) for name, row in rows.items()}
+    shown = {
+        name: "-" if row.value is None else plain(str(row.value)) for name, row in rows.items()
+    }
+    names = max(map(len, rows))
     widest = max(map(len, shown.values()))
-    origins = max(len(row.origin) for row in rows.values())
-    for name, row in rows.items():
-        line = f"{name:<14}  {shown[name]:<{widest}}  {row.origin:<{origins}}  {row.meaning}"
-        shell.print(line)
+    origins = max(len(plain(row.origin)) for row in rows.values())
+    lines = [
+        f"{name:<{names}}  {shown[name]:<{widest}}  {plain(row.origin):<{origins}}  {row.meaning}"
+        for name, row in rows.items()
+    ]
+    if shell.stdout.isatty() and max(map(len, lines)) > shell.width:  # a pipe has a line for each
+        lines = [
+            f"{name}: {shown[name]}\n    by {plain(row.origin)}\n    {row.meaning}"
+            for name, row in rows.items()
+        ]
+    shell.print_lines("\n".join(lines))
     return exit_codes.PASS
 
 

@@ -171,6 +171,7 @@ def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here
         for setting in SETTINGS
     }
     _require_no_key(values["key_file"])
+    _require_zone(values["budget_time_zone"], file)
     if values["ledger"].value == "run":
         raise _colon_forgotten(values["ledger"].origin)
     if file is not None and values["policies"].origin == str(file):
@@ -242,6 +243,21 @@ def _require_no_key(value: Value) -> None:
             f"{value.origin}: holds a private key, and not the path of one",
             "give the key itself in ENGINE_KEY",
         )
+
+
+def _require_zone(value: Value, file: Path | None) -> None:
+    """Refuse a zone that there is not, whatever the verb: a budget's days would go by it."""
+    if value.origin == "default":
+        return
+    from engine.formats.calendar import zone_of
+
+    name, place = "budget_time_zone", value.origin
+    if file is not None and place == str(file):
+        place = f"{file}:{_line_of(name, file)}: key {name!r}"
+    try:
+        zone_of(str(value.value))
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error.message}", error.hint) from None
 
 
 def _resolve(

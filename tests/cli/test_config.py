@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 
+from engine.cli.console.shell import Shell
 from engine.settings.config import SETTINGS
 from tests.cli.conftest import Engine
 
@@ -72,3 +74,44 @@ def test_one_line_per_setting(engine: Engine) -> None:
     gate = next(line for line in lines if line.startswith("gate "))
     assert gate.split()[1:3] == ["promotion", "default"]
     assert gate.endswith("policy package that is asked")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_at_a_terminal_lines_fit(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of settings, the log and a verified proof; at a pipe each stays on a line."""
+    Path("m.json").write_text(engine("example", "promote").out)
+    assert engine("keys", "init").code == 0
+    assert engine("decide", "m.json", "--export", "p.json").code == 0
+    calls = (
+        ["config", "show"],
+        ["ledger", "log"],
+        ["verify", "p.json", "--key", ".engine/keys/engine.pub.pem", "--require", "BLOCK"],
+    )
+    piped = [engine(*call).out for call in calls]
+    monkeypatch.setattr(io, "StringIO", Terminal)
+    monkeypatch.setattr(Shell, "width", 80)
+    for call, before in zip(calls, piped, strict=True):
+        shown = engine(*call, NO_COLOR="1", TERM="dumb").out
+        long = [
+            line for line in shown.splitlines() if len(line) > 80 and str(Path.cwd()) not in line
+        ]
+        assert (long, len(shown.splitlines()) > len(before.splitlines())) == ([], True)
+
+
+@pytest.mark.parametrize("verb", ["config show", "ledger log", "doctor"])
+def test_a_time_zone_that_there_is_not_is_refused_where_settings_are_read(
+    engine: Engine, verb: str
+) -> None:
+    answer = engine(*verb.split(), ENGINE_BUDGET_TIME_ZONE="Europe/Vienn")
+    assert answer.code == 2
+    assert "$ENGINE_BUDGET_TIME_ZONE: 'Europe/Vienn' is no time zone" in answer.out + answer.err
+    assert "did you mean 'Europe/Vienna'?" in answer.out + answer.err or verb == "doctor"
+    Path("engine.toml").write_text('gate = "slo"\nbudget_time_zone = "Vienna"\n')
+    answer = engine(*verb.split())
+    assert (
+        "engine.toml:2: key 'budget_time_zone': 'Vienna' is no time zone" in answer.out + answer.err
+    )

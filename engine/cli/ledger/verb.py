@@ -19,6 +19,7 @@ from engine.cli.ledger.answer import as_document, as_text
 from engine.cli.ledger.runs import OF_ENTRY_0
 from engine.decision.workspace import ledger_url
 from engine.errors import EquivocationError, OutputError, UsageError, VerificationError
+from engine.formats.columns import columns_of, wrapped
 from engine.formats.printable import plain
 from engine.model import Json
 
@@ -203,12 +204,17 @@ def _log(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             if args.format == "jsonl":
                 shell.print_json(row)
             else:
-                at, *cells = (
+                at, kind, verdict, name = (
                     plain(str(row[name] or "")) for name in ("at", "kind", "verdict", "id")
                 )
-                columns = "{:<20}  {:<18} {:<9} {:<36}".format(at or "-", *cells)
                 about = plain(row["subject"]) + " (not signed)" * (not signed)
-                shell.print(f"{index:>6}  {columns}  {about}")
+                start = f"{index:>6}  {at or '-':<20}  {kind:<18} {verdict:<9}"
+                line = f"{start} {name:<36}  {about}"
+                if not shell.stdout.isatty() or columns_of(line) <= shell.width:
+                    shell.print(line)
+                    continue
+                rest = wrapped(f"{name} {about}", shell.width, " " * 8)
+                shell.print_lines("\n".join([start.rstrip(), *rest]))
     return exit_codes.PASS
 
 

@@ -10,6 +10,8 @@ from engine.cli.console.shell import Shell
 from engine.decision.run_imports import run_in
 from engine.errors import VerificationError
 from engine.evidence.input import subject_document
+from engine.formats.columns import rows as labelled
+from engine.formats.columns import wrapped
 from engine.formats.printable import plain
 from engine.model import CiRun, Json, Subject
 from engine.proof.attestation import VerifiedAttestation
@@ -57,16 +59,21 @@ def _write(
         outcome = "NOT AS REQUIRED"
     else:
         outcome = "nothing was required of it" if verified.nothing_required else "as required"
-    lines = [
-        f"{title}; {outcome}",
-        *(f"  {plain(reason)}" for reason in verified.failed_expectations),
-    ]
+    at_terminal = shell.stdout.isatty()
+    lines = [f"{title}; {outcome}"]
+    for reason in map(plain, verified.failed_expectations):
+        lines += wrapped(reason, shell.width, "  ") if at_terminal else [f"  {reason}"]
     if verified.not_required:
         rows = [*rows, ("open", f"{', '.join(verified.not_required)}: nobody required one")]
     if LEDGER in verified.not_required:
         size = verified.checkpoints[0].checkpoint.size
         rows = [*rows, ("", f"its ledger has {counted(size)}; another may hold other verdicts")]
-    lines += [f"  {name:<9} {plain(text)}" for name, text in rows]
+    facts = [(name, plain(text)) for name, text in rows]
+    lines += (
+        labelled(facts, shell.width)
+        if at_terminal  # a pipe has a line for each fact
+        else [f"  {name:<9} {text}" for name, text in facts]
+    )
     write("\n".join(lines) + "\n", shell.stdout)
 
 
