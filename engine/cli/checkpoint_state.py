@@ -22,8 +22,9 @@ from engine.proof.attestation import VerifiedAttestation
 from engine.proof.history import CheckpointPair, History, Outcome, SignedCheckpoint, pair_of
 from engine.proof.trusted_keys import CHECKPOINT, Keys, keys_for
 from engine.proof.verify import Equivocation, Verified
-from engine.system.files import write_whole
+from engine.system.files import real_path, write_whole
 from engine.system.ownership import others_can_write, others_can_write_to
+from engine.system.reading import read_whole
 
 MEDIA_TYPE = "application/vnd.governance-engine.checkpoint-state+json;version=1"
 MAX_BYTES = 4 * 1024 * 1024
@@ -76,7 +77,7 @@ class CheckpointState:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path.resolve()
+        self._path = real_path(path)
         self._shown: list[History] = []
         read_state(self._path)
 
@@ -327,9 +328,10 @@ def read_state(path: Path) -> Notes:
     try:
         facts, data = path.stat(), b""
         if is_file := stat.S_ISREG(facts.st_mode):  # a pipe would be waited for
-            with path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
+            data = read_whole(path, MAX_BYTES)
     except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise UsageError(f"{name}: its folder does not exist", _HINT) from None
         if others_can_write_to(path):
             raise _exposed(name, path.parent) from None
         return {}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from engine import exit_codes
 from engine.cli import workspace
@@ -19,12 +19,14 @@ from engine.evidence.metrics_file import RefusalError
 from engine.formats.json_text import UnreadableTextError, read_json
 from engine.report import FORMATS, Report
 from engine.report.reading import UndecidedInput, read
+from engine.system.reading import read_whole
 
 DESCRIPTION = (
     "Write decisions in another format: one object or an array that `engine decide --format json`\n"
     "wrote, or the lines of jsonl, which do not say where a metric stands. Nothing is decided,\n"
     "recorded or verified; html has no Merkle path here, only the ledger knows it."
 )
+MAX_BYTES = 64 * 1024 * 1024
 EXAMPLE = "  engine convert decision.json --format sarif --output html=decision.html"
 
 
@@ -140,9 +142,12 @@ def _read_line(name: str, line: bytes, number: int) -> Report | UndecidedInput:
 
 def _bytes(name: str, shell: Shell) -> bytes:
     try:
-        return shell.stdin.read() if name == "-" else Path(name).read_bytes()
+        data = shell.stdin.read(MAX_BYTES + 1) if name == "-" else read_whole(name, MAX_BYTES)
+        if len(data) > MAX_BYTES:
+            raise OSError(errno.EFBIG, f"larger than {MAX_BYTES:,} bytes")
     except OSError as error:
         raise UsageError(
             f"{name}: {(error.strerror or str(error)).lower()}",
             "give a file that `engine decide --format json` wrote",
         ) from None
+    return data

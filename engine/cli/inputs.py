@@ -6,8 +6,10 @@ from pathlib import Path
 
 from engine.cli.console.shell import Shell
 from engine.errors import KeyFileError, UsageError
+from engine.system.reading import open_to_read, read_whole
 
 KEY_VARIABLE = "ENGINE_SCAN_KEY_FILE"
+_LONGEST_KEY = 4096
 _MAKE_KEY = "such as: (umask 077; openssl rand -hex 32 > scan.key)"
 
 
@@ -16,7 +18,7 @@ def digest_of(path: str) -> str:
     import hashlib
 
     try:
-        with Path(path).open("rb") as file:
+        with open_to_read(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UsageError(
@@ -30,7 +32,7 @@ def read_key(path: str) -> bytes:
     from engine.proof.keys import load_public_pem
 
     try:
-        data = Path(path).read_bytes()
+        data = read_whole(path, _LONGEST_KEY)
     except OSError as error:
         raise UsageError(
             f"--key {path}: {(error.strerror or str(error)).lower()}",
@@ -52,8 +54,7 @@ def digest_key(file: str | None, shell: Shell) -> bytes:
         return shell.random(32)
     path = Path(name)
     try:
-        with path.open("rb") as opened:
-            key = opened.read(4096 + 1)
+        key = read_whole(path, _LONGEST_KEY)
         open_to = path.stat().st_mode & 0o077
     except OSError as error:
         place = file or f"${KEY_VARIABLE}"  # whose value may be the key itself
@@ -62,8 +63,8 @@ def digest_key(file: str | None, shell: Shell) -> bytes:
         ) from None
     if open_to:
         raise KeyFileError(f"{name}: others can read this key", f"chmod 600 {name}")
-    if not 16 <= len(key.strip()) <= 4096:
-        raise KeyFileError(f"{name}: a key has 16 to 4096 bytes", _MAKE_KEY)
+    if len(key.strip()) < 16:
+        raise KeyFileError(f"{name}: a key has 16 to {_LONGEST_KEY:,} bytes", _MAKE_KEY)
     return key.strip()
 
 

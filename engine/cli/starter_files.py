@@ -10,6 +10,8 @@ from pathlib import Path
 from engine import __version__
 from engine.errors import UsageError
 from engine.policy.bundle import shipped_bundle, shipped_folder
+from engine.settings.config import MOST_TOML_BYTES
+from engine.system.reading import read_whole
 
 TEMPLATES = shipped_folder("starter")
 PLACEHOLDER = "my_domain"
@@ -133,7 +135,7 @@ def detected_ci(here: Path) -> str:
     if (here / ".gitlab-ci.yml").exists():
         return "gitlab"
     try:
-        remotes = (here / ".git" / "config").read_text("utf-8", errors="replace")
+        remotes = read_whole(here / ".git" / "config", MOST_TOML_BYTES).decode(errors="replace")
     except OSError:
         return "none"
     return next((system for system in CI_SYSTEMS if system in remotes), "none")

@@ -49,7 +49,7 @@ class AttestationFinder:
             )
         self._gates = [gate for gate, own in ATTESTATION_TYPES.items() if not types.isdisjoint(own)]
         self._session, self._say = session, say
-        self._given = [(name, _verified(name, read())) for name, read in proofs]
+        self._given = [(name, verified(name, read())) for name, read in proofs]
         self._own_key = _own_key(session)
         self._ledger: Ledger | None = None
         self._opened: ExitStack | None = None
@@ -107,7 +107,12 @@ def finder(
     )
 
 
-def _verified(name: str, data: bytes) -> Attestation:
+def verified(name: str, data: bytes) -> Attestation:
+    """Return the attestation in the proof ``data``, which ``--attestation`` names ``name``.
+
+    Raises:
+        VerificationError: It is not genuine.
+    """
     try:
         found = verify_attestation(data, None).attestation
         found.carried()

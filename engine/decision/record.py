@@ -235,7 +235,8 @@ def record_failure(
     """
     from engine.decision.failures import recorded_error
 
-    name = ", ".join(names)[:1024]
+    # The name of a file may be no UTF-8, and a statement is.
+    name = ", ".join(names).encode(errors="backslashreplace").decode()[:1024]
     predicate = {
         "attempt_id": attempt_id,
         "failed_at": write_time(question.now),

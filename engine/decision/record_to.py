@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from engine.decision.runtime import Runtime
 from engine.errors import UsageError
 from engine.formats.times import write_time
+from engine.system.files import real_path
 
 if TYPE_CHECKING:
     from engine.ledger import Ledger
@@ -158,7 +159,7 @@ class RecordTo:
         """
         files, heads = frozenset(self._files()), frozenset(self.heads)
         for path in outputs:
-            real = path.resolve()
+            real = real_path(path)
             if real in files or not heads.isdisjoint((real, real.parent)):
                 raise UsageError(
                     f"{path}: belongs to the ledger, and is not written over", "name another file"
@@ -175,7 +176,7 @@ class RecordTo:
             return ()
         by_ledger = [file.parent / "heads" for file in self._files()[:1]]
         places = (self._beside_key, self._state, *by_ledger)
-        return tuple(dict.fromkeys(place.resolve() for place in places if place is not None))
+        return tuple(dict.fromkeys(real_path(place) for place in places if place is not None))
 
     def _files(self) -> tuple[Path, ...]:
         from engine.ledger import store_at

@@ -32,6 +32,7 @@ from engine.formats.json_text import MAX_BYTES
 from engine.policy.bundle import shipped_schema
 from engine.system.after_fork import free_in_child
 from engine.system.closing import Closing
+from engine.system.files import real_path
 
 if TYPE_CHECKING:
     from engine.decision.attest import RecordedAttestation
@@ -439,7 +440,7 @@ class Session(Closing):
         return ProofFiles(target, several=several)
 
     def _require_free(self, target: Path) -> None:
-        if target.resolve() in self._proofs_of_run:
+        if real_path(target) in self._proofs_of_run:
             raise UsageError(
                 f"{target}: holds the proof of an earlier decision, which is kept nowhere else",
                 "with a run: ledger, name another file for each decision, or a folder",
@@ -618,4 +619,4 @@ class Session(Closing):
             with self._opening:
                 for file in map(export_to.file_of, ids):
                     self._require_free(file)
-                    self._proofs_of_run.add(file.resolve())
+                    self._proofs_of_run.add(real_path(file))

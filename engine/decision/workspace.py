@@ -16,7 +16,9 @@ from engine.decision.record_to import RecordTo
 from engine.decision.session import Session
 from engine.errors import ConfigError, KeyFileError, UsageError
 from engine.settings.config import Config, require_own_folder
+from engine.system.files import real_path
 from engine.system.ownership import others_can_write_to
+from engine.system.reading import open_to_read, require_regular
 
 if TYPE_CHECKING:
     from engine.metrics.amounts import AmountLimits
@@ -177,7 +179,7 @@ def server_token(config: Config, environ: Mapping[str, str]) -> str | None:
         )
     if path is None:
         return None
-    if config.file is None or not path.resolve().is_relative_to(config.file.parent.resolve()):
+    if config.file is None or not real_path(path).is_relative_to(real_path(config.file.parent)):
         raise ConfigError(
             f"{config.place('opa_token_file')}: {path} is outside of this folder",
             "put the token's file into the folder of engine.toml, or below",
@@ -249,14 +251,24 @@ def _require_possible(url: str, origin: str) -> None:
     """Refuse a file that was named by mistake; one that was a ledger once has its lock beside it.
 
     Raises:
-        UsageError: It holds something else, and never was a ledger.
+        UsageError: It is no regular file, or holds something else and never was a ledger.
     """
     path = Path(url.removeprefix("sqlite:///").removeprefix("sqlite:"))
-    if not path.is_file() or path.with_name(f"{path.name}.lock").exists():
+    try:
+        require_regular(path)
+        if path.with_name(f"{path.name}.lock").exists():
+            return
+        with open_to_read(path) as file:
+            start = file.read(len(_SQLITE))
+    except (FileNotFoundError, NotADirectoryError):
         return
-    with path.open("rb") as file:
-        if file.read(len(_SQLITE)) not in (_SQLITE, b""):
-            raise UsageError(f"{origin} {url}: is no ledger", "name the ledger's own file")
+    except OSError as error:
+        raise UsageError(
+            f"{origin} {url}: {(error.strerror or str(error)).lower()}",
+            "name the ledger's own file",
+        ) from None
+    if start not in (_SQLITE, b""):
+        raise UsageError(f"{origin} {url}: is no ledger", "name the ledger's own file")
 
 
 _SQLITE = b"SQLite format 3\0"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -15,6 +13,7 @@ from engine.errors import DocumentError, Position, UsageError
 from engine.formats.json_positions import json_places, line_and_column
 from engine.formats.json_text import MAX_BYTES, UnreadableTextError, decode, read_json, read_yaml
 from engine.model import Json
+from engine.system.reading import read_whole
 from engine.system.walk import files_below, has_suffix, remarks
 
 SUFFIXES = (".json", ".yaml", ".yml")
@@ -96,11 +95,11 @@ def read(name: str, *, stdin: BinaryIO, max_bytes: int = MAX_BYTES) -> Document:
 def read_bytes(name: str, *, stdin: BinaryIO, max_bytes: int = MAX_BYTES) -> bytes:
     """Return the bytes of the regular file or pipe ``name``, at most ``max_bytes`` of them."""
     try:
-        if name == STANDARD_INPUT:
-            data = stdin.read(max_bytes + 1)
-        else:
-            data = _read_file(name, max_bytes + 1)
+        is_stream = name == STANDARD_INPUT
+        data = stdin.read(max_bytes + 1) if is_stream else read_whole(name, max_bytes)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise _too_large(name, max_bytes) from None
         reason = (error.strerror or str(error)).lower()
         hint = _nearest(name)
         raise DocumentError(Position(name), reason, hint, code="document_missing") from None
@@ -115,34 +114,16 @@ def require_small(name: str, data: bytes, max_bytes: int) -> None:
         DocumentError: It is larger.
     """
     if len(data) > max_bytes:
-        raise DocumentError(
-            Position(name),
-            f"larger than {max_bytes:,} bytes",
-            "raise the limit with --max-bytes if evidence this large is meant",
-            code="document_too_large",
-        )
+        raise _too_large(name, max_bytes)
 
 
-def _read_file(name: str, most: int) -> bytes:
-    """Up to ``most`` bytes of a file or a pipe, and of nothing else that has a name."""
-    # Non-blocking, so that opening a pipe nobody writes to does not hang.
-    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        found = os.fstat(descriptor)
-        if stat.S_ISREG(found.st_mode):
-            expected = found.st_size
-        elif stat.S_ISFIFO(found.st_mode):
-            os.set_blocking(descriptor, True)
-            expected = most
-        else:
-            what = "is a folder" if stat.S_ISDIR(found.st_mode) else "is not a regular file"
-            raise OSError(errno.EINVAL, what, name)
-        data = os.read(descriptor, min(expected + 1, most))
-        while len(data) < most and (more := os.read(descriptor, most - len(data))):
-            data += more
-        return data
-    finally:
-        os.close(descriptor)
+def _too_large(name: str, max_bytes: int) -> DocumentError:
+    return DocumentError(
+        Position(name),
+        f"larger than {max_bytes:,} bytes",
+        "raise the limit with --max-bytes if evidence this large is meant",
+        code="document_too_large",
+    )
 
 
 def _nearest(name: str) -> str:

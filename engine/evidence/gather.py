@@ -17,6 +17,7 @@ from engine.evidence.sources import Evidence, SourceRequest, source_of
 from engine.formats.times import write_time
 from engine.model import Json
 from engine.settings.table import Table, read_table
+from engine.system.reading import open_to_read
 
 _HEX = frozenset("0123456789abcdef")
 
@@ -202,5 +203,5 @@ def subject_of(table: Table, folder: Path) -> dict[str, Json]:
 
 
 def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
+    with open_to_read(file) as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

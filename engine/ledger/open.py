@@ -19,7 +19,7 @@ from engine.ledger.notes import signed_note
 from engine.ledger.store import Store
 from engine.model import CiRun, Signer
 from engine.proof.keys import key_id
-from engine.system.files import sync_folder
+from engine.system.files import real_path, sync_folder
 
 Opener: TypeAlias = Callable[[str, bool, float], Store]
 """``opener(url, writable, lock_timeout_s)``: the store that a URL names, not yet connected."""
@@ -38,7 +38,7 @@ def located(url: str) -> str:
     """
     from engine.ledger.sqlite.address import file_of
 
-    return str(file_of(url).resolve()) if _scheme(url) == "sqlite" else url
+    return str(real_path(file_of(url))) if _scheme(url) == "sqlite" else url
 
 
 def _scheme(url: str) -> str:

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
+from engine.system.reading import require_regular
+
 if TYPE_CHECKING:
     import ssl
 
     from engine.settings.table import Table
 
 MAX_SECRET_BYTES = 65_536
+MAX_CA_BYTES = 4 * 1024 * 1024
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _KEYS = ("ca_file", "client_cert", "client_key", "token_file")
 
@@ -105,9 +108,11 @@ class Endpoint:
             if self.ca_file is None:
                 _load_own_certs(context)
             else:
+                require_regular(self.ca_file, MAX_CA_BYTES)
                 context.load_verify_locations(self.ca_file)
             key = "client_cert"
             if self.client_cert is not None and self.client_key is not None:
+                require_regular(self.client_cert, MAX_CA_BYTES)
                 _secret("client_key", self.client_key)
                 # a key with a password is refused: there is nobody to ask
                 context.load_cert_chain(self.client_cert, self.client_key, password="")

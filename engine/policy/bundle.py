@@ -17,6 +17,8 @@ from engine.model import Json
 from engine.policy.manifest import CheckInfo, GateInfo, decode
 from engine.policy.sources import is_path, revision, sha256
 from engine.proof.archive import pack
+from engine.proof.policy_archive import MAX_BYTES
+from engine.system.reading import read_whole
 
 __all__ = [
     "CheckInfo",
@@ -252,11 +254,11 @@ def opened(folder: Path, sources: Path) -> PolicyBundle:
 
     def read(name: str) -> bytes:
         if name.startswith(SOURCES):
-            return (sources / name.removeprefix(SOURCES)).read_bytes()
-        return (folder / name).read_bytes()
+            return read_whole(sources / name.removeprefix(SOURCES), MAX_BYTES)
+        return read_whole(folder / name, MAX_BYTES)
 
     try:
-        return PolicyBundle((folder / MANIFEST).read_bytes(), read)
+        return PolicyBundle(read(MANIFEST), read)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise PolicyError(f"{folder / MANIFEST}: no policy manifest: {error}", _REBUILD) from None
 

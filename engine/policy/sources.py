@@ -7,6 +7,7 @@ prose lie beside them and are no part of the policy.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from engine.errors import ConfigError, UsageError
+from engine.system.reading import read_whole
 from engine.system.walk import files_below, has_suffix
 
 CAPABILITIES = "capabilities.json"
@@ -105,11 +107,10 @@ def _paths(directory: Path) -> Iterator[str]:
 
 def _read(path: Path) -> Source:
     try:
-        content = path.read_bytes()
+        content = read_whole(path, MAX_FILE_BYTES)
     except OSError as error:
-        raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-    if len(content) > MAX_FILE_BYTES:
-        raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES:,} bytes", "split the file")
+        hint = "split the file" if error.errno == errno.EFBIG else ""
+        raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}", hint) from None
     return Source(str(path), content)
 
 

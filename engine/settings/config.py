@@ -16,11 +16,14 @@ from typing import NamedTuple
 from engine.errors import ConfigError, suggest
 from engine.formats.json_text import MAX_BYTES
 from engine.model import is_number
+from engine.system.files import real_path
 from engine.system.ownership import others_can_write
+from engine.system.reading import read_whole
 
 FILE_NAME = "engine.toml"
 FOLDER_NAME = ".engine"
 MOST_MAX_BYTES = 2**30
+MOST_TOML_BYTES = 1024 * 1024
 SAFE_FOLDERS = "ENGINE_SAFE_FOLDERS"
 """Variable with folders, parted as ``PATH`` is, whose files count whoever they belong to."""
 
@@ -311,7 +314,7 @@ def _read(file: Path) -> dict[str, str | int]:
     import tomllib
 
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_whole(file, MOST_TOML_BYTES).decode())
     except OSError as error:
         raise ConfigError(f"{file}: {(error.strerror or str(error)).lower()}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -360,7 +363,7 @@ def _amount(setting: Setting | None, value: object) -> object:
 
 
 def _line_of(name: str, file: Path) -> int:
-    lines = file.read_text(encoding="utf-8").splitlines()
+    lines = read_whole(file, MOST_TOML_BYTES).decode().splitlines()
     pattern = re.compile(rf"""\s*["'\[]?{re.escape(name)}["'\]]?\s*(=|$)""")
     return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), 1)
 
@@ -391,8 +394,8 @@ def _require_ours(path: Path, environ: Mapping[str, str]) -> None:
     if owner in (os.geteuid(), 0):
         return
     safe = environ.get(SAFE_FOLDERS, "").split(os.pathsep)
-    real = path.resolve()
-    if any(real.is_relative_to(Path(folder).resolve()) for folder in safe if folder):
+    real = real_path(path)
+    if any(real.is_relative_to(real_path(folder)) for folder in safe if folder):
         return
     raise ConfigError(
         f"{path} belongs to another user (uid {owner})",

@@ -16,10 +16,11 @@ from pathlib import Path
 from engine.errors import ConfigError, suggest
 from engine.formats.times import is_time, parse_time
 from engine.model import Json
-from engine.settings.config import toml_flaw
+from engine.settings.config import MOST_TOML_BYTES, toml_flaw
+from engine.system.reading import require_regular
 from engine.system.walk import files_below, has_suffix, remarks
 
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = MOST_TOML_BYTES
 """Of the TOML file that a table is read from."""
 
 _MISSING = object()
@@ -217,6 +218,13 @@ class Table:
             some = self._matching(folder, name, tuple(suffixes))
             if not some:
                 raise self.refused(key, _nothing(folder, name, suffixes), _nearest(folder / name))
+            try:
+                for path in some:
+                    require_regular(path)
+            except OSError as error:
+                raise self.refused(
+                    key, f"{path}: {(error.strerror or str(error)).lower()}"
+                ) from None
             found.update(some)
         return sorted(found)
 

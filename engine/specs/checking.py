@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import shutil
 import tempfile
@@ -16,6 +15,7 @@ from engine.specs.conform import dot, graph, tlc
 from engine.specs.conform.tlc import EXITS, TlcResult, Tools
 from engine.specs.manifest import RunRow
 from engine.system.files import write_whole
+from engine.system.reading import read_whole
 
 WORTH_AN_ARCHIVE = 6
 """From this many runs on, an archive of loaded classes saves more than its making costs."""
@@ -185,7 +185,7 @@ def _graph_faults(folder: Path, row: RunRow, found: bytes | None, write: bool) -
         return []
     path = folder / "graph" / f"{row.graph}{graph.SUFFIX}"
     try:
-        kept = gzip.decompress(path.read_bytes())
+        kept = graph.unpack(read_whole(path, graph.MAX_BYTES))
     except (OSError, EOFError):
         kept = None
     if kept == found:

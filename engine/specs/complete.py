@@ -9,8 +9,9 @@ from pathlib import Path
 from engine.policy.bundle import shipped_bundle
 from engine.specs import config, limits, source
 from engine.specs.conform.graph import SUFFIX
-from engine.specs.manifest import RunRow
+from engine.specs.manifest import MAX_BYTES, RunRow
 from engine.specs.source import Definition
+from engine.system.reading import read_whole
 
 
 def complaints(folder: Path, rows: Sequence[RunRow], specs: set[str]) -> list[str]:
@@ -54,7 +55,7 @@ def _of_folder(folder: Path, graphs: Sequence[str]) -> list[str]:
     path = folder / f"{limits.MODULE}.tla"
     table = shipped_bundle().data["limits"][limits.PROFILE]
     right = limits.names(limits.text(folder, limits.PROFILE, table))
-    written = limits.names(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    written = limits.names(read_whole(path, MAX_BYTES).decode()) if path.is_file() else {}
     for name in sorted(right.keys() | written.keys()):
         if (ours := written.get(name)) != (theirs := right.get(name)):
             found.append(

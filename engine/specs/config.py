@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from engine.errors import ConfigError
-from engine.specs.manifest import RunRow
+from engine.specs.manifest import MAX_BYTES, RunRow
+from engine.system.reading import read_whole
 
 _SECTIONS = {
     **{"CONSTANT": "CONSTANT", "CONSTANTS": "CONSTANT"},
@@ -29,7 +30,7 @@ def read(folder: Path, name: str) -> dict[str, list[str]]:
     """
     path = folder / f"{name}.cfg"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_whole(path, MAX_BYTES).decode()
     except OSError as error:
         raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}", _NAMED) from None
     sections: dict[str, list[str]] = {}

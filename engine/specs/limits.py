@@ -26,6 +26,8 @@ from pathlib import Path
 
 from engine.errors import ConfigError, suggest
 from engine.model import Json
+from engine.specs.manifest import MAX_BYTES
+from engine.system.reading import read_whole
 
 ROWS = "limits.toml"
 MODULE = "Limits"
@@ -46,7 +48,7 @@ def text(folder: Path, profile: str, table: Json) -> str:
     """
     path = folder / ROWS
     try:
-        rows = tomllib.loads(path.read_text(encoding="utf-8"))["limit"]
+        rows = tomllib.loads(read_whole(path, MAX_BYTES).decode())["limit"]
     except (OSError, ValueError, LookupError) as error:
         raise ConfigError(f"{path}: {error}", "it holds [[limit]] tables") from None
     lines = [

@@ -25,8 +25,11 @@ from pathlib import Path
 
 from engine.errors import ConfigError, suggest
 from engine.model import Json
+from engine.system.reading import read_whole
 
 FILE = "manifest.toml"
+MAX_BYTES = 4 * 1024 * 1024
+"""Of each text of the specs that is read."""
 
 _EXPECT = re.compile(r"(ok|assumption|deadlock)|(invariant|property) (\w+)")
 _MUTANT = re.compile(r"(\w+) (<-|=) (\S(?:.*\S)?)")
@@ -92,7 +95,7 @@ def read(folder: Path) -> list[RunRow]:
     """
     path = folder / FILE
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(read_whole(path, MAX_BYTES).decode())
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"{path}: {reason}", "give the folder of the specs: --tla") from None

@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 
 from engine.errors import ConfigError
+from engine.specs.manifest import MAX_BYTES
+from engine.system.reading import read_whole
 
 _DEFINITION = re.compile(r"^(\w+)(?:\([^)\n]*\))?[ \t]*==", re.MULTILINE)
 _BLOCK = re.compile(r"\(\*.*?\*\)", re.DOTALL)
@@ -94,7 +96,7 @@ def _modules(folder: Path, module: str, seen: set[str]) -> Iterator[tuple[str, s
     seen.add(module)
     path = folder / f"{module}.tla"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_whole(path, MAX_BYTES).decode()
     except OSError as error:
         raise ConfigError(
             f"{path}: {(error.strerror or str(error)).lower()}",

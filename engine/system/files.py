@@ -42,6 +42,17 @@ def path_of(text: str, name: str) -> Path:
     return Path(text)
 
 
+def real_path(path: str | Path) -> Path:
+    """Return where ``path`` leads, through links; in a loop of them as far as they can be followed.
+
+    ``Path.resolve`` raises a RuntimeError there, before Python 3.13.
+    """
+    try:
+        return Path(path).resolve()
+    except RuntimeError:
+        return Path(os.path.realpath(path))
+
+
 class WholeFile:
     """A file that is written in pieces and never seen half-written: it appears with ``keep``.
 
@@ -66,7 +77,7 @@ class WholeFile:
         try:
             descriptor = _stream_of(path)
             if descriptor is None:
-                self._target = target = path.resolve()
+                self._target = target = real_path(path)
                 self._temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
                 descriptor = os.open(self._temporary, flags, mode)
@@ -183,7 +194,7 @@ def require_apart(outputs: Iterable[Path], inputs: Iterable[str | Path]) -> None
 
 def _places(path: Path) -> list[Path | tuple[int, int]]:
     """What ``path`` has in common with every other name of the same file."""
-    places: list[Path | tuple[int, int]] = [path.resolve()]
+    places: list[Path | tuple[int, int]] = [real_path(path)]
     with suppress(OSError):  # who reads or writes it says it better
         found = path.stat()
         places.append((found.st_dev, found.st_ino))

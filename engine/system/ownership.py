@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.system.files import real_path
 from engine.system.walk import files_below
 
 
@@ -28,7 +29,7 @@ def others_can_write_to(path: Path) -> bool:
     not there, or cannot be looked at, is for whoever reads it to refuse.
     """
     try:
-        above = path.resolve().parent.stat()
+        above = real_path(path).parent.stat()
     except OSError:
         return False
     if others_can_write(above) and not above.st_mode & stat.S_ISVTX:

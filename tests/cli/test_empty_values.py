@@ -12,7 +12,7 @@ import pytest
 
 from engine.cli.console.shell import VerbModule, parser_of
 from engine.cli.verbs import VERBS
-from engine.errors import ConfigError, UsageError
+from engine.errors import ConfigError
 from engine.settings.config import SETTINGS, load
 from tests.cli.conftest import Engine
 
@@ -20,45 +20,50 @@ Call = tuple[list[str], str]
 """Arguments, the last of which is empty; and how the complaint names what it was given to."""
 
 
-def calls(parser: argparse.ArgumentParser, before: tuple[str, ...] = ()) -> Iterator[Call]:
-    """Each way to give an empty text to ``parser`` and to its sub-verbs."""
+def calls(
+    parser: argparse.ArgumentParser, blank: str = "", before: tuple[str, ...] = ()
+) -> Iterator[Call]:
+    """Each way to give an empty text, or ``blank``, to ``parser`` and to its sub-verbs."""
     positionals: list[str] = []
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            yield [*before, ""], str(action.metavar)
+            yield [*before, blank], str(action.metavar)
             for name, inner in action.choices.items():
-                yield from calls(inner, (*before, name))
+                yield from calls(inner, blank, (*before, name))
         elif action.option_strings and action.nargs != 0:
             for flag in action.option_strings:
-                yield [*before, flag, ""], flag
-                yield [*before, f"{flag}="], flag
+                yield [*before, flag, blank], flag
+                yield [*before, f"{flag}={blank}"], flag
         elif not action.option_strings:
             name = action.metavar if isinstance(action.metavar, str) else action.dest
-            yield [*before, *positionals, ""], name
+            yield [*before, *positionals, blank], name
             positionals.append(next(iter(action.choices or ["1"])))
 
 
 EVERY = [
     (verb, argv, named)
     for verb, row in VERBS.items()
-    for argv, named in calls(parser_of(verb, cast(VerbModule, importlib.import_module(row.module))))
+    for blank in ("", " \t")
+    for argv, named in calls(
+        parser_of(verb, cast(VerbModule, importlib.import_module(row.module))), blank
+    )
 ]
 
 
 def test_every_verb_is_walked() -> None:
     assert {verb for verb, _, _ in EVERY} == set(VERBS)
-    assert len(EVERY) > 300
+    assert len(EVERY) > 600
 
 
-@pytest.mark.parametrize(
-    ("verb", "argv", "named"), EVERY, ids=lambda part: part if isinstance(part, str) else ""
-)
-def test_an_empty_value_is_refused_by_name(verb: str, argv: list[str], named: str) -> None:
-    parser = parser_of(verb, cast(VerbModule, importlib.import_module(VERBS[verb].module)))
-    with pytest.raises(UsageError, match="is empty") as refused:
-        parser.parse_args(argv)
-    assert named in refused.value.message
-    assert refused.value.exit_code == 2
+def test_an_empty_value_is_refused_by_name(engine: Engine) -> None:
+    """INV-INPUT-8: exit code 2, and nothing is written, whatever else the call says."""
+    for verb, argv, named in EVERY:
+        answer = engine(verb, *argv)
+        assert (answer.code, answer.out) == (2, ""), (verb, argv)
+        (complaint, *_) = answer.err.splitlines()
+        assert named in complaint, (verb, argv, complaint)
+        assert complaint.endswith("is empty"), (verb, argv, complaint)
+    assert list(Path().rglob("*")) == []
 
 
 def test_blanks_are_empty_too(engine: Engine) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.policy.build import write
+from engine.policy.bundle import shipped_bundle
 from tests.cli.conftest import Answer, Engine
 from tests.repository import ROOT
 
@@ -156,6 +158,17 @@ def test_the_policy_in_a_proof_is_replayed_when_it_is_the_expected_one(
     digest = engine("policy", "list").out.split()[1]
     answer = engine("replay", "--bundle", "proof.json", "--policy-digest", digest, "--key", KEY)
     assert answer.code == 0
+
+
+def test_a_built_policy_is_given_as_its_folder(engine: Engine, decided: Answer) -> None:
+    write(shipped_bundle(), Path("built"), keep_sources=True)
+    call = ("verify", "proof.json", "--key", KEY, "--require", "PROMOTE", "--policy")
+    assert engine(*call, "built").code == 0
+    answer = engine(*call, ".")
+    assert (answer.code, answer.err.splitlines()[0]) == (
+        2,
+        "engine: --policy .: no manifest.json in it",
+    )
 
 
 def test_a_ledger_verifies_and_extends_an_earlier_checkpoint(

@@ -86,11 +86,13 @@ def _map(name: str, shell: Shell) -> dict[str, Json]:
 def _there(path: Path) -> list[PriceRow]:
     """The rows that the folder has already; an unreadable list is never written over."""
     from engine.calls.budget.price_maps import rows_of
+    from engine.policy.sources import MAX_FILE_BYTES
     from engine.policy.tables.nodes import read
     from engine.policy.tables.price_list import price_list
+    from engine.system.reading import read_whole
 
     try:
-        content = path.read_bytes()
+        content = read_whole(path, MAX_FILE_BYTES)
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -18,6 +18,7 @@ from engine.decision.runtime import SystemRuntime
 from engine.formats.printable import on_one_line, plain, plain_json, plain_lines
 from engine.model import Json
 from engine.settings.config import require_values
+from engine.system.files import real_path
 
 RECORDED = "what was recorded stays so: engine ledger log, engine ledger show ID"
 
@@ -101,8 +102,8 @@ class Shell(SystemRuntime):
         """Return the folder that CI names files from: its checkout's, else git's, else this one."""
         for variable in _CHECKOUTS:
             folder = Path(self.environ.get(variable, ""))
-            if folder.is_absolute() and self.here.is_relative_to(folder.resolve()):
-                return folder.resolve()
+            if folder.is_absolute() and self.here.is_relative_to(real_path(folder)):
+                return real_path(folder)
         above = (self.here, *self.here.parents)
         return next((folder for folder in above if (folder / ".git").exists()), self.here)
 

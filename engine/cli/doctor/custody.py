@@ -27,6 +27,8 @@ from engine.errors import KeyFileError, UsageError
 from engine.exit_codes import INVALID, PASS, UNDECIDED
 from engine.proof.verdict_rules import OLDEST_FUTURE_S
 from engine.settings.config import Config
+from engine.system.files import real_path
+from engine.system.reading import read_whole
 
 if TYPE_CHECKING:
     from engine.ledger import Ledger
@@ -70,12 +72,12 @@ def key(world: World) -> Iterator[Diagnosis]:
 
 def _public_half(path: Path, public_key: bytes) -> Iterator[Diagnosis]:
     from engine.proof.keys import load_public_pem
-    from engine.signers.file import public_path
+    from engine.signers.file import MAX_BYTES, public_path
 
     public = public_path(path)
     do = f"write it again: engine keys list | tail -n +2 > {public}"
     try:
-        same = load_public_pem(public.read_bytes()) == public_key
+        same = load_public_pem(read_whole(public, MAX_BYTES)) == public_key
     except (OSError, KeyFileError):
         yield Diagnosis(Level.WARN, "key", f"{public}: the public half cannot be read", do)
         return
@@ -214,7 +216,7 @@ def place(world: World) -> Iterator[Diagnosis]:
     path = _file_of(world.config)
     if path is None:
         return
-    path = path.resolve()
+    path = real_path(path)
     yield from _lock(path.with_name(path.name + ".lock"))
     folder = next(parent for parent in path.parents if parent.is_dir())
     if not os.access(folder, os.W_OK | os.X_OK):

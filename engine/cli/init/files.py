@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import OutputError, UsageError
+from engine.settings.config import MOST_TOML_BYTES
 from engine.system.files import write_whole
+from engine.system.reading import read_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def place(
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_whole(path, MOST_TOML_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -31,7 +31,8 @@ from engine.evidence.documents import Document
 from engine.model import Json, Verdict
 from engine.policy.bundle import PolicyBundle, shipped_bundle
 from engine.proof.verdict_rules import ACCESS_RULE
-from engine.settings.config import FILE_NAME, Config
+from engine.settings.config import FILE_NAME, MOST_TOML_BYTES, Config
+from engine.system.reading import read_whole
 
 DESCRIPTION = (
     "Set up this folder: engine.toml, verify.toml, a signing key, a ledger, .gitignore lines and\n"
@@ -234,7 +235,7 @@ def _ignoring(here: Path) -> dict[Path, str]:
     """``.gitignore`` with our lines at its end; the lines it has already stay."""
     path = here / ".gitignore"
     try:
-        text = path.read_text("utf-8") if path.exists() else ""
+        text = read_whole(path, MOST_TOML_BYTES).decode() if path.exists() else ""
     except (OSError, UnicodeDecodeError):
         return {}
     missing = [line for line in IGNORED if line not in text.splitlines()]

@@ -30,6 +30,7 @@ from engine.proof.inclusion import placed
 from engine.proof.keys import key_id
 from engine.settings.config import Config
 from engine.system.files import require_apart, write_whole
+from engine.system.reading import open_to_read
 
 _KINDS = "a ledger, a proof, a checkpoint, a signed head or a file of --state"
 
@@ -124,6 +125,8 @@ def _read(name: str, opened: ExitStack, shell: Shell) -> Source:
         ledger = open_ledger(name, signer=None, heads=None)
         return Source(name, opened.enter_context(closing(ledger)))
     data = read_bytes(name, stdin=shell.stdin, max_bytes=bundle.MAX_BYTES)
+    if not data.strip():
+        raise UsageError(f"{name}: is empty, and none of these: {_KINDS}")
     if not data.lstrip().startswith(b"{"):
         return Source(name, _noted(_dedented(data, name)))
     try:
@@ -138,10 +141,12 @@ def _read(name: str, opened: ExitStack, shell: Shell) -> Source:
 
 
 def _is_database(path: Path) -> bool:
+    if not path.is_file():  # of a pipe, what was read is gone
+        return False
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             return file.read(16) == b"SQLite format 3\0"
-    except OSError:
+    except OSError:  # who reads it says it better
         return False
 
 

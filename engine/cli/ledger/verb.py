@@ -22,6 +22,7 @@ from engine.errors import EquivocationError, OutputError, UsageError, Verificati
 from engine.formats.columns import columns_of, wrapped
 from engine.formats.printable import plain
 from engine.model import Json
+from engine.system.reading import read_whole
 
 if TYPE_CHECKING:
     from engine.ledger import Ledger, LedgerReport
@@ -32,6 +33,7 @@ DESCRIPTION = "Verify the ledger, list and show its entries, print its checkpoin
 EXAMPLE = "  engine ledger verify --since last-week.checkpoint"
 
 _MOST_BY_DEFAULT = 4
+_LONGEST_NOTE = 65_536
 _WORTH_IT = {False: 64_000_000, True: 4_000_000}
 """Bytes of a ledger from which a second process saves more than it costs; with signatures too."""
 
@@ -184,10 +186,10 @@ def _note(source: str, shell: Shell) -> str:
     from engine.cli.ledger.compare import note_in
 
     if source == "-":
-        text = shell.stdin.read(65_536).decode(errors="replace")
+        text = shell.stdin.read(_LONGEST_NOTE).decode(errors="replace")
     else:
         try:
-            text = Path(source).read_text(encoding="utf-8")
+            text = read_whole(source, _LONGEST_NOTE).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"--since {source}: {error}", "give a file with a checkpoint"

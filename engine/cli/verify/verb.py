@@ -236,6 +236,10 @@ def _policy(name: str, shell: Shell) -> bytes:
         archive = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
         parse_given(archive, f"--policy {name}")
         return archive
-    from engine.policy.bundle import opened
+    from engine.policy.bundle import MANIFEST, opened
 
-    return opened(path, path).archive()
+    if not (path / MANIFEST).is_file():
+        raise UsageError(
+            f"--policy {name}: no {MANIFEST} in it", "give what `engine policy build` wrote"
+        )
+    return opened(path, path / "policies").archive()

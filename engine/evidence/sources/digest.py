@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import DocumentError, Position
+from engine.system.reading import open_to_read
 
 
 def sha256_of(files: Sequence[Path], folder: Path) -> str:
@@ -59,7 +60,7 @@ def _look(file: Path) -> tuple[int, int, int]:
 
 def _digest_of(file: Path) -> str:
     try:
-        with file.open("rb") as opened:
+        with open_to_read(file) as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
         raise _unreadable(file, error) from None

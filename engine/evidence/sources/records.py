@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.errors import DocumentError, Position
 from engine.formats.json_text import UnreadableTextError, read_json
 from engine.model import Json
+from engine.system.reading import open_to_read
 
 SUFFIXES = (".csv", ".jsonl", ".ndjson")
 _LONGEST_LINE = 1 << 20
@@ -31,14 +32,14 @@ def columns(file: Path) -> Sequence[str]:
     """Return the columns of a CSV, or the keys of the first JSON line; empty without any."""
     if file.suffix != ".csv":
         return list(next(records(file), (0, {}))[1])
-    with file.open("rb") as opened:
+    with open_to_read(file) as opened:
         for _line, row in _rows(file, opened):
             return row
     return []
 
 
 def _csv(file: Path) -> Iterator[tuple[int, dict[str, Json]]]:
-    with file.open("rb") as opened:
+    with open_to_read(file) as opened:
         rows = _rows(file, opened)
         _line, header = next(rows, (0, []))
         if not any(header):
@@ -66,7 +67,7 @@ def _rows(file: Path, opened: Iterator[bytes]) -> Iterator[tuple[int, list[str]]
 
 
 def _json_lines(file: Path) -> Iterator[tuple[int, dict[str, Json]]]:
-    with file.open("rb") as opened:
+    with open_to_read(file) as opened:
         for number, line in enumerate(_lines(file, opened), 1):
             if not line.strip():
                 continue

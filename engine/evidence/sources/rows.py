@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import DocumentError, Position, requires_extra, suggest
 from engine.evidence.sources.counting import literal, name
 from engine.settings.table import Table
+from engine.system.reading import open_to_read
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -273,7 +274,7 @@ def connected(rows: Rows) -> Iterator[DuckDBPyConnection]:
 
 
 def _header(file: Path, delimiter: str) -> list[str]:
-    with file.open("rb") as opened:
+    with open_to_read(file) as opened:
         first = opened.readline(_LONGEST_HEADER)
     text = first.decode("utf-8-sig")
     found = next(csv.reader([text], delimiter=delimiter, strict=True), [])
@@ -298,7 +299,7 @@ def _arrow_columns(file: Path) -> list[str]:
 
 def _line_with(file: Path, text: str) -> int:
     """Line of ``file`` that is ``text``; 0 where none is."""
-    with file.open("rb") as opened:
+    with open_to_read(file) as opened:
         for number, line in enumerate(opened, 1):
             if line.strip() == text.strip().encode():
                 return number

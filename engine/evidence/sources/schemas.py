@@ -18,6 +18,7 @@ from engine.evidence.sources.contract import Evidence, SourceRequest
 from engine.formats.json_positions import line_and_column
 from engine.formats.json_text import UnreadableTextError, read_json
 from engine.model import Json
+from engine.system.reading import read_whole
 from engine.system.walk import LeftOut, files_below, has_suffix, remarks
 
 EXAMPLE = """\
@@ -157,13 +158,9 @@ def _from_folder(name: str, path: Path) -> tuple[dict[str, bytes], tuple[LeftOut
 
 def _bytes(name: str, path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        return read_whole(path, MAX_BYTES)
     except OSError as error:
         raise UsageError(f"{name}: {(error.strerror or str(error)).lower()}", _WHAT) from None
-    if len(data) > MAX_BYTES:
-        raise DocumentError(Position(name), f"larger than {MAX_BYTES:,} bytes", "split it")
-    return data
 
 
 def _parsed(name: str, data: bytes) -> Json:

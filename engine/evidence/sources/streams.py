@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import errno
-import os
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from engine.errors import DocumentError, Position, UsageError
+from engine.system.reading import open_to_read
 from engine.system.walk import LeftOut, files_below, remarks
 
 STANDARD_INPUT = "-"
@@ -276,16 +274,7 @@ def open_stream(
     if name == STANDARD_INPUT:
         return Stream(name, stdin, limits, as_it_is)
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
-                raise OSError(errno.EINVAL, "is neither a file nor a pipe", name)
-            os.set_blocking(descriptor, True)
-            return Stream(name, os.fdopen(descriptor, "rb"), limits, as_it_is)
-        except BaseException:
-            os.close(descriptor)
-            raise
+        return Stream(name, open_to_read(name), limits, as_it_is)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DocumentError(Position(name), reason, _READABLE) from None

@@ -25,6 +25,7 @@ from engine.errors import ExposedLedgerError, LedgerError, VerificationError
 from engine.proof.checkpoint import Checkpoint, note_key_hash, origin_of, parse
 from engine.system.files import sync_folder
 from engine.system.ownership import others_can_write
+from engine.system.reading import read_whole
 
 _MAX_BYTES = 262_144
 _FILE_NAME = re.compile(r"([0-9a-f]{32})(?:\.json|\.([0-9a-f]{16})\.at)", re.ASCII)
@@ -88,7 +89,7 @@ class Heads:
         """
         file = self._file(ledger_id)
         try:
-            data = file.read_bytes()
+            data = read_whole(file, _MAX_BYTES)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:

@@ -45,8 +45,9 @@ from engine.ledger.sqlite.schema import (
 )
 from engine.ledger.sqlite.wal import FRAMES_BEFORE_CHECKPOINT, live_frames
 from engine.ledger.store import MAX_ATTACHMENTS, Rows
-from engine.system.files import sync_folder
+from engine.system.files import real_path, sync_folder
 from engine.system.ownership import others_can_write
+from engine.system.reading import require_regular
 
 _CACHE_KIB = 16_384  # a whole batch, so that it is not written to the log twice
 
@@ -83,7 +84,7 @@ class SqliteStore:
         remove: Path | None = None,
     ) -> None:
         self.url = url
-        self._path = path.resolve()  # one lock, whichever name it is reached by
+        self._path = real_path(path)  # one lock, whichever name it is reached by
         self._read_from = self._path
         self._log = self._path.with_name(self._path.name + "-wal")
         self._writable = writable
@@ -100,7 +101,7 @@ class SqliteStore:
 
     def address(self, base: Path) -> str:
         """Return the file's path relative to ``base``."""
-        return os.path.relpath(self._path, base.resolve())
+        return os.path.relpath(self._path, real_path(base))
 
     def files(self) -> tuple[Path, ...]:
         """Return the database, its log and shared memory, and its lock."""
@@ -133,8 +134,13 @@ class SqliteStore:
         """
         if self._path.is_dir():
             raise VerificationError(f"{self._path}: a folder, not a ledger", "name the file in it")
-        if not self._path.exists():
+        try:
+            require_regular(self._path)
+        except (FileNotFoundError, NotADirectoryError):
             return False
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise VerificationError(f"{self._path}: {reason}", "name the ledger's file") from None
         if self._writable:
             self._require_access()
         connection = connect(self._path, "rw" if self._writable else "ro")

@@ -20,6 +20,8 @@ from engine.errors import SpecError
 from engine.model import Json
 from engine.specs.conform.graph import State, key
 from engine.specs.conform.lookup import Step
+from engine.specs.manifest import MAX_BYTES
+from engine.system.reading import read_whole
 
 if TYPE_CHECKING:
     from engine.specs.conform.tlc import TlcResult, Tools
@@ -220,7 +222,7 @@ def next_of(model: Model) -> str:
     """
     definitions: dict[str, str] = {}
     for source in model.folder.glob("*.tla"):
-        definitions |= dict(_DEFINED.findall(source.read_text(encoding="utf-8")))
+        definitions |= dict(_DEFINED.findall(read_whole(source, MAX_BYTES).decode()))
     named = re.search(r"^SPECIFICATION\s+(\w+)", model.cfg, re.MULTILINE)
     todo = [named[1]] if named else []
     seen: set[str] = set()

@@ -7,7 +7,10 @@ canonical JSON; so one spec with one model has one snapshot, whatever order TLC 
 
 from __future__ import annotations
 
+import errno
 import gzip
+import io
+import zlib
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,12 +22,15 @@ import orjson
 
 from engine.errors import ConfigError, SpecError, suggest
 from engine.model import Json
+from engine.system.reading import read_whole
 
 State: TypeAlias = Mapping[str, Json]
 """The value of each variable, as JSON: functions and records are objects, sequences arrays,
 sets sorted arrays, model values texts. Never changed once made: graphs share their parts."""
 
 SUFFIX = ".json.gz"
+MAX_BYTES = 64 * 1024 * 1024
+"""Of a snapshot, before and after decompression."""
 
 
 class Edge(NamedTuple):
@@ -146,6 +152,23 @@ def pack(content: bytes) -> bytes:
     return gzip.compress(content, 9, mtime=0)
 
 
+def unpack(packed: bytes) -> bytes:
+    """Return what :func:`pack` was given.
+
+    Raises:
+        OSError: It is no such thing, or is larger than :data:`MAX_BYTES`.
+        EOFError: It ends too early.
+    """
+    try:
+        with gzip.open(io.BytesIO(packed)) as content:
+            unpacked = content.read(MAX_BYTES + 1)
+    except zlib.error as error:
+        raise OSError(errno.EINVAL, str(error)) from None
+    if len(unpacked) > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"larger than {MAX_BYTES:,} bytes")
+    return unpacked
+
+
 def load(name: str, folder: Path | None = None) -> Graph:
     """Return the snapshot ``name`` that ships with the engine.
 
@@ -159,7 +182,7 @@ def load(name: str, folder: Path | None = None) -> Graph:
     """
     folder = folder or shipped()
     try:
-        return read(name, gzip.decompress((folder / f"{name}{SUFFIX}").read_bytes()))
+        return read(name, unpack(read_whole(folder / f"{name}{SUFFIX}", MAX_BYTES)))
     except FileNotFoundError:
         raise ConfigError(f"{folder}: no graph {name!r}", suggest(name, names(folder))) from None
     except (OSError, EOFError) as error:

@@ -16,9 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import SpecError
+from engine.system.reading import read_whole
 
 JAR_SHA256 = "fc0a7b69b35076b4aeef54228a62fce9ca035f81a19619f5ed3f023f78c803b3"
 JAR = "tlc.jar"
+_LARGEST_JAR = 64 * 1024 * 1024
 LONGEST_S = 300.0
 
 EXITS = {"ok": 0, "assumption": 10, "deadlock": 11, "invariant": 12, "property": 13}
@@ -120,7 +122,7 @@ def _jar(environ: Mapping[str, str], start: Path) -> Path:
         places = [folder / ".tools" / JAR for folder in (start, *start.parents)]
         jar = next((place for place in places if place.is_file()), places[0])
     try:
-        digest = hashlib.sha256(jar.read_bytes()).hexdigest()
+        digest = hashlib.sha256(read_whole(jar, _LARGEST_JAR)).hexdigest()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise SpecError(f"{jar}: no TLC: {reason}", _GET_JAR) from None
