@@ -38,11 +38,13 @@ def run(argv: Sequence[str]) -> int:
         return exit_codes.INVALID if error.errno == ENAMETOOLONG else exit_codes.UNDECIDED
     except Exception as error:
         from engine.cli.console.refusals import error_text
+        from engine.cli.console.shell import narrated
         from engine.errors import GovernanceError
 
         if not isinstance(error, GovernanceError):
             raise
-        print(error_text(error), file=sys.stderr)
+        for line in error_text(error).split("\n"):
+            print(narrated(line, sys.stderr), file=sys.stderr)
         return error.exit_code
     return code
 

@@ -66,18 +66,22 @@ def detail_arguments(parser: argparse.ArgumentParser, *left_out: str) -> None:
 
     They mean the same for every verb that has them, and change nothing that programs read.
     """
-    how_much = parser.add_mutually_exclusive_group()
-    which = parser.add_mutually_exclusive_group()
     flags = (
-        (how_much, "-q", "--quiet", "text: the verdict alone"),
-        (how_much, "-v", "--verbose", "text: everything, digests and sources too"),
-        (which, "", "--all", "text: a line for each pass too"),
-        (which, "", "--failures-only", "text: only what did not pass"),
-        (parser, "", "--checkpoint", "text: the whole signed note (in CI by itself)"),
+        (("-q", "--quiet"), "text: the verdict alone"),
+        (("-v", "--verbose"), "text: everything, digests and sources too"),
+        (("--all",), "text: a line for each pass too"),
+        (("--failures-only",), "text: only what did not pass"),
+        (("--checkpoint",), "text: the whole signed note (in CI by itself)"),
     )
-    for group, short, name, text in flags:
-        if name not in left_out:
-            group.add_argument(*filter(None, (short, name)), action="store_true", help=text)
+    opposites = {"--quiet": "--verbose", "--all": "--failures-only"}
+    groups: dict[str, argparse._MutuallyExclusiveGroup] = {}
+    for names, text in flags:
+        name = names[-1]
+        if name in left_out:
+            continue
+        if name in opposites and opposites[name] not in left_out:
+            groups[opposites[name]] = groups[name] = parser.add_mutually_exclusive_group()
+        groups.get(name, parser).add_argument(*names, action="store_true", help=text)
 
 
 def instant(text: str) -> datetime:

@@ -15,6 +15,7 @@ from shlex import quote
 from typing import NamedTuple
 
 from engine.errors import LedgerBusyError, RollbackError, UsageError, VerificationError
+from engine.formats.printable import plain
 from engine.formats.signed_json import read_json, read_list, read_object, read_text
 from engine.ledger.sqlite.locking import FileLock
 from engine.proof import checkpoint
@@ -282,9 +283,11 @@ def counted(entries: int) -> str:
     return "1 entry" if entries == 1 else f"{entries} entries"
 
 
-def state_rows(taken: Taken) -> list[tuple[str, str]]:
-    """Return the rows of an answer that say what became of its checkpoint: label and text."""
-    return [("" if number else "state", line) for number, line in enumerate(taken.lines)]
+def state_lines(taken: Taken) -> list[str]:
+    """Return the lines of an answer that say what became of its checkpoint; notes are not cut."""
+    return [
+        f"  {'' if number else 'state':<9} {plain(line)}" for number, line in enumerate(taken.lines)
+    ]
 
 
 def compare_with_state(

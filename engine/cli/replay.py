@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import ledger_arguments, policy_arguments
+from engine.cli.arguments import detail_arguments, ledger_arguments, policy_arguments
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import module_cache
 from engine.errors import (
@@ -52,6 +52,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--key", action="append", metavar="PUB", help="key that must have signed (the own one)"
     )
+    detail_arguments(parser, "--verbose", "--all", "--failures-only", "--checkpoint")
     parser.add_argument("--confined", action="store_true", help=argparse.SUPPRESS)
     ledger_arguments(parser)
 
@@ -78,13 +79,16 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         workspace.open_ledger_to_read(config, shell, args.key) as ledger,
         Replayer(_opener(shell)) as replayer,
     ):
-        count, others, code = _replay_all(ledger, args.decision, replayer.again, shell)
+        count, others, code = _replay_all(ledger, args, replayer.again, shell)
     shell.print(f"{count} decision{'s' * (count != 1)} replayed, byte for byte the same{others}")
     return code
 
 
 def _replay_all(
-    ledger: Ledger, decision: str | None, replay: Callable[[RecordedDecision], None], shell: Shell
+    ledger: Ledger,
+    args: argparse.Namespace,
+    replay: Callable[[RecordedDecision], None],
+    shell: Shell,
 ) -> tuple[int, str, int]:
     """Replay every decision that can be; print which cannot, or comes out different, and why.
 
@@ -95,16 +99,17 @@ def _replay_all(
     from engine.decision.replay import decision_entries, recorded_at
 
     count, failures = 0, list[GovernanceError]()
-    for index, entry in decision_entries(ledger, decision):
+    for index, entry in decision_entries(ledger, args.decision):
         try:
             replay(recorded_at(ledger, index, entry))
             count += 1
         except GovernanceError as error:
-            if decision:
+            if args.decision:
                 raise
             failures.append(error)
             message = error.message.removeprefix(f"entry {index} ")
-            shell.print(plain(f"entry {index}: {message}"))
+            if not args.quiet:
+                shell.print(plain(f"entry {index}: {message}"))
     codes = [
         exit_codes.PASS if isinstance(error, NotRecordedError) else error.exit_code
         for error in failures
@@ -132,6 +137,8 @@ def _list_flips(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         if flipped is None:
             return
         changes[f"{flipped.recorded} -> {flipped.now}"] += 1
+        if args.quiet:
+            return
         why = plain(f"{flipped.subject}: {', '.join(flipped.because)}")
         shell.print(
             f"{flipped.recorded:<8} -> {flipped.now:<8}  entry {flipped.index:<6} "
@@ -139,7 +146,7 @@ def _list_flips(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         )
 
     with workspace.open_ledger_to_read(config, shell, args.key) as ledger:
-        total, others, code = _replay_all(ledger, args.decision, list_flip, shell)
+        total, others, code = _replay_all(ledger, args, list_flip, shell)
     evaluator.close()
     flips = ", ".join(f"{count} {change}" for change, count in sorted(changes.items())) or "none"
     shell.print(f"{total} decisions, flipped by policy {bundle.digest[:16]}: {flips}{others}")

@@ -19,6 +19,7 @@ from engine.report.wording import (
     is_released,
     short_artifact_of,
     subject_of,
+    waiver_line,
 )
 
 _ODD_NAMES = "surrogateescape"  # how Python reads file names that are no UTF-8
@@ -140,7 +141,7 @@ def _facts(report: Report, options: ReportOptions) -> Iterator[tuple[str, str]]:
         yield "must do", plain(f"{task['id']} ({task['check']})")
     for use in decision.waivers:
         if not _stands_at_its_check(use, decision):
-            yield "waiver", _waiver(use)
+            yield "waiver", plain(waiver_line(use))
     if decision.attestations:
         from engine.report.findings import attestation_lines
 
@@ -167,13 +168,4 @@ def _stands_at_its_check(use: Json, decision: Decision) -> bool:
     return use["status"] == "applied" and any(
         check["id"] == use.get("check") and check["waived_by"] == use["id"]
         for check in decision.checks
-    )
-
-
-def _waiver(use: Json) -> str:
-    return plain(
-        f"{use['id']} {use['status']}"
-        + (f" for {use['check']}" if use.get("check") else "")
-        + (f", until {use['expires_at']}" if use.get("expires_at") else "")
-        + (f": {use['reason']}" if use.get("reason") else "")
     )

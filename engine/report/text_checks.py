@@ -25,6 +25,7 @@ from engine.report.wording import (
     lacking_of,
     observed_and_limit_of,
     share_of,
+    waiver_line,
 )
 
 _LONGEST_NAME, _LONGEST_VALUE = 34, 26
@@ -220,8 +221,5 @@ def _waiver(check: Json, report: Report) -> str:
     for use in report.decision.waivers:
         if use["id"] == check["waived_by"] and use.get("check") in (check["id"], None):
             approvers = ", ".join(map(str, use.get("approvers") or ()))
-            by = f" by {approvers}" if approvers else ""
-            ends = f"; ends {use['expires_at']}" if use.get("expires_at") else ""
-            reason = f": {use['reason']}" if use.get("reason") else ""
-            return f"waiver {use['id']}{by}{ends}{reason}"
+            return f"waiver {waiver_line(use)}" + (f" (by {approvers})" if approvers else "")
     return f"waiver {check['waived_by']}"

@@ -26,6 +26,16 @@ def short_artifact_of(decision: Decision) -> str:
     return f"sha256:{digest[:12]}…" if digest else "no artifact was named"
 
 
+def waiver_line(use: Json) -> str:
+    """Return what became of a waiver, which check it covers, until when, and why."""
+    return (
+        f"{use['id']} {use['status']}"
+        + (f" for {use['check']}" if use.get("check") else "")
+        + (f", until {use['expires_at']}" if use.get("expires_at") else "")
+        + (f": {use['reason']}" if use.get("reason") else "")
+    )
+
+
 def is_released(decision: Decision) -> bool:
     """Whether the verdict lets something through, and is recorded."""
     return decision.recorded and decision.verdict in (Verdict.PROMOTE, Verdict.ALLOW)

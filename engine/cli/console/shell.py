@@ -39,11 +39,13 @@ class Shell(SystemRuntime):
 
     def say(self, *lines: str) -> None:
         """Narrate on standard error, a line each; standard output is for results."""
-        print(*map(on_one_line, lines), sep="\n", file=self.stderr, flush=True)
+        print(
+            *(narrated(line, self.stderr) for line in lines), sep="\n", file=self.stderr, flush=True
+        )
 
     def print(self, line: object, *, flush: bool = False) -> None:
         """Write one line of a result to standard output, whatever breaks a stranger's text has."""
-        print(on_one_line(str(line)), file=self.stdout, flush=flush)
+        print(fitted(on_one_line(str(line)), self.stdout), file=self.stdout, flush=flush)
 
     def print_lines(self, text: str, *, end: str = "\n", flush: bool = False) -> None:
         """Write lines of a result to standard output, and nothing that is not seen.
@@ -110,10 +112,12 @@ class Shell(SystemRuntime):
     @property
     def width(self) -> int:
         """Return the columns of the terminal, 40 to 120 of them; 100 when there is none."""
-        import shutil
+        return width_of(self.stdout) or NO_TERMINAL_WIDTH
 
-        columns = shutil.get_terminal_size((100, 24)).columns if self.stdout.isatty() else 100
-        return min(max(columns, _LEAST_WIDTH), _MOST_WIDTH)
+    @property
+    def line_width(self) -> int:
+        """Return the columns at which a fact's line ends: where no terminal is, it is one line."""
+        return width_of(self.stdout) or sys.maxsize
 
     @property
     def has_signs(self) -> bool:
@@ -125,6 +129,35 @@ class Shell(SystemRuntime):
         except (UnicodeEncodeError, LookupError):
             return False
         return True
+
+
+def width_of(stream: TextIO) -> int | None:
+    """Return the columns of the terminal that ``stream`` is, 40 to 120; None where it is none."""
+    if not stream.isatty():
+        return None
+    import shutil
+
+    columns = shutil.get_terminal_size((NO_TERMINAL_WIDTH, 24)).columns
+    return min(max(columns, _LEAST_WIDTH), _MOST_WIDTH)
+
+
+def fitted(line: str, stream: TextIO) -> str:
+    """Return ``line`` in as many as the terminal needs; as it is where ``stream`` is none."""
+    width = width_of(stream)
+    if width is None or len(line) * 2 <= width:
+        return line
+    from engine.formats.columns import columns_of, wrapped
+
+    if columns_of(line) <= width:
+        return line
+    indent = line[: len(line) - len(line.lstrip(" "))]
+    return "\n".join(wrapped(line, width, indent, f"{indent}  "))
+
+
+def narrated(line: str, stream: TextIO) -> str:
+    """Return a line of standard error; what is indented by four, a command, is left whole."""
+    shown = on_one_line(line)
+    return shown if shown.startswith(" " * 4) else fitted(shown, stream)
 
 
 class VerbModule(Protocol):
@@ -150,6 +183,7 @@ def call(name: str, module: str, argv: Sequence[str]) -> int:
 
 _USAGE_WIDTH = 100
 _LEAST_WIDTH, _MOST_WIDTH = 40, 120
+NO_TERMINAL_WIDTH = 100
 _CHECKOUTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILD_SOURCESDIRECTORY", "WORKSPACE")
 """Where GitHub, GitLab, Azure and Jenkins say that the repository is."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from engine.cli.console.colour import write
 from engine.cli.console.detail import report_options
 from engine.cli.console.shell import Shell
 from engine.errors import UsageError, suggest
+from engine.formats.columns import rows, wrapped
 from engine.policy.bundle import PolicyBundle
 from engine.settings.config import Config
 
@@ -69,8 +69,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     others = topics(bundle)
     name = args.what.upper() if args.what.upper() in others else args.what
     if name in others:
-        for (head, text), *rows in others[name]:
-            shell.print_lines(_rows(f"{head}: {text}", rows, shell.width), end="")
+        for (head, text), *facts in others[name]:
+            shell.print_lines(_rows(f"{head}: {text}", facts, shell.width), end="")
         return exit_codes.PASS
     if not re.fullmatch(r"[0-9a-f-]{8,36}", args.what):
         raise UsageError(
@@ -98,7 +98,7 @@ def _check(name: str, bundle: PolicyBundle, shell: Shell) -> str:
     info = bundle.check(name)
     unit = bundle.catalogue().get(info.metric, {}).get("unit", "")
     unit = "" if unit in ("1", "none") else unit
-    rows = (
+    facts = (
         ("demands", info.description),
         ("why", info.why),
         ("fix", info.fix),
@@ -106,22 +106,17 @@ def _check(name: str, bundle: PolicyBundle, shell: Shell) -> str:
         ("promise", f"{info.invariant}, in spec/invariants.md of the project"),
         ("gates", ", ".join(gate.name for gate in bundle.gates() if name in gate.checks)),
     )
-    lines = [_rows(f"{name}: {info.title}", rows, shell.width) + "  limits"]
+    lines = [_rows(f"{name}: {info.title}", facts, shell.width) + "  limits"]
     operator = operators_of(bundle, shell)[name]
     for profile, table in sorted(bundle.data["limits"].items()):
-        row = f"    {profile:<14} {demand(table['checks'][name], operator, unit)}"
-        lines += textwrap.wrap(row, max(shell.width, 60), subsequent_indent=" " * 19)
+        demanded = demand(table["checks"][name], operator, unit)
+        lines += wrapped(demanded, shell.width, f"    {profile:<14} ")
     return "\n".join(lines) + "\n"
 
 
-def _rows(head: str, rows: Iterable[tuple[str, str]], width: int) -> str:
+def _rows(head: str, facts: Iterable[tuple[str, str]], width: int) -> str:
     """A headline and labelled texts, wrapped."""
-    lines = textwrap.wrap(head, max(width, 60), subsequent_indent="  ")
-    for label, text in rows:
-        body = textwrap.wrap(text, max(width, 60) - 12) or [""]
-        lines.append(f"  {label:<9} {body[0]}")
-        lines += [f"  {'':<9} {line}" for line in body[1:]]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*wrapped(head, width, "", "  "), *rows(facts, width)]) + "\n"
 
 
 def _decision(args: argparse.Namespace, config: Config, shell: Shell) -> int:
@@ -171,11 +166,11 @@ def _undecided(ledger: Ledger, index: int, shell: Shell) -> int:
     statement = parse_statement(open_envelope(ledger.entry(index)).payload)
     predicate = statement["predicate"]
     is_request = statement["predicateType"] == DECISION_REQUESTED_TYPE
-    rows = [(name, plain(str(predicate[name]))) for name in ("gate", "stage")]
+    facts = [(name, plain(str(predicate[name]))) for name in ("gate", "stage")]
     if is_request:
         head = f"{predicate['decision_id']}: requested at {predicate['requested_at']}, not answered"
         subject = subject_of(statement)
-        rows += [
+        facts += [
             ("profile", plain(predicate["profile"]["name"])),
             ("subject", plain(f"{subject.name} {subject.version or ''}".rstrip())),
             ("sha256", plain(subject.sha256 or "no artifact was named")),
@@ -183,11 +178,11 @@ def _undecided(ledger: Ledger, index: int, shell: Shell) -> int:
         ]
     else:
         head = f"{predicate['attempt_id']}: could not be decided at {predicate['failed_at']}"
-        rows += [
+        facts += [
             ("profile", plain(predicate["profile"])),
             ("files", plain(statement["subject"][0]["name"])),
             ("why", plain(predicate["error"]["message"])),
         ]
-    rows.append(("entry", f"{index}: engine ledger show {index}"))
-    shell.print_lines(_rows(plain(head), rows, shell.width), end="")
+    facts.append(("entry", f"{index}: engine ledger show {index}"))
+    shell.print_lines(_rows(plain(head), facts, shell.width), end="")
     return exit_codes.PASS

@@ -8,11 +8,13 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import ledger_arguments, processes
+from engine.cli.arguments import detail_arguments, ledger_arguments, processes
+from engine.cli.console.detail import shows_note
 from engine.cli.console.shell import Shell
 from engine.cli.ledger import runs
 from engine.cli.ledger.answer import as_document, as_text
@@ -56,6 +58,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     verify.add_argument("--key", action="append", metavar="PUB", help="public key (the own one)")
     verify.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
+    detail_arguments(verify, "--verbose", "--all", "--failures-only")
     log = actions.add_parser("log", help="one line per entry, newest first")
     log.add_argument("--limit", type=int, default=20, metavar="N", help="0 is all (20)")
     log.add_argument("--format", choices=["text", "jsonl"], default="text", help="(text)")
@@ -115,11 +118,17 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         )
         budgets = _verified_budgets(ledger, report, keys) if since is None else 0
         continued = _continued(args.state, ledger, keys) if args.state is not None else ()
+        note = ledger.last_checkpoint() if shows_note(args, shell) else ""
     whose = workspace.public_key_names(args, config, shell)
     if args.format == "json":
         shell.print_json(as_document(report, whose, budgets, continued), indent=2)
-    else:
-        shell.print_lines("\n".join(as_text(report, whose, budgets, continued)))
+        return exit_codes.PASS
+    lines = [*as_text(report, whose, budgets, continued)]
+    for line in lines[:1] if args.quiet else lines:
+        put = shell.print_lines if line.strip() in continued else shell.print  # notes stay whole
+        put(line)
+    if note and not args.quiet:
+        shell.print_lines(f"  checkpoint:\n{indent(note.rstrip(), '    ')}")
     return exit_codes.PASS
 
 

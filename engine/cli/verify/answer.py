@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator, Sequence
 
-from engine.cli.checkpoint_state import Taken, counted, state_rows
-from engine.cli.console.colour import write
+from engine.cli.checkpoint_state import Taken, counted, state_lines
+from engine.cli.console.detail import print_facts
 from engine.cli.console.shell import Shell
 from engine.decision.run_imports import run_in
 from engine.errors import VerificationError
 from engine.evidence.input import subject_document
-from engine.formats.columns import rows as labelled
-from engine.formats.columns import wrapped
 from engine.formats.printable import plain
 from engine.model import CiRun, Json, Subject
 from engine.proof.attestation import VerifiedAttestation
@@ -20,13 +19,15 @@ from engine.proof.keys import key_id
 from engine.proof.verify import Verified
 
 
-def print_record(name: str, verified: Verified, taken: Taken, form: str, shell: Shell) -> None:
+def print_record(
+    name: str, verified: Verified, taken: Taken, args: argparse.Namespace, shell: Shell
+) -> None:
     """Print what the record is, and which expectations it does not meet."""
-    if form == "json":
+    if args.format == "json":
         shell.print_json(_document(name, verified))
         return
     place = f"entry {verified.index} of {verified.checkpoint.size}"
-    rows = [
+    facts = [
         ("subject", _subject(verified.subject)),
         ("reason", verified.reason),
         ("decided", f"{verified.decided_at}, valid until {verified.valid_until}"),
@@ -43,15 +44,16 @@ def print_record(name: str, verified: Verified, taken: Taken, form: str, shell: 
             ("to do", f"{obligation['id']} ({obligation['check']}), by the signer's word")
             for obligation in verified.obligations
         ),
-        *state_rows(taken),
     ]
-    _write(f"GENUINE RECORD OF {verified.verdict}", verified, rows, shell)
+    _write(f"GENUINE RECORD OF {verified.verdict}", verified, facts, taken, args, shell)
 
 
 def _write(
     title: str,
     verified: Verified | VerifiedAttestation,
-    rows: Sequence[tuple[str, str]],
+    facts: Sequence[tuple[str, str]],
+    taken: Taken,
+    args: argparse.Namespace,
     shell: Shell,
 ) -> None:
     """Print a title with the outcome, what is not as expected, and a line for each fact."""
@@ -59,22 +61,16 @@ def _write(
         outcome = "NOT AS REQUIRED"
     else:
         outcome = "nothing was required of it" if verified.nothing_required else "as required"
-    at_terminal = shell.stdout.isatty()
-    lines = [f"{title}; {outcome}"]
-    for reason in map(plain, verified.failed_expectations):
-        lines += wrapped(reason, shell.width, "  ") if at_terminal else [f"  {reason}"]
     if verified.not_required:
-        rows = [*rows, ("open", f"{', '.join(verified.not_required)}: nobody required one")]
+        facts = [*facts, ("open", f"{', '.join(verified.not_required)}: nobody required one")]
     if LEDGER in verified.not_required:
         size = verified.checkpoints[0].checkpoint.size
-        rows = [*rows, ("", f"its ledger has {counted(size)}; another may hold other verdicts")]
-    facts = [(name, plain(text)) for name, text in rows]
-    lines += (
-        labelled(facts, shell.width)
-        if at_terminal  # a pipe has a line for each fact
-        else [f"  {name:<9} {text}" for name, text in facts]
+        facts = [*facts, ("", f"its ledger has {counted(size)}; another may hold other verdicts")]
+    if args.failures_only and not verified.failed_expectations:
+        return
+    print_facts(
+        f"{title}; {outcome}", verified.failed_expectations, facts, args, shell, state_lines(taken)
     )
-    write("\n".join(lines) + "\n", shell.stdout)
 
 
 def _run(verified: Verified) -> list[CiRun]:
@@ -114,17 +110,17 @@ def _used_waivers(verified: Verified | VerifiedAttestation) -> list[Json]:
 
 
 def print_attestation(
-    name: str, verified: VerifiedAttestation, taken: Taken, form: str, shell: Shell
+    name: str, verified: VerifiedAttestation, taken: Taken, args: argparse.Namespace, shell: Shell
 ) -> None:
     """Print the same of an attestation, and the key that signed it."""
     found, predicate = verified.attestation, verified.attestation.predicate
     key, gate = key_id(found.public_key), predicate["gate"]
-    if form == "json":
+    if args.format == "json":
         shell.print_json(_attestation_document(name, verified, key))
         return
     question = f"gate {gate}, profile {predicate['profile']['name']}, stage {predicate['stage']}"
     place = f"entry {found.proof.index} of {found.proof.size}"
-    rows = [
+    facts = [
         ("subject", _subject(verified.subject)),
         ("reason", predicate["reason"]),
         ("issued", f"{predicate['issued_at']}, expires {predicate['expires_at']}"),
@@ -133,10 +129,14 @@ def print_attestation(
         ("policy", predicate["policy"]["digest"]["sha256"] + _compared(verified)),
         ("ledger", f"{found.checkpoint.origin}, {place}"),
         *_weakening(verified),
-        *state_rows(taken),
     ]
     _write(
-        f"GENUINE {plain(gate).upper()} ATTESTATION OF {verified.verdict}", verified, rows, shell
+        f"GENUINE {plain(gate).upper()} ATTESTATION OF {verified.verdict}",
+        verified,
+        facts,
+        taken,
+        args,
+        shell,
     )
 
 

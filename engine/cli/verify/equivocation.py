@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 
 from engine import exit_codes
-from engine.cli.checkpoint_state import Taken, state_rows
+from engine.cli.checkpoint_state import Taken, state_lines
 from engine.cli.console.colour import write
+from engine.cli.console.detail import print_facts
 from engine.cli.console.shell import Shell
 from engine.formats.printable import plain
 from engine.model import Json
@@ -19,9 +21,11 @@ TWO_DECISIONS = "this signer signed two different decisions under one id"
 TWO_HISTORIES = "this signer signed two histories of one ledger"
 
 
-def print_equivocation(name: str, found: Equivocation, form: str, shell: Shell) -> None:
+def print_equivocation(
+    name: str, found: Equivocation, args: argparse.Namespace, shell: Shell
+) -> None:
     """Print whom the file convicts, of what, and what the two records are."""
-    if form == "json":
+    if args.format == "json":
         shell.print_json(
             {
                 "file": name,
@@ -40,6 +44,7 @@ def print_equivocation(name: str, found: Equivocation, form: str, shell: Shell) 
     ]
     for record in found.records:
         lines += _rows(record)
+    lines = lines[:1] if args.quiet else lines
     write("\n".join(lines) + "\n", shell.stdout)
 
 
@@ -67,12 +72,14 @@ def _rows(record: VerifiedRecord) -> Iterator[str]:
     yield f"            entry {record.index} of {record.checkpoint.size}{proven}"
 
 
-def print_pair(name: str, pair: CheckpointPair, taken: Taken, form: str, shell: Shell) -> int:
+def print_pair(
+    name: str, pair: CheckpointPair, taken: Taken, args: argparse.Namespace, shell: Shell
+) -> int:
     """Print what two checkpoints of one ledger are to each other, and return the exit code."""
     older, newer = (checkpoint.parse(note)[0] for note in (pair.older, pair.newer))
     unmet = pair.failed_expectations
     is_fork = pair.outcome is Outcome.FORK
-    if form == "json":
+    if args.format == "json":
         shell.print_json(
             {
                 "file": name,
@@ -91,12 +98,11 @@ def print_pair(name: str, pair: CheckpointPair, taken: Taken, form: str, shell: 
             Outcome.CONTINUES: f"GENUINE HISTORY: {newer.size} entries continue {older.size}",
             Outcome.FORK: f"EQUIVOCATION: {TWO_HISTORIES}",
         }
-        lines = [titles[pair.outcome] + outcome, *(f"  {plain(reason)}" for reason in unmet)]
-        lines.append(f"  ledger    {plain(newer.origin)}")
-        if is_fork:
-            lines += [plain(line) for line in f"{pair.older}{pair.newer}".split("\n")]
-        lines += [f"  {label:<9} {plain(text)}" for label, text in state_rows(taken)]
-        write("\n".join(lines) + "\n", shell.stdout)
+        notes = f"{pair.older}{pair.newer}".split("\n") if is_fork else []
+        verbatim = [*map(plain, notes), *state_lines(taken)]
+        title, facts = titles[pair.outcome] + outcome, [("ledger", newer.origin)]
+        if is_fork or unmet or not args.failures_only:
+            print_facts(title, unmet, facts, args, shell, verbatim)
     if is_fork:
         return exit_codes.NOT_GENUINE
     return exit_codes.FAIL if unmet else exit_codes.PASS

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
-from engine.cli.arguments import digest, duration
+from engine.cli.arguments import detail_arguments, digest, duration
 from engine.cli.console.shell import Shell
 from engine.cli.inputs import digest_of, read_key
 from engine.errors import UsageError
@@ -73,6 +73,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-relaxations", action="store_true", help="nothing weakened the run")
     parser.add_argument("--no-waivers", action="store_true", help="no failure was waived")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
+    detail_arguments(parser, "--all", "--checkpoint", "--verbose")
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
@@ -108,7 +109,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             codes.add(error.exit_code)
             continue
         if isinstance(verified, Equivocation):
-            print_equivocation(name, verified, args.format, shell)
+            print_equivocation(name, verified, args, shell)
             codes.add(exit_codes.NOT_GENUINE)
             continue
         if isinstance(verified, CheckpointPair):
@@ -125,15 +126,15 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
                 verified, not_required=tuple(x for x in verified.not_required if x != LEDGER)
             )
         if isinstance(verified, Verified):
-            print_record(name, verified, taken, args.format, shell)
+            print_record(name, verified, taken, args, shell)
         else:
-            print_attestation(name, verified, taken, args.format, shell)
+            print_attestation(name, verified, taken, args, shell)
         codes.add(exit_codes.FAIL if verified.failed_expectations else exit_codes.PASS)
     for name, pair, taken in pairs:
         # Beside a record a pair shows that its ledger goes on; alone it is what an attacker has.
         failed = [text for text in pair.failed_expectations if not has_record or text != NO_RECORD]
         shown = pair._replace(failed_expectations=tuple(failed))
-        codes.add(print_pair(name, shown, taken, args.format, shell))
+        codes.add(print_pair(name, shown, taken, args, shell))
     return exit_codes.worst(codes)
 
 
