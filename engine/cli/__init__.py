@@ -64,9 +64,11 @@ def _run(argv: Sequence[str]) -> int:
     if name not in VERBS:
         from difflib import get_close_matches
 
+        from engine.formats.printable import plain
+
         near = OTHER_WORDS.get(name) or next(iter(get_close_matches(name, VERBS, 1, 0.8)), None)
         hint = f"did you mean {near!r}?" if near else "`engine --help` lists the verbs"
-        print(f"engine: {name!r} is not a verb\n  {hint}", file=sys.stderr)
+        print(f"engine: {plain(repr(name))} is not a verb\n  {hint}", file=sys.stderr)
         return exit_codes.INVALID
     from engine.cli.console.shell import call
 

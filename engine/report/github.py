@@ -60,7 +60,7 @@ class GithubWriter(Writer):
         decision = report.decision
         groups = by_effect(decision.checks)
         lines = [_headline(report, several=self._options.several)]
-        lines += map(_log, [*off_lines(report), *unread_lines(report)])
+        lines += map(plain, [*off_lines(report), *unread_lines(report)])
         if not self._options.several:
             lines += _record(decision)
         for check in groups[VerdictEffect.AGAINST]:
@@ -113,19 +113,11 @@ def command(level: _Level, message: str, **properties: str | int) -> str:
 
 
 def _data(text: str) -> str:
-    lines = "%0A".join(plain(line).replace("%", "%25") for line in text.split("\n"))
-    # An older form of command is found anywhere in a line.
-    return lines.replace("##[", "## [")
+    return "%0A".join(plain(line).replace("%", "%25") for line in text.split("\n"))
 
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def _log(text: str) -> str:
-    """``text`` as a line of the log that is no command."""
-    line = plain(text).replace("##[", "## [")
-    return f": {line[1:]}" if line.startswith("::") else line
 
 
 def _finding(level: _Level, check: Json, report: Report, options: ReportOptions) -> str:
@@ -144,7 +136,7 @@ def _headline(report: Report, *, several: bool) -> str:
     decision = report.decision
     entry = f"entry {decision.index}" if decision.recorded else "NOT RECORDED"
     file = f" ({report.file})" if several else ""
-    return _log(f"{decision.verdict} {subject_of(decision)}{file}, {entry}: {decision.reason}")
+    return plain(f"{decision.verdict} {subject_of(decision)}{file}, {entry}: {decision.reason}")
 
 
 def _record(decision: Decision) -> list[str]:
@@ -152,7 +144,7 @@ def _record(decision: Decision) -> list[str]:
         return []
     checkpoint = (decision.checkpoint or "").splitlines()
     return [
-        _log(f"recorded as {decision.decision_id}; valid until {decision.valid_until}"),
+        plain(f"recorded as {decision.decision_id}; valid until {decision.valid_until}"),
         "checkpoint:",
-        *(f"  {_log(line)}" for line in checkpoint),
+        *(f"  {plain(line)}" for line in checkpoint),
     ]

@@ -48,7 +48,7 @@ def _encoded(document: Json) -> bytes:
     import orjson
 
     encoded = orjson.dumps(document)
-    seen = encoded.isascii() and b"\x7f" not in encoded
+    seen = encoded.isascii() and b"\x7f" not in encoded and b"##" not in encoded
     return encoded if seen else plain_json(encoded.decode()).encode()
 
 

@@ -90,7 +90,7 @@ class JunitWriter(Writer):
         where = _file(file, self._options)
         suite = _attributes(name=file, tests=1, failures=0, errors=1, skipped=0, time=0, **where)
         reason = on_one_line(error.message)
-        message = "\n".join(filter(None, [reason, error.hint, place]))
+        message = "\n".join(filter(None, [reason, on_one_line(error.hint), place]))
         body = _element("error", message, message=reason, type="not-decided")
         case = _testcase(body, classname=self._class_of("engine", file), name="decided")
         return f"<testsuite {suite}>\n{case}</testsuite>\n"

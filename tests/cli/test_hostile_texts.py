@@ -182,3 +182,15 @@ def test_texts_are_escaped_by_one_module() -> None:
     text = json.dumps({"name": HOSTILE}, ensure_ascii=False)
     assert plain_json(text).isascii()
     assert json.loads(plain_json(text)) == {"name": HOSTILE}
+
+
+def test_a_text_is_no_command_to_the_system_in_whose_log_it_is() -> None:
+    assert plain_lines("a ::b\n ::error::x\n::y") == "a ::b\n : :error::x\n: :y"
+    assert plain("\u2003::stop-commands::x") == ": :stop-commands::x"
+    assert plain("a ##[error]b ##vso[x]c ##TeamCity[d] ## e") == (
+        "a ## [error]b ## vso[x]c ## TeamCity[d] ## e"
+    )
+    text = json.dumps({"a": "###vso[x]", "b": "\\##[y]"})
+    assert "##v" not in plain_json(text)
+    assert "##[" not in plain_json(text)
+    assert json.loads(plain_json(text)) == json.loads(text)

@@ -25,6 +25,26 @@ def is_seen(text: str) -> Iterator[str]:
         yield f"an unseen character {found[0]!r} at {found.start()}"
 
 
+def obeys_nothing(text: str) -> Iterator[str]:
+    """A report that is printed into a job's log holds no command to the CI system.
+
+    Sources: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands;
+    https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands
+    """
+    yield from (f"{line[:60]!r}" for line in text.split("\n") if line.lstrip().startswith("::"))
+    yield from has_no_marked_command(text)
+
+
+def has_no_marked_command(text: str) -> Iterator[str]:
+    """What begins with two number signs is obeyed anywhere in a line.
+
+    Sources: https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands;
+    https://www.jetbrains.com/help/teamcity/service-messages.html
+    """
+    if found := re.search(r"##[a-z]*\[", text, re.IGNORECASE):
+        yield f"a command {found[0]!r}"
+
+
 def is_json(text: str) -> Iterator[str]:
     """One JSON text without a byte order mark. Source: RFC 8259 sections 2 and 8.1."""
     if not text:
@@ -112,11 +132,12 @@ def is_tame(text: str) -> Iterator[str]:
         yield f"a link or mention {found[0]!r}"
 
 
-TERMINAL = (is_seen,)
-JSON = (is_seen, is_json)
-LINES = (is_seen, is_json_per_line)
-MARKDOWN = (is_seen, is_tame)
-HTML = (is_seen, is_one_page)
+LOG = (is_seen, has_no_marked_command)
+TERMINAL = (is_seen, obeys_nothing)
+JSON = (*TERMINAL, is_json)
+LINES = (*TERMINAL, is_json_per_line)
+MARKDOWN = (*TERMINAL, is_tame)
+HTML = (*TERMINAL, is_one_page)
 
 
 def counted(values: Iterable[object], most: int, what: str) -> Iterator[str]:

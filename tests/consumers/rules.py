@@ -15,7 +15,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "json": people.JSON,
     "jsonl": people.LINES,
     "markdown": people.MARKDOWN,
-    "github": (*people.TERMINAL, *github.COMMANDS),
+    "github": (*people.LOG, *github.COMMANDS),
     "sarif": (*people.JSON, *sarif.CODE_SCANNING, *jenkins.SARIF),
     "junit": (*people.TERMINAL, *JUNIT),
     "gitlab": (*people.JSON, *gitlab.CODE_QUALITY),

@@ -44,6 +44,9 @@ NOISE = random.Random(7).randbytes(10_100_000).decode("latin-1")  # noqa: S311
 
 BROKEN: list[tuple[str, Rule, Change]] = [
     *(("text", people.is_seen, before_end(odd)) for odd in ("\x1b", "\x9b", "\u202e", "\u2028", "\ufeff")),
+    ("text", people.obeys_nothing, before_end("a\n  ::error::x")),
+    ("json", people.obeys_nothing, before_end('"##vso[task.setvariable variable=x]y"')),
+    ("github", people.has_no_marked_command, before_end("::error::##teamcity[x]\n")),
     ("json", people.is_json, before_end("]")),
     ("json", people.is_json, instead("\ufeff[]")),
     ("json", people.is_json, instead("NaN")),
@@ -138,6 +141,7 @@ def understood(rule: Rule, text: str) -> bool:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_the_engine_writes_breaks_no_rule(name: str) -> None:
+    """INV-REPORT-4, as every test that makes a report holds it."""
     assert [complaints(name, written(name, results)) for results in CASES.values()] == [
         [] for _ in CASES
     ]

@@ -242,6 +242,7 @@ def golden() -> Iterator[tuple[str, str, Path]]:
 
 
 HOSTILE = (
+    *("##vso[task.complete]x", "##teamcity[x]", "  ::x", "[[ATTACHMENT|/x]]"),
     *("|", "\\|", "`", "``", "\n", "\r\n", "::error::x", "##[error]x", "\n::set-output name=v::P"),
     *(
         "<script>alert(1)</script>",
