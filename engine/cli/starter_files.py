@@ -65,6 +65,8 @@ def _require_domain(domain: str) -> None:
 CI_SYSTEMS = ("github", "gitlab", "none")
 WHEEL = f"vendor/governance_engine-{__version__}-py3-none-any.whl"
 """Where the CI job finds the engine, seen from the repository's root; never a registry's name."""
+RELEASED_FILE = "$RELEASED_FILE"
+"""The file that is released, in a job that does not know it: unset, the engine refuses it."""
 GITLAB_INCLUDE = "include: [{local: .gitlab/release-gate.yml}]\n"
 
 
@@ -75,7 +77,8 @@ class Job:
     Attributes:
         gate: Gate, for the comment only: the job takes that of engine.toml.
         metrics: Metrics file, seen from ``here``.
-        artifact: File that is released, seen from ``here``; None when the metrics name it.
+        artifact: File that is released, seen from ``here``, or :data:`RELEASED_FILE` where nobody
+            said which; None when the metrics name it.
         here: Folder with engine.toml.
     """
 
@@ -105,15 +108,18 @@ def _job(template: str, job: Job, root: Path) -> str:
     form = ["--format", "github"] if template == "github.yml" else []
     about = ["--artifact", job.artifact] if job.artifact else []
     command = ["engine", "decide", job.metrics, *about, *form]
+    decide = shlex.join([*command, "--ledger", "run:", "--export", "proof.json"])
+    left = f"{RELEASED_FILE}, the file that you release"
+    left = left if job.artifact == RELEASED_FILE else job.artifact or ""
     folder = job.here.relative_to(root).as_posix()
     text = (TEMPLATES / "ci" / template).read_text("utf-8")
     for name, value in {
-        "@COMMAND@": shlex.join([*command, "--ledger", "run:", "--export", "proof.json"]),
+        "@COMMAND@": decide.replace(f"'{RELEASED_FILE}'", f'"{RELEASED_FILE}"'),
         "@FOLDER@/": "" if folder == "." else f"{folder}/",
         "@FOLDER@": folder,
         "@WHEEL@": f"{'../' * len(job.here.relative_to(root).parts)}{WHEEL}",
         "@METRICS@": job.metrics,
-        "@AND_ARTIFACT@": f" and {job.artifact}" if job.artifact else "",
+        "@AND_ARTIFACT@": f" and {left}" if left else "",
         "@GATE@": job.gate,
     }.items():
         text = text.replace(name, value)

@@ -17,6 +17,7 @@ from engine.cli.init.profile import fitted_profile, read_metrics, require_claims
 from engine.cli.starter_files import (
     CI_SYSTEMS,
     GITLAB_INCLUDE,
+    RELEASED_FILE,
     WHEEL,
     Job,
     ci_files,
@@ -181,9 +182,26 @@ def _files(
         files |= {draft / path: text for path, text in starter_policy(plan.policy).items()}
         if profile:
             files[draft / own.relative_to(plan.policies)] = profile
-    job = Job(plan.gate, plan.metrics or "metrics.json", plan.artifact, shell.here)
+        else:
+            files |= _profile_in_use(config, draft)
+    artifact = plan.artifact
+    if artifact is None and document is not None and _needs_artifact(plan, document.value):
+        artifact = RELEASED_FILE
+    job = Job(plan.gate, plan.metrics or "metrics.json", artifact, shell.here)
     here = {shell.here / path: text for path, text in files.items()}
     return document, here | ci_files(plan.ci, job)
+
+
+def _profile_in_use(config: Config, draft: Path) -> dict[Path, str]:
+    """The own profile that ``engine.toml`` names: the draft takes the place of where it lies."""
+    policies, profile = config.path("policies"), config.text("profile")
+    own = Path("limits", profile, "data.yaml")
+    if policies is None or not (policies / own).is_file():
+        return {}
+    try:
+        return {draft / own: (policies / own).read_text("utf-8")}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{policies / own}: {error}", "mend it: the draft needs it") from None
 
 
 def draft_folder(plan: Plan) -> Path:
@@ -306,6 +324,7 @@ def _next(plan: Plan, document: Document | None, shell: Shell) -> str:
     if artifact is None and _needs_artifact(plan, document.value):
         artifact = plan.metrics
         shell.say(
+            *_unknown_release(plan),
             f"engine: {plan.metrics} names no digest; --artifact {artifact} below stands in for "
             "the file",
             "  that you release: name that instead, or give its digest in the file",
@@ -313,6 +332,14 @@ def _next(plan: Plan, document: Document | None, shell: Shell) -> str:
     if artifact:
         flags += ["--artifact", artifact]
     return shlex.join(["engine", "decide", plan.metrics, *flags])
+
+
+def _unknown_release(plan: Plan) -> list[str]:
+    """What the CI job lacks where nobody said which file is released."""
+    if plan.ci == "none":
+        return []
+    name = RELEASED_FILE.removeprefix("$")
+    return [f"engine: give the CI job the variable {name}: the path of the file that you release"]
 
 
 EXAMPLE_INTO = "engine example promote | engine"

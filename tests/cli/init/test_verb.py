@@ -393,6 +393,33 @@ def test_the_starter_policy_is_a_draft_that_needs_no_opa_until_it_is_used(
     assert [check["id"] for check in held.json["checks"]] == ["checkout.open_incidents"]
 
 
+def test_a_draft_has_the_own_profile_that_it_would_take_the_place_of(
+    engine: Engine, metrics: Metrics
+) -> None:
+    """The way of `docs/first-steps.md`: first the profile, weeks later a rule."""
+    metrics()
+    assert engine("init", "metrics.json").code == 0
+    assert engine("init", "--policy", "checkout").code == 0
+    own = Path("limits/own/data.yaml")
+    assert ("policies-draft" / own).read_text() == ("policies" / own).read_text()
+
+
+def test_a_job_whose_evidence_names_no_digest_asks_for_the_file(
+    engine: Engine, metrics: Metrics
+) -> None:
+    metrics(digest=False)
+    for system, job in (("github", ".github/workflows/release-gate.yml"),
+                        ("gitlab", ".gitlab/release-gate.yml")):  # fmt: skip
+        answer = engine("init", "metrics.json", "--ci", system, "--force")
+        assert answer.code == 0
+        assert "give the CI job the variable RELEASED_FILE: the path of the file" in answer.err
+        text = Path(job).read_text()
+        assert 'engine decide metrics.json --artifact "$RELEASED_FILE" ' in text
+        assert "must leave metrics.json and $RELEASED_FILE, the file that you release." in text
+    unset = engine("decide", "metrics.json", "--artifact", "")
+    assert (unset.code, "is a variable of the shell not set?" in unset.err) == (2, True)
+
+
 # Questions.
 
 
