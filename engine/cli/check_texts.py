@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from engine.decision.margins import written
 from engine.model import Decision, Json
 from engine.policy.bundle import PolicyBundle
 from engine.report import Location, Report
-from engine.report.unread import unread_metrics
+from engine.report.unread import unread_metrics, with_reasons
 
 if TYPE_CHECKING:
     from engine.cli.console.shell import Shell
@@ -43,7 +44,7 @@ def report_on(
     bundle: PolicyBundle,
     *,
     file: str = "-",
-    metrics: Iterable[str] = (),
+    metrics: Mapping[str, Json] = MappingProxyType({}),
     locations: Mapping[str, Location] | None = None,
 ) -> Report:
     """Return ``decision`` with the texts of ``bundle``, by which it was made.
@@ -52,11 +53,11 @@ def report_on(
         decision: Recorded, or pending.
         bundle: Its policies.
         file: That the evidence came from; ``-`` is standard input.
-        metrics: Ids of all that was given; none where that is not known any more.
+        metrics: All that was given, by id; none where that is not known any more.
         locations: Where each stands.
     """
     return Report(
-        decision,
+        with_reasons(decision, bundle),
         texts_of(bundle),
         off_reasons(bundle, decision.profile),
         file,

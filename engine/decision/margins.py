@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
 from engine.model import Json, is_number
@@ -34,7 +34,7 @@ def margin(check: Json) -> str | None:
     Negative past the limit; None where there is no distance (text, booleans, no value).
     """
     observed, limit = check["observed"], check["limit"]
-    if not (is_number(observed) and is_number(limit)):
+    if not (is_number(observed) and is_number(limit)) or _is_invalid(check):
         return None
     return _distance(check["operator"], observed, limit)
 
@@ -43,6 +43,8 @@ def margin_number(check: Json) -> int | float | None:
     """Return :func:`margin` as a number: the double nearest to the exact distance."""
     observed, limit, side = check["observed"], check["limit"], _SIDES.get(check["operator"])
     if side is None or type(observed) not in _NUMBERS or type(limit) not in _NUMBERS:
+        return None
+    if _is_invalid(check):
         return None
     if type(observed) is type(limit) is int:
         whole: int = limit - observed
@@ -53,6 +55,11 @@ def margin_number(check: Json) -> int | float | None:
         room = float(Decimal(repr(limit)) - Decimal(repr(observed)))
     room = room * side if side else -abs(room)
     return int(room) if room.is_integer() and abs(room) < 2**53 else room
+
+
+def _is_invalid(check: Json) -> bool:
+    """Whether what was observed is no value that the metric can have: it has no distance."""
+    return bool(check.get("metric_status") == "invalid_input")
 
 
 _NUMBERS = frozenset((int, float))
@@ -85,8 +92,8 @@ def counterfactual(check: Json) -> str | None:
     """Return what would make ``check`` pass, as one clause; None when nothing needs to.
 
     Args:
-        check: A check of a decision's statement; or of a report that was read back, which has
-            the clause already.
+        check: A check of a decision's statement, of invalid input with ``invalid_because`` where
+            that is known; or of a report that was read back, which has the clause already.
     """
     if "passes_when" in check:
         clause: str | None = check["passes_when"]
@@ -96,7 +103,7 @@ def counterfactual(check: Json) -> str | None:
         case "pass" | "exempt" | "off":
             return None
         case "unknown":
-            return _when_unknown(check, metric)
+            return _when_invalid(check, metric) or _when_unknown(check, metric)
         case "stale":
             return (
                 f"passes when {metric} is measured again: it is {check['age_s']} s old, "
@@ -112,6 +119,13 @@ def _needed(check: Json) -> str:
     if check["operator"] == "quiet":
         return f"two consecutive windows of {metric} are below {limit}"
     return f"{metric} {check['operator']} {limit}"
+
+
+def _when_invalid(check: Json, metric: str) -> str:
+    if not _is_invalid(check) or check["observed"] is None:
+        return ""
+    because = check.get("invalid_because", "its source says so")
+    return f"passes when {metric} is valid, and {_needed(check)}; it is not: {because}"
 
 
 def _when_unknown(check: Json, metric: str) -> str:
@@ -133,12 +147,67 @@ def _when_unknown(check: Json, metric: str) -> str:
 
 def _when_insufficient(check: Json, metric: str) -> str:
     needed, got = check.get("min_n"), check.get("n")
-    if needed is not None and (got is None or got < needed):
-        return f"passes when {metric} rests on n >= {needed}; now n {written(got)}"
+    if is_number(needed) and not (is_number(got) and got >= needed):
+        rows = deciding_n(check) or 0
+        also = f", and {written(check['limit'])} lies in its interval: about {rows:,} would decide"
+        return (
+            f"passes when {metric} rests on n >= {written(needed)}; now n {written(got)}"
+            f"{also if rows > needed else ''}"
+        )
     if check.get("compare") == "ci" and check.get("kind") == "limit":
-        interval = written(check.get("ci"))
-        return f"{WHOLE_INTERVAL} of {metric} is within the limit; now {interval}"
+        return _when_straddled(check, metric)
     return f"passes when {_needed(check)}; now {written(check['observed'])}"
+
+
+def _when_straddled(check: Json, metric: str) -> str:
+    interval, limit = written(check.get("ci")), written(check["limit"])
+    if not is_straddled(check):
+        return (
+            f"passes when {metric} has an interval, [low, high], within the limit; now {interval}"
+        )
+    clause = f"{WHOLE_INTERVAL} of {metric} is within the limit; now {limit} lies in {interval}"
+    if (rows := deciding_n(check)) is None:
+        return clause
+    way = "pass" if _holds(check) else "fail"
+    return f"{clause}; about {rows:,} rows would decide, and it would {way} if the value stays"
+
+
+def is_straddled(check: Json) -> bool:
+    """Whether the limit lies within the interval that is compared with it."""
+    ci, limit = check.get("ci"), check["limit"]
+    return (
+        check["status"] == "insufficient"
+        and check.get("compare") == "ci"
+        and isinstance(ci, list)
+        and len(ci) == 2
+        and all(map(is_number, (*ci, limit)))
+        and bool(ci[0] <= limit <= ci[1])
+    )
+
+
+def deciding_n(check: Json) -> int | None:
+    """Return how many rows would put the limit outside of the interval, if the value stays.
+
+    An interval's half width falls with the square root of the rows: an estimate, to two digits,
+    rounded up. None where it cannot be known: no n, or a value at the limit or outside of its
+    interval.
+    """
+    observed, n = check["observed"], check.get("n")
+    if not is_straddled(check) or not is_number(observed) or type(n) is not int or n < 1:
+        return None
+    low, high = check["ci"]
+    limit = check["limit"]
+    room, reach = abs(limit - observed), (high - observed if limit > observed else observed - low)
+    if room == 0 or reach < room or not low <= observed <= high:
+        return None
+    rows = Decimal(n) * (Decimal(repr(reach)) / Decimal(repr(room))) ** 2
+    step = max(Decimal(10) ** (rows.adjusted() - 1), Decimal(1))
+    return max(int((rows / step).to_integral_value(ROUND_CEILING) * step), n + 1)
+
+
+def _holds(check: Json) -> bool:
+    side = _SIDES.get(check["operator"], 0)
+    return bool((check["limit"] - check["observed"]) * side > 0)
 
 
 def _plain(number: Decimal) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError, DocumentError, Position, suggest
+from engine.evidence.metric_values import INVALID
 from engine.evidence.metrics_file import RefusalError, expand
 from engine.evidence.sources import Evidence, SourceRequest, source_of
 from engine.formats.times import write_time
@@ -29,15 +30,18 @@ class GatheredEvidence:
     Attributes:
         document: A metrics file.
         evidence: What each source said, in the order of the configuration.
+        remarks: On metrics that cannot be so, one line each.
     """
 
     document: dict[str, Json]
     evidence: tuple[Evidence, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know."""
-        return tuple(note for measured in self.evidence for note in measured.notes)
+        own = tuple(note for measured in self.evidence for note in measured.notes)
+        return own + self.remarks
 
     def name_instant(self) -> None:
         """Say in the source of each metric that the instant was the caller's choice.
@@ -169,12 +173,20 @@ def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -
     now = plan.requests[0].now
     observed_at = write_time(now)
     document = {"subject": plan.subject, "observed_at": observed_at, "metrics": merged.metrics}
+    remarks: list[str] = []
     try:
-        expand(document, catalogue, now, schema)
+        expanded = expand(document, catalogue, now, schema, remarks)
     except RefusalError as refused:
         place = Position(name, pointer=refused.pointer)
         raise DocumentError(place, f"what was measured: {refused.reason}", refused.hint) from None
-    return GatheredEvidence(document, tuple(evidence))
+    for metric_id, metric in expanded.items():
+        if metric["status"] == INVALID:
+            merged.metrics[metric_id] = _long(merged.metrics[metric_id]) | {"status": INVALID}
+    return GatheredEvidence(document, tuple(evidence), tuple(remarks))
+
+
+def _long(metric: Json) -> dict[str, Json]:
+    return dict(metric) if isinstance(metric, dict) else {"value": metric}
 
 
 def subject_of(table: Table, folder: Path) -> dict[str, Json]:

@@ -15,10 +15,12 @@ from functools import lru_cache
 from typing import Any
 
 from engine.errors import suggest
+from engine.evidence.intervals import reconcile
+from engine.evidence.metric_values import INVALID, impossible, note_on
 from engine.formats.json_positions import escape
 from engine.formats.json_schema import first_mismatch
 from engine.formats.printable import is_seen
-from engine.formats.times import age_s, is_time
+from engine.formats.times import advice_on, age_s, is_time
 from engine.model import Json, Subject, is_number
 
 _ID = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+")
@@ -63,17 +65,20 @@ def expand(
 ) -> dict[str, Json]:
     """Return the metrics in long form, by id, each with ``status`` and ``age_s``.
 
+    A metric whose value is out of its range is ``invalid_input``; the others count.
+
     Args:
         document: What a metrics file says.
         catalogue: Row by metric id: type, unit, range, values.
         now: The decision's instant.
         schema: ``metrics.schema.json``, to word a refusal.
-        notes: Is given a line for each metric whose value its own interval does not hold, see
+        notes: Is given a line for each metric that cannot be so, or whose value its own interval
+            does not hold, see :mod:`engine.evidence.metric_values` and
             :func:`engine.evidence.intervals.reconcile`.
 
     Raises:
-        RefusalError: Does not match the schema, or an id, a type, a unit or a value does not
-            match the catalogue.
+        RefusalError: Does not match the schema, or an id, a type or a unit does not match the
+            catalogue.
     """
     if not is_regular(document):
         _require_ids(document, catalogue)
@@ -100,15 +105,21 @@ def expand(
         if reason := _misfit(metric, row):
             place = f"/metrics/{escape(name)}"
             raise RefusalError(place + ("/value" if isinstance(given, dict) else ""), *reason)
-        if "ci" in metric and row["type"] in _MEASURED:
-            from engine.evidence.intervals import reconcile
-
-            changes, note = reconcile(metric, row.get("direction", "none"))
-            metric |= changes
-            if note and notes is not None:
-                notes.append(f"{name}: {note}")
+        changes, note = _reconciled(metric, row)
+        metric |= changes
+        if note and notes is not None:
+            notes.append(f"{name}: {note}")
         metrics[name] = metric
     return metrics
+
+
+def _reconciled(metric: Json, row: Json) -> tuple[dict[str, Json], str]:
+    """What to change in a metric that cannot be so, and one clause that says it."""
+    if flaw := impossible(metric, row):
+        return {"status": INVALID}, note_on(flaw)
+    if "ci" in metric and row["type"] in _MEASURED:
+        return reconcile(metric, row.get("direction", "none"))
+    return {}, ""
 
 
 def _unknown(name: str, catalogue: Mapping[str, Json]) -> Json:
@@ -153,10 +164,7 @@ def _age(now: datetime, text: str, pointer: str) -> int:
     try:
         return age_s(now, datetime.fromisoformat(text))  # its form was checked with the schema
     except ValueError as error:
-        hint = "such as 2026-01-31T12:00:00Z"
-        if ":60" in str(text):
-            hint = "write a leap second as the second before it, which ends with :59"
-        raise RefusalError(pointer, str(error), hint) from None
+        raise RefusalError(pointer, str(error), advice_on(text)) from None
 
 
 def is_regular(document: Json) -> bool:
@@ -217,8 +225,12 @@ def _is_interval(value: Json) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
 
 
+def _is_whole(value: Json) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _is_count(value: Json) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return _is_whole(value) and bool(value >= 0)
 
 
 def _is_scalar(value: Json) -> bool:
@@ -260,7 +272,7 @@ def _is_computed(value: Json) -> bool:
 _MEMBERS: dict[str, Callable[[Json], bool]] = {
     "value": _is_value,
     "status": lambda value: isinstance(value, str) and value in _STATUSES,
-    "n": _is_count,
+    "n": _is_whole,
     "ci": _is_interval,
     "baseline": is_number,
     "unit": lambda value: isinstance(value, str) and len(value) <= 64 and is_seen(value),
@@ -285,46 +297,22 @@ def _is_metric(given: Json) -> bool:
 def _misfit(metric: Json, row: Json) -> tuple[str, str] | None:
     """Why ``metric`` does not fit its catalogue row, and what to do; None when it fits."""
     value, kind = metric["value"], row["type"]
-    if metric["status"] == "ok" or value is not None:
-        if not _TYPES[kind](value):
-            return f"{_written(value)} where the catalogue says {kind}", _to_write(value, row)
-        if kind == "string" and (values := row.get("values")) and value not in values:
-            known = ", ".join(map(repr, values))
-            return f"{value!r} is not one of {known}", suggest(value, values)
-        if outside := _outside(value, row.get("range")):
-            return outside, _percentage(value, row) or _to_write(value, row)
+    if (metric["status"] == "ok" or value is not None) and not _TYPES[kind](value):
+        return f"{_written(value)} where the catalogue says {kind}", _to_write(value, row)
     unit = metric.get("unit")
     if unit is not None and "unit" in row and unit != row["unit"]:
         return f"unit {unit!r} where the catalogue says {row['unit']!r}", "convert the value"
-    ci = metric.get("ci")
-    if ci is not None and ci[0] > ci[1]:
-        return f"ci {ci} has its lower bound above its upper one", "write [lower, upper]"
     return None
 
 
 _TYPES: dict[str, Callable[[Json], bool]] = {
     "number": is_number,
-    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "integer": _is_whole,
     "boolean": lambda value: isinstance(value, bool),
     "string": lambda value: isinstance(value, str),
     "series": lambda value: isinstance(value, list),
     "any": lambda _value: True,
 }
-
-
-def _outside(value: Json, bounds: Json) -> str | None:
-    if not bounds:
-        return None
-    low, high = bounds
-    numbers = value if isinstance(value, list) else (value,)
-    for number in numbers:
-        if not is_number(number):
-            continue
-        if low is not None and number < low:
-            return f"{number} is below {low}, the least this metric can be"
-        if high is not None and number > high:
-            return f"{number} is above {high}, the most this metric can be"
-    return None
 
 
 def _written(value: Json) -> str:
@@ -347,13 +335,3 @@ def _to_write(value: Json, row: Json) -> str:
 
 
 _UNQUOTED = ", without quotes"
-
-
-def _percentage(value: Json, row: Json) -> str:
-    """The share that ``value`` per cent is; empty where it can be no percentage."""
-    if row.get("unit") != "ratio" or not is_number(value) or not 1 < value <= 100:
-        return ""
-    from decimal import Decimal
-
-    share = (Decimal(repr(value)) / 100).normalize()
-    return f"a ratio is from 0 to 1: if {value} is a percentage, write {share:f}"

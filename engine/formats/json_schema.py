@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.errors import suggest
@@ -96,6 +97,25 @@ def _not(pointer: str, value: Json, _rule: Json, schema: Json) -> Mismatch:
     return Mismatch(pointer, f"{_short(value)} is written as it must not be", _advice(schema))
 
 
+def _counted(noun: str, bound: str) -> Callable[[str, Json, Json, Json], Mismatch]:
+    """How a limit on the size of a value is worded: what there is, and the number that holds."""
+
+    def worded(pointer: str, value: Json, rule: Json, schema: Json) -> Mismatch:
+        reason = f"{len(value):,} {noun} where {bound} {rule:,} {'is' if rule == 1 else 'are'} read"
+        return Mismatch(pointer, reason, _advice(schema))
+
+    return worded
+
+
+def _ranged(word: str, bound: str) -> Callable[[str, Json, Json, Json], Mismatch]:
+    """How a limit on a number is worded."""
+
+    def worded(pointer: str, value: Json, rule: Json, schema: Json) -> Mismatch:
+        return Mismatch(pointer, f"{value} is {word} {rule}, the {bound}", _advice(schema))
+
+    return worded
+
+
 _WORDED = {
     "required": _missing,
     "additionalProperties": _extra,
@@ -103,6 +123,12 @@ _WORDED = {
     "enum": _enum,
     "pattern": _pattern,
     "not": _not,
+    "maxLength": _counted("characters", "at most"),
+    "maxItems": _counted("items", "at most"),
+    "minItems": _counted("items", "at least"),
+    "maxProperties": _counted("keys", "at most"),
+    "minimum": _ranged("below", "least"),
+    "maximum": _ranged("above", "most"),
 }
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 _RFC3339 = re.compile(
-    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:[0-5]\d)", re.ASCII
+    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
 )
 
 
@@ -27,7 +28,17 @@ def parse_time(text: str) -> datetime:
     """
     if not is_time(text):
         raise ValueError(f"{text!r} is not an RFC 3339 time such as 2026-01-31T12:00:00Z")
-    return datetime.fromisoformat(text)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}; {advice_on(text)}") from None
+
+
+def advice_on(text: str) -> str:
+    """Return what to write in place of ``text``, which has the form of a time and is none."""
+    if text[17:19] == "60":
+        return "write a leap second as the second before it, which ends with :59"
+    return "such as 2026-01-31T12:00:00Z"
 
 
 def age_s(now: datetime, then: datetime) -> int:

@@ -66,11 +66,13 @@ class UnreadMetric(NamedTuple):
         metric: Its id.
         readers: What would read it, as one clause; or that nothing does.
         nearest: For an id that may be misspelt, which is meant, as a question; else empty.
+        invalid_because: Why its value is none that it can have; empty where it is one.
     """
 
     metric: str
     readers: str
     nearest: str = ""
+    invalid_because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,9 +235,12 @@ def check_document(check: Json, report: Report) -> dict[str, Json]:
         "passes_when": None if passes else counterfactual(check),
         "off_because": report.reasons.get(name) if status == "off" else None,
         "waived_by": check["waived_by"],
+        **({"metric_status": get("metric_status")} if status in _LACKING else _NO_MEMBERS),
     }
 
 
+_LACKING = ("unknown", "insufficient")
+_NO_MEMBERS: dict[str, Json] = {}
 _NO_TEXTS: Mapping[str, str] = {"title": "", "why": "", "fix": ""}
 
 

@@ -10,9 +10,9 @@ from engine.decision.margins import counterfactual, written
 from engine.errors import DocumentError, GovernanceError
 from engine.formats.printable import plain
 from engine.model import Decision, Json, Severity, Status, Verdict
-from engine.report import Location, Report, ReportOptions
+from engine.report import Location, Report, ReportOptions, UnreadMetric
 from engine.report.way_out import way_out
-from engine.report.wording import facts_of, fix_of, limit_of
+from engine.report.wording import facts_of, fix_of, is_invalid, limit_of
 
 STANDARD_INPUT = "-"
 STANDARD_INPUT_NAME = "standard-input"
@@ -111,7 +111,7 @@ def text_of(check: Json, report: Report, key: str) -> str:
 def word_of(check: Json) -> str:
     """Return the check's status in a word or three."""
     status: str = check["status"]
-    return _WORDS.get(status, status)
+    return "invalid input" if is_invalid(check) else _WORDS.get(status, status)
 
 
 def message_of(check: Json, report: Report) -> str:
@@ -204,9 +204,19 @@ def unread_lines(report: Report) -> list[str]:
 def unread_groups(report: Report) -> list[tuple[str, str]]:
     """Return who would read metrics that no check reads, and the names of those."""
     return grouped(
-        (metric.readers, f"{metric.metric} ({metric.nearest})" if metric.nearest else metric.metric)
+        (metric.readers, f"{metric.metric} ({remark})" if remark else metric.metric)
         for metric in report.unread
+        for remark in [remark_on(metric)]
     )
+
+
+def remark_on(metric: UnreadMetric) -> str:
+    """Return which id may be meant, and why the value is none; empty where neither is to be said.
+
+    Both are clauses.
+    """
+    invalid = f"invalid: {metric.invalid_because}" if metric.invalid_because else ""
+    return "; ".join(filter(None, (metric.nearest, invalid)))
 
 
 def grouped(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

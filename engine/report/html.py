@@ -18,6 +18,7 @@ from engine.report.findings import (
     VerdictEffect,
     attestation_lines,
     by_effect,
+    remark_on,
     text_of,
     title_of,
     waiver_reason,
@@ -280,7 +281,7 @@ def _further(report: Report) -> list[tuple[str, str]]:
         asks = "What would ask it"
         rows = [
             row(f"<code>{text(metric.metric)}</code>", [
-                cell(text("; ".join(filter(None, (metric.readers, metric.nearest)))), asks)
+                cell(text("; ".join(filter(None, (metric.readers, remark_on(metric))))), asks)
             ])
             for metric in report.unread
         ]  # fmt: skip

@@ -20,6 +20,7 @@ from engine.report.findings import (
     attestation_lines,
     by_effect,
     off_lines,
+    remark_on,
     text_of,
     title_of,
     unread_lines,
@@ -211,7 +212,7 @@ def _unread(report: Report) -> list[str]:
     if not report.unread:
         return []
     rows = (
-        [code(metric.metric), escape("; ".join(filter(None, (metric.readers, metric.nearest))))]
+        [code(metric.metric), escape("; ".join(filter(None, (metric.readers, remark_on(metric)))))]
         for metric in report.unread
     )
     count = len(report.unread)

@@ -89,7 +89,7 @@ _CHECK = {
     **dict.fromkeys(("title", "why", "fix"), _TEXT),
     **dict.fromkeys(("code", "passes_when", "off_because", "waived_by"), _optional(_TEXT)),
 }
-_LOCATED = {"metric": _TEXT, "location": _optional(_OBJECT)}
+_LOCATED = {"metric": _TEXT, "location": _optional(_OBJECT), "metric_status": _optional(_TEXT)}
 _LOCATION = {"file": _TEXT, "line": _WHOLE, "column": _WHOLE}
 _SUBJECT_OPTIONAL = {"version": _TEXT, "digest": _OBJECT}
 _WAIVER = {"id": _TEXT, "status": _TEXT, "check": _optional(_TEXT)}
@@ -110,7 +110,7 @@ _OPTIONAL = {
     "fix": _optional(_TEXT),
     "unread_metrics": _LIST,
 }
-_UNREAD = dict.fromkeys(("metric", "readers", "nearest"), _TEXT)
+_UNREAD = dict.fromkeys(("metric", "readers", "nearest", "invalid_because"), _TEXT)
 _ATTESTATION = {
     **dict.fromkeys(("id", "type", "subject_sha256", "issued_at", "expires_at", "verdict"), _TEXT),
     **dict.fromkeys(("profile", "evidence_sha256", "policy_sha256", "key_id", "role"), _TEXT),

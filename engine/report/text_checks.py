@@ -21,6 +21,7 @@ from engine.report.findings import (
 )
 from engine.report.wording import (
     distance_of,
+    is_invalid,
     is_straddling,
     lacking_of,
     observed_and_limit_of,
@@ -195,7 +196,7 @@ _WORDS = {
 
 def _row(check: Json) -> _Row:
     sign, word = _WORDS[Status(check["status"])]
-    word = "UNSURE" if is_straddling(check) else word
+    word = "UNSURE" if is_straddling(check) else "INVALID" if is_invalid(check) else word
     return _Row(sign, word, check)
 
 

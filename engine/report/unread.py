@@ -6,11 +6,15 @@ it compares.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 from engine.errors import suggest
+from engine.evidence.metric_values import INVALID, invalid_because
+from engine.model import Decision, Json
 from engine.policy.bundle import PolicyBundle
+from engine.proof.input_document import OF_METRIC
 from engine.report import UnreadMetric
 
 _CARRIED = "x."
@@ -18,16 +22,46 @@ _MOST = 4
 
 
 def unread_metrics(
-    metrics: Iterable[str], bundle: PolicyBundle, gate: str, profile: str
+    metrics: Mapping[str, Json], bundle: PolicyBundle, gate: str, profile: str
 ) -> tuple[UnreadMetric, ...]:
     """Return those of ``metrics`` that no check of ``gate`` reads by ``profile``, sorted.
+
+    Args:
+        metrics: All that was given, in long form, by id.
+        bundle: The policies.
+        gate: That was asked.
+        profile: Its table of limits.
 
     Raises:
         UsageError: The bundle has no such gate or profile.
     """
     given = frozenset(metrics)
     unread = given - _metrics_read(bundle, gate, profile) if given else given
-    return tuple(_unread(name, bundle, gate, profile) for name in sorted(unread))
+    found = [_unread(name, bundle, gate, profile) for name in sorted(unread)]
+    return tuple(
+        metric._replace(invalid_because=_invalid(metrics[metric.metric], metric.metric, bundle))
+        if metrics[metric.metric].get("status") == INVALID
+        else metric
+        for metric in found
+    )
+
+
+def with_reasons(decision: Decision, bundle: PolicyBundle) -> Decision:
+    """Return ``decision`` with ``invalid_because`` in each check whose evidence is invalid."""
+    if not any(check.get("metric_status") == INVALID for check in decision.checks):
+        return decision
+    return replace(decision, checks=tuple(_with_reason(check, bundle) for check in decision.checks))
+
+
+def _with_reason(check: Json, bundle: PolicyBundle) -> Json:
+    if check.get("metric_status") != INVALID:
+        return check
+    metric = {"value": check["observed"], **{key: check[key] for key in OF_METRIC if key in check}}
+    return {**check, "invalid_because": _invalid(metric, check["metric"], bundle)}
+
+
+def _invalid(metric: Mapping[str, Json], name: str, bundle: PolicyBundle) -> str:
+    return invalid_because(metric, bundle.catalogue().get(name, {}))
 
 
 @lru_cache(maxsize=16)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.decision.margins import WHOLE_INTERVAL, counterfactual, margin, written
+from engine.decision.margins import WHOLE_INTERVAL, counterfactual, deciding_n, margin, written
 from engine.model import Decision, Json, Status, Verdict, is_number
 
 
@@ -96,6 +96,11 @@ def lacking_of(check: Json) -> str:
     return "its interval is on both sides of the limit" if is_straddling(check) else ""
 
 
+def is_invalid(check: Json) -> bool:
+    """Whether what was observed cannot be compared because the evidence itself is invalid."""
+    return bool(check["status"] == Status.UNKNOWN and check.get("metric_status") == "invalid_input")
+
+
 def is_straddling(check: Json) -> bool:
     """Whether there are samples enough, and the limit is within the interval."""
     clause = counterfactual(check) or ""
@@ -127,7 +132,15 @@ def fix_of(check: Json, policy_fix: str, verdict: Verdict) -> str:
     if check["status"] == Status.STALE:
         return f"Measure {metric} anew, in the job that asks the gate."
     if check["status"] == Status.INSUFFICIENT:
+        if rows := deciding_n(check):
+            return f"Measure {metric} on more samples: about {rows:,} would put the limit outside."
         return f"Measure {metric} on more samples, and give its n and ci in the metrics file."
+    return _fix_of_unknown(check, metric, unit)
+
+
+def _fix_of_unknown(check: Json, metric: str, unit: str) -> str:
+    if check.get("metric_status") == "invalid_input" and check["observed"] is not None:
+        return f"Correct {metric} where it is measured, and write what it can be."
     if (check.get("age_s") or 0) < 0:
         return f"Compare the clocks, and measure {metric} again."
     members = ["value"] + (["baseline"] if check.get("kind") == "baseline" else [])

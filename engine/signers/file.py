@@ -37,7 +37,9 @@ def open_file(path: Path) -> Ed25519Signer:
             "make one with: engine keys init",
         ) from None
     if len(data) > MAX_BYTES:
-        raise KeyFileError(f"{path}: too long for a private key", "is it the right file?")
+        raise KeyFileError(
+            f"{path}: over {MAX_BYTES:,} bytes, too long for a private key", "is it the right file?"
+        )
     return from_pem(data, str(path))
 
 

@@ -160,7 +160,10 @@ def require_writable(path: Path) -> None:
             too long, or it is what :func:`require_replaceable` refuses.
     """
     if len(os.fsencode(path.name)) > LONGEST_NAME:
-        raise UsageError(f"{path.name[:60]}…: file name too long", "give a shorter one")
+        raise UsageError(
+            f"{path.name[:60]}…: file name too long",
+            f"give a shorter one: at most {LONGEST_NAME} bytes",
+        )
     require_replaceable(path)
     if is_stream(path):
         _require_open(path)

@@ -141,10 +141,6 @@ MISTAKES = {
         "decide m.json", "key 'metrics' is missing", 'such as "metrics": {"slo.dec_p95_ms": 512}',
         before=edit(lambda document: document.pop("metrics")),
     ),
-    "percent for a ratio": Mistake(
-        "decide m.json", "99.8 is above 1", "if 99.8 is a percentage, write 0.998",
-        before=metric("slo.audit_coverage_ratio", 99.8),
-    ),
     "a number as text": Mistake(
         "decide m.json", "string '512' where the catalogue says number", "in ms, without quotes",
         before=metric("slo.dec_p95_ms", "512"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.decision.margins import counterfactual, margin, margin_number, written
+from engine.decision.margins import counterfactual, deciding_n, margin, margin_number, written
 from engine.model import Json
 
 
@@ -34,6 +34,7 @@ def check(**changes: Json) -> Json:
         ({"operator": "==", "observed": 3, "limit": 0}, "-3"),
         ({"operator": "==", "observed": 0, "limit": 0}, "0"),
         ({"observed": None}, None),
+        ({"metric_status": "invalid_input"}, None),
         ({"observed": True, "limit": True, "operator": "=="}, None),
         ({"observed": 1e300, "limit": 1e-300}, "-1E+300"),
     ],
@@ -42,6 +43,38 @@ def test_a_margin_is_exact_and_negative_past_the_limit(
     changes: dict[str, Json], expected: str | None
 ) -> None:
     assert margin(check(**changes)) == expected
+
+
+STRADDLED: dict[str, Json] = {
+    "status": "insufficient", "compare": "ci", "observed": 0.008, "ci": [0.004, 0.012], "n": 400,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "rows"),
+    [
+        ({}, 1600),
+        ({"observed": 0.006, "ci": [0.001, 0.0101]}, 430),  # 400 * (41/40)^2 = 420.25
+        ({"operator": ">=", "observed": 0.02, "ci": [0.005, 0.03]}, 900),
+        ({"operator": ">=", "observed": 0.005, "ci": [0.002, 0.02]}, 3600),
+        ({"n": 3, "observed": 0.006, "ci": [0.001, 0.0101]}, 4),
+        ({"ci": [0.01, 0.012], "observed": 0.011}, 401),  # the bound is the limit: more than now
+        ({"observed": 0.01}, None),
+        ({"n": None}, None),
+        ({"n": 0}, None),
+        ({"n": True}, None),
+        ({"observed": None}, None),
+        ({"ci": [0.02, 0.03], "observed": 0.025}, None),
+        ({"ci": [0.004, 0.012], "observed": 0.2}, None),
+        ({"compare": "value"}, None),
+        ({"status": "pass"}, None),
+        ({"ci": ["low", "high"]}, None),
+    ],
+)
+def test_of_a_limit_within_the_interval_the_rows_that_would_decide_are_known(
+    changes: dict[str, Json], rows: int | None
+) -> None:
+    assert deciding_n(check(**STRADDLED | changes)) == rows
 
 
 @pytest.mark.parametrize(
@@ -59,6 +92,28 @@ def test_a_margin_is_exact_and_negative_past_the_limit(
          "passes when ethics.ece is measured again: it is 90 s old, at most 60 s is accepted"),
         ({"status": "insufficient", "min_n": 1000, "n": 12},
          "passes when ethics.ece rests on n >= 1000; now n 12"),
+        ({"status": "unknown", "metric_status": "invalid_input", "invalid_because": "7 is above 1"},
+         "passes when ethics.ece is valid, and ethics.ece <= 0.01; it is not: 7 is above 1"),
+        ({"status": "unknown", "metric_status": "invalid_input"},
+         "passes when ethics.ece is valid, and ethics.ece <= 0.01; it is not: its source says so"),
+        ({"status": "unknown", "metric_status": "invalid_input", "observed": None},
+         "passes when ethics.ece is measured, and ethics.ece <= 0.01"),
+        (STRADDLED,
+         "passes when the whole interval of ethics.ece is within the limit; now 0.01 lies in "
+         "[0.004, 0.012]; about 1,600 rows would decide, and it would pass if the value stays"),
+        ({**STRADDLED, "observed": 0.011},
+         "passes when the whole interval of ethics.ece is within the limit; now 0.01 lies in "
+         "[0.004, 0.012]; about 20,000 rows would decide, and it would fail if the value stays"),
+        ({**STRADDLED, "n": 12, "min_n": 30},
+         "passes when ethics.ece rests on n >= 30; now n 12, and 0.01 lies in its interval: about "
+         "48 would decide"),
+        ({**STRADDLED, "n": 12, "min_n": 1000},
+         "passes when ethics.ece rests on n >= 1000; now n 12"),
+        ({**STRADDLED, "n": None},
+         "passes when the whole interval of ethics.ece is within the limit; now 0.01 lies in "
+         "[0.004, 0.012]"),
+        ({**STRADDLED, "ci": None},
+         "passes when ethics.ece has an interval, [low, high], within the limit; now missing"),
         ({"status": "fail", "operator": "quiet", "kind": "series", "observed": [1, 2]},
          "passes when two consecutive windows of ethics.ece are below 0.01; now [1, 2]"),
     ],

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from engine.evidence.metric_values import invalid_because
 from engine.evidence.metrics_file import RefusalError, expand, is_regular
 from engine.model import Json
 from engine.policy.bundle import shipped_bundle
@@ -23,7 +24,7 @@ CATALOGUE: dict[str, Json] = {
     "data.schema_drift": {"type": "integer", "unit": "count", "range": [0, None]},
     "data.dbt_tests": {"type": "string", "values": ["pass", "fail"]},
     "ethics.consent": {"type": "boolean"},
-    "market.burn_rate_4h": {"type": "series"},
+    "market.burn_rate_4h": {"type": "series", "range": [0, None]},
 }
 DOCUMENT: Json = {
     "subject": {"name": "scoring-model", "version": "2.4.1", "digest": {"sha256": "ab" * 32}},
@@ -71,15 +72,18 @@ def test_null_is_undefined_and_never_a_value() -> None:
         ("metrics", {"ethics.eec": 1}, "/metrics/ethics.eec", "not in the catalogue"),
         ("metrics", {"ethics.ece": "low"}, "/metrics/ethics.ece", "the catalogue says number"),
         ("metrics", {"ethics.ece": True}, "/metrics/ethics.ece", "the catalogue says number"),
-        ("metrics", {"ethics.ece": 1.5}, "/metrics/ethics.ece", "is above 1"),
         ("metrics", {"data.schema_drift": 0.5}, "/metrics/data.schema_drift", "says integer"),
-        ("metrics", {"data.dbt_tests": "passed"}, "/metrics/data.dbt_tests", "is not one of"),
+        ("metrics", {"data.dbt_tests": 1}, "/metrics/data.dbt_tests", "says string"),
+        ("metrics", {"ethics.ece": [0.5]}, "/metrics/ethics.ece", "the catalogue says number"),
+        ("metrics", {"market.burn_rate_4h": 2}, "/metrics/market.burn_rate_4h", "says series"),
+        ("metrics", {"ethics.ece": {"value": 0.1, "n": 2.5}}, "/metrics/ethics.ece/n",
+         "number where integer"),
+        ("metrics", {"ethics.ece": {"value": 0.1, "ci": [1]}}, "/metrics/ethics.ece/ci",
+         "at least 2 are read"),
         ("metrics", {"ethics.ece": {"value": None, "status": "ok"}}, "/metrics/ethics.ece/value",
          "null where the catalogue says number"),
         ("metrics", {"ethics.ece": {"value": 0.1, "unit": "%"}}, "/metrics/ethics.ece/value",
          "unit '%'"),
-        ("metrics", {"ethics.ece": {"value": 0.1, "ci": [2, 1]}}, "/metrics/ethics.ece/value",
-         "lower bound above"),
         ("metrics", {"ethics.ece": {"value": 0.1, "N": 3}}, "/metrics/ethics.ece/N", "not known"),
         ("metrics", {}, "/metrics", "non-empty"),
         ("metrics", [], "/metrics", "array where object"),
@@ -101,6 +105,58 @@ def test_a_wrong_document_is_refused_where_it_is_wrong(
         expand(_with(path, value), CATALOGUE, NOW, SCHEMA)
     assert refused.value.pointer == pointer
     assert reason in refused.value.reason
+
+
+IMPOSSIBLE = [
+    ("ethics.ece", 1.5, "1.5 is above 1, the most this metric can be: no check passes on it; a "
+     "ratio is from 0 to 1: if 1.5 is a percentage, write 0.015"),
+    ("ethics.ece", -0.01, "-0.01 is below 0, the least this metric can be: no check passes on it"),
+    ("ethics.ece", {"value": 2e300, "status": "ok"}, "2e+300 is above 1, the most this metric can "
+     "be: no check passes on it"),
+    ("ethics.ece", {"value": 1.5, "status": "insufficient_data"}, "1.5 is above 1"),
+    ("ethics.ece", {"value": 0.5, "baseline": -1}, "baseline -1 is below 0"),
+    ("ethics.ece", {"value": 0.5, "n": -1}, "n -1 is below 0, the least that can be counted"),
+    ("ethics.ece", {"value": 0.5, "ci": [2, 1]}, "ci [2, 1] has its lower bound above its upper"),
+    ("data.schema_drift", -3, "-3 is below 0"),
+    ("data.dbt_tests", "passed", "'passed' is not one of 'pass', 'fail': no check passes on it; "
+     "did you mean 'pass'?"),
+    ("market.burn_rate_4h", [0, -1, 2], "-1 is below 0"),
+    ("x.note", {"value": 1, "n": -1}, "n -1 is below 0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "given_as", "note"), IMPOSSIBLE)
+def test_a_value_that_the_metric_cannot_have_is_invalid_input_and_the_others_count(
+    name: str, given_as: Json, note: str
+) -> None:
+    """INV-INPUT-9: a file is refused whole only where its form is wrong."""
+    document = _with("metrics", {name: given_as, "ethics.consent": True})
+    notes: list[str] = []
+
+    metrics = expand(document, CATALOGUE, NOW, SCHEMA, notes)
+
+    value = given_as["value"] if isinstance(given_as, dict) else given_as
+    assert (metrics[name]["status"], metrics[name]["value"]) == ("invalid_input", value)
+    assert metrics["ethics.consent"]["status"] == "ok"
+    assert Draft202012Validator(SCHEMA).is_valid(document)
+    (line,) = notes
+    assert line.startswith(f"{name}: {note}")
+    reason = invalid_because(metrics[name], CATALOGUE.get(name, {}))
+    assert reason in line or line.replace(": no check passes on it", "").endswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        ({"value": 0.5}, "its source says so"),
+        ({"value": None}, "its source says so"),
+        ({"value": 0.5, "ci": [0.1, 0.2]}, "value 0.5 is outside of its interval"),
+        ({"value": 0.5, "ci": ["odd", 1], "n": "many", "baseline": "x"}, "its source says so"),
+        ({"value": ["odd"], "n": True}, "its source says so"),
+    ],
+)
+def test_why_recorded_evidence_is_invalid_is_said_whatever_it_is(metric: Json, reason: str) -> None:
+    assert invalid_because(metric, {"range": [0, 1]}).startswith(reason)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_a_forecast_says_when_the_budget_runs_out_and_what_it_rests_on() -> None
     assert "09:00  █████                 0.25" in texts
     assert "12:00  █████                 0.25" in texts
     assert "13:00  ░░░░                  0.19  at this pace" in texts
-    assert "24:00                        -0.50  at this pace" in texts
+    assert "24:00                        0.00  at this pace" in texts
     assert texts[-2:] == [
         "2026-11-21 Sat  0.25 USD  (0.00 to 0.50, 2 days before, of any weekday)",
         "1 day: 0.25 USD",

@@ -41,7 +41,7 @@ def test_a_metric_that_nobody_asks_is_named_with_what_would_ask_it(
     metric: str, gate: str, profile: str, readers: str | None, nearest: str
 ) -> None:
     """INV-REPORT-3."""
-    unread = unread_metrics([metric], shipped_bundle(), gate, profile)
+    unread = unread_metrics({metric: {"value": 1, "status": "ok"}}, shipped_bundle(), gate, profile)
 
     assert unread == (() if readers is None else (UnreadMetric(metric, readers, nearest),))
 

@@ -15,6 +15,18 @@ from tests.report.cases import LATENCY, report, written
         ({"status": "unknown", "observed": None}, "Measure slo.dec_p95_ms and put its value in ms"),
         ({"status": "stale", "age_s": 9000}, "Measure slo.dec_p95_ms anew"),
         ({"status": "insufficient", "n": 3, "min_n": 9}, "Measure slo.dec_p95_ms on more samples"),
+        (
+            {
+                "status": "insufficient",
+                "n": 100,
+                "compare": "ci",
+                "ci": [500, 900],
+                "observed": 700,
+                "limit": 800,
+            },
+            "Measure slo.dec_p95_ms on more samples: about 400 would put the limit",
+        ),
+        ({"status": "unknown", "metric_status": "invalid_input"}, "Correct slo.dec_p95_ms where"),
         ({"status": "unknown", "age_s": -400}, "Compare the clocks"),
         ({"status": "fail"}, "Profile it."),
     ],

@@ -78,7 +78,7 @@ def pace(today: Day, now: datetime, start: datetime, end: datetime) -> Pace:
 
 
 class Hour(NamedTuple):
-    """What is left of a budget at one instant, in micro-dollars; negative when it is overrun.
+    """What is left of a budget at one instant, in micro-dollars; nothing once it is used up.
 
     Attributes:
         at: Beginning of an hour of the day, or now.
@@ -114,9 +114,9 @@ def burn_down(
     while at < end:
         if at <= now:
             spent = sum(amount for when, amount in settled if when <= at)
-            found.append(Hour(at, today.limit - spent, projected=False))
+            found.append(Hour(at, max(today.limit - spent, 0), projected=False))
         at += timedelta(hours=1)
-    found.append(Hour(now, today.limit - today.spent, projected=False))
+    found.append(Hour(now, max(today.limit - today.spent, 0), projected=False))
     if today.projected is None:
         return found
     rest = (end - now).total_seconds()
@@ -124,7 +124,8 @@ def burn_down(
     while at <= end:
         if at > now and rest > 0:
             more = (today.projected - today.spent) * (at - now).total_seconds() / rest
-            found.append(Hour(at, today.limit - today.spent - round(more), projected=True))
+            left = today.limit - today.spent - round(more)
+            found.append(Hour(at, max(left, 0), projected=True))
         at += timedelta(hours=1)
     return found
 

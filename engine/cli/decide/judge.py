@@ -13,7 +13,7 @@ from engine.cli.console.printer import Printer
 from engine.cli.console.shell import Shell
 from engine.cli.decide.summary import standing_against
 from engine.errors import DocumentError, GovernanceError, PolicyError, UsageError
-from engine.evidence.documents import Document, read
+from engine.evidence.documents import STANDARD_INPUT, Document, read
 from engine.evidence.input import Finder, Input, Question
 from engine.formats.json_positions import escape
 from engine.model import Decision, Verdict
@@ -160,6 +160,8 @@ class Judge:
             locations=self._located(documents),
         )
         rendered = self.printer.rendered(report)
+        name = judgement.input.name
+        place = "" if name == STANDARD_INPUT or len(documents) > 1 else f"{name}: "
         against = standing_against(judgement.predicate["checks"])
         return JudgedFile(
             judgement.verdict,
@@ -167,7 +169,7 @@ class Judge:
             judgement.record,
             rendered,
             None if rendered else report,
-            judgement.input.notes,
+            tuple(f"{place}{note}" for note in judgement.input.notes),
         )
 
     def _located(self, documents: Sequence[Document]) -> dict[str, Location]:

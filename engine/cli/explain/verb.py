@@ -136,7 +136,7 @@ def _decision(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         predicate = json.loads(decision.statement)["predicate"]
         archive = ledger.blob("policy", predicate["policy"]["digest"]["sha256"])
         inputs = [blob.body for blob in ledger.attachments(index) if blob.kind == "input"]
-        given = json.loads(inputs[0])["metrics"] if inputs else ()  # it may have been erased
+        given = json.loads(inputs[0])["metrics"] if inputs else {}  # it may have been erased
     # Its own policy has the words: another one may mean something else by the same id.
     bundle = PolicyBundle.from_archive(archive)
     report = report_on(decision, bundle, metrics=given)

@@ -28,11 +28,13 @@ def read_metrics(
     from engine.evidence.metrics_file import RefusalError, expand
 
     document = read(name, stdin=shell.stdin)
-    schema = shipped_schema("metrics.schema.json")
+    schema, notes = shipped_schema("metrics.schema.json"), list[str]()
     try:
-        metrics = expand(document.value, bundle.catalogue(), shell.now(), schema)
+        metrics = expand(document.value, bundle.catalogue(), shell.now(), schema, notes)
     except RefusalError as refused:
         raise document.refused(refused.pointer, refused.reason, refused.hint) from None
+    for note in notes:
+        shell.say(f"engine: {name}: {note}")
     return document, metrics
 
 

@@ -67,6 +67,7 @@ def test_a_burn_down_never_rises(spent: int, limit: int, second: int) -> None:
     lefts = [hour.left for hour in burn_down(today, [(START, spent)], now, START, END)]
 
     assert lefts == sorted(lefts, reverse=True)
+    assert min(lefts) >= 0  # what is used up is used up
 
 
 def past(*amounts: int, before: str = "2026-11-20") -> list[Day]:
