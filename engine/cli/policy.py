@@ -89,6 +89,7 @@ def _laid_into(folder: Path, files: dict[str, str], name: str) -> dict[str, str]
     """``files``, where rows are added to the catalogue and the limits that are there."""
     from engine.errors import UsageError
     from engine.policy.bundle import shipped_folder
+    from engine.policy.sources import read_source
     from engine.policy.tables.nodes import read
 
     laid = {}
@@ -100,7 +101,10 @@ def _laid_into(folder: Path, files: dict[str, str], name: str) -> dict[str, str]
         if target.suffix == ".rego":
             raise UsageError(f"{target} is there already", "choose another name, or remove it")
         rows = text.removeprefix((shipped_folder("policies") / path).read_text("utf-8"))
-        added = f"{target.read_text('utf-8').rstrip()}\n{rows}"
+        try:
+            added = f"{read_source(target).content.decode().rstrip()}\n{rows}"
+        except UnicodeDecodeError:
+            raise UsageError(f"{target}: is not UTF-8", "write the file in UTF-8") from None
         top = read(str(target), added.encode()).members()
         table = top.get("metrics" if "metrics" in top else "checks")
         if table is None or not any(key.startswith(f"{name}.") for key in table.members()):

@@ -24,13 +24,29 @@ class Mismatch(NamedTuple):
 def first_mismatch(schema: Json, document: Json) -> Mismatch | None:
     """Return the first place, in document order, where ``document`` does not match ``schema``.
 
+    A member of the document that holds more than the schema lets it comes before all others, and
+    nothing in it is looked at: tens of thousands of values take seconds.
+
     Source: JSON Schema 2020-12.
     """
+    if crowded := _crowded(schema, document):
+        return crowded
     from jsonschema import Draft202012Validator
 
     errors = Draft202012Validator(schema).iter_errors(document)
     first = min(errors, key=_place, default=None)
     return None if first is None else _worded(first)
+
+
+def _crowded(schema: Json, document: Json) -> Mismatch | None:
+    members = document if isinstance(document, dict) else {}
+    for key, inner in schema.get("properties", {}).items():
+        value = members.get(key)
+        word = "maxProperties" if isinstance(value, dict) else "maxItems"
+        most = inner.get(word) if isinstance(inner, dict) else None
+        if isinstance(value, dict | list) and most is not None and len(value) > most:
+            return _WORDED[word](f"/{escape(key)}", value, most, inner)
+    return None
 
 
 def _place(error: ValidationError) -> list[str]:

@@ -79,12 +79,13 @@ def compile_policies(files: Sources, opa: Path) -> PolicyBundle:
     """Return the bundle of a whole set of policy files, in memory.
 
     Raises:
-        ConfigError: Data is wrong; says file, line and key.
+        ConfigError: Data is wrong; says file, line and key. Or there is too much Rego.
         PolicyBuildError: OPA refuses the Rego, in its own words; METADATA is not whole; the
             module needs built-ins of its host; or a gate's answer to an empty input is not
             whole.
     """
     sources.check_paths(files)
+    sources.check_rego(files)
     if CAPABILITIES not in files:
         raise ConfigError(
             f"{CAPABILITIES} is missing",

@@ -24,6 +24,10 @@ DATA = "data.yaml"
 TRUST = "trust"
 MAX_FILE_BYTES = 1024 * 1024
 MAX_FILES = 1000
+MAX_TOTAL_BYTES = 16 * 1024 * 1024
+"""Of all files together, which is what an archive of the policy may have."""
+MAX_REGO_BYTES = 512 * 1024
+"""Of all Rego together that is compiled; OPA takes seconds for it. What ships has a quarter."""
 MAX_PATH = 90
 
 _PATH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -75,7 +79,16 @@ def read_sources(directory: Path) -> dict[str, Source]:
     """
     if not directory.is_dir():
         raise UsageError(f"{directory}: no such folder", "give the folder that holds the policies")
-    found = {path: _read(directory / path) for path in sorted(_paths(directory))}
+    found: dict[str, Source] = {}
+    total = 0
+    for path in sorted(_paths(directory)):
+        found[path] = read_source(directory / path)
+        total += len(found[path].content)
+        if total > MAX_TOTAL_BYTES:
+            raise ConfigError(
+                f"{directory}: more than {MAX_TOTAL_BYTES:,} bytes of policy files",
+                "name the folder that holds the policies alone",
+            )
     if not found:
         raise UsageError(
             f"{directory}: no policy in this folder",
@@ -105,13 +118,34 @@ def _paths(directory: Path) -> Iterator[str]:
             )
 
 
-def _read(path: Path) -> Source:
+def read_source(path: Path) -> Source:
+    """Return the file of a policy at ``path``.
+
+    Raises:
+        ConfigError: It cannot be read, or has more than :data:`MAX_FILE_BYTES`.
+    """
     try:
         content = read_whole(path, MAX_FILE_BYTES)
     except OSError as error:
         hint = "split the file" if error.errno == errno.EFBIG else ""
         raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}", hint) from None
     return Source(str(path), content)
+
+
+def check_rego(sources: Sources) -> None:
+    """Refuse more Rego than is compiled in seconds.
+
+    Raises:
+        ConfigError: There is more; names the largest file.
+    """
+    rego = {path: len(sources[path].content) for path in sources if path.endswith(".rego")}
+    if (total := sum(rego.values())) > MAX_REGO_BYTES:
+        largest = max(rego, key=rego.__getitem__)
+        raise ConfigError(
+            f"{total:,} bytes of Rego, and at most {MAX_REGO_BYTES:,} are compiled",
+            f"{sources[largest].shown} has {rego[largest]:,} of them: tables of values are data, "
+            f"and lie in <topic>/{DATA}",
+        )
 
 
 def check_paths(sources: Sources) -> None:

@@ -13,7 +13,7 @@ from engine.model import Json
 from engine.policy.build import run_opa
 from engine.policy.bundle import shipped_folder
 from engine.policy.overlay import load_policies
-from engine.policy.sources import CAPABILITIES, DATA
+from engine.policy.sources import CAPABILITIES, DATA, check_rego, is_source, read_source
 from engine.system.walk import files_below
 
 _CAPABILITIES = ("--capabilities", f"policies/{CAPABILITIES}")
@@ -49,15 +49,19 @@ def examine(folder: Path | None, opa: Path) -> Iterator[Step]:
 
     Raises:
         UsageError: No such folder, or no Rego and no data in it.
+        ConfigError: A file cannot be read, or there is too much Rego.
         PolicyBuildError: OPA could not be run.
     """
     given = _files(folder) if folder else {}
     with tempfile.TemporaryDirectory(prefix="engine-policy-test-") as root:
         work = Path(root)
-        for path, source in {**_files(shipped_folder("policies")), **given}.items():
+        files = {**_files(shipped_folder("policies")), **given}
+        sources = {path: read_source(file) for path, file in files.items()}
+        check_rego({path: source for path, source in sources.items() if is_source(path)})
+        for path, source in sources.items():
             target = work / "policies" / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(source.read_bytes())
+            target.write_bytes(source.content)
         own = [path for path in given if path.endswith(".rego")] if folder else None
         checked = _check(work, opa)
         yield checked

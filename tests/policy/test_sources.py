@@ -98,3 +98,27 @@ def test_data_does_not_change_the_revision_but_rego_does() -> None:
     assert revision("limits/loose/data.yaml") == shipped
     assert revision("promotion/promotion.rego") != shipped
     assert revision("capabilities.json") != shipped
+
+
+def test_more_than_an_archive_may_have_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "MAX_TOTAL_BYTES", 10)
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.rego").write_bytes(b"x" * 6)
+    with pytest.raises(ConfigError, match="more than 10 bytes of policy files"):
+        sources.read_sources(tmp_path)
+
+
+def test_more_rego_than_is_compiled_in_seconds_is_refused_by_number() -> None:
+    """120,000 functions took OPA 40 seconds."""
+    functions = "".join(f"f{number}(x) := x\n" for number in range(120_000)).encode()
+    files = {
+        "own/own.rego": sources.Source("own/own.rego", functions),
+        "own/data.yaml": sources.Source("own/data.yaml", functions),
+        "own/small.rego": sources.Source("own/small.rego", b"package own"),
+    }
+    with pytest.raises(ConfigError, match=r"bytes of Rego, and at most 524,288 are") as refused:
+        sources.check_rego(files)
+    assert refused.value.hint.startswith("own/own.rego has")
+    sources.check_rego({name: files[name] for name in ("own/data.yaml", "own/small.rego")})

@@ -22,6 +22,7 @@ from engine.ledger.store import (
 )
 from engine.proof.merkle import GENESIS_CHAIN
 from engine.system.after_fork import free_in_child
+from engine.system.reading import read_again
 
 _VERIFY = "find out what is left of it: engine ledger verify"
 _WORDS = {
@@ -46,6 +47,16 @@ _NOT_GENUINE = {
 def primary_code(error: sqlite3.Error) -> int:
     """Return SQLite's primary result code; 0 when the error is not SQLite's own."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def is_momentary(error: Exception) -> bool:
+    """Whether a read failed as a disk does that answers the next time, and nobody waited yet.
+
+    A plain ``SQLITE_BUSY`` was waited for already; its other forms were not.
+    """
+    code = getattr(error, "sqlite_errorcode", 0)
+    is_other_busy = code & 0xFF == sqlite3.SQLITE_BUSY and code != sqlite3.SQLITE_BUSY
+    return code & 0xFF == sqlite3.SQLITE_IOERR or is_other_busy
 
 
 def explained(error: sqlite3.Error, place: str, doing: str) -> LedgerError | VerificationError:
@@ -136,10 +147,19 @@ class SqliteReader:
                 f"{self._place}: was opened before this process was forked",
                 "open it here: a new Gate, Budget or CircuitBreaker in each process",
             )
+
+        def rows() -> list[Any]:
+            self._turns = 0
+            return self._connection.execute(query, values).fetchall()
+
         try:
             with self._using:
-                self._turns = 0
-                return self._connection.execute(query, values).fetchall()
+                # What SQLite rolled back with the error would be read as it was before.
+                before = self._connection.in_transaction
+                return read_again(
+                    rows,
+                    lambda error: is_momentary(error) and self._connection.in_transaction == before,
+                )
         except sqlite3.Error as error:
             raise explained(error, self._place, "reading") from error
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,3 +108,64 @@ def test_what_sqlite_cannot_say_in_a_code_is_still_an_error_of_ours() -> None:
             reader.tip()
     with pytest.raises(LedgerError, match="the ledger is closed"):
         reader.tip()
+
+
+class FailingConnection(sqlite3.Connection):
+    """A connection whose next queries fail."""
+
+    codes: list[int]
+
+    def execute(self, *query: Any) -> sqlite3.Cursor:
+        if self.codes:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = self.codes.pop(0)
+            raise error
+        return super().execute(*query)
+
+
+@pytest.mark.parametrize(
+    ("codes", "is_read"),
+    [
+        ([sqlite3.SQLITE_IOERR], True),
+        ([sqlite3.SQLITE_IOERR_READ], True),
+        ([sqlite3.SQLITE_BUSY_RECOVERY], True),
+        ([sqlite3.SQLITE_IOERR, sqlite3.SQLITE_IOERR], False),
+        ([sqlite3.SQLITE_BUSY], False),  # SQLite waited already
+        ([sqlite3.SQLITE_CORRUPT], False),
+    ],
+)
+def test_a_disk_that_fails_once_is_asked_once_more(
+    tmp_path: Path, codes: list[int], is_read: bool
+) -> None:
+    with closing(open_at(tmp_path)) as ledger:
+        ledger.append([decision(1)])
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path, factory=FailingConnection)) as connection:
+        connection.codes = []
+        reader = SqliteReader(connection, "a.db")
+        connection.codes = codes
+        if is_read:
+            assert reader.tip()[0] == 2
+        else:
+            with pytest.raises((LedgerError, VerificationError), match=r"a\.db: reading"):
+                reader.tip()
+        assert connection.codes == []
+
+
+def test_what_was_rolled_back_with_the_error_is_not_read_as_it_was_before(tmp_path: Path) -> None:
+    class RolledBack(FailingConnection):
+        def execute(self, *query: Any) -> sqlite3.Cursor:
+            if self.codes:
+                self.rollback()
+            return super().execute(*query)
+
+    with closing(open_at(tmp_path)) as ledger:
+        ledger.append([decision(1)])
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path, factory=RolledBack, isolation_level=None)) as connection:
+        connection.codes = []
+        reader = SqliteReader(connection, "a.db")
+        connection.execute("BEGIN")
+        connection.codes = [sqlite3.SQLITE_IOERR]
+        with pytest.raises(LedgerError, match="the disk failed"):
+            reader.tip()
