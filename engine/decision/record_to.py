@@ -36,6 +36,7 @@ class RecordTo:
         environ: Says where the user keeps state; the heads are kept there, too.
         heads: Folder of signed heads beside the key; None where the key has no folder of ours.
         create: Whether a ledger that is not there is made.
+        begin: Called before one is made; raises where that would be a mistake.
         agrees: See :func:`engine.ledger.open_ledger`.
         say: See :func:`engine.ledger.open_ledger`; where nobody is named, Python's warnings.
         lock_timeout_s: How long an append waits for other writers.
@@ -54,6 +55,7 @@ class RecordTo:
         environ: Mapping[str, str],
         heads: Path | None = None,
         create: bool = True,
+        begin: Callable[[], None] | None = None,
         lock_timeout_s: float = 30.0,
         agrees: Callable[[str], bool] = lambda _question: False,
         say: Callable[[str], None] = _warn,
@@ -62,7 +64,7 @@ class RecordTo:
         from engine.ledger import located
 
         self.url, self.open_signer, self._prepare = located(url), open_signer, prepare
-        self._create, self._lock_timeout_s = create, lock_timeout_s
+        self._create, self._begin, self._lock_timeout_s = create, begin, lock_timeout_s
         self._agrees, self._say = agrees, say
         self._state, self._beside_key = state_folder(environ), heads
         self._run = None
@@ -121,6 +123,7 @@ class RecordTo:
             heads=self.heads,
             lock_timeout_s=self._lock_timeout_s,
             create=self._create or self.is_ephemeral,
+            begin=self._begin,
             created_at=write_time(min(filter(None, (runtime.now(), no_later_than)))),
             random=runtime.random,
             agrees=self._agrees,

@@ -5,17 +5,17 @@ The ``.engine`` folder holds key, ledger and signed heads where nothing else is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from engine.decision.policies_in_use import ChosenBy, PoliciesInUse
-from engine.decision.record_to import RecordTo
+from engine.decision.record_to import RUN_LEDGER, RecordTo
 from engine.decision.session import Session
-from engine.errors import ConfigError, KeyFileError, UsageError
-from engine.settings.config import Config, require_own_folder
+from engine.errors import ConfigError, GovernanceError, KeyFileError, UsageError
+from engine.settings.config import FOLDER_NAME, Config, load, require_own_folder
 from engine.system.files import real_path
 from engine.system.ownership import others_can_write_to
 from engine.system.reading import open_to_read, require_regular
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from engine.policy.bundle import PolicyBundle
     from engine.policy.evaluator import Evaluator
     from engine.signers import Signer
+
+
+LEDGER_NAME = "ledger.db"
+"""The ledger's file in the folder, where no setting names another."""
 
 
 class Surroundings(Protocol):
@@ -240,6 +244,7 @@ def record_to(config: Config, around: Surroundings, *, may_create: bool = False)
         environ=around.environ,
         heads=None if has_key_elsewhere else config.folder / "heads",
         create=may_create or not around.in_ci,
+        begin=None if may_create else partial(_require_no_other, config, around),
         lock_timeout_s=float(config.number("lock_timeout_s")),
         agrees=around.agrees,
         say=lambda text: around.say(f"engine: {text}"),
@@ -277,7 +282,7 @@ _SQLITE = b"SQLite format 3\0"
 
 def ledger_url(config: Config) -> str:
     """Return where the ledger is, configured or not."""
-    return str(config.values["ledger"].value or config.folder / "ledger.db")
+    return str(config.values["ledger"].value or config.folder / LEDGER_NAME)
 
 
 def key_path(config: Config) -> Path:
@@ -315,6 +320,7 @@ def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool =
     """Create key and folder where there are neither; only on first use, and never unasked in CI.
 
     Raises:
+        UsageError: The ledger is not there, and another one is in use here.
         KeyFileError: There is no key, and creating one here would not be first use.
     """
     from engine.signers.file import generate
@@ -322,9 +328,18 @@ def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool =
     path = key_path(config)
     if key_in_environment(config, around) or path.exists():
         if config.values["ledger"].value is None and (may_create or not around.in_ci):
+            if not may_create and not config.folder.exists():
+                _require_no_other(config, around)
             _make_folder(config.folder)
         return
     configured = config.path("key_file") is not None
+    own = config.folder / "keys" / "engine.pem"
+    if configured and own.exists():
+        origin = config.values["key_file"].origin
+        raise KeyFileError(
+            f"{path}: no such key, and {own} signs here",
+            f"leave out {origin} to sign with that; another one is made by engine keys init",
+        )
     if begun := ledger_key(config, around):
         raise no_key_of_ledger(path, ledger_url(config), begun)
     if configured or (around.in_ci and not may_create):
@@ -338,9 +353,66 @@ def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool =
             "give the key in ENGINE_KEY (PEM) or ENGINE_KEY_FILE (a path, mode 0600), "
             "or make one: engine keys init",
         )
+    if not may_create:
+        _require_no_other(config, around)
     _make_folder(config.folder)
     generate(path)
     around.say(f"engine: made a signing key in {path.parent}; keep it, and publish its public half")
+
+
+def _require_no_other(config: Config, around: Surroundings) -> None:
+    """Refuse to begin a ledger while another one is in use here: its path was mistyped.
+
+    One that another key began is not the one that was meant.
+
+    Raises:
+        UsageError: There is none where the settings say; names the one that is in use.
+    """
+    from engine.ledger import located
+
+    target = record_to(config, around)
+    if target.is_ephemeral or target.exists():
+        return
+    for url in _in_use(config, around):
+        other = Path(located(url))
+        if other.exists() and _may_be_meant(url, config, around):
+            named = config.values["ledger"]
+            by = "" if named.value is None else f"{named.origin}: "
+            raise UsageError(
+                f"{by}there is no ledger at {target.url}, and {other} is in use here",
+                "name that one, or make another on purpose: engine ledger init"
+                + (f" --ledger {target.url}" if by else ""),
+            )
+
+
+def _may_be_meant(url: str, config: Config, around: Surroundings) -> bool:
+    """Whether the ledger at ``url`` is one that the own key may have begun."""
+    from engine.ledger import open_ledger, read_created
+
+    if not key_in_environment(config, around) and not key_path(config).exists():
+        return True
+    try:
+        ledger = open_ledger(url, signer=None, heads=None)
+    except GovernanceError:  # whoever names it is told what is wrong with it
+        return True
+    try:
+        begun = read_created(ledger.entry(0)).public_key
+        return begun == _signer(config, around).public_key
+    finally:
+        ledger.close()
+
+
+def _in_use(config: Config, around: Surroundings) -> Iterator[str]:
+    """Where ledgers are that a call without this setting would take, or one from further up."""
+    if config.values["ledger"].value is not None:
+        unset = {name: text for name, text in around.environ.items() if name != "ENGINE_LEDGER"}
+        for environ in (around.environ, unset):
+            url = ledger_url(load({}, environ, around.here))
+            if url != RUN_LEDGER:
+                yield url
+        yield str(config.folder / LEDGER_NAME)
+    for above in config.folder.parent.parents:
+        yield str(above / FOLDER_NAME / LEDGER_NAME)
 
 
 def ledger_key(config: Config, around: Surroundings) -> str | None:

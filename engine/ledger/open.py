@@ -95,6 +95,7 @@ def open_ledger(
     heads: Path | Sequence[Path] | None,
     lock_timeout_s: float = 30.0,
     create: bool = False,
+    begin: Callable[[], None] | None = None,
     created_at: str = "",
     random: Callable[[int], bytes] = os.urandom,
     agrees: Callable[[str], bool] = lambda _question: False,
@@ -111,6 +112,7 @@ def open_ledger(
             counts; None keeps and checks none. A ledger of this run has none.
         lock_timeout_s: How long an append waits for other writers.
         create: Make the ledger if there is none; needs ``signer`` and ``created_at``.
+        begin: Called before a ledger is made; what it raises reaches the caller, and none is.
         created_at: RFC 3339 UTC, for entry 0.
         random: Gives that many random bytes, for the ledger's id.
         run: Run of a CI that a ledger which is made here is of.
@@ -136,6 +138,9 @@ def open_ledger(
         if kept and (claiming := kept.claiming()):
             message = f"{store.url} is missing, and {_signed(claiming)} entries were signed for it"
             _give_up(claiming, message, signer if create else None, agrees)
+        if begin is not None and signer is not None and scheme != "run":
+            store.require_creatable()
+            begin()
         if signer is None or not (create or scheme == "run"):
             raise UsageError(
                 f"there is no ledger at {url}",

@@ -152,13 +152,20 @@ class Config(NamedTuple):
         return f"{origin}:{_line_of(name, Path(origin))}" if written else origin
 
 
-def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here: Path) -> Config:
+def load(
+    flags: Mapping[str, str | int | None],
+    environ: Mapping[str, str],
+    here: Path,
+    *,
+    begins: bool = False,
+) -> Config:
     """Return the settings of one call.
 
     Args:
         flags: Setting name to what the command line said; None where it said nothing.
         environ: The environment.
         here: The working folder.
+        begins: Whether a workspace begins here: what lies above is another one's.
 
     Raises:
         ConfigError: ``engine.toml`` is unreadable, or a key or a value in it is wrong; or a
@@ -166,7 +173,8 @@ def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here
             the private key itself is given as its path.
     """
     require_values(environ)
-    file = _upwards(here, FILE_NAME, environ)
+    last = here if begins else None
+    file = _upwards(here, FILE_NAME, environ, last)
     written = _read(file) if file else {}
     base = file.parent if file else here
     values = {
@@ -179,7 +187,8 @@ def load(flags: Mapping[str, str | int | None], environ: Mapping[str, str], here
         raise _colon_forgotten(values["ledger"].origin)
     if file is not None and values["policies"].origin == str(file):
         _require_ours(Path(str(values["policies"].value)), environ)
-    folder = _upwards(here, FOLDER_NAME, environ, file and file.parent) or base / FOLDER_NAME
+    last = file.parent if file else last
+    folder = _upwards(here, FOLDER_NAME, environ, last) or base / FOLDER_NAME
     return Config(values, file, folder)
 
 

@@ -32,7 +32,7 @@ from engine.evidence.documents import Document
 from engine.model import Json, Verdict
 from engine.policy.bundle import PolicyBundle, shipped_bundle
 from engine.proof.verdict_rules import ACCESS_RULE
-from engine.settings.config import FILE_NAME, MOST_TOML_BYTES, Config
+from engine.settings.config import FILE_NAME, MOST_TOML_BYTES, Config, load
 from engine.system.reading import read_whole
 
 DESCRIPTION = (
@@ -116,6 +116,11 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     return exit_codes.PASS
 
 
+def _settings(shell: Shell) -> Config:
+    """The settings of the workspace that begins here, whatever lies above."""
+    return load({}, shell.environ, shell.here, begins=True)
+
+
 def _planned(args: argparse.Namespace, shell: Shell) -> Plan:
     return Plan(
         metrics=args.metrics,
@@ -152,7 +157,7 @@ def _require_names(plan: Plan, bundle: PolicyBundle) -> None:
 
 def _require_sound(shell: Shell) -> None:
     """Find out before anything is written that a key or a ledger that is there cannot be used."""
-    config = workspace.settings(argparse.Namespace(), shell)
+    config = _settings(shell)
     if config.folder.exists() and not config.folder.is_dir():
         raise UsageError(f"{config.folder}: is no folder", "move it away; nothing was written")
     if key_path(config).exists() or shell.environ.get("ENGINE_KEY"):
@@ -169,7 +174,7 @@ def _files(
     """Every file that is to be there, by its path; nothing is written yet."""
     document, profile = None, None
     own = Path(plan.policies, "limits", plan.profile, "data.yaml")
-    config = workspace.settings(argparse.Namespace(), shell)
+    config = _settings(shell)
     demands = _verify_toml(plan, bundle, _shown(_public_key(config), shell))
     files = {Path(FILE_NAME): _toml(plan), Path(EXPECTATIONS): demands}
     if plan.metrics:
@@ -275,14 +280,14 @@ def _shown(path: Path, shell: Shell) -> Path:
 
 
 def _open_workspace(shell: Shell) -> None:
-    config = workspace.settings(argparse.Namespace(), shell)
+    config = _settings(shell)
     with workspace.open_ledger_to_write(config, shell, may_create=True) as (ledger, _signer):
         shell.say(f"engine: ledger {ledger.id} at {ledger_url(config)}")
 
 
 def _advise(plan: Plan, placed: PlacementReport, shell: Shell) -> None:
     """Print what is left to do by hand, each with the command for it."""
-    config = workspace.settings(argparse.Namespace(), shell)
+    config = _settings(shell)
     if key_in_environment(config, shell) or not _public_key(config).exists():
         shell.say(
             f"engine: {EXPECTATIONS} trusts {_shown(_public_key(config), shell)}: write the public "
@@ -311,7 +316,7 @@ def _advise(plan: Plan, placed: PlacementReport, shell: Shell) -> None:
 
 def _next(plan: Plan, document: Document | None, shell: Shell) -> str:
     """The command that decides now, whatever files were kept and variables are set."""
-    config = workspace.settings(argparse.Namespace(), shell)
+    config = _settings(shell)
     flags: list[str] = []
     for name in ("gate", "profile", "stage"):
         if config.text(name) != (value := plan.settings[name]):

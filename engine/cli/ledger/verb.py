@@ -64,6 +64,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     log.add_argument("--format", choices=["text", "jsonl"], default="text", help="(text)")
     show = actions.add_parser("show", help="one entry: its signed statement")
     show.add_argument("entry", metavar="DECISION|INDEX", help="decision id, or place from 0")
+    actions.add_parser("init", help="make a ledger, and a key where there is none, on purpose")
     actions.add_parser("checkpoint", help="print the newest signed checkpoint")
     bring = actions.add_parser("import", help="append decisions of other ledgers, by their proofs")
     bring.add_argument("files", nargs="+", metavar="FILE", help="proof bundle, or -")
@@ -95,6 +96,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         "log": _log,
         "show": _show,
         "checkpoint": _checkpoint,
+        "init": _init,
         "import": _import,
         "runs": runs.run,
         "tables": _tables,
@@ -315,6 +317,22 @@ def _compare(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     from engine.cli.ledger.compare import compare
 
     return compare(args, config, shell)
+
+
+def _init(_args: argparse.Namespace, config: Config, shell: Shell) -> int:
+    from engine.decision.workspace import record_to
+
+    target = record_to(config, shell)
+    if target.is_ephemeral or target.exists():
+        raise UsageError(
+            f"{target.url}: there is a ledger already"
+            if not target.is_ephemeral
+            else "a run: ledger is made by its run",
+            "name the one to be made: --ledger FILE",
+        )
+    with workspace.open_ledger_to_write(config, shell, may_create=True) as (ledger, _signer):
+        shell.print(plain(f"{ledger.id}  {target.url}"))
+    return exit_codes.PASS
 
 
 def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
