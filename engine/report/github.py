@@ -67,8 +67,7 @@ class GithubWriter(Writer):
             lines.append(self._error(_finding("error", check, report, self._options)))
         if holds_without_finding(decision):
             message = why_not_released(decision)
-            title = shortened(subject_of(decision), LONGEST_TITLE)
-            lines.append(self._error(command("error", message, title=title)))
+            lines.append(self._error(command("error", message, title=subject_of(decision))))
         for check in groups[VerdictEffect.WARNS]:
             self._warn(_finding("warning", check, report, self._options))
         return "".join(f"{line}\n" for line in lines if line)
@@ -106,23 +105,23 @@ class GithubWriter(Writer):
 
 def command(level: _Level, message: str, **properties: str | int) -> str:
     """Return one workflow command, on one line."""
-    joined = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
-    return (
-        f"::{level}{' ' + joined if joined else ''}::{_data(shortened(message, LONGEST_MESSAGE))}"
-    )
+    joined = ",".join(f"{key}={_property(key, str(value))}" for key, value in properties.items())
+    return f"::{level}{' ' + joined if joined else ''}::{_data(message)}"
 
 
-def _data(text: str) -> str:
-    return "%0A".join(plain(line).replace("%", "%25") for line in text.split("\n"))
+def _data(text: str, most: int = LONGEST_MESSAGE) -> str:
+    shown = shortened("\n".join(map(plain, text.split("\n"))), most)
+    return shown.replace("%", "%25").replace("\n", "%0A")
 
 
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def _property(key: str, text: str) -> str:
+    most = LONGEST_TITLE if key == "title" else LONGEST_MESSAGE
+    return _data(text, most).replace(":", "%3A").replace(",", "%2C")
 
 
 def _finding(level: _Level, check: Json, report: Report, options: ReportOptions) -> str:
     place = _properties(place_or_file(check, report), options)
-    title = shortened(f"{title_of(check, report)} ({check['id']}): {word_of(check)}", LONGEST_TITLE)
+    title = f"{title_of(check, report)} ({check['id']}): {word_of(check)}"
     return command(level, message_of(check, report), title=title, **place)
 
 

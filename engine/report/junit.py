@@ -117,7 +117,9 @@ class JunitWriter(Writer):
                 message = f"{word}, waived by {check['waived_by']}: {reason}"
                 return _element("skipped", text, message=message)
             case VerdictEffect.WARNS:
-                return _element("system-out", shortened(f"Warning only. {text}", LONGEST_OUTPUT))
+                return _element(
+                    "system-out", shortened(_shown(f"Warning only. {text}"), LONGEST_OUTPUT)
+                )
         kind = "failure" if status == Status.FAIL else "error"
         return _element(kind, text, message=f"{name_of(check)} {word}", type=status)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from engine.model import Json
@@ -151,7 +151,7 @@ def as_file_name(text: str) -> str:
 @example("".join(PIECES[3::4]) + LAST, 3)
 @settings(
     max_examples=examples(8), suppress_health_check=[HealthCheck.function_scoped_fixture],
-    report_multiple_bugs=False,
+    report_multiple_bugs=False, phases=(Phase.explicit, Phase.generate),
 )  # fmt: skip
 def test_no_text_of_a_stranger_is_more_than_text_in_any_verb(
     engine: Engine, tmp_path_factory: pytest.TempPathFactory, text: str, share: int
@@ -162,6 +162,36 @@ def test_no_text_of_a_stranger_is_more_than_text_in_any_verb(
     """
     with chdir(tmp_path_factory.mktemp("strangers")):
         found = _through_every_verb(engine, text, share)
+    assert not found, "\n".join(found)
+
+
+def test_no_text_of_an_own_policy_is_more_than_text(engine: Engine, opa: Path) -> None:
+    """INV-REPORT-1, of what the author of a policy wrote about a check."""
+    text = f"{''.join(PIECES)}{LAST}"
+    assert engine("policy", "new", "shop").code == 0
+    rego = Path("policies/shop/shop.rego")
+    lines = [
+        f"{match[1]}{json.dumps(text)}"
+        if (match := re.match("(# +(?:title|description|why|fix): )", line))
+        else line
+        for line in rego.read_text().split("\n")
+    ]
+    rego.write_text("\n".join(lines))
+    now = engine("example", "block").json["observed_at"]
+    metrics = {"shop.open_incidents": 9, "x.own": 1}
+    document = {"subject": {"name": "a"}, "observed_at": now, "metrics": metrics}
+    Path("m.json").write_text(json.dumps(document))
+    found: list[str] = []
+    for words in (
+        *(("decide", "m.json", "--gate", "shop", "--format", form) for form in FORMATS),
+        ("decide", "m.json", "--gate", "shop", "--verbose"),
+        ("explain", "shop.open_incidents"), ("explain", "--all"), ("policy", "list"),
+        ("policy", "list", "--format", "json"),
+    ):  # fmt: skip
+        answer = engine(*words, "--policies", "policies", ENGINE_OPA=str(opa))
+        assert answer.code in (0, 1), answer.err
+        wrong = check(answer, annotates=words[-1] == "github")
+        found += [f"{words}: {what}" for what in wrong]
     assert not found, "\n".join(found)
 
 

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from engine.decision.margins import written
+from engine.formats.printable import plain
 from engine.model import Json
+from engine.report.markdown import code, escape, table
 
 if TYPE_CHECKING:
     from engine.policy.bundle import PolicyBundle
 
+_OFF = "off: "
 _PROFILE = ("description", "relaxations_allowed", "decision_ttl_s")
 
 
@@ -83,15 +86,17 @@ class _Markdown:
         return f"{'#' * level} {text}"
 
     def name(self, text: str) -> str:
-        return f"`{text}`"
+        return code(text)
+
+    def words(self, text: str) -> str:
+        return escape(text)
 
     def item(self, label: str, text: str) -> str:
         return f"- **{label}** {text}"
 
     def table(self, *rows: tuple[str, ...]) -> list[str]:
         head, *body = rows
-        cells = [head, tuple("---" for _ in head), *body]
-        return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
+        return table(head, body).split("\n")
 
 
 class _Text:
@@ -101,7 +106,10 @@ class _Text:
         return text.upper() if level < 3 else text
 
     def name(self, text: str) -> str:
-        return text
+        return plain(text)
+
+    def words(self, text: str) -> str:
+        return plain(text)
 
     def item(self, label: str, text: str) -> str:
         return f"  {label:<9} {text}"
@@ -138,7 +146,7 @@ def _gates(gates: Iterable[Json], form: _Form) -> list[str]:
                 form.name(gate["name"]),
                 str(len(gate["checks"])),
                 "yes" if gate["requires_digest"] else "no",
-                _line(gate["description"]),
+                form.words(gate["description"]),
             )
             for gate in gates
         ),
@@ -152,9 +160,9 @@ def _profiles(profiles: Iterable[Json], form: _Form) -> list[str]:
         *(
             (
                 form.name(profile["name"]),
-                ", ".join(profile["relaxations_allowed"]) or "nothing",
+                ", ".join(map(form.name, profile["relaxations_allowed"])) or "nothing",
                 f"{profile['decision_ttl_s']} s",
-                _line(profile["description"]),
+                form.words(profile["description"]),
             )
             for profile in profiles
         ),
@@ -162,32 +170,28 @@ def _profiles(profiles: Iterable[Json], form: _Form) -> list[str]:
 
 
 def _check(check: Json, form: _Form) -> list[str]:
-    unit = f" ({check['unit']})" if check["unit"] != "none" else ""
+    unit = f"({form.words(check['unit'])})" if check["unit"] != "none" else ""
     items = {
-        "demands": check["description"],
-        "metric": form.name(check["metric"]) + unit,
-        "why": check["why"],
-        "fix": check["fix"],
+        "demands": form.words(check["description"]),
+        "metric": " ".join(filter(None, [form.name(check["metric"]), unit])),
+        "why": form.words(check["why"]),
+        "fix": form.words(check["fix"]),
         "gates": ", ".join(map(form.name, check["gates"])),
-        "promise": check["invariant"],
+        "promise": form.words(check["invariant"]),
     }
     if check["unless"]:
         items["exempt"] = f"while {form.name(check['unless'])} is true"
     rows = (
-        (", ".join(map(form.name, names)), text)
+        (", ".join(map(form.name, names)), form.words(text) if text.startswith(_OFF) else text)
         for text, names in _grouped(check["limits"], check["operator"]).items()
     )
     return [
-        form.head(3, f"{form.name(check['id'])}: {check['title']}"),
+        form.head(3, f"{form.name(check['id'])}: {form.words(check['title'])}"),
         "",
-        *(form.item(label, _line(text)) for label, text in items.items()),
+        *(form.item(label, text) for label, text in items.items()),
         "",
         *form.table(("profile", "demand"), *rows),
     ]
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _grouped(limits: Mapping[str, Json], operator: str) -> dict[str, list[str]]:
@@ -201,7 +205,7 @@ def _grouped(limits: Mapping[str, Json], operator: str) -> dict[str, list[str]]:
 def demand(row: Json, operator: str, unit: str = "") -> str:
     """Return in one line what a profile's row demands."""
     if row["severity"] == "off":
-        return f"off: {row['reason']}"
+        return f"{_OFF}{row['reason']}"
     limit = written(row["limit"]) if "limit" in row else "its own baseline"
     facts = [
         row["severity"],
@@ -226,11 +230,11 @@ def _metrics(metrics: Iterable[Json], form: _Form) -> list[str]:
         *(
             (
                 form.name(metric["id"]),
-                metric["type"],
-                metric["unit"],
-                metric_range(metric),
-                metric["direction"],
-                _line(metric["description"]),
+                form.words(metric["type"]),
+                form.words(metric["unit"]),
+                form.words(metric_range(metric)),
+                form.words(metric["direction"]),
+                form.words(metric["description"]),
             )
             for metric in metrics
         ),
