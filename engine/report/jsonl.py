@@ -47,11 +47,16 @@ class LinesWriter(Writer):
 def _encoded(document: Json) -> bytes:
     import orjson
 
-    encoded = orjson.dumps(document)
+    try:
+        encoded = orjson.dumps(document)
+    except TypeError:  # the name of a file that is no UTF-8: the escape is JSON's, too
+        import json
+
+        encoded = json.dumps(document, ensure_ascii=False).encode(errors="backslashreplace")
     seen = encoded.isascii() and b"\x7f" not in encoded and b"##" not in encoded
     return encoded if seen else plain_json(encoded.decode()).encode()
 
 
 @lru_cache(maxsize=4)
 def _quoted(text: str | None) -> bytes:
-    return plain_json(json.dumps(text, ensure_ascii=False)).encode()
+    return plain_json(json.dumps(text, ensure_ascii=False)).encode(errors="backslashreplace")

@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.model import Json
 from engine.proof import merkle
 from engine.proof.envelope import open_envelope
+from engine.report import FORMATS
 from tests.cli.conftest import Engine
 
 
@@ -96,3 +97,16 @@ def test_a_dry_run_is_no_pass_in_any_format(engine: Engine) -> None:
     assert "::error " in output("github")
     assert "<error " in output("junit")
     assert results(output("sarif")).keys() == {"verdict"}
+
+
+def test_names_that_are_no_utf_8_are_answered_in_every_format(engine: Engine) -> None:
+    """What is recorded was lost to its caller: the answer broke off after the commit."""
+    good, bad = "good\udcff.json", "bad\udcff.json"
+    Path(good).write_text(engine("example", "promote").out)
+    Path(bad).write_text("{")
+    outputs = [f"--output={name}=out.{name}" for name in FORMATS]
+    for name in FORMATS:
+        answer = engine("decide", good, bad, "--format", name, GITHUB_STEP_SUMMARY="summary.md")
+        assert (answer.code, "defect" in answer.err) == (2, False), (name, answer.err)
+    answer = engine("decide", good, bad, *outputs)
+    assert (answer.code, "could not decide" in answer.err) == (2, False), answer.err

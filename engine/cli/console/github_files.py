@@ -85,7 +85,7 @@ class GithubFiles:
 
     def _take(self, section: str) -> None:
         """Keep a section if there is room for all of it, and for all that came before."""
-        data = section.encode()
+        data = section.encode(errors="backslashreplace")
         if self._left_out or len(data) > self._room:
             self._left_out += 1
             return

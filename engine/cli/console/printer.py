@@ -236,4 +236,4 @@ class Printer:
 
 
 def _put(file: WholeFile, text: str) -> None:
-    file.write(text.encode())
+    file.write(text.encode(errors="backslashreplace"))  # names of files may be no UTF-8
