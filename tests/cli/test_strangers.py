@@ -140,8 +140,8 @@ def doctored(document: Json, text: str) -> Json:
 
 
 def as_file_name(text: str) -> str:
-    """What of ``text`` a file can be called, and short enough."""
-    return text.replace("/", "\u2215").replace("\0", "")[:45] + LAST
+    """What of ``text`` a file can be called, short enough, and no flag."""
+    return "f" + text.replace("/", "\u2215").replace("\0", "")[:45] + LAST
 
 
 @given(strangers, st.integers(0, SHARE - 1))
