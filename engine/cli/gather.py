@@ -65,17 +65,21 @@ def _write(args: argparse.Namespace, gathered: GatheredEvidence, shell: Shell) -
 
     from engine.system.files import write_whole
 
-    for note in gathered.notes:
-        shell.say(note)
+    for line in (*gathered.accounts, *gathered.notes):
+        shell.say(line)
     if args.report:
         from engine.report.measured import page
 
         write_whole(Path(args.report), page(gathered.document).encode())
+    count = len(gathered.document["metrics"])
+    written = f"{count:,} {'metric' if count == 1 else 'metrics'} written to "
     if args.out == "-":
         shell.print_json(gathered.document, indent=2)
+        shell.say(written + "standard output")
         return
     text = json.dumps(gathered.document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_whole(Path(args.out), text.encode())
+    shell.say(f"{written}{args.out}" + (f", a page to {args.report}" if args.report else ""))
 
 
 def _print_sql(plan: Plan, shell: Shell) -> int:

@@ -43,6 +43,11 @@ class GatheredEvidence:
         own = tuple(note for measured in self.evidence for note in measured.notes)
         return own + self.remarks
 
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """What each source read, left out and gave, one line each."""
+        return tuple(map(_account, self.evidence))
+
     def name_instant(self) -> None:
         """Say in the source of each metric that the instant was the caller's choice.
 
@@ -52,6 +57,31 @@ class GatheredEvidence:
         for metric in self.document["metrics"].values():
             source = metric.get("source")
             metric["source"] = f"{at}: {source}"[:1024] if source else at
+
+
+def _account(measured: Evidence) -> str:
+    """Rows, groups and what was left out, as far as the metrics of one source say."""
+    metrics = measured.metrics.values()
+    computed: list[Json] = [metric.get("computed", {}) for metric in metrics]
+    sources = dict.fromkeys(str(metric["source"]) for metric in metrics if "source" in metric)
+    rows = max((metric["n"] for metric in metrics if isinstance(metric.get("n"), int)), default=0)
+    groups = max((len(about.get("groups", {})) for about in computed), default=0)
+    excluded: dict[str, int] = {}
+    for about in computed:
+        for reason, count in about.get("excluded", {}).items():
+            excluded[reason] = max(count, excluded.get(reason, 0))
+    left_out = ", ".join(f"{reason} {count:,}" for reason, count in sorted(excluded.items()))
+    parts = [
+        ", ".join(sources),
+        f"n {rows:,}" if rows else "",
+        f"{groups:,} {'group' if groups == 1 else 'groups'}" if groups else "",
+        f"left out: {left_out or 'nothing'}" if rows or left_out else "",
+    ]
+    names = ", ".join(
+        name if metric.get("value") is not None else f"{name} ({metric.get('status', 'undefined')})"
+        for name, metric in sorted(measured.metrics.items())
+    )
+    return f"read {'; '.join(filter(None, parts)) or 'a source'}; gave {names or 'nothing'}"
 
 
 class MergedMetrics:
@@ -179,10 +209,11 @@ def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -
     except RefusalError as refused:
         place = Position(name, pointer=refused.pointer)
         raise DocumentError(place, f"what was measured: {refused.reason}", refused.hint) from None
-    for metric_id, metric in expanded.items():
-        if metric["status"] == INVALID:
-            merged.metrics[metric_id] = _long(merged.metrics[metric_id]) | {"status": INVALID}
-    return GatheredEvidence(document, tuple(evidence), tuple(remarks))
+    invalid = [name for name, metric in expanded.items() if metric["status"] == INVALID]
+    for metric_id in invalid:
+        merged.metrics[metric_id] = _long(merged.metrics[metric_id]) | {"status": INVALID}
+    shown = tuple(remark for remark in remarks if remark.partition(": ")[0] in invalid)
+    return GatheredEvidence(document, tuple(evidence), shown)
 
 
 def _long(metric: Json) -> dict[str, Json]:

@@ -14,6 +14,8 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
+from engine.evidence.gather import GatheredEvidence
+from engine.evidence.sources import Evidence
 from engine.model import Json
 from tests.cli.conftest import Answer, Engine
 from tests.repository import ROOT
@@ -393,7 +395,13 @@ EXAMPLE = ROOT / "examples" / "gather"
 
 def test_the_shipped_example_is_gathered_and_promoted(engine: Engine) -> None:
     answer = engine("gather", str(EXAMPLE / "gather.toml"), "-o", "metrics.json")
-    assert (answer.code, answer.err) == (0, "")
+    assert (answer.code, answer.err) == (
+        0,
+        "read predictions.parquet; n 40,000; 3 groups; left out: nothing; gave ethics.ece, "
+        "ethics.fairness, ethics.rho_bias\n"
+        "read consent.csv; n 300; left out: nothing; gave ethics.consent\n"
+        "4 metrics written to metrics.json\n",
+    )
     assert set(status(metrics(answer)).values()) == {"ok"}
     engine("keys", "init")
     artifact = ("--artifact", str(EXAMPLE / "model.json"))
@@ -521,3 +529,52 @@ def test_an_instant_of_the_callers_choosing_is_named_in_every_metric(engine: Eng
         assert metric["source"].startswith("as of 2026-11-20T12:00:00Z, which the caller chose: ")
     for metric in engine("gather", "gather.toml").json["metrics"].values():
         assert "caller chose" not in metric["source"]
+
+
+def test_it_says_what_it_read_what_it_left_out_and_where_it_wrote(engine: Engine) -> None:
+    Path("metrics.json").unlink(missing_ok=True)
+    Path("predictions.csv").write_text("y,p,said,who\n" + "1,0.9,1,a\n0,0.1,0,b\n" * 40)
+    Path("gather.toml").write_text(
+        '[subject]\nname = "m"\n[[source]]\nkind = "predictions"\npath = "predictions.csv"\n'
+        'columns = {label = "y", score = "p", prediction = "said", group = "who"}\n'
+    )
+
+    to_file = engine("gather", "gather.toml", "-o", "metrics.json").err.splitlines()
+    to_screen = engine("gather", "gather.toml").err.splitlines()
+
+    assert to_file[0].startswith("read predictions.csv; n 80; 2 groups; left out: ")
+    for name in ("ethics.ece", "ethics.fairness", "ethics.rho_bias"):
+        assert name in to_file[0].partition("; gave ")[2]
+    assert to_file[-1] == "3 metrics written to metrics.json"
+    assert to_screen[-1] == "3 metrics written to standard output"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "account"),
+    [
+        ({}, "read a source; gave nothing"),
+        ({"a.b": {"value": 1}}, "read a source; gave a.b"),
+        (
+            {
+                "a.b": {
+                    "value": None,
+                    "status": "invalid_input",
+                    "n": 1200,
+                    "source": "p.csv",
+                    "computed": {"groups": {"x": 1000, "y": 200}, "excluded": {"label_unknown": 3}},
+                },
+                "a.c": {"value": 1, "n": 7, "source": "p.csv", "computed": {"groups": {"x": 7}}},
+            },
+            "read p.csv; n 1,200; 2 groups; left out: label_unknown 3; gave a.b (invalid_input), "
+            "a.c",
+        ),
+        (
+            {"a.b": {"value": 1, "n": 7, "source": "q"}},
+            "read q; n 7; left out: nothing; gave a.b",
+        ),
+    ],
+)
+def test_an_account_has_what_the_metrics_of_a_source_say(
+    metrics: dict[str, dict[str, Json]], account: str
+) -> None:
+    assert GatheredEvidence({}, (Evidence(metrics),)).accounts == (account,)

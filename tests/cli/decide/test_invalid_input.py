@@ -84,3 +84,29 @@ def test_the_record_is_genuine_to_both_verifiers_and_promotes_for_none(recorded:
     text = " ".join(explained.out.split())
     assert WHY in text
     assert "1 given, not asked x.slo.dec_p95 (did you mean" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("", "", 'write it in quotes, such as "1.10"'),
+        ("1.10", '"1.10"', "write a number in ms: 644, without zeros before it"),
+        ("2026-11-30T02:00:00Z", "2016-12-31T23:59:60Z", "write a leap second as the second befor"),
+        ("02:00:00Z", "02:00:00+24:00", 'such as "2026-01-31T12:00:00Z"'),
+    ],
+)
+def test_a_wrong_form_is_refused_whole_with_a_hint_that_fits(
+    engine: Engine, before: str, after: str, words: str
+) -> None:
+    """INV-INPUT-3: YAML makes a number of 1.10 and a text of 0644."""
+    text = (
+        "subject: {name: s, version: 1.10}\nobserved_at: 2026-11-30T02:00:00Z\n"
+        "metrics: {slo.dec_p95_ms: 0644}\n"
+    )
+    quoted = text.replace("1.10", '"1.10"') if "0" in before and before != "1.10" else text
+    Path("c19.yaml").write_text(quoted.replace(before, after) if before else quoted)
+
+    answer = engine("decide", "c19.yaml", "--dry-run")
+
+    assert answer.code == 2
+    assert words in answer.err
