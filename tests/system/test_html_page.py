@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.cases import BLOCK, HOLD, PROMOTE, REFUSED, Result, report, written
-from tests.system.browser import Seen, look
+from tests.report.cases import BLOCK, HOLD, PROMOTE, REFUSED, UNREAD, Result, report, written
+from tests.system.browser import Seen, judge, look
 
 pytestmark = pytest.mark.system
 
@@ -53,3 +53,18 @@ def test_a_page_is_light_or_dark_as_its_reader_prefers(tmp_path: Path) -> None:
         seen([HOLD], tmp_path, width=800, dark=dark).facts["ground"] for dark in (False, True)
     ]
     assert grounds == ["rgb(255, 255, 255)", "rgb(20, 23, 28)"]
+
+
+@pytest.mark.parametrize("rtl", [False, True], ids=["left to right", "right to left"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [320, 768, 1600])
+def test_axe_finds_nothing_wrong_with_a_page_at_any_width_colour_or_direction(
+    width: int, dark: bool, rtl: bool, tmp_path: Path
+) -> None:
+    """WCAG 2.2 as far as axe-core knows it: contrast, names, order, structure."""
+    for name, results in {"one": [HOLD], "many": [PROMOTE, BLOCK, REFUSED, UNREAD]}.items():
+        (folder := tmp_path / name).mkdir()
+        found = judge(written("html", results), folder, width=width, dark=dark, rtl=rtl)
+        assert found.facts["wrong"] == []
+        assert found.facts["overflow"] <= 0
+        assert found.facts["rules"] > 10

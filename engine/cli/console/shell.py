@@ -117,7 +117,7 @@ class Shell(SystemRuntime):
     @property
     def line_width(self) -> int:
         """Return the columns at which a fact's line ends: where no terminal is, it is one line."""
-        return width_of(self.stdout) or sys.maxsize
+        return self.width if self.stdout.isatty() else sys.maxsize
 
     @property
     def has_signs(self) -> bool:
