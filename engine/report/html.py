@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from engine.decision.margins import counterfactual, margin, written
+from engine.decision.margins import counterfactual
 from engine.errors import GovernanceError
 from engine.model import Decision, Json, Verdict
 from engine.report import Report, ReportOptions, Writer
@@ -18,16 +18,21 @@ from engine.report.findings import (
     VerdictEffect,
     attestation_lines,
     by_effect,
+    effect_of,
     remark_on,
     text_of,
     title_of,
     waiver_reason,
+    word_of,
 )
 from engine.report.html_parts import (
-    bar,
     cell,
     facts,
+    identifier,
     lines,
+    mark,
+    mark_of,
+    measured,
     merkle_path,
     page_top,
     row,
@@ -35,11 +40,10 @@ from engine.report.html_parts import (
     table,
     text,
     tone,
-    value,
 )
 from engine.report.html_style import STYLE
 from engine.report.way_out import way_out
-from engine.report.wording import artifact_of, count_of, limit_of, observed_of, subject_of
+from engine.report.wording import artifact_of, subject_of
 
 MOST_ROWS = 1000
 _TONES = {
@@ -50,13 +54,8 @@ _TONES = {
     Verdict.DENY: "bad",
     Verdict.ROLLBACK: "bad",
 }
-_MATRIX = {
-    VerdictEffect.AGAINST: "Stands against it",
-    VerdictEffect.WARNS: "Warns",
-    VerdictEffect.WAIVED: "Waived",
-    VerdictEffect.PASSED: "Passed",
-    VerdictEffect.OFF: "Off",
-}
+_MARKS = {"good": "✓", "open": "‖"}
+_MATRIX = {VerdictEffect.WARNS: "warns", VerdictEffect.WAIVED: "waived"}
 
 
 class HtmlWriter(Writer):
@@ -104,9 +103,9 @@ class HtmlWriter(Writer):
         level = 2 if self._options.several else 1
         hint = f"<p>{text(error.hint)}</p>" if error.hint else ""
         return (
-            f'{top}<section class="part" id="{name}"><div class="verdict open">'
-            f'<p class="word">NOT DECIDED</p><h{level}>{text(file)}</h{level}>'
-            f"<p>{text(error.message)}</p>{hint}</div></section>\n"
+            f'{top}<div class="part" id="{name}"><div class="verdict open">{mark("‖")}<div>'
+            f'<h{level}><span class="word">NOT DECIDED</span> {text(file)}</h{level}>'
+            f"<p>{text(error.message)}</p>{hint}</div></div></div>\n"
         )
 
     def tail(self) -> str:
@@ -127,8 +126,8 @@ class HtmlWriter(Writer):
 
     def _summary(self) -> str:
         counts = ", ".join(f"{count:,} {word}" for word, count in sorted(self._counts.items()))
-        rows = table("Every decision", ("Subject", "Verdict", "File", "Reason"), self._rows,
-                     kind="stacks")  # fmt: skip
+        columns = ("Subject", "Verdict", "File", "Reason")
+        rows = table("Every decision", columns, self._rows, kind="stacks")
         beyond = self._counts.total() - len(self._rows)
         more = f"<p>and {beyond:,} more, above</p>" if beyond else ""
         return (
@@ -153,12 +152,13 @@ def _decision(report: Report, name: str, level: int) -> str:
     """All of a decision; ``name`` starts its ids, ``level`` is that of its heading."""
     decision = report.decision
     groups = by_effect(decision.checks)
-    parts = [("Gate matrix", _matrix(decision, name))]
+    parts = []
     titles = ("What stands against it", "Warnings", "Waived findings")
     for effect, title in zip(REPORTED, titles, strict=True):
         if checks := groups[effect]:
             cards = "".join(_card(check, report, level + 2) for check in checks)
             parts.append((title, f'<div class="cards">{cards}</div>'))
+    parts.insert(int(bool(groups[VerdictEffect.AGAINST])), ("Gate matrix", _matrix(decision, name)))
     parts.append(("Every check", _checks(report, name)))
     parts += _further(report)
     parts.append(("Record", _record(report)))
@@ -169,6 +169,8 @@ def _decision(report: Report, name: str, level: int) -> str:
 
 
 def _part(title: str, body: str, name: str, level: int) -> str:
+    if level > 2:  # of several: landmarks of one name would tell nobody where they are
+        return f'<div class="part"><h{level} id="{name}">{title}</h{level}>{body}</div>\n'
     return (
         f'<section class="part" aria-labelledby="{name}">'
         f'<h{level} id="{name}">{title}</h{level}>{body}</section>\n'
@@ -189,9 +191,10 @@ def _headline(decision: Decision, level: int) -> str:
     fix = f"<p>Fix: {text(way)}</p>" if (way := way_out(decision)) else ""
     return (
         f'<header class="verdict {_TONES[decision.verdict]}">'
-        f'<p class="word">{decision.verdict}</p>'
-        f"<h{level}>{text(subject_of(decision))}</h{level}><p>{text(decision.reason)}</p>"
-        f"{fix}</header>"
+        f"{mark(_MARKS.get(_TONES[decision.verdict], '✗'))}<div>"
+        f'<h{level}><span class="word">{decision.verdict}</span> '
+        f"{text(subject_of(decision))}</h{level}><p>{text(decision.reason)}</p>"
+        f"{fix}</div></header>"
         f"{'' if decision.recorded else unrecorded}{facts(about)}"
     )
 
@@ -201,31 +204,46 @@ def _time(instant: str) -> str:
 
 
 def _matrix(decision: Decision, name: str) -> str:
-    """Domains by effect; each check leads to its row."""
-    cells: dict[str, dict[VerdictEffect, list[str]]] = {}
+    """A row per domain; what needs somebody stands first in it, and leads to its row below."""
     numbers = {check["id"]: number for number, check in enumerate(decision.checks)}
-    groups = by_effect(decision.checks)
-    shown = [effect for effect in _MATRIX if groups[effect]]
-    for effect, checks in groups.items():
+    domains: dict[str, list[Json]] = {}
+    for checks in by_effect(decision.checks).values():
         for check in checks:
-            domain, _, short = check["id"].partition(".")
-            chip = (
-                f'<li><a class="chip {tone(check)}" href="#{name}-c{numbers[check["id"]]}">'
-                f"{text(short or domain)}</a></li>"
-            )
-            cells.setdefault(domain, {}).setdefault(effect, []).append(chip)
+            domains.setdefault(check["id"].partition(".")[0], []).append(check)
     rows = [
-        row(text(domain), [
-            cell(_chips(by.get(effect, [])), _MATRIX[effect]) for effect in shown
-        ])
-        for domain, by in sorted(cells.items())
+        row(
+            f'{text(domain)} <span class="share num soft small">{_share(checks)}</span>',
+            [cell(_chips([_chip(check, f"{name}-c{numbers[check['id']]}") for check in checks]),
+                  "Checks")],
+        )
+        for domain, checks in sorted(domains.items())
     ]  # fmt: skip
-    columns = ("Domain", *(_MATRIX[effect] for effect in shown))
-    return table("Checks of each domain, by what they did", columns, rows, kind="stacks")
+    caption = (
+        f"All {len(decision.checks)} checks by domain; what needs you stands first in each row."
+    )
+    return table(caption, ("Domain", "Checks"), rows)
+
+
+def _share(checks: Sequence[Json]) -> str:
+    """How many passed of those that are not off."""
+    effects = [effect_of(check) for check in checks]
+    compared = len(checks) - effects.count(VerdictEffect.OFF)
+    return f"{effects.count(VerdictEffect.PASSED)} of {compared}" if compared else "off"
+
+
+def _chip(check: Json, identity: str) -> str:
+    domain, _, short = check["id"].partition(".")
+    effect = effect_of(check)
+    words = word_of(check) if effect is VerdictEffect.AGAINST else _MATRIX.get(effect, "")
+    word = f' <span class="small">{text(words)}</span>' if words else ""
+    return (
+        f'<li class="{tone(check)}">{mark_of(check)} '
+        f'<a href="#{identity}">{text(short or domain)}</a>{word}</li>'
+    )
 
 
 def _chips(chips: Sequence[str]) -> str:
-    return f'<ul class="chips" role="list">{"".join(chips)}</ul>' if chips else ""
+    return f'<ul class="chips" role="list">{"".join(chips)}</ul>'
 
 
 def _card(check: Json, report: Report, level: int) -> str:
@@ -237,37 +255,34 @@ def _card(check: Json, report: Report, level: int) -> str:
     texts = (
         ("Why", text_of(check, report, "why")),
         ("Fix", text_of(check, report, "fix")),
-        ("Wanted", counterfactual(check) or ""),
+        ("Passes when", (counterfactual(check) or "").removeprefix("passes when ")),
     )
     paragraphs = "".join(
         f"<p><strong>{name}:</strong> {text(shown)}</p>" for name, shown in texts if shown
     )
     return (
         f'<article class="card {tone(check)}"><div class="top"><h{level}>'
-        f'{text(title_of(check, report))} <code class="id">{text(check["id"])}</code></h{level}>'
-        f"{status(check)}</div><p>observed <code>{text(written(check['observed']))}</code>, "
-        f"limit <code>{text(limit_of(check))}</code></p>{bar(check)}{waiver}{paragraphs}</article>"
+        f"{text(title_of(check, report))}</h{level}>{status(check)}</div>"
+        f"{identifier(check['id'])}{measured(check)}{waiver}{paragraphs}</article>"
     )
 
 
 def _checks(report: Report, name: str) -> str:
-    columns = ("Check", "Status", "Observed", "Limit", "Margin", "n")
+    label = "Observed, limit, margin"
     rows = [
         row(
-            f"{text(title_of(check, report))} <code class='id'>{text(check['id'])}</code>",
+            f"{mark_of(check)}{text(title_of(check, report))} {identifier(check['id'])}",
             [
                 cell(status(check) + _because(check, report), "Status"),
-                cell(value(observed_of(check)), "Observed"),
-                cell(value(limit_of(check)), "Limit"),
-                cell(bar(check) + value(margin(check) or ""), "Margin"),
-                cell(value(count_of(check)), "n"),
+                cell(measured(check), label),
             ],
             f"{name}-c{number}",
+            tone(check),
         )
         for number, check in enumerate(report.decision.checks)
     ]
-    caption = "Margins are a share of the limit, which is the mark in the middle: room to its right"
-    return table(caption, columns, rows, kind="stacks")
+    caption = "Margins are a share of the limit, the mark in the middle of a bar: room to its right"
+    return table(caption, ("Check", "Status", label), rows)
 
 
 def _because(check: Json, report: Report) -> str:
@@ -286,7 +301,7 @@ def _further(report: Report) -> list[tuple[str, str]]:
             for metric in report.unread
         ]  # fmt: skip
         caption = "Metrics that no check of this gate reads"
-        shown = table(caption, ("Metric", asks), rows, kind="stacks")
+        shown = table(caption, ("Metric", asks), rows)
         parts.append(("Given, not asked", shown))
     if decision.obligations:
         tasks = "".join(

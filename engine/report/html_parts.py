@@ -13,6 +13,13 @@ from engine.model import Json, Status
 from engine.proof.merkle import root_from_proof
 from engine.report import Inclusion
 from engine.report.findings import VerdictEffect, effect_of, word_of
+from engine.report.wording import (
+    count_of,
+    distance_of,
+    lacking_of,
+    observed_and_limit_of,
+    was_compared,
+)
 
 _HALF = 60
 _REACH = 56
@@ -55,6 +62,34 @@ def tone(check: Json) -> str:
     return "open"
 
 
+def mark(sign: str) -> str:
+    """Return the shape that stands beside a word, so that colour is never alone."""
+    return f'<span class="mark {_SHAPES[sign]}" aria-hidden="true">{sign}</span>'
+
+
+_SHAPES = {"✓": "disc", "✗": "octagon", "‖": "diamond", "!": "triangle", "⚑": "flag", "-": "ring"}
+
+
+def mark_of(check: Json) -> str:
+    """Return the shape of what a check did."""
+    match effect_of(check):
+        case VerdictEffect.PASSED:
+            return mark("✓")
+        case VerdictEffect.WAIVED:
+            return mark("⚑")
+        case VerdictEffect.WARNS:
+            return mark("!")
+        case VerdictEffect.OFF:
+            return mark("-")
+    return mark("✗" if check["status"] == Status.FAIL else "‖")
+
+
+def identifier(name: str) -> str:
+    """Return the id of a check or metric; a line may end behind its points and underscores."""
+    shown = text(name).replace(".", ".<wbr>").replace("_", "_<wbr>")
+    return f'<code class="id">{shown}</code>'
+
+
 def status(check: Json) -> str:
     """Return the check's status in words, coloured."""
     words = word_of(check)
@@ -90,6 +125,25 @@ def bar(check: Json) -> str:
     )
 
 
+def measured(check: Json) -> str:
+    """Return what was observed, the limit in brackets, the margin as a bar and in words.
+
+    Numbers run from left to right in every language, else a limit would be turned round.
+    """
+    compared = was_compared(check)
+    facts = (distance_of(check) if compared else lacking_of(check), _count(check))
+    words = ", ".join(filter(None, facts))
+    values = observed_and_limit_of(check).replace("<=", "≤").replace(">=", "≥")
+    return (
+        f'<div class="meas"><span class="num">{text(values)}</span>{bar(check) if compared else ""}'
+        f'<span class="num soft small">{text(words)}</span></div>'
+    )
+
+
+def _count(check: Json) -> str:
+    return f"n {count_of(check)}" if count_of(check) else ""
+
+
 def table(caption: str, columns: Sequence[str], rows: Sequence[str], *, kind: str = "") -> str:
     """Return a table; ``rows`` are HTML already, of cells made by :func:`cell`."""
     heads = "".join(f'<th role="columnheader" scope="col">{text(name)}</th>' for name in columns)
@@ -100,9 +154,10 @@ def table(caption: str, columns: Sequence[str], rows: Sequence[str], *, kind: st
     )
 
 
-def row(head: str, cells: Sequence[str], identity: str = "") -> str:
-    """Return a row whose head and cells are HTML already."""
+def row(head: str, cells: Sequence[str], identity: str = "", kind: str = "") -> str:
+    """Return a row whose head and cells are HTML already; ``kind`` is its class."""
     named = f' id="{identity}"' if identity else ""
+    named += f' class="{kind}"' if kind else ""
     return (
         f'<tr role="row"{named}><th role="rowheader" scope="row">{head}</th>{"".join(cells)}</tr>'
     )

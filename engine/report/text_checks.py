@@ -27,6 +27,7 @@ from engine.report.wording import (
     observed_and_limit_of,
     share_of,
     waiver_line,
+    was_compared,
 )
 
 _LONGEST_NAME, _LONGEST_VALUE = 34, 26
@@ -145,8 +146,7 @@ class CheckLines:
         return plain(observed_and_limit_of(check))
 
     def _facts(self, check: Json) -> str:
-        compared = check["status"] in (Status.PASS, Status.FAIL)
-        facts = [distance_of(check) if compared else lacking_of(check)]
+        facts = [distance_of(check) if was_compared(check) else lacking_of(check)]
         if check.get("n") is not None:
             facts.append(f"n {check['n']:,}")
         if self._options.verbose:

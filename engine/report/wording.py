@@ -89,6 +89,11 @@ def distance_of(check: Json) -> str:
     return f"{shown} % {'room' if share > 0 else 'past'}"
 
 
+def was_compared(check: Json) -> bool:
+    """Whether the value was held against the limit; else it is no margin that counts."""
+    return check["status"] in (Status.PASS, Status.FAIL, Status.EXEMPT)
+
+
 def lacking_of(check: Json) -> str:
     """Return what evidence a check lacks, in a clause; ``""`` where its margin says all."""
     if check["status"] == Status.STALE and check.get("age_s") is not None:

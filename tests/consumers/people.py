@@ -11,7 +11,7 @@ UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
 )
 """Controls, separators of lines and marks of direction, but for tab and line break."""
-_VOID = {"meta", "br", "link", "img", "hr", "input", "rect", "path", "col"}
+_VOID = {"meta", "br", "link", "img", "hr", "input", "rect", "path", "col", "wbr"}
 _ALONE = {"html", "head", "body", "main", "title", "style"}
 
 

@@ -34,14 +34,14 @@ TAGS = {
     *("html", "head", "meta", "title", "style", "body", "main", "article", "section", "header"),
     *("footer", "h1", "h2", "h3", "h4", "p", "a", "strong", "code", "pre", "span", "div", "time"),
     *("dl", "dt", "dd", "ul", "ol", "li", "table", "caption", "thead", "tbody", "tr", "th", "td"),
-    *("svg", "rect", "details", "summary"),
+    *("svg", "rect", "details", "summary", "wbr"),
 }
 ATTRIBUTES = {
     *("lang", "charset", "http-equiv", "content", "name", "class", "id", "href", "role", "scope"),
     *("aria-label", "aria-labelledby", "data-label", "datetime", "width", "height", "viewbox"),
-    *("x", "y"),
+    *("x", "y", "aria-hidden"),
 }
-VOID = ("meta", "rect")
+VOID = ("meta", "rect", "wbr")
 
 
 class Page(HTMLParser):

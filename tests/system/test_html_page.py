@@ -62,7 +62,8 @@ def test_axe_finds_nothing_wrong_with_a_page_at_any_width_colour_or_direction(
     width: int, dark: bool, rtl: bool, tmp_path: Path
 ) -> None:
     """WCAG 2.2 as far as axe-core knows it: contrast, names, order, structure."""
-    for name, results in {"one": [HOLD], "many": [PROMOTE, BLOCK, REFUSED, UNREAD]}.items():
+    calls: dict[str, list[Result]] = {"one": [HOLD], "many": [PROMOTE, BLOCK, REFUSED, UNREAD]}
+    for name, results in calls.items():
         (folder := tmp_path / name).mkdir()
         found = judge(written("html", results), folder, width=width, dark=dark, rtl=rtl)
         assert found.facts["wrong"] == []

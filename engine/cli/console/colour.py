@@ -14,7 +14,7 @@ _STYLES = (
     (r"^([…H] )?HOLD\b|^[…H] (PROMOTE|ALLOW)\b|^GENUINE RECORD OF HOLD\b", "bold yellow"),
     (r"NOT RECORDED|NOT AS REQUIRED", "bold yellow"),
     (r"^ *[✗X] FAIL\b.*$", "red"),
-    (r"^ *! warns\b.*$|^ *[…H] (UNKNOWN|INVALID|STALE|TOO FEW|UNSURE)\b.*$", "yellow"),
+    (r"^ *! warns\b.*$|^ *[…H] (UNKNOWN|INVALID|STALE|TOO FEW|UNSURE|INVALID)\b.*$", "yellow"),
     (r"^ *(✓|ok) (\d+ passed|pass|exempt)\b", "green"),
     (r"^ *[⚑W] waived\b.*$", "magenta"),
     (r"^ *- \d+ off\b.*$|^  (checkpoint|recorded)\b.*$", "dim"),
