@@ -148,7 +148,7 @@ class CheckLines:
     def _facts(self, check: Json) -> str:
         facts = [distance_of(check) if was_compared(check) else lacking_of(check)]
         if check.get("n") is not None:
-            facts.append(f"n {check['n']:,}")
+            facts.append(kept_together(f"n {check['n']:,}"))
         if self._options.verbose:
             facts += self._sources(check)
         elif self._options.explain and (distance := margin(check)) is not None:
