@@ -139,7 +139,8 @@ def open_ledger(
             message = f"{store.url} is missing, and {_signed(claiming)} entries were signed for it"
             _give_up(claiming, message, signer if create else None, agrees)
         if begin is not None and signer is not None and scheme != "run":
-            store.require_creatable()
+            if create:
+                store.require_creatable()
             begin()
         if signer is None or not (create or scheme == "run"):
             raise UsageError(

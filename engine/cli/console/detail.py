@@ -41,8 +41,9 @@ def report_options(
 
 
 def shows_note(args: argparse.Namespace, shell: Shell) -> bool:
-    """Whether the checkpoint is shown as it is signed: in CI always, whose log then keeps it."""
-    return args.checkpoint or getattr(args, "verbose", False) or shell.in_ci
+    """Whether the checkpoint is shown as it is signed: wherever it is kept, in a log or a file."""
+    is_kept = shell.in_ci or not shell.stdout.isatty()
+    return args.checkpoint or getattr(args, "verbose", False) or is_kept
 
 
 def print_facts(
