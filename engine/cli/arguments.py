@@ -71,7 +71,7 @@ def detail_arguments(parser: argparse.ArgumentParser, *left_out: str) -> None:
         (("-v", "--verbose"), "text: everything, digests and sources too"),
         (("--all",), "text: a line for each pass too"),
         (("--failures-only",), "text: only what did not pass"),
-        (("--checkpoint",), "text: the whole signed note (by itself in CI and where no terminal is)"),
+        (("--checkpoint",), "text: the whole signed note (by itself in CI and in a pipe)"),
     )
     opposites = {"--quiet": "--verbose", "--all": "--failures-only"}
     groups: dict[str, argparse._MutuallyExclusiveGroup] = {}
