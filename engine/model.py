@@ -138,6 +138,9 @@ class Decision:
         checkpoint: Signed note that covers the entry; None when not recorded.
         statement: The exact in-toto Statement bytes; what was signed if recorded.
         attestations: The Input's attestations, those that do not count too.
+        evidence_files: Of evidence that was found in a folder, how many files there are, which
+            this is, and what was left out: ``{"folders", "files", "names", "left_out", "file"}``;
+            None of other evidence.
     """
 
     decision_id: str
@@ -158,6 +161,7 @@ class Decision:
     checkpoint: str | None
     statement: bytes
     attestations: tuple[Json, ...] = ()
+    evidence_files: Json = None
 
 
 class CiRun(NamedTuple):

@@ -228,6 +228,7 @@ class Case:
     now: datetime = NOW
     salt: bytes = hashlib.sha256(b"test salt").digest()
     attestations: Sequence[dict[str, Json]] = ()
+    evidence_files: Json = None
     proofs: Sequence[bytes] = ()
 
     def document(self, policy: Policy) -> dict[str, Json]:
@@ -472,6 +473,7 @@ class Ledger:
             "ledger": {"id": self.id},
             "attempt": 1,
             "previous": None,
+            **({"evidence_files": case.evidence_files} if case.evidence_files else {}),
         }
 
     def adopt(self, other: Ledger, index: int, *, edit: Edit = _no_edit) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from engine.decision.attest import RecordedAttestation
     from engine.decision.judge import Judgement
     from engine.decision.session import Session
+    from engine.evidence.documents import EvidenceFiles
     from engine.evidence.input import Question
     from engine.policy.bundle import PolicyBundle
 
@@ -72,9 +72,9 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     with open_session(config, shell) as session:
         question = session.question(args.what, config.text("profile"), config.text("stage"))
         ttl_s = ttl_of(args.ttl_s, question.gate, question.profile, session.bundle)
-        files = list(expand(args.paths, shell.say))
+        files = expand(args.paths, shell.say)
         if args.export:
-            inputs = [*files, *([args.artifact] if args.artifact else ())]
+            inputs = [*files.names, *([args.artifact] if args.artifact else ())]
             session.require_outputs([Path(args.export)], [*inputs, *workspace.read_files(config)])
         export_to = session.proof_files(Path(args.export) if args.export else None, question)
         with session.attempt(args.paths, question, shell.say):
@@ -87,15 +87,14 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
 def _judgement(
     args: argparse.Namespace,
-    files: Sequence[str],
+    files: EvidenceFiles,
     session: Session,
     question: Question,
     shell: Shell,
 ) -> Judgement:
     """The gate's answer on evidence that is read as ``engine decide`` reads it."""
-    from engine.evidence.documents import read
-
-    documents = [read(name, stdin=shell.stdin, max_bytes=session.max_bytes) for name in files]
+    limit = session.max_bytes
+    documents = [files.read(name, stdin=shell.stdin, max_bytes=limit) for name in files.names]
     artifact = digest_of(args.artifact) if args.artifact else None
     evidence = session.input_of(
         documents, question, session.figures(question), artifact_sha256=artifact

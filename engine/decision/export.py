@@ -94,7 +94,7 @@ def decision_in(index: int, stated: dict[str, Json]) -> Json | None:
         return None
     try:
         decision = stated if kind in DECISION_TYPES else parse_statement(_imported(stated))
-        require_shape(decision["predicate"])
+        require_shape(decision["predicate"], decision["predicateType"])
     except VerificationError as error:
         raise VerificationError(f"entry {index}: {error.message}", error.hint) from error
     return decision

@@ -30,7 +30,7 @@ from engine.proof.verdict_rules import (
     severity_of,
 )
 
-EXTENSIONS = ("reservation",)
+EXTENSIONS = ("reservation", "evidence_files")
 """Members of the predicate that come neither from the Input nor from the policies."""
 
 Extend: TypeAlias = Callable[[dict[str, Json]], dict[str, Json]]
@@ -124,6 +124,8 @@ def judge(
         "evaluator": {"kind": evaluator.kind, "opa_version": evaluator.opa_version},
         "attestations": evidence.document["attestations"],
     }
+    if evidence.evidence_files is not None:
+        predicate["evidence_files"] = evidence.evidence_files
     if extend is not None:
         predicate.update(extend(predicate))
     key = subject_key(evidence.document["subject"])

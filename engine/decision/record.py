@@ -192,6 +192,7 @@ def decision_from(
         checkpoint=checkpoint,
         statement=signed,
         attestations=tuple(predicate["attestations"]),
+        evidence_files=predicate.get("evidence_files"),
     )
 
 

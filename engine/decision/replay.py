@@ -245,7 +245,7 @@ def _judged_by(recorded: RecordedDecision, bundle: PolicyBundle, evaluator: Eval
 
 
 def _question_of(recorded: RecordedDecision) -> tuple[Input, Question]:
-    require_shape(recorded.statement["predicate"])
+    require_shape(recorded.statement["predicate"], recorded.statement["predicateType"])
     kept = {"input": recorded.encoded_input, "salt": recorded.salt}
     document, _ = tied_to_input(recorded.statement, kept)
     question = Question(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import DocumentError, Position, UsageError
+from engine.evidence.folders import FolderFile, ReadFolder
 from engine.formats.json_positions import json_places, line_and_column
 from engine.formats.json_text import MAX_BYTES, UnreadableTextError, decode, read_json, read_yaml
 from engine.model import Json
@@ -31,12 +32,14 @@ class Document:
         data: The bytes that were read.
         value: What they say.
         is_yaml: Whether they were read as YAML.
+        found: The folder in which it was found; None for one that the caller named itself.
     """
 
     name: str
     data: bytes = field(repr=False)
     value: Json = field(repr=False)
     is_yaml: bool = False
+    found: FolderFile | None = field(default=None, repr=False)
 
     def position(self, pointer: str) -> Position:
         """Return where ``pointer`` stands; its nearest existing parent if it is not there."""
@@ -58,8 +61,13 @@ class Document:
         return json_places(decode(self.data))[0]
 
 
-def parse(name: str, data: bytes) -> Document:
+def parse(name: str, data: bytes, found: FolderFile | None = None) -> Document:
     """Return the document in ``data``; YAML by its suffix, standard input by its first byte.
+
+    Args:
+        name: See :class:`Document`, as ``found``.
+        data: What was read.
+        found: Where.
 
     Raises:
         DocumentError: Refused by a strict reader; says where and why.
@@ -79,7 +87,7 @@ def parse(name: str, data: bytes) -> Document:
             else flaw.hint
         )
         raise DocumentError(position, flaw.reason, hint, code="document_unreadable") from None
-    return Document(name, data, value, is_yaml)
+    return Document(name, data, value, is_yaml, found)
 
 
 def read(name: str, *, stdin: BinaryIO, max_bytes: int = MAX_BYTES) -> Document:
@@ -141,8 +149,29 @@ def _nearest(name: str) -> str:
     return "give the path of a file that can be read, seen from the folder you are in"
 
 
-def expand(paths: Iterable[str], say: Callable[[str], None]) -> Iterator[str]:
-    """Yield the files that ``paths`` name: a folder is its metrics files, recursive, sorted.
+@dataclass(frozen=True)
+class EvidenceFiles:
+    """The files of one call, in the order in which they are read; whoever reads them does it here.
+
+    Attributes:
+        names: As the caller wrote them, or below a folder of the caller's.
+    """
+
+    names: tuple[str, ...]
+    _found: Mapping[str, FolderFile] = field(default_factory=dict, repr=False)
+
+    def read(self, name: str, *, stdin: BinaryIO, max_bytes: int = MAX_BYTES) -> Document:
+        """Return what :func:`read` does, with the folder in which the file was found.
+
+        Raises:
+            DocumentError: As :func:`read`.
+        """
+        data = read_bytes(name, stdin=stdin, max_bytes=max_bytes)
+        return parse(name, data, self._found.get(name))
+
+
+def expand(paths: Iterable[str], say: Callable[[str], None]) -> EvidenceFiles:
+    """Return the files that ``paths`` name: a folder is its metrics files, recursive, sorted.
 
     Args:
         paths: Files and folders; ``-`` is standard input.
@@ -151,16 +180,22 @@ def expand(paths: Iterable[str], say: Callable[[str], None]) -> Iterator[str]:
     Raises:
         UsageError: A folder holds no metrics file, or a part of it cannot be read.
     """
+    names: list[str] = []
+    found: dict[str, FolderFile] = {}
     for path in paths:
         if path == STANDARD_INPUT or not Path(path).is_dir():
-            yield path
+            names.append(path)
             continue
-        found = files_below(path, partial(has_suffix, suffixes=SUFFIXES))
-        if not found.files:
+        below = files_below(path, partial(has_suffix, suffixes=SUFFIXES))
+        if not below.files:
             raise UsageError(
                 f"{path}: no {', '.join('*' + suffix for suffix in SUFFIXES)} in this folder",
                 "give the folder that the pipeline wrote its metrics files into",
             )
-        for line in remarks(path, found.left_out):
+        for line in remarks(path, below.left_out):
             say(line)
-        yield from found.files
+        folder = ReadFolder.of(below)
+        for place, name in enumerate(below.files, 1):
+            found.setdefault(name, FolderFile(folder, place))
+        names += below.files
+    return EvidenceFiles(tuple(names), found)

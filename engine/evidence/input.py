@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from engine.errors import UsageError
 from engine.evidence.documents import Document
+from engine.evidence.folders import evidence_files
 from engine.evidence.metrics_file import RefusalError, expand, read_subject
 from engine.formats import canonical
 from engine.formats.canonical import PlainObject, is_plain
@@ -88,6 +89,8 @@ class Input:
         subject: What is decided on.
         attested: Proofs of its attestations, to be kept beside it; empty if there are none.
         notes: What the caller should know of the evidence, one line each.
+        evidence_files: What the record says of the folders it was found in; None where it was
+            found in none.
     """
 
     name: str
@@ -96,6 +99,7 @@ class Input:
     subject: Subject
     attested: bytes = b""
     notes: tuple[str, ...] = ()
+    evidence_files: Json = None
 
 
 def gather(
@@ -157,7 +161,10 @@ def gather(
         notes += put_figures(metrics, partial(_refuse, documents))
     attested = find(subject) if find is not None else ()
     assembled = assemble(documents[0].name, subject, metrics, question, bundle, attested)
-    return replace(assembled, notes=tuple(notes)) if notes else assembled
+    files = evidence_files([document.found for document in documents])
+    if notes or files is not None:
+        return replace(assembled, notes=tuple(notes), evidence_files=files)
+    return assembled
 
 
 def _refuse(documents: Sequence[Document], name: str, reason: str, hint: str) -> NoReturn:

@@ -55,6 +55,7 @@ _MEMBERS = (
     *("verdict", "verdict_rule", "reason", "checks", "obligations", "waivers", "relaxations"),
     *("metrics", "evidence", "policy", "evaluator", "ledger", "attempt", "previous"),
 )
+_OPTIONAL = ("evidence_files",)
 _FACTS = (
     *("id", "type", "subject_sha256", "issued_at", "expires_at", "verdict", "profile"),
     *("evidence_sha256", "policy_sha256", "key_id", "self", "relaxations", "ledger_id"),
@@ -234,7 +235,7 @@ def require_own_word(statement: Mapping[str, Json], entry: bytes) -> tuple[dict[
     public = _key_of(predicate)
     verify_envelope(entry, [public])
     view = as_decision(statement)
-    require_shape(view["predicate"])
+    require_shape(view["predicate"], statement["predicateType"])
     if statement["predicateType"] not in ATTESTATION_TYPES.get(predicate["gate"], ()):
         refuse(f"a {statement['predicateType']} cannot be about gate {predicate['gate']!r}")
     expires_at = read_time(predicate["expires_at"], "expires_at")
@@ -255,7 +256,7 @@ def _require_members(statement: Mapping[str, Json]) -> dict[str, Json]:
         refuse("an attestation is about one subject")
     if statement["subject"][0].get("annotations", {}).keys() - {"version"}:
         refuse("an attestation is about an artifact, by its digest")
-    return read_object(statement["predicate"], "the attestation", _MEMBERS)
+    return read_object(statement["predicate"], "the attestation", _MEMBERS, _OPTIONAL)
 
 
 def _key_of(predicate: Mapping[str, Json]) -> bytes:

@@ -28,6 +28,8 @@ _REQUIRED = (
     *("verdict_rule", "reason", "checks", "obligations", "waivers", "relaxations", "input"),
     *("policy", "evaluator", "attestations", "ledger", "attempt", "previous"),
 )
+_OPTIONAL = ("reservation",)
+_OPTIONAL_OF_V2 = ("evidence_files",)
 _CHECK = (
     *("id", "status", "severity", "operator", "observed", "limit", "waived_by"),
     *("metric", "kind"),
@@ -62,6 +64,12 @@ _ATTESTATION_REST = (
 _RELAXATIONS_OF_V1 = frozenset(
     {"ephemeral_ledger", "input_limit_raised", "policies_overridden", "self_attested"}
 )
+LONGEST_NAME = 128
+"""Characters of a file's name in a record."""
+MOST_LEFT_OUT = 8
+"""Names in a record of what was left out of its folders."""
+LEFT_OUT_BECAUSE = ("entered", "hidden", "suffix")
+"""Why a file is left out: a folder entered already, a name that begins with a dot, its suffix."""
 _WAIVER_STATUSES = ("applied", "unused", "expired", "unscoped", "unwaivable")
 
 
@@ -77,22 +85,29 @@ def version_of(types: Sequence[str], predicate: Mapping[str, Json]) -> str:
     first, second = types
     named = (relaxation["name"] for relaxation in predicate["relaxations"])
     attested = (row["type"] for row in predicate.get("attestations", ()))
-    is_old = _RELAXATIONS_OF_V1.issuperset(named) and not any(
-        kind.endswith(":v2") for kind in attested
+    is_old = (
+        _RELAXATIONS_OF_V1.issuperset(named)
+        and not any(kind.endswith(":v2") for kind in attested)
+        and "evidence_files" not in predicate
     )
     return first if is_old else second
 
 
-def require_shape(predicate: Mapping[str, Json]) -> None:
+def require_shape(predicate: Mapping[str, Json], kind: str) -> None:
     """Verify that ``predicate`` has the shape of a decision.
+
+    Args:
+        predicate: Of a decision, or of an attestation in the form of one.
+        kind: The predicate type of the statement that it is from.
 
     Raises:
         VerificationError: A member is missing, unknown, or of another type; checks are not
             there, not in order, or there twice.
 
-    Source: spec/predicate-v1.md sections 3 and 4.
+    Source: spec/predicate-v1.md sections 3 and 4; spec/predicate-v2.md section 5.
     """
-    read_object(predicate, "the decision", _REQUIRED, ("reservation",))
+    optional = _OPTIONAL if kind.endswith(":v1") else (*_OPTIONAL, *_OPTIONAL_OF_V2)
+    read_object(predicate, "the decision", _REQUIRED, optional)
     read_uuid7(predicate["decision_id"], "the id")
     for name in ("gate", "stage", "verdict", "verdict_rule", "reason"):
         read_text(predicate[name], name)
@@ -112,6 +127,8 @@ def require_shape(predicate: Mapping[str, Json]) -> None:
     _require_rest(predicate)
     if "reservation" in predicate:
         _require_reservation(predicate)
+    if "evidence_files" in predicate:
+        _require_evidence_files(predicate["evidence_files"])
     checks = read_list(predicate["checks"], "the checks")
     _require_checks(checks)
     for obligation in predicate["obligations"]:
@@ -175,6 +192,29 @@ def _require_reservation(predicate: Mapping[str, Json]) -> None:
         predicate["decided_at"], "decided_at"
     ):
         refuse("the lease expired before it was granted")
+
+
+def _require_evidence_files(value: Json) -> None:
+    """Version 2, section 5: which files there were, and what was left out, in numbers that fit."""
+    found = read_object(
+        value, "the evidence's files", ("folders", "files", "names", "left_out"), ("file",)
+    )
+    files = read_integer(found["files"], "the number of files", 1)
+    if read_integer(found["folders"], "the number of folders", 1) > files:
+        refuse("there are more folders than files in them")
+    if read_integer(found.get("file", 1), "which file it is", 1) > files:
+        refuse(f"there are {files:,} files, and this is another")
+    _require_digest(found["names"], "the digest of the files' names")
+    left_out = read_object(found["left_out"], "what was left out", ("count", "first"))
+    count = read_integer(left_out["count"], "the number of what was left out")
+    first = read_list(left_out["first"], "the first that were left out")
+    if len(first) != min(count, MOST_LEFT_OUT):
+        refuse(f"{count:,} were left out, and {len(first):,} of them are named")
+    for row in first:
+        read_object(row, "what was left out", ("name", "reason"))
+        if len(read_text(row["name"], "a name that was left out")) > LONGEST_NAME:
+            refuse(f"a name that was left out is longer than {LONGEST_NAME} characters")
+        _require_word(row["reason"], LEFT_OUT_BECAUSE, "reason for leaving a file out")
 
 
 def _charged(value: Json) -> str:

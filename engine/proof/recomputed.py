@@ -70,7 +70,7 @@ def require_recomputed(
     if attests:
         statement, _ = require_own_word(statement, entry)
     predicate = statement["predicate"]
-    require_shape(predicate)
+    require_shape(predicate, statement["predicateType"])
     document = None
     if attachments.keys() >= {"input", "salt"}:
         document, _ = tied_to_input(statement, attachments)

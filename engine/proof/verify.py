@@ -240,7 +240,7 @@ def _signed(
             f"the entry is a {statement['predicateType']}, not a decision",
             "export a decision: engine ledger log lists them",
         )
-    require_shape(statement["predicate"])
+    require_shape(statement["predicate"], statement["predicateType"])
     return statement, origin, envelope
 
 

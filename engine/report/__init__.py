@@ -285,6 +285,7 @@ def after_entry(report: Report) -> dict[str, Json]:
         "fix": way_out(decision) or None,
         "unread_metrics": [metric._asdict() for metric in report.unread],
         **({"attestations": list(decision.attestations)} if decision.attestations else {}),
+        **({"evidence_files": decision.evidence_files} if decision.evidence_files else {}),
     }
 
 

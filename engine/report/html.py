@@ -43,7 +43,7 @@ from engine.report.html_parts import (
 )
 from engine.report.html_style import STYLE
 from engine.report.way_out import way_out
-from engine.report.wording import artifact_of, subject_of
+from engine.report.wording import artifact_of, evidence_files_line, subject_of
 
 MOST_ROWS = 1000
 _TONES = {
@@ -328,6 +328,9 @@ def _further(report: Report) -> list[tuple[str, str]]:
     if decision.relaxations:
         names = "".join(f"<li><code>{text(name)}</code></li>" for name in decision.relaxations)
         parts.append(("Relaxations", f"<p>What weakened this run:</p><ul>{names}</ul>"))
+    if decision.evidence_files:
+        shown = text(evidence_files_line(decision.evidence_files))
+        parts.append(("Evidence files", f"<p>Looked at {shown}</p>"))
     return parts
 
 

@@ -38,7 +38,7 @@ from engine.report.findings import (
     word_of,
 )
 from engine.report.way_out import way_out
-from engine.report.wording import subject_of
+from engine.report.wording import evidence_files_line, subject_of
 
 # What XML 1.0 cannot hold, escaped or not. Source: XML 1.0 (fifth edition) section 2.2.
 _ATTACHMENT = "[[ATTACHMENT|"
@@ -176,6 +176,9 @@ def _properties(report: Report) -> str:
         "index": None if decision.index is None else str(decision.index),
         "checkpoint": decision.checkpoint,
         "relaxations": ", ".join(decision.relaxations) or None,
+        "evidence_files": (
+            evidence_files_line(decision.evidence_files) if decision.evidence_files else None
+        ),
         "fix": way_out(decision) or None,
         "unread_metrics": "\n".join(unread_lines(report)) or None,
     }

@@ -27,7 +27,14 @@ from engine.report.findings import (
     word_of,
 )
 from engine.report.way_out import way_out
-from engine.report.wording import artifact_of, count_of, limit_of, observed_of, subject_of
+from engine.report.wording import (
+    artifact_of,
+    count_of,
+    evidence_files_line,
+    limit_of,
+    observed_of,
+    subject_of,
+)
 
 SIGNS = {
     Verdict.PROMOTE: "✅",
@@ -52,12 +59,16 @@ class MarkdownWriter(Writer):
         super().__init__(options)
         self._counts: Counter[str] = Counter()
         self._failures = 0
+        self._looked_at: dict[str, None] = {}
 
     def item(self, report: Report) -> str:
         """Return one section."""
         self._counts[report.decision.verdict] += 1
         if not self._options.several:
             return _joined(_whole(report, "##"))
+        if found := report.decision.evidence_files:
+            line = evidence_files_line({**found, "file": None})
+            self._looked_at[f"**Looked at:** {escape(line)}\n"] = None
         title = f"### {_title(report.decision)} ({code(report.file)})"
         if self._options.explain:
             return _joined([title, *_whole(report, "####")[1:]])
@@ -73,7 +84,7 @@ class MarkdownWriter(Writer):
         )
 
     def tail(self) -> str:
-        """Return the count of verdicts, if there were several."""
+        """Return the count of verdicts, and what was looked at, if there were several."""
         if not self._options.several:
             return ""
         counts = ", ".join(
@@ -81,7 +92,8 @@ class MarkdownWriter(Writer):
         )
         lost = f"; **{self._failures:,} could not be decided**" if self._failures else ""
         total = self._counts.total()
-        return f"**{total:,} decided**{': ' + counts if counts else ''}{lost}\n"
+        decided = f"**{total:,} decided**{': ' + counts if counts else ''}{lost}\n"
+        return "\n".join([decided, *self._looked_at])
 
 
 def escape(text: str) -> str:
@@ -252,6 +264,8 @@ def _further(decision: Decision, level: str) -> list[str]:
         blocks += [f"{level} Attestations", "\n".join(f"- {line}" for line in attested)]
     if decision.relaxations:
         blocks.append(_relaxed(decision))
+    if decision.evidence_files:
+        blocks.append(f"**Looked at:** {escape(evidence_files_line(decision.evidence_files))}")
     return blocks
 
 

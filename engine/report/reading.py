@@ -12,6 +12,7 @@ from engine.errors import DocumentError, GovernanceError, Position, suggest
 from engine.evidence.metrics_file import RefusalError
 from engine.formats.json_positions import escape
 from engine.model import Decision, Json, Severity, Status, Subject, Verdict, is_number
+from engine.proof.decision_predicate import LEFT_OUT_BECAUSE
 from engine.report import Location, Report, UnreadMetric
 
 
@@ -109,7 +110,11 @@ _OPTIONAL = {
     "attestations": _LIST,
     "fix": _optional(_TEXT),
     "unread_metrics": _LIST,
+    "evidence_files": _OBJECT,
 }
+_EVIDENCE_FILES = {"folders": _NATURAL, "files": _NATURAL, "names": _OBJECT, "left_out": _OBJECT}
+_LEFT_OUT = {"count": _NATURAL, "first": _LIST}
+_LEFT_OUT_FILE = {"name": _TEXT, "reason": _one_of(LEFT_OUT_BECAUSE)}
 _UNREAD = dict.fromkeys(("metric", "readers", "nearest", "invalid_because"), _TEXT)
 _ATTESTATION = {
     **dict.fromkeys(("id", "type", "subject_sha256", "issued_at", "expires_at", "verdict"), _TEXT),
@@ -151,6 +156,8 @@ def read(value: Json, pointer: str = "") -> Report | UndecidedInput:
         _members(attestation, f"{pointer}/attestations/{number}", _ATTESTATION)
     for number, metric in enumerate(value.get("unread_metrics", ())):
         _members(metric, f"{pointer}/unread_metrics/{number}", _UNREAD)
+    if "evidence_files" in value:
+        _require_evidence_files(value["evidence_files"], f"{pointer}/evidence_files")
     return Report(
         _decision(value, pointer),
         texts={check["id"]: _texts(check) for check in checks if any(_texts(check).values())},
@@ -167,6 +174,14 @@ def read(value: Json, pointer: str = "") -> Report | UndecidedInput:
         ),
         unread=tuple(UnreadMetric(**metric) for metric in value.get("unread_metrics", ())),
     )
+
+
+def _require_evidence_files(found: Json, pointer: str) -> None:
+    _members(found, pointer, _EVIDENCE_FILES, {"file": _NATURAL})
+    _members(found["names"], f"{pointer}/names", {"sha256": _TEXT})
+    _members(found["left_out"], f"{pointer}/left_out", _LEFT_OUT)
+    for number, row in enumerate(found["left_out"]["first"]):
+        _members(row, f"{pointer}/left_out/first/{number}", _LEFT_OUT_FILE)
 
 
 def _decision(value: Json, pointer: str) -> Decision:
@@ -189,6 +204,7 @@ def _decision(value: Json, pointer: str) -> Decision:
         checkpoint=value["checkpoint"],
         statement=b"",
         attestations=tuple(value.get("attestations", ())),
+        evidence_files=value.get("evidence_files"),
     )
 
 

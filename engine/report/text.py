@@ -16,6 +16,7 @@ from engine.report.way_out import way_out
 from engine.report.wording import (
     artifact_of,
     checkpoint_of,
+    evidence_files_line,
     is_released,
     short_artifact_of,
     subject_of,
@@ -147,6 +148,8 @@ def _facts(report: Report, options: ReportOptions) -> Iterator[tuple[str, str]]:
 
         for line in attestation_lines(decision):
             yield "attested", plain(line)
+    if decision.evidence_files:
+        yield "looked at", plain(evidence_files_line(decision.evidence_files))
     if decision.recorded:
         place = (plain(decision.decision_id), f"entry {decision.index}")
         yield "recorded", ", ".join(reversed(place) if options.is_narrow else place)

@@ -33,6 +33,13 @@ class LeftOut(NamedTuple):
     path: str
     same_as: str = ""
 
+    @property
+    def reason(self) -> str:
+        """Why: ``entered`` already, ``hidden``, or of a ``suffix`` that is not read."""
+        if self.same_as:
+            return "entered"
+        return "hidden" if self.path.rpartition("/")[2].startswith(".") else "suffix"
+
 
 @dataclass(frozen=True)
 class FilesBelow:
@@ -48,6 +55,11 @@ class FilesBelow:
     files: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
     folders: tuple[str, ...] = ()
+
+    def name_below(self, path: str) -> str:
+        """Return a path of ``files`` or ``left_out`` as it is called from the given folder."""
+        top = self.folders[0]
+        return path if top == "." else path[len(top.rstrip("/")) + 1 :]
 
 
 def files_below(

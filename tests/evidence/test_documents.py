@@ -81,7 +81,7 @@ def test_a_folder_is_its_metrics_files_recursive_and_sorted(tmp_path: Path) -> N
     for name in ("b.JSON", "a.yaml", "sub/c.yml", "notes.txt", ".hidden.json", ".git/x.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("{}")
-    found = [os.path.relpath(name, tmp_path) for name in expand([str(tmp_path)], said.append)]
+    found = [os.path.relpath(name, tmp_path) for name in expand([str(tmp_path)], said.append).names]
     assert found == ["a.yaml", "b.JSON", "sub/c.yml"]
     (line,) = said
     left_out = (".git", ".hidden.json", "notes.txt")
@@ -95,10 +95,10 @@ def test_evidence_in_a_linked_folder_is_evidence(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "service").symlink_to("../real")
 
-    assert list(expand([str(tmp_path / "in")], print)) == [f"{tmp_path}/in/service/block.json"]
+    assert expand([str(tmp_path / "in")], print).names == (f"{tmp_path}/in/service/block.json",)
 
 
 def test_a_folder_without_metrics_files_is_an_error(tmp_path: Path) -> None:
     """INV-GATE-3: nothing evaluated is an error, not a pass."""
     with pytest.raises(UsageError, match=r"no \*\.json"):
-        list(expand([str(tmp_path)], print))
+        expand([str(tmp_path)], print)

@@ -64,6 +64,15 @@ METRICS: dict[str, dict[str, Json]] = {
     "x.note": metric("carried, never evaluated"),
 }
 
+FOUND: Json = {
+    "folders": 2,
+    "files": 3,
+    "file": 3,
+    "names": {"sha256": "c4" * 32},
+    "left_out": {"count": 1, "first": [{"name": "linked.json", "reason": "entered"}]},
+}
+"""Evidence that was found in folders. spec/predicate-v2.md section 5."""
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -88,7 +97,8 @@ def attested(
     seen = {"ethics.consent": metric(True, now=EARLIER)}
     seen["ethics.ece"] = metric(ece, n=24_000, now=EARLIER)
     ledger = Ledger(key, f"of {key.key_id}")
-    case = Case(metrics=seen, now=EARLIER, relaxations=relaxations)
+    found = FOUND if relaxations else None
+    case = Case(metrics=seen, now=EARLIER, relaxations=relaxations, evidence_files=found)
     index = ledger.attest(case, replace(ETHICS, relaxations_allowed=relaxations))
     ledger.append(b"whatever comes later")
     return ledger.prove(index)
@@ -148,6 +158,7 @@ def honest() -> Iterator[Scene]:
     yield Scene("sound", _but(), POLICY)
     yield Scene("attested", resting(attested()), RESTING)
     yield version_2()
+    yield Scene("found in folders", replace(_but(), evidence_files=FOUND), POLICY)
     waived = replace(POLICY, waivers=[WAIVER, WAIVER | {"id": "W-2"}])
     yield Scene("waived", _but(ethics_ece=metric(0.031, n=24_000, ci=[0.02, 0.04])), waived)
     yield Scene("in production", replace(_but(), stage="production"), POLICY)

@@ -178,7 +178,8 @@ def fits(value: Any, rule: Any, schema: Any) -> bool:  # noqa: PLR0911
         if rule.get("format") == "date-time":
             instant(value)
         pattern = re.sub(r"\$$", r"\\Z", rule.get("pattern", ""))
-        return len(value) >= rule.get("minLength", 0) and bool(re.search(pattern, value))
+        short = rule.get("minLength", 0) <= len(value) <= rule.get("maxLength", len(value))
+        return short and bool(re.search(pattern, value))
     if is_number(value):
         return bool(rule.get("minimum", value) <= value <= rule.get("maximum", value))
     if isinstance(value, list):

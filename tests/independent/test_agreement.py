@@ -10,6 +10,7 @@ import json
 import random
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -154,6 +155,52 @@ def test_both_versions_are_among_them() -> None:
     for entry in (bundle.entry, base64.b64decode(proof["entry"])):
         kind = json.loads(open_envelope(entry).payload)["predicateType"]
         assert kind.endswith(":v2")
+
+
+def without_member(name: str) -> Json:
+    return {key: value for key, value in lies.FOUND.items() if key != name}
+
+
+NO_FILES: list[Json] = [
+    *(without_member(name) for name in ("folders", "files", "names", "left_out")),
+    *(lies.FOUND | {name: 0} for name in ("folders", "files", "file")),
+    *(lies.FOUND | {name: 4} for name in ("folders", "file")),
+    lies.FOUND | {"names": {"sha256": "AB" * 32}},
+    lies.FOUND | {"more": 1},
+    *(
+        lies.FOUND | {"left_out": {"count": count, "first": first}}
+        for count, first in (
+            (0, lies.FOUND["left_out"]["first"]),
+            (2, lies.FOUND["left_out"]["first"]),
+            (9, lies.FOUND["left_out"]["first"] * 9),
+            (1, [{"name": "a" * 129, "reason": "suffix"}]),
+            (1, [{"name": "", "reason": "suffix"}]),
+            (1, [{"name": "a", "reason": "unknown to this version"}]),
+            (1, [{"name": "a"}]),
+        )
+    ),
+    None,
+]
+
+
+@pytest.mark.parametrize("found", NO_FILES)
+def test_both_refuse_files_of_evidence_that_do_not_fit(found: Json) -> None:
+    """INV-INPUT-10; spec/predicate-v2.md section 5."""
+    (scene,) = [scene for scene in lies.honest() if scene.name == "found in folders"]
+    ledger = Ledger(KEY)
+    index = ledger.decide(
+        scene.case, scene.policy, edit=lambda predicate: predicate.update(evidence_files=found)
+    )
+    assert not agreed(scene.name, ledger.prove(index).encode(), KEYS, {}).genuine
+
+
+def test_both_refuse_files_of_evidence_in_a_record_of_version_1() -> None:
+    ledger = Ledger(KEY)
+    case = replace(lies.version_2().case, relaxations=(), attestations=(), proofs=())
+    index = ledger.decide(
+        case, lies.POLICY, edit=lambda predicate: predicate.update(evidence_files=lies.FOUND)
+    )
+    assert not agreed("version 1", ledger.prove(index).encode(), KEYS, {}).genuine
 
 
 @pytest.mark.parametrize("scene", list(lies.honest()), ids=lambda scene: scene.name)

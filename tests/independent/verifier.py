@@ -502,6 +502,11 @@ def record_of(statement: Json, entry: bytes, ledger: str) -> Record:
     names = [row["name"] for row in predicate["relaxations"]]
     must(ids == sorted(set(ids)) and names == sorted(set(names)), "not sorted, or one twice")
     must(all(row["check"] in ids for row in predicate["obligations"]), "no such check")
+    if "evidence_files" in predicate:  # predicate-v2, 5
+        found = predicate["evidence_files"]
+        must(found["folders"] <= found["files"] >= found.get("file", 1), "more than the files")
+        left_out = found["left_out"]
+        must(len(left_out["first"]) == min(left_out["count"], 8), "others left out than named")
     if "reservation" in predicate:
         held, allowed = predicate["reservation"], predicate["verdict"] == "ALLOW"
         budgets = [charge["budget"] for charge in held["charges"]]

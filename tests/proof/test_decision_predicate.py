@@ -85,7 +85,7 @@ def valid(candidate: dict[str, Any]) -> bool:
 
 def accepted(candidate: dict[str, Any]) -> bool:
     try:
-        require_shape(candidate)
+        require_shape(candidate, DECISION_TYPE)
     except VerificationError:
         return False
     return True
@@ -101,7 +101,7 @@ def test_the_schema_is_a_schema_and_statements_match_it() -> None:
 
 def test_the_schema_and_the_parser_know_the_same_members() -> None:
     known = SCHEMA["$defs"]
-    assert set(known["predicate"]["properties"]) == {*predicate._REQUIRED, "reservation"}
+    assert set(known["predicate"]["properties"]) == {*predicate._REQUIRED, *predicate._OPTIONAL}
     assert set(known["reservation"]["required"]) == set(predicate._RESERVATION)
     assert set(known["reservation"]["properties"]["for"]["properties"]) == {
         *("provider", "model"),
@@ -129,6 +129,13 @@ def test_version_2_is_version_1_with_more_names() -> None:
             for member in ("$id", "description"):
                 del schema[member]
             schema["properties"]["predicateType"]["const"] = ""
+        found = second["$defs"].pop("evidence_files")["properties"]["left_out"]["properties"]
+        first_names = found["first"]["items"]["properties"]
+        assert first_names["reason"]["enum"] == list(predicate.LEFT_OUT_BECAUSE)
+        assert first_names["name"]["maxLength"] == predicate.LONGEST_NAME
+        assert found["first"]["maxItems"] == predicate.MOST_LEFT_OUT
+        for member in predicate._OPTIONAL_OF_V2:
+            del second["$defs"]["predicate"]["properties"][member]
         assert first == second
         assert names > predicate._RELAXATIONS_OF_V1
 
@@ -153,10 +160,12 @@ def test_version_2_is_written_only_where_version_1_lacks_something(
         "attestations": [ATTESTATION | {"type": kind} for kind in attested],
     }
     assert version_of(DECISION_TYPES, whole) == DECISION_TYPES[version - 1]
+    found = whole | {"evidence_files": {}}
+    assert version_of(DECISION_TYPES, found) == DECISION_TYPES[1]
 
 
 def test_a_decision_has_the_shape_of_one() -> None:
-    require_shape(PREDICATE)
+    require_shape(PREDICATE, DECISION_TYPE)
 
 
 @pytest.mark.parametrize("name", sorted(PREDICATE))
@@ -287,7 +296,7 @@ def reserved(verdict: str = "ALLOW", **members: Any) -> dict[str, Any]:
 
 def test_a_decision_may_reserve() -> None:
     for candidate in (RESERVED, reserved("DENY", **DENIED, reason="NO_LIMIT")):
-        require_shape(candidate)
+        require_shape(candidate, DECISION_TYPE)
         assert valid(candidate)
 
 
@@ -324,4 +333,4 @@ def test_a_reservation_says_what_its_verdict_allows(
     verdict: str, members: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(VerificationError, match=words):
-        require_shape(reserved(verdict, **members))
+        require_shape(reserved(verdict, **members), DECISION_TYPE)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from engine.errors import DocumentError, GovernanceError, Position
 from engine.model import Decision, Json, Subject, Verdict
 from engine.proof import merkle
+from engine.proof.decision_predicate import LEFT_OUT_BECAUSE
 from engine.report import (
     FORMATS,
     Inclusion,
@@ -206,6 +207,20 @@ UNREAD = report(
         UnreadMetric("x.note", "carried | and <b>not</b> evaluated"),
     ),
 )
+FOUND = {
+    "folders": 1,
+    "files": 4,
+    "names": {"sha256": "c4" * 32},
+    "left_out": {
+        "count": 9,
+        "first": [
+            {"name": ".hidden.json", "reason": "hidden"},
+            {"name": "again/<b>up</b>", "reason": "entered"},
+            *({"name": f"notes-{number}.txt", "reason": "suffix"} for number in range(6)),
+        ],
+    },
+}
+FOLDER = report("PROMOTE", "1 blocking checks passed", [ECE], evidence_files={**FOUND, "file": 2})
 REFUSED = (
     "evidence/bad.json",
     DocumentError(
@@ -220,6 +235,7 @@ CASES: dict[str, tuple[Result, ...]] = {
     "hold": (HOLD,),
     "unread": (UNREAD,),
     "several": (PROMOTE, BLOCK, REFUSED, HOLD),
+    "folder": (FOLDER,),
 }
 
 
@@ -293,6 +309,14 @@ def _any_check(draw: st.DrawFn, name: str) -> Json:
 
 
 @st.composite
+def _any_found(draw: st.DrawFn) -> Json:
+    reasons = st.sampled_from(LEFT_OUT_BECAUSE)
+    first = draw(st.lists(st.fixed_dictionaries({"name": words, "reason": reasons}), max_size=3))
+    left_out = {"count": draw(st.integers(len(first), 9)), "first": first}
+    return {**FOUND, "left_out": left_out, "file": draw(st.integers(1, 4))}
+
+
+@st.composite
 def any_report(draw: st.DrawFn) -> Report:
     """Return a decision in which every text may be anything."""
     names = draw(st.lists(words, min_size=1, max_size=3, unique=True))
@@ -317,6 +341,7 @@ def any_report(draw: st.DrawFn) -> Report:
         obligations=({"id": draw(words), "check": draw(words)},),
         waivers=waivers,
         relaxations=tuple(draw(st.lists(words, max_size=2))),
+        evidence_files=draw(st.one_of(st.none(), _any_found())),
     )
     record = {"checkpoint": draw(texts)} if recorded else dict(dry)
     drawn = replace(drawn, decision=replace(drawn.decision, **record))

@@ -13,7 +13,7 @@ from engine.cli.console.printer import Printer
 from engine.cli.console.shell import Shell
 from engine.cli.decide.summary import standing_against
 from engine.errors import DocumentError, GovernanceError, PolicyError, UsageError
-from engine.evidence.documents import STANDARD_INPUT, Document, read
+from engine.evidence.documents import STANDARD_INPUT, Document, EvidenceFiles
 from engine.evidence.input import Finder, Input, Question
 from engine.formats.json_positions import escape
 from engine.model import Decision, Verdict
@@ -68,6 +68,7 @@ class Judge:
         shell: The world around it.
         session: Asks the gate.
         question: Gate, profile, stage and instant.
+        files: What the call names; read here.
         artifact_sha256: Digest of the artifact that was named; None if none was.
         printer: Knows what its formats need, and renders what it can without the ledger.
         few: Whether few files will follow, so that starting fast counts most.
@@ -79,6 +80,7 @@ class Judge:
     shell: Shell
     session: Session
     question: Question
+    files: EvidenceFiles
     artifact_sha256: str | None
     printer: Printer
     few: bool
@@ -137,7 +139,7 @@ class Judge:
             return error
 
     def _read(self, name: str) -> Document:
-        return read(name, stdin=self.shell.stdin, max_bytes=self.session.max_bytes)
+        return self.files.read(name, stdin=self.shell.stdin, max_bytes=self.session.max_bytes)
 
     def _input(self, documents: Sequence[Document]) -> Input:
         evidence = self.session.input_of(

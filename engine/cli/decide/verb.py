@@ -33,7 +33,7 @@ from engine.cli.decide.workers import Workers, worth
 from engine.cli.inputs import digest_of
 from engine.decision.workspace import open_session
 from engine.errors import UsageError
-from engine.evidence.documents import expand
+from engine.evidence.documents import EvidenceFiles, expand
 from engine.evidence.input import Question, wanted_attestations
 from engine.report import FORMATS
 from engine.settings.config import MOST_MAX_BYTES, Config
@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 DESCRIPTION = (
     "Ask a gate about evidence. Each metrics file is one decision: signed, appended to the\n"
     "ledger, durable, and only then printed. A folder is all its *.json, *.yaml and *.yml,\n"
-    "through links, without hidden ones; what else is in it is counted and named."
+    "in any case and through links, once each, without what begins with a dot; what is left\n"
+    "out is counted and named, here and in the record."
 )
 EXAMPLE = "  engine decide metrics.json --artifact dist/model.tar.gz --export proof.json"
 
@@ -99,17 +100,19 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         *(config.text(name) for name in ("gate", "profile", "stage")), as_of=args.now
     )
     _no_contradiction(args)
-    groups = list(_groups(args, shell))
+    files = expand(args.paths, shell.say)
+    groups = _groups(files, combine=args.combine)
     jobs = 1 if "-" in args.paths else args.jobs or worth(len(groups))
     several = len(groups) > 1 or (not args.combine and Path(args.paths[0]).is_dir())
     screen = Screen(shell, len(groups), several=several)
     printer = Printer(args, screen, shell, several=several)
     find = _finder(args, session, question, shell, several=several)
-    export = Path(args.export) if args.export else None
-    _require_outputs(args, session, config, printer, [name for group in groups for name in group])
-    export_to = session.proof_files(export, question, several=several)
+    _require_outputs(args, session, config, printer, files)
+    export_to = session.proof_files(
+        Path(args.export) if args.export else None, question, several=several
+    )
     artifact = digest_of(args.artifact) if args.artifact else None
-    judge = Judge(args, shell, session, question, artifact, printer, len(groups) < 8, find)
+    judge = Judge(args, shell, session, question, files, artifact, printer, len(groups) < 8, find)
     if jobs > 1:
         judge.prepare()
         judge.figures = session.figures(question)  # before the forks, which never open the ledger
@@ -203,14 +206,9 @@ def _until(
         yield outcome
 
 
-def _groups(args: argparse.Namespace, shell: Shell) -> Iterator[list[str]]:
+def _groups(files: EvidenceFiles, *, combine: bool) -> list[list[str]]:
     """The files of each decision."""
-    files = expand(args.paths, shell.say)
-    if args.combine:
-        yield list(files)
-    else:
-        for name in files:
-            yield [name]
+    return [list(files.names)] if combine else [[name] for name in files.names]
 
 
 def _no_contradiction(args: argparse.Namespace) -> None:
@@ -219,13 +217,17 @@ def _no_contradiction(args: argparse.Namespace) -> None:
 
 
 def _require_outputs(
-    args: argparse.Namespace, session: Session, config: Config, printer: Printer, files: list[str]
+    args: argparse.Namespace,
+    session: Session,
+    config: Config,
+    printer: Printer,
+    files: EvidenceFiles,
 ) -> None:
     """Nothing that is read, nothing of the ledger and no other output is written over."""
     outputs = [*printer.paths]
     outputs += [Path(args.export)] if args.export else []
     if args.emit_input:
-        outputs += [emitted(Path(args.emit_input), name) for name in files]
+        outputs += [emitted(Path(args.emit_input), name) for name in files.names]
     if outputs:
-        inputs = [*files, *args.attestation, *([args.artifact] if args.artifact else ())]
+        inputs = [*files.names, *args.attestation, *([args.artifact] if args.artifact else ())]
         session.require_outputs(outputs, [*inputs, *workspace.read_files(config)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from engine.cli.checkpoint_state import Taken, counted, state_lines
 from engine.cli.console.detail import print_facts
@@ -17,6 +17,7 @@ from engine.proof.attestation import VerifiedAttestation
 from engine.proof.expectations import LEDGER
 from engine.proof.keys import key_id
 from engine.proof.verify import Verified
+from engine.report.wording import evidence_files_line
 
 
 def print_record(
@@ -39,6 +40,7 @@ def print_record(
             for run in _run(verified)
         ),
         *_weakening(verified),
+        *_looked_at(verified.predicate),
         ("attempt", f"{verified.attempt}, by the signer's word"),
         *(
             ("to do", f"{obligation['id']} ({obligation['check']}), by the signer's word")
@@ -104,6 +106,12 @@ def _weakening(verified: Verified | VerifiedAttestation) -> Iterator[tuple[str, 
         )
 
 
+def _looked_at(predicate: Mapping[str, Json]) -> list[tuple[str, str]]:
+    """What there was in the folders of the evidence; nothing where none was read."""
+    found = predicate.get("evidence_files")
+    return [] if found is None else [("looked at", evidence_files_line(found))]
+
+
 def _used_waivers(verified: Verified | VerifiedAttestation) -> list[Json]:
     """Return the waivers that cover a failure of the record."""
     return [waiver for waiver in verified.waivers if waiver["status"] == "applied"]
@@ -129,6 +137,7 @@ def print_attestation(
         ("policy", predicate["policy"]["digest"]["sha256"] + _compared(verified)),
         ("ledger", f"{found.checkpoint.origin}, {place}"),
         *_weakening(verified),
+        *_looked_at(predicate),
     ]
     _write(
         f"GENUINE {plain(gate).upper()} ATTESTATION OF {verified.verdict}",
@@ -161,6 +170,7 @@ def _attestation_document(name: str, verified: VerifiedAttestation, key: str) ->
         "ledger_id": predicate["ledger"]["id"],
         "index": found.proof.index,
         "size": found.proof.size,
+        "evidence_files": predicate.get("evidence_files"),
     }
 
 
@@ -189,5 +199,6 @@ def _document(name: str, verified: Verified) -> Json:
         "ledger_id": verified.ledger_id,
         "index": verified.index,
         "size": verified.checkpoint.size,
+        "evidence_files": verified.predicate.get("evidence_files"),
         "run": next((run._asdict() for run in _run(verified)), None),
     }
