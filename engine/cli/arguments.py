@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime
 
 from engine.formats.times import parse_time
 
@@ -97,9 +98,7 @@ def instant(text: str) -> datetime:
 
 def seconds(text: str) -> int:
     """Read a whole number of seconds."""
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds")
-    return int(text)
+    return whole_number(text, 0, 10**9 - 1, "a whole number of seconds")
 
 
 def duration(text: str) -> int:
@@ -112,16 +111,41 @@ def duration(text: str) -> int:
 
 def count(text: str) -> int:
     """Read a number from 1 of the command line."""
-    if not text.isdecimal() or not 0 < int(text) <= 2**50:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
-    return int(text)
+    return whole_number(text, 1, 2**50, "a number from 1")
+
+
+def count_or_none(text: str) -> int:
+    """Read a number from 0 of the command line, where 0 stands for what the verb says it does."""
+    return whole_number(text, 0, 2**50, "a number from 0")
 
 
 def processes(text: str) -> int:
     """Read how many processes a verb may use."""
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= _MOST_PROCESSES:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST_PROCESSES}")
+    return whole_number(text, 1, _MOST_PROCESSES, f"a number from 1 to {_MOST_PROCESSES}")
+
+
+def whole_number(text: str, least: int, most: int, what: str) -> int:
+    """Return the number from ``least`` to ``most`` that ``text`` writes in the digits 0 to 9.
+
+    Raises:
+        argparse.ArgumentTypeError: It writes none; ``what`` says what one would be.
+    """
+    if not is_digits(text) or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not {what}")
     return int(text)
+
+
+def is_digits(text: str) -> bool:
+    """Whether ``text`` is 1 to 18 of the digits 0 to 9: what ``int`` takes is more than that."""
+    return re.fullmatch("[0-9]{1,18}", text) is not None
+
+
+def calendar_day(text: str) -> str:
+    """Read a day of the calendar, such as ``2026-01-31``."""
+    with suppress(ValueError):
+        if date.fromisoformat(text).isoformat() == text:
+            return text
+    raise argparse.ArgumentTypeError(f"{text[:40]!r} is no day such as 2026-01-31")
 
 
 def digest(text: str) -> str:

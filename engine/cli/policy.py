@@ -130,11 +130,13 @@ def _build(args: argparse.Namespace, shell: Shell) -> int:
 
 def _list(args: argparse.Namespace, shell: Shell) -> int:
     from engine.cli.check_texts import bound, operators_of
+    from engine.evidence.input import require_stage
 
     config = workspace.settings(args, shell)
     bundle = workspace.open_policies(config, shell)
     chosen, profile = bundle.gate(config.text("gate")), config.text("profile")
     rows = bundle.profile(profile)["checks"]
+    require_stage(config.text("stage"))
     if args.format == "json":
         document = {
             "digest": bundle.digest,

@@ -70,6 +70,10 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             return _in_a_limited_process(args, shell)
         _confine()
         return _replay_bundle(args, shell)
+    if args.policy_digest:
+        raise UsageError(
+            "--policy-digest demands something of a proof's own policy", "name it: --bundle FILE"
+        )
     config = workspace.settings(args, shell)
     if args.policies:
         return _list_flips(args, config, shell)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import policy_arguments
+from engine.cli.arguments import policy_arguments, processes
 from engine.cli.console.shell import Shell
 from engine.cli.inputs import specs_folder
 from engine.model import Json
@@ -42,7 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--profile", metavar="P", help="whether the specs hold with this table of limits"
     )
     policy_arguments(check)
-    check.add_argument("--jobs", type=int, default=0, metavar="N", help="JVMs at a time (2)")
+    check.add_argument("--jobs", type=processes, default=0, metavar="N", help="JVMs at a time (2)")
     check.add_argument("--write-graphs", action="store_true", help="keep the graphs anew")
     check.add_argument(
         "--write-counts", action="store_true", help="add states and depth to rows without"
@@ -69,12 +69,9 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def _check(args: argparse.Namespace, shell: Shell, folder: Path, rows: list[RunRow]) -> int:
-    from engine.errors import UsageError
     from engine.specs import checking, manifest
     from engine.specs.conform import tlc
 
-    if args.jobs < 0:
-        raise UsageError(f"--jobs {args.jobs}: a number from 1 is expected", "leave it out")
     selected = manifest.selected(rows, args.names)
     if args.profile or args.policies:
         return _check_policy(args, shell, folder, selected)

@@ -6,6 +6,7 @@ A reference is followed within the set and never beyond it: nothing is fetched.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -25,6 +26,8 @@ _DRAFTS = {
     "https://json-schema.org/draft/2020-12/schema": 2020,
 }
 _NEWEST = 2020
+_INDEX = re.compile("0|[1-9][0-9]{0,8}")
+"""A place in a list, as RFC 6901 writes it."""
 
 
 def words(text: str) -> frozenset[str]:
@@ -208,7 +211,8 @@ class Node:
         for step in fragment.split("/")[1:]:
             token = step.replace("~1", "/").replace("~0", "~")
             inside = node.schema
-            key: str | int = int(token) if isinstance(inside, list) and token.isdecimal() else token
+            is_index = isinstance(inside, list) and _INDEX.fullmatch(token)
+            key: str | int = int(token) if is_index else token
             known = inside if isinstance(inside, dict) else range(len(inside or ()))
             if not isinstance(inside, dict | list) or key not in known:
                 raise Doubt(place, f"refers to {fragment}, where there is nothing")

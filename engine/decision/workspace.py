@@ -281,8 +281,16 @@ _SQLITE = b"SQLite format 3\0"
 
 
 def ledger_url(config: Config) -> str:
-    """Return where the ledger is, configured or not."""
-    return str(config.values["ledger"].value or config.folder / LEDGER_NAME)
+    """Return where the ledger is, configured or not.
+
+    Raises:
+        UsageError: It is no place for one.
+    """
+    from engine.ledger.open import located
+
+    url = str(config.values["ledger"].value or config.folder / LEDGER_NAME)
+    located(url)
+    return url
 
 
 def key_path(config: Config) -> Path:

@@ -73,8 +73,17 @@ class Question:
     is_dry_run: bool = False
 
     def __post_init__(self) -> None:
-        if self.stage not in list(Stage):
-            raise UsageError(f"stage {self.stage!r} is not known", "known: candidate, production")
+        require_stage(self.stage)
+
+
+def require_stage(stage: str) -> None:
+    """Refuse a stage that there is not.
+
+    Raises:
+        UsageError: It is neither ``candidate`` nor ``production``.
+    """
+    if stage not in list(Stage):
+        raise UsageError(f"stage {stage!r} is not known", f"known: {', '.join(Stage)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from engine.errors import ConfigError, suggest
 from engine.formats.json_text import MAX_BYTES
 from engine.model import is_number
-from engine.system.files import real_path
+from engine.system.files import path_of, real_path
 from engine.system.ownership import others_can_write
 from engine.system.reading import read_whole
 
@@ -141,9 +141,13 @@ class Config(NamedTuple):
         return int(self.values[name].value or 0)
 
     def path(self, name: str) -> Path | None:
-        """Return the setting ``name`` as a path; None when it is not set."""
+        """Return the setting ``name`` as a path; None when it is not set.
+
+        Raises:
+            UsageError: It is too long for one.
+        """
         value = self.values[name].value
-        return None if value is None else Path(str(value))
+        return None if value is None else path_of(str(value), self.place(name))
 
     def place(self, name: str) -> str:
         """Return where the setting ``name`` was written; in ``engine.toml`` with its line."""

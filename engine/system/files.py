@@ -37,8 +37,10 @@ def path_of(text: str, name: str) -> Path:
         longest = max(map(len, os.fsencode(text).split(b"/")))
     except UnicodeEncodeError:
         longest = LONGEST_NAME + 1
-    if not text or "\0" in text or longest > LONGEST_NAME or len(text) > LONGEST_PATH:
+    if not text or "\0" in text:
         raise UsageError(f"{name}: {text[:40]!r} is no path", f"{name}: name a file or a folder")
+    if longest > LONGEST_NAME or len(text) > LONGEST_PATH:
+        raise UsageError(f"{name}: {text[:40]!r}…: file name too long", "give a shorter one")
     return Path(text)
 
 

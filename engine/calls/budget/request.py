@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from engine.errors import UsageError
 from engine.formats.money import MOST_MICROS
+from engine.formats.printable import is_seen
 from engine.metrics.amounts import MOST
 from engine.model import Json
 
-_NAME = re.compile(r"[^\s\x00-\x1f\x7f]{1,200}")
+_NAME = re.compile(r"[^\s\ud800-\udfff]{1,200}")
 MOST_TAGS = 16
 
 
@@ -43,7 +44,7 @@ class Request:
         named |= {"team": self.team, "route": self.route}
         for what, name in (*named.items(), *(("tag", tag) for tag in self.tags)):
             is_left_out = name is None and what in ("team", "route")
-            if not (is_left_out or (isinstance(name, str) and _NAME.fullmatch(name))):
+            if not (is_left_out or _is_name(name)):
                 raise UsageError(f"{what} {str(name)[:40]!r}", "1 to 200 characters, no spaces")
         if len(self.tags) > MOST_TAGS or len(set(self.tags)) != len(self.tags):
             raise UsageError(f"{len(self.tags)} tags", f"at most {MOST_TAGS}, each once")
@@ -64,6 +65,10 @@ class Request:
         if self.route is not None:
             members["route"] = self.route
         return members
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and is_seen(name) and bool(_NAME.fullmatch(name))
 
 
 def count(what: str, value: Json, *, least: int = 0, most: int = MOST) -> int:

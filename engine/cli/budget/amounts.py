@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from engine.cli.arguments import whole_number
+
 
 def usd(text: str) -> int:
     """Return an amount of US dollars in micro-dollars, for argparse."""
@@ -17,6 +19,4 @@ def usd(text: str) -> int:
 
 def whole(text: str) -> int:
     """Return a whole number, for argparse."""
-    if not (text.isascii() and text.isdigit()) or len(text) > 15:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
-    return int(text)
+    return whole_number(text, 0, 10**15 - 1, "a whole number")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
+from engine.cli.arguments import calendar_day
 from engine.cli.console.shell import Shell
 from engine.errors import ConfigError, UsageError, suggest
 from engine.settings.config import Config
@@ -30,8 +30,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--out", metavar="DIR", help=f"policies folder, whose {PLACE} is written (print it)"
     )
     parser.add_argument(
-        "--from", dest="day", type=_day, metavar="DAY", help="day from which they hold (today)"
-    )
+        "--from", dest="day", type=calendar_day, metavar="DAY",
+        help="day from which they hold (today)",
+    )  # fmt: skip
     parser.add_argument(
         "--provider", action="append", default=[], metavar="P", help="only theirs; may be repeated"
     )
@@ -141,12 +142,3 @@ def _nearest(providers: list[str], prices: dict[str, Json]) -> str:
         if provider not in known:
             return suggest(provider, known) or f"the map has no provider {provider!r}"
     return "see above what was left out, and why"
-
-
-def _day(text: str) -> str:
-    try:
-        if date.fromisoformat(text).isoformat() == text:
-            return text
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-01-31")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
@@ -179,10 +180,6 @@ def _as_json(difference: InvoiceDifference) -> Json:
 
 
 def _decimal(text: str) -> Decimal:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal(-1)
-    if not number.is_finite() or number < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
-    return number
+    if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", text):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number from 0, such as 0.01")
+    return Decimal(text)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import re
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
+from engine.cli.arguments import calendar_day
 from engine.cli.budget.tracker import (
     budgets_of,
     format_argument,
@@ -26,15 +26,11 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
-    parser.add_argument("--day", type=_day, metavar="D", help="another day, such as 2026-01-31")
+    parser.add_argument(
+        "--day", type=calendar_day, metavar="D", help="another day, such as 2026-01-31"
+    )
     format_argument(parser)
     policy_arguments(parser)
-
-
-def _day(text: str) -> str:
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a day such as 2026-01-31")
-    return text
 
 
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
@@ -44,6 +40,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
 
     require_lasting(config)
     bundle = workspace.open_policies(config, shell)
+    bundle.profile(config.text("profile"))
     budgets = budgets_of(config, bundle)
     with workspace.open_ledger_to_read(config, shell) as ledger:
         documents = BudgetDocuments(ledger.state())

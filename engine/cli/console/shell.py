@@ -182,6 +182,11 @@ def call(name: str, module: str, argv: Sequence[str]) -> int:
 
 
 _USAGE_WIDTH = 100
+_FILES = frozenset((
+    "A", "B", "CHECKPOINT", "CONFIG", "DECISION.json", "DIR", "F=PATH", "FILE", "INVOICE", "LEDGER",
+    "METRICS", "NAME|DIR", "NEW", "OLD", "OUT", "PATH", "PEM", "PUB", "URL",
+))  # fmt: skip
+"""What stands in a verb's usage for the name of a file, or for several."""
 _LEAST_WIDTH, _MOST_WIDTH = 40, 120
 NO_TERMINAL_WIDTH = 100
 _CHECKOUTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILD_SOURCESDIRECTORY", "WORKSPACE")
@@ -222,6 +227,9 @@ class Parser(argparse.ArgumentParser):
         first = arg_strings[:1] if action.nargs == argparse.PARSER else arg_strings
         if not all(text.strip() for text in first):
             raise argparse.ArgumentError(action, "is empty")
+        # Only the name of a file may be any bytes.
+        if action.metavar not in _FILES and not all(map(_is_text, first)):
+            raise argparse.ArgumentError(action, "is no UTF-8")
         return super()._get_values(action, arg_strings)
 
     def error(self, message: str) -> NoReturn:
@@ -237,6 +245,10 @@ class Parser(argparse.ArgumentParser):
             f"{self.prog.removeprefix('engine ')}: {as_in_usage(self, plain(message))}",
             advised(self, message),
         )
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

@@ -20,6 +20,7 @@ from engine.cli.arguments import (
     processes,
     question_arguments,
     run_arguments,
+    whole_number,
 )
 from engine.cli.console.interrupts import Interrupts
 from engine.cli.console.printer import Printer
@@ -83,9 +84,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _bytes(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MOST_MAX_BYTES:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes from 1 to 2^30")
-    return int(text)
+    return whole_number(text, 1, MOST_MAX_BYTES, "a number of bytes from 1 to 2^30")
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from engine.cli import workspace
 from engine.cli.doctor.findings import Diagnosis, Level, World, failed
 from engine.decision.workspace import module_cache, open_evaluator
-from engine.errors import GovernanceError, UsageError
+from engine.errors import GovernanceError
 from engine.exit_codes import UNDECIDED
 
 REINSTALL = "install it again: pip install --force-reinstall WHEEL"
@@ -122,7 +122,7 @@ def clock(world: World) -> Iterator[Diagnosis]:
 
 def policies(world: World) -> Iterator[Diagnosis]:
     """The shipped policies, what is laid over them, and that the configured gate answers."""
-    from engine.model import Stage
+    from engine.evidence.input import require_stage
     from engine.policy.bundle import shipped_bundle
 
     shipped = shipped_bundle()
@@ -135,8 +135,7 @@ def policies(world: World) -> Iterator[Diagnosis]:
         yield Diagnosis(Level.OK, "policies", f"{folder}: laid over, {bundle.digest[:16]}")
     gate, profile = world.config.text("gate"), world.config.text("profile")
     bundle.gate(gate), bundle.profile(profile)
-    if (stage := world.config.text("stage")) not in list(Stage):
-        raise UsageError(f"stage {stage!r} is not known", "known: candidate, production")
+    require_stage(stage := world.config.text("stage"))
     evaluator = open_evaluator(bundle, world.config, world.shell, few=True)
     try:
         evaluator.evaluate(gate, b"{}")

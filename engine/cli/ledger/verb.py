@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import detail_arguments, ledger_arguments, processes
+from engine.cli.arguments import (
+    count_or_none,
+    detail_arguments,
+    is_digits,
+    ledger_arguments,
+    processes,
+)
 from engine.cli.console.detail import shows_note
 from engine.cli.console.shell import Shell
 from engine.cli.ledger import runs
@@ -60,7 +66,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
     detail_arguments(verify, "--verbose", "--all", "--failures-only")
     log = actions.add_parser("log", help="one line per entry, newest first")
-    log.add_argument("--limit", type=int, default=20, metavar="N", help="0 is all (20)")
+    log.add_argument("--limit", type=count_or_none, default=20, metavar="N", help="0 is all (20)")
     log.add_argument("--format", choices=["text", "jsonl"], default="text", help="(text)")
     show = actions.add_parser("show", help="one entry: its signed statement")
     show.add_argument("entry", metavar="DECISION|INDEX", help="decision id, or place from 0")
@@ -279,7 +285,7 @@ _IDS = ("decision_id", "attestation_id", "attempt_id", "lease")
 
 def _show(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     with workspace.open_ledger_to_read(config, shell) as ledger:
-        index = int(args.entry) if args.entry.isdigit() and len(args.entry) < 8 else None
+        index = int(args.entry) if is_digits(args.entry) and len(args.entry) < 8 else None
         if index is None:
             from engine.decision.unindexed import find_any
 

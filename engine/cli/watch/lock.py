@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from engine.errors import LedgerBusyError
+from engine.ledger.sqlite.address import file_of
 from engine.ledger.sqlite.locking import FileLock
 
 
@@ -20,7 +20,7 @@ def watch_lock(url: str) -> Iterator[None]:
         LedgerBusyError: Another process watches it.
         LedgerError: Its folder cannot be written to.
     """
-    path = Path(url.removeprefix("sqlite:///").removeprefix("sqlite:"))
+    path = file_of(url)
     lock = FileLock(path.with_name(f"{path.name}-watch"), timeout_s=0)
     try:
         holding = lock.hold()

@@ -100,8 +100,9 @@ class SqliteStore:
         self._finish = weakref.finalize(self, _close, self._resources)
 
     def address(self, base: Path) -> str:
-        """Return the file's path relative to ``base``."""
-        return os.path.relpath(self._path, real_path(base))
+        """Return the file's path relative to ``base``; a byte that is no UTF-8 is ``\\udcXX``."""
+        path = os.path.relpath(self._path, real_path(base))
+        return path.encode(errors="backslashreplace").decode()
 
     def files(self) -> tuple[Path, ...]:
         """Return the database, its log and shared memory, and its lock."""

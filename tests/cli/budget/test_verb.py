@@ -176,7 +176,7 @@ def test_a_state_that_somebody_changed_is_exit_code_4(budget: Engine) -> None:
         (("budget", "settle", "01234567"), "what was used is missing"),
         (("budget", "settle", "01234567", "--usd", "1"), "01234567"),
         (("budget", "release", "01234567"), "01234567"),
-        (("budget", "status", "--day", "today"), "is not a day"),
+        (("budget", "status", "--day", "today"), "is no day"),
     ],
 )
 def test_a_wrong_call_says_what_is_wrong(budget: Engine, argv: tuple[str, ...], words: str) -> None:
