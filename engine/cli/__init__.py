@@ -34,7 +34,8 @@ def run(argv: Sequence[str]) -> int:
     except OSError as error:
         from engine.cli.console.refusals import system_error_text
 
-        print(system_error_text(error), file=sys.stderr)
+        verb = VERBS.get(argv[0]) if argv else None
+        print(system_error_text(error, records=verb is not None and verb.records), file=sys.stderr)
         return exit_codes.INVALID if error.errno == ENAMETOOLONG else exit_codes.UNDECIDED
     except Exception as error:
         from engine.cli.console.refusals import error_text

@@ -8,7 +8,7 @@ from pathlib import Path
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import ledger_arguments
-from engine.cli.console.shell import Shell
+from engine.cli.console.shell import STAYS, Shell
 
 DESCRIPTION = (
     "Write the proof of a recorded decision or attestation: the signed entry, its place in the\n"
@@ -38,5 +38,6 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         bundle = export(ledger, args.decision, with_policy=not args.no_policy)
     write_whole(Path(args.out), bundle.encode())
     if not is_stream(Path(args.out)):
-        shell.print(args.out)
+        with shell.answering(f"{args.out} is written", STAYS):
+            shell.print(args.out)
     return exit_codes.PASS

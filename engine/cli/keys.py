@@ -6,7 +6,7 @@ import argparse
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.console.shell import Shell
+from engine.cli.console.shell import STAYS, Shell
 from engine.decision.workspace import (
     ensure_workspace,
     key_in_environment,
@@ -44,7 +44,9 @@ def _init(args: argparse.Namespace, shell: Shell) -> int:
         ensure_workspace(config, shell, may_create=True)
     else:
         generate(path)
-    shell.print(public_path(path))
+    public = public_path(path)
+    with shell.answering(f"{path} and {public.name} are made", STAYS):
+        shell.print(public)
     return exit_codes.PASS
 
 

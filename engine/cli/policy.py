@@ -9,7 +9,7 @@ from pathlib import Path
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import policy_arguments, question_arguments
-from engine.cli.console.shell import Shell
+from engine.cli.console.shell import STAYS, Shell
 
 DESCRIPTION = (
     "List gates, checks and limits; start a policy of your own; test policies as the shipped\n"
@@ -57,6 +57,7 @@ def _test(args: argparse.Namespace, shell: Shell) -> int:
 
 def _new(args: argparse.Namespace, shell: Shell) -> int:
     """Write a starter policy into the overlay folder; nothing that is there is replaced."""
+    from engine.cli.init.files import place
     from engine.cli.starter_files import starter_policy
     from engine.errors import UsageError
 
@@ -65,10 +66,11 @@ def _new(args: argparse.Namespace, shell: Shell) -> int:
     config = workspace.settings(args, shell)
     folder = config.path("policies") or shell.here / "policies"
     files = _laid_into(folder, starter_policy(args.name), args.name)
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
-        shell.print(folder / path)
+    laid = {folder / path: text for path, text in files.items()}
+    place(laid, force=False, extended=frozenset(laid))
+    with shell.answering(f"{folder} is written", STAYS):
+        for file in laid:
+            shell.print(file)
     if args.policies is None and config.path("policies") == folder:
         draft = shlex.quote(f"{folder.name}-draft")
         shell.say(
@@ -124,7 +126,8 @@ def _build(args: argparse.Namespace, shell: Shell) -> int:
             "what to build, and where to", "engine policy build --policies DIR --out DIR"
         )
     bundle = build(sources, Path(args.out), find_opa(shell.environ))
-    shell.print(f"policy {bundle.digest}  {args.out}")
+    with shell.answering(f"{args.out} is written", STAYS):
+        shell.print(f"policy {bundle.digest}  {args.out}")
     return exit_codes.PASS
 
 

@@ -53,7 +53,8 @@ if TYPE_CHECKING:
 OpenEvaluator = Callable[..., "Evaluator"]
 """``open_evaluator(bundle, few=…, expendable=…)``: see :mod:`engine.policy.evaluator`."""
 
-EXPORT_AGAIN = "engine export ID -o FILE writes a proof again; that of a run: ledger is lost"
+EXPORT_AGAIN = "engine export ID -o FILE writes a proof again"
+LOST = "a run: ledger stays in its proofs alone: decide again, with --export where there is room"
 
 
 class Session(Closing):
@@ -484,14 +485,22 @@ class Session(Closing):
     ) -> None:
         if export_to is None:
             return
+        lost: OutputError | None = None
         for decision_id in ids:
             try:
                 export_to.write(decision_id, self.proof(decision_id).encode())
             except OutputError as error:
-                if not_exported is None:
+                if self.record_to is not None and self.record_to.is_ephemeral:
+                    lost = lost or OutputError(
+                        f"decided as {decision_id}, which is not recorded: {error.message}", LOST
+                    )
+                elif not_exported is None:
                     message = f"recorded as {decision_id}; {error.message}"
                     raise OutputError(message, EXPORT_AGAIN) from None
-                not_exported(error)
+                else:
+                    not_exported(error)
+        if lost is not None:
+            raise lost
 
     def conclude(self, judgement: Judgement, *, export_to: ProofFiles | None = None) -> Decision:
         """Return the decision: recorded, or that of a dry run, which says so.

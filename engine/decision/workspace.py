@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 from engine.decision.policies_in_use import ChosenBy, PoliciesInUse
 from engine.decision.record_to import RUN_LEDGER, RecordTo
 from engine.decision.session import Session
-from engine.errors import ConfigError, GovernanceError, KeyFileError, UsageError
+from engine.errors import ConfigError, GovernanceError, KeyFileError, OutputError, UsageError
 from engine.settings.config import FOLDER_NAME, Config, load, require_own_folder
-from engine.system.files import real_path
+from engine.system.files import real_path, write_whole
 from engine.system.ownership import others_can_write_to
 from engine.system.reading import open_to_read, require_regular
 
@@ -456,9 +456,13 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / "keys").mkdir(mode=0o700, exist_ok=True)
-        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        if not (ignored := folder / ".gitignore").exists():
+            write_whole(ignored, b"*\n")
+    except (OSError, OutputError) as error:
+        if isinstance(error, OutputError):
+            reason = error.message
+        else:
+            reason = f"{folder}: {(error.strerror or str(error)).lower()}"
         raise KeyFileError(
-            f"{folder}: {reason}", "run where a folder can be made, or set ENGINE_LEDGER and a key"
+            reason, "run where a folder can be made, or set ENGINE_LEDGER and a key"
         ) from None

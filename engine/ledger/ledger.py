@@ -164,7 +164,7 @@ class Ledger:
                 for unit, rows in found:
                     unit.outcome = [self._appended(note, *row) for row in rows]
             except BaseException as error:  # an interrupt is for this thread, not for the others
-                settle(units, error if isinstance(error, CommitError) else self._half_done())
+                settle(units, error if isinstance(error, CommitError) else self._half_done(batch))
                 raise
             self._store.tidy()
 
@@ -216,20 +216,23 @@ class Ledger:
                     return last[1]
             return self._sign_checkpoint()
         except BaseException as error:  # an interrupt too: what it interrupted may be durable
-            reason = error.message if isinstance(error, GovernanceError) else str(error)
-            self._refused = f"{what}: {reason or type(error).__name__}"
+            reason = _reason(error)
+            self._refused = f"{what}: {reason}"
             self._store.rollback()
             if isinstance(error, Exception):
-                raise self._half_done() from error
-            error.add_note(str(self._half_done()))
+                raise self._half_done(batch) from error
+            error.add_note(str(self._half_done(batch)))
             raise
 
-    def _half_done(self) -> CommitError:
+    def _half_done(self, batch: Batch) -> CommitError:
+        """The error of a commit that failed half-way; names what is to be looked up."""
         what = self._refused or "interrupted; its entries may or may not be recorded"
-        return CommitError(
-            f"{self.url}: {what}",
-            "look the decision up before asking again: engine ledger show ID",
-        )
+        ids = [row.decision_id for row in batch.rows.decisions]
+        where = f"show {ids[0]}" if ids else "log"
+        hint = f"look it up before asking again: engine ledger {where}"
+        if len(ids) > 1:
+            hint += f"\nso with the {len(ids) - 1} others, up to {ids[-1]}"
+        return CommitError(f"{self.url}: {what}", hint)
 
     def _sign_checkpoint(self) -> str:
         checkpoint = self._known()
@@ -467,3 +470,12 @@ def _locate(batch: Batch, view: Reader, index: int, existing: bool) -> _Found:
     if index in batch:
         return *batch.entry(index), existing
     return require_entry(view, index), chain_before(view, index), existing
+
+
+def _reason(error: BaseException) -> str:
+    """Why a commit failed, in a clause."""
+    if isinstance(error, GovernanceError):
+        return error.message
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error) or type(error).__name__

@@ -67,7 +67,8 @@ def write(bundle: PolicyBundle, out: Path, *, keep_sources: bool) -> None:
     try:
         if keep_sources:
             shutil.rmtree(out / "policies", ignore_errors=True)
-        # The manifest last: a folder without one is not taken for a bundle.
+        # The manifest last: a folder without one is not taken for a bundle, nor half of a new one.
+        (out / MANIFEST).unlink(missing_ok=True)
         for name, content in (*files.items(), (MANIFEST, bundle.manifest)):
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             (out / name).write_bytes(content)

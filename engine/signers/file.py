@@ -62,7 +62,7 @@ def public_path(path: Path) -> Path:
 def generate(path: Path) -> Ed25519Signer:
     """Make a key pair: the private key at ``path`` (0600), the public one beside it.
 
-    The private file appears whole or not at all, and no file is ever replaced.
+    The files appear whole, both or neither, and no file is ever replaced.
 
     Raises:
         KeyFileError: There is something at ``path`` or beside it, or it cannot be written.
@@ -77,13 +77,23 @@ def generate(path: Path) -> Ed25519Signer:
     private = Ed25519PrivateKey.generate()
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     signer = Ed25519Signer(private)
-    _write_new(path, pem, 0o600)
-    _write_new(public, public_pem(signer.public_key), 0o644)
+    made: list[Path] = []
+    try:
+        _write_new(path, pem, 0o600, made)
+        _write_new(public, public_pem(signer.public_key), 0o644, made)
+    except BaseException:  # half a pair would stand in the way of a whole one
+        for half in made:
+            with suppress(OSError):
+                half.unlink()
+        raise
     return signer
 
 
-def _write_new(path: Path, data: bytes, mode: int) -> None:
-    """Write a file that was not there: first under another name, then linked into place."""
+def _write_new(path: Path, data: bytes, mode: int, made: list[Path]) -> None:
+    """Write a file that was not there: first under another name, then linked into place.
+
+    It is added to ``made`` as soon as it can be seen.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -93,6 +103,7 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
                 file.flush()
                 os.fsync(descriptor)
             os.link(draft, path)
+            made.append(path)
         finally:
             with suppress(OSError):
                 draft.unlink()

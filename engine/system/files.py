@@ -12,6 +12,7 @@ import os
 import re
 import stat
 import time
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -53,6 +54,10 @@ def real_path(path: str | Path) -> Path:
         return Path(path).resolve()
     except RuntimeError:
         return Path(os.path.realpath(path))
+
+
+WRITTEN: deque[Path] = deque(maxlen=8)
+"""The last files that this process has written whole, for whoever has to say what holds."""
 
 
 class WholeFile:
@@ -111,6 +116,7 @@ class WholeFile:
             if self._temporary is not None:
                 self._temporary.replace(self._target)
                 sync_folder(self._target.parent)
+                WRITTEN.append(self._path)
         except OSError as error:
             self.drop()
             raise self._refused(error) from None

@@ -51,8 +51,9 @@ def test_after_a_failed_commit_nothing_more_is_appended(when: str, size: int) ->
     ledger.append([decision(1)])
     store.fail_commit = when
 
-    with pytest.raises(CommitError, match="may or may not be recorded: the disk failed"):
+    with pytest.raises(CommitError, match="may or may not be recorded: the disk failed") as failed:
         ledger.append([decision(2)])
+    assert failed.value.hint.endswith(f"engine ledger show {decision(2).decision_id}")
     store.fail_commit = ""
     with pytest.raises(LedgerError, match="takes no more entries from this process"):
         ledger.append([decision(3)])
@@ -128,3 +129,18 @@ def test_a_record_that_cannot_be_read_back_stops_the_whole_commit() -> None:
 
     assert ledger.size() == 2
     assert ledger.append([decision(3)])[0].index == 2
+
+
+def test_a_failed_commit_of_several_names_the_first_and_the_last() -> None:
+    store = MemoryStore()
+    ledger = begun(store)
+    store.fail_commit = "before"
+
+    with pytest.raises(CommitError) as failed:
+        ledger.append([decision(number) for number in (1, 2, 3)])
+
+    first, last = decision(1).decision_id, decision(3).decision_id
+    assert failed.value.hint.split("\n") == [
+        f"look it up before asking again: engine ledger show {first}",
+        f"so with the 2 others, up to {last}",
+    ]

@@ -131,3 +131,26 @@ def test_what_holds_no_key_is_named(tmp_path: Path) -> None:
         path = write(tmp_path / "key.pem", data)
         with pytest.raises(KeyFileError, match=f"^{path}: {reason}"):
             open_file(path)
+
+
+@pytest.mark.parametrize("failing", range(1, 5))
+def test_half_a_pair_is_not_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """Else the next attempt would find a key that nobody has the public half of."""
+    synced: list[int] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(descriptor)
+        if len(synced) == failing:
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(KeyFileError, match="No space left"):
+        generate(tmp_path / "key.pem")
+    assert list(tmp_path.iterdir()) == []
+
+    monkeypatch.undo()
+    generate(tmp_path / "key.pem")

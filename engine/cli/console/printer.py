@@ -116,7 +116,7 @@ class Printer:
         self._recorded = 0
         self._last_id = ""
         self._failures: list[str] = []
-        self._hint = RECORDED
+        self._hint = RECORDED if decides else OutputError.advice
         self._code: int | None = None
         self._github: GithubFiles | None = None
         if "github" in names:
@@ -147,12 +147,21 @@ class Printer:
         main, *others = self._writers
         self._sinks.append(_Sink("standard output", main, *self._to_screen))
         for writer, path in zip(others, self._paths, strict=True):
-            file = WholeFile(path)
+            file = self._opened(path)
             self._files.append(file)
             self._sinks.append(_Sink(str(path), writer, partial(_put, file), file.write))
         for sink in self._sinks:
             sink.feed(sink.writer.head())
         return self
+
+    def _opened(self, path: Path) -> WholeFile:
+        """The file of an output; where it cannot be made, none of the others is left."""
+        try:
+            return WholeFile(path)
+        except OutputError as error:
+            for file in self._files:
+                file.drop()
+            raise OutputError(error.message, f"nothing was decided; {error.hint}") from None
 
     def __exit__(
         self,

@@ -7,8 +7,17 @@ import errno
 import re
 from collections.abc import Iterable, Iterator
 
-from engine.errors import GovernanceError, PolicyBuildError, VerificationError, suggest
+from engine import exit_codes
+from engine.errors import (
+    CommitError,
+    GovernanceError,
+    LedgerError,
+    PolicyBuildError,
+    VerificationError,
+    suggest,
+)
 from engine.formats.printable import on_one_line, plain, plain_lines
+from engine.system.files import WRITTEN
 
 _EMPTY = "\nleave it out, or give it a value: is a variable of the shell not set?"
 
@@ -26,6 +35,7 @@ def error_text(error: Exception, file: str = "") -> str:
     if isinstance(error, GovernanceError) and not isinstance(error, PolicyBuildError):
         # A message is one line, whatever names are in it; OPA's own words have several.
         first, rest = on_one_line(error.message), plain_lines(error.hint).split("\n")
+        rest += _what_holds(error)
         notes = error.notes if isinstance(error, VerificationError) else ()
         shown = [line for note in notes for line in plain_lines(note).rstrip("\n").split("\n")]
     start = f"{on_one_line(file)}: " if file else ""
@@ -33,16 +43,29 @@ def error_text(error: Exception, file: str = "") -> str:
     return "\n".join([f"engine: {place}{first}", *shown, *(f"  {line}" for line in rest)])
 
 
-def system_error_text(error: OSError) -> str:
-    """Return the lines about what the system refused and no verb expected."""
+def _what_holds(error: GovernanceError) -> list[str]:
+    """What :class:`LedgerError` promises, where the error's own words leave it open."""
+    refused = isinstance(error, LedgerError) and error.exit_code == exit_codes.UNDECIDED
+    if not refused or isinstance(error, CommitError) or "recorded" in str(error):
+        return []
+    return ["nothing was recorded"]
+
+
+def system_error_text(error: OSError, *, records: bool) -> str:
+    """Return the lines about what the system refused and no verb expected.
+
+    Args:
+        error: What it refused.
+        records: Whether the verb may have recorded something before.
+    """
     place = f"{plain(_shortened(str(error.filename)))}: " if error.filename else ""
     reason = (error.strerror or str(error)).lower()
     if error.errno == errno.ENAMETOOLONG:
         return f"engine: {place}{reason}\n  give a shorter path"
-    return (
-        f"engine: could not go on: {place or 'standard output: '}{reason}\n"
-        "  what was recorded stays so: engine ledger log"
-    )
+    held = "what was recorded stays so: engine ledger log" if records else "nothing was recorded"
+    if WRITTEN:
+        held += f"; written are {', '.join(plain(_shortened(str(path))) for path in WRITTEN)}"
+    return f"engine: could not go on: {place or 'standard output: '}{reason}\n  {held}"
 
 
 def _shortened(name: str) -> str:

@@ -20,6 +20,7 @@ from engine.model import Json
 from engine.settings.config import require_values
 from engine.system.files import real_path
 
+STAYS = "it stays as it is: only the answer did not get through"
 RECORDED = "what was recorded stays so: engine ledger log, engine ledger show ID"
 
 
@@ -62,11 +63,11 @@ class Shell(SystemRuntime):
         print(plain_json(text), file=self.stdout, flush=flush)
 
     @contextmanager
-    def answering(self, recorded: str) -> Iterator[None]:
-        """Write the answer about what is ``recorded`` already, such as ``recorded as ID``.
+    def answering(self, done: str, hint: str = RECORDED) -> Iterator[None]:
+        """Write the answer about what is ``done`` already, such as ``recorded as ID``.
 
         Raises:
-            OutputError: It could not be written to its end: what was recorded stays so.
+            OutputError: It could not be written to its end: what is done stays so.
         """
         from engine.cli.console.streams import is_broken
         from engine.errors import OutputError
@@ -80,7 +81,7 @@ class Shell(SystemRuntime):
             if not is_broken(self.stdout):
                 return
             reason = "its reader went away"
-        raise OutputError(f"{recorded}; standard output: {reason}", RECORDED)
+        raise OutputError(f"{done}; standard output: {reason}", hint)
 
     @property
     def may_ask(self) -> bool:

@@ -12,12 +12,13 @@ from engine.cli.check_texts import report_on
 from engine.cli.console.printer import Printer
 from engine.cli.console.shell import Shell
 from engine.cli.decide.summary import standing_against
-from engine.errors import DocumentError, GovernanceError, PolicyError, UsageError
+from engine.errors import DocumentError, GovernanceError, OutputError, PolicyError, UsageError
 from engine.evidence.documents import STANDARD_INPUT, Document, EvidenceFiles
 from engine.evidence.input import Finder, Input, Question
 from engine.formats.json_positions import escape
 from engine.model import Decision, Verdict
 from engine.report import Location, RenderedParts, Report
+from engine.system.files import write_whole
 
 if TYPE_CHECKING:
     from engine.decision.judge import Judgement
@@ -203,8 +204,10 @@ def _emit(folder: Path, evidence: Input) -> None:
     """Write what OPA sees, under the evidence file's own name."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        emitted(folder, evidence.name).write_bytes(evidence.encoded)
+        write_whole(emitted(folder, evidence.name), evidence.encoded)
     except OSError as error:
         raise UsageError(
             f"--emit-input {folder}: {(error.strerror or str(error)).lower()}"
         ) from None
+    except OutputError as error:
+        raise UsageError(f"--emit-input {error.message}") from None

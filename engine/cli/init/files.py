@@ -55,8 +55,8 @@ def place(
     try:
         for path in written:
             folders += _make_folders(path.parent)
+            done.append(path)  # it may be there and its name not be durable
             write_whole(path, files[path].encode())
-            done.append(path)
     except OutputError:
         _undo({path: before[path] for path in done}, folders)
         raise

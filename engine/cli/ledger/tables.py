@@ -7,35 +7,56 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.decision.export import decision_in
-from engine.errors import OutputError, VerificationError
+from engine.errors import OutputError
 from engine.ledger import Ledger
 from engine.model import Json
+from engine.system.files import sync_folder
 
 
 def write_tables(ledger: Ledger, target: Path) -> int:
     """Write tables ``decision`` and ``check`` to a new SQLite file; return the decisions.
 
+    The file appears whole or not at all.
+
     Raises:
-        OutputError: The file cannot be written; a part of it may be there.
+        OutputError: The file cannot be written.
         VerificationError: What the ledger's checkpoint covers is not genuine; no file is left.
     """
     import sqlite3
+    import tempfile
 
+    advice = "name a new file where there is room"
+    try:
+        with tempfile.TemporaryDirectory(prefix=".tables-", dir=target.parent) as folder:
+            draft = Path(folder, target.name)
+            count = _written(ledger, draft)
+            draft.replace(target)
+        _keep_name(target)
+    except sqlite3.Error as error:
+        raise OutputError(f"{target}: {error}", advice) from None
+    except OSError as error:
+        raise OutputError(f"{target}: {(error.strerror or str(error)).lower()}", advice) from None
+    return count
+
+
+def _keep_name(target: Path) -> None:
+    try:
+        sync_folder(target.parent)
+    except OSError:
+        target.unlink()  # what may be gone after a crash is not there
+        raise
+
+
+def _written(ledger: Ledger, draft: Path) -> int:
     import sqlite_utils
 
-    database = sqlite_utils.Database(target)
+    database = sqlite_utils.Database(draft)
     try:
         database.table("decision").insert_all(_decisions(ledger), pk="entry")
         database.table("check").insert_all(
             _checks(ledger), pk=("entry", "id"), foreign_keys=[("entry", "decision", "entry")]
         )
         return int(database.table("decision").count)
-    except VerificationError:
-        database.close()
-        target.unlink(missing_ok=True)
-        raise
-    except sqlite3.Error as error:
-        raise OutputError(f"{target}: {error}", "name a new file where there is room") from None
     finally:
         database.close()
 

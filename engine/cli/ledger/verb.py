@@ -21,7 +21,7 @@ from engine.cli.arguments import (
     processes,
 )
 from engine.cli.console.detail import shows_note
-from engine.cli.console.shell import Shell
+from engine.cli.console.shell import STAYS, Shell
 from engine.cli.ledger import runs
 from engine.cli.ledger.answer import as_document, as_text
 from engine.cli.ledger.runs import OF_ENTRY_0
@@ -313,9 +313,10 @@ def _tables(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     with workspace.open_ledger_to_read(config, shell, args.key) as ledger:
         count = write_tables(ledger, target)
         keys_given = bool(ledger.public_keys)
-    shell.print(f"{count} decisions in {plain(str(target))}: tables decision and check")
-    if not keys_given:
-        shell.print(OF_ENTRY_0)
+    with shell.answering(f"{target} is written", STAYS):
+        shell.print(f"{count} decisions in {plain(str(target))}: tables decision and check")
+        if not keys_given:
+            shell.print(OF_ENTRY_0)
     return exit_codes.PASS
 
 
