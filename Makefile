@@ -109,6 +109,7 @@ test-system: $(OPA) ## What needs strace and the like; fails where they are abse
 soak: $(OPA) ## The long runs; Java for the cluster engine.
 	@$(UV) sync --quiet --frozen --group cluster
 	$(BIN)/pytest -q -m soak --timeout 7200
+	$(BIN)/python -m tests.system.faults --record build/faults.md
 	$(BIN)/pytest -q -n auto -m "hypothesis and not system" --hypothesis-profile whole --timeout 1800
 	$(BIN)/python tools/mutants.py
 	$(BIN)/python tools/seeded_bugs.py

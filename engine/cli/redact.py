@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = (
     "Write a log again with [redacted:TYPE] in place of all that `engine scan` finds; every other\n"
-    "byte stays as it is. gz in, gz out. The result is scanned before it appears: nothing is\n"
-    "found in it, or nothing is written. Exit code 0 when it is written."
+    "byte stays as it is. gz where the input is, or OUT ends in .gz. The result is scanned before\n"
+    "it appears: nothing is found in it, or nothing is written. Exit code 0 when it is written."
 )
 EXAMPLE = "  engine redact app.log.gz -o shared.log.gz"
 
@@ -75,7 +75,7 @@ def _rewrite(name: str, out: Path, limits: ReadLimits, shell: Shell) -> int:
             raise OutputError(f"{out}: something was found again in what was rewritten; not kept")
         whole = WholeFile(out)
         try:
-            _copy(first, whole.write, packed=packing == "gzip")
+            _copy(first, whole.write, packed=packing == "gzip" or out.suffix == ".gz")
         except BaseException:
             whole.drop()
             raise

@@ -166,6 +166,12 @@ def test_mistakes_are_named_and_nothing_is_written(
     assert sorted(Path().iterdir()) == before
 
 
+def test_redact_packs_what_is_named_so(engine: Engine) -> None:
+    log("a.log", f"token {TOKEN}")
+    assert engine("redact", "a.log", "-o", "a.log.gz").code == 0
+    assert b"[redacted:github_token]" in gzip.decompress(Path("a.log.gz").read_bytes())
+
+
 @pytest.mark.parametrize("name", ["a.log", "a.log.gz"])
 def test_redact_leaves_nothing_to_find_and_the_rest_as_it_was(engine: Engine, name: str) -> None:
     """INV-PRIVACY-6."""

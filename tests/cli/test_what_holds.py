@@ -184,3 +184,33 @@ def test_a_new_policy_is_there_whole_or_not_at_all(
         assert (failed.code, failed.out) == (3, "")
         assert not Path("policies").exists()
         assert engine("policy", "new", "shop").code == 0
+
+
+def test_a_ledger_whose_making_was_stopped_is_made_anew(engine: Engine) -> None:
+    """Its file is there, and nothing is in it: ``init`` is what makes one."""
+    Path(".engine").mkdir(mode=0o700)
+    with sqlite3.connect(".engine/ledger.db") as begun:
+        begun.execute("PRAGMA page_size = 8192")
+        begun.execute("PRAGMA journal_mode = WAL")
+    begun.close()
+
+    assert engine("init", "--yes").code == 0
+    assert engine("ledger", "verify").code == 0
+
+
+@pytest.mark.parametrize("failing", ["a.json", "b.xml"])
+def test_a_report_of_nothing_does_not_take_the_place_of_one(
+    engine: Engine, decided: str, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """An empty JUnit file would say that nothing failed."""
+
+    def refusing(self: Ledger, drafts: object) -> None:
+        raise LedgerError("ledger.db: the disk failed")
+
+    Path(failing).write_text("before")
+    monkeypatch.setattr(Ledger, "append", refusing)
+    answer = engine("decide", "good.json", "--output=json=a.json", "--output=junit=b.xml")
+
+    assert answer.code == 3
+    assert Path(failing).read_text() == "before"
+    assert {path.name for path in Path().iterdir()} == {".engine", "good.json", failing}

@@ -16,26 +16,16 @@ import pytest
 from tests.repository import ROOT
 
 
-def fail_calls(*flags: str) -> int:
-    """Require that no promise is broken; return how many faults fired."""
+@pytest.mark.system
+def test_a_sample_of_calls_that_fail() -> None:
+    """Two of every verb, others by ``SEED``; ``make soak`` takes all."""
+    flags = ("--sample", "62", "--seed", os.environ.get("SEED", "0"))
     done = subprocess.run(
         [sys.executable, "-m", "tests.system.faults", *flags],
-        check=False, cwd=ROOT, env=dict(os.environ), stdout=subprocess.PIPE, text=True,
+        check=False, cwd=ROOT, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    print(done.stdout)
+
     assert done.returncode == 0, done.stdout
     fired = re.search(r"(?m)^(\d+) faults fired", done.stdout)
     assert fired
-    return int(fired[1])
-
-
-@pytest.mark.system
-def test_a_sample_of_calls_that_fail() -> None:
-    """Two of every verb, others by ``SEED``."""
-    assert fail_calls("--sample", "62", "--seed", os.environ.get("SEED", "0")) > 40
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(0)
-def test_every_call_that_fails() -> None:
-    assert fail_calls("--record", str(ROOT / "build" / "faults.md")) >= 1500
+    assert int(fired[1]) > 40

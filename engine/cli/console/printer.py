@@ -74,7 +74,8 @@ class _Sink:
 class Printer:
     """Writes decisions in every format of the call, as they become durable.
 
-    Files appear whole when the printer is left, even by an error: what they hold is recorded.
+    Files appear whole when the printer is left, even by an error: what they hold is recorded. Where
+    an error comes before the first decision, none appears.
 
     Attributes:
         options: How the decisions are to be written.
@@ -114,6 +115,7 @@ class Printer:
         self._sinks: list[_Sink] = []
         self._files: list[WholeFile] = []
         self._recorded = 0
+        self._has_items = False
         self._last_id = ""
         self._failures: list[str] = []
         self._hint = RECORDED if decides else OutputError.advice
@@ -170,6 +172,9 @@ class Printer:
         trace: TracebackType | None,
     ) -> None:
         screen, *others = self._sinks
+        if error is not None and not self._has_items:
+            for file in self._files:  # a report of nothing says that nothing failed
+                file.drop()
         for sink in self._sinks:
             sink.feed(sink.writer.tail())
         for sink, file in zip(others, self._files, strict=True):
@@ -226,11 +231,13 @@ class Printer:
         self, rendered: Sequence[RenderedParts], index: int | None, note: str | None
     ) -> None:
         """Write one recorded or dry-run decision; ``note`` is the checkpoint that covers it."""
+        self._has_items = True
         for sink, parts in zip(self._sinks, rendered, strict=True):
             sink.feed(sink.writer.entry(index, note).join(parts))
 
     def add(self, report: Report) -> None:
         """Write one recorded or dry-run decision."""
+        self._has_items = True
         for sink in self._sinks:
             sink.feed(sink.writer.item(report))
         if self._github is not None:
@@ -238,6 +245,7 @@ class Printer:
 
     def failed(self, file: str, error: GovernanceError) -> None:
         """Write that one input could not be decided on, where the format has words for it."""
+        self._has_items = True
         for sink in self._sinks:
             sink.feed(sink.writer.failed(file, error))
         if self._github is not None:

@@ -25,8 +25,13 @@ from engine.cli.starter_files import (
     repository,
     starter_policy,
 )
-from engine.decision.record_to import RUN_LEDGER
-from engine.decision.workspace import key_in_environment, key_path, ledger_url, open_signer
+from engine.decision.workspace import (
+    key_in_environment,
+    key_path,
+    ledger_url,
+    open_signer,
+    record_to,
+)
 from engine.errors import UsageError, suggest
 from engine.evidence.documents import Document
 from engine.model import Json, Verdict
@@ -162,8 +167,7 @@ def _require_sound(shell: Shell) -> None:
         raise UsageError(f"{config.folder}: is no folder", "move it away; nothing was written")
     if key_path(config).exists() or shell.environ.get("ENGINE_KEY"):
         open_signer(config, shell)
-    url = ledger_url(config)
-    if url != RUN_LEDGER and Path(url.removeprefix("sqlite:///")).exists():
+    if record_to(config, shell).exists():
         with workspace.open_ledger_to_read(config, shell):
             pass
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from engine.errors import (
     ExposedLedgerError,
+    GovernanceError,
     LedgerError,
     RollbackError,
     UsageError,
@@ -110,14 +111,24 @@ class SqliteStore:
         return tuple(self._path.with_name(self._path.name + suffix) for suffix in suffixes)
 
     def exists(self) -> bool:
-        """Whether the file is there, or may be: then opening it says what is wrong."""
+        """Whether a ledger is there, or may be: then opening it says what is wrong.
+
+        A file whose making was stopped before entry 0 is none, and is made anew.
+        """
         try:
-            self._path.stat()
+            if self._path.stat().st_size > PAGE_SIZE:
+                return True
+            connection = connect(self._path, "ro")
         except (FileNotFoundError, NotADirectoryError):
             return False
-        except OSError:
-            pass
-        return True
+        except (OSError, GovernanceError):
+            return True
+        try:
+            return holds_ledger(connection, self._path)
+        except GovernanceError:
+            return True
+        finally:
+            connection.close()
 
     def require_creatable(self) -> None:
         """Refuse a file whose folder is not there."""
@@ -196,6 +207,11 @@ class SqliteStore:
             sync_folder(self._path.parent)
         except sqlite3.Error as error:
             raise explained(error, str(self._path), "creating") from error
+        except OSError as error:
+            raise LedgerError(
+                f"{self._path}: creating: {(error.strerror or str(error)).lower()}",
+                "nothing was recorded; look at the system's log before going on",
+            ) from error
 
     def begin(self) -> SqliteReader:
         """Begin a transaction and return the view from inside it.

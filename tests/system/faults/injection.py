@@ -106,10 +106,15 @@ def traced(place: Place, argv: Sequence[str], *faults: Fault) -> Ended:
     """Run ``engine`` with ``argv`` under strace, and let ``faults`` meet it."""
     output = place.scratch / "calls"
     output.unlink(missing_ok=True)
-    ready, let_go = os.pipe()
+    waits, let_go = os.pipe()
+    ready, prepared = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _run_traced(place, argv, ready, let_go)
+        os.close(let_go)
+        _run_traced(place, argv, waits, prepared)
+    os.close(waits)
+    os.close(prepared)
+    os.read(ready, 1)
     os.close(ready)
     options = [part for fault in faults for part in ("-e", fault.option)]
     tracer = subprocess.Popen(
@@ -146,10 +151,9 @@ def _code_of(pid: int) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def _run_traced(place: Place, argv: Sequence[str], ready: int, let_go: int) -> NoReturn:
+def _run_traced(place: Place, argv: Sequence[str], waits: int, prepared: int) -> NoReturn:
     """In the fork: become ``engine``, once somebody traces it."""
     try:
-        os.close(let_go)
         ctypes.CDLL(None).prctl(_SET_PTRACER, _ANY, 0, 0, 0)
         _stand_in(place)
         for number, name in ((1, place.folder / "stdout"), (2, place.scratch / "stderr")):
@@ -164,7 +168,8 @@ def _run_traced(place: Place, argv: Sequence[str], ready: int, let_go: int) -> N
         sys.argv = ["engine", *argv]
         from engine.__main__ import main
 
-        os.read(ready, 1)
+        os.close(prepared)
+        os.read(waits, 1)
         main()
     finally:
         os._exit(99)

@@ -188,6 +188,7 @@ class Judgement:
 
     def _next_run(self) -> Iterator[str]:
         done = self.as_without or self.fault.kind == "KILL" or _ANSWER in self.ended.err
+        done |= bool(self.new) and len(self.new) == len(self.whole.new)
         again = self.seen.again
         if again.code not in (self.whole.ended.code, *(self.case.again if done else ())):
             yield f"the next run ends with {again.code}: {again.err.strip()}"
@@ -233,7 +234,7 @@ class Judgement:
             is_new = any(self.files[file] != self.before.files.get(file) for file in below)
             if not is_new and f"{name} is written" in said:
                 yield f"{name} is said to be written, and is not: {said}"
-            told = re.search(f"written are .*{re.escape(name)}|{re.escape(_ANSWER)}", said)
+            told = re.search(f"written are .*{re.escape(name)}|{_ANSWER}|engine: standard", said)
             if is_new and "standard output" in said and not told:
                 yield f"{name} is written, and nothing says so: {said}"
 
