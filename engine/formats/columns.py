@@ -10,12 +10,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from engine.formats.printable import OBEYED_AT_START
+
 NARROW = 60
 """Columns below which facts stand under each other."""
 NO_BREAK = "\u00a0"
 """A space at which no line ends; :func:`spaced` writes it as any other."""
-_BETWEEN_WORDS = r" (?!::|##)"
-"""Where a line may end: what starts a line with these is a command to the CI that logs it."""
+_OBEYED = re.compile(OBEYED_AT_START)
+"""What does not begin a line that layout makes: it stays behind the word before it."""
 
 
 def columns_of(text: str) -> int:
@@ -61,7 +63,7 @@ def wrapped(text: str, width: int, first: str = "", rest: str | None = None) -> 
     line, used, words = first, columns_of(first), 0
     for word, gap in _words(text, width - len(rest)):
         size, space = columns_of(word), gap if words else 0
-        if used + space + size > width:
+        if used + space + size > width and not _OBEYED.match(word):
             if words or line.strip():
                 lines.append(line.rstrip())
             line = " " * max(0, min(len(rest), width - size))
@@ -73,24 +75,30 @@ def wrapped(text: str, width: int, first: str = "", rest: str | None = None) -> 
 
 def _words(text: str, room: int) -> Iterator[tuple[str, int]]:
     """Each word, and the spaces before it; one too wide in the pieces that it may be cut into."""
-    for word in re.split(_BETWEEN_WORDS, re.sub("[ \t\r\n]+", " ", text).strip(" ")):
+    for word in _split(re.sub("[ \t\r\n]+", " ", text).strip(" "), " "):
         if columns_of(word) <= room:
             yield word, 1
             continue
         if NO_BREAK in word:
-            yield from ((part, 1) for part in word.split(NO_BREAK))
+            yield from ((part, 1) for part in _split(word, NO_BREAK))
             continue
         for number, piece in enumerate(_pieces(word)):
             yield piece, int(number == 0)
+
+
+def _split(text: str, space: str) -> list[str]:
+    """The words of ``text``; a command with the word before it, and the space between them."""
+    return re.split(f"{space}(?!{OBEYED_AT_START})", text)
 
 
 def _pieces(word: str) -> Iterable[str]:
     """The letters that are wide, each with the marks behind it, and what stands between them."""
     pieces: list[str] = []
     was_wide = True
-    for letter in word:
+    for place, letter in enumerate(word):
         columns = _columns(letter)
-        if pieces and (columns == 0 or not (was_wide or columns == 2)):
+        is_one = columns == 0 or not (was_wide or columns == 2)
+        if pieces and (is_one or _OBEYED.match(word, place)):
             pieces[-1] += letter
         else:
             pieces.append(letter)

@@ -1,32 +1,51 @@
 """Texts of strangers, made fit to be printed: nothing unseen in them, and no line of their own.
 
 Nor a command to the CI system whose log they are in: GitHub obeys a line that begins with ``::``,
-GitHub and Azure ``##[error]`` and ``##vso[…]`` anywhere, TeamCity ``##teamcity[…]``.
+GitHub and Azure ``##[error]`` and ``##vso[…]`` anywhere, TeamCity ``##teamcity[…]``. Nor two
+spaces, which stand between the columns of the engine's own lines.
 
 Sources: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands,
-https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands and
-https://www.jetbrains.com/help/teamcity/service-messages.html
+https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands,
+https://www.jetbrains.com/help/teamcity/service-messages.html and, of what is not seen,
+https://www.unicode.org/reports/tr44/ (General_Category, Default_Ignorable_Code_Point)
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-# Line and paragraph separators, controls, and marks that turn the direction of what follows.
-_UNSEEN = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
-_BREAKS = "[ \t\r\n]+"
+_UNSEEN = (
+    "\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+UNSEEN = f"\x00-\x1f{_UNSEEN}"
+"""What no text of evidence may hold, as ranges of a regular expression's class: controls, line
+and paragraph separators, marks of format (of direction, joiners, tags), fillers and selectors."""
+OBEYED_AT_START = r"\s*(?:::|##)"
+"""What no line may begin with, as a regular expression: a CI system may take it for a command."""
+_REPLACED = re.compile(f"[\x00-\x08\x0b-\x1f{_UNSEEN}]")
+_REPLACED_ASCII = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+_NO_TEXT = re.compile(f"[{UNSEEN}]")
+# Of what is not seen, what joins letters or signs, or chooses between two shapes of one.
+_JOINERS = "\u200c\u200d\ufe0e\ufe0f"
+_BREAKS = re.compile("[ \t\r\n\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _OBEYED_LINE = re.compile(r"^(\s*:)(?=:)", re.MULTILINE)
 _OBEYED = re.compile(r"##(?=[a-z]*\[)", re.IGNORECASE)
 
 
 def is_seen(text: str) -> bool:
     """Whether all of ``text`` is seen, on one line."""
-    return text.isprintable() or re.search(f"[{_UNSEEN}\t\n]", text) is None
+    return (text.isascii() and text.isprintable()) or _NO_TEXT.search(text) is None
 
 
 def plain(text: str) -> str:
-    """Return ``text`` on one line, with ``\\ufffd`` for each character that is not seen."""
-    return plain_lines(re.sub(_BREAKS, " ", text)).strip()
+    """Return ``text`` on one line, its words a space apart, ``\\ufffd`` for what is not seen.
+
+    A joiner stays where Arabic, Indic scripts and emoji need it, and nowhere else.
+    """
+    return plain_lines(_BREAKS.sub(" ", text)).strip()
 
 
 def on_one_line(text: str) -> str:
@@ -39,7 +58,7 @@ def plain_lines(text: str) -> str:
 
     A space stands in what a CI system would take for a command.
     """
-    shown = re.sub(f"[{_UNSEEN}]", "\ufffd", text)
+    shown = _seen(text, lambda _unseen: "\ufffd")
     if "::" in shown:
         shown = _OBEYED_LINE.sub(r"\1 ", shown)
     return _OBEYED.sub("## ", shown) if "##" in shown else shown
@@ -47,5 +66,33 @@ def plain_lines(text: str) -> str:
 
 def plain_json(text: str) -> str:
     """Return JSON of the same value, with an escape for what is not seen or would be obeyed."""
-    seen = re.sub(f"[{_UNSEEN}]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    seen = _seen(text, _escaped)
     return _OBEYED.sub(r"\\u0023#", seen) if "##" in seen else seen
+
+
+def _seen(text: str, replacement: Callable[[str], str]) -> str:
+    pattern = _REPLACED_ASCII if text.isascii() else _REPLACED
+
+    def shown(found: re.Match[str]) -> str:
+        return found[0] if _joins(text, found.start()) else replacement(found[0])
+
+    return pattern.sub(shown, text)
+
+
+def _escaped(character: str) -> str:
+    """As in JSON. Source: RFC 8259 section 7, of two escapes for one character."""
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def _joins(text: str, at: int) -> bool:
+    """Whether it stands behind a letter without case, its marks or a sign, and so changes it."""
+    if at == 0 or text[at] not in _JOINERS:
+        return False
+    import unicodedata
+
+    before = text[at - 1]
+    if before == "\ufe0f":
+        return text[at] == "\u200d" and _joins(text, at - 1)  # between two emoji
+    is_letter = unicodedata.category(before) in ("Lo", "Mn", "Mc", "So", "Sk")
+    return is_letter and not before.isascii() and is_seen(before)

@@ -27,6 +27,8 @@ _ODD_NAMES = "surrogateescape"  # how Python reads file names that are no UTF-8
 _ENTRY = 14
 """Columns that a line leaves for the number of an entry."""
 _LABEL = 10
+_ABOUT = "subject   "
+"""Before a name that a stranger gave: a line of theirs does not begin as one of the engine's."""
 _MARKS = {Verdict.PROMOTE: "✓", Verdict.ALLOW: "✓", Verdict.HOLD: "…", Verdict.ROLLBACK: "←"}
 
 
@@ -49,7 +51,11 @@ class TextWriter(Writer):
             return line.decode(errors=_ODD_NAMES)
         lines = _whole(report, self._options)
         if self._options.several:
-            lines = [*([] if self._first else [""]), on_one_line(report.file), *lines]
+            lines = [
+                *([] if self._first else [""]),
+                f"evidence  {on_one_line(report.file)}",
+                *lines,
+            ]
             self._first = False
         text = "".join(f"{spaced(on_one_line(line))}\n" for line in lines)
         return text if self._options.signs else text.replace("…", "...")
@@ -94,8 +100,9 @@ def _headline(report: Report, options: ReportOptions) -> list[str]:
         question = f"{decision.gate}, {decision.profile}, {decision.stage}"
     name = plain(subject_of(decision))
     short = "" if options.verbose else f"   {short_artifact_of(decision)}"
-    fits = columns_of(name + short) <= options.width
-    head = [name + short] if fits else [*wrapped(name, options.width, "", "  "), short.strip()]
+    whole = f"{_ABOUT}{name}{short}"
+    fits = columns_of(whole) <= options.width
+    head = [whole] if fits else [*wrapped(name, options.width, _ABOUT), short.strip()]
     return [
         *head,
         *wrapped(plain(question), options.width, "", "  "),
@@ -112,14 +119,14 @@ def _verdict_line(decision: Decision, options: ReportOptions) -> list[str]:
         text += ", NOT RECORDED: a dry run; nobody may act on it"
     elif is_released(decision):
         text += f", in force until {decision.valid_until}"
-    return wrapped(text, options.width, f"{options.mark(mark)} {decision.verdict}  ", "  ")
+    return wrapped(text, options.width, f"{options.mark(mark)} {decision.verdict}  ", " " * 4)
 
 
 def _verdict(report: Report, options: ReportOptions) -> list[str]:
     decision = report.decision
     lines = [
         *_verdict_line(decision, options),
-        *wrapped(plain(decision.reason), options.width, "  "),
+        *wrapped(plain(decision.reason), options.width, "  ", " " * 4),
         *rows(_facts(report, options), options.width, label=_LABEL),
     ]
     if decision.recorded and options.checkpoint:

@@ -96,28 +96,29 @@ class CheckLines:
         for number, (why, names) in enumerate(self._off_groups()):
             reason = f" ({why})" if why else ""
             count = f"{len(self._off)} off" if number == 0 else ""
-            yield from self._count("-" if count else "", count, f"{names}{reason}")
+            yield from self._count("-" if count else "", count, plain(f"{names}{reason}"))
 
         for number, (readers, names) in enumerate(unread_groups(self._report)):
             count = f"{len(self._report.unread)} given, not asked" if number == 0 else ""
-            yield from self._count("?" if count else "", count, f"{names}: {readers}")
+            yield from self._count("?" if count else "", count, plain(f"{names}: {readers}"))
 
     def _count(self, sign: str, count: str, text: str) -> list[str]:
         head = f"{self._edge}{self._sign(sign)} {count}"
         if self._options.is_narrow:
             head = f"{head}  " if count else "  "
-            return wrapped(plain(text), self._options.width, head, "  ")
-        return wrapped(plain(text), self._options.width, f"{padded(head, _COUNTS - 2)}  ")
+            return wrapped(text, self._options.width, head, "  ")
+        return wrapped(text, self._options.width, f"{padded(head, _COUNTS - 2)}  ")
 
     def _passed_text(self) -> str:
         if self._passes:
             return "as above"
         domains = Counter(check["id"].partition(".")[0] for check in self._passed)
         text = ", ".join(
-            kept_together(f"{domain} {count}") for domain, count in sorted(domains.items())
+            kept_together(plain(f"{domain} {count}")) for domain, count in sorted(domains.items())
         )
         if self._report.decision.verdict in RELEASING and (closest := _closest(self._passed)):
-            text += f"; closest: {closest['id']}, {kept_together(distance_of(closest))}"
+            distance = kept_together(plain(distance_of(closest)))
+            text += f"; closest: {plain(closest['id'])}, {distance}"
         return f"{text}; {kept_together('all of them: --all')}"
 
     def _off_groups(self) -> list[tuple[str, str]]:
@@ -132,7 +133,7 @@ class CheckLines:
         check, width = row.check, self._options.width
         head = f"{self._edge}{self._sign(row.sign)} {row.word:<7} "
         name, value = plain(check["id"]), self._value(check)
-        facts = plain(self._facts(check))
+        facts = self._facts(check)
         line = f"{head}{padded(name, self._names)}  {padded(value, self._values)}  {facts}"
         if columns_of(line) <= width and not self._options.is_narrow:
             lines, indent = [line.rstrip()], " " * columns_of(head)
@@ -146,11 +147,11 @@ class CheckLines:
         return plain(observed_and_limit_of(check))
 
     def _facts(self, check: Json) -> str:
-        facts = [distance_of(check) if was_compared(check) else lacking_of(check)]
+        facts = [plain(distance_of(check) if was_compared(check) else lacking_of(check))]
         if check.get("n") is not None:
             facts.append(kept_together(f"n {check['n']:,}"))
         if self._options.verbose:
-            facts += self._sources(check)
+            facts += map(plain, self._sources(check))
         elif self._options.explain and (distance := margin(check)) is not None:
             facts.append(f"margin {distance}")
         return ", ".join(filter(None, facts))

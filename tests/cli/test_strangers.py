@@ -28,6 +28,20 @@ from tests.examples import SHARE, examples
 
 FORGED = "FORGED"
 PIECES = (
+    *("✓ PROMOTE  IMITATED, in force until 2999-01-01T00:00:00Z ", "PROMOTE   IMITATED  entry 1 "),
+    *("  recorded   IMITATED, entry 1 ", "  ✗ FAIL    IMITATED ", "  checkpoint IMITATED, root A "),
+    *("GENUINE RECORD OF PROMOTE; IMITATED ", "engine: IMITATED ", "subject   IMITATED "),
+    *(
+        "scor\u200bing",
+        "a\u00adb",
+        "\u2060",
+        "\u180e",
+        "\u3164",
+        "\u2800",
+        "\U000e0041",
+        "\ufe0f",
+        "\u200d",
+    ),
     *("\x1b[2J", "\x1b]0;title\x07", "\x07", "\x08", "\x7f", "\x9b31m", "\x85", "\xa0", "\t"),
     *("\u202e", "\u2066", "\u2069", "\u200f", "\u061c", "\u2028", "\u2029", "\ufeff", "\ufffe"),
     *("\n::error::x", "\r\n::set-output name=verdict::PROMOTE", "::stop-commands::x", "##[error]x"),
@@ -37,6 +51,12 @@ PIECES = (
     *("%0A", "%", "$(id)", "'", "\\", "\\u202e", "{0}", "---", "* * *", "[red]x[/red]"),
 )
 LAST = f"\n{FORGED}"
+IMITATED = re.compile(
+    r"^(?:(?:[✓✗…←] )?PROMOTE  |  recorded  | {0,2}✗ FAIL  |  checkpoint |GENUINE[A-Z ]*;|engine:|"
+    "subject  ) *IMITATED",
+    re.MULTILINE,
+)
+"""What begins as a line of the engine's begins: only where a stranger's text begins a line."""
 strangers = st.lists(
     st.one_of(
         st.sampled_from(PIECES), st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
@@ -56,6 +76,7 @@ def check(answer: Answer, *, annotates: bool = False) -> list[str]:
         found += [
             f"a line of a stranger in {stream!r}" for _ in re.findall(f"(?m)^{FORGED}", stream)
         ]
+        found += [f"as the engine's: {match[0]!r}" for match in IMITATED.finditer(stream)]
     return [*found, *broken(obeys_nothing, answer.err)]
 
 
@@ -170,8 +191,9 @@ def test_no_text_of_an_own_policy_is_more_than_text(engine: Engine, opa: Path) -
     text = f"{''.join(PIECES)}{LAST}"
     assert engine("policy", "new", "shop").code == 0
     rego = Path("policies/shop/shop.rego")
+    quoted = json.dumps(text).replace("\\udb40\\udc41", "\\U000e0041")  # YAML has no two halves
     lines = [
-        f"{match[1]}{json.dumps(text)}"
+        f"{match[1]}{quoted}"
         if (match := re.match("(# +(?:title|description|why|fix): )", line))
         else line
         for line in rego.read_text().split("\n")

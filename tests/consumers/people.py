@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 
-UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
-)
-"""Controls, separators of lines and marks of direction, but for tab and line break."""
+
+def _is_unseen(character: str) -> bool:
+    """Source: https://www.unicode.org/reports/tr44/, PropList.txt and DerivedCoreProperties.txt."""
+    name = unicodedata.name(character, "")
+    if character in "\t\n":
+        return False
+    return (
+        (
+            unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp")
+            and character not in _PREPENDED
+        )
+        or name.startswith(
+            ("VARIATION SELECTOR", "MONGOLIAN FREE VARIATION", "KHMER VOWEL INHERENT")
+        )
+        or name.endswith(("GRAPHEME JOINER", "BRAILLE PATTERN BLANK"))
+        or ("HANGUL" in name and name.endswith("FILLER"))
+    )
+
+
+_PREPENDED = {
+    *map(chr, (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD))
+}
+"""Signs of format that are seen: they stand around a number (Prepended_Concatenation_Mark)."""
+UNSEEN = re.compile(f"[{''.join(filter(_is_unseen, map(chr, range(0xF0000))))}]")
+"""Controls, separators of lines, marks of format, fillers, selectors; not tab and line break."""
 _VOID = {"meta", "br", "link", "img", "hr", "input", "rect", "path", "col", "wbr"}
 _ALONE = {"html", "head", "body", "main", "title", "style"}
 
@@ -21,8 +43,22 @@ def is_seen(text: str) -> Iterator[str]:
     Source: ECMA-48 section 5; https://www.unicode.org/reports/tr9/ section 2;
     https://trojansource.codes/trojan-source.pdf
     """
-    if found := UNSEEN.search(text):
-        yield f"an unseen character {found[0]!r} at {found.start()}"
+    for found in UNSEEN.finditer(text):
+        if not _changes(text[found.start() - 1 : found.start()], found[0]):
+            yield f"an unseen character {found[0]!r} at {found.start()}"
+            return
+
+
+def _changes(before: str, character: str) -> bool:
+    """A joiner, or a selector of a sign's shape, behind what has no case; or behind an at sign,
+    where GitHub would else call somebody. Source: https://www.unicode.org/reports/tr31/ section 2.3
+    """
+    if before == "@":
+        return character == "\u200b"
+    if before == "\ufe0f":
+        return character == "\u200d"
+    has_case = before.lower() != before.upper()
+    return character in "\u200c\u200d\ufe0e\ufe0f" and not (before.isascii() or has_case)
 
 
 def obeys_nothing(text: str) -> Iterator[str]:

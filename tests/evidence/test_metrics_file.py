@@ -262,7 +262,30 @@ def _with(key: str, value: Json) -> Json:
 
 
 @pytest.mark.parametrize(
-    "text", ["PROMOTE\n", "\x1b[32mok", "a\u202eb", "\u200e", "a\x85b", "\ufeff"]
+    "text",
+    [
+        *(
+            "PROMOTE\n",
+            "\x1b[32mok",
+            "a\u202eb",
+            "\u200e",
+            "a\x85b",
+            "\ufeff",
+            "a\u00adb",
+            "a\u034fb",
+        ),
+        *(
+            "a\u200bb",
+            "a\u200cb",
+            "a\u200db",
+            "a\u2060b",
+            "a\u180eb",
+            "\u3164",
+            "\u2800",
+            "a\U000e0041",
+        ),
+        *("\u115f", "\uffa0", "a\ufe0f", "a\U000e0100"),
+    ],
 )
 @pytest.mark.parametrize("place", ["name", "version", "unit", "source", "value"])
 def test_a_text_that_looks_like_another_is_refused(text: str, place: str) -> None:

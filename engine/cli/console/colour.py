@@ -8,16 +8,27 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+# Two spaces, or a line's end, stand behind the engine's own word in its own place: a stranger's
+# text has neither (engine.formats.printable.plain), and never begins a line that short.
+_OWN = "(?=  |$)"
 _STYLES = (
-    (r"^((✓|ok) )?(PROMOTE|ALLOW)\b|^GENUINE RECORD OF (PROMOTE|ALLOW)\b", "bold green"),
-    (r"^([✗←X<] )?(BLOCK|ROLLBACK|DENY)\b|^GENUINE RECORD OF (BLOCK|ROLLBACK|DENY)\b", "bold red"),
-    (r"^([…H] )?HOLD\b|^[…H] (PROMOTE|ALLOW)\b|^GENUINE RECORD OF HOLD\b", "bold yellow"),
+    (rf"^((✓|ok) )?(PROMOTE|ALLOW){_OWN}|^GENUINE RECORD OF (PROMOTE|ALLOW)\b", "bold green"),
+    (
+        rf"^([✗←X<] )?(BLOCK|ROLLBACK|DENY){_OWN}|^GENUINE RECORD OF (BLOCK|ROLLBACK|DENY)\b",
+        "bold red",
+    ),
+    (
+        rf"^([…H] )?HOLD{_OWN}|^[…H] (PROMOTE|ALLOW){_OWN}|^GENUINE RECORD OF HOLD\b",
+        "bold yellow",
+    ),
     (r"NOT RECORDED|NOT AS REQUIRED", "bold yellow"),
-    (r"^ *[✗X] FAIL\b.*$", "red"),
-    (r"^ *! warns\b.*$|^ *[…H] (UNKNOWN|INVALID|STALE|TOO FEW|UNSURE|INVALID)\b.*$", "yellow"),
-    (r"^ *(✓|ok) (\d+ passed|pass|exempt)\b", "green"),
-    (r"^ *[⚑W] waived\b.*$", "magenta"),
-    (r"^ *- \d+ off\b.*$|^  (checkpoint|recorded)\b.*$", "dim"),
+    (r"^(  )?[✗X] FAIL  .*$", "red"),
+    (r"^(  )?! warns  .*$|^(  )?[…H] (STALE|UNSURE)  .*$", "yellow"),
+    (r"^(  )?[…H] (UNKNOWN|INVALID|TOO FEW) [^ ]+(  .*)?$", "yellow"),
+    (r"^(  )?(✓|ok) (\d+ passed(, \d+ exempt)?|pass|exempt)(?=  )", "green"),
+    (r"^(  )?[⚑W] waived  .*$", "magenta"),
+    (r"^(  )?- \d+ off  .*$|^  (checkpoint|recorded)$|^  recorded  .*$", "dim"),
+    (r"^  checkpoint( \d+ entries, root [^ ]*|:)$", "dim"),
     (r"^ +fix: .*$", "bold"),
 )
 

@@ -67,7 +67,7 @@ def print_facts(
     width = shell.line_width
     lines = wrapped(title, width, "", "  ")
     if not args.quiet:
-        lines += [line for reason in unmet for line in wrapped(plain(reason), width, "  ")]
+        lines += [line for reason in unmet for line in wrapped(plain(reason), width, "  ", " " * 4)]
         lines += rows([(label, plain(text)) for label, text in facts], width)
         lines += verbatim
     write("\n".join(lines) + "\n", shell.stdout)
