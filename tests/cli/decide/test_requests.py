@@ -21,7 +21,7 @@ from engine.decision import judge as judge_module
 from engine.decision import session as session_module
 from engine.errors import LedgerError, PolicyError
 from engine.ledger import open_ledger
-from engine.model import DECISION_FAILED_TYPE, DECISION_REQUESTED_TYPE, DECISION_TYPE, Json
+from engine.model import DECISION_FAILED_TYPE, DECISION_REQUESTED_TYPE, DECISION_V2_TYPE, Json
 from engine.proof.envelope import open_envelope
 from tests.cli.conftest import Engine
 
@@ -147,7 +147,7 @@ def test_requests_of_many_files_share_commits_and_come_first(
     assert answer.code == (3 if jobs == "2" else 2)
     statements = entries()
     requested = ids(DECISION_REQUESTED_TYPE, statements)
-    decided, failed = ids(DECISION_TYPE, statements), ids(DECISION_FAILED_TYPE, statements)
+    decided, failed = ids(DECISION_V2_TYPE, statements), ids(DECISION_FAILED_TYPE, statements)
     wrong = 1 if jobs == "2" else 0
     assert Counter(requested) == Counter(
         [*decided, *(name for name in failed if name in requested)]
