@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
     tops = [args.old, args.new]
     below = (files_below(top).files for top in tops if Path(top).is_dir())
-    require_subject(args, "compat", [*tops, *chain.from_iterable(below)])
+    require_subject(args, "compat", [*tops, *chain.from_iterable(below)], shell)
     old, new = (schemas.read_side(name, Path(), shell.environ) for name in (args.old, args.new))
     for side in (old, new):
         for line in remarks(side.name, side.left_out):

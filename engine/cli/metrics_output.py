@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
+from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.model import Json
 
@@ -19,7 +20,7 @@ def metrics_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def require_subject(
-    args: argparse.Namespace, verb: str, inputs: Iterable[str | Path | None]
+    args: argparse.Namespace, verb: str, inputs: Iterable[str | Path | None], shell: Shell
 ) -> None:
     """Demand of ``--metrics`` that it can be written and says what it is about.
 
@@ -27,12 +28,13 @@ def require_subject(
         args: With those of :func:`metrics_arguments`.
         verb: For messages.
         inputs: Files that the verb reads; they are not written over.
+        shell: Knows what else is not: configuration, policies, ledger and key.
 
     Raises:
         UsageError: It cannot, or does not.
     """
     from engine.errors import UsageError
-    from engine.system.files import require_apart, require_writable
+    from engine.system.files import require_writable
 
     if args.metrics and not args.subject:
         raise UsageError(
@@ -43,7 +45,7 @@ def require_subject(
         raise UsageError(f"{verb}: --subject {args.subject!r} has no name", "such as shop@2.4.1")
     if args.metrics:
         require_writable(Path(args.metrics))
-        require_apart([Path(args.metrics)], filter(None, inputs))
+        workspace.require_apart_from_ours([Path(args.metrics)], filter(None, inputs), shell)
 
 
 def write_metrics(args: argparse.Namespace, shell: Shell, metrics: Json) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from engine import exit_codes
+from engine.cli import workspace
 from engine.cli.arguments import limit_arguments
 from engine.cli.console.shell import Shell
 
@@ -35,13 +36,14 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     """Rewrite until nothing is found; whole or not at all."""
     from engine.errors import UsageError
     from engine.evidence.sources.streams import ReadLimits
-    from engine.system.files import require_apart, require_writable
+    from engine.system.files import require_writable
 
     out = Path(args.out)
     require_writable(out)
     if args.path != "-" and Path(args.path).is_dir():
         raise UsageError(f"{args.path}: is a folder", "redact one file at a time")
-    require_apart([out], [args.path] if args.path != "-" else [])
+    inputs = [args.path] if args.path != "-" else []
+    workspace.require_apart_from_ours([out], inputs, shell)
     replaced = _rewrite(args.path, out, ReadLimits(args.max_bytes, args.max_ratio), shell)
     shell.say(f"{args.out}: {replaced:,} {'place' if replaced == 1 else 'places'} replaced")
     return exit_codes.PASS

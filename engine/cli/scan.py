@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     from engine.evidence.sources.streams import ReadLimits, expand
 
     files = list(dict.fromkeys(expand(args.paths, Path(), shell.say)))
-    require_subject(args, "scan", [*files, args.digest_key])
+    require_subject(args, "scan", [*files, args.digest_key], shell)
     key = digest_key(args.digest_key, shell)
     limits = ReadLimits(args.max_bytes, args.max_ratio)
     totals = pii.Totals()

@@ -75,6 +75,13 @@ def require_apart(
     record_to(config, shell).require_apart(outputs)
 
 
+def require_apart_from_ours(
+    outputs: Sequence[Path], inputs: Iterable[str | Path], shell: Shell
+) -> None:
+    """Do as :func:`require_apart` for a verb that has no flags of key, ledger and policies."""
+    require_apart(outputs, inputs, load({}, shell.environ, shell.here), shell)
+
+
 def public_key_names(args: argparse.Namespace, config: Config, shell: Shell) -> str:
     """Return where the keys that :func:`public_keys` returns come from: files, or a variable."""
     from engine.signers.file import public_path

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
+from glob import iglob
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,16 @@ class Plan:
             for file in files
             if (real := os.path.realpath(file)) in named
             or any(fnmatchcase(real, name) for name in named)
+            or _is_one_of(file, named)
         ]
+
+
+def _is_one_of(file: Path, named: Iterable[str]) -> bool:
+    """Whether ``file`` is one that is ``named``, itself or by a glob, by another name."""
+    if not file.is_file():
+        return False
+    found = (Path(name) for pattern in named for name in iglob(pattern))  # noqa: PTH207
+    return any(there.is_file() and there.samefile(file) for there in found)
 
 
 def read_plan(

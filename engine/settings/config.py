@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from engine.errors import ConfigError, suggest
 from engine.formats.json_text import MAX_BYTES
@@ -327,7 +327,7 @@ def _read(file: Path) -> dict[str, str | int]:
     import tomllib
 
     try:
-        table = tomllib.loads(read_whole(file, MOST_TOML_BYTES).decode())
+        table = toml_document(read_whole(file, MOST_TOML_BYTES).decode())
     except OSError as error:
         raise ConfigError(f"{file}: {(error.strerror or str(error)).lower()}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -361,6 +361,24 @@ def _colon_forgotten(place: str) -> ConfigError:
         f"{place} 'run' would be a file of that name",
         "did you mean run:? such a file is named ./run",
     )
+
+
+def toml_document(text: str) -> dict[str, Any]:
+    """Return what TOML says.
+
+    Raises:
+        tomllib.TOMLDecodeError: It is none, nests too deep, or has a number too long to read.
+    """
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("arrays or tables are nested too deep") from None
+    except ValueError:
+        raise tomllib.TOMLDecodeError("a number or a day in it cannot be read") from None
 
 
 def toml_flaw(name: str, error: ValueError) -> str:

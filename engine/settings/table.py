@@ -16,7 +16,7 @@ from pathlib import Path
 from engine.errors import ConfigError, suggest
 from engine.formats.times import is_time, parse_time
 from engine.model import Json
-from engine.settings.config import MOST_TOML_BYTES, toml_flaw
+from engine.settings.config import MOST_TOML_BYTES, toml_document, toml_flaw
 from engine.system.reading import require_regular
 from engine.system.walk import files_below, has_suffix, remarks
 
@@ -311,7 +311,7 @@ def read_table(name: str, data: bytes, hint: str) -> Table:
     """
     text = _decoded(name, data)
     try:
-        return Table(name, text, tomllib.loads(text))
+        return Table(name, text, toml_document(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(toml_flaw(name, error), hint) from None
 

@@ -20,12 +20,12 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import re
-import tomllib
 from decimal import Decimal
 from pathlib import Path
 
 from engine.errors import ConfigError, suggest
 from engine.model import Json
+from engine.settings.config import toml_document
 from engine.specs.manifest import MAX_BYTES
 from engine.system.reading import read_whole
 
@@ -48,7 +48,7 @@ def text(folder: Path, profile: str, table: Json) -> str:
     """
     path = folder / ROWS
     try:
-        rows = tomllib.loads(read_whole(path, MAX_BYTES).decode())["limit"]
+        rows = toml_document(read_whole(path, MAX_BYTES).decode())["limit"]
     except (OSError, ValueError, LookupError) as error:
         raise ConfigError(f"{path}: {error}", "it holds [[limit]] tables") from None
     lines = [

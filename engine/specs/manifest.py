@@ -25,6 +25,7 @@ from pathlib import Path
 
 from engine.errors import ConfigError, suggest
 from engine.model import Json
+from engine.settings.config import toml_document
 from engine.system.reading import read_whole
 
 FILE = "manifest.toml"
@@ -95,7 +96,7 @@ def read(folder: Path) -> list[RunRow]:
     """
     path = folder / FILE
     try:
-        document = tomllib.loads(read_whole(path, MAX_BYTES).decode())
+        document = toml_document(read_whole(path, MAX_BYTES).decode())
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"{path}: {reason}", "give the folder of the specs: --tla") from None

@@ -178,11 +178,13 @@ def require_writable(path: Path) -> None:
     if is_stream(path):
         _require_open(path)
         return
-    if not path.parent.is_dir():
+    if not real_path(path).parent.is_dir():
         raise UsageError(f"{path}: its folder does not exist", _WRITABLE)
+    if real_path(path).is_symlink():
+        raise UsageError(f"{path}: is a link to itself", _WRITABLE)
     if path.is_dir():
         raise UsageError(f"{path}: is a folder", _WRITABLE)
-    if not os.access(path.parent, os.W_OK):
+    if not os.access(real_path(path).parent, os.W_OK):
         raise UsageError(f"{path}: its folder cannot be written to", _WRITABLE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import io
 import os
@@ -33,15 +34,21 @@ def run(case: Case, world: World) -> Ending:
     """Return how ``case`` ends in a fresh copy of ``world``."""
     world.renew()
     case.prepare()
-    out, err = os.memfd_create("out"), os.memfd_create("err")
+    out = os.memfd_create("out")
+    heard, err = os.pipe()  # which has room when a disk has none
+    fcntl.fcntl(err, fcntl.F_SETPIPE_SZ, 2**20)
     process = os.fork()
     if process == 0:
         _become(case, world, out, err)
+    os.close(err)
     _, status, used = os.wait4(process, 0)
+    os.set_blocking(heard, False)  # what the call started may outlive it
+    with os.fdopen(heard, "rb") as file:
+        complaint = file.read() or b""
     return Ending(
         os.waitstatus_to_exitcode(status),
         _content(out),
-        _content(err).decode(errors="replace"),
+        complaint.decode(errors="replace"),
         used.ru_utime + used.ru_stime,
         used.ru_maxrss * 1024,
     )
@@ -64,7 +71,9 @@ def _become(case: Case, world: World, out: int, err: int) -> NoReturn:
         for number in case.closed:
             os.close(number)
         for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
-            setattr(sys, name, None if number in case.closed else _stream(number))
+            stream = None if number in case.closed else _stream(number)
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
         os.environ.clear()
         os.environ.update(world.environ | dict(case.environ))
         sys.argv = ["engine", *map(world.filled, case.argv)]
