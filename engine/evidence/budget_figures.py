@@ -16,12 +16,14 @@ from engine.formats.times import write_time
 from engine.ledger import StateView
 from engine.metrics import budget_book
 from engine.metrics.amounts import AmountLimits
-from engine.metrics.budget_book import DAILY, Book, share
+from engine.metrics.budget_book import DAILY, Book, Match, share
 from engine.model import Json
 
 PREFIX = "budget."
 ZONES = "budget-zones"
 """Kind of the state's document that says in which time zones the newest day is counted."""
+MATCHES = "budget-matches"
+"""Kind of the state's documents that say for what requests a budget has counted on a day."""
 _UNITS = ("requests", "tokens", "usd")
 """As the metrics call the units, in the order of :data:`~engine.metrics.amounts.UNITS`."""
 _LAST = "~"
@@ -61,6 +63,15 @@ class BudgetBooks:
                 if key != DAY:
                     yield day, budget, budget_book.decode(body)
             start = rows[-1][0] + "\0"
+
+    def matches(self, day: str) -> dict[str, list[Match]]:
+        """Return what each budget of a day has counted for, as far as somebody said it."""
+        found: dict[str, list[Match]] = {}
+        start, stop = day, f"{day}/{_LAST}"
+        while rows := self._view.scan(MATCHES, start, stop, _AT_ONCE):
+            found |= {key.partition("/")[2]: json.loads(body) for key, body in rows}
+            start = rows[-1][0] + "\0"
+        return found
 
 
 class BudgetFigures(NamedTuple):

@@ -8,9 +8,11 @@ and else as ``overrun``: money that is gone without a grant, which blocks what c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from engine.metrics.amounts import NOTHING, Amount, AmountLimits, amount_of
+from engine.model import Json
 
 DAILY = "daily"
 """Id of the budget that the settings say; it is for every request."""
@@ -62,6 +64,23 @@ def decode(body: bytes) -> Book:
         amount_of(members["within"]),
         amount_of(members["overrun"]),
         amount_of(members["reserved"]),
+    )
+
+
+Match = Mapping[str, str]
+"""``provider``, ``model``, ``team``, ``tag``: what a request has to be to count; all of them."""
+
+
+def covers(match: Match, about: Mapping[str, Json]) -> bool:
+    """Whether a budget that is for ``match`` counts a request.
+
+    Args:
+        match: Of the budget; empty is every request.
+        about: Whose request it is, as records write it.
+    """
+    return all(
+        value in about.get("tags", ()) if key == "tag" else about.get(key) == value
+        for key, value in match.items()
     )
 
 

@@ -59,6 +59,10 @@ class Entries:
             if (found := self._claims.contradicted) is not None:
                 _wrong(found.entry, f"says what does not follow ({found.promise}): {found.reason}")
 
+    def matches(self, day: str, budget: str) -> list[dict[str, str]] | None:
+        """Return for what requests a budget has counted on a day; None where nobody knows it."""
+        return self._claims.matches(day, budget)
+
     def _take(self, index: int, statement: Mapping[str, Json]) -> None:
         predicate, kind = statement["predicate"], statement["predicateType"]
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.calls.budget.request import Request
 from engine.errors import ConfigError
 from engine.metrics.amounts import AmountLimits
-from engine.metrics.budget_book import DAILY, Book
+from engine.metrics.budget_book import DAILY, Book, covers
 from engine.model import Json
 
 
@@ -38,10 +38,7 @@ class BudgetRow:
 
     def fits(self, request: Request) -> bool:
         """Whether ``request`` counts against it."""
-        return all(
-            value in request.tags if key == "tag" else getattr(request, key) == value
-            for key, value in self.match
-        )
+        return covers(dict(self.match), request.about)
 
 
 class Budgets:
@@ -77,6 +74,10 @@ class Budgets:
             self.rows.append(BudgetRow(DAILY, daily, by_caller=True))
         self.rows.sort(key=lambda row: row.budget)
         self._found: dict[tuple[str, str, str | None, tuple[str, ...]], list[BudgetRow]] = {}
+
+    def named(self, budget: str) -> BudgetRow | None:
+        """Return the row of that id, whatever it is for; None if there is none any more."""
+        return next((row for row in self.rows if row.budget == budget), None)
 
     def of(self, request: Request) -> list[BudgetRow]:
         """Return the budgets that ``request`` counts against, sorted by id."""

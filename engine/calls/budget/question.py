@@ -8,7 +8,7 @@ from typing import NamedTuple
 from engine.calls.budget.prices import Price
 from engine.calls.budget.request import Request
 from engine.calls.budget.transitions import Charge
-from engine.formats.money import MOST_MICROS
+from engine.formats.money import MOST_MICROS, dollars
 from engine.metrics.amounts import Amount, AmountLimits
 from engine.metrics.budget_book import fits, share
 from engine.model import Json
@@ -178,6 +178,31 @@ def _code(check: Mapping[str, Json], codes: Mapping[str, str | None]) -> str:
     if check["id"] == "spend.usd_fits" and check["status"] == "unknown":
         return UNKNOWN_PRICE
     return codes.get(check["id"]) or OTHER
+
+
+def ending_with(day: str, charged: Collection[Charge]) -> str:
+    """Return which budgets count on ``day`` though no row or setting has the request any more.
+
+    Empty where there is none. INV-BUDGET-14.
+    """
+    return "; ".join(
+        f"budget {charge.budget!r} counts until {day} is over with its limit of that day "
+        f"({limits_text(charge.limits)}), though no row or setting has it for this request any more"
+        for charge in charged
+        if charge.match is None
+    )
+
+
+def limits_text(limits: AmountLimits) -> str:
+    """Return limits as a person reads them."""
+    requests, tokens, micros = limits
+    named = {
+        "requests": requests,
+        "tokens": tokens,
+        "USD": None if micros is None else dollars(micros),
+    }
+    known = [f"{limit} {unit}" for unit, limit in named.items() if limit is not None]
+    return ", ".join(known) or "none"
 
 
 def remaining(charged: Collection[Charge], held: Amount) -> AmountLimits:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.calls.budget import transitions
-from engine.calls.budget.limits import BudgetRow
+from engine.calls.budget.limits import Budgets
 from engine.calls.budget.prices import PriceBook
 from engine.calls.budget.question import (
     GATE,
     RequestedAmount,
     asked_for,
+    ending_with,
     is_grantable,
     metrics_of,
     remaining,
@@ -49,7 +50,8 @@ class Reservation:
         budgets: Ids of the budgets that it counts against, sorted.
         index: Ledger index.
         checkpoint: Signed note that covers the entry.
-        fix: What to do about a day in the future of the clock; empty where it counts on its own.
+        fix: What to do about a day in the future of the clock, and which limits of a denial are
+            of no row or setting any more and end with the day; empty where there is neither.
     """
 
     lease: str
@@ -123,7 +125,7 @@ class Attempt:
         question: What gate ``spend`` is asked, and when.
         zone: IANA name of the time zone whose calendar days count.
         expires_at: RFC 3339; when the lease ends if it is granted.
-        rows: Budgets that the request counts against, with their limits, sorted by id.
+        budgets: The limits.
     """
 
     def __init__(
@@ -135,12 +137,12 @@ class Attempt:
         question: Question,
         zone: str,
         expires_at: str,
-        rows: Sequence[BudgetRow],
+        budgets: Budgets,
     ) -> None:
         self._terms, self._request = terms, request
         self._requested, self._question = requested, question
         self._lease_id = requested.request.decision_id
-        self._zone, self._expires_at, self._rows = zone, expires_at, rows
+        self._zone, self._expires_at, self._budgets = zone, expires_at, budgets
         self._now = write_time(question.now)
         self._about = request.about
         self._subject = requested.request.subject
@@ -161,7 +163,7 @@ class Attempt:
         local_day = day_of(self._question.now, self._zone)
         day = transitions.roll_over(budget_state, local_day, self._zone)
         expired = transitions.expire(budget_state, self._now)
-        charged = transitions.charges(budget_state, day, self._rows)
+        charged = transitions.charges(budget_state, day, self._budgets, request)
         price = terms.prices.at(request.provider, request.model, day)
         requested = asked_for(request, price, declared_cost=terms.declared_cost)
         metrics = metrics_of(requested, charged, self._now, soft_route=self._soft_route)
@@ -206,7 +208,15 @@ class Attempt:
             granted=held,
             remaining=remaining(charged, held),
             budgets=tuple(charge.budget for charge in charged),
-            fix=budget_state.ahead(self._question.now, self._zone),
+            fix="; ".join(
+                filter(
+                    None,
+                    (
+                        budget_state.ahead(self._question.now, self._zone),
+                        "" if allowed else ending_with(day, charged),
+                    ),
+                )
+            ),
         )
         charges = [
             {"budget": charge.budget, "limits": charge.limits.members, **held.members}

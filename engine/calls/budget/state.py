@@ -5,6 +5,7 @@
 | ``budget`` | ``day`` | the newest day that a decision was made on, as a JSON text |
 | ``budget-zones`` | ``day`` | time zones whose budgets have counted on that day, as a JSON list |
 | ``budget`` | ``<day>/<budget>`` | :class:`engine.metrics.budget_book.Book` |
+| ``budget-matches`` | ``<day>/<budget>`` | matches that it has counted for, a JSON list |
 | ``lease`` | ``<lease>`` | :class:`engine.calls.budget.lease.Lease` |
 | ``lease-due`` | ``<expires_at>/<lease>`` | ``1``: the leases that are open, by when they expire |
 """
@@ -17,11 +18,11 @@ from datetime import datetime
 
 from engine.calls.budget import lease
 from engine.calls.budget.lease import Lease
-from engine.evidence.budget_figures import ZONES, BudgetBooks
+from engine.evidence.budget_figures import MATCHES, ZONES, BudgetBooks
 from engine.evidence.input import BUDGET, DAY
 from engine.formats.calendar import day_of
 from engine.ledger import State
-from engine.metrics.budget_book import Book
+from engine.metrics.budget_book import Book, Match
 
 LEASE, DUE = "lease", "lease-due"
 _LAST = "~"
@@ -93,6 +94,14 @@ class BudgetState(BudgetDocuments):
     def put_book(self, day: str, budget: str, book: Book) -> None:
         """Keep a book."""
         self._state.put(BUDGET, f"{day}/{budget}", book.encode())
+
+    def put_match(self, day: str, budget: str, match: Match) -> None:
+        """Remember for what requests a budget counts on a day, beside what was remembered."""
+        key = f"{day}/{budget}"
+        body = self._state.get(MATCHES, key)
+        known = [] if body is None else json.loads(body)
+        if match not in known:
+            self._state.put(MATCHES, key, json.dumps([*known, match]).encode())
 
     def put_lease(self, lease_id: str, document: Lease) -> None:
         """Keep a lease; open ones are found again by when they expire."""

@@ -168,7 +168,7 @@ class Tracker:
             question=question,
             zone=self._zone,
             expires_at=write_time(now + timedelta(seconds=ttl_s)),
-            rows=self._budgets.of(request),
+            budgets=self._budgets,
         )
         try:
             (place,) = self._ledger.transact(attempt)

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from engine.calls.budget.lease import EXPIRED, OPEN, RELEASED, SETTLED, Lease
-from engine.calls.budget.limits import BudgetRow
+from engine.calls.budget.limits import BudgetRow, Budgets
+from engine.calls.budget.request import Request
 from engine.calls.budget.state import BudgetState
 from engine.errors import NotRecordedError, UsageError, VerificationError
 from engine.metrics import budget_book as book
 from engine.metrics.amounts import NOTHING, Amount, AmountLimits
-from engine.metrics.budget_book import Book
+from engine.metrics.budget_book import Book, Match
 from engine.model import Json
 
 MOST_EXPIRED = 128
@@ -24,11 +25,20 @@ MOST_EXPIRED = 128
 
 
 class Charge(NamedTuple):
-    """A budget that a request counts against, as it stands before it."""
+    """A budget that a request counts against, as it stands before it.
+
+    Attributes:
+        budget: Its id.
+        limits: What it grants on the day.
+        book: Its book of the day; None before the first grant.
+        match: What its row is for; None where none has this request any more, and the budget
+            counts until the day is over.
+    """
 
     budget: str
     limits: AmountLimits
     book: Book | None
+    match: tuple[tuple[str, str], ...] | None = None
 
     @property
     def used(self) -> Amount:
@@ -85,10 +95,40 @@ def expire(state: BudgetState, now: str, most: int = MOST_EXPIRED) -> list[str]:
     return due
 
 
-def charges(state: BudgetState, day: str, rows: Sequence[BudgetRow]) -> list[Charge]:
-    """Return the budgets of ``rows`` as they stand on ``day``."""
-    books = [(row, state.book(day, row.budget)) for row in rows]
-    return [Charge(row.budget, row.limits_beside(there), there) for row, there in books]
+def charges(state: BudgetState, day: str, budgets: Budgets, request: Request) -> list[Charge]:
+    """Return the budgets that ``request`` counts against as they stand on ``day``, sorted by id.
+
+    A budget that leases of the day were held to goes on counting for what it counted for until
+    the day is over, also where its row or setting is gone or is for less now (INV-BUDGET-14).
+    None where no row has the request: what nobody limits now is not granted.
+    """
+    rows = budgets.of(request)
+    books = {name: there for _, name, there in state.books(day, day)} if rows else {}
+    found = {
+        row.budget: Charge(
+            row.budget, row.limits_beside(books.get(row.budget)), books.get(row.budget), row.match
+        )
+        for row in rows
+    }
+    matches = state.matches(day) if books else {}
+    for name, there in books.items():
+        row = budgets.named(name)
+        if name in found or not _has_counted(name, matches.get(name), row, request):
+            continue
+        limits = there.limits if row is None else row.limits.stricter(there.limits)
+        found[name] = Charge(name, limits, there)
+    return [found[name] for name in sorted(found)]
+
+
+def _has_counted(
+    name: str, matches: Sequence[Match] | None, row: BudgetRow | None, request: Request
+) -> bool:
+    """Whether a budget of the day is for such a request; one of which nobody knows it is."""
+    if name == book.DAILY:
+        return True
+    if matches is None:
+        return row is None
+    return any(book.covers(match, request.about) for match in matches)
 
 
 def grant(
@@ -108,9 +148,11 @@ def grant(
     Returns:
         Ids of the budgets whose day begins with this grant.
     """
-    for budget, limits, before in charged:
+    for budget, limits, before, match in charged:
         after = book.reserve(before or Book(limits), limits, amount)
         state.put_book(day, budget, after)
+        if match is not None:
+            state.put_match(day, budget, dict(match))
     names = tuple(charge.budget for charge in charged)
     state.put_lease(lease_id, Lease(OPEN, day, expires_at, names, amount, about))
     return [charge.budget for charge in charged if charge.book is None]

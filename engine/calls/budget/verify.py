@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from engine.calls.budget.entries import Entries
 from engine.calls.budget.scratch import Scratch
 from engine.calls.budget.state import DUE, LEASE
 from engine.errors import VerificationError
+from engine.evidence.budget_figures import MATCHES
 from engine.evidence.input import BUDGET, DAY
 from engine.ledger import Ledger, StateView
 
@@ -59,6 +61,7 @@ def verify(ledger: Ledger, public_keys: Sequence[bytes] = ()) -> Sums:
                 differing.append(_difference(kind, key, scratch.get(kind, key), ledger.state()))
                 if len(differing) == MOST_SHOWN:
                     break
+        differing += _mismatched(ledger, entries)
         if differing:
             raise VerificationError(
                 f"{ledger.url}: the entries do not add up to the state:\n" + "\n".join(differing),
@@ -100,6 +103,31 @@ def _agree(ledger: Ledger, entries: Entries, scratch: Scratch, kind: str, key: s
     entries.advance(ledger.size())
     body, stop = ledger.state().get(kind, key), ledger.size()
     while scratch.get(kind, key) != body:
+        if entries.size >= stop:
+            return False
+        entries.advance(entries.size + 1)
+    return True
+
+
+def _mismatched(ledger: Ledger, entries: Entries) -> Iterator[str]:
+    """What the state says a budget counts for, and the policies of its grants do not.
+
+    Where the state does not say it, the budget counts for more, not for less.
+    """
+    for key in _scanned(ledger.state(), MATCHES):
+        if not _has_matches(ledger, entries, key):
+            day, _, budget = key.partition("/")
+            yield f"  the state says of other requests that they count for {budget} on {day}"
+
+
+def _has_matches(ledger: Ledger, entries: Entries, key: str) -> bool:
+    """As :func:`_agree`, where a policy that says it is kept."""
+    day, _, budget = key.partition("/")
+    entries.advance(ledger.size())
+    body, stop = ledger.state().get(MATCHES, key), ledger.size()
+    while (known := entries.matches(day, budget)) is not None:
+        if body == json.dumps(known).encode():
+            return True
         if entries.size >= stop:
             return False
         entries.advance(entries.size + 1)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 from engine.errors import ConfigError, NotRecordedError, VerificationError
 from engine.formats.calendar import day_of
@@ -19,8 +21,8 @@ from engine.formats.times import parse_time
 from engine.ledger import Ledger
 from engine.ledger.audit.requests import ANSWERED_BY
 from engine.ledger.natural_keys import natural_key
-from engine.metrics.amounts import UNITS
-from engine.metrics.budget_book import DAILY
+from engine.metrics.amounts import UNITS, AmountLimits
+from engine.metrics.budget_book import DAILY, covers
 from engine.model import (
     ATTESTED_TYPES,
     BUDGET_RELEASED_TYPE,
@@ -75,6 +77,7 @@ class Claims:
         self._known: dict[tuple[str, str], int] = {}
         self._attested: dict[str, dict[str, Json]] = {}
         self._policies: dict[str, AttachedPolicy | None] = {}
+        self._budgets: dict[str, dict[str, HeldBudget]] = {}
 
     @property
     def size(self) -> int:
@@ -168,7 +171,30 @@ class Claims:
         for facts in decided["predicate"].get("attestations", ()):
             self._require_attested(facts)
         if "reservation" in decided["predicate"]:
-            require_reserved(decided["predicate"]["reservation"], policy)
+            reservation = decided["predicate"]["reservation"]
+            require_reserved(reservation, policy, self._budgets_of(reservation["day"]))
+            self._count(reservation, policy)
+
+    def matches(self, day: str, budget: str) -> list[dict[str, str]] | None:
+        """Return for what requests a budget has counted on a day, by the policies of its grants.
+
+        None where it was never charged then, or a policy of it is not kept any more.
+        """
+        held = self._budgets_of(day).get(budget)
+        return None if held is None else held.matches
+
+    def _budgets_of(self, day: str) -> dict[str, HeldBudget]:
+        return self._budgets.get(day, {})
+
+    def _count(self, reservation: Mapping[str, Json], policy: AttachedPolicy | None) -> None:
+        """Take in which limits the lease was held to on its day, and for what requests they are."""
+        rows = None if policy is None else _rows(policy)
+        for charge in reservation["charges"]:
+            name, of_day = charge["budget"], self._budgets.setdefault(reservation["day"], {})
+            before = of_day.get(name)
+            of_day[name] = HeldBudget(
+                charge["limits"], _matches(name, reservation["for"], rows, before)
+            )
 
     def _require_attested(self, facts: Mapping[str, Json]) -> None:
         """What a decision says of an attestation of this ledger is what that says itself."""
@@ -203,18 +229,38 @@ def _facts_of(statement: Mapping[str, Json]) -> dict[str, Json]:
     return {"id": predicate["attestation_id"], "subject_sha256": subject, **own}
 
 
-def require_reserved(reservation: Mapping[str, Json], policy: AttachedPolicy | None) -> None:
+class HeldBudget(NamedTuple):
+    """What leases of a day were held to by one budget.
+
+    Attributes:
+        limits: Of the newest of them, by unit.
+        matches: For what requests; None where a policy that says it is not kept any more.
+    """
+
+    limits: Mapping[str, Json]
+    matches: list[dict[str, str]] | None
+
+
+def require_reserved(
+    reservation: Mapping[str, Json],
+    policy: AttachedPolicy | None,
+    held: Mapping[str, HeldBudget] = MappingProxyType({}),
+) -> None:
     """Verify that a lease holds what was asked for, under the limits that its policy has.
 
     What the settings limit, :data:`~engine.metrics.budget_book.DAILY`, no policy says: there the
     entry's word is taken for the limit, and ``engine budget verify`` adds up what it leaves.
+    Leases of the day were held to limits before it: those may go on counting beside the policy's,
+    and a budget that counted for such a request does until the day is over (INV-BUDGET-14).
 
     Args:
         reservation: Of a decision whose shape was read.
         policy: The policy that it names; None where it is not kept any more.
+        held: What leases of its day were held to before it, by budget.
 
     Raises:
-        VerificationError: It holds another amount, or a budget has another limit.
+        VerificationError: It holds another amount, a budget has another limit, or one that counts
+            is left out.
     """
     requested = reservation["asked"]
     if reservation["charges"] and requested["usd_micros"] is None:
@@ -227,13 +273,51 @@ def require_reserved(reservation: Mapping[str, Json], policy: AttachedPolicy | N
                 refuse(
                     f"it holds {charge[unit]} {unit} of {name!r}; {requested[unit]} were asked for"
                 )
-        if rows is not None and name != DAILY and not same(charge["limits"], rows.get(name)):
+        if rows is None or name == DAILY:
+            continue
+        row, before = rows.get(name), held.get(name)
+        if not any(same(charge["limits"], limits) for limits in _countable(row, before)):
             refuse(f"budget {name!r} has other limits than its policy gives it")
+    charged = {charge["budget"] for charge in reservation["charges"]}
+    for name, before in held.items() if charged else ():
+        if name not in charged and any(
+            covers(match, reservation["for"]) for match in before.matches or ()
+        ):
+            refuse(
+                f"it was not held to budget {name!r}, whose limit of {reservation['day']} "
+                "counts until the day is over"
+            )
 
 
 def _rows(policy: AttachedPolicy) -> dict[str, Json]:
-    """The limits of a policy's budgets, by id: what it does not limit is null."""
-    return {row["id"]: row["limits"] for row in policy.data.get("budgets", ())}
+    """A policy's budgets, by id: what one does not limit is null."""
+    return {row["id"]: row for row in policy.data.get("budgets", ())}
+
+
+def _countable(row: Json, before: HeldBudget | None) -> list[Json]:
+    """The limits that a budget may have: its row's, with or without those of its day."""
+    if before is None:
+        return [] if row is None else [row["limits"]]
+    if row is None:
+        return [before.limits]
+    own, old = (AmountLimits(**limits) for limits in (row["limits"], before.limits))
+    return [row["limits"], own.stricter(old).members]
+
+
+def _matches(
+    name: str,
+    about: Mapping[str, Json],
+    rows: Mapping[str, Json] | None,
+    before: HeldBudget | None,
+) -> list[dict[str, str]] | None:
+    """For what requests a budget has counted, with a lease for what is ``about``."""
+    known = [] if before is None else before.matches
+    if known is None or (rows is None and name != DAILY):
+        return None
+    row = {"match": {}} if name == DAILY else (rows or {}).get(name)
+    if row is None or not covers(row["match"], about) or row["match"] in known:
+        return known
+    return [*known, row["match"]]
 
 
 def require_reopened(predicate: Mapping[str, Json]) -> None:

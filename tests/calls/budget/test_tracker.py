@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 from pathlib import Path
@@ -24,8 +25,8 @@ from engine.calls.budget.token_usage import TokenUsage
 from engine.calls.budget.verify import verify
 from engine.errors import NotRecordedError, PolicyError, UsageError
 from engine.formats import canonical
-from engine.ledger import Ledger
-from engine.model import Verdict
+from engine.ledger import EntryDraft, Ledger, State
+from engine.model import Json, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.policy.overlay import load_policies
 from tests.calls.budget.shop import POLICIES, Shop, policies
@@ -594,3 +595,79 @@ def test_every_step_adds_up() -> None:
 
     sums = verify(shop.ledger)
     assert (sums.size, sums.counted) == (9, 8)
+
+
+def row(budget: str, usd: int | None, **match: str) -> Json:
+    """A row of the policies, with a limit of money."""
+    return {"id": budget, "match": match, "limits": {**NO_LIMITS, "usd_micros": usd}}
+
+
+NO_LIMITS = {"requests": None, "tokens": None, "usd_micros": None}
+TEAM: dict[str, Any] = {"team": "search", "tags": ("night",)}
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "said", "held_to"),
+    [
+        ([], [row("all", 50_000_000)], {"model": "small"}, "daily"),
+        ([row("a", 100_000, team="search")], [row("b", 9**9, team="search")], TEAM, "a"),
+        ([row("a", 100_000, team="search")], [row("b", 9**9), row("a", 9**9, team="x")], TEAM, "a"),
+        ([row("a", 100_000)], [row("b", 9**9)], {"provider": "other", **TEAM}, "a"),
+        ([row("a", 100_000, tag="night")], [row("b", 9**9)], {"tags": ("x", "night")}, "a"),
+        ([row("a", 100_000, model="large")], [row("b", 9**9)], {"team": "another"}, "a"),
+        ([row("a", 100_000, team="search")], [row("b", 9**9)], {"team": "another"}, None),
+        ([row("a", 100_000, model="large")], [row("b", 9**9)], {"model": "small"}, None),
+    ],
+)
+def test_a_limit_counts_until_its_day_is_over_though_its_row_or_setting_is_gone(
+    first: list[Json], then: list[Json], said: Json, held_to: str | None
+) -> None:
+    """INV-BUDGET-14: for what it counted for, and for nothing else."""
+    before = Shop(usd=None if first else 100_000, rows=first, profile="lenient")
+    granted = before.reserve(60_000, **TEAM)
+    assert granted.allowed
+    after = _next(before, None, *then)
+
+    answer = after.reserve(60_000, **said)
+
+    assert answer.allowed == (held_to is None)
+    assert (held_to in answer.budgets) if held_to else answer.budgets == ("b",)
+    if held_to:
+        assert f"budget {held_to!r} counts until 2026-11-20 is over" in answer.fix
+        assert "(0.10 USD)" in answer.fix
+        fits = after.reserve(40_000, **said)
+        assert (fits.allowed, held_to in fits.budgets, fits.fix) == (True, True, "")
+        assert after.book(held_to) == (0, 0, 100_000)
+    after.later(days=1)
+    assert after.reserve(1_000_000, **said).budgets == (then[0]["id"],)
+
+
+def test_what_no_row_and_no_setting_limits_now_is_denied_also_on_a_day_that_had_a_limit() -> None:
+    """INV-BUDGET-14: a limit that goes on counting grants nothing."""
+    shop = Shop()
+    assert shop.reserve(1).allowed
+    assert _next(shop, None).reserve(1).reason == NO_LIMIT
+    added = _next(shop, 1_000_000, row("all", 0))  # a row that is new counts at once
+    assert added.reserve(1).reason == HARD
+
+
+def test_a_book_of_an_earlier_engine_counts_for_every_request_once_its_row_is_gone() -> None:
+    """INV-BUDGET-14: what it is for was not kept."""
+    shop = Shop(usd=None, rows=[row("a", 100_000, team="search")])
+    assert shop.reserve(100_000, **TEAM).allowed
+
+    def forget(state: State) -> list[EntryDraft]:
+        state.put("budget-matches", "2026-11-20/a", None)
+        return []
+
+    shop.ledger.transact(forget)
+    assert _next(shop, None, row("b", 9**9)).reserve(1).reason == HARD
+
+
+def _next(shop: Shop, usd: int | None, *rows: Json) -> Shop:
+    """Who asks next in the ledger of ``shop``, with other budgets."""
+    after = Shop(shop.ledger, usd, rows=rows, profile="lenient")
+    first = shop.ledger.size() << 16
+    numbers = itertools.count(first)
+    after.random = lambda size: next(numbers).to_bytes(size, "big")
+    return after

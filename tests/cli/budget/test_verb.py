@@ -208,3 +208,41 @@ def test_none_is_no_limit_once_it_is_said(budget: Engine) -> None:
     )
     assert reserve(budget, "--usd", "1000000").json["remaining_usd_micros"] is None
     assert reserve(budget, "--usd", "1").json["reason"] == "HARD_LIMIT_EXCEEDED"
+
+
+def test_a_row_that_is_renamed_or_a_setting_that_is_unset_ends_no_limit_of_today(
+    budget: Engine,
+) -> None:
+    """INV-BUDGET-14, and what was granted so is verified: also under a limit that stayed."""
+    Path("engine.toml").write_text('policies = "policies"\n')
+
+    def rows(folder: str, name: str, usd: int) -> tuple[str, str]:
+        Path(folder, "prices").mkdir(parents=True)
+        Path(folder, "prices/data.yaml").write_text(PRICES)
+        Path(folder, "budgets").mkdir()
+        row = f"{{id: {name}, match: {{team: search}}, usd: {usd}, tokens: none, requests: none}}"
+        Path(folder, "budgets/data.yaml").write_text(f"budgets:\n  - {row}\n")
+        return "--policies", folder
+
+    spent = ("--team", "search", "--usd", "1")
+    lease_of(reserve(budget, *spent, *rows("p1", "search", 2)))
+    lease_of(reserve(budget, *spent, *rows("p2", "search", 50)))
+    renamed = reserve(budget, *spent, *rows("p3", "search2", 50))
+    assert (renamed.code, renamed.json["budgets"]) == (1, ["search", "search2"])
+    assert renamed.json["fix"].startswith(f"budget 'search' counts until {renamed.json['day']} is ")
+    assert "with its limit of that day (2.00 USD)" in renamed.json["fix"]
+    other = ("--team", "other", "--usd", "1", "--policies", "p5")
+    rows("p5", "all", 50)
+    Path("p5/budgets/data.yaml").write_text(
+        "budgets:\n  - {id: all, match: {}, usd: 50, tokens: none, requests: none}\n"
+    )
+    Path("engine.toml").write_text("budget_daily_usd = 1.00\n")
+    lease_of(reserve(budget, *other))
+    for usd in (1, 50):
+        Path("engine.toml").write_text(f"budget_daily_usd = {usd}.00\n")
+        assert reserve(budget, *other).code == 1
+    Path("engine.toml").write_text("")
+    unset = reserve(budget, *other)
+    assert (unset.code, unset.json["budgets"]) == (1, ["all", "daily"])
+    assert "budget 'daily' counts until" in unset.json["fix"]
+    assert (budget("budget", "verify").code, budget("conform").code) == (0, 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import deepcopy
 from typing import Any
 
@@ -27,7 +28,7 @@ from engine.model import (
 from engine.proof.envelope import seal
 from engine.proof.keys import public_pem
 from engine.proof.statement import statement
-from engine.specs.conform.claims import Claims, require_reserved
+from engine.specs.conform.claims import Claims, HeldBudget, require_reserved
 from engine.specs.conform.conformance import Conformance, conform
 from engine.specs.conform.lookup import Contradiction
 from tests.ledger.memory_store import MemoryStore, begun
@@ -220,6 +221,44 @@ def test_every_type_that_is_written_is_an_own_one() -> None:
 
 
 NONE = {"requests": None, "tokens": None, "usd_micros": None}
+
+
+@pytest.mark.parametrize(
+    ("row", "charged", "words"),
+    [
+        (100, {"team": 50}, ""),  # who asks did not raise it
+        (100, {"team": 100}, ""),  # the policy did
+        (None, {"team": 50}, ""),  # its row is gone, and it counts
+        (None, {"team": 100}, "budget 'team' has other limits than its policy"),
+        (100, {"team": 60}, "budget 'team' has other limits than its policy"),
+        (None, {"all": 900}, "was not held to budget 'team', whose limit of 2026-11-20"),
+        (None, {}, ""),  # a denial
+    ],
+)
+def test_limits_of_a_day_go_on_beside_those_of_the_policy(
+    row: int | None, charged: dict[str, int], words: str
+) -> None:
+    """INV-BUDGET-14"""
+    rows = [{"id": "all", "match": {}, "limits": {**NONE, "usd_micros": 900}}]
+    if row is not None:
+        rows.append({"id": "team", "match": {"team": "a"}, "limits": {**NONE, "usd_micros": row}})
+    policy: Any = type("Policy", (), {"data": {"budgets": rows}})()
+    amounts = {"requests": 1, "tokens": 0, "usd_micros": 40}
+    reservation = {
+        "asked": amounts,
+        "day": "2026-11-20",
+        "for": {"team": "a"},
+        "charges": [
+            {"budget": name, "limits": {**NONE, "usd_micros": limit}, **amounts}
+            for name, limit in charged.items()
+        ],
+    }
+    held = {"team": HeldBudget({**NONE, "usd_micros": 50}, [{"team": "a"}])}
+
+    with pytest.raises(VerificationError, match=words) if words else nullcontext():
+        require_reserved(reservation, policy, held)
+    if "all" in charged:  # another team's request is not held to it
+        require_reserved({**reservation, "for": {"team": "b"}}, policy, held)
 
 
 @pytest.mark.parametrize(
