@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from engine.errors import DocumentError, Position, UsageError
 from engine.evidence.folders import FolderFile, ReadFolder
-from engine.formats.json_positions import json_places, line_and_column
+from engine.formats.json_positions import Lines, json_places, line_and_column
 from engine.formats.json_text import MAX_BYTES, UnreadableTextError, decode, read_json, read_yaml
 from engine.model import Json
 from engine.system.reading import read_whole
@@ -43,11 +43,10 @@ class Document:
 
     def position(self, pointer: str) -> Position:
         """Return where ``pointer`` stands; its nearest existing parent if it is not there."""
-        text = decode(self.data)
         at = pointer
         while at not in self._places and at:
             at = at.rpartition("/")[0]
-        line, column = line_and_column(text, self._places.get(at, 0))
+        line, column = self._lines.place(self._places.get(at, 0))
         return Position(self.name, line, column, pointer)
 
     def refused(self, pointer: str, reason: str, hint: str = "") -> DocumentError:
@@ -55,10 +54,18 @@ class Document:
         return DocumentError(self.position(pointer), reason, hint)
 
     @cached_property
+    def _text(self) -> str:
+        return decode(self.data)
+
+    @cached_property
+    def _lines(self) -> Lines:
+        return Lines(self._text)
+
+    @cached_property
     def _places(self) -> dict[str, int]:
         if self.is_yaml:
             return read_yaml(self.data)[1]
-        return json_places(decode(self.data))[0]
+        return json_places(self._text)[0]
 
 
 def parse(name: str, data: bytes, found: FolderFile | None = None) -> Document:

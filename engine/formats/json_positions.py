@@ -7,6 +7,7 @@ words what a strict reader refuses: duplicate keys, NaN, trailing text.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Generator
 from dataclasses import dataclass
 from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]
@@ -52,10 +53,21 @@ def escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
+class Lines:
+    """Where the lines of ``text`` start: found once, for any number of places in it."""
+
+    def __init__(self, text: str) -> None:
+        self._starts = [0, *(newline.end() for newline in re.finditer("\n", text))]
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Return line and column of ``offset``, both counted from 1, in characters."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+
 def line_and_column(text: str, offset: int) -> tuple[int, int]:
-    """Return line and column of ``offset``, both counted from 1, in characters."""
-    start = text.rfind("\n", 0, offset) + 1
-    return text.count("\n", 0, offset) + 1, offset - start + 1
+    """Return line and column of one ``offset``; of several, ask one :class:`Lines`."""
+    return Lines(text).place(offset)
 
 
 def json_places(text: str, *, max_depth: int = 32) -> tuple[dict[str, int], Flaw | None]:

@@ -209,7 +209,7 @@ def _release(blocking: list[Mapping[str, Json]], stage: str, intolerable: bool) 
         status = check.get("status")
         if status == _PASS:
             passes = True
-        if status in _RELEASING or _is_waived(check):
+        if status in _RELEASING or is_waived(check):
             continue
         if status != _FAIL:
             lacks = True
@@ -230,12 +230,12 @@ def _access(blocking: list[Mapping[str, Json]], intolerable: bool) -> Verdict:
         status = check.get("status")
         if status == _PASS:
             passes = True
-        elif status != _EXEMPT and not _is_waived(check):
+        elif status != _EXEMPT and not is_waived(check):
             return Verdict.DENY
     return Verdict.ALLOW if passes and not intolerable else Verdict.DENY
 
 
-def _is_waived(check: Mapping[str, Json]) -> bool:
+def is_waived(check: Mapping[str, Json]) -> bool:
     """A waiver covers a failure; missing evidence cannot be waived."""
     return check.get("waived_by") is not None and check.get("status") == _FAIL
 
@@ -257,7 +257,7 @@ def recompute_reason(
     Source: spec/predicate-v1.md section 6.1.
     """
     blocking = [check for check in checks if check["severity"] not in _NOT_BLOCKING]
-    counted = [check for check in blocking if not _is_waived(check)]
+    counted = [check for check in blocking if not is_waived(check)]
     failed = [check["id"] for check in counted if check["status"] == _FAIL]
     if failed:
         return f"{len(failed)} of {len(blocking)} blocking checks failed: {_listed(failed)}"

@@ -10,6 +10,7 @@ from engine.decision.margins import counterfactual, written
 from engine.errors import DocumentError, GovernanceError
 from engine.formats.printable import plain
 from engine.model import Decision, Json, Severity, Status, Verdict
+from engine.proof.verdict_rules import is_waived
 from engine.report import Location, Report, ReportOptions, UnreadMetric
 from engine.report.way_out import way_out
 from engine.report.wording import facts_of, fix_of, is_invalid, limit_of
@@ -53,7 +54,7 @@ def effect_of(check: Json) -> VerdictEffect:
     """Return what ``check`` did; a status that is not known stands against."""
     if check["status"] == Status.OFF:
         return VerdictEffect.OFF
-    if check["waived_by"] is not None:
+    if is_waived(check):
         return VerdictEffect.WAIVED
     if check["status"] in (Status.PASS, Status.EXEMPT):
         return VerdictEffect.PASSED

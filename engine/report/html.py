@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from engine.decision.margins import counterfactual
 from engine.errors import GovernanceError
 from engine.model import Decision, Json, Verdict
+from engine.proof.verdict_rules import is_waived
 from engine.report import Report, ReportOptions, Writer
 from engine.report.findings import (
     REPORTED,
@@ -248,7 +249,7 @@ def _chips(chips: Sequence[str]) -> str:
 
 def _card(check: Json, report: Report, level: int) -> str:
     waiver = ""
-    if check["waived_by"] is not None:
+    if is_waived(check):
         reason = waiver_reason(check, report.decision)
         named = f"<code>{text(check['waived_by'])}</code>"
         waiver = f"<p><strong>Waived by</strong> {named}: {text(reason)}</p>"

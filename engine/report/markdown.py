@@ -13,6 +13,7 @@ from engine.decision.margins import counterfactual, margin
 from engine.errors import GovernanceError
 from engine.formats.printable import plain
 from engine.model import Decision, Json, Verdict
+from engine.proof.verdict_rules import is_waived
 from engine.report import Report, ReportOptions, Writer
 from engine.report.findings import (
     REPORTED,
@@ -171,7 +172,7 @@ def _findings(checks: Iterable[Json], report: Report) -> str:
 
 def _finding(check: Json, report: Report) -> list[str]:
     status = word_of(check)
-    if check["waived_by"] is not None:
+    if is_waived(check):
         status += f", waived by {check['waived_by']}"
     elif check["severity"] == "warn":
         status += ", warning only"

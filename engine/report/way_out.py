@@ -6,7 +6,7 @@ One derivation for every format: the fix of a decision, as each check has its ow
 from __future__ import annotations
 
 from engine.model import Decision, Severity, Status, Verdict
-from engine.proof.verdict_rules import INTOLERABLE, NOTHING_PASSED
+from engine.proof.verdict_rules import INTOLERABLE, NOTHING_PASSED, is_waived
 
 _RELEASING = (Verdict.PROMOTE, Verdict.ALLOW)
 
@@ -37,11 +37,7 @@ def way_out(decision: Decision) -> str:
 
 def _to_pass(decision: Decision) -> str:
     blocking = [check for check in decision.checks if check["severity"] == Severity.BLOCK]
-    waived = [
-        f"{check['id']} by {check['waived_by']}"
-        for check in blocking
-        if check["waived_by"] is not None
-    ]
+    waived = [f"{check['id']} by {check['waived_by']}" for check in blocking if is_waived(check)]
     exempt = [check["id"] for check in blocking if check["status"] == Status.EXEMPT]
     way = "let one blocking check pass, or ask a profile that has one which does"
     if waived and len(waived) == len(blocking):

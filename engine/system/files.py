@@ -147,6 +147,24 @@ def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
     file.keep()
 
 
+def append(path: Path, content: bytes) -> None:
+    """Write ``content`` at the end of ``path``, or into what is no regular file.
+
+    Raises:
+        OutputError: It cannot be written there.
+        UsageError: See :func:`require_replaceable`.
+    """
+    if is_stream(path):
+        write_whole(path, content)
+        return
+    require_replaceable(path)
+    try:
+        with path.open("ab") as file:
+            file.write(content)
+    except OSError as error:
+        raise OutputError(f"{path}: {(error.strerror or str(error)).lower()}", _WRITABLE) from None
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable.
 

@@ -29,6 +29,7 @@ PLACES = {
 }
 """What stands for a file in a verb's usage."""
 OUTPUTS = {"--out", "--export", "--emit-input", "--metrics", "--report", "--output", "out"}
+"""What is written: tests/system/test_files.py, and tests/cli/decide/test_verb.py of the folder."""
 FILE = "<FILE>"
 UUID = "019478a0-0000-7000-8000-000000000000"
 BASES: dict[str, dict[str, list[str]]] = {

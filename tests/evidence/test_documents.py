@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DocumentError, UsageError
+from engine.evidence import documents
 from engine.evidence.documents import expand, parse, read
 from engine.system import reading
 
@@ -18,6 +19,26 @@ def test_a_value_knows_its_place_in_json_and_yaml() -> None:
     yaml = parse("m.yaml", b"metrics:\n  a.b: 1\n  c.d: 2\n")
     assert str(json.position("/metrics/c.d")) == "m.json:3:11: /metrics/c.d"
     assert str(yaml.position("/metrics/c.d")) == "m.yaml:3:8: /metrics/c.d"
+
+
+def test_a_text_is_decoded_once_however_many_places_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    metrics = ",\n".join(f'"x.m{number}": {number}' for number in range(50))
+    document = parse("m.json", f'{{"metrics": {{\n{metrics}}}}}'.encode())
+    decoded: list[bytes] = []
+
+    def decode(data: bytes) -> str:
+        decoded.append(data)
+        return data.decode()
+
+    monkeypatch.setattr(documents, "decode", decode)
+
+    places = [document.position(f"/metrics/x.m{number}") for number in range(50)]
+
+    assert [place.line for place in places] == list(range(2, 52))
+    assert {place.column for place in places} == {9, 10}
+    assert decoded == [document.data]
 
 
 def test_a_missing_value_is_placed_at_its_parent() -> None:

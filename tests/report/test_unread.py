@@ -11,7 +11,7 @@ from engine.model import Json, Verdict
 from engine.policy.bundle import shipped_bundle
 from engine.proof.verdict_rules import INTOLERABLE, NOTHING_PASSED
 from engine.report import FORMATS, Report, UnreadMetric
-from engine.report.findings import off_lines, unread_lines
+from engine.report.findings import VerdictEffect, effect_of, off_lines, unread_lines
 from engine.report.relaxations import RELAXATIONS
 from engine.report.unread import unread_metrics
 from engine.report.way_out import way_out
@@ -115,6 +115,21 @@ def test_a_hold_that_no_check_explains_has_a_fix_in_every_format(
             text = text.replace(sign, "")
         words = fix.partition("(")[0].replace(">", "&gt;" if name in ("html", "junit") else ">")
         assert words.strip() in " ".join(text.split())
+
+
+UNWAIVED = {**ECE, "status": "unknown", "waived_by": "W-1"}
+
+
+def test_only_a_failure_is_waived_whatever_a_report_that_is_read_back_claims() -> None:
+    """INV-WAIVER-2: missing evidence cannot be waived; a claim that it was is no mitigation."""
+    assert effect_of(FAILED) is VerdictEffect.WAIVED
+    assert effect_of(UNWAIVED) is VerdictEffect.AGAINST
+    assert "waived" not in way_out(_held(NOTHING_PASSED, [UNWAIVED]).decision)
+    shown = _held(f"not enough evidence on 1 of 1 blocking checks: {ECE['id']}", [UNWAIVED])
+    (finding,) = json.loads(written("gitlab", [shown]))
+    assert finding["severity"] == "critical"
+    for name in ("markdown", "html"):
+        assert "waived by" not in written(name, [shown]).lower()
 
 
 def test_a_verdict_that_its_checks_explain_or_that_lets_through_has_no_fix_of_its_own() -> None:

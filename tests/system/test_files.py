@@ -16,6 +16,7 @@ from engine.system import files
 from engine.system.files import (
     LONGEST_NAME,
     WholeFile,
+    append,
     require_apart,
     require_replaceable,
     require_writable,
@@ -113,6 +114,24 @@ def test_a_pipe_that_nobody_reads_is_an_error(
 
     with pytest.raises(OutputError, match="pipe: nobody reads this pipe"):
         write_whole(pipe, b"new")
+
+
+def test_what_is_appended_stands_behind_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_READER_S", 0.0)
+    append(path := tmp_path / "summary.md", b"one\n")
+    append(path, b"two\n")
+    assert path.read_bytes() == b"one\ntwo\n"
+
+    os.mkfifo(pipe := tmp_path / "pipe")
+    with pytest.raises(OutputError, match="pipe: nobody reads this pipe"):
+        append(pipe, b"new")
+    with pytest.raises(OutputError, match="is a directory"):
+        append(tmp_path, b"new")
+    path.write_bytes(b"SQLite format 3\0")
+    with pytest.raises(UsageError, match="is a ledger"):
+        append(path, b"new")
 
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/fd/9"])

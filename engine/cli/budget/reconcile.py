@@ -99,7 +99,7 @@ def _objects(name: str, text: str) -> list[tuple[int, Json]]:
                 raise DocumentError(Position(name, number, 1), refused.flaw.reason) from None
         return rows
     from engine.evidence.documents import parse
-    from engine.formats.json_positions import json_places, line_and_column
+    from engine.formats.json_positions import Lines, json_places
 
     value = parse(f"{name}.json" if name == "-" else name, text.encode()).value
     pointer = ""
@@ -112,9 +112,9 @@ def _objects(name: str, text: str) -> list[tuple[int, Json]]:
                 Position(name), f"several lists in it: {', '.join(lists)}", "give one list of rows"
             )
         pointer, value = f"/{lists[0]}", value[lists[0]]
-    places = json_places(text)[0]
+    places, starts = json_places(text)[0], Lines(text)
     return [
-        (line_and_column(text, places.get(f"{pointer}/{number}", 0))[0], row)
+        (starts.place(places.get(f"{pointer}/{number}", 0))[0], row)
         for number, row in enumerate(value)
     ]
 

@@ -11,7 +11,7 @@ from engine.cli.console.shell import Shell
 from engine.errors import GovernanceError, OutputError, UsageError
 from engine.model import Verdict
 from engine.report import Report, ReportOptions, format_named
-from engine.system.files import path_of, require_appendable
+from engine.system.files import append, path_of, require_appendable
 
 MOST_BYTES = 1024 * 1024
 """GitHub drops a step's summary that is larger."""
@@ -135,10 +135,6 @@ def _size(path: Path) -> int:
 
 def _append(path: Path, data: bytes) -> None:
     try:
-        with path.open("ab") as file:
-            file.write(data)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: {(error.strerror or str(error)).lower()}",
-            _OF_THE_STEP,
-        ) from None
+        append(path, data)
+    except OutputError as error:
+        raise OutputError(error.message, _OF_THE_STEP) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,7 +18,7 @@ from engine.evidence.input import Finder, Input, Question
 from engine.formats.json_positions import escape
 from engine.model import Decision, Verdict
 from engine.report import Location, RenderedParts, Report
-from engine.system.files import write_whole
+from engine.system.files import require_writable, write_whole
 
 if TYPE_CHECKING:
     from engine.decision.judge import Judgement
@@ -200,14 +200,28 @@ def emitted(folder: Path, evidence: str) -> Path:
     return folder / f"{name.rpartition('.')[0] or name}.json"
 
 
+def require_emittable(folder: Path, targets: Iterable[Path]) -> None:
+    """Make the folder of ``--emit-input``, and find out beforehand what cannot be written there.
+
+    Args:
+        folder: The folder.
+        targets: Files below it; see :func:`emitted`.
+
+    Raises:
+        UsageError: It cannot be made, or one of the files cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"--emit-input {folder}: {reason}", "name a folder") from None
+    for target in targets:
+        require_writable(target)
+
+
 def _emit(folder: Path, evidence: Input) -> None:
     """Write what OPA sees, under the evidence file's own name."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         write_whole(emitted(folder, evidence.name), evidence.encoded)
-    except OSError as error:
-        raise UsageError(
-            f"--emit-input {folder}: {(error.strerror or str(error)).lower()}"
-        ) from None
     except OutputError as error:
         raise UsageError(f"--emit-input {error.message}") from None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from engine.errors import GovernanceError
 from engine.model import Json, Severity, Status
+from engine.proof.verdict_rules import is_waived
 
 _QUIET = (Status.PASS, Status.EXEMPT, Status.OFF)
 _AGAINST = (Status.FAIL, Status.UNKNOWN, Status.STALE, Status.INSUFFICIENT)
@@ -66,7 +67,5 @@ def standing_against(checks: Sequence[Json]) -> tuple[tuple[str, str], ...]:
     return tuple(
         (check["id"], check["status"])
         for check in checks
-        if check["severity"] == _BLOCK
-        and check["waived_by"] is None
-        and check["status"] not in _QUIET
+        if check["severity"] == _BLOCK and not is_waived(check) and check["status"] not in _QUIET
     )

@@ -27,7 +27,7 @@ from engine.cli.console.printer import Printer
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import Shell
 from engine.cli.decide.batches import Batches
-from engine.cli.decide.judge import Judge, emitted
+from engine.cli.decide.judge import Judge, emitted, require_emittable
 from engine.cli.decide.requests import outcomes as outcomes_of
 from engine.cli.decide.requests import record_with
 from engine.cli.decide.workers import Workers, worth
@@ -38,6 +38,7 @@ from engine.evidence.documents import EvidenceFiles, expand
 from engine.evidence.input import Question, wanted_attestations
 from engine.report import FORMATS
 from engine.settings.config import MOST_MAX_BYTES, Config
+from engine.system.files import path_of
 
 if TYPE_CHECKING:
     from engine.decision.attestations import AttestationFinder
@@ -225,8 +226,11 @@ def _require_outputs(
     """Nothing that is read, nothing of the ledger and no other output is written over."""
     outputs = [*printer.paths]
     outputs += [Path(args.export)] if args.export else []
-    if args.emit_input:
-        outputs += [emitted(Path(args.emit_input), name) for name in files.names]
+    folder = path_of(args.emit_input, "--emit-input") if args.emit_input else None
+    inputs_of_opa = [emitted(folder, name) for name in files.names] if folder else []
+    outputs += inputs_of_opa
     if outputs:
         inputs = [*files.names, *args.attestation, *([args.artifact] if args.artifact else ())]
         session.require_outputs(outputs, [*inputs, *workspace.read_files(config)])
+    if folder is not None:
+        require_emittable(folder, inputs_of_opa)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.model import Json
+from engine.system import files
 from tests.cli.conftest import Engine
 
 Example = Callable[[str], Json]
@@ -339,3 +341,31 @@ def test_an_emitted_input_is_what_opa_saw(engine: Engine) -> None:
     assert emitted["metrics"]["ethics.ece"]["value"] == 0.006
     assert emitted["metrics"]["ethics.ece"]["age_s"] >= 0
     assert (emitted["gate"], emitted["stage"]) == ("promotion", "candidate")
+
+
+def test_an_emitted_input_goes_through_the_layer_of_every_output(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-INPUT-8: no database is written over, and no pipe is waited for without end."""
+    monkeypatch.setattr(files, "_READER_S", 0.0)
+    Path("m.json").write_text(engine("example", "promote").out)
+    Path("out").mkdir()
+    Path("file").touch()
+    os.mkfifo("pipe")
+    call = ("decide", "m.json", "--dry-run", "--emit-input")
+    for folder, reason in (
+        ("file", "file exists"),
+        ("pipe", "file exists"),
+        ("n" * 300, "no path"),
+    ):
+        answer = engine(*call, folder)
+        assert (answer.code, reason in answer.err) == (2, True), answer.err
+
+    target = Path("out/m.json")
+    target.write_bytes(b"SQLite format 3\0")
+    answer = engine(*call, "out")
+    assert (answer.code, "out/m.json: is a ledger or another database" in answer.err) == (2, True)
+    target.unlink()
+    os.mkfifo(target)
+    answer = engine(*call, "out")
+    assert (answer.code, "out/m.json: nobody reads this pipe" in answer.err) == (2, True)
