@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeGuard
 
 Json: TypeAlias = Any
 """What ``json.loads`` gives: dict, list, str, int, float, bool or None."""
@@ -14,6 +14,11 @@ def is_number(value: Json) -> bool:
     """Return whether ``value`` is a number, a computation's own kind of one too; no boolean is."""
     kind = type(value)
     return kind is int or kind is float or (isinstance(value, (int, float)) and kind is not bool)
+
+
+def is_interval(value: Json) -> TypeGuard[list[float]]:
+    """Return whether ``value`` is a list of two numbers, in whatever order."""
+    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
 
 
 DECISION_TYPE = "urn:governance-engine:decision:v1"
@@ -71,6 +76,19 @@ class Verdict(StrEnum):
     ROLLBACK = "ROLLBACK"
     ALLOW = "ALLOW"
     DENY = "DENY"
+
+
+class MetricStatus(StrEnum):
+    """What a metric says of its own value; a check passes on ``OK`` only."""
+
+    OK = "ok"
+    UNDEFINED = "undefined"
+    INSUFFICIENT_DATA = "insufficient_data"
+    INVALID_INPUT = "invalid_input"
+
+
+INVALID_INPUT = MetricStatus.INVALID_INPUT.value
+"""The plain text, for documents and for what is compared at every decision."""
 
 
 class Status(StrEnum):

@@ -7,11 +7,10 @@ import re
 from contextlib import suppress
 from datetime import UTC, date, datetime
 
-from engine.formats.times import parse_time
+from engine.formats.times import parse_time, read_span
 
 _MOST_PROCESSES = 64
 _LAST_YEAR = 8999
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def question_arguments(parser: argparse.ArgumentParser) -> None:
@@ -103,10 +102,10 @@ def seconds(text: str) -> int:
 
 def duration(text: str) -> int:
     """Return the seconds that ``text`` such as ``12h`` means."""
-    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90s, 15m, 12h or 7d")
-    return int(match[1]) * _SECONDS[match[2]]
+    try:
+        return read_span(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def count(text: str) -> int:

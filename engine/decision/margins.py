@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
-from engine.model import Json, is_number
+from engine.model import INVALID_INPUT, Json, is_interval, is_number
 
-WHOLE_INTERVAL = "passes when the whole interval"
-"""How a clause begins that demands more than enough samples."""
+STRADDLING = "interval_straddles_limit"
+"""Member of a check of a report that says what :func:`is_straddling` does."""
 
 
 def written(value: Json) -> str:
@@ -34,7 +34,7 @@ def margin(check: Json) -> str | None:
     Negative past the limit; None where there is no distance (text, booleans, no value).
     """
     observed, limit = check["observed"], check["limit"]
-    if not (is_number(observed) and is_number(limit)) or _is_invalid(check):
+    if not (is_number(observed) and is_number(limit)) or has_invalid_metric(check):
         return None
     return _distance(check["operator"], observed, limit)
 
@@ -44,7 +44,7 @@ def margin_number(check: Json) -> int | float | None:
     observed, limit, side = check["observed"], check["limit"], _SIDES.get(check["operator"])
     if side is None or type(observed) not in _NUMBERS or type(limit) not in _NUMBERS:
         return None
-    if _is_invalid(check):
+    if has_invalid_metric(check):
         return None
     if type(observed) is type(limit) is int:
         whole: int = limit - observed
@@ -57,9 +57,9 @@ def margin_number(check: Json) -> int | float | None:
     return int(room) if room.is_integer() and abs(room) < 2**53 else room
 
 
-def _is_invalid(check: Json) -> bool:
+def has_invalid_metric(check: Json) -> bool:
     """Whether what was observed is no value that the metric can have: it has no distance."""
-    return bool(check.get("metric_status") == "invalid_input")
+    return bool(check.get("metric_status") == INVALID_INPUT)
 
 
 _NUMBERS = frozenset((int, float))
@@ -122,7 +122,7 @@ def _needed(check: Json) -> str:
 
 
 def _when_invalid(check: Json, metric: str) -> str:
-    if not _is_invalid(check) or check["observed"] is None:
+    if not has_invalid_metric(check) or check["observed"] is None:
         return ""
     because = check.get("invalid_because", "its source says so")
     return f"passes when {metric} is valid, and {_needed(check)}; it is not: {because}"
@@ -147,7 +147,7 @@ def _when_unknown(check: Json, metric: str) -> str:
 
 def _when_insufficient(check: Json, metric: str) -> str:
     needed, got = check.get("min_n"), check.get("n")
-    if is_number(needed) and not (is_number(got) and got >= needed):
+    if not _has_samples(check):
         rows = deciding_n(check) or 0
         also = f", and {written(check['limit'])} lies in its interval: about {rows:,} would decide"
         return (
@@ -155,32 +155,50 @@ def _when_insufficient(check: Json, metric: str) -> str:
             f"{also if rows > needed else ''}"
         )
     if check.get("compare") == "ci" and check.get("kind") == "limit":
-        return _when_straddled(check, metric)
+        return _when_straddling(check, metric)
     return f"passes when {_needed(check)}; now {written(check['observed'])}"
 
 
-def _when_straddled(check: Json, metric: str) -> str:
+def _when_straddling(check: Json, metric: str) -> str:
     interval, limit = written(check.get("ci")), written(check["limit"])
-    if not is_straddled(check):
+    if not is_straddling(check):
         return (
             f"passes when {metric} has an interval, [low, high], within the limit; now {interval}"
         )
-    clause = f"{WHOLE_INTERVAL} of {metric} is within the limit; now {limit} lies in {interval}"
+    clause = (
+        f"passes when the whole interval of {metric} is within the limit; "
+        f"now {limit} lies in {interval}"
+    )
     if (rows := deciding_n(check)) is None:
         return clause
     way = "pass" if _holds(check) else "fail"
     return f"{clause}; about {rows:,} rows would decide, and it would {way} if the value stays"
 
 
-def is_straddled(check: Json) -> bool:
+def is_straddling(check: Json) -> bool:
+    """Whether samples are enough, and only an interval across the limit keeps ``check`` undecided.
+
+    Args:
+        check: As for :func:`counterfactual`; a report that was read back has the fact as a member.
+    """
+    if STRADDLING in check:
+        return bool(check[STRADDLING])
+    return check.get("kind") == "limit" and _has_samples(check) and _holds_limit(check)
+
+
+def _has_samples(check: Json) -> bool:
+    needed, got = check.get("min_n"), check.get("n")
+    return not is_number(needed) or (is_number(got) and bool(got >= needed))
+
+
+def _holds_limit(check: Json) -> bool:
     """Whether the limit lies within the interval that is compared with it."""
     ci, limit = check.get("ci"), check["limit"]
     return (
         check["status"] == "insufficient"
         and check.get("compare") == "ci"
-        and isinstance(ci, list)
-        and len(ci) == 2
-        and all(map(is_number, (*ci, limit)))
+        and is_interval(ci)
+        and is_number(limit)
         and bool(ci[0] <= limit <= ci[1])
     )
 
@@ -193,7 +211,7 @@ def deciding_n(check: Json) -> int | None:
     interval.
     """
     observed, n = check["observed"], check.get("n")
-    if not is_straddled(check) or not is_number(observed) or type(n) is not int or n < 1:
+    if not _holds_limit(check) or not is_number(observed) or type(n) is not int or n < 1:
         return None
     low, high = check["ci"]
     limit = check["limit"]

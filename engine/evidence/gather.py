@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError, DocumentError, Position, suggest
-from engine.evidence.metric_values import INVALID
 from engine.evidence.metrics_file import RefusalError, expand
 from engine.evidence.sources import Evidence, SourceRequest, source_of
 from engine.formats.times import write_time
-from engine.model import Json
+from engine.model import INVALID_INPUT, Json
 from engine.settings.table import Table, read_table
 from engine.system.reading import open_to_read
 
@@ -219,9 +218,9 @@ def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -
     except RefusalError as refused:
         place = Position(name, pointer=refused.pointer)
         raise DocumentError(place, f"what was measured: {refused.reason}", refused.hint) from None
-    invalid = [name for name, metric in expanded.items() if metric["status"] == INVALID]
+    invalid = [name for name, metric in expanded.items() if metric["status"] == INVALID_INPUT]
     for metric_id in invalid:
-        merged.metrics[metric_id] = _long(merged.metrics[metric_id]) | {"status": INVALID}
+        merged.metrics[metric_id] = _long(merged.metrics[metric_id]) | {"status": INVALID_INPUT}
     shown = tuple(remark for remark in remarks if remark.partition(": ")[0] in invalid)
     return GatheredEvidence(document, tuple(evidence), shown)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.model import Json, is_number
+from engine.model import INVALID_INPUT, Json, is_number
 
 _WORSE_BELOW, _WORSE_ABOVE = "higher", "lower"
 """The catalogue's direction of a metric that is worse below its interval, and above it."""
@@ -34,4 +34,4 @@ def reconcile(metric: Mapping[str, Any], direction: str) -> tuple[dict[str, Json
     if direction == (_WORSE_BELOW if value < low else _WORSE_ABOVE):
         low, high = min(low, value), max(high, value)
         return {"ci": [low, high]}, f"{outside} and worse: compared as [{low}, {high}]"
-    return {"status": "invalid_input"}, f"{outside}: no check passes on it"
+    return {"status": INVALID_INPUT}, f"{outside}: no check passes on it"

@@ -10,9 +10,7 @@ from collections.abc import Mapping
 
 from engine.errors import suggest
 from engine.evidence.intervals import reconcile
-from engine.model import Json, is_number
-
-INVALID = "invalid_input"
+from engine.model import Json, is_interval, is_number
 
 
 def impossible(metric: Mapping[str, Json], row: Mapping[str, Json]) -> tuple[str, str] | None:
@@ -32,7 +30,7 @@ def impossible(metric: Mapping[str, Json], row: Mapping[str, Json]) -> tuple[str
     n, ci = metric.get("n", 0), metric.get("ci")
     if isinstance(n, int) and n < 0:
         return f"n {n} is below 0, the least that can be counted", ""
-    if isinstance(ci, list) and len(ci) == 2 and all(map(is_number, ci)) and ci[0] > ci[1]:
+    if is_interval(ci) and ci[0] > ci[1]:
         return f"ci {ci} has its lower bound above its upper one", "write [lower, upper]"
     return None
 
@@ -52,16 +50,11 @@ def invalid_because(metric: Mapping[str, Json], row: Mapping[str, Json]) -> str:
     """
     if flaw := impossible(metric, row):
         return "; ".join(filter(None, flaw))
-    if _has_interval(metric):
+    if is_interval(metric.get("ci")):
         changes, note = reconcile({**metric, "status": "ok"}, row.get("direction", "none"))
         if "status" in changes:
             return note
     return "its source says so"
-
-
-def _has_interval(metric: Mapping[str, Json]) -> bool:
-    ci = metric.get("ci")
-    return isinstance(ci, list) and len(ci) == 2 and all(map(is_number, ci))
 
 
 def _outside(value: Json, bounds: Json) -> str:

@@ -16,17 +16,17 @@ from typing import Any
 
 from engine.errors import suggest
 from engine.evidence.intervals import reconcile
-from engine.evidence.metric_values import INVALID, impossible, note_on
+from engine.evidence.metric_values import impossible, note_on
 from engine.formats.json_positions import escape
 from engine.formats.json_schema import first_mismatch
 from engine.formats.printable import is_seen
 from engine.formats.times import advice_on, age_s, is_time
-from engine.model import Json, Subject, is_number
+from engine.model import INVALID_INPUT, Json, MetricStatus, Subject, is_number
 
 _ID = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _METHOD = re.compile(r"[a-z][a-z0-9_.-]{0,63}/[0-9]{1,4}")
-_STATUSES = frozenset(("ok", "undefined", "insufficient_data", "invalid_input"))
+_STATUSES = frozenset(status.value for status in MetricStatus)
 _TOP = frozenset(("$schema", "subject", "observed_at", "gate", "profile", "stage", "metrics"))
 _NUMBERS = frozenset((int, float))
 _MEASURED = frozenset(("number", "integer"))
@@ -116,7 +116,7 @@ def expand(
 def _reconciled(metric: Json, row: Json) -> tuple[dict[str, Json], str]:
     """What to change in a metric that cannot be so, and one clause that says it."""
     if flaw := impossible(metric, row):
-        return {"status": INVALID}, note_on(flaw)
+        return {"status": INVALID_INPUT}, note_on(flaw)
     if "ci" in metric and row["type"] in _MEASURED:
         return reconcile(metric, row.get("direction", "none"))
     return {}, ""

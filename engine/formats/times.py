@@ -53,6 +53,25 @@ def write_time(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+_SPAN = re.compile(r"([0-9]{1,9})([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+LONGEST_SPAN_S = 400 * 86_400
+
+
+def read_span(text: str) -> int:
+    """Return the seconds of a length of time such as ``90s``, ``15m``, ``12h`` or ``7d``.
+
+    Raises:
+        ValueError: Not written so, or longer than 400 days.
+    """
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text[:40]!r} is not a duration such as 90s, 15m, 12h or 7d")
+    if (seconds := int(found[1]) * _SECONDS[found[2]]) > LONGEST_SPAN_S:
+        raise ValueError(f"{text!r} is longer than 400d")
+    return seconds
+
+
 def write_span(seconds: int) -> str:
     """Return a length of time in its two largest units, rounded down, such as ``2 d 3 h``."""
     parts: list[str] = []

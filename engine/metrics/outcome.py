@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.model import Json
+from engine.model import INVALID_INPUT, Json, MetricStatus
 
-OK = "ok"
-UNDEFINED = "undefined"
-INSUFFICIENT = "insufficient_data"
-INVALID = "invalid_input"
+OK = MetricStatus.OK.value
+UNDEFINED = MetricStatus.UNDEFINED.value
+INSUFFICIENT = MetricStatus.INSUFFICIENT_DATA.value
+INVALID = INVALID_INPUT
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from engine.model import Json, Severity, Stage, Status, Verdict, is_number
+from engine.model import Json, Severity, Stage, Status, Verdict, is_interval, is_number
 
 RELEASE_RULE = "release/v1"
 ACCESS_RULE = "access/v1"
@@ -149,7 +149,7 @@ def _order(sign: str, check: Mapping[str, Json]) -> Status:
 
 def _interval(sign: str, ci: Json, limit: Json) -> Status:
     """The whole interval within the limit passes, the whole past it fails."""
-    if not isinstance(ci, list) or len(ci) != 2 or not all(map(is_number, ci)) or ci[0] > ci[1]:
+    if not is_interval(ci) or ci[0] > ci[1]:
         return _INSUFFICIENT
     holds = _ORDER[sign]
     best, worst = ci if sign in ("<=", "<") else ci[::-1]

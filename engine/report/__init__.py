@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import ClassVar, NamedTuple, TypeAlias, cast
 
-from engine.decision.margins import counterfactual, margin_number
+from engine.decision.margins import STRADDLING, counterfactual, is_straddling, margin_number
 from engine.errors import DocumentError, GovernanceError, UsageError, suggest
 from engine.formats.columns import NARROW
 from engine.model import Decision, Json
@@ -236,6 +236,7 @@ def check_document(check: Json, report: Report) -> dict[str, Json]:
         "off_because": report.reasons.get(name) if status == "off" else None,
         "waived_by": check["waived_by"],
         **({"metric_status": get("metric_status")} if status in _LACKING else _NO_MEMBERS),
+        **({STRADDLING: is_straddling(check)} if status == "insufficient" else _NO_MEMBERS),
     }
 
 

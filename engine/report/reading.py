@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, NoReturn
 
+from engine.decision.margins import STRADDLING
 from engine.errors import DocumentError, GovernanceError, Position, suggest
 from engine.evidence.metrics_file import RefusalError
 from engine.formats.json_positions import escape
@@ -90,7 +91,12 @@ _CHECK = {
     **dict.fromkeys(("title", "why", "fix"), _TEXT),
     **dict.fromkeys(("code", "passes_when", "off_because", "waived_by"), _optional(_TEXT)),
 }
-_LOCATED = {"metric": _TEXT, "location": _optional(_OBJECT), "metric_status": _optional(_TEXT)}
+_LOCATED = {
+    "metric": _TEXT,
+    "location": _optional(_OBJECT),
+    "metric_status": _optional(_TEXT),
+    STRADDLING: _FLAG,
+}
 _LOCATION = {"file": _TEXT, "line": _WHOLE, "column": _WHOLE}
 _SUBJECT_OPTIONAL = {"version": _TEXT, "digest": _OBJECT}
 _WAIVER = {"id": _TEXT, "status": _TEXT, "check": _optional(_TEXT)}

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from engine.decision.margins import counterfactual, margin
+from engine.decision.margins import counterfactual, is_straddling, margin
 from engine.formats.columns import columns_of, kept_together, padded, wrapped
 from engine.formats.printable import plain
 from engine.model import Json, Status
@@ -22,7 +22,6 @@ from engine.report.findings import (
 from engine.report.wording import (
     distance_of,
     is_invalid,
-    is_straddling,
     lacking_of,
     observed_and_limit_of,
     share_of,

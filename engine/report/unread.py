@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
+from engine.decision.margins import has_invalid_metric
 from engine.errors import suggest
-from engine.evidence.metric_values import INVALID, invalid_because
-from engine.model import Decision, Json
+from engine.evidence.metric_values import invalid_because
+from engine.model import INVALID_INPUT, Decision, Json
 from engine.policy.bundle import PolicyBundle
 from engine.proof.input_document import OF_METRIC
 from engine.report import UnreadMetric
@@ -40,7 +41,7 @@ def unread_metrics(
     found = [_unread(name, bundle, gate, profile) for name in sorted(unread)]
     return tuple(
         metric._replace(invalid_because=_invalid(metrics[metric.metric], metric.metric, bundle))
-        if metrics[metric.metric].get("status") == INVALID
+        if metrics[metric.metric].get("status") == INVALID_INPUT
         else metric
         for metric in found
     )
@@ -48,13 +49,13 @@ def unread_metrics(
 
 def with_reasons(decision: Decision, bundle: PolicyBundle) -> Decision:
     """Return ``decision`` with ``invalid_because`` in each check whose evidence is invalid."""
-    if not any(check.get("metric_status") == INVALID for check in decision.checks):
+    if not any(has_invalid_metric(check) for check in decision.checks):
         return decision
     return replace(decision, checks=tuple(_with_reason(check, bundle) for check in decision.checks))
 
 
 def _with_reason(check: Json, bundle: PolicyBundle) -> Json:
-    if check.get("metric_status") != INVALID:
+    if not has_invalid_metric(check):
         return check
     metric = {"value": check["observed"], **{key: check[key] for key in OF_METRIC if key in check}}
     return {**check, "invalid_because": _invalid(metric, check["metric"], bundle)}

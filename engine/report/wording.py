@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.decision.margins import WHOLE_INTERVAL, counterfactual, deciding_n, margin, written
+from engine.decision.margins import deciding_n, has_invalid_metric, is_straddling, margin, written
 from engine.model import Decision, Json, Status, Verdict, is_number
 
 
@@ -126,13 +126,7 @@ def lacking_of(check: Json) -> str:
 
 def is_invalid(check: Json) -> bool:
     """Whether what was observed cannot be compared because the evidence itself is invalid."""
-    return bool(check["status"] == Status.UNKNOWN and check.get("metric_status") == "invalid_input")
-
-
-def is_straddling(check: Json) -> bool:
-    """Whether there are samples enough, and the limit is within the interval."""
-    clause = counterfactual(check) or ""
-    return check["status"] == Status.INSUFFICIENT and clause.startswith(WHOLE_INTERVAL)
+    return check["status"] == Status.UNKNOWN and has_invalid_metric(check)
 
 
 _LACKING = (Status.UNKNOWN, Status.STALE, Status.INSUFFICIENT)
@@ -167,7 +161,7 @@ def fix_of(check: Json, policy_fix: str, verdict: Verdict) -> str:
 
 
 def _fix_of_unknown(check: Json, metric: str, unit: str) -> str:
-    if check.get("metric_status") == "invalid_input" and check["observed"] is not None:
+    if is_invalid(check) and check["observed"] is not None:
         return f"Correct {metric} where it is measured, and write what it can be."
     if (check.get("age_s") or 0) < 0:
         return f"Compare the clocks, and measure {metric} again."

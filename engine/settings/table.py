@@ -10,11 +10,12 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from engine.errors import ConfigError, suggest
-from engine.formats.times import is_time, parse_time
+from engine.formats.times import is_time, parse_time, read_span
 from engine.model import Json
 from engine.settings.config import MOST_TOML_BYTES, toml_document, toml_flaw
 from engine.system.reading import require_regular
@@ -24,9 +25,6 @@ MAX_BYTES = MOST_TOML_BYTES
 """Of the TOML file that a table is read from."""
 
 _MISSING = object()
-_DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_LONGEST_S = 400 * 86_400
 
 
 class Table:
@@ -134,9 +132,10 @@ class Table:
     def seconds(self, key: str, default: str | None = None, *, least: int = 1) -> int:
         """Return a length of time such as ``90s``, ``10m``, ``6h`` or ``3d``, in seconds."""
         value = self._value(key, default)
-        found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-        seconds = int(found[1]) * _SECONDS[found[2]] if found else -1
-        if not least <= seconds <= _LONGEST_S:
+        seconds = -1
+        with suppress(ValueError):
+            seconds = read_span(value) if isinstance(value, str) else -1
+        if seconds < least:
             raise self._not(key, value, f"a length of time from {least}s to 400d, such as 10m")
         return seconds
 

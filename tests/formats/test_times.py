@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
+
 import pytest
 
-from engine.formats.times import parse_time
+from engine.cli.arguments import duration
+from engine.errors import ConfigError
+from engine.formats.times import parse_time, read_span
+from engine.settings.table import Table
 
 
 @pytest.mark.parametrize(
@@ -27,3 +32,23 @@ def test_a_time_that_is_none_is_refused_in_its_own_words(text: str, words: str) 
 @pytest.mark.parametrize("offset", ["Z", "+00:00", "-23:59", "+14:00"])
 def test_every_offset_of_less_than_a_day_is_read(offset: str) -> None:
     assert parse_time(f"2026-01-31T12:00:00{offset}").tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0s", 0), ("90s", 90), ("15m", 900), ("12h", 43_200), ("400d", 34_560_000)],
+)
+def test_a_length_of_time_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert read_span(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "12", "1.5h", "-1s", "1 d", "1w", "90s\n", "\uff19s", "401d", "999999999d"]
+)
+def test_a_length_of_time_that_is_none_is_refused_at_every_door(text: str) -> None:
+    with pytest.raises(ValueError, match=r"not a duration|longer than 400d"):
+        read_span(text)
+    with pytest.raises(ArgumentTypeError, match=r"not a duration|longer than 400d"):
+        duration(text)
+    with pytest.raises(ConfigError, match="a length of time"):
+        Table("c.toml", "", {"ttl": text}).seconds("ttl")

@@ -14,7 +14,7 @@ from engine.model import Json
 from engine.report import FORMATS, Report, ReportOptions
 from engine.report.reading import UndecidedInput, read
 from tests.examples import examples
-from tests.report.cases import CASES, PROMOTE, Result, any_call, written
+from tests.report.cases import CASES, ECE, PROMOTE, Result, any_call, report, written
 
 
 def read_back(text: str) -> list[Result]:
@@ -52,6 +52,20 @@ def test_what_json_wrote_is_read_back_whatever_it_says(results: Sequence[Result]
     again = read_back(written("json", results, options))
     for name in FORMATS:
         assert written(name, again, options) == written(name, results, options)
+
+
+def test_an_interval_across_the_limit_is_a_fact_and_not_read_off_a_sentence() -> None:
+    insufficient = {**ECE, "status": "insufficient", "compare": "ci", "min_n": 10}
+    straddling = report("HOLD", "x", [{**insufficient, "ci": [0.004, 0.012]}])
+    few = report("HOLD", "x", [{**insufficient, "ci": [0.004, 0.012], "n": 3}])
+    beside = report("HOLD", "x", [{**insufficient, "ci": [0.002, 0.004]}])
+    for result, across in ((straddling, True), (few, False), (beside, False)):
+        value = json.loads(written("json", [result]))
+        assert value["checks"][0]["interval_straddles_limit"] is across
+        value["checks"][0]["passes_when"] = "passes when the whole interval is worded otherwise"
+        again = read(value)
+        assert isinstance(again, Report)
+        assert ("UNSURE" if across else "TOO FEW") in written("text", [again])
 
 
 def changed(change: Callable[[Json], Any]) -> RefusalError:

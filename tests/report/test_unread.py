@@ -16,6 +16,7 @@ from engine.report.relaxations import RELAXATIONS
 from engine.report.unread import unread_metrics
 from engine.report.way_out import way_out
 from tests.report.cases import ATTESTED, CONSENT, ECE, check, report, written
+from tests.repository import ROOT
 
 CARRIED = "ids that start with 'x.' are carried and not evaluated"
 
@@ -63,6 +64,12 @@ def test_every_format_names_what_nobody_asks_and_what_is_off_with_its_reason(
     for part in ("x.spare", "whoever needs it", *off):
         assert part in text.replace("\\_", "_").replace("<wbr>", "")
     assert "did you mean this?" in text
+
+
+def test_the_page_names_every_member_of_an_unread_metric() -> None:
+    page = " ".join((ROOT / "docs" / "reports.md").read_text().split())
+    *names, last = (f"`{name}`" for name in UnreadMetric._fields)
+    assert f"`unread_metrics`: a list of {', '.join(names)} and {last}" in page
 
 
 def test_names_of_one_reason_stand_in_one_line() -> None:

@@ -59,9 +59,11 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     config = workspace.settings(args, shell)
     bundle = workspace.open_policies(config, shell)
     if args.all:
+        _no_detail(args, "--all")
         return _all(args.format or "markdown", bundle, shell)
     known = [check.id for check in bundle.checks()]
     if args.what in known:
+        _no_detail(args, "a check")
         shell.print_lines(_check(args.what, bundle, shell), end="")
         return exit_codes.PASS
     from engine.cli.explain.topics import topics
@@ -69,6 +71,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     others = topics(bundle)
     name = args.what.upper() if args.what.upper() in others else args.what
     if name in others:
+        _no_detail(args, "a name")
         for (head, text), *facts in others[name]:
             shell.print_lines(_rows(f"{head}: {text}", facts, shell.width), end="")
         return exit_codes.PASS
@@ -78,6 +81,16 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             suggest(args.what, [*known, *others]) or "`engine explain --all` names every check",
         )
     return _decision(args, config, shell)
+
+
+def _no_detail(args: argparse.Namespace, what: str) -> None:
+    """Refuse flags about a verdict's text where no verdict is shown."""
+    flags = ("quiet", "verbose", "failures_only", "checkpoint")
+    if given := [f"--{flag.replace('_', '-')}" for flag in flags if getattr(args, flag)]:
+        raise UsageError(
+            f"explain: {', '.join(given)} is of a recorded decision, and changes nothing of {what}",
+            f"leave out {', '.join(given)}",
+        )
 
 
 def _all(form: str, bundle: PolicyBundle, shell: Shell) -> int:
@@ -131,6 +144,7 @@ def _decision(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         if is_attestation(entry := ledger.entry(index)):
             return _attestation(ledger, index, args, shell)
         if not is_decision(entry):
+            _no_detail(args, "what was not decided")
             return _undecided(ledger, index, shell)
         decision = decision_at(ledger, name)
         predicate = json.loads(decision.statement)["predicate"]

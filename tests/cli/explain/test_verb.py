@@ -39,6 +39,9 @@ def test_a_recorded_decision_is_explained_in_the_words_of_its_policy(engine: Eng
         (("ethics.ec",), "did you mean 'ethics.ece'?"),
         (("nothing of the kind",), "`engine explain --all` names every check"),
         (("0193f2a0",), "no ledger"),
+        (("ethics.ece", "-q"), "--quiet is of a recorded decision, and changes nothing of a check"),
+        (("HOLD", "-v"), "--verbose is of a recorded decision"),
+        (("--all", "--failures-only", "--checkpoint"), "--failures-only, --checkpoint is of a"),
     ],
 )
 def test_what_it_cannot_explain(engine: Engine, argv: tuple[str, ...], message: str) -> None:
