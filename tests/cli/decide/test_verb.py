@@ -356,7 +356,7 @@ def test_an_emitted_input_goes_through_the_layer_of_every_output(
     for folder, reason in (
         ("file", "file exists"),
         ("pipe", "file exists"),
-        ("n" * 300, "no path"),
+        ("n" * 300, "too long"),
     ):
         answer = engine(*call, folder)
         assert (answer.code, reason in answer.err) == (2, True), answer.err
