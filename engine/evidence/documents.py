@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -147,7 +148,7 @@ def _nearest(name: str) -> str:
 
     path = Path(name)
     try:
-        siblings = [file.name for file in path.parent.iterdir() if not path.exists()]
+        siblings = [] if os.path.lexists(path) else [file.name for file in path.parent.iterdir()]
     except OSError:
         siblings = []
     near = difflib.get_close_matches(path.name, siblings, n=1, cutoff=0.8)

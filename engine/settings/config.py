@@ -402,9 +402,9 @@ def _line_of(name: str, file: Path) -> int:
 def _upwards(
     here: Path, name: str, environ: Mapping[str, str], last: Path | None = None
 ) -> Path | None:
-    """What is called ``name`` here or above, in no folder above ``last``."""
+    """What is called ``name`` here or above, in no folder above ``last``; a link to nothing too."""
     for folder in (here, *here.parents):
-        if (folder / name).exists():
+        if os.path.lexists(folder / name):
             _require_ours(folder / name, environ)
             return folder / name
         if folder == last:

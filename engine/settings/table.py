@@ -239,7 +239,8 @@ class Table:
             return []
         anchor = Path(path.anchor) if Path(name).is_absolute() else folder
         pattern = str(Path(name).relative_to(anchor)) if Path(name).is_absolute() else name
-        matches = (file for file in anchor.glob(pattern) if file.is_file())
+        # A link to nothing is a match too: who reads it says so.
+        matches = (file for file in anchor.glob(pattern) if not file.is_dir())
         return sorted(file for file in matches if not file.name.startswith("."))
 
     def finish(self) -> None:

@@ -31,6 +31,13 @@ def test_any_verdict_is_fine_where_the_file_can_be_decided_on(
     assert hook("engine-metrics", tmp_path, "metrics.json").returncode == code
 
 
+def test_an_interpreter_that_does_not_start_is_no_verdict(tmp_path: Path) -> None:
+    """It ends with 1, as BLOCK does, and says nothing on standard output."""
+    bash("engine example promote > metrics.json", tmp_path, {})
+
+    assert hook("engine-metrics", tmp_path, "metrics.json", PYTHONHOME="/none").returncode == 1
+
+
 def test_a_file_that_cannot_be_decided_on_fails_beside_a_good_one(tmp_path: Path) -> None:
     bash("engine example promote > metrics.json", tmp_path, {})
     (tmp_path / "typo metrics.json").write_text('{"metrics": NaN}')

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import ConfigError
+from engine import exit_codes
+from engine.errors import ConfigError, GovernanceError
 from engine.settings.config import SETTINGS, VARIABLES, load, require_own_folder, require_values
 from tests.repository import ROOT
 
@@ -48,6 +49,15 @@ def test_the_folder_is_found_upwards_like_git(tmp_path: Path) -> None:
     (tmp_path / ".engine").mkdir()
     (tmp_path / "deep" / "er").mkdir(parents=True)
     assert load({}, {}, tmp_path / "deep" / "er").folder == tmp_path / ".engine"
+
+
+@pytest.mark.parametrize("target", ["../conf/engine.toml", "engine.toml"])
+def test_a_configuration_that_leads_nowhere_is_not_none(tmp_path: Path, target: str) -> None:
+    """A submodule that was not checked out: by the defaults a HOLD of `strict` is a PROMOTE."""
+    (tmp_path / "engine.toml").symlink_to(target)
+    with pytest.raises(GovernanceError, match=r"engine\.toml") as refused:
+        load({}, {}, tmp_path)
+    assert refused.value.exit_code == exit_codes.INVALID
 
 
 def test_the_folder_is_not_taken_from_above_another_configuration(tmp_path: Path) -> None:

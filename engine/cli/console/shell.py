@@ -20,6 +20,12 @@ from engine.model import Json
 from engine.settings.config import require_values
 from engine.system.files import real_path
 
+CI_VARIABLES = (
+    *("CI", "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD", "JENKINS_URL"),
+    *("BUILDKITE", "TEAMCITY_VERSION", "BITBUCKET_BUILD_NUMBER"),
+)
+"""What CI systems set in their jobs; Azure Pipelines and Jenkins do not set ``CI``."""
+
 STAYS = "it stays as it is: only the answer did not get through"
 RECORDED = "what was recorded stays so: engine ledger log, engine ledger show ID"
 
@@ -98,7 +104,9 @@ class Shell(SystemRuntime):
     @property
     def in_ci(self) -> bool:
         """Whether a CI system says that this is one of its jobs."""
-        return self.environ.get("CI", "") not in ("", "0", "false")
+        if self.environ.get("CI", "") in ("0", "false"):
+            return False
+        return any(self.environ.get(name) for name in CI_VARIABLES)
 
     @property
     def repository(self) -> Path:

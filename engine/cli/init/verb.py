@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 
 from engine import exit_codes
@@ -115,7 +116,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     ignoring = _ignoring(shell.here)
     placed = place(files | ignoring, force=args.force, extended=ignoring.keys())
     _print(placed, shell)
-    _open_workspace(shell)
+    _open_workspace(replace(shell, stdin=BytesIO()) if args.yes else shell)  # nobody answers
     _advise(plan, placed, shell)
     shell.print(f"next: {_next(plan, document, shell)}")
     return exit_codes.PASS

@@ -12,6 +12,7 @@ their names, and neither the number of the others nor damage to them matters.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -93,6 +94,8 @@ class Heads:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise _no_head(file, str(error.strerror)) from error
             raise LedgerError(
                 f"{file}: the ledger's head cannot be read: {error.strerror}",
                 "its folder belongs to the owner of the key",
@@ -256,21 +259,23 @@ def _place(address: str) -> str:
 
 def _parse(file: Path, ledger_id: str, data: bytes) -> Head:
     try:
-        if len(data) > _MAX_BYTES:
-            raise ValueError(f"{len(data):,} bytes long")
         value = json.loads(data)
         address, note = value["ledger"], value["checkpoint"]
         if not isinstance(address, str) or not isinstance(note, str):
             raise TypeError("members are not strings")
         checkpoint, _, _ = parse(note)
     except (ValueError, KeyError, TypeError, RecursionError, VerificationError) as error:
-        raise VerificationError(
-            f"{file}: not the head of a ledger: {error}",
-            "restore it from a backup of the key's folder",
-        ) from error
+        raise _no_head(file, str(error)) from error
     if checkpoint.origin != origin_of(ledger_id):
         raise VerificationError(
             f"{file}: holds the head of {checkpoint.origin}",
             "restore it from a backup of the key's folder",
         )
     return Head(file, ledger_id, address, note, checkpoint)
+
+
+def _no_head(file: Path, reason: str) -> VerificationError:
+    return VerificationError(
+        f"{file}: not the head of a ledger: {reason}",
+        "restore it from a backup of the key's folder",
+    )

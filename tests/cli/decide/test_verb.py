@@ -258,9 +258,13 @@ def test_a_domain_alone_is_a_gate_that_needs_no_artifact(engine: Engine, example
     assert {check["id"].split(".")[0] for check in answer.json["checks"]} == {"ethics"}
 
 
-def test_in_ci_no_key_is_made_up(engine: Engine) -> None:
+@pytest.mark.parametrize(
+    "ci", [{"CI": "true"}, {"TF_BUILD": "True"}, {"JENKINS_URL": "https://ci.example"}]
+)
+def test_in_ci_no_key_is_made_up(engine: Engine, ci: dict[str, str]) -> None:
+    """Azure Pipelines and Jenkins do not set CI."""
     document = engine("example", "promote").out.encode()
-    answer = engine("decide", "-", stdin=document, CI="true")
+    answer = engine("decide", "-", stdin=document, **ci)
     assert answer.code == 2
     for words in ("engine keys init", "ENGINE_KEY", "ENGINE_KEY_FILE"):
         assert words in answer.err

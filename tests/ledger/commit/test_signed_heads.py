@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine.errors import LedgerError, VerificationError
+from engine.ledger.commit import signed_heads
 from engine.ledger.commit.signed_heads import Head, Heads
 from engine.proof.checkpoint import Checkpoint, origin_of, sign
+from engine.system.reading import read_whole
 from tests.ledger.scribe import KEY, as_nobody
 
 ONE, OTHER = "0e" * 16, "1f" * 16
@@ -92,13 +94,12 @@ def test_a_head_under_another_ledgers_name_is_refused(heads: Heads) -> None:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that are read from now on."""
     names: list[str] = []
-    read = Path.read_bytes
 
-    def counted(path: Path) -> bytes:
+    def counted(path: Path, most: int) -> bytes:
         names.append(path.name)
-        return read(path)
+        return read_whole(path, most)
 
-    monkeypatch.setattr(Path, "read_bytes", counted)
+    monkeypatch.setattr(signed_heads, "read_whole", counted)
     return names
 
 
