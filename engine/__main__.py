@@ -14,8 +14,7 @@ def main() -> None:
         from engine.cli.console.streams import own_streams
 
         own_streams()
-        code = run(sys.argv[1:])
-        sys.stdout.flush()
+        code = run(sys.argv[1:])  # which flushed, or said why it could not
     except SystemExit as stop:
         code = stop.code if type(stop.code) is int else COULD_NOT_DECIDE
     except KeyboardInterrupt:

@@ -186,10 +186,11 @@ def test_a_file_or_a_pipe_gets_utf_8_whatever_the_locale(decided: Path, form: st
 
 
 def test_a_full_standard_output_is_3(tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}  # no PYTHONUNBUFFERED
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [*ENGINE, "example", "promote"],
-            cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False,
+            cwd=tmp_path, env=environ, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False,
         )  # fmt: skip
     assert done.returncode == 3
     assert b"standard output: no space left on device" in done.stderr

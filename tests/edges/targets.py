@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.edges.calls import CALLS, argv_of
-from tests.edges.case import INVALID, PROMOTED, UNDECIDED, Case
+from tests.edges.case import HELD, INVALID, PROMOTED, UNDECIDED, Case
 
 _SUBJECT = ("--subject", "shop@1")
 OUTPUTS = {
@@ -148,7 +148,7 @@ def _streams() -> Iterator[Case]:
             )
     for verb in ("decide", "attest", "scan", "convert"):
         stdin_call = (*verb.split(), *(["ethics"] if verb == "attest" else []), "-")
-        code = PROMOTED if verb == "scan" else INVALID
+        code = HELD if verb == "scan" else INVALID
         yield Case(f"{verb} of closed standard input", stdin_call, code, closed=(0,))
     if os.geteuid() != 0:
         for what, (argv, _) in OUTPUTS.items():
