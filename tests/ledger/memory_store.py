@@ -239,11 +239,11 @@ class MemoryStore:
         self._pending = None
 
 
-def begun(store: MemoryStore, signer: Ed25519Signer = KEY) -> Ledger:
+def begun(store: MemoryStore, signer: Ed25519Signer = KEY, created_at: str = CREATED_AT) -> Ledger:
     """A ledger over a store in memory, with entry 0 in it."""
     ledger_id = "5e" * 16
     store.create(ledger_id)
     ledger = Ledger(store, ledger_id, signer, None)
-    entry = created_entry(ledger_id, CREATED_AT, signer)
+    entry = created_entry(ledger_id, created_at, signer)
     ledger.create(EntryDraft(None, None, None, lambda _place: entry))
     return ledger

@@ -63,6 +63,7 @@ from engine.model import (
     Json,
     Subject,
 )
+from engine.specs.conform.reached_days import ReachedDays
 
 DEFAULT_TTL_S = 300
 LONGEST_TTL_S = 7 * 86_400
@@ -236,7 +237,8 @@ class Tracker:
             now: Whole seconds, UTC.
 
         Raises:
-            UsageError: The newest day is not in the future, or there is no reason.
+            UsageError: The newest day is not in the future, the ledger was past the clock's own
+                before it, or there is no reason.
             LedgerError, CommitError: As :meth:`reserve`; no day was left.
         """
         if not reason.strip() or len(reason) > MOST_REASON or not reason.isprintable():
@@ -244,12 +246,21 @@ class Tracker:
                 "the reason is empty, longer than a line, or not printable",
                 f"say in 1 to {MOST_REASON} characters why the clock was ahead",
             )
+        reached = ReachedDays()
+        for _, statement in self._ledger.signed_entries().read():
+            reached.take(statement)
         done: list[Reopening] = []
 
         def work(state: State) -> Sequence[EntryDraft]:
             budget_state = BudgetState(state)
             day, zones = budget_state.clocks_day(now, self._zone)
             left = transitions.reopen(budget_state, day, zones)
+            if why := reached.why_not(day, left, zones):
+                raise UsageError(
+                    f"{day} does not count again: {why}",
+                    "only the day that the clock had come to before it was ahead does: set the "
+                    "clock right, or wait until it is",
+                )
             done.append(Reopening(left, day, -1))
             members = {"at": write_time(now), "day": day, "from": left, "zones": zones}
             predicate = PlainObject({**members, "reason": reason})

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from engine.errors import ConfigError, NotRecordedError, VerificationError
+from engine.errors import ConfigError, GovernanceError, NotRecordedError, VerificationError
 from engine.formats.calendar import day_of
 from engine.formats.json_values import same
 from engine.formats.signed_json import read_integer, read_text, refuse
@@ -37,6 +37,7 @@ from engine.proof import policy_archive
 from engine.proof.policy_archive import AttachedPolicy
 from engine.proof.recomputed import decided_in, require_recomputed
 from engine.specs.conform.lookup import Contradiction
+from engine.specs.conform.reached_days import ReachedDays
 
 _PROMISES = {
     **dict.fromkeys(DECISION_TYPES, "INV-PROOF-1"),
@@ -77,6 +78,7 @@ class Claims:
         self._known: dict[tuple[str, str], int] = {}
         self._attested: dict[str, dict[str, Json]] = {}
         self._policies: dict[str, AttachedPolicy | None] = {}
+        self._days = ReachedDays()
         self._budgets: dict[str, dict[str, HeldBudget]] = {}
 
     @property
@@ -100,6 +102,8 @@ class Claims:
                 self.contradicted = self._repeated(index, statement)
             if self.contradicted is None and self._derives(statement):
                 self.contradicted = self._contradicted(index, statement)
+            if self.contradicted is None:
+                self.contradicted = self._reached(index, statement)
             yield index, statement
 
     def require(self) -> Iterator[tuple[int, dict[str, Json]]]:
@@ -138,6 +142,18 @@ class Claims:
                 reason = f"{kind} {word} {name}, which entry {first} answered already"
                 return Contradiction(index, "INV-LEDGER-7", reason)
         return None
+
+    def _reached(self, index: int, statement: dict[str, Json]) -> Contradiction | None:
+        """Whether it reopens a day that was over before the one that it leaves was entered."""
+        predicate, why = statement["predicate"], ""
+        try:
+            if statement["predicateType"] == BUDGET_REOPENED_TYPE:
+                day, left, zones = (predicate[name] for name in ("day", "from", "zones"))
+                why = self._days.why_not(day, left, zones)
+            self._days.take(statement)
+        except (LookupError, TypeError, ValueError, AttributeError, GovernanceError) as error:
+            return Contradiction(index, "INV-BUDGET-15", f"is not whole: {error!r}")
+        return Contradiction(index, "INV-BUDGET-15", why) if why else None
 
     def _derives(self, statement: Mapping[str, Json]) -> bool:
         kind = statement["predicateType"]

@@ -14,10 +14,21 @@ from typing import cast
 
 import pytest
 
+from engine.formats.times import write_time
 from engine.ledger import Ledger
 from engine.specs.conform import cover, graph
 from engine.specs.conform.graph import Edge, Graph, State, key
-from tests.calls.budget.world import DAY_TICKS, HARD, TTL, Books, ModelOf, Move, World, tracker
+from tests.calls.budget.world import (
+    BEGIN,
+    DAY_TICKS,
+    HARD,
+    TTL,
+    Books,
+    ModelOf,
+    Move,
+    World,
+    tracker,
+)
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import open_at
 
@@ -90,7 +101,7 @@ def _steps(model: ModelOf) -> Iterator[Step]:
 def test_time_and_a_request_end_every_lease_and_bring_a_budget_again(spec: Graph) -> None:
     """LIVE-BUDGET-1 LIVE-BUDGET-2: wherever the tracker is left, with all that it holds."""
     for path in cover.paths(spec)[::EVERY]:
-        with closing(begun(MemoryStore())) as ledger:
+        with closing(begun(MemoryStore(), created_at=write_time(BEGIN))) as ledger:
             world = follow(spec, path, [ledger])
             for _ in range(TTL + DAY_TICKS):
                 world.do(Move("tick"))
@@ -102,7 +113,7 @@ def test_time_and_a_request_end_every_lease_and_bring_a_budget_again(spec: Graph
 def test_the_tracker_follows_every_path_of_the_spec(spec: Graph) -> None:
     """INV-BUDGET-3: an edge cover, over a whole ledger in memory."""
     for path in cover.paths(spec):
-        with closing(begun(MemoryStore())) as ledger:
+        with closing(begun(MemoryStore(), created_at=write_time(BEGIN))) as ledger:
             follow(spec, path, [ledger])
 
 
@@ -114,7 +125,10 @@ def test_processes_that_share_a_ledger_follow_the_spec(tmp_path: Path) -> None:
         folder = tmp_path / str(number)
         folder.mkdir()
         with ExitStack() as opened:
-            handles = [opened.enter_context(closing(open_at(folder))) for _ in range(3)]
+            begin = write_time(BEGIN)
+            handles = [
+                opened.enter_context(closing(open_at(folder, created_at=begin))) for _ in range(3)
+            ]
             follow(spec, path, handles)
 
 

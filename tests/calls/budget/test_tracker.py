@@ -435,6 +435,27 @@ def test_a_day_that_another_zone_has_reached_is_not_in_the_future() -> None:
     assert west.said()["zones"] == ["America/Los_Angeles", "Pacific/Kiritimati"]
 
 
+@pytest.mark.parametrize("days", [1, 2, 3, 40])
+def test_a_clock_that_is_set_back_brings_no_day_back_that_was_over(days: int) -> None:
+    """INV-BUDGET-15: neither one before the ledger was begun, nor one that it had left."""
+    shop = Shop()
+    for _ in range(4):
+        shop.later(days=1)
+        assert shop.reserve(1_000_000, ttl_s=604_800).allowed
+    shop.later(days=-days)
+    size, why = shop.ledger.size(), "had reached 2026-11-23" if days < 4 else "was begun on"
+    if days == 1:  # the day that the newest was entered from: what it has left, and no more
+        shop.tracker.reopen("why", shop.now)
+        assert shop.reserve(1).reason == HARD
+        assert verify(shop.ledger).counted == 6
+        shop.later(days=-1)
+        size, why = shop.ledger.size(), "had reached 2026-11-22 before 2026-11-23"
+        shop.later(days=-1)
+    with pytest.raises(UsageError, match=f"does not count again: .*{why}"):
+        shop.tracker.reopen("why", shop.now)
+    assert shop.ledger.size() == size
+
+
 @pytest.mark.parametrize("reason", ["", " ", "a\nb", "x" * 1025])
 def test_a_reopening_has_a_reason_of_one_line(reason: str) -> None:
     shop = leapt()

@@ -17,6 +17,7 @@ from engine.calls.budget.verify import verify
 from engine.decision.record import event
 from engine.errors import VerificationError
 from engine.evidence.input import BUDGET
+from engine.formats.times import write_time
 from engine.ledger import Blob, EntryDraft, Ledger, State
 from engine.ledger.audit.signed_entries import SignedEntries
 from engine.model import BUDGET_RELEASED_TYPE, BUDGET_REOPENED_TYPE, BUDGET_SETTLED_TYPE, Json
@@ -144,6 +145,7 @@ def test_a_release_that_nothing_led_to_is_named(said: Json, words: str) -> None:
 @pytest.mark.parametrize(
     ("said", "words"),
     [
+        ({}, "INV-BUDGET-15.: the ledger was begun on 2026-11-20, after 2026-11-19"),
         ({"from": "2031-01-01"}, "leaves 2031-01-01, and 2026-11-20 was the newest"),
         (
             {"day": "2026-11-20", "at": "2026-11-20T12:00:00Z"},
@@ -162,6 +164,23 @@ def test_a_reopening_that_nothing_led_to_is_named(said: Json, words: str) -> Non
     whole = {**told, "zones": ["UTC"], "reason": "why", **said}
     with pytest.raises(VerificationError, match=f"entry 8 .*{words}"):
         verify(forged(BUDGET_REOPENED_TYPE, **whole))
+
+
+def test_a_reopening_of_a_day_that_was_over_is_named() -> None:
+    """INV-BUDGET-15: over by any entry, also by one that is of no budget."""
+    shop = Shop()
+    shop.later(days=2)
+    noted = {"at": write_time(shop.now), "lease": "none"}
+    shop.ledger.append([event("https://example.org/note/v1", "note", noted, KEY)])
+    shop.later(days=1)
+    shop.reserve()
+    told = {"at": "2026-11-21T12:00:00Z", "day": "2026-11-21", "from": "2026-11-23"}
+    whole = {**told, "zones": ["UTC"], "reason": "why"}
+    shop.ledger.append([event(BUDGET_REOPENED_TYPE, "2026-11-21", whole, KEY)])
+    with pytest.raises(
+        VerificationError, match=r"entry 3 .*had reached 2026-11-22 before 2026-11-23"
+    ):
+        verify(shop.ledger)
 
 
 def reserved(**said: Any) -> Json:

@@ -21,6 +21,7 @@ from engine.calls.budget.request import Request
 from engine.calls.budget.transitions import MOST_EXPIRED
 from engine.calls.budget.usage import Usage
 from engine.errors import CommitError, UsageError
+from engine.formats.times import write_time
 from engine.ledger.ledger import Ledger
 from engine.metrics.amounts import NOTHING, UNITS, Amount
 from engine.model import Json
@@ -29,7 +30,7 @@ from engine.specs.conform.graph import Edge
 from engine.specs.conform.lookup import Report, check
 from engine.specs.conform.projections import budget_lease, budget_page
 from tests.calls.budget.test_conformance import EVERY, MODELS, follow
-from tests.calls.budget.world import tracker
+from tests.calls.budget.world import BEGIN, tracker
 from tests.examples import examples
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import KEY
@@ -83,7 +84,7 @@ def test_what_the_tracker_records_along_the_spec_conforms() -> None:
     for name in MODELS:
         spec = graph.load(name)
         for path in cover.paths(spec)[::EVERY]:
-            with closing(begun(MemoryStore())) as ledger:
+            with closing(begun(MemoryStore(), created_at=write_time(BEGIN))) as ledger:
                 follow(spec, path, [ledger])
                 taken |= _accepted(ledger.signed_entries().read())["budget-lease"].taken
     assert taken == set(_graph("budget-lease").edges)
@@ -127,7 +128,7 @@ class World:
         self.store = MemoryStore()
         self.zone, self.now, self.rows = zone, now, ROWS
         self.leases: list[str] = []
-        self.ledger = begun(self.store)
+        self.ledger = begun(self.store, created_at=write_time(now))
         self.tracker = tracker(self.ledger, self.rows, zone=zone)
 
     def restart(self) -> None:
