@@ -6,6 +6,7 @@ GovernanceError                  exit code
 ├── ConfigError             2    engine.toml, a profile, a catalogue or a waiver is wrong
 ├── DocumentError           2    an evidence document was refused; says where
 ├── KeyFileError            2    a key is missing, unreadable, or readable by others
+│   └── NoKeyError          2    no key was configured, and none is where it would be
 ├── PolicyError             3    OPA could not decide, or its answer was not whole
 │   └── PolicyBuildError    2    Rego sources could not be compiled; OPA's own words inside
 ├── SourceError             3    a service that evidence comes from gave no whole answer
@@ -158,6 +159,10 @@ class KeyFileError(GovernanceError):
 
     exit_code = exit_codes.INVALID
     advice = "give a key in ENGINE_KEY or ENGINE_KEY_FILE; a new one: engine keys init"
+
+
+class NoKeyError(KeyFileError):
+    """There is no key: what may go on without one goes on after this, and after no other error."""
 
 
 class PolicyError(GovernanceError):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.cli.console.shell import Shell
 from engine.errors import KeyFileError, UsageError
-from engine.system.reading import open_to_read, read_whole
+from engine.system.reading import ExposedFileError, open_to_read, read_private, read_whole
 
 KEY_VARIABLE = "ENGINE_SCAN_KEY_FILE"
 _LONGEST_KEY = 4096
@@ -52,17 +52,15 @@ def digest_key(file: str | None, shell: Shell) -> bytes:
     """
     if not (name := file or shell.environ.get(KEY_VARIABLE, "")):
         return shell.random(32)
-    path = Path(name)
     try:
-        key = read_whole(path, _LONGEST_KEY)
-        open_to = path.stat().st_mode & 0o077
+        key = read_private(name, _LONGEST_KEY, pipes=True)
+    except ExposedFileError:
+        raise KeyFileError(f"{name}: others can read this key", f"chmod 600 {name}") from None
     except OSError as error:
         place = file or f"${KEY_VARIABLE}"  # whose value may be the key itself
         raise KeyFileError(
             f"{place}: {(error.strerror or str(error)).lower()}", _MAKE_KEY
         ) from None
-    if open_to:
-        raise KeyFileError(f"{name}: others can read this key", f"chmod 600 {name}")
     if len(key.strip()) < 16:
         raise KeyFileError(f"{name}: a key has 16 to {_LONGEST_KEY:,} bytes", _MAKE_KEY)
     return key.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -96,20 +97,24 @@ def public_key_names(args: argparse.Namespace, config: Config, shell: Shell) -> 
 def public_keys(config: Config, shell: Shell, given: Sequence[str] | None) -> list[bytes]:
     """Return the raw keys that are trusted to have signed one's own ledger.
 
-    Those in the files that ``--key`` gives, else the public half of the own key; none without one.
+    Those in the files that ``--key`` gives, else the public half of the own key; none where no key
+    is configured and there is none.
+
+    Raises:
+        UsageError, KeyFileError: A key that is given, configured or there is not fit for use.
     """
-    from engine.errors import KeyFileError
+    from engine.errors import NoKeyError
     from engine.signers.file import public_path
 
     public = public_path(key_path(config))
-    has_public = not key_in_environment(config, shell) and public.exists()
+    has_public = not key_in_environment(config, shell) and os.path.lexists(public)
     if given or has_public:
         from engine.cli.inputs import read_key
 
         return [read_key(path) for path in given or [str(public)]]
     try:
         return [open_signer(config, shell).public_key]
-    except KeyFileError:
+    except NoKeyError:
         return []
 
 

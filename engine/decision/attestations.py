@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from engine.decision.attest import last_words, newest
 from engine.decision.session import Session
-from engine.errors import KeyFileError, UsageError, VerificationError
+from engine.errors import NoKeyError, UsageError, VerificationError
 from engine.evidence.input import AttestationFacts, Question, wanted_attestations
 from engine.ledger import Ledger
 from engine.model import ATTESTATION_TYPES, Subject
@@ -126,5 +126,5 @@ def _own_key(session: Session) -> bytes | None:
     target = session.record_to
     try:
         return None if target is None else target.open_signer().public_key
-    except KeyFileError:
+    except NoKeyError:
         return None

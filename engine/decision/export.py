@@ -13,6 +13,7 @@ from engine.decision.run_imports import draft_of_run, run_in, run_of
 from engine.errors import EquivocationError, NotRecordedError, RollbackError, VerificationError
 from engine.formats.signed_json import read_base64
 from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition, State
+from engine.ledger.audit.blobs import require_signed_input
 from engine.ledger.history import history_of
 from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPES, CiRun, Decision, Json
 from engine.proof.attestation import is_attestation
@@ -122,6 +123,25 @@ def require_signed(ledger: Ledger, index: int) -> None:
         )
 
 
+def documents_of(ledger: Ledger, index: int, signed: str) -> dict[str, bytes]:
+    """Return what is kept beside entry ``index`` by kind: what anything that shows it rests on.
+
+    Args:
+        ledger: Where it is recorded.
+        index: Of a decision or an attestation.
+        signed: The salted digest of its input, as its statement has it.
+
+    Raises:
+        VerificationError: The input is another one than was signed, or its salt is missing.
+    """
+    documents = {blob.kind: blob.body for blob in ledger.attachments(index)}
+    try:
+        require_signed_input(documents, signed)
+    except VerificationError as error:
+        raise VerificationError(f"entry {index}: {error.message}", error.hint) from None
+    return documents
+
+
 def export(ledger: Ledger, decision_id: str, *, with_policy: bool = True) -> ProofBundle:
     """Return the proof of one recorded decision or attestation.
 
@@ -132,18 +152,20 @@ def export(ledger: Ledger, decision_id: str, *, with_policy: bool = True) -> Pro
 
     Raises:
         NotRecordedError: Nothing of that id; or its input was erased.
-        VerificationError: It is not signed.
+        VerificationError: It is not signed, or its input is another one than it signs.
     """
     index = ledger.find(decision_id)
     require_signed(ledger, index)
     entry = ledger.entry(index)
     if is_attestation(entry):
         predicate = parse_statement(open_envelope(entry).payload)["predicate"]
+        signed = predicate["evidence"]
     elif is_decision(entry):
         predicate = decision_of(entry).statement["predicate"]
+        signed = predicate["input"]
     else:
         raise NotRecordedError(f"{decision_id} is not a decision", "see: engine ledger show")
-    attachments = {blob.kind: blob.body for blob in ledger.attachments(index)}
+    attachments = documents_of(ledger, index, signed["digest"]["sha256"])
     if not attachments.keys() >= {"input", "salt"}:
         raise NotRecordedError(
             f"the input of {decision_id} was erased", "its record stays, and cannot be exported"

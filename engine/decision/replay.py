@@ -196,9 +196,7 @@ class Replayer(Closing):
     def _bundle(self, recorded: RecordedDecision) -> tuple[PolicyBundle, Evaluator]:
         digest = recorded.statement["predicate"]["policy"]["digest"]["sha256"]
         if digest not in self._opened:
-            bundle = PolicyBundle.from_archive(recorded.policy)
-            if bundle.digest != digest:
-                raise VerificationError(f"the policy kept as {digest} is {bundle.digest}")
+            bundle = PolicyBundle.kept_as(digest, recorded.policy)
             self._opened[digest] = (bundle, self._open(bundle))
         return self._opened[digest]
 

@@ -6,6 +6,7 @@ The ``.engine`` folder holds key, ledger and signed heads where nothing else is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,14 @@ from typing import TYPE_CHECKING, Protocol
 from engine.decision.policies_in_use import ChosenBy, PoliciesInUse
 from engine.decision.record_to import RUN_LEDGER, RecordTo
 from engine.decision.session import Session
-from engine.errors import ConfigError, GovernanceError, KeyFileError, OutputError, UsageError
+from engine.errors import (
+    ConfigError,
+    GovernanceError,
+    KeyFileError,
+    NoKeyError,
+    OutputError,
+    UsageError,
+)
 from engine.settings.config import FOLDER_NAME, Config, load, require_own_folder
 from engine.system.files import real_path, write_whole
 from engine.system.ownership import others_can_write_to
@@ -308,7 +316,8 @@ def open_signer(config: Config, around: Surroundings) -> Signer:
     """Return the key that signs: the flag's file, ``ENGINE_KEY``, a configured file, or our own.
 
     Raises:
-        KeyFileError: There is none, or it is not fit to sign with.
+        NoKeyError: None is configured, and there is none of our own.
+        KeyFileError: The one that is configured is not there, or it is not fit to sign with.
     """
     if not key_in_environment(config, around):
         require_own_folder(config, around.environ)
@@ -321,7 +330,12 @@ def _signer(config: Config, around: Surroundings) -> Signer:
 
     in_environment = key_in_environment(config, around)
     reference = "env:ENGINE_KEY" if in_environment else f"file:{key_path(config)}"
-    return opened(reference, around.environ)
+    try:
+        return opened(reference, around.environ)
+    except NoKeyError as error:
+        if config.path("key_file") is None:
+            raise
+        raise KeyFileError(error.message, error.hint) from None
 
 
 def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool = False) -> None:
@@ -399,15 +413,12 @@ def _may_be_meant(url: str, config: Config, around: Surroundings) -> bool:
 
     if not key_in_environment(config, around) and not key_path(config).exists():
         return True
+    own = _signer(config, around).public_key
     try:
-        ledger = open_ledger(url, signer=None, heads=None)
+        with closing(open_ledger(url, signer=None, heads=None)) as ledger:
+            return read_created(ledger.entry(0)).public_key == own
     except GovernanceError:  # whoever names it is told what is wrong with it
         return True
-    try:
-        begun = read_created(ledger.entry(0)).public_key
-        return begun == _signer(config, around).public_key
-    finally:
-        ledger.close()
 
 
 def _in_use(config: Config, around: Surroundings) -> Iterator[str]:

@@ -7,14 +7,12 @@ file of secrets is read anew for each exchange, so that a token may be rotated b
 from __future__ import annotations
 
 import base64
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-from engine.system.reading import require_regular
+from engine.system.reading import ExposedFileError, read_private, require_regular
 
 if TYPE_CHECKING:
     import ssl
@@ -213,25 +211,13 @@ def token_in(path: Path) -> str:
 
 def _secret(key: str, path: Path) -> bytes:
     """The bytes of a file that only its owner can read."""
-    try:  # O_NONBLOCK: a FIFO in its place is refused, not waited for
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            facts = os.fstat(descriptor)
-            data = os.read(descriptor, MAX_SECRET_BYTES)
-        finally:
-            os.close(descriptor)
+    try:
+        return read_private(path, MAX_SECRET_BYTES)
     except OSError as error:
+        hint = f"chmod 600 {path}" if isinstance(error, ExposedFileError) else _NAME_IT
         raise UnfitFileError(
-            key, f"{path}: {(error.strerror or str(error)).lower()}", _NAME_IT
+            key, f"{path}: {(error.strerror or str(error)).lower()}", hint
         ) from None
-    if not stat.S_ISREG(facts.st_mode):
-        raise UnfitFileError(key, f"{path}: not a plain file", _NAME_IT)
-    if facts.st_mode & 0o077:
-        mode = stat.S_IMODE(facts.st_mode)
-        raise UnfitFileError(
-            key, f"{path}: others can read it (mode {mode:04o})", f"chmod 600 {path}"
-        )
-    return data
 
 
 _NAME_IT = "name a file that only its owner can read; paths are relative to the configuration"

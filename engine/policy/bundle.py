@@ -199,6 +199,22 @@ class PolicyBundle:
             raise VerificationError("policy archive: its files are not in their order")
         return bundle
 
+    @classmethod
+    def kept_as(cls, digest: str, archive: bytes) -> PolicyBundle:
+        """Return the bundle in the archive that is kept under a signed digest.
+
+        Args:
+            digest: The policy digest that a signed statement names.
+            archive: What is kept under it.
+
+        Raises:
+            VerificationError: It is another one, or none: see :meth:`from_archive`.
+        """
+        bundle = cls.from_archive(archive)
+        if bundle.digest != digest:
+            raise VerificationError(f"the policy kept as {digest} is {bundle.digest}")
+        return bundle
+
 
 _REBUILD = "run `engine policy build` where the policies were changed, or install the engine again"
 

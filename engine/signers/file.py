@@ -2,56 +2,46 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
 from contextlib import suppress
 from pathlib import Path
 
-from engine.errors import KeyFileError
+from engine.errors import KeyFileError, NoKeyError
 from engine.proof.keys import public_pem
 from engine.signers.ed25519 import Ed25519Signer, from_pem
 from engine.system.files import sync_folder
+from engine.system.reading import ExposedFileError, read_private
 
 MAX_BYTES = 16_384
 
 
 def open_file(path: Path) -> Ed25519Signer:
-    """Return the signer whose private key is in ``path``.
-
-    A symbolic link is followed; what is checked is the file that was opened.
+    """Return the signer whose private key is in ``path``; see :func:`read_private`.
 
     Raises:
-        KeyFileError: Missing, not a plain file, readable by group or others, or not an
-            unencrypted PKCS #8 PEM of an Ed25519 key.
+        NoKeyError: There is no such file.
+        KeyFileError: Not a plain file, readable by group or others, or not an unencrypted
+            PKCS #8 PEM of an Ed25519 key.
     """
-    try:  # O_NONBLOCK: a FIFO in its place is refused, not waited for
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            _require_private(path, os.fstat(descriptor))
-            data = os.read(descriptor, MAX_BYTES + 1)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
+    try:
+        data = read_private(path, MAX_BYTES)
+    except ExposedFileError as error:
         raise KeyFileError(
+            f"{path}: others can read this private key (mode {error.mode})",
+            f"treat it as stolen if others could log in here; else: chmod 600 {path}",
+        ) from None
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise KeyFileError(
+                f"{path}: too long for a private key: {error.strerror}", "is it the right file?"
+            ) from None
+        kind = NoKeyError if isinstance(error, FileNotFoundError) else KeyFileError
+        raise kind(
             f"{path}: the private key cannot be read: {error.strerror}",
             "make one with: engine keys init",
         ) from None
-    if len(data) > MAX_BYTES:
-        raise KeyFileError(
-            f"{path}: over {MAX_BYTES:,} bytes, too long for a private key", "is it the right file?"
-        )
     return from_pem(data, str(path))
-
-
-def _require_private(path: Path, facts: os.stat_result) -> None:
-    if not stat.S_ISREG(facts.st_mode):
-        raise KeyFileError(f"{path}: not a plain file", "name the file that holds the private key")
-    if facts.st_mode & 0o077:
-        mode = stat.S_IMODE(facts.st_mode)
-        raise KeyFileError(
-            f"{path}: others can read this private key (mode {mode:04o})",
-            f"treat it as stolen if others could log in here; else: chmod 600 {path}",
-        )
 
 
 def public_path(path: Path) -> Path:

@@ -60,20 +60,60 @@ def read_whole(path: str | Path, most: int) -> bytes:
     """
     descriptor, facts = _opened(path)
     try:
-        if facts.st_size > most:
-            raise _too_large(path, most)
-        # What says that it is empty may be a pipe, or a file of /proc.
-        pieces = [read_again(partial(os.read, descriptor, (facts.st_size or _PIECE) + 1))]
-        count = len(pieces[0])
-        while pieces[-1] and count <= most:
-            room = min(_PIECE, most - count) + 1
-            pieces.append(read_again(partial(os.read, descriptor, room)))
-            count += len(pieces[-1])
+        return _read(path, descriptor, facts, most)
     finally:
         os.close(descriptor)
+
+
+def _read(path: str | Path, descriptor: int, facts: os.stat_result, most: int) -> bytes:
+    if facts.st_size > most:
+        raise _too_large(path, most)
+    # What says that it is empty may be a pipe, or a file of /proc.
+    pieces = [read_again(partial(os.read, descriptor, (facts.st_size or _PIECE) + 1))]
+    count = len(pieces[0])
+    while pieces[-1] and count <= most:
+        room = min(_PIECE, most - count) + 1
+        pieces.append(read_again(partial(os.read, descriptor, room)))
+        count += len(pieces[-1])
     if count > most:
         raise _too_large(path, most)
     return b"".join(pieces)
+
+
+class ExposedFileError(OSError):
+    """A file that holds a secret can be read or changed by others than its owner.
+
+    Attributes:
+        mode: Its permissions, four octal digits.
+    """
+
+    def __init__(self, path: str | Path, mode: str) -> None:
+        super().__init__(errno.EPERM, f"others can read it (mode {mode})", str(path))
+        self.mode = mode
+
+
+def read_private(path: str | Path, most: int, *, pipes: bool = False) -> bytes:
+    """Return the bytes of the file ``path``, which only its owner can read: a key, a token.
+
+    A symbolic link is followed; what is looked at is the file that was opened, and nothing is read
+    of one that others can read.
+
+    Args:
+        path: Its name.
+        most: Bytes; a larger one is refused, not cut.
+        pipes: Whether a pipe is read, too; else it is refused, not waited for.
+
+    Raises:
+        ExposedFileError: Group or others have any permission on it.
+        OSError: It cannot be read, is no plain file, or is larger than ``most`` (``EFBIG``).
+    """
+    descriptor, facts = _opened(path, pipes=pipes)
+    try:
+        if facts.st_mode & 0o077:
+            raise ExposedFileError(path, f"{stat.S_IMODE(facts.st_mode):04o}")
+        return _read(path, descriptor, facts, most)
+    finally:
+        os.close(descriptor)
 
 
 def _too_large(path: str | Path, most: int) -> OSError:
@@ -102,12 +142,14 @@ def require_regular(path: str | Path, most: int | None = None) -> None:
         raise _too_large(path, most)
 
 
-def _opened(path: str | Path) -> tuple[int, os.stat_result]:
+def _opened(path: str | Path, *, pipes: bool = True) -> tuple[int, os.stat_result]:
     # Non-blocking, so that opening a pipe that nobody writes to does not hang.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     descriptor = read_again(partial(os.open, path, flags))
     try:
         facts = os.fstat(descriptor)
+        if not (pipes or stat.S_ISREG(facts.st_mode)):
+            raise OSError(errno.EINVAL, "not a plain file", str(path))
         if stat.S_ISFIFO(facts.st_mode):
             _await_writer(path, descriptor)
             os.set_blocking(descriptor, True)

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import engine.ledger
+from engine.errors import VerificationError
+from engine.ledger.commit.created import LedgerCreation
 from tests.cli.budget.test_verb import ASK
 from tests.cli.conftest import Engine
+from tests.ledger.audit.test_audit import behind_its_back
 
 
 @pytest.fixture
@@ -104,6 +108,36 @@ def test_a_service_below_does_not_begin_another_ledger_unasked(
         assert not Path(".engine").exists()
     assert begun("ledger", "init").code == 0
     assert begun(*DECIDE).code == 0
+
+
+def test_a_damaged_ledger_further_up_is_named_and_not_in_the_way(
+    begun: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-DOOR-6: what is wrong with it is told to whoever names it."""
+    above = Path(".engine/ledger.db").absolute()
+    sound = Path(shutil.copy(above, "sound.db")).absolute()
+
+    def unreadable(_entry: bytes) -> LedgerCreation:
+        """What a disk makes of entry 0 that fails once the ledger is open."""
+        raise VerificationError("entry 0 is damaged")
+
+    with behind_its_back(above.parent) as connection:
+        connection.execute("UPDATE entry SET body = x'00' WHERE leaf_index = 0")
+    key = (above.parent / "keys/engine.pem").read_text()
+    service = Path("service")
+    service.mkdir()
+    shutil.copy("good.json", service)
+    monkeypatch.chdir(service)
+    Path("engine.toml").write_text("")
+    answer = begun(*DECIDE, ENGINE_KEY=key)
+    assert (answer.code, f"{above} is in use here" in answer.err) == (2, True), answer.err
+    shutil.copy(sound, above)
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.ledger, "read_created", unreadable)
+        answer = begun(*DECIDE, ENGINE_KEY=key)
+    assert (answer.code, f"{above} is in use here" in answer.err) == (2, True), answer.err
+    assert begun("ledger", "init", ENGINE_KEY=key).code == 0
+    assert begun(*DECIDE, ENGINE_KEY=key).code == 0
 
 
 def test_init_begins_a_workspace_where_it_is_called(

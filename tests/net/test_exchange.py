@@ -183,6 +183,7 @@ def test_a_token_is_read_anew_each_time_and_never_shown(tmp_path: Path) -> None:
         ("two lines\nsecret", 0o600, "no token in it"),
         ("secret\r\nX-Evil: 1", 0o600, "no token in it"),
         (None, 0o600, "no such file"),
+        ("secret" * 12_000, 0o600, "larger than 65,536 bytes"),
     ],
 )
 def test_a_token_that_is_none_or_readable_by_others_is_refused(

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from engine.system import reading
-from engine.system.reading import open_to_read, read_again, read_whole, require_regular
+from engine.system.reading import (
+    ExposedFileError,
+    open_to_read,
+    read_again,
+    read_private,
+    read_whole,
+    require_regular,
+)
 
 
 @pytest.fixture
@@ -129,3 +136,30 @@ def test_any_other_error_is_not_tried_again() -> None:
     with pytest.raises(PermissionError):
         read_again(read)
     assert len(calls) == 1
+
+
+def test_a_secret_is_whole_and_its_owners_alone(tmp_path: Path) -> None:
+    """Neither cut at a limit nor read when others can read it; through a link, the file counts."""
+    secret, link = tmp_path / "secret", tmp_path / "link"
+    secret.write_bytes(b"x" * 10)
+    secret.chmod(0o600)
+    link.symlink_to(secret)
+    assert read_private(link, 10) == b"x" * 10
+    with pytest.raises(OSError, match="larger than 9 bytes") as refused:
+        read_private(secret, 9)
+    assert refused.value.errno == errno.EFBIG
+    for mode in (0o640, 0o604, 0o610, 0o602, 0o644):
+        secret.chmod(mode)
+        with pytest.raises(ExposedFileError, match=f"others can read it .mode {mode:04o}"):
+            read_private(link, 10)
+
+
+def test_a_secret_in_a_pipe_is_read_only_where_that_is_meant(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(OSError, match="not a plain file"):
+            read_private(path, 10)
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(b"secret",))
+    writer.start()
+    assert read_private(tmp_path / "pipe", 10, pipes=True) == b"secret"
+    writer.join()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from engine.decision.workspace import (
     open_signer,
     record_to,
 )
-from engine.errors import KeyFileError, UsageError
+from engine.errors import KeyFileError, NoKeyError, UsageError
 from engine.exit_codes import INVALID, PASS, UNDECIDED
 from engine.proof.verdict_rules import OLDEST_FUTURE_S
 from engine.settings.config import Config
@@ -110,7 +110,7 @@ def ledger(world: World) -> Iterator[Diagnosis]:
     heads = record_to(config, shell).heads
     with ExitStack() as stack:
         try:
-            opened = stack.enter_context(workspace.open_ledger_to_read(config, shell))
+            opened = stack.enter_context(_opened(config, shell))
         except UsageError:
             if _has_ledger(config) or shell.in_ci:
                 raise
@@ -121,6 +121,20 @@ def ledger(world: World) -> Iterator[Diagnosis]:
         yield _head(heads, opened.id)
         yield from _clock(opened, shell)
         yield from _budgets(opened, config, shell)
+
+
+def _opened(config: Config, shell: Shell) -> AbstractContextManager[Ledger]:
+    """The ledger, to read: what is wrong with it does not wait until the key is mended."""
+    from engine.signers.file import public_path
+
+    try:
+        open_signer(config, shell)
+    except NoKeyError:
+        pass
+    except KeyFileError:  # reported under "key"
+        if key_in_environment(config, shell) or not os.path.lexists(public_path(key_path(config))):
+            return closing(record_to(config, shell).open_to_read())
+    return workspace.open_ledger_to_read(config, shell)
 
 
 def _head(heads: Sequence[Path], ledger_id: str) -> Diagnosis:

@@ -133,7 +133,7 @@ def _rows(head: str, facts: Iterable[tuple[str, str]], width: int) -> str:
 
 
 def _decision(args: argparse.Namespace, config: Config, shell: Shell) -> int:
-    from engine.decision.export import decision_at, is_decision, require_signed
+    from engine.decision.export import decision_at, documents_of, is_decision, require_signed
     from engine.decision.unindexed import find_any
     from engine.proof.attestation import is_attestation
     from engine.report import format_named
@@ -148,23 +148,25 @@ def _decision(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             return _undecided(ledger, index, shell)
         decision = decision_at(ledger, name)
         predicate = json.loads(decision.statement)["predicate"]
-        archive = ledger.blob("policy", predicate["policy"]["digest"]["sha256"])
-        inputs = [blob.body for blob in ledger.attachments(index) if blob.kind == "input"]
-        given = json.loads(inputs[0])["metrics"] if inputs else {}  # it may have been erased
-    # Its own policy has the words: another one may mean something else by the same id.
-    bundle = PolicyBundle.from_archive(archive)
+        kept = documents_of(ledger, index, predicate["input"]["digest"]["sha256"])
+        given = json.loads(kept["input"])["metrics"] if "input" in kept else {}  # else erased
+        # Its own policy has the words: another one may mean something else by the same id.
+        bundle = _policy(ledger, predicate["policy"]["digest"]["sha256"])
     report = report_on(decision, bundle, metrics=given)
     text = format_named("text")(report_options(args, shell, explain=True)).item(report)
     write(text, shell.stdout)
     return exit_codes.PASS
 
 
+def _policy(ledger: Ledger, digest: str) -> PolicyBundle:
+    return PolicyBundle.kept_as(digest, ledger.blob("policy", digest))
+
+
 def _attestation(ledger: Ledger, index: int, args: argparse.Namespace, shell: Shell) -> int:
     from engine.cli.attestation_report import as_text, policy_digest
 
     at = ledger.appended(index)
-    digest = policy_digest(at)
-    bundle = PolicyBundle.from_archive(ledger.blob("policy", digest))
+    bundle = _policy(ledger, policy_digest(at))
     write(as_text(at, bundle, report_options(args, shell, explain=True)), shell.stdout)
     return exit_codes.PASS
 

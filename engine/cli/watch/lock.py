@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from engine.errors import LedgerBusyError
+from engine.ledger import store_at
 from engine.ledger.sqlite.address import file_of
 from engine.ledger.sqlite.locking import FileLock
 
@@ -19,7 +20,9 @@ def watch_lock(url: str) -> Iterator[None]:
     Raises:
         LedgerBusyError: Another process watches it.
         LedgerError: Its folder cannot be written to.
+        UsageError: There is no such folder.
     """
+    store_at(url).require_creatable()
     path = file_of(url)
     lock = FileLock(path.with_name(f"{path.name}-watch"), timeout_s=0)
     try:

@@ -112,17 +112,32 @@ def _compare(
     found.documents += len(blobs)
     if signed is None:
         return
+    require_signed_input(documents, signed)
     if not {"input", "salt"} <= documents.keys():
         found.erased += 1
-        if "input" in documents:
-            raise VerificationError("its input is kept without the salt of its digest", _HINT)
-    elif salted_digest(documents["salt"], documents["input"]) != signed:
-        raise VerificationError("the input kept beside it is not what it signs", _HINT)
     elif ATTACHMENT in documents:
         document = input_document.parse(documents["input"])
         require_attestations(document, documents, envelope, None)
     elif predicate.get("attestations"):
         found.erased += 1
+
+
+def require_signed_input(documents: Mapping[str, bytes], signed: str) -> None:
+    """Require that the input among the documents of an entry, if it is kept, is the signed one.
+
+    Args:
+        documents: What is kept beside the entry, by kind.
+        signed: The salted digest in its statement.
+
+    Raises:
+        VerificationError: It is another one, or the salt is missing that it is compared with.
+    """
+    if "input" not in documents:
+        return
+    if "salt" not in documents:
+        raise VerificationError("its input is kept without the salt of its digest", _HINT)
+    if salted_digest(documents["salt"], documents["input"]) != signed:
+        raise VerificationError("the input kept beside it is not what it signs", _HINT)
 
 
 def _digest(predicate: Mapping[str, Json], name: str) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from copy import copy
 
-from engine.errors import LedgerBusyError, LedgerError
+from engine.errors import GovernanceError, LedgerBusyError, LedgerError
 from engine.ledger.entries import AppendedEntry, EntryDraft, State
 from engine.system.after_fork import free_in_child
 
@@ -72,8 +73,9 @@ class Group:
         try:
             self._commit(taken)
         except LedgerBusyError as error:  # who waited behind this wait does not wait anew
-            self.join(taken)
             settle(taken, error)
+            self.join(late := list[Unit]())
+            settle(late, _waited_for_by_another(error))
         except Exception as error:  # noqa: BLE001  it belongs to the thread that waits for a unit
             settle(taken, error)
         except BaseException:
@@ -93,7 +95,22 @@ class Group:
 
 
 def settle(units: Sequence[Unit], error: Exception) -> None:
-    """Give every unit that is still open the error that stopped all of them."""
-    for unit in units:
-        if not unit.settled:
-            unit.error = error
+    """Give every unit that is still open the error that stopped all of them, each its own.
+
+    One object that several threads raise would collect the tracebacks of all of them.
+    """
+    for number, unit in enumerate(unit for unit in units if not unit.settled):
+        unit.error = _again(error) if number else error
+
+
+def _again(error: Exception) -> Exception:
+    """Another error of the same kind and words; the same where there is no making one."""
+    if not isinstance(error, GovernanceError):
+        return error
+    another = copy(error)
+    another.__cause__ = error.__cause__
+    return another
+
+
+def _waited_for_by_another(error: LedgerBusyError) -> LedgerBusyError:
+    return LedgerBusyError(f"{error.message}; an append that came before waited for it", error.hint)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from engine.errors import LedgerBusyError, LedgerError, UsageError
+from engine.errors import LedgerBusyError, LedgerError
 
 _FIRST_PAUSE_S = 0.0005
 _LONGEST_PAUSE_S = 0.005
@@ -55,10 +55,6 @@ class FileLock:
         """
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except FileNotFoundError:
-            raise UsageError(
-                f"{self._path}: its folder does not exist", f"make it: mkdir -p {self._path.parent}"
-            ) from None
         except OSError as error:
             raise LedgerError(
                 f"{self._path}: the lock file cannot be opened: {error.strerror}",

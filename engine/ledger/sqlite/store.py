@@ -398,7 +398,8 @@ def _close(resources: _Resources) -> None:
             with resources.lock.hold(wait=not resources.lock.gave_up):
                 _close_writer(resources.writer)
         except LedgerError:
-            # the lock's holder has the database open, so closing copies nothing
+            pass
+        finally:  # without the lock: its holder has the database open, so closing copies nothing
             _close_writer(resources.writer, copy=False)
     resources.writer = None
     resources.readers.clear()

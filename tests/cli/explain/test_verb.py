@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from engine.policy.bundle import shipped_bundle
+from tests.cli.budget.test_verb import PRICES
 from tests.cli.conftest import Engine
+from tests.ledger.audit.test_audit import behind_its_back
 
 
 def test_a_check_says_what_every_profile_demands(engine: Engine) -> None:
@@ -28,6 +34,70 @@ def test_a_recorded_decision_is_explained_in_the_words_of_its_policy(engine: Eng
     answer = engine("explain", decided["decision_id"])
     assert (answer.code, "\n✗ BLOCK  scoring-model" in answer.out) == (0, True)
     assert "passes when ethics.ece <= 0.01; now 0.031" in answer.out
+
+
+def forged(connection: sqlite3.Connection) -> None:
+    """Another input, with the digest of its own row."""
+    query = "SELECT place, body FROM attachment WHERE kind = 'input'"
+    (place, body), *_ = connection.execute(query)
+    value = json.loads(body)
+    value["metrics"]["x.FORGED_BY_HOST"] = next(iter(value["metrics"].values()))
+    body = json.dumps(value).encode()
+    row = (body, hashlib.sha256(body).hexdigest(), place)
+    connection.execute("UPDATE attachment SET body = ?, digest = ? WHERE place = ?", row)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (forged, "the input kept beside it is not what it signs"),
+        (
+            lambda c: c.execute("DELETE FROM attachment WHERE kind = 'salt'"),
+            "its input is kept without the salt of its digest",
+        ),
+    ],
+)
+def test_an_input_that_nobody_signed_is_not_shown(
+    engine: Engine, edit: Callable[[sqlite3.Connection], object], message: str
+) -> None:
+    """Neither explained nor handed on in a proof nor replayed."""
+    document = engine("example", "block").out.encode()
+    decision = engine("decide", "-", "--format", "json", stdin=document).json["decision_id"]
+    attested = engine("attest", "ethics", "-", "--format", "json", stdin=document).json
+    for name in (decision, attested["attestation_id"]):
+        assert engine("export", name, "--out", "whole.json").code == 0
+    with behind_its_back(Path(".engine")) as connection:
+        edit(connection)
+    for argv in (("explain", decision), ("export", decision, "--out", "forged.json")):
+        answer = engine(*argv)
+        assert answer.code == 4, (argv, answer.out)
+        assert message in answer.err
+        assert "FORGED" not in answer.out + answer.err
+    assert not Path("forged.json").exists()
+    assert engine("replay").code in ((4,) if edit is forged else (0, 4))
+
+
+def test_a_decision_is_not_explained_in_words_that_nobody_signed(engine: Engine) -> None:
+    """The policy that is kept is the one whose digest the record signs."""
+    document = engine("example", "block").out.encode()
+    Path("policies/prices").mkdir(parents=True)
+    Path("policies/prices/data.yaml").write_text(PRICES)
+    first, other = (
+        engine("decide", "-", "--format", "json", *policies, stdin=document).json["decision_id"]
+        for policies in ((), ("--policies", "policies"))
+    )
+    attested = engine("attest", "ethics", "-", "--format", "json", stdin=document).json
+    names = (first, other, attested["attestation_id"])
+    assert [engine("explain", name).code for name in names] == [0, 0, 0]
+    with behind_its_back(Path(".engine")) as connection:
+        (one, first_body), (two, second_body) = connection.execute(
+            "SELECT rowid, body FROM shared_blob WHERE kind = 'policy'"
+        )
+        for row in ((second_body, one), (first_body, two)):
+            connection.execute("UPDATE shared_blob SET body = ? WHERE rowid = ?", row)
+    for name in names:
+        answer = engine("explain", name)
+        assert (answer.code, "the policy kept as" in answer.err) == (4, True), answer.err
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.errors import LedgerError
+from engine.errors import LedgerBusyError, LedgerError
 from engine.ledger.commit.group import MOST_TOGETHER, Group, Unit, settle
 from engine.ledger.entries import EntryDraft, State
 
@@ -110,6 +110,30 @@ def test_an_error_of_the_commit_settles_everybody() -> None:
     for unit in units[1:]:
         with pytest.raises(LedgerError, match="no lock"):
             unit.result()
+
+
+def test_each_append_has_an_error_of_its_own() -> None:
+    """Raised in several threads, one object would collect the tracebacks of all of them."""
+    late = [Unit(_nothing), Unit(_nothing)]
+
+    def commit(units: list[Unit]) -> None:
+        group._waiting += late
+        raise LedgerBusyError("ledger.db: process 7 has held the lock for 2 s", "wait")
+
+    group = Group(commit)
+    units = [Unit(_nothing), Unit(_nothing)]
+    group._waiting = units[:-1]
+    group.run(units[-1])
+
+    errors = [unit.error for unit in (*units, *late)]
+    assert len({id(error) for error in errors}) == 4
+    assert {type(error) for error in errors} == {LedgerBusyError}
+    own, behind = ({str(error) for error in some} for some in (errors[:2], errors[2:]))
+    assert own == {"ledger.db: process 7 has held the lock for 2 s\nwait"}
+    assert behind == {
+        "ledger.db: process 7 has held the lock for 2 s; "
+        "an append that came before waited for it\nwait"
+    }
 
 
 def test_an_interrupt_hits_one_thread_and_is_an_error_to_the_others() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine import exit_codes
 from engine.errors import LedgerError, RollbackError
 from engine.ledger.sqlite.locking import FileLock
 from engine.ledger.sqlite.schema import SUBJECT_TIERS
@@ -176,3 +177,24 @@ def test_closing_copies_no_log_while_another_process_holds_the_lock(tmp_path: Pa
         with FileLock(tmp_path / "ledger.db.lock", 0).hold():
             ledger.close()
             assert log.stat().st_size == before > 0
+
+
+def test_a_folder_that_vanishes_under_an_open_ledger_stops_the_append_and_not_the_close(
+    tmp_path: Path,
+) -> None:
+    (folder := tmp_path / "ledger").mkdir()
+    ledger = open_at(folder)
+    ledger.append([decision(1)])
+    store = ledger._store
+    assert isinstance(store, SqliteStore)
+    writer, moved = store._writer(), folder.rename(tmp_path / "moved")
+    with pytest.raises(LedgerError, match="lock file cannot be opened: No such file") as caught:
+        ledger.append([decision(2)])
+    assert caught.value.exit_code == exit_codes.UNDECIDED
+    ledger.close()
+    assert store._resources.writer is None
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        writer.execute("SELECT 1")
+    moved.rename(folder)
+    with closing(open_at(folder)) as again:
+        assert again.verify().size == 2
