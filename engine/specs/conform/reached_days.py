@@ -47,10 +47,9 @@ class ReachedDays:
             day = predicate["day"]
         if day is not None:
             self._entered.setdefault(day, len(self._instants))
-        text = next((predicate[name] for name in _INSTANTS if predicate.get(name)), None)
-        if text is None:
+        at = _instant(predicate)
+        if at is None:
             return
-        at = parse_time(text)
         self._created = self._created or at
         if self._instants and _run(self._instants[-1]) == _run(at):
             self._instants[-1] = at
@@ -74,6 +73,16 @@ class ReachedDays:
         days = (_furthest(at, zones) for at in reversed(before))
         reached = next((known for known in days if known < left), created)
         return f"the ledger had reached {reached} before {left}" if day < reached else ""
+
+
+def _instant(predicate: Mapping[str, Json]) -> datetime | None:
+    """When an entry was written; None where it does not say it as an instant."""
+    for name in _INSTANTS:
+        try:
+            return parse_time(predicate[name])
+        except (LookupError, TypeError, ValueError, AttributeError):
+            continue
+    return None
 
 
 def _run(at: datetime) -> int:
