@@ -25,6 +25,7 @@ from engine.ledger import Blob, EntryDraft, Ledger, Signer
 from engine.ledger.sqlite.schema import ENTRIES_PER_MERGE
 from engine.model import DECISION_TYPE
 from engine.proof.envelope import seal
+from engine.proof.input_document import salted_digest
 from engine.proof.statement import statement
 
 SMALL, LARGE = 1_000, 1_000_000
@@ -40,13 +41,18 @@ class Drafts:
     """Short decisions, each on a subject of its own: the dearest case for the index."""
 
     def __init__(self, signer: Signer) -> None:
-        predicate = {"policy": {"digest": {"sha256": _POLICY}}, "checks": []}
+        document, salt = b"{}", bytes(32)
+        predicate = {
+            "policy": {"digest": {"sha256": _POLICY}},
+            "input": {"digest": {"sha256": salted_digest(salt, document)}},
+            "checks": [],
+        }
         subjects = ({"name": f"s{n}", "digest": {"sha256": _POLICY}} for n in range(_BODIES))
         payloads = [statement([subject], DECISION_TYPE, predicate) for subject in subjects]
         self._entries = [seal(payload, signer.sign, signer.key_id) for payload in payloads]
         self._blobs = (
-            Blob("input", b"{}"),
-            Blob("salt", bytes(32)),
+            Blob("input", document),
+            Blob("salt", salt),
             Blob("policy", b"policy", _POLICY),
         )
 

@@ -57,7 +57,7 @@ def _test(args: argparse.Namespace, shell: Shell) -> int:
 
 def _new(args: argparse.Namespace, shell: Shell) -> int:
     """Write a starter policy into the overlay folder; nothing that is there is replaced."""
-    from engine.cli.init.files import place
+    from engine.cli.new_files import place
     from engine.cli.starter_files import starter_policy
     from engine.errors import UsageError
 

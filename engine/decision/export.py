@@ -159,13 +159,13 @@ def export(ledger: Ledger, decision_id: str, *, with_policy: bool = True) -> Pro
     entry = ledger.entry(index)
     if is_attestation(entry):
         predicate = parse_statement(open_envelope(entry).payload)["predicate"]
-        signed = predicate["evidence"]
+        signed = _digest_of(predicate, "evidence", index)
     elif is_decision(entry):
         predicate = decision_of(entry).statement["predicate"]
-        signed = predicate["input"]
+        signed = _digest_of(predicate, "input", index)
     else:
         raise NotRecordedError(f"{decision_id} is not a decision", "see: engine ledger show")
-    attachments = documents_of(ledger, index, signed["digest"]["sha256"])
+    attachments = documents_of(ledger, index, signed)
     if not attachments.keys() >= {"input", "salt"}:
         raise NotRecordedError(
             f"the input of {decision_id} was erased", "its record stays, and cannot be exported"
@@ -173,6 +173,15 @@ def export(ledger: Ledger, decision_id: str, *, with_policy: bool = True) -> Pro
     if with_policy:
         attachments["policy"] = ledger.blob("policy", predicate["policy"]["digest"]["sha256"])
     return proof_at(ledger, index, attachments)
+
+
+def _digest_of(predicate: Mapping[str, Json], name: str, index: int) -> str:
+    try:
+        return str(predicate[name]["digest"]["sha256"])
+    except (LookupError, TypeError):
+        raise VerificationError(
+            f"entry {index}: it signs no input", "see: engine ledger show"
+        ) from None
 
 
 def proof_at(

@@ -48,7 +48,8 @@ BASES: dict[str, dict[str, list[str]]] = {
     "budget import-prices": {"file": ["prices.json"]},
     "export": {"decision": [UUID], "": ["-o", "out.json"]},
     "convert": {"file": ["decision.json"]},
-    "replay": {"": ["--policy-digest", "0" * 64]},
+    "replay --bundle": {"": ["--policy-digest", "0" * 64]},
+    "budget reopen": {"": ["--reason", "the clock was ahead"]},
     "ledger show": {"entry": ["0"]},
     "ledger import": {"files": ["proof.json"]},
     "ledger compare": {"a": ["proof.json"], "b": ["proof.json"]},
@@ -70,7 +71,7 @@ CODES = {
         for kind in ("empty", "junk", "name")
     },
     "ledger verify --since empty": 4, "verify --artifact large": 1,
-    "init --artifact large": 0,
+    **{f"init --artifact {kind}": 0 for kind in ("empty", "junk", "large", "name")},
     "scan FILE empty": 5, "scan FILE junk": 0, "scan FILE name": 0,
     "redact FILE empty": 0, "redact FILE name": 0,
 }  # fmt: skip
@@ -79,6 +80,8 @@ SIGNING = {"decide", "watch", "attest", "budget reserve", "ledger import", "keys
 """Verbs that open the key; the others sign nothing."""
 UNOPENED = {
     ("ledger compare", "--ledger"),  # it compares what it is given
+    ("budget import-prices", "--ledger"),  # nor does this open one
+    ("init", "--policies"),  # written below it
     *(("config", flag) for flag in ("--key-file", "--ledger", "--policies")),
 }
 

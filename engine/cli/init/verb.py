@@ -13,8 +13,8 @@ from pathlib import Path
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
-from engine.cli.init.files import PlacementReport, place
 from engine.cli.init.profile import fitted_profile, read_metrics, require_claims
+from engine.cli.new_files import PlacementReport, place
 from engine.cli.starter_files import (
     CI_SYSTEMS,
     GITLAB_INCLUDE,

@@ -164,7 +164,7 @@ def test_a_folder_that_cannot_be_written_leaves_nothing_half_written(
             raise OutputError(f"{path}: no space left on device", "make room")
         write_whole(path, content)
 
-    monkeypatch.setattr("engine.cli.init.files.write_whole", full)
+    monkeypatch.setattr("engine.cli.new_files.write_whole", full)
     assert engine("init", "metrics.json", "--ci", "github").code == 3
     assert sorted(map(str, Path().rglob("*"))) == before
 
