@@ -13,7 +13,7 @@ from engine.decision.run_imports import draft_of_run, run_in, run_of
 from engine.errors import EquivocationError, NotRecordedError, RollbackError, VerificationError
 from engine.formats.signed_json import read_base64
 from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition, State
-from engine.ledger.audit.blobs import require_signed_input
+from engine.ledger.audit.blobs import require_signed_input, signed_digest
 from engine.ledger.history import history_of
 from engine.model import DECISION_IMPORTED_TYPE, DECISION_TYPES, CiRun, Decision, Json
 from engine.proof.attestation import is_attestation
@@ -159,12 +159,14 @@ def export(ledger: Ledger, decision_id: str, *, with_policy: bool = True) -> Pro
     entry = ledger.entry(index)
     if is_attestation(entry):
         predicate = parse_statement(open_envelope(entry).payload)["predicate"]
-        signed = _digest_of(predicate, "evidence", index)
+        signed = signed_digest(predicate, "evidence")
     elif is_decision(entry):
         predicate = decision_of(entry).statement["predicate"]
-        signed = _digest_of(predicate, "input", index)
+        signed = signed_digest(predicate, "input")
     else:
         raise NotRecordedError(f"{decision_id} is not a decision", "see: engine ledger show")
+    if signed is None:
+        raise VerificationError(f"entry {index}: it signs no input", "see: engine ledger show")
     attachments = documents_of(ledger, index, signed)
     if not attachments.keys() >= {"input", "salt"}:
         raise NotRecordedError(
@@ -173,15 +175,6 @@ def export(ledger: Ledger, decision_id: str, *, with_policy: bool = True) -> Pro
     if with_policy:
         attachments["policy"] = ledger.blob("policy", predicate["policy"]["digest"]["sha256"])
     return proof_at(ledger, index, attachments)
-
-
-def _digest_of(predicate: Mapping[str, Json], name: str, index: int) -> str:
-    try:
-        return str(predicate[name]["digest"]["sha256"])
-    except (LookupError, TypeError):
-        raise VerificationError(
-            f"entry {index}: it signs no input", "see: engine ledger show"
-        ) from None
 
 
 def proof_at(

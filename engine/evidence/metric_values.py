@@ -23,14 +23,15 @@ def impossible(metric: Mapping[str, Json], row: Mapping[str, Json]) -> tuple[str
     value, bounds, values = metric["value"], row.get("range"), row.get("values")
     if isinstance(value, str) and values and value not in values:
         return f"{value!r} is not one of {', '.join(map(repr, values))}", suggest(value, values)
-    if outside := _outside(value, bounds):
-        return outside, _percentage(value, row)
-    if outside := _outside(metric.get("baseline"), bounds):
-        return f"baseline {outside}", _percentage(metric["baseline"], row)
-    n, ci = metric.get("n", 0), metric.get("ci")
+    if bounds:
+        if outside := _outside(value, bounds):
+            return outside, _percentage(value, row)
+        if "baseline" in metric and (outside := _outside(metric["baseline"], bounds)):
+            return f"baseline {outside}", _percentage(metric["baseline"], row)
+    n, ci = metric.get("n"), metric.get("ci")
     if isinstance(n, int) and n < 0:
         return f"n {n} is below 0, the least that can be counted", ""
-    if is_interval(ci) and ci[0] > ci[1]:
+    if ci is not None and is_interval(ci) and ci[0] > ci[1]:
         return f"ci {ci} has its lower bound above its upper one", "write [lower, upper]"
     return None
 
@@ -58,8 +59,6 @@ def invalid_because(metric: Mapping[str, Json], row: Mapping[str, Json]) -> str:
 
 
 def _outside(value: Json, bounds: Json) -> str:
-    if not bounds:
-        return ""
     low, high = bounds
     for number in value if isinstance(value, list) else (value,):
         if not is_number(number):

@@ -21,7 +21,7 @@ from engine.formats.json_positions import escape
 from engine.formats.json_schema import first_mismatch
 from engine.formats.printable import is_seen
 from engine.formats.times import advice_on, age_s, is_time
-from engine.model import INVALID_INPUT, Json, MetricStatus, Subject, is_number
+from engine.model import INVALID_INPUT, Json, MetricStatus, Subject, is_interval, is_number
 
 _ID = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -106,7 +106,8 @@ def expand(
             place = f"/metrics/{escape(name)}"
             raise RefusalError(place + ("/value" if isinstance(given, dict) else ""), *reason)
         changes, note = _reconciled(metric, row)
-        metric |= changes
+        if changes:
+            metric |= changes
         if note and notes is not None:
             notes.append(f"{name}: {note}")
         metrics[name] = metric
@@ -221,10 +222,6 @@ def _is_value(value: Json) -> bool:
     return value is None or isinstance(value, (int, float))
 
 
-def _is_interval(value: Json) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
-
-
 def _is_whole(value: Json) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -273,7 +270,7 @@ _MEMBERS: dict[str, Callable[[Json], bool]] = {
     "value": _is_value,
     "status": lambda value: isinstance(value, str) and value in _STATUSES,
     "n": _is_whole,
-    "ci": _is_interval,
+    "ci": is_interval,
     "baseline": is_number,
     "unit": lambda value: isinstance(value, str) and len(value) <= 64 and is_seen(value),
     "observed_at": _is_time,

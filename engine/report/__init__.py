@@ -217,7 +217,7 @@ def check_document(check: Json, report: Report) -> dict[str, Json]:
     texts = report.texts.get(name, _NO_TEXTS)
     passes, fix = status == "pass", texts["fix"]
     get = check.get
-    return {
+    document = {
         "id": name,
         "status": status,
         "severity": check["severity"],
@@ -235,13 +235,15 @@ def check_document(check: Json, report: Report) -> dict[str, Json]:
         "passes_when": None if passes else counterfactual(check),
         "off_because": report.reasons.get(name) if status == "off" else None,
         "waived_by": check["waived_by"],
-        **({"metric_status": get("metric_status")} if status in _LACKING else _NO_MEMBERS),
-        **({STRADDLING: is_straddling(check)} if status == "insufficient" else _NO_MEMBERS),
     }
+    if status in _LACKING:
+        document["metric_status"] = get("metric_status")
+    if status == "insufficient":
+        document[STRADDLING] = is_straddling(check)
+    return document
 
 
 _LACKING = ("unknown", "insufficient")
-_NO_MEMBERS: dict[str, Json] = {}
 _NO_TEXTS: Mapping[str, str] = {"title": "", "why": "", "fix": ""}
 
 

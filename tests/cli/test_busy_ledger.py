@@ -16,7 +16,7 @@ from engine import Budget, Gate, decide
 from engine.errors import DocumentError, LedgerBusyError
 from engine.ledger.sqlite.locking import FileLock
 from engine.ledger.sqlite.store import SqliteStore
-from tests.cli.budget.test_verb import ASK, PRICES
+from tests.cli.budget.test_verb import ASK, write_budget
 from tests.cli.conftest import Engine
 
 LEDGER = Path(".engine/ledger.db")
@@ -41,9 +41,7 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.fixture
 def shop(engine: Engine) -> Engine:
     """A folder in which something of everything is recorded."""
-    Path("policies/prices").mkdir(parents=True)
-    Path("policies/prices/data.yaml").write_text(PRICES)
-    Path("engine.toml").write_text('policies = "policies"\nbudget_daily_usd = 1.00\n')
+    write_budget()
     Path("good.json").write_text(engine("example", "promote").out)
     for name in ("bad.json", "worse.json"):
         Path(name).write_text('{"metrics": {}}')

@@ -14,7 +14,7 @@ from engine import Budget, Gate, decide
 from engine.decision.runtime import SystemRuntime
 from engine.formats.times import parse_time
 from engine.signers.file import generate
-from tests.cli.budget.test_verb import ASK, PRICES
+from tests.cli.budget.test_verb import ASK, write_budget
 from tests.cli.conftest import Engine
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -34,9 +34,7 @@ VERBS = {
 @pytest.fixture
 def shop(engine: Engine) -> Engine:
     """A folder with evidence, prices and a proof of another ledger, and no ledger yet."""
-    Path("policies/prices").mkdir(parents=True)
-    Path("policies/prices/data.yaml").write_text(PRICES)
-    Path("engine.toml").write_text('policies = "policies"\nbudget_daily_usd = 1.00\n')
+    write_budget()
     Path("good.json").write_text(engine("example", "promote").out)
     Path("bad.json").write_text('{"metrics": {}}')
     generate(Path("run.pem"))

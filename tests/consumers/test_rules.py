@@ -39,7 +39,6 @@ RESULT = '{"ruleId": "budget.usd_soft"'
 TAGS = '"tags": ["governance", "budget"]'
 CASE = '<testcase classname="promotion" name="budget.usd_soft" time="0">'
 PASSED = '<testcase classname="promotion" name="ethics.consent" time="0"/>'
-FINDING = '{"description": "scoring-model 2.4.2: Schema drift'
 NOISE = random.Random(7).randbytes(10_100_000).decode("latin-1")  # noqa: S311
 
 BROKEN: list[tuple[str, Rule, Change]] = [

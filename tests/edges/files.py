@@ -53,8 +53,10 @@ _NO_JSON: Mapping[str, Change] = {
     "a string": lambda _: b'"text"',
     "a list": lambda _: b"[1]",
 }
+_NOT_EMPTY = {name: change for name, change in _ANY.items() if name not in ("empty", "blank")}
+"""The same for a reader to whom an empty file says nothing."""
 _NO_TOML: Mapping[str, Change] = {
-    **{name: change for name, change in _ANY.items() if name not in ("empty", "blank")},
+    **_NOT_EMPTY,
     "a key without a value": lambda data: data + b"\nkey =\n",
     "a value without a key": lambda data: data + b"\n= 1\n",
     "an open table": lambda data: data + b"\n[table\n",
@@ -71,7 +73,7 @@ _NO_TOML: Mapping[str, Change] = {
     "a key twice": lambda data: b"x = 1\nx = 2\n" + data,
 }
 _NO_YAML: Mapping[str, Change] = {
-    **{name: change for name, change in _ANY.items() if name not in ("empty", "blank")},
+    **_NOT_EMPTY,
     "an anchor and its alias": lambda data: b"a: &a [1]\nb: *a\n" + data,
     "a merge key": lambda data: b"a: &a {x: 1}\nb: {<<: *a}\n" + data,
     "a tag": lambda data: b"a: !!python/object/apply:os.system ['id']\n" + data,

@@ -99,9 +99,11 @@ def _compare(
     found.reservations += kind in _OF_BUDGETS or "reservation" in predicate
     commits = kind in DECISION_TYPES or is_import or kind in ATTESTED_TYPES
     signed = (
-        _digest(predicate, "evidence" if kind in ATTESTED_TYPES else "input") if commits else None
+        signed_digest(predicate, "evidence" if kind in ATTESTED_TYPES else "input")
+        if commits
+        else None
     )
-    policy = _digest(predicate, "policy") if commits else None
+    policy = signed_digest(predicate, "policy") if commits else None
     if policy is not None:
         (found.carried if is_import else found.policies).add(policy)
     documents = {blob.kind: blob.body for blob in blobs}
@@ -140,7 +142,8 @@ def require_signed_input(documents: Mapping[str, bytes], signed: str) -> None:
         raise VerificationError("the input kept beside it is not what it signs", _HINT)
 
 
-def _digest(predicate: Mapping[str, Json], name: str) -> str | None:
+def signed_digest(predicate: Mapping[str, Json], name: str) -> str | None:
+    """Return the SHA-256 of member ``name`` of a predicate, such as ``input``; None without one."""
     try:
         return str(predicate[name]["digest"]["sha256"])
     except (LookupError, TypeError):

@@ -18,12 +18,22 @@ prices:
 ASK = ("budget", "reserve", "--provider", "acme", "--model", "large")
 
 
+def write_prices() -> None:
+    """Put policies that know the prices into this folder."""
+    Path("policies/prices").mkdir(parents=True)
+    Path("policies/prices/data.yaml").write_text(PRICES)
+
+
+def write_budget() -> None:
+    """Give this folder prices and a dollar a day."""
+    write_prices()
+    Path("engine.toml").write_text('policies = "policies"\nbudget_daily_usd = 1.00\n')
+
+
 @pytest.fixture
 def budget(engine: Engine) -> Engine:
     """A folder with prices and a dollar a day."""
-    Path("policies/prices").mkdir(parents=True)
-    Path("policies/prices/data.yaml").write_text(PRICES)
-    Path("engine.toml").write_text('policies = "policies"\nbudget_daily_usd = 1.00\n')
+    write_budget()
     return engine
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.policy.bundle import shipped_bundle
-from tests.cli.budget.test_verb import PRICES
+from tests.cli.budget.test_verb import write_prices
 from tests.cli.conftest import Engine
 from tests.ledger.audit.test_audit import behind_its_back
 
@@ -80,8 +80,7 @@ def test_an_input_that_nobody_signed_is_not_shown(
 def test_a_decision_is_not_explained_in_words_that_nobody_signed(engine: Engine) -> None:
     """The policy that is kept is the one whose digest the record signs."""
     document = engine("example", "block").out.encode()
-    Path("policies/prices").mkdir(parents=True)
-    Path("policies/prices/data.yaml").write_text(PRICES)
+    write_prices()
     first, other = (
         engine("decide", "-", "--format", "json", *policies, stdin=document).json["decision_id"]
         for policies in ((), ("--policies", "policies"))
