@@ -55,6 +55,7 @@ NEW_FILES = {
         for verb in ("decide", "attest", "watch", "budget reserve", "ledger init")
     ),
     "ledger import --ledger",
+    "config --ledger",
     "init --policies",
     "doctor --ledger",
 }
@@ -63,6 +64,7 @@ SIGNING = {"decide", "watch", "attest", "budget reserve", "budget settle", "budg
 SIGNING |= {"budget reopen", "ledger import", "ledger init", "keys", "doctor"}
 UNREAD = {
     "compat --annotation",  # a word of nobody's
+    *(f"config --{setting}" for setting in ("gate", "profile", "stage", "policies")),
     "policy --out",
     *(f"explain {flag}" for flag in ("--ledger", "--key-file")),
     *(f"ledger compare {flag}" for flag in ("--ledger", "--key-file")),
@@ -75,6 +77,8 @@ UNREAD = {
     "budget reconcile --provider",  # of an invoice that has no such column
 }
 """What a call does not look up, or what it only filters by."""
+PATHS = {"--ledger", "--key-file", "--out", "--policies"}
+"""Of these, what names a file."""
 
 
 def cases() -> Iterator[Case]:
@@ -116,20 +120,20 @@ def _valued(verb: str, action: argparse.Action) -> Iterator[Case]:
         yield _case(verb, f"{flag}: {word[:30]!r} for a {kind}", INVALID, f"{flag}={word}")
     context = CONTEXT.get(f"{verb} {flag}", CONTEXT.get(flag, ()))
     for name, text in HOSTILE.items():
-        code = _code(verb, action, is_long=len(text) > 1000)
+        code = _code(verb, action, text)
         yield _case(verb, f"{flag}: {name}", code, *context, f"{flag}={text}")
 
 
-def _code(verb: str, action: argparse.Action, *, is_long: bool) -> int:
-    """The code of a value that names nothing."""
+def _code(verb: str, action: argparse.Action, text: str) -> int:
+    """The code of a ``text`` that names nothing."""
     flag = flag_of(action)
     named = f"{verb} {flag}"
-    if named in DEMANDS:
-        return FAILED
-    if named in UNREAD:
-        return CALLS[verb].code
+    if named in DEMANDS | UNREAD:
+        if "\udcff" in text and flag not in PATHS:  # only the name of a file may be any bytes
+            return INVALID
+        return FAILED if named in DEMANDS else CALLS[verb].code
     is_unopened = flag == "--key-file" and verb not in SIGNING
-    if is_long or not (is_unopened or named in NEW_FILES or flag in NEW_FILES):
+    if len(text) > 1000 or not (is_unopened or named in NEW_FILES or flag in NEW_FILES):
         return INVALID
     return CALLS[verb].code
 

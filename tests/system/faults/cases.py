@@ -166,6 +166,7 @@ def _reopen(call: Call) -> Sequence[str]:
 
     from engine.decision.runtime import SystemRuntime
 
+    _decided(call)  # a reopening leads to no day before the begin of the ledger
     now, ms = SystemRuntime.now, SystemRuntime.milliseconds
     ahead = timedelta(days=1800)
     SystemRuntime.now = lambda self: now(self) + ahead  # type: ignore[method-assign]
