@@ -129,6 +129,7 @@ def _write_counts(folder: Path, findings: SpecFindings) -> None:
     """Add what was found to the manifest, of runs whose outcome is the expected one."""
     from engine.specs import manifest
     from engine.system.files import write_whole
+    from engine.system.reading import read_whole
 
     counts = {
         result.row.name: (result.outcome.states, result.outcome.depth)
@@ -136,7 +137,8 @@ def _write_counts(folder: Path, findings: SpecFindings) -> None:
         if not any(fault.startswith(("expected", "TLC")) for fault in result.faults)
     }
     path = folder / manifest.FILE
-    write_whole(path, manifest.with_counts(path.read_text(encoding="utf-8"), counts).encode())
+    text = read_whole(path, manifest.MAX_BYTES).decode()
+    write_whole(path, manifest.with_counts(text, counts).encode())
 
 
 class _Progress(Protocol):

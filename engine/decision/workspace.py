@@ -266,12 +266,15 @@ def _require_possible(url: str, origin: str) -> None:
     Raises:
         UsageError: It is no regular file, or holds something else and never was a ledger.
     """
-    path = Path(url.removeprefix("sqlite:///").removeprefix("sqlite:"))
+    from engine.ledger import sqlite_files
+
+    if (files := sqlite_files(url)) is None:
+        return
     try:
-        require_regular(path)
-        if path.with_name(f"{path.name}.lock").exists():
+        require_regular(files.database)
+        if files.lock.exists():
             return
-        with open_to_read(path) as file:
+        with open_to_read(files.database) as file:
             start = file.read(len(_SQLITE))
     except (FileNotFoundError, NotADirectoryError):
         return
@@ -294,7 +297,7 @@ def ledger_url(config: Config) -> str:
     Raises:
         UsageError: It is no place for one.
     """
-    from engine.ledger.open import located
+    from engine.ledger import located
 
     url = str(config.values["ledger"].value or config.folder / LEDGER_NAME)
     located(url)

@@ -21,7 +21,7 @@ from engine.ledger.entries import (
     subject_key,
 )
 from engine.ledger.ledger import Ledger
-from engine.ledger.open import STORES, located, open_ledger, store_at
+from engine.ledger.open import STORES, located, open_ledger, sqlite_files, store_at
 from engine.model import Signer
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "located",
     "open_ledger",
     "read_created",
+    "sqlite_files",
     "store_at",
     "subject_key",
 ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from engine.errors import KeyFileError, LedgerError, RollbackError, UsageError, VerificationError
+from engine.formats.ledger_urls import SQLITE, scheme_of
 from engine.ledger.audit.history import head_hint, require_heads, require_prefix
 from engine.ledger.commit.created import LedgerCreation, created_entry, read_created
 from engine.ledger.commit.signed_heads import Head, HeadPlaces, Heads
@@ -19,12 +19,14 @@ from engine.ledger.notes import signed_note
 from engine.ledger.store import Store
 from engine.model import CiRun, Signer
 from engine.proof.keys import key_id
-from engine.system.files import real_path, sync_folder
+from engine.system.files import sync_folder
+
+if TYPE_CHECKING:
+    from engine.ledger.sqlite.address import SqliteFiles
 
 Opener: TypeAlias = Callable[[str, bool, float], Store]
 """``opener(url, writable, lock_timeout_s)``: the store that a URL names, not yet connected."""
 
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.ASCII | re.IGNORECASE)
 _ID_BYTES = 16
 
 
@@ -36,14 +38,23 @@ def located(url: str) -> str:
     Raises:
         UsageError: No such kind of ledger.
     """
-    from engine.ledger.sqlite.address import file_of
+    files = sqlite_files(url)
+    return url if files is None else str(files.database)
 
-    return str(real_path(file_of(url))) if _scheme(url) == "sqlite" else url
+
+def sqlite_files(url: str) -> SqliteFiles | None:
+    """Return the files of the SQLite ledger at ``url``, there or not; None for another kind.
+
+    Raises:
+        UsageError: No such kind of ledger, or it names no place.
+    """
+    from engine.ledger.sqlite.address import file_of, files_at
+
+    return files_at(file_of(url)) if _scheme(url) == SQLITE else None
 
 
 def _scheme(url: str) -> str:
-    match = _SCHEME.match(url)
-    scheme = match[1] if match else "sqlite"
+    scheme = scheme_of(url)
     if scheme not in STORES:
         raise UsageError(
             f"{url!r}: no ledger is kept in {scheme}:",
@@ -75,7 +86,7 @@ def _run(url: str, writable: bool, lock_timeout_s: float) -> Store:
     )
 
 
-STORES: dict[str, Opener] = {"run": _run, "sqlite": _sqlite}
+STORES: dict[str, Opener] = {"run": _run, SQLITE: _sqlite}
 """Scheme of a URL, and what opens it. A plain path is ``sqlite``."""
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from engine.errors import ConfigError, suggest
 from engine.formats.json_text import MAX_BYTES
+from engine.formats.ledger_urls import sqlite_path
 from engine.model import is_number
 from engine.system.files import path_of, real_path
 from engine.system.ownership import others_can_write
@@ -289,10 +290,8 @@ def _resolve(
         return Value(_from_text(setting, text), f"${setting.variable}")
     if file and setting.name in written:
         value = written[setting.name]
-        path = str(value)
-        if setting.name == "ledger":
-            path = path.removeprefix("sqlite:///").removeprefix("sqlite:")
-        if setting.is_path or (setting.name == "ledger" and _is_path(path)):
+        path = sqlite_path(str(value)) if setting.name == "ledger" else str(value)
+        if setting.is_path or (setting.name == "ledger" and path):
             value = str(file.parent / path)
         return Value(value, str(file))
     return Value(setting.default, "default")
@@ -300,10 +299,6 @@ def _resolve(
 
 def _is_whole(setting: Setting) -> bool:
     return isinstance(setting.default, int)
-
-
-def _is_path(text: str) -> bool:
-    return re.match(r"$|//|[A-Za-z][A-Za-z0-9+.-]*:", text) is None
 
 
 def _from_text(setting: Setting, text: str) -> str | int:

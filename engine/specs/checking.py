@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.specs import complete, config, limits
+from engine.specs import complete, config, limits, manifest
 from engine.specs.conform import dot, graph, tlc
 from engine.specs.conform.tlc import EXITS, TlcResult, Tools
 from engine.specs.manifest import RunRow
@@ -135,7 +134,7 @@ def hold(
     with tempfile.TemporaryDirectory(prefix="engine-spec-") as name:
         scratch = Path(name)
         for path in (*folder.glob("*.tla"), *folder.glob("*.cfg")):
-            shutil.copyfile(path, scratch / path.name)
+            (scratch / path.name).write_bytes(read_whole(path, manifest.MAX_BYTES))
         (scratch / f"{limits.MODULE}.tla").write_text(limits_text, encoding="utf-8")
         for row in rows:
             if row.expect == "ok":

@@ -19,7 +19,6 @@ _NUMBERS = st.one_of(
     _FLOATS,
     st.sampled_from([0, -0.0, 1, -1, 0.1, 1e-7, 1e21, 1e300, 5e-324, 2**53 - 1]),
 )
-_ODD_TEXTS = ["\x00", "\x7f", "\u2028", "é", "😀", '"\\/']
 _TEXTS = st.one_of(
     st.text(max_size=8),
     st.sampled_from(

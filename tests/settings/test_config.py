@@ -45,6 +45,12 @@ def test_paths_in_the_file_are_relative_to_it(tmp_path: Path) -> None:
     assert config.folder == tmp_path / ".engine"
 
 
+@pytest.mark.parametrize("written", ["a:b", "sqlite:a:b", "sqlite:///a:b"])
+def test_a_ledger_in_the_file_is_relative_to_it_in_every_form(tmp_path: Path, written: str) -> None:
+    (tmp_path / "engine.toml").write_text(f'ledger = "{written}"\n')
+    assert load({}, {}, tmp_path).path("ledger") == tmp_path / "a:b"
+
+
 def test_the_folder_is_found_upwards_like_git(tmp_path: Path) -> None:
     (tmp_path / ".engine").mkdir()
     (tmp_path / "deep" / "er").mkdir(parents=True)

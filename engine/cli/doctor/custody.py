@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,10 +24,10 @@ from engine.decision.workspace import (
 )
 from engine.errors import KeyFileError, NoKeyError, UsageError
 from engine.exit_codes import INVALID, PASS, UNDECIDED
+from engine.formats.ledger_urls import sqlite_path
 from engine.proof.verdict_rules import OLDEST_FUTURE_S
 from engine.settings.config import Config
-from engine.system.files import real_path
-from engine.system.reading import read_whole
+from engine.system.reading import open_to_read, read_whole, require_regular
 
 if TYPE_CHECKING:
     from engine.ledger import Ledger
@@ -86,16 +85,10 @@ def _public_half(path: Path, public_key: bytes) -> Iterator[Diagnosis]:
         yield Diagnosis(Level.FAIL, "key", says, do, INVALID)
 
 
-def _file_of(config: Config) -> Path | None:
-    """The ledger's file; None where it is no file, or a kind of ledger that is not known."""
-    url = ledger_url(config)
-    path = url.removeprefix("sqlite:///").removeprefix("sqlite:")
-    return None if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", path) else Path(path)
-
-
 def _has_ledger(config: Config) -> bool:
-    path = _file_of(config)
-    return path is None or os.path.lexists(path)
+    """Also where a link leads nowhere: its volume may not be mounted."""
+    path = sqlite_path(ledger_url(config))
+    return not path or os.path.lexists(path)
 
 
 def ledger(world: World) -> Iterator[Diagnosis]:
@@ -151,16 +144,20 @@ def _head(heads: Sequence[Path], ledger_id: str) -> Diagnosis:
 
 
 def _contents(opened: Ledger, config: Config) -> Iterator[Diagnosis]:
-    path = _file_of(config) or Path(opened.url)
+    from engine.ledger import sqlite_files
+
+    files = sqlite_files(ledger_url(config))
+    parts = () if files is None else (files.database, files.log)
     size = opened.size()
     if size <= VERIFIED_ENTRIES:
         report, result = opened.verify(), "all hashes hold"
     else:
         report = opened.verify(since=opened.last_checkpoint())
         result = "opens; all of it: engine ledger verify"
-    in_bytes = sum(part.stat().st_size for part in _parts(path) if part.exists())
+    in_bytes = sum(part.stat().st_size for part in parts if part.exists())
     counted = "entry" if size == 1 else "entries"
-    yield Diagnosis(Level.OK, "ledger", f"{path}: {size:,} {counted}, {in_bytes:,} bytes, {result}")
+    says = f"{opened.url}: {size:,} {counted}, {in_bytes:,} bytes, {result}"
+    yield Diagnosis(Level.OK, "ledger", says)
     if report.uncovered:
         yield Diagnosis(
             Level.WARN,
@@ -168,10 +165,6 @@ def _contents(opened: Ledger, config: Config) -> Iterator[Diagnosis]:
             f"{report.uncovered} entries wait for a checkpoint: their writer was stopped",
             "nothing: the next decision covers them",
         )
-
-
-def _parts(path: Path) -> tuple[Path, Path]:
-    return path, path.with_name(path.name + "-wal")
 
 
 def _require_same_key(opened: Ledger, world: World) -> None:
@@ -227,12 +220,12 @@ def place(world: World) -> Iterator[Diagnosis]:
     """The ledger's folder: its lock, its room, whether it can be written."""
     import shutil
 
-    path = _file_of(world.config)
-    if path is None:
+    from engine.ledger import sqlite_files
+
+    if (files := sqlite_files(ledger_url(world.config))) is None:
         return
-    path = real_path(path)
-    yield from _lock(path.with_name(path.name + ".lock"))
-    folder = next(parent for parent in path.parents if parent.is_dir())
+    yield from _lock(files.lock)
+    folder = next(parent for parent in files.database.parents if parent.is_dir())
     if not os.access(folder, os.W_OK | os.X_OK):
         says = f"{folder}: cannot be written"
         do = "deciding needs it: run as its owner, or name another with --ledger"
@@ -247,14 +240,21 @@ def place(world: World) -> Iterator[Diagnosis]:
 def _lock(path: Path) -> Iterator[Diagnosis]:
     import fcntl
 
-    with suppress(FileNotFoundError, NotADirectoryError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        require_regular(path)
+        file = open_to_read(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        says = f"{path}: {(error.strerror or str(error)).lower()}"
+        do = "deciding needs it: it is made again where it is moved away"
+        yield Diagnosis(Level.FAIL, "lock", says, do, UNDECIDED)
+        return
+    with file:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             yield Diagnosis(Level.OK, "lock", "free")
         except BlockingIOError:
-            holder = os.pread(descriptor, 16, 0).decode(errors="replace").strip()
+            holder = file.read(16).decode(errors="replace").strip()
             says = f"{path}: held, by process {holder}"
             yield Diagnosis(Level.WARN, "lock", says, "let it finish; look at it: ps -p " + holder)
-        finally:
-            os.close(descriptor)

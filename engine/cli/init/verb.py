@@ -37,6 +37,7 @@ from engine.errors import UsageError, suggest
 from engine.evidence.documents import Document
 from engine.model import Json, Verdict
 from engine.policy.bundle import PolicyBundle, shipped_bundle
+from engine.policy.sources import MAX_FILE_BYTES
 from engine.proof.verdict_rules import ACCESS_RULE
 from engine.settings.config import FILE_NAME, MOST_TOML_BYTES, Config, load
 from engine.system.reading import read_whole
@@ -209,7 +210,7 @@ def _profile_in_use(config: Config, draft: Path) -> dict[Path, str]:
     if policies is None or not (policies / own).is_file():
         return {}
     try:
-        return {draft / own: (policies / own).read_text("utf-8")}
+        return {draft / own: read_whole(policies / own, MAX_FILE_BYTES).decode()}
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{policies / own}: {error}", "mend it: the draft needs it") from None
 

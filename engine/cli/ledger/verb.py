@@ -164,9 +164,13 @@ def _verified_budgets(ledger: Ledger, report: LedgerReport, keys: Sequence[bytes
 
 def _worth(config: Config, *, signatures: bool) -> int:
     """How many processes to use by default: several when there is much to read."""
-    url = ledger_url(config)
+    from engine.ledger import sqlite_files
+
+    files = sqlite_files(ledger_url(config))
+    if files is None:
+        return 1
     try:
-        size = Path(url.removeprefix("sqlite:///")).stat().st_size
+        size = files.database.stat().st_size
         processors = len(os.sched_getaffinity(0))
     except (OSError, AttributeError):  # the latter where there is no fork for us either
         return 1

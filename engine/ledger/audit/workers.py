@@ -49,11 +49,6 @@ class AuditWorkers(Closing):
         end(self._workers)
         self._workers.clear()
 
-    @property
-    def pids(self) -> list[int]:
-        """Process ids."""
-        return [worker.pid for worker in self._workers]
-
     def share(
         self,
         reopen: Callable[[], Reader],

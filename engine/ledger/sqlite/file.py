@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.errors import LedgerBusyError, LedgerError, VerificationError
+from engine.ledger.sqlite.address import files_at
 from engine.ledger.sqlite.reader import SqliteReader, explained, primary_code
 from engine.ledger.sqlite.schema import APPLICATION_ID, FORMAT
 
@@ -87,8 +88,8 @@ def copy_ledger(path: Path, folder: Path) -> Path:
     """
     import shutil
 
-    log = path.with_name(path.name + "-wal")
-    copies = {path: folder / "ledger.db", log: folder / "ledger.db-wal"}
+    copy_of = files_at(folder / "ledger.db")
+    copies = {path: copy_of.database, files_at(path).log: copy_of.log}
     try:
         for _ in range(_COPY_ATTEMPTS):
             before = [_state(source) for source in copies]

@@ -26,6 +26,7 @@ from engine.errors import (
     UsageError,
     VerificationError,
 )
+from engine.ledger.sqlite.address import SqliteFiles, files_at
 from engine.ledger.sqlite.file import (
     BUSY_TIMEOUT_MS,
     connect,
@@ -85,11 +86,11 @@ class SqliteStore:
         remove: Path | None = None,
     ) -> None:
         self.url = url
-        self._path = real_path(path)  # one lock, whichever name it is reached by
-        self._read_from = self._path
-        self._log = self._path.with_name(self._path.name + "-wal")
+        self._files = files_at(path)
+        self._path = self._read_from = self._files.database
+        self._log = self._files.log
         self._writable = writable
-        self._lock = FileLock(self._path.with_name(self._path.name + ".lock"), lock_timeout_s)
+        self._lock = FileLock(self._files.lock, lock_timeout_s)
         self._resources = _Resources(self._lock)
         if remove is not None:
             self._resources.folders.append(remove)
@@ -105,10 +106,9 @@ class SqliteStore:
         path = os.path.relpath(self._path, real_path(base))
         return path.encode(errors="backslashreplace").decode()
 
-    def files(self) -> tuple[Path, ...]:
+    def files(self) -> SqliteFiles:
         """Return the database, its log and shared memory, and its lock."""
-        suffixes = ("", "-wal", "-shm", ".lock")
-        return tuple(self._path.with_name(self._path.name + suffix) for suffix in suffixes)
+        return self._files
 
     def exists(self) -> bool:
         """Whether a ledger is there, or may be: then opening it says what is wrong.

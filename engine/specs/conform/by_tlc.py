@@ -9,7 +9,6 @@ judged instead, from the initial state on, and TLC's counterexample shows how fa
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -167,7 +166,7 @@ def _run(model: Model, steps: Sequence[tuple[Step, bool]], tools: Tools, form: s
     with tempfile.TemporaryDirectory(prefix="engine-conform-") as scratch:
         folder = Path(scratch)
         for source in model.folder.glob("*.tla"):
-            shutil.copy(source, folder)
+            (folder / source.name).write_bytes(read_whole(source, MAX_BYTES))
         text = generated(model, steps, form)
         (folder / f"{MODULE}.tla").write_text(text, encoding="utf-8")
         config = folder / f"{MODULE}.cfg"

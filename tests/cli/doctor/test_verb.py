@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -164,6 +165,19 @@ def test_a_ledger_that_somebody_is_writing_to(used: Engine) -> None:
         code, level, says, do = diagnosis(used, "lock")
     assert (code, level, f"by process {os.getpid()}" in says) == (0, "warn", True)
     assert "let it finish" in do
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_something_else_in_the_locks_place_is_not_waited_for(
+    used: Engine, make: Callable[[str], None]
+) -> None:
+    Path(".engine/ledger.db.lock").unlink()
+    make(".engine/ledger.db.lock")
+    assert diagnosis(used, "lock")[:3] == (
+        3,
+        "FAIL",
+        f"{Path.cwd()}/.engine/ledger.db.lock: is not a regular file",
+    )
 
 
 def test_a_ledger_of_the_future_means_a_wrong_clock(

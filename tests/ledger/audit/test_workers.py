@@ -148,9 +148,13 @@ def test_a_process_that_is_killed_is_an_error_and_never_a_pass(
     assert e.value.exit_code == 3
 
 
+def pids_of(processes: AuditWorkers) -> list[int]:
+    return [worker.pid for worker in processes._workers]
+
+
 def test_a_process_that_is_dead_before_it_is_asked_is_an_error(folder: Path) -> None:
     with AuditWorkers(1) as processes, closing(open_at(folder, signer=None)) as ledger:
-        (pid,) = processes.pids
+        (pid,) = pids_of(processes)
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         with pytest.raises(LedgerError, match="was lost while it verified entries 7 to 13"):
@@ -174,7 +178,7 @@ def test_a_crash_of_a_process_is_told_where_it_is_waited_for(
 
 def test_no_process_is_left_behind(folder: Path) -> None:
     with AuditWorkers(2) as processes:
-        pids = processes.pids
+        pids = pids_of(processes)
         for pid in pids:
             os.kill(pid, 0)  # there
     for pid in pids:
