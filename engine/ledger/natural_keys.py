@@ -21,12 +21,15 @@ from engine.proof.statement import parse_statement
 INDEXED = "decision"
 """Ids of this kind have a column of their own in the index, by which ``Ledger.find`` finds them."""
 
+ATTEMPT = "attempt"
+"""Ids of this kind are those of failures: no other entry but a request has the same one."""
+
 NATURAL_KEYS: dict[Json, tuple[str, str]] = {
     **dict.fromkeys(DECISION_TYPES, (INDEXED, "decision_id")),
     DECISION_IMPORTED_TYPE: (INDEXED, "decision_id"),
     **dict.fromkeys(ATTESTED_TYPES, (INDEXED, "attestation_id")),
     DECISION_REQUESTED_TYPE: ("request", "decision_id"),
-    DECISION_FAILED_TYPE: ("attempt", "attempt_id"),
+    DECISION_FAILED_TYPE: (ATTEMPT, "attempt_id"),
     BUDGET_SETTLED_TYPE: ("settled", "lease"),
     BUDGET_RELEASED_TYPE: ("released", "lease"),
     EFFECT_TYPE: ("effect", "effect"),
@@ -42,11 +45,19 @@ def natural_key(statement: dict[str, Json]) -> tuple[str, str] | None:
     return (of, key) if isinstance(key, str) else None
 
 
-def require_own(entry: bytes, ledger_id: str) -> tuple[str, str] | None:
+def event_name(statement: dict[str, Json], leaf: bytes) -> tuple[str, str]:
+    """Return what an entry that is not indexed as a decision is known by: kind and key.
+
+    That is its :func:`natural_key`, or else its leaf hash.
+    """
+    return natural_key(statement) or ("leaf", leaf.hex())
+
+
+def require_own(entry: bytes, ledger_id: str) -> dict[str, Json]:
     """Require that an entry which is to be recorded is a statement, and of no other ledger.
 
     Returns:
-        Its :func:`natural_key`.
+        What it says.
 
     Raises:
         VerificationError: It is not.
@@ -58,4 +69,4 @@ def require_own(entry: bytes, ledger_id: str) -> tuple[str, str] | None:
             f"an entry of {ledger!r} cannot be recorded in ledger {ledger_id}",
             "nothing was recorded; a decision of another ledger is imported: engine ledger import",
         )
-    return natural_key(stated)
+    return stated

@@ -37,6 +37,14 @@ class DecisionRow(NamedTuple):
     attempt: int
 
 
+class EventRow(NamedTuple):
+    """What an entry without a row in the index of decisions is known by; see ``natural_keys``."""
+
+    kind: str
+    key: str
+    leaf_index: int
+
+
 class LastDecisionQuery(NamedTuple):
     """Which decision is looked for: the last one on a subject by a gate, before an index."""
 
@@ -57,6 +65,7 @@ class Rows:
         entries: In order, without gaps, from the current size on.
         nodes: ``(position, hash)`` of the subtrees they complete; see :func:`node_position`.
         decisions: In order of index.
+        events: Names of the other entries, none of which is there.
         attachments: ``(index, [(kind, digest, body)])`` for entries that have any.
         shared: Bodies by kind and digest, each kept once; some may be there already.
         state: Documents by kind and key that replace those there; None removes one.
@@ -65,6 +74,7 @@ class Rows:
     entries: list[EntryRow] = field(default_factory=list)
     nodes: list[tuple[int, bytes]] = field(default_factory=list)
     decisions: list[DecisionRow] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
     attachments: list[tuple[int, list[tuple[str, str, bytes]]]] = field(default_factory=list)
     shared: dict[tuple[str, str], bytes] = field(default_factory=dict)
     state: dict[tuple[str, str], bytes | None] = field(default_factory=dict)
@@ -134,6 +144,15 @@ class Reader(Protocol):
 
     def indexes_of(self, decision_ids: Sequence[str]) -> dict[str, int]:
         """Return the indexes of those decisions that there are."""
+
+    def events_of(self, kind: str, keys: Sequence[str]) -> dict[str, int]:
+        """Return the indexes of those events of a kind that there are, by their keys."""
+
+    def event_counts(self) -> tuple[int, int] | None:
+        """Return how many names of events there are, and how many there should be.
+
+        None in a ledger that an older engine made, and that nothing was written to since.
+        """
 
     def ids_from(self, text: str, most: int) -> list[tuple[str, int]]:
         """Return the first ``(id, index)`` that sort at or after ``text``."""

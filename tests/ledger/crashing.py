@@ -31,7 +31,7 @@ from engine.ledger import open as stores
 from engine.ledger.commit.batch import Edge
 from engine.ledger.commit.signed_heads import Head, HeadPlaces, Heads
 from engine.ledger.ledger import Ledger
-from engine.ledger.store import EntryRow, Reader, Rows, Store, node_count, node_position
+from engine.ledger.store import EntryRow, EventRow, Reader, Rows, Store, node_count, node_position
 from engine.model import Signer
 from engine.proof.checkpoint import Checkpoint, parse
 from engine.proof.merkle import chain_hash, leaf_hash, node_hash
@@ -235,6 +235,7 @@ class CrashingStore:
             there.entries.append(row)
         there.nodes += rows.nodes
         there.decisions += rows.decisions
+        there.events += rows.events
         if order != "go":
             raise LedgerError("the disk failed")
 
@@ -509,6 +510,7 @@ class World:
         """Put back the copy that was made when there were so many entries after entry 0."""
         rows, older = self.disk.committed.rows, MemoryReader(self.disk.committed.ledger_id())
         older.rows.entries = rows.entries[: size + 1]
+        older.rows.events = [row for row in rows.events if row.leaf_index <= size]
         older.rows.nodes = rows.nodes[: node_count(size + 1)]
         notes = self.disk.committed.notes
         older.notes = {at: note for at, note in notes.items() if at <= size + 1}
@@ -524,6 +526,8 @@ class World:
             leaf = leaf_hash(body)
             edge.chain = chain_hash(edge.chain, leaf)
             edited.rows.entries.append(EntryRow(index, leaf, edge.chain, body))
+            if body not in bodies[:index]:
+                edited.rows.events.append(EventRow("leaf", leaf.hex(), index))
             for level, number, digest in edge.frontier.append(leaf):
                 edited.rows.nodes.append((node_position(level, number), digest))
         edited.notes = dict(self.disk.committed.notes)

@@ -82,6 +82,13 @@ class MemoryReader:
     def indexes_of(self, decision_ids: Sequence[str]) -> dict[str, int]:
         return {name: index for name, index in self._ids() if name in decision_ids}
 
+    def events_of(self, kind: str, keys: Sequence[str]) -> dict[str, int]:
+        events = self.rows.events
+        return {row.key: row.leaf_index for row in events if row.kind == kind and row.key in keys}
+
+    def event_counts(self) -> tuple[int, int]:
+        return len(self.rows.events), len(self.rows.entries) - len(self.rows.decisions)
+
     def last_decisions(self, queries: Sequence[LastDecisionQuery]) -> list[tuple[int, str] | None]:
         answers = []
         for subject_key, gate, stop in queries:
@@ -216,6 +223,7 @@ class MemoryStore:
         rows.entries += added.entries
         rows.nodes += added.nodes
         rows.decisions += added.decisions
+        rows.events += added.events
         rows.attachments += added.attachments
         rows.shared.update(added.shared)
         rows.state.update(added.state)

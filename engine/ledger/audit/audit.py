@@ -70,9 +70,9 @@ def audit(
     if whole.after.chain != tip:
         raise VerificationError(f"entry {size - 1}: the hash chain breaks here", HINT)
     require_end(reader, size)
-    if signatures:
-        _require_attempts(reader)
     policies = require_across(reader, whole, signatures=signatures)
+    if signatures:
+        _require_counts(reader)
     return LedgerReport(
         ledger_id=ledger_id,
         since=start.size,
@@ -106,11 +106,13 @@ def _start(since: str | None, origin: str, public_keys: Sequence[bytes]) -> Chec
     return start
 
 
-def _require_attempts(reader: Reader) -> None:
-    """Require that nothing but decisions is found by a subject; others may append meanwhile."""
-    found, expected = reader.attempts()
-    if found != expected:
-        raise VerificationError(
-            f"{found} rows find {expected} decisions by their subject",
-            "the entries are whole, and their index was changed or damaged: restore a copy",
-        )
+def _require_counts(reader: Reader) -> None:
+    """Require that no row finds what is no entry; others may append meanwhile."""
+    counts = (("decisions by their subject", reader.attempts()), ("events", reader.event_counts()))
+    for what, counted in counts:
+        found, expected = counted or (0, 0)
+        if found != expected:
+            raise VerificationError(
+                f"{found} rows find {expected} {what}",
+                "the entries are whole, and their index was changed or damaged: restore a copy",
+            )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import binascii
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TypeAlias
 
 from engine.errors import VerificationError
 from engine.formats import canonical
 from engine.ledger.audit.quick_json import quick_json
 from engine.ledger.entries import subject_key
-from engine.ledger.natural_keys import INDEXED, NATURAL_KEYS
+from engine.ledger.natural_keys import INDEXED, NATURAL_KEYS, event_name
 from engine.ledger.store import DecisionRow, EntryRow, LastDecisionQuery, Reader
 from engine.model import CREATION_TYPES, DECISION_IMPORTED_TYPE, DECISION_TYPES, Json
 from engine.proof.envelope import Envelope, open_envelope
@@ -57,6 +57,8 @@ def require_indexed(
         for row, statement in zip(rows, statements, strict=True):
             index = row.leaf_index
             _require_same(index, statement, indexed.get(index), lasts.get(index), ledger_id)
+        if reader.event_counts() is not None:
+            _require_named(reader, rows, statements, indexed)
         return len(found)
     glance = _Glance()
     for row in rows:
@@ -170,6 +172,29 @@ def _require_findable(reader: Reader, rows: Sequence[DecisionRow]) -> None:
             raise VerificationError(
                 f"entry {row.leaf_index}: {row.decision_id} does not lead to it by the index", _HINT
             )
+
+
+def _require_named(
+    reader: Reader,
+    rows: Sequence[EntryRow],
+    statements: Sequence[dict[str, Json]],
+    indexed: Container[int],
+) -> None:
+    """Require that what an event is known by leads to it, and to no entry before it."""
+    kinds: dict[str, dict[str, int]] = {}
+    for row, statement in zip(rows, statements, strict=True):
+        if row.leaf_index not in indexed:
+            kind, key = event_name(statement, row.leaf)
+            kinds.setdefault(kind, {}).setdefault(key, row.leaf_index)
+    for kind, keys in kinds.items():
+        found = reader.events_of(kind, list(keys))
+        for key, index in keys.items():
+            if key not in found or found[key] > index:
+                raise VerificationError(
+                    f"entry {index}: the index of events does not lead to it", _HINT
+                )
+            if found[key] < index:
+                raise VerificationError(f"entry {index}: is entry {found[key]} once more", _HINT)
 
 
 def _require_same(

@@ -10,12 +10,13 @@ from typing import NamedTuple, TypeVar
 from engine.errors import LedgerError, VerificationError
 from engine.ledger.commit.state import PendingState
 from engine.ledger.entries import SHARED_KINDS, EntryDraft, LedgerPosition, SharedBlob, State
-from engine.ledger.natural_keys import require_own
+from engine.ledger.natural_keys import ATTEMPT, event_name, require_own
 from engine.ledger.store import (
     MAX_ATTACHMENTS,
     NEWEST,
     DecisionRow,
     EntryRow,
+    EventRow,
     LastDecisionQuery,
     Reader,
     Rows,
@@ -88,7 +89,8 @@ class Batch:
 
         Raises:
             LedgerError: An entry or its blobs cannot be stored.
-            VerificationError: An event is no statement of this ledger, or is there twice.
+            VerificationError: An event is no statement of this ledger, or is there already; or what
+                is to be answered failed, or the other way round.
             Exception: What a ``build`` raised.
         """
         places: list[tuple[int, bool]] = []
@@ -100,12 +102,16 @@ class Batch:
                 places.append((index, True))
                 continue
             index = self.edge.size + len(entries)
+            failure = ATTEMPT, draft.decision_id or ""
+            failed = _first(failure, added.events, self._index.events, stored.events)
+            if failed is not None:
+                raise _one_outcome(index, failed, failure[1])
             last = _first(_attempt_key(draft), added.last, self._index.last, stored.last)
             attempt, previous = last or (0, None)
             place = LedgerPosition(self._ledger_id, attempt + 1, previous)
             built = _built(draft, place, self._read_missing(draft, entries))
             if draft.decision_id is None:
-                self._require_new(built.entry, index, added)
+                built = built._replace(event=self._require_new(built, index, added))
             entries.append(built)
             places.append((index, False))
             if draft.decision_id is not None:
@@ -134,30 +140,41 @@ class Batch:
     def __contains__(self, index: int) -> bool:
         return self._first <= index < self.edge.size
 
-    def _require_new(self, entry: bytes, index: int, added: _Index) -> None:
-        """Require that an event is of this ledger, and not in this transaction already.
+    def _require_new(self, built: _Built, index: int, added: _Index) -> tuple[str, str]:
+        """Require that an event is of this ledger and not there already, and no answered failure.
+
+        Returns:
+            What it is known by.
 
         Raises:
             VerificationError: It is not.
         """
-        key = require_own(entry, self._ledger_id)
-        for name in filter(None, (key, ("leaf", leaf_hash(entry).hex()))):
-            if (first := _first(name, added.events, self._index.events)) is not None:
-                raise VerificationError(
-                    f"what is to be entry {index} is entry {first} once more",
-                    "nothing was recorded; what happened once is recorded once",
-                )
-            added.events[name] = index
+        stated = require_own(built.entry, self._ledger_id)
+        kind, key = name = event_name(stated, leaf_hash(built.entry))
+        there = {(kind, key): at for key, at in self._view.events_of(kind, [key]).items()}
+        if (first := _first(name, added.events, self._index.events, there)) is not None:
+            raise VerificationError(
+                f"what is to be entry {index} is entry {first} once more",
+                "nothing was recorded; what happened once is recorded once",
+            )
+        if kind == ATTEMPT:
+            answers = self._view.indexes_of([key])
+            if (answer := _first(key, added.ids, self._index.ids, answers)) is not None:
+                raise _one_outcome(index, answer, key)
+        added.events[name] = index
+        return name
 
     def _stored_of(self, drafts: Sequence[EntryDraft]) -> _Index:
-        """The index's rows for these drafts, in two queries for all of them."""
+        """The index's rows for these drafts, in three queries for all of them."""
         ids = [draft.decision_id for draft in drafts if draft.decision_id is not None]
         keys = list({key for draft in drafts if (key := _attempt_key(draft)) is not None})
         if not (ids or keys):
             return _Index()
         found = self._view.last_decisions([LastDecisionQuery(*key, NEWEST) for key in keys])
         last = {key: row for key, row in zip(keys, found, strict=True) if row is not None}
-        return _Index(self._view.indexes_of(ids), last=last)
+        failed = self._view.events_of(ATTEMPT, ids)
+        events = {(ATTEMPT, name): index for name, index in failed.items()}
+        return _Index(self._view.indexes_of(ids), events, last)
 
     def _read_missing(
         self, draft: EntryDraft, built: Sequence[_Built]
@@ -189,11 +206,22 @@ class Batch:
             rows.decisions.append(
                 DecisionRow(index, draft.decision_id, draft.subject_key, draft.gate, built.attempt)
             )
+        if built.event is not None:
+            rows.events.append(EventRow(*built.event, index))
         if built.own:
             rows.attachments.append((index, built.own))
         for key, body in built.shared.items():
             if key not in self._stored:
                 rows.shared.setdefault(key, body)
+
+
+def _one_outcome(index: int, there: int, decision_id: str) -> VerificationError:
+    """Return the error that says that a failure and an answer would have one id."""
+    return VerificationError(
+        f"what is to be entry {index} and entry {there} have one id, {decision_id}: "
+        "what failed has no answer",
+        "nothing was recorded; what failed is asked for again under another id",
+    )
 
 
 def _attempt_key(draft: EntryDraft) -> tuple[str, str] | None:
@@ -220,6 +248,7 @@ class _Built(NamedTuple):
     entry: bytes
     own: list[tuple[str, str, bytes]]
     shared: dict[tuple[str, str], bytes]
+    event: tuple[str, str] | None = None
 
 
 def _built(

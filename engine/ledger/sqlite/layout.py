@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from engine.errors import VerificationError
-from engine.ledger.sqlite.schema import STATE_TABLE, statements
+from engine.ledger.sqlite.schema import EVENT_TABLE, STATE_TABLE, event_triggers, statements
 
 LAYOUT = "SELECT type, name, sql FROM sqlite_schema"
 """The query for :func:`require_layout`."""
@@ -26,6 +26,7 @@ _CREATED = re.compile(r"\s*CREATE (TABLE|TRIGGER)(?: IF NOT EXISTS)? (\w+)")
 _FREE = re.compile(r"--[^\n]*|\s+")
 _AUTOMATIC = {("index", "sqlite_autoindex_decision_1"), ("index", "sqlite_autoindex_shared_blob_1")}
 _STATE = ("table", "state")
+_EVENT = ("table", "event")
 
 
 def require_layout(rows: Iterable[tuple[str, str, str | None]], place: str) -> None:
@@ -34,8 +35,8 @@ def require_layout(rows: Iterable[tuple[str, str, str | None]], place: str) -> N
     Raises:
         VerificationError: Something is missing, changed or added; names it.
     """
-    expected = _expected()
     found = {(kind, name): _plain(text) for kind, name, text in rows}
+    expected = _expected(events=_EVENT in found)
     if missing := (expected.keys() - {_STATE}) - found.keys():
         raise VerificationError(f"{place}: {' '.join(min(missing))} is missing", _HINT)
     for key in sorted(found):
@@ -45,13 +46,18 @@ def require_layout(rows: Iterable[tuple[str, str, str | None]], place: str) -> N
             raise VerificationError(f"{place}: {' '.join(key)} was changed", _HINT)
 
 
-@lru_cache(maxsize=1)
-def _expected() -> dict[tuple[str, str], str]:
-    made = dict.fromkeys(_AUTOMATIC, "")
-    for text in (*statements(), STATE_TABLE):
-        if match := _CREATED.match(text):
-            made[match[1].lower(), match[2]] = _plain(text)
-    return made
+@lru_cache(maxsize=2)
+def _expected(*, events: bool) -> dict[tuple[str, str], str]:
+    """What there is, with and without the index of events."""
+    made = (*statements(), STATE_TABLE)
+    without = () if events else (EVENT_TABLE, *event_triggers())
+    return dict.fromkeys(_AUTOMATIC, "") | _of(text for text in made if text not in without)
+
+
+def _of(texts: Iterable[str]) -> dict[tuple[str, str], str]:
+    """What statements make, by type and name."""
+    made = ((match, text) for text in texts if (match := _CREATED.match(text)))
+    return {(match[1].lower(), match[2]): _plain(text) for match, text in made}
 
 
 def _plain(text: str | None) -> str:

@@ -133,7 +133,7 @@ class SqliteReader:
         self._place = place
         self._using = free_in_child(threading.Lock())
         self._process = os.getpid()
-        self._keeps_state = False
+        self._tables: set[str] = set()
         self._turns = 0
         connection.set_progress_handler(self._is_endless, _STEPS_PER_TURN)
 
@@ -274,6 +274,26 @@ class SqliteReader:
             found.update(self._all(query, *chunk))
         return found
 
+    def events_of(self, kind: str, keys: Sequence[str]) -> dict[str, int]:
+        """Return the indexes of those events of a kind that there are, by their keys."""
+        found: dict[str, int] = {}
+        for at in range(0, len(keys) if self._has("event") else 0, _AT_ONCE):
+            chunk = keys[at : at + _AT_ONCE]
+            marks = ", ".join("?" * len(chunk))
+            query = f"SELECT key, leaf_index FROM event WHERE kind = ? AND key IN ({marks})"  # noqa: S608
+            found.update(self._all(query, kind, *chunk))
+        return found
+
+    def event_counts(self) -> tuple[int, int] | None:
+        """Return how many names of events there are, and how many there should be."""
+        if not self._has("event"):
+            return None
+        entries = "SELECT ifnull(max(leaf_index), -1) + 1 FROM entry"
+        decisions = "SELECT count(*) FROM decision"
+        query = f"SELECT (SELECT count(*) FROM event), ({entries}) - ({decisions})"  # noqa: S608
+        found, expected = self._all(query)[0]
+        return found, expected
+
     def ids_from(self, text: str, most: int) -> list[tuple[str, int]]:
         """Return the first ``(id, index)`` that sort at or after ``text``."""
         return self._all(
@@ -386,7 +406,13 @@ class SqliteReader:
 
     def _state(self, query: str, *values: int | str) -> list[Any]:
         """Rows of the state; none where the ledger has never kept any."""
-        if not self._keeps_state:
-            exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'state'"
-            self._keeps_state = bool(self._value(exists))
-        return self._all(query, *values) if self._keeps_state else []
+        return self._all(query, *values) if self._has("state") else []
+
+    def _has(self, table: str) -> bool:
+        """Whether a table is there that not every ledger has; one that is there stays."""
+        if table not in self._tables:
+            exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
+            if self._value(exists, table) is None:
+                return False
+            self._tables.add(table)
+        return True

@@ -10,6 +10,8 @@ a larger one, and from there into the whole index, many at once and in its order
 
 from __future__ import annotations
 
+from engine.ledger.natural_keys import ATTEMPT
+
 APPLICATION_ID = 0x676F7665
 """``gove`` in the file's header: this is a ledger of this engine."""
 
@@ -100,6 +102,15 @@ CREATE TABLE IF NOT EXISTS state (        -- what the entries add up to; they ca
 ) STRICT, WITHOUT ROWID"""
 """Made with the first document that is put: a ledger that keeps no state has no such table."""
 
+EVENT_TABLE = """
+CREATE TABLE event (                      -- index over entries without a decision, by their names
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    leaf_index INTEGER NOT NULL,
+    PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID"""
+"""See :mod:`engine.ledger.sqlite.events`: whoever writes to a ledger without it makes it first."""
+
 _NEXT = {"entry": "leaf_index", "node": "position"}
 _RISING = {"checkpoint": "size", "decision": "leaf_index", "attachment": "place"}
 _KEPT = ("ledger", "entry", "node", "checkpoint", "decision", "subject", "shared_blob")
@@ -121,14 +132,33 @@ def statements() -> list[str]:
             _trigger("fixed", "UPDATE", table, "a ledger is append-only")
             for table in (*_KEPT, "attachment")
         ),
+        EVENT_TABLE,
+        *event_triggers(),
         f"PRAGMA application_id = {APPLICATION_ID}",
         f"PRAGMA user_version = {FORMAT}",
+    ]
+
+
+def event_triggers() -> list[str]:
+    """Return the statements that keep the index of events, and its names apart from decisions."""
+    once = "what happened once is recorded once"
+    return [
+        _trigger("once", "INSERT", "event", once, f"{_SAME_EVENT} OR {_ANSWERED}"),
+        _trigger("failed", "INSERT", "decision", "what failed has no answer", _FAILED),
+        _trigger("kept", "DELETE", "event", "a ledger is append-only"),
+        _trigger("fixed", "UPDATE", "event", "a ledger is append-only"),
     ]
 
 
 _HAS_ID = "EXISTS (SELECT 1 FROM ledger)"
 _SAME_BLOB = "EXISTS (SELECT 1 FROM shared_blob WHERE kind = NEW.kind AND digest = NEW.digest)"
 _SAME_ID = "EXISTS (SELECT 1 FROM decision WHERE decision_id = NEW.decision_id)"
+_SAME_EVENT = "EXISTS (SELECT 1 FROM event WHERE kind = NEW.kind AND key = NEW.key)"
+_FAILED = f"EXISTS (SELECT 1 FROM event WHERE kind = '{ATTEMPT}' AND key = NEW.decision_id)"  # noqa: S608
+_ANSWERED = (
+    f"NEW.kind = '{ATTEMPT}' "  # noqa: S608  a name of ours
+    "AND EXISTS (SELECT 1 FROM decision WHERE decision_id = NEW.key)"
+)
 
 
 def _last(table: str, key: str) -> str:

@@ -231,8 +231,19 @@ class SqliteStore:
         layout = view.layout_version()
         if layout != self._layout:  # another trigger would change what we write
             view.require_layout()
+            if view.event_counts() is None:
+                self._make_events(writer, view)
+                layout = view.layout_version()
             self._layout = layout
         return view
+
+    def _make_events(self, writer: sqlite3.Connection, view: SqliteReader) -> None:
+        from engine.ledger.sqlite.events import make_events  # once in the life of an older ledger
+
+        try:
+            make_events(writer, view)
+        except sqlite3.Error as error:
+            raise explained(error, str(self._path), "making its index of events") from error
 
     def _begin(self, writer: sqlite3.Connection) -> None:
         """Wait for a stranger's transaction no longer than the wait for the lock has left."""
@@ -257,6 +268,7 @@ class SqliteStore:
             writer.executemany("INSERT INTO entry VALUES (?, ?, ?, ?)", rows.entries)
             writer.executemany("INSERT INTO node VALUES (?, ?)", rows.nodes)
             writer.executemany("INSERT INTO decision VALUES (?, ?, ?, ?, ?)", rows.decisions)
+            writer.executemany("INSERT INTO event VALUES (?, ?, ?)", rows.events)
             writer.executemany("INSERT INTO subject_new VALUES (?, ?)", _subjects(rows))
             for (tier, larger), every in zip(
                 pairwise(SUBJECT_TIERS), ENTRIES_PER_MERGE, strict=True

@@ -22,8 +22,11 @@ from typing import Any
 
 import pytest
 
+from engine.errors import VerificationError
 from engine.formats import canonical
 from engine.ledger import EntryDraft
+from engine.ledger.commit import batch
+from engine.ledger.natural_keys import event_name
 from engine.model import BUDGET_RELEASED_TYPE, DECISION_FAILED_TYPE
 from engine.proof.envelope import open_envelope, seal
 from engine.proof.merkle import Frontier, chain_hash, leaf_hash
@@ -32,6 +35,7 @@ from engine.signers.file import open_file
 from tests.cli.budget.test_verb import ASK, PRICES
 from tests.cli.conftest import Answer, Engine
 from tests.ledger.audit.test_audit import behind_its_back, rewrite
+from tests.ledger.audit.test_requests import forget_events
 from tests.ledger.scribe import event, key, open_at
 
 Edit = Callable[[sqlite3.Connection], Any]
@@ -113,6 +117,17 @@ def insert(connection: sqlite3.Connection, body: bytes, *, index_as: str | None 
             "WHERE leaf_index = 2",
             (len(rows), index_as),
         )
+    else:
+        name = known_by(body, leaf)
+        connection.execute("INSERT OR IGNORE INTO event VALUES (?, ?, ?)", (*name, len(rows)))
+
+
+def known_by(body: bytes, leaf: bytes) -> tuple[str, str]:
+    """What the index of events knows an entry by, as far as there is something to read."""
+    try:
+        return event_name(parse_statement(open_envelope(body).payload), leaf)
+    except VerificationError:
+        return "leaf", leaf.hex()
 
 
 def forged(body: bytes, kind: str | None = None, **members: Any) -> bytes:
@@ -341,6 +356,9 @@ def changes() -> Iterator[tuple[str, str]]:
                 if table not in ("attachment", "checkpoint"):  # see the end of this file
                     yield f"no row {at} of {table}", f"DELETE FROM {table} WHERE {column} = {row}"
     yield "no policy", "DELETE FROM shared_blob"
+    for change in ("kind = 'x'", "key = 'x'", "leaf_index = 3", "leaf_index = 7"):
+        yield f"an event's {change}", f"UPDATE event SET {change} WHERE leaf_index = 6"
+    yield "no event", "DELETE FROM event WHERE leaf_index = 6"
     for table, values in {
         "node": "99, zeroblob(32)",
         "decision": "99, 'x', NULL, NULL, 1",
@@ -352,6 +370,7 @@ def changes() -> Iterator[tuple[str, str]]:
         "ledger": "2, 'x'",
         "checkpoint": "99, 'x'",
         "entry": "99, zeroblob(32), zeroblob(32), x'00'",
+        "event": "'leaf', 'x', 99",
     }.items():
         yield f"a row more in {table}", f"INSERT INTO {table} VALUES ({values})"
     for kind in ("input", "salt"):
@@ -376,6 +395,9 @@ FAULTS = {
     r"entry\.(leaf|chain) of row 0": "its first 7 entries are not those that were signed",
     r"entry\.leaf of row .": "entry {entry}: its bytes do not give its leaf",
     r"entry\.chain of row .": "entry {entry}: the hash chain breaks here",
+    "an event's leaf_index = 3": "entry 6: is entry 3 once more",
+    "(an|no) event.*": "entry 6: the index of events does not lead to it",
+    "a row more in event": "3 rows find 2 events",
     "no row 0 of entry": "says 7: it went backwards",
     "no row . of entry": "entry {entry} is missing",
     "two rows of entry swapped": "entry 2: the hash chain breaks here",
@@ -453,7 +475,7 @@ def test_a_history_rewritten_with_all_its_hashes_is_noticed(host: Engine, index:
 
 # -- how the file works ----------------------------------------------------------------------
 
-TABLES = (*COLUMNS, "subject", "subject_recent")
+TABLES = (*COLUMNS, "subject", "subject_recent", "event")
 LAYOUTS = {
     **{
         f"{table} is a view": f"ALTER TABLE {table} RENAME TO z; "
@@ -473,6 +495,7 @@ LAYOUTS = {
     "one index more": "CREATE INDEX z ON entry (leaf)",
     "an index over an expression": "CREATE INDEX z ON entry (abs(leaf_index))",
     "a trigger less": "DROP TRIGGER entry_order",
+    "no index of events": "DROP TABLE event",
     "another trigger": "DROP TRIGGER entry_order; "
     "CREATE TRIGGER entry_order BEFORE INSERT ON entry WHEN 0 BEGIN SELECT 1; END",
 }  # fmt: skip
@@ -485,6 +508,7 @@ ODDITIES = {
     "one (table|index) more": r"\1 z is not the engine's",
     "an index over an expression": "index z is not the engine's",
     "a trigger less": "trigger entry_order is missing",
+    "no index of events": "trigger decision_failed is not the engine's",
     "another trigger": "trigger entry_order was changed",
 }
 """What each layout is refused for, by a pattern of its name."""
@@ -611,7 +635,7 @@ def test_a_cut_tail_with_the_heads_removed_is_shown_by_a_checkpoint_that_was_kep
 ) -> None:
     Path("kept.txt").write_text(host("ledger", "checkpoint").out)
     with behind_its_back(LEDGER) as connection:
-        for table in ("entry", "decision", "subject_new"):
+        for table in ("entry", "decision", "event", "subject_new"):
             connection.execute(f"DELETE FROM {table} WHERE leaf_index >= 4")
         connection.execute("DELETE FROM checkpoint WHERE size > 4")
         connection.execute("DELETE FROM node WHERE position >= 3")
@@ -651,10 +675,21 @@ def test_without_signatures_the_answer_says_so(host: Engine) -> None:
     assert host("ledger", "verify", "--signatures").code == 4
 
 
-def test_an_event_that_is_recorded_twice_is_refused_by_verify(tmp_path: Path) -> None:
-    """Whoever has the key can do that, by a defect or on purpose."""
+def test_an_event_that_is_recorded_twice_is_refused_by_verify(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has the key can do that, by a defect or on purpose; our own engine refuses it."""
     with closing(open_at(tmp_path)) as ledger:
         ledger.append([event("same")])
+        with pytest.raises(VerificationError, match="to be entry 2 is entry 1 once more"):
+            ledger.append([event("same")])
+        monkeypatch.setattr(batch, "event_name", lambda *_: ("leaf", "another"))
         ledger.append([event("same")])
-        with pytest.raises(Exception, match="entry 2: is entry 1 once more"):
+        with pytest.raises(VerificationError, match="entry 2: is entry 1 once more"):
             ledger.verify()
+    forget_events(tmp_path)
+    with (
+        closing(open_at(tmp_path, signer=None)) as ledger,
+        pytest.raises(VerificationError, match="entry 2: is entry 1 once more"),
+    ):
+        ledger.verify()

@@ -10,8 +10,10 @@ from shutil import copytree
 import pytest
 
 from engine.decision.export import import_proof
-from engine.errors import CommitError, EquivocationError
+from engine.decision.record import event
+from engine.errors import CommitError, EquivocationError, VerificationError
 from engine.ledger import Ledger
+from engine.model import DECISION_FAILED_TYPE
 from engine.proof.keys import load_public_pem
 from engine.signers.file import open_file
 from tests.cli.conftest import Engine
@@ -57,6 +59,38 @@ def test_another_statement_under_an_id_that_is_there_is_4_and_convicts_the_signe
     own = engine("verify", str(file), "--key", ".engine/keys/engine.pub.pem")
     assert (own.code, own.out) == (4, "")
     assert "none of the given keys signed" in own.err
+
+
+def test_a_decision_under_the_id_of_a_recorded_failure_is_4_and_spoils_nothing(
+    engine: Engine,
+) -> None:
+    """INV-LEDGER-6: what failed has no answer, and nothing is committed before that is known."""
+    engine("init")
+    signer = open_file(Path(".engine/keys/engine.pem"))
+    failed = event(DECISION_FAILED_TYPE, "m.json", {"attempt_id": DECISION}, signer)
+    with closing(open_at(Path(".engine"), signer=signer)) as ledger:
+        ledger.append([failed])
+    log = engine("ledger", "log").out
+
+    answer = engine("ledger", "import", ORIGINAL, "--key", KEY)
+
+    assert (answer.code, answer.out) == (4, "")
+    assert f"what is to be entry 2 and entry 1 have one id, {DECISION}" in answer.err
+    assert engine("ledger", "log").out == log
+    assert engine("ledger", "verify").code == 0
+
+
+def test_a_failure_under_the_id_of_an_imported_decision_is_not_recorded(engine: Engine) -> None:
+    engine("init")
+    assert engine("ledger", "import", ORIGINAL, "--key", KEY).code == 0
+    signer = open_file(Path(".engine/keys/engine.pem"))
+    failed = event(DECISION_FAILED_TYPE, "m.json", {"attempt_id": DECISION}, signer)
+    with (
+        closing(open_at(Path(".engine"), signer=signer)) as ledger,
+        pytest.raises(VerificationError, match="to be entry 2 and entry 1 have one id"),
+    ):
+        ledger.append([failed])
+    assert engine("ledger", "verify").code == 0
 
 
 def test_the_other_way_round_is_found_too_and_kept_once(engine: Engine) -> None:

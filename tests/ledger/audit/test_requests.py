@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from engine.ledger import EntryDraft, LedgerPosition, LedgerReport, subject_key
 from engine.ledger.audit import audit
 from engine.ledger.audit.requests import ANSWERS
 from engine.ledger.audit.workers import AuditWorkers
+from engine.ledger.commit import batch
+from engine.ledger.sqlite.reader import SqliteReader
 from engine.model import (
     DECISION_FAILED_TYPE,
     DECISION_IMPORTED_TYPE,
@@ -22,6 +26,7 @@ from engine.model import (
 )
 from engine.proof.envelope import seal
 from engine.proof.statement import statement
+from tests.ledger.audit.test_audit import behind_its_back
 from tests.ledger.scribe import KEY, decision, decision_id, open_at, subject_named
 
 INPUT = {"digest": {"sha256": "11" * 32}}
@@ -77,8 +82,18 @@ def attestation(number: int, **other: Any) -> EntryDraft:
     return entry(ETHICS_ATTESTATION_TYPE, predicate | other, SUBJECT, placed=True)
 
 
+@contextmanager
+def without_the_rule(folder: Path) -> Iterator[None]:
+    """As when an engine writes that does not know the rule which the index of events keeps."""
+    open_at(folder).close()
+    with pytest.MonkeyPatch.context() as older, behind_its_back(folder):
+        older.setattr(batch, "ATTEMPT", "")
+        older.setattr(SqliteReader, "require_layout", lambda _self: None)
+        yield
+
+
 def verified(folder: Path, *drafts: EntryDraft, others: int = 0, **options: Any) -> LedgerReport:
-    with closing(open_at(folder)) as ledger:
+    with without_the_rule(folder), closing(open_at(folder)) as ledger:
         for draft in drafts:
             ledger.append([draft])
     if not others:
@@ -145,7 +160,7 @@ def test_an_answer_to_something_else_is_not_genuine(
 
 
 def test_an_import_answers_nothing_and_a_request_is_not_made_twice(tmp_path: Path) -> None:
-    with pytest.raises(VerificationError, match="entry 2: is entry 1 once more"):
+    with pytest.raises(VerificationError, match="to be entry 2 is entry 1 once more"):
         verified(tmp_path, request(1), request(1, stage="production"))
     assert DECISION_IMPORTED_TYPE not in ANSWERS
 
@@ -159,3 +174,37 @@ def test_a_failure_behind_a_checkpoint_is_of_nothing_that_was_decided_before_it(
         since = ledger.checkpoint_covering(1)
         with pytest.raises(VerificationError, match="entry 2: a failure and an answer"):
             ledger.verify(since=since)
+
+
+RECORDED = {"decided": answer, "attested": attestation}
+
+
+@pytest.mark.parametrize("what", RECORDED)
+@pytest.mark.parametrize("is_failure_first", [True, False])
+@pytest.mark.parametrize("how", ["one append", "two commits", "an older ledger"])
+def test_a_failure_and_an_answer_never_get_one_id(
+    tmp_path: Path, what: str, is_failure_first: bool, how: str
+) -> None:
+    """INV-LEDGER-6: refused before anything is committed; the ledger takes the next one."""
+    first, second = failure(1), RECORDED[what](1)
+    if not is_failure_first:
+        first, second = second, first
+    before = [] if how == "one append" else [first]
+    with closing(open_at(tmp_path)) as ledger:
+        ledger.append([decision(7), request(1), *before])
+    if how == "an older ledger":
+        forget_events(tmp_path)
+    with closing(open_at(tmp_path)) as ledger:
+        with pytest.raises(VerificationError, match=r"to be entry \d and entry \d have one id"):
+            ledger.append([second] if before else [decision(8), first, second])
+        assert ledger.size() == 3 + len(before)
+        ledger.append([decision(9)])
+        with pytest.raises(VerificationError, match="to be entry 5 is entry 2 once more"):
+            ledger.append([*([] if before else [decision(8)]), request(1, stage="production")])
+        assert ledger.verify(public_keys=[KEY.public_key]).size == 4 + len(before)
+
+
+def forget_events(folder: Path) -> None:
+    """Make the ledger one of an engine that had no index of events."""
+    with closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        connection.executescript("DROP TRIGGER decision_failed; DROP TABLE event")

@@ -24,6 +24,7 @@ def connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqli
         blobs = (Blob("input", b"{}"), Blob("policy", b"bundle", "ab" * 32))
         ledger.append([decision(number, blobs=blobs) for number in range(1, 5)])
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as opened:
+        opened.execute("INSERT INTO event VALUES ('attempt', 'failed', 4)")
         yield opened
 
 
@@ -33,6 +34,7 @@ TABLES = {
     "node": "hash",
     "checkpoint": "note",
     "decision": "attempt",
+    "event": "leaf_index",
     "subject": "leaf_index",
     "shared_blob": "body",
     "attachment": "body",
@@ -68,6 +70,9 @@ def test_a_document_of_one_entry_can_be_erased(connection: sqlite3.Connection) -
         "decision VALUES (4, 'other', NULL, NULL, 1)",
         "decision VALUES (2, 'other', NULL, NULL, 1)",
         "decision SELECT 5, decision_id, NULL, NULL, 1 FROM decision WHERE leaf_index = 2",
+        "event SELECT kind, key, 1 FROM event",
+        "event SELECT 'attempt', decision_id, 5 FROM decision WHERE leaf_index = 2",
+        "decision VALUES (5, 'failed', NULL, NULL, 1)",
         "attachment VALUES (16, 'input', '', x'00')",
         "ledger VALUES (1, 'other')",
         "ledger VALUES (2, 'other')",
