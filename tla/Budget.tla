@@ -53,7 +53,7 @@ VARIABLES clock,     \* Ticks that the clock shows.
           overrun,   \* overrun[d]: spent on day d that the budget did not hold.
           reserved,  \* reserved[d]: set aside on day d for leases that are held.
           lease,     \* lease[l]: what became of request l, see LeaseState.
-          age,       \* age[l]: ticks since l was given, as the clock shows them.
+          age,       \* age[l]: ticks since l was given, as the clock shows them, until it ends.
           asked,     \* Whether somebody asked since the last tick; FALSE unless Watched.
           untold     \* Ticks since the soft limit was reached that no answer has told of it.
 
@@ -66,9 +66,10 @@ Most == CHOOSE u \in Usage : \A v \in Usage : v <= u
 Total == Hard + Cardinality(Lease) * Most
 Phase == {"free", "held", "settled", "released", "expired"}
 
-\* day: the day whose page it is on; amount: what it holds; spent: what it was settled with;
-\* soft: its answer told that the soft limit was reached; settles: how often it was counted.
-LeaseState == [phase : Phase, day : Day \cup {0}, amount : Ask \cup {0},
+\* day: the day whose page it is on; amount: what it holds; taken: what it held until it was swept;
+\* spent: what it was settled with; soft: its answer told that the soft limit was reached;
+\* settles: how often it was counted.
+LeaseState == [phase : Phase, day : Day \cup {0}, amount : Ask \cup {0}, taken : Ask \cup {0},
                spent : Usage \cup {0}, soft : BOOLEAN, settles : 0..2]
 
 TypeOK ==
@@ -92,8 +93,8 @@ Init ==
     /\ within = [d \in Day |-> 0]
     /\ overrun = [d \in Day |-> 0]
     /\ reserved = [d \in Day |-> 0]
-    /\ lease = [l \in Lease |-> [phase |-> "free", day |-> 0, amount |-> 0, spent |-> 0,
-                                 soft |-> FALSE, settles |-> 0]]
+    /\ lease = [l \in Lease |-> [phase |-> "free", day |-> 0, amount |-> 0, taken |-> 0,
+                                 spent |-> 0, soft |-> FALSE, settles |-> 0]]
     /\ age = [l \in Lease |-> 0]
     /\ asked = FALSE
     /\ untold = 0
@@ -107,6 +108,7 @@ Sum(f, s) == IF s = {} THEN 0 ELSE LET x == CHOOSE x \in s : TRUE IN f[x] + Sum(
 HeldOn(d) == {l \in Lease : lease[l].phase = "held" /\ lease[l].day = d}
 AmountOf == [l \in Lease |-> lease[l].amount]
 SpentOf == [l \in Lease |-> lease[l].spent]
+TakenOf == [l \in Lease |-> lease[l].taken]
 
 ------------------------------------------------------------------------------
 \* Guards and effects that a mutant may replace, one operator each.
@@ -165,7 +167,27 @@ MayReopen(d) == d = WallDay /\ d < day
 AfterReopen(counted, d) == counted
 
 \* What a swept lease becomes: it sets nothing aside any more, and is known all the same.
-AfterSweep(l) == [lease[l] EXCEPT !.phase = "expired", !.amount = 0]
+AfterSweep(l) == [lease[l] EXCEPT !.phase = "expired", !.amount = 0, !.taken = lease[l].amount]
+
+\* Swept leases that still run by the clock when day d counts again.
+Running(d) == {l \in Lease : lease[l].phase = "expired" /\ lease[l].day <= d /\ age[l] < Ttl}
+
+\* Whether all of `again` fits beside what is in use of its days.
+FitAgain(again) ==
+    \A l \in again :
+        LET d == lease[l].day
+        IN within[d] + overrun[d] + reserved[d]
+             + Sum(TakenOf, {k \in again : lease[k].day = d}) <= Hard
+
+\* Those that hold again: as many as fit. (The engine takes them in the order of their ids.)
+HeldAgain(d) ==
+    CHOOSE again \in SUBSET Running(d) :
+        /\ FitAgain(again)
+        /\ \A l \in Running(d) \ again : ~FitAgain(again \cup {l})
+
+\* What becomes of a lease that holds again.
+AfterHoldAgain(l) ==
+    [lease[l] EXCEPT !.phase = "held", !.amount = lease[l].taken, !.taken = 0]
 
 ------------------------------------------------------------------------------
 \* What every request does first: sweep the leases that have had their time.
@@ -194,9 +216,9 @@ Reserve(l, a) ==
        /\ opened' = OpenedBy(d)
        /\ reserved' = [SweptReserved(gone) EXCEPT ![d] = @ + a]
        /\ lease' = [SweptLeases(gone) EXCEPT ![l] =
-                       [phase |-> "held", day |-> d, amount |-> a, spent |-> 0,
+                       [phase |-> "held", day |-> d, amount |-> a, taken |-> 0, spent |-> 0,
                         soft |-> SoftReached(used), settles |-> 0]]
-       /\ age' = [k \in Lease |-> IF k = l \/ k \in gone THEN 0 ELSE age[k]]
+       /\ age' = [age EXCEPT ![l] = 0]
        /\ WatchAnswer(used)
        /\ UNCHANGED <<clock, backs, within, overrun>>
 
@@ -211,9 +233,8 @@ Refuse(l, a) ==
        /\ day' = d
        /\ reserved' = SweptReserved(gone)
        /\ lease' = SweptLeases(gone)
-       /\ age' = [k \in Lease |-> IF k \in gone THEN 0 ELSE age[k]]
        /\ WatchAnswer(used)
-       /\ UNCHANGED <<clock, backs, opened, within, overrun>>
+       /\ UNCHANGED <<clock, backs, opened, within, overrun, age>>
 
 \* The holder says what it used, in time or after its lease was swept or given back. It is
 \* counted on the page of the day that gave the lease; what that page cannot hold is overrun.
@@ -227,7 +248,7 @@ Settle(l, u) ==
        /\ within' = [within EXCEPT ![d] = @ + fit]
        /\ overrun' = [overrun EXCEPT ![d] = @ + (u - fit)]
        /\ lease' = [lease EXCEPT ![l] = [@ EXCEPT !.phase = "settled", !.amount = 0,
-                                                  !.spent = u, !.settles = @ + 1]]
+                                                  !.taken = 0, !.spent = u, !.settles = @ + 1]]
        /\ age' = [age EXCEPT ![l] = 0]
        /\ UNCHANGED <<clock, backs, day, opened, asked, untold>>
 
@@ -248,7 +269,7 @@ Tick ==
     /\ clock < End
     /\ Watched => asked
     /\ clock' = clock + 1
-    /\ age' = [l \in Lease |-> IF lease[l].phase = "held" /\ age[l] <= Ttl
+    /\ age' = [l \in Lease |-> IF lease[l].phase \in {"held", "expired"} /\ age[l] <= Ttl
                                THEN age[l] + 1 ELSE age[l]]
     /\ asked' = FALSE
     /\ untold' = IF ~Watched \/ ~SoftReached(InUse(DayOf, {})) THEN 0
@@ -261,20 +282,25 @@ SetBack ==
     /\ clock > 0
     /\ clock' = clock - 1
     /\ backs' = backs + 1
-    /\ age' = [l \in Lease |-> IF lease[l].phase = "held" THEN age[l] - 1 ELSE age[l]]
+    /\ age' = [l \in Lease |-> IF lease[l].phase \in {"held", "expired"} THEN age[l] - 1
+                               ELSE age[l]]
     /\ UNCHANGED <<day, opened, within, overrun, reserved, lease, asked, untold>>
 
 \* The clock had been ahead when somebody asked, and came back: the clock's own day counts again.
-\* No page changes: what was spent or set aside on either day stays so.
+\* What was spent or set aside on either day stays so, and what leases held that the clock ahead
+\* had swept, and that still run, is set aside again where it fits.
 \* engine: calls.budget.tracker.Tracker.reopen
 Reopen(d) ==
-    /\ MayReopen(d)
-    /\ day' = d
-    /\ opened' = AfterReopen(opened, d)
-    /\ within' = AfterReopen(within, d)
-    /\ overrun' = AfterReopen(overrun, d)
-    /\ reserved' = AfterReopen(reserved, d)
-    /\ UNCHANGED <<clock, backs, lease, age, asked, untold>>
+    LET again == HeldAgain(d)
+        setAside == [e \in Day |-> reserved[e] + Sum(TakenOf, {l \in again : lease[l].day = e})]
+    IN /\ MayReopen(d)
+       /\ day' = d
+       /\ opened' = AfterReopen(opened, d)
+       /\ within' = AfterReopen(within, d)
+       /\ overrun' = AfterReopen(overrun, d)
+       /\ reserved' = AfterReopen(setAside, d)
+       /\ lease' = [l \in Lease |-> IF l \in again THEN AfterHoldAgain(l) ELSE lease[l]]
+       /\ UNCHANGED <<clock, backs, age, asked, untold>>
 
 Request == \E l \in Lease, a \in Ask : Reserve(l, a) \/ Refuse(l, a)
 
@@ -336,13 +362,26 @@ OpenedOnceInv ==
                    /\ opened[d] = 0 => \A l \in Lease : lease[l].day # d
 
 \* INV-BUDGET-7: no request makes the day of a budget go back, also when the clock is.
-DayForwardProp == [][lease' # lease => day' >= day]_vars
+DayForwardProp == [][(\E l \in Lease : Given(l) \/ Swept(l)) => day' >= day]_vars
 
-\* INV-BUDGET-15: a reopening leads from a day in the clock's future to the clock's own, and changes no page.
+\* INV-BUDGET-15: a reopening leads from a day in the clock's future to the clock's own, and no spending changes.
 ReopenedProp ==
     [][day' < day => /\ day > WallDay
                      /\ day' = WallDay
-                     /\ UNCHANGED <<opened, within, overrun, reserved, lease>>]_vars
+                     /\ UNCHANGED <<opened, within, overrun>>]_vars
+
+HeldBack(l) == lease[l].phase = "expired" /\ lease'[l].phase = "held"
+
+\* INV-BUDGET-15: a lease that a clock ahead took back, and that still runs, holds again unless it fits no more.
+HeldAgainProp ==
+    [][day' < day => \A l \in Lease :
+          lease[l].phase = "expired" /\ lease[l].day <= day' /\ age[l] < Ttl =>
+              \/ HeldBack(l) /\ lease'[l].amount = lease[l].taken
+              \/ SpentOn(lease[l].day) + SetAsideOn(lease[l].day)' + lease[l].taken > Hard]_vars
+
+\* INV-BUDGET-15: and nothing else that has ended ever holds again.
+EndedProp ==
+    [][\A l \in Lease : HeldBack(l) => day' < day /\ lease[l].day <= day' /\ age[l] < Ttl]_vars
 
 \* INV-BUDGET-15: and a day in the clock's future can always be left like that.
 ReopenableInv == day > WallDay => \E d \in Day : ENABLED Reopen(d)

@@ -34,6 +34,7 @@ MaySweep == phase = "held" /\ due
 MaySettle == phase \in {"held", "expired", "released"}
 MayRelease == phase = "held"
 MayForget == phase \in {"denied", "settled"}
+MayHoldAgain == phase = "expired"
 AfterSweep == "expired"
 
 \* engine: calls.budget.tracker.Tracker.reserve
@@ -62,6 +63,14 @@ Sweep ==
     /\ phase' = AfterSweep
     /\ UNCHANGED <<due, counted>>
 
+\* The clock had been ahead when the lease was swept, and came back: it holds again.
+\* engine: calls.budget.transitions.hold_again
+HoldAgain ==
+    /\ MayHoldAgain
+    /\ phase' = "held"
+    /\ due' = FALSE
+    /\ UNCHANGED counted
+
 \* engine: calls.budget.tracker.Tracker.settle
 Settle ==
     /\ MaySettle
@@ -83,7 +92,7 @@ Forget ==
     /\ due' = FALSE
     /\ counted' = 0
 
-Next == Deny \/ Give \/ Time \/ Sweep \/ Settle \/ Release \/ Forget
+Next == Deny \/ Give \/ Time \/ Sweep \/ HoldAgain \/ Settle \/ Release \/ Forget
 
 \* No fairness: a ledger may end anywhere. That leases end is Budget's LIVE-BUDGET-1.
 Spec == Init /\ [][Next]_vars

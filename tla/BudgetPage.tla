@@ -20,7 +20,7 @@ VARIABLES opened,   \* How often the page was opened.
           changed,  \* Whether the policies changed the budget after it was opened.
           when,     \* Whether requests are answered on its day: "now"; later ones were: "over"; or an
                     \* earlier day was opened again, and the clock has not come to this one: "ahead".
-          reopened, \* Whether the last step opened a day again: this one, or an earlier one.
+          reopened, \* Whether the last step was of a reopening: of this day, or of an earlier one.
           gave      \* The level that the last step gave at; "nothing" when it gave nothing.
 
 counted == <<opened, level, overran, changed>>
@@ -55,6 +55,8 @@ AfterGive == {"below", "soft", "hard"}
 MayOverrun(l) == l = "past"
 MayReopen == when = "over"
 MayCome == when = "ahead"
+MayHoldAgain == when # "ahead"
+AfterHoldAgain == {"below", "soft", "hard"}
 AfterReopen == level
 
 \* The first lease of a day opens its page.
@@ -149,6 +151,16 @@ Leave ==
     /\ gave' = "nothing"
     /\ UNCHANGED counted
 
+\* A lease that the clock ahead had swept still runs, and holds again what it held: it fits.
+\* engine: calls.budget.transitions.hold_again
+HoldAgain ==
+    /\ MayCount
+    /\ MayHoldAgain
+    /\ level' \in {l \in AfterHoldAgain : Rank[l] >= Rank[level]}
+    /\ reopened' = TRUE
+    /\ gave' = "nothing"
+    /\ UNCHANGED <<opened, overran, changed, when>>
+
 \* The clock has come to a day that was left: a request is answered on it.
 \* engine: calls.budget.transitions.roll_over
 Come ==
@@ -161,7 +173,7 @@ Come ==
 
 Next ==
     \/ Open \/ Give \/ GiveSoft \/ Return \/ Settle \/ Overrun \/ Change
-    \/ Later \/ Reopen \/ Leave \/ Come
+    \/ Later \/ Reopen \/ Leave \/ HoldAgain \/ Come
 
 \* No fairness: a ledger may end anywhere. That a day comes again is Budget's LIVE-BUDGET-2.
 Spec == Init /\ [][Next]_vars
@@ -189,6 +201,9 @@ ReopenedProp ==
 
 \* INV-BUDGET-15: and whatever was counted on it stays counted.
 KeptProp == [][when' # when => UNCHANGED counted /\ gave' = "nothing"]_vars
+
+\* INV-BUDGET-15: and what is held again is not of a day that the clock has not come to.
+HeldAgainProp == [][reopened' /\ Rank[level'] > Rank[level] => when' # "ahead"]_vars
 
 \* INV-BUDGET-11: a usage counts as overrun only past the budget.
 OverrunLastProp == [][overran' /\ ~overran => level' = "past"]_vars

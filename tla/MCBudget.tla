@@ -29,6 +29,10 @@ MutGivesNothing(l) == 0                                     \* A lease that ends
 MutReopenAny(d) == d < day                                  \* Any earlier day is opened again.
 MutReopenNever(d) == FALSE                                  \* A day in the future is never left.
 MutReopenClears(counted, d) == [counted EXCEPT ![d] = 0]    \* A day that is opened again begins anew.
+MutHoldNone(d) == {}                                        \* What a clock ahead took stays taken.
+MutHoldNothing(l) == [lease[l] EXCEPT !.phase = "held", !.taken = 0]  \* It is open, and holds nothing.
+MutHoldAll(d) == Running(d)                                 \* What fits no more holds again.
+MutRunAll(d) == {l \in Lease : lease[l].phase = "expired" /\ lease[l].day <= d}  \* Also what has had its time.
 MutForget(l) == [lease[l] EXCEPT !.phase = "free", !.amount = 0, !.day = 0]
 MutToldAtHard(used) == HardReached(used)                    \* Only the hard limit is told of.
 

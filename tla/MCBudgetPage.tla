@@ -12,5 +12,7 @@ MutGivePast == Level                          \* A lease takes the page past its
 MutReopenAhead == when # "now"                \* A day that the clock has not come to is reopened.
 MutComeAgain == when # "now"                  \* A day that is over comes back unreopened.
 MutReopenClears == "below"                    \* A day that is opened again begins anew.
+MutHoldAhead == TRUE                          \* What is left for an earlier day holds again.
+MutHoldPast == Level                          \* What is held again takes the page past its budget.
 MutAnyOverrun(l) == l \in Level               \* Overrun is counted while there is room.
 =============================================================================

@@ -10,21 +10,32 @@ from engine.system.reading import ExposedFileError, open_to_read, read_private, 
 
 KEY_VARIABLE = "ENGINE_SCAN_KEY_FILE"
 _LONGEST_KEY = 4096
+EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+"""Digest of nothing, FIPS 180-4."""
 _MAKE_KEY = "such as: (umask 077; openssl rand -hex 32 > scan.key)"
 
 
 def digest_of(path: str) -> str:
-    """Return the SHA-256 of the artifact at ``path``, in hex; it is read in pieces."""
+    """Return the SHA-256 of the artifact at ``path``, in hex; it is read in pieces.
+
+    Raises:
+        UsageError: It cannot be read, or is empty: that is what a failed command leaves behind.
+    """
     import hashlib
 
     try:
         with open_to_read(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UsageError(
             f"--artifact {path}: {(error.strerror or str(error)).lower()}",
             "give the one file that would be promoted",
         ) from None
+    if digest == EMPTY_SHA256:
+        raise UsageError(
+            f"--artifact {path}: is empty", "did the command that makes it fail? nothing was read"
+        )
+    return digest
 
 
 def read_key(path: str) -> bytes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from engine.errors import OutputError, UsageError
@@ -21,11 +22,13 @@ class PlacementReport:
         written: New, or replaced by ``force`` or as an extension.
         same: There already, with the same content.
         kept: There already, with other content, and left alone.
+        undo: Makes all as it was before.
     """
 
     written: tuple[Path, ...]
     same: tuple[Path, ...]
     kept: tuple[Path, ...]
+    undo: Callable[[], None]
 
 
 def place(
@@ -61,7 +64,8 @@ def place(
         _undo({path: before[path] for path in done}, folders)
         raise
     same = tuple(path for path in files if path not in changed)
-    return PlacementReport(written, same, kept)
+    undo = partial(_undo, {path: before[path] for path in done}, folders)
+    return PlacementReport(written, same, kept, undo)
 
 
 def _content(path: Path) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from dataclasses import dataclass
@@ -112,11 +113,19 @@ def _job(template: str, job: Job, root: Path) -> str:
     left = f"{RELEASED_FILE}, the file that you release"
     left = left if job.artifact == RELEASED_FILE else job.artifact or ""
     folder = job.here.relative_to(root).as_posix()
+    for name in (job.metrics, job.artifact or "", folder):
+        if not name.isprintable() or "${{" in name:
+            raise UsageError(
+                f"{name!r} has no place in a CI file: it is not printable, or has ${{{{ in it",
+                "give it another name, or --ci none",
+            )
+    proof = "proof.json" if folder == "." else f"{folder}/proof.json"
     text = (TEMPLATES / "ci" / template).read_text("utf-8")
     for name, value in {
         "@COMMAND@": decide.replace(f"'{RELEASED_FILE}'", f'"{RELEASED_FILE}"'),
-        "@FOLDER@/": "" if folder == "." else f"{folder}/",
-        "@FOLDER@": folder,
+        "@CD_FOLDER@": _yaml_text(f"cd {shlex.quote(folder)}"),
+        "@PROOF@": _yaml_text(proof),
+        "@FOLDER@": _yaml_text(folder),
         "@WHEEL@": f"{'../' * len(job.here.relative_to(root).parts)}{WHEEL}",
         "@METRICS@": job.metrics,
         "@AND_ARTIFACT@": f" and {left}" if left else "",
@@ -124,6 +133,11 @@ def _job(template: str, job: Job, root: Path) -> str:
     }.items():
         text = text.replace(name, value)
     return text
+
+
+def _yaml_text(text: str) -> str:
+    """``text`` as a YAML scalar: plain where it can be, else in double quotes."""
+    return text if re.fullmatch(r"[A-Za-z.][\w ./-]*", text, re.ASCII) else json.dumps(text)
 
 
 def repository(here: Path) -> Path | None:

@@ -250,6 +250,8 @@ def subject_of(table: Table, folder: Path) -> dict[str, Json]:
         files = table.paths(folder, "artifact")
         if len(files) != 1 or "digest" in subject:
             raise table.refused("artifact", "names more than one file, or stands beside a digest")
+        if not files[0].stat().st_size:
+            raise table.refused("artifact", "is an empty file", "build it first")
         subject["digest"] = {"sha256": _sha256(files[0])}
     return subject
 

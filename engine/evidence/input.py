@@ -306,6 +306,12 @@ def _no_other_claim(document: Document, question: Question) -> None:
             )
 
 
+def _in_words(subject: Subject) -> str:
+    """All that tells a subject from another."""
+    digest = f"sha256:{subject.sha256}" if subject.sha256 else "no digest"
+    return f"{subject.name!r}, {subject.version or 'no version'}, {digest}"
+
+
 def _one_subject(
     document: Document, before: Subject | None, artifact_sha256: str | None
 ) -> Subject:
@@ -321,7 +327,7 @@ def _one_subject(
     if before is not None and subject != before:
         raise document.refused(
             "/subject",
-            f"another subject: {subject.name!r}, the file before says {before.name!r}",
+            f"another subject: {_in_words(subject)}; the file before says {_in_words(before)}",
             "--combine merges files of one subject: same name, version and digest",
         )
     return subject

@@ -99,6 +99,11 @@ def fits(used: int, amount: int, limit: int | None) -> bool:
     return limit is None or used + amount <= limit
 
 
+def has_room(book: Book, amount: Amount) -> bool:
+    """Whether ``amount`` fits into what ``book`` has left, in every unit."""
+    return all(map(fits, book.used, amount, book.limits))
+
+
 def reserve(book: Book, limits: AmountLimits, amount: Amount) -> Book:
     """Return ``book`` with ``amount`` held, under the limits of now; :func:`fits` came before."""
     return book._replace(limits=limits, reserved=book.reserved.plus(amount))

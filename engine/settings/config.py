@@ -85,7 +85,7 @@ SETTINGS = (
     ),
 )
 _SECRETS = {
-    "ENGINE_KEY": "private key itself, PEM; it is never shown",
+    "ENGINE_KEY": "private key itself, PEM, or its file as one line of base64; it is never shown",
     "ENGINE_OPA_TOKEN": "bearer token for the OPA server that the call names",
 }
 VARIABLES = {

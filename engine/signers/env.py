@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Mapping
 from os.path import isfile
 
@@ -14,8 +15,8 @@ VARIABLE = "ENGINE_KEY"
 def open_environment(environment: Mapping[str, str], variable: str = VARIABLE) -> Ed25519Signer:
     r"""Return the signer whose private key, in PEM, is the value of ``variable``.
 
-    Secret stores that hold one line keep line breaks as the two characters ``\n``; both
-    spellings are read.
+    Secret stores that hold one line keep line breaks as the two characters ``\n``, or the whole
+    file as base64, which is what GitLab masks; each spelling is read.
 
     Raises:
         KeyFileError: Not set, empty, or not an unencrypted PKCS #8 PEM of an Ed25519 key.
@@ -32,4 +33,13 @@ def open_environment(environment: Mapping[str, str], variable: str = VARIABLE) -
             f"name the file in {variable}_FILE",
         )
     unescaped = text.strip().replace("\\r", "").replace("\\n", "\n")
-    return from_pem(unescaped.encode(errors="replace"), f"${variable}")
+    return from_pem(_decoded(unescaped.encode(errors="replace")), f"${variable}")
+
+
+def _decoded(data: bytes) -> bytes:
+    """The PEM text that one line of base64 holds; ``data`` itself where it is none."""
+    try:
+        text = binascii.a2b_base64(data, strict_mode=True)
+    except binascii.Error:
+        return data
+    return text if text.lstrip().startswith(b"-----BEGIN ") else data

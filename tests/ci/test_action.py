@@ -152,6 +152,27 @@ def test_a_proof_cannot_name_outputs_of_its_own(job: Path, key: str) -> None:
     assert (done.code, told["verdict"]) == (2, "")
 
 
+def test_no_step_writes_over_the_proof_of_another(job: Path, key: str) -> None:
+    """Nor is a proof that was there before an output of a step that decided nothing."""
+    assert act(job, metrics="metrics.json", key=key)[1]["proof"] == "proof.json"
+    kept = (job / "proof.json").read_bytes()
+
+    done, told = act(job, metrics="metrics.json", key=key)
+
+    assert (done.code, told["proof"], told["verdict"]) == (2, "", "")
+    assert "proof.json is there already" in done.out
+    assert (job / "proof.json").read_bytes() == kept
+    done, told = act(job, metrics="missing.json\nmetrics.json", key=key, proof="proofs")
+    assert (done.code, told["proof"]) == (2, "")
+
+
+def test_an_empty_line_of_metrics_is_refused(job: Path, key: str) -> None:
+    for metrics in ("metrics.json\n\nmetrics.json\n", "\nmetrics.json", "", "\n"):
+        done, told = act(job, metrics=metrics, key=key)
+        assert (done.code, told["verdict"]) == (2, ""), metrics
+        assert "metrics has an empty line" in done.out
+
+
 def test_without_a_key_nothing_is_decided(job: Path) -> None:
     done, told = act(job, metrics="metrics.json")
 

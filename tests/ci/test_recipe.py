@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -136,11 +137,25 @@ def test_the_component_verifies_what_it_let_through(keys: Path) -> None:
     (keys / "strict.toml").write_text(f'profile = "strict"\n{demands}')
 
     met = run_component(keys, key, metrics="metrics.json", expect="verify.toml")
-    unmet = run_component(keys, key, metrics="metrics.json", expect="strict.toml")
+    over = run_component(keys, key, metrics="metrics.json")
+    assert (over.code, "proof.json is there already" in over.out) == (2, True), over.err
+    given = {"metrics": "metrics.json", "proof": "second.json"}
+    unmet = run_component(keys, key, **given, expect="strict.toml")
 
     assert (met.code, unmet.code) == (0, 1), met.err
     assert "GENUINE RECORD OF PROMOTE; as required" in met.out
     assert "profile strict is required" in unmet.out
+
+
+def test_the_component_takes_a_folder_of_metrics(keys: Path) -> None:
+    key = b64encode((keys / "run" / "key.pem").read_bytes()).decode()
+    write = "engine example promote > in/1.json; engine example promote > in/2.json"
+    assert bash(f"mkdir in; {write}", keys, {}).returncode == 0
+
+    done = run_component(keys, key, metrics="in", proof="proofs")
+
+    assert done.code == 0, done.err
+    assert len(list((keys / "proofs").iterdir())) == 2
 
 
 @pytest.mark.parametrize("name", sorted({*SPEC} - {"job", "stage", "image", "package"}))

@@ -27,6 +27,14 @@ def run(*argv: str, cwd: Path, code: str = "") -> subprocess.CompletedProcess[by
     )
 
 
+def test_a_module_in_the_working_folder_is_not_taken_for_a_librarys(tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit(0)\n")
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    argv = [*ENGINE, "example", "promote"]
+    done = subprocess.run(argv, cwd=tmp_path, env=environ, capture_output=True, check=False)
+    assert (done.returncode, b"observed_at" in done.stdout) == (0, True), done.stderr
+
+
 def test_no_verb_and_an_unknown_verb_are_usage(tmp_path: Path) -> None:
     assert run(cwd=tmp_path).returncode == 2
     unknown = run("decied", cwd=tmp_path)

@@ -165,6 +165,10 @@ MISTAKES = {
         "decide m.json", "/profile: the evidence says profile 'strict'", "remove the line",
         before=edit(lambda document: document.update(profile="strict")),
     ),
+    "an artifact of nothing": Mistake(
+        "decide good.json --artifact none.tgz", "--artifact none.tgz: is empty", "command",
+        before=write("none.tgz", ""),
+    ),
     "an artifact that is not there": Mistake(
         "decide good.json --artifact dist/a.tgz", "--artifact dist/a.tgz", "give the one file"
     ),

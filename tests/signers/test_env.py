@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
@@ -23,6 +24,8 @@ from tests.signers.pem import PRIVATE, pem, told
         lambda text: text.replace("\n", "\r\n"),
         lambda text: text.replace("\n", "\\r\\n"),
         lambda text: f"\n  {text}\n\n",
+        lambda text: b64encode(text.encode()).decode(),
+        lambda text: b64encode(text.strip().encode()).decode() + "\n",
     ],
 )
 def test_a_key_in_the_environment_may_be_on_one_line(spell: Callable[[str], str]) -> None:
@@ -38,14 +41,29 @@ def test_a_variable_that_is_not_set_is_named(environment: dict[str, str]) -> Non
 
 
 def test_a_variable_that_holds_no_key_is_named() -> None:
-    for value in ("garbage", "\udcff", pem(how=BestAvailableEncryption(b"password")).decode()):
+    base64 = b64encode(pem(how=BestAvailableEncryption(b"password"))).decode()
+    for value in (
+        "garbage",
+        "Z2FyYmFnZQ==",
+        base64,
+        "\udcff",
+        pem(how=BestAvailableEncryption(b"password")).decode(),
+    ):
         with pytest.raises(KeyFileError, match=r"^\$CI_KEY: "):
             open_environment({"CI_KEY": value}, "CI_KEY")
 
 
 @pytest.mark.parametrize(
     "value",
-    ["a" * 300, "a" * 300 + ".pem", "/".join(["b" * 64] * 100), "ab\0" * 40, "ab/\udcff" * 99],
+    [
+        "a" * 300,
+        b64encode(pem()).decode()[:-9],
+        b64encode(pem()[:-30]).decode(),
+        "a" * 300 + ".pem",
+        "/".join(["b" * 64] * 100),
+        "ab\0" * 40,
+        "ab/\udcff" * 99,
+    ],
 )
 def test_a_value_that_no_path_can_be_is_never_shown(value: str) -> None:
     with pytest.raises(KeyFileError, match=r"^\$ENGINE_KEY: ") as refused:

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from engine.calls.budget.lease import EXPIRED, OPEN, RELEASED, SETTLED, Lease
 from engine.calls.budget.state import BudgetState
+from engine.calls.budget.transitions import MOST_HELD_AGAIN
 from engine.errors import VerificationError
 from engine.ledger import Ledger, State
 from engine.metrics.amounts import NOTHING, UNITS, Amount, AmountLimits
@@ -161,7 +162,34 @@ class Entries:
         left, newest = predicate["from"], self._state.day()
         if left != newest:
             _wrong(index, f"leaves {left}, and {newest or 'no day'} was the newest")
-        self._state.put_day(predicate["day"])
+        day, now = predicate["day"], predicate["at"]
+        self._state.put_day(day)
+        if "held_again" not in predicate:  # written before leases held again
+            return
+        held: list[str] = []
+        for lease_id, lease in self._state.leases():
+            taken = lease.state == EXPIRED and lease.expires_at > now and lease.day <= day
+            if taken and len(held) < MOST_HELD_AGAIN and self._has_room(index, lease):
+                held.append(lease_id)
+                self._hold(lease_id, lease)
+        if held != predicate["held_again"]:
+            _wrong(index, f"lets other leases hold again than {held or 'none'}")
+
+    def _has_room(self, index: int, lease: Lease) -> bool:
+        """Whether all that a lease held is free in each of its budgets."""
+        books = [self._book(index, lease, name) for name in lease.budgets]
+        return all(
+            limit is None or used + more <= limit
+            for book in books
+            for limit, used, more in zip(book.limits, book.used, lease.granted, strict=True)
+        )
+
+    def _hold(self, lease_id: str, lease: Lease) -> None:
+        for name in lease.budgets:
+            book = self._book(-1, lease, name)
+            after = book._replace(reserved=book.reserved.plus(lease.granted))
+            self._state.put_book(lease.day, name, after)
+        self._state.put_lease(lease_id, lease._replace(state=OPEN))
 
     def _give_back(self, lease_id: str, lease: Lease, state: str) -> None:
         for name in lease.budgets:

@@ -12,7 +12,13 @@ from typing import NamedTuple
 
 from engine.errors import VerificationError
 from engine.formats.calendar import following
-from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPES, Json
+from engine.model import (
+    BUDGET_RELEASED_TYPE,
+    BUDGET_REOPENED_TYPE,
+    BUDGET_SETTLED_TYPE,
+    DECISION_TYPES,
+    Json,
+)
 
 
 class LeasePurpose(NamedTuple):
@@ -155,6 +161,11 @@ def _released(found: Spending, predicate: Mapping[str, Json]) -> None:
     found.held.pop(predicate["lease"], None)
 
 
+def _reopened(found: Spending, predicate: Mapping[str, Json]) -> None:
+    for lease in predicate.get("held_again", ()):
+        found.held[lease] = found.held[lease]._replace(expired=False)
+
+
 def _about(purpose: Mapping[str, Json], budgets: Iterable[Mapping[str, Json]]) -> LeasePurpose:
     return LeasePurpose(
         purpose["provider"],
@@ -169,6 +180,7 @@ _READ: Mapping[str, Callable[[Spending, Mapping[str, Json]], None]] = {
     **dict.fromkeys(DECISION_TYPES, _decided),
     BUDGET_SETTLED_TYPE: _settled,
     BUDGET_RELEASED_TYPE: _released,
+    BUDGET_REOPENED_TYPE: _reopened,
 }
 
 

@@ -21,8 +21,9 @@ from engine.calls.budget.lease import Lease
 from engine.evidence.budget_figures import MATCHES, ZONES, BudgetBooks
 from engine.evidence.input import BUDGET, DAY
 from engine.formats.calendar import day_of
-from engine.ledger import State
+from engine.ledger import Ledger, State
 from engine.metrics.budget_book import Book, Match
+from engine.specs.conform.reached_days import ReachedDays
 
 LEASE, DUE = "lease", "lease-due"
 _LAST = "~"
@@ -43,18 +44,27 @@ class BudgetDocuments(BudgetBooks):
         zones = sorted({*self.zones(), zone})
         return max(day_of(now, counting) for counting in zones), zones
 
-    def ahead(self, now: datetime, zone: str) -> str:
+    def ahead(self, now: datetime, zone: str, ledger: Ledger | None = None) -> str:
         """Return what to do about a newest day in the future of the clock; empty if it is not.
 
         Nothing is granted from any other day until the clock has come to it.
+
+        Args:
+            now: What the clock shows.
+            zone: IANA name of the own zone.
+            ledger: Whose entries tell a clock that was ahead from one that is behind; without it
+                they are not read, and the advice is for both.
         """
-        newest, (shown, _) = self.day(), self.clocks_day(now, zone)
+        newest, (shown, zones) = self.day(), self.clocks_day(now, zone)
         if newest <= shown:
             return ""
-        return (
-            f"budgets count on {newest} and the clock shows {shown}: if it was ahead, "
-            "engine budget reopen --reason TEXT lets its own day count again"
-        )
+        text = f"budgets count on {newest} and the clock shows {shown}"
+        reopen = "engine budget reopen --reason TEXT lets its own day count again"
+        if ledger is None:
+            return f"{text}: set it right if it is behind; if it had been ahead, {reopen}"
+        if why := ReachedDays.of(ledger.signed_entries().read()).why_not(shown, newest, zones):
+            return f"{text}, but {why}: the clock is behind, set it right (docs/spending.md)"
+        return f"{text}: if it had been ahead, {reopen}; if it is behind, set it right"
 
     def lease(self, lease_id: str) -> Lease | None:
         """Return a lease; None if there is none of that id."""
@@ -66,13 +76,21 @@ class BudgetDocuments(BudgetBooks):
         found = self._view.scan(DUE, "", f"{now}/{_LAST}", most)
         return [key.rpartition("/")[2] for key, _ in found]
 
+    def leases(self) -> Iterator[tuple[str, Lease]]:
+        """Yield every lease with its id, in the order of the ids."""
+        for lease_id, body in self._rows(LEASE):
+            yield lease_id, lease.decode(body)
+
     def open_leases(self) -> Iterator[tuple[str, str]]:
         """Yield ``(expires_at, lease)`` of the open leases, the first to expire first."""
+        for key, _ in self._rows(DUE):
+            expires_at, _, lease_id = key.rpartition("/")
+            yield expires_at, lease_id
+
+    def _rows(self, kind: str) -> Iterator[tuple[str, bytes]]:
         start = ""
-        while rows := self._view.scan(DUE, start, _LAST, _AT_ONCE):
-            for key, _ in rows:
-                expires_at, _, lease_id = key.rpartition("/")
-                yield expires_at, lease_id
+        while rows := self._view.scan(kind, start, _LAST, _AT_ONCE):
+            yield from rows
             start = rows[-1][0] + "\0"
 
 

@@ -14,8 +14,9 @@ micro-dollars), with ``used = within + overrun + reserved``:
 - ``settle(u)`` of a lease that holds ``h`` (``a`` while it is open, else 0): ``reserved -= h``;
   ``w = min(u, max(h, limit - (used - h)))``; ``within += w``; ``overrun += u - w``.
 - ``release`` and ``expire``: ``reserved -= a``.
-- ``reopen`` changes no book: where the newest day is in the future of the clock, because that was
-  ahead and came back, the clock's own day counts again.
+- ``reopen``: where the newest day is in the future of the clock, because that was ahead and came
+  back, the clock's own day counts again, and ``reserved += a`` for each lease that the clock ahead
+  made expire, that still runs, and that fits: it is open again.
 
 So ``within + reserved <= limit`` after every step (while the limit is not lowered), and whatever
 is settled is counted. Leases expire inside the next ``reserve`` whose ``now`` is ``expires_at`` or
@@ -29,8 +30,8 @@ Refinement mapping to ``tla/Budget.tla``: ``day`` is the document ``budget/day``
 ``overrun``, ``reserved`` of a day are the members of the document ``budget/<day>/<budget>``;
 ``lease[l]`` is ``state`` of ``lease/<l>``, ``none`` where there is no document; a lease is due in
 ``lease-due`` exactly while it is open. Actions: ``transitions.roll_over``, ``expire``, ``grant``,
-``settle``, ``release``, ``reopen``. One call of :meth:`Tracker.reserve` is ``roll_over``, then
-``expire``, then ``grant`` or a denial, in one step.
+``settle``, ``release``, ``reopen`` with ``hold_again``. One call of :meth:`Tracker.reserve` is
+``roll_over``, then ``expire``, then ``grant`` or a denial, in one step.
 """
 
 from __future__ import annotations
@@ -101,11 +102,15 @@ class Reopening:
     Attributes:
         left: That day.
         day: Day that counts again: the clock's.
+        held_again: Ids of leases that the clock ahead took back, and that hold again.
+        missed: How many others still run by the clock, and do not: they fit no more.
         index: Ledger index of the entry.
     """
 
     left: str
     day: str
+    held_again: tuple[str, ...]
+    missed: int
     index: int
 
 
@@ -246,9 +251,7 @@ class Tracker:
                 "the reason is empty, longer than a line, or not printable",
                 f"say in 1 to {MOST_REASON} characters why the clock was ahead",
             )
-        reached = ReachedDays()
-        for _, statement in self._ledger.signed_entries().read():
-            reached.take(statement)
+        reached = ReachedDays.of(self._ledger.signed_entries().read())
         done: list[Reopening] = []
 
         def work(state: State) -> Sequence[EntryDraft]:
@@ -261,8 +264,10 @@ class Tracker:
                     "only the day that the clock had come to before it was ahead does: set the "
                     "clock right, or wait until it is",
                 )
-            done.append(Reopening(left, day, -1))
-            members = {"at": write_time(now), "day": day, "from": left, "zones": zones}
+            at = write_time(now)
+            held, missed = transitions.hold_again(budget_state, day, at)
+            done.append(Reopening(left, day, tuple(held), missed, -1))
+            members = {"at": at, "day": day, "from": left, "zones": zones, "held_again": held}
             predicate = PlainObject({**members, "reason": reason})
             return [event(BUDGET_REOPENED_TYPE, day, predicate, self._session.signer)]
 

@@ -22,6 +22,8 @@ from engine.model import Json
 
 MOST_EXPIRED = 128
 """Leases that one decision takes back at most, so that its entry stays small."""
+MOST_HELD_AGAIN = 1000
+"""Leases that one reopening lets hold again at most, so that an entry has room for their ids."""
 
 
 class Charge(NamedTuple):
@@ -65,7 +67,7 @@ def roll_over(state: BudgetState, local_day: str, zone: str) -> str:
 def reopen(state: BudgetState, clocks_day: str, zones: Sequence[str]) -> str:
     """Leave a newest day that the clock has not come to for ``clocks_day``; return the day left.
 
-    No book changes: what is spent or reserved on either day stays so (INV-BUDGET-15).
+    What is spent or reserved on either day stays so (INV-BUDGET-15); see :func:`hold_again`.
 
     Args:
         state: The books.
@@ -85,6 +87,38 @@ def reopen(state: BudgetState, clocks_day: str, zones: Sequence[str]) -> str:
     state.put_day(clocks_day)
     state.put_zones(list(zones))
     return newest
+
+
+def hold_again(state: BudgetState, day: str, now: str) -> tuple[list[str], int]:
+    """Let leases hold again that a clock ahead took back, and that have not expired at ``now``.
+
+    A lease of a day after ``day`` does not, nor one that no longer fits into each of its budgets:
+    others may have reported meanwhile what was free (INV-BUDGET-3, INV-BUDGET-15).
+
+    Args:
+        state: The books.
+        day: The day that counts again.
+        now: RFC 3339, of the clock that came back.
+
+    Returns:
+        Ids of those that hold again, sorted, and how many stay taken back.
+    """
+    held: list[str] = []
+    missed = 0
+    for lease_id, lease in state.leases():
+        if lease.state != EXPIRED or lease.expires_at <= now or lease.day > day:
+            continue
+        books = {name: _book(state, lease.day, name) for name in lease.budgets}
+        if len(held) == MOST_HELD_AGAIN or not all(
+            book.has_room(there, lease.granted) for there in books.values()
+        ):
+            missed += 1
+            continue
+        for name, there in books.items():
+            state.put_book(lease.day, name, book.reserve(there, there.limits, lease.granted))
+        state.put_lease(lease_id, lease._replace(state=OPEN))
+        held.append(lease_id)
+    return held, missed
 
 
 def expire(state: BudgetState, now: str, most: int = MOST_EXPIRED) -> list[str]:

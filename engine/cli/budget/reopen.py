@@ -32,10 +32,21 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     with shell.answering(f"recorded as entry {reopening.index}: {reopening.day} counts again"):
         if args.format == "json":
             shell.print_json(
-                {"day": reopening.day, "left": reopening.left, "index": reopening.index}
+                {
+                    "day": reopening.day,
+                    "left": reopening.left,
+                    "held_again": list(reopening.held_again),
+                    "not_held": reopening.missed,
+                    "index": reopening.index,
+                }
             )
         else:
             shell.print(
                 f"{reopening.day} counts again; what was granted on {reopening.left} stays there"
             )
+            if reopening.held_again or reopening.missed:
+                shell.print(
+                    f"leases that still run: {len(reopening.held_again)} hold again what they "
+                    f"held, {reopening.missed} do not, for lack of room"
+                )
     return exit_codes.PASS

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         day = args.day or max(today, documents.day())
         rows = _rows(documents, day, budgets, today=args.day is None)
         leases = sum(1 for _ in documents.open_leases())
-        fix = documents.ahead(shell.now(), config.text("budget_time_zone"))
+        fix = documents.ahead(shell.now(), config.text("budget_time_zone"), ledger)
     if not rows:
         raise NotRecordedError(
             f"no budget has anything on {day}",

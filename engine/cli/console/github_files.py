@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine import exit_codes
 from engine.cli.console.shell import Shell
 from engine.errors import GovernanceError, OutputError, UsageError
 from engine.model import Verdict
@@ -100,6 +101,8 @@ class GithubFiles:
 
     def _step_outputs(self, exit_code: int) -> str:
         verdict = next((verdict for verdict in WORST_FIRST if verdict in self._verdicts), UNDECIDED)
+        if exit_code != exit_codes.PASS and verdict in (Verdict.PROMOTE, Verdict.ALLOW):
+            verdict = UNDECIDED  # a dry run, or one whose proof could not be written
         outputs = {
             "verdict": verdict,
             "exit_code": str(exit_code),

@@ -51,7 +51,7 @@ def watch(
     try:
         # before deciding: what changes meanwhile is a change
         state = _state(once, shell)
-        shell.say(f"engine: watching {len(state)} files; {ABOUT}")
+        shell.say(f"engine: watching {len(state)} file{'' if len(state) == 1 else 's'}; {ABOUT}")
         _decided(once, shell, decide)
         while True:
             pause(PAUSE_S)

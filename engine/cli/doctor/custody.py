@@ -210,7 +210,8 @@ def _budgets(opened: Ledger, config: Config, shell: Shell) -> Iterator[Diagnosis
     """The day that budgets count on, where it is in the future of the clock."""
     from engine.calls.budget.state import BudgetDocuments
 
-    fix = BudgetDocuments(opened.state()).ahead(shell.now(), config.text("budget_time_zone"))
+    zone = config.text("budget_time_zone")
+    fix = BudgetDocuments(opened.state()).ahead(shell.now(), zone, opened)
     if fix:
         says, _, do = fix.partition(": ")
         yield Diagnosis(Level.FAIL, "budgets", says, do, UNDECIDED)

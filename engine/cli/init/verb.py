@@ -27,30 +27,33 @@ from engine.cli.starter_files import (
     starter_policy,
 )
 from engine.decision.workspace import (
-    key_in_environment,
     key_path,
     ledger_url,
     open_signer,
     record_to,
 )
-from engine.errors import UsageError, suggest
+from engine.errors import GovernanceError, UsageError, suggest
 from engine.evidence.documents import Document
 from engine.model import Json, Verdict
 from engine.policy.bundle import PolicyBundle, shipped_bundle
 from engine.policy.sources import MAX_FILE_BYTES
+from engine.proof.keys import public_pem
 from engine.proof.verdict_rules import ACCESS_RULE
 from engine.settings.config import FILE_NAME, MOST_TOML_BYTES, Config, load
 from engine.system.reading import read_whole
 
 DESCRIPTION = (
-    "Set up this folder: engine.toml, verify.toml, a signing key, a ledger, .gitignore lines and\n"
-    "a CI job. With a metrics file, also a profile that blocks on what is measured in it and\n"
-    "turns the rest off. Asks on a terminal; every question is also a flag. Overwrites nothing."
+    "Set up this folder: engine.toml, verify.toml and the public key that it trusts, a signing\n"
+    "key, a ledger, .gitignore lines and a CI job. With a metrics file, also a profile that\n"
+    "blocks on what is measured in it and turns the rest off. Asks on a terminal; every question\n"
+    "is also a flag. Overwrites nothing."
 )
 EXAMPLE = "  engine init metrics.json --artifact dist/shop.tar.gz --ci github"
 
 OWN_PROFILE = "own"
 EXPECTATIONS = "verify.toml"
+PUBLIC_KEY = "engine.pub.pem"
+"""Beside it, to be committed: what lies in ``.engine`` is in no clone."""
 IGNORED = ("/.engine/", "/proof.json")
 
 
@@ -116,9 +119,14 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     _require_sound(shell)
     ignoring = _ignoring(shell.here)
     placed = place(files | ignoring, force=args.force, extended=ignoring.keys())
-    _print(placed, shell)
-    _open_workspace(replace(shell, stdin=BytesIO()) if args.yes else shell)  # nobody answers
-    _advise(plan, placed, shell)
+    try:
+        key = _open_workspace(replace(shell, stdin=BytesIO()) if args.yes else shell, placed)
+    except GovernanceError:
+        placed.undo()
+        raise
+    published = place({shell.here / PUBLIC_KEY: public_pem(key).decode()}, force=args.force)
+    _print(published, shell)
+    _advise(plan, placed, published, shell)
     shell.print(f"next: {_next(plan, document, shell)}")
     return exit_codes.PASS
 
@@ -181,7 +189,7 @@ def _files(
     document, profile = None, None
     own = Path(plan.policies, "limits", plan.profile, "data.yaml")
     config = _settings(shell)
-    demands = _verify_toml(plan, bundle, _shown(_public_key(config), shell))
+    demands = _verify_toml(plan, bundle)
     files = {Path(FILE_NAME): _toml(plan), Path(EXPECTATIONS): demands}
     if plan.metrics:
         document, metrics = read_metrics(plan.metrics, bundle, shell)
@@ -232,19 +240,12 @@ def _toml(plan: Plan) -> str:
     )
 
 
-def _public_key(config: Config) -> Path:
-    """Where the public key of this folder lies, or will."""
-    from engine.signers.file import public_path
-
-    return public_path(key_path(config))
-
-
-def _verify_toml(plan: Plan, bundle: PolicyBundle, public_key: Path) -> str:
+def _verify_toml(plan: Plan, bundle: PolicyBundle) -> str:
     """What a consumer demands of this folder's proofs before acting on one."""
     lets_through = Verdict.ALLOW if bundle.gate(plan.gate).rule == ACCESS_RULE else Verdict.PROMOTE
     return f"""\
 # What a proof must be before it is acted on: engine verify proof.json --expect {EXPECTATIONS}
-# Keep it where who makes proofs cannot change it, and the public key beside it.
+# Keep it where who makes proofs cannot change it, and the public key beside it: commit both.
 require = "{lets_through}"
 gate = {json.dumps(plan.gate)}
 profile = {json.dumps(plan.profile)}
@@ -255,7 +256,7 @@ max_age = "24h"
 # policy_digests = []    # of the policies that you reviewed: engine verify prints it
 
 [[key]]
-file = {json.dumps(str(public_key), ensure_ascii=False)}
+file = "{PUBLIC_KEY}"
 roles = ["decision", "checkpoint"]
 """
 
@@ -285,19 +286,22 @@ def _shown(path: Path, shell: Shell) -> Path:
     return path.relative_to(shell.here) if path.is_relative_to(shell.here) else path
 
 
-def _open_workspace(shell: Shell) -> None:
+def _open_workspace(shell: Shell, placed: PlacementReport) -> bytes:
+    """Begin ledger and key where there are none; return the public key."""
     config = _settings(shell)
-    with workspace.open_ledger_to_write(config, shell, may_create=True) as (ledger, _signer):
+    with workspace.open_ledger_to_write(config, shell, may_create=True) as (ledger, signer):
+        _print(placed, shell)
         shell.say(f"engine: ledger {ledger.id} at {ledger_url(config)}")
+        return signer.public_key
 
 
-def _advise(plan: Plan, placed: PlacementReport, shell: Shell) -> None:
+def _advise(plan: Plan, placed: PlacementReport, published: PlacementReport, shell: Shell) -> None:
     """Print what is left to do by hand, each with the command for it."""
     config = _settings(shell)
-    if key_in_environment(config, shell) or not _public_key(config).exists():
+    if published.kept:
         shell.say(
-            f"engine: {EXPECTATIONS} trusts {_shown(_public_key(config), shell)}: write the public "
-            "key there; `engine keys list` prints it"
+            f"engine: {EXPECTATIONS} trusts {PUBLIC_KEY}, which is not the key that signs here: "
+            "`engine keys list` prints that"
         )
     if plan.ci != "none":
         shell.say(f"engine: give the CI job the engine: commit its wheel as {WHEEL}")

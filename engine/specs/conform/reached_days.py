@@ -6,7 +6,7 @@ before that: those are over, whatever a clock that was set back shows (INV-BUDGE
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from engine.formats.calendar import day_of
@@ -34,6 +34,18 @@ class ReachedDays:
         self._instants: list[datetime] = []
         self._created: datetime | None = None
         self._entered: dict[str, int] = {}
+
+    @classmethod
+    def of(cls, statements: Iterable[tuple[int, Mapping[str, Json]]]) -> ReachedDays:
+        """Return what the statements of a ledger's entries say, in order.
+
+        Raises:
+            LookupError, TypeError, ValueError: One is not whole.
+        """
+        reached = cls()
+        for _, statement in statements:
+            reached.take(statement)
+        return reached
 
     def take(self, statement: Mapping[str, Json]) -> None:
         """Take in the next statement.

@@ -21,6 +21,7 @@ from engine.calls.budget.question import (
     asked_for,
 )
 from engine.calls.budget.request import Request
+from engine.calls.budget.spending import fold
 from engine.calls.budget.token_usage import TokenUsage
 from engine.calls.budget.verify import verify
 from engine.errors import NotRecordedError, PolicyError, UsageError
@@ -385,6 +386,7 @@ def test_a_clock_that_was_years_ahead_blocks_a_budget_until_it_is_reopened() -> 
         "at": "2026-11-20T12:00:00Z",
         "day": "2026-11-20",
         "from": "2031-04-08",
+        "held_again": [],
         "ledger": {"id": shop.ledger.id},
         "reason": "a virtual machine's clock",
         "zones": ["UTC"],
@@ -401,6 +403,48 @@ def test_a_clock_that_was_years_ahead_blocks_a_budget_until_it_is_reopened() -> 
     assert shop.said()["reservation"]["opened"] == []  # the page of then goes on
     assert shop.book(day="2031-04-08") == (0, 0, 1_000_000)
     assert shop.reserve(1).reason == HARD
+
+
+def test_leases_that_a_clock_ahead_took_back_and_that_still_run_hold_again() -> None:
+    """INV-BUDGET-15: but for those that have had their time, and those that no longer fit."""
+    shop = Shop()
+    short = shop.reserve(50_000, ttl_s=60)
+    running = shop.reserve(100_000)
+    crowded = shop.reserve(300_000)
+    greedy = shop.reserve(200_000)
+    shop.later(days=1600)
+    shop.reserve(1)
+    shop.settle(greedy.lease, 700_000)  # within: what the others held was free by then
+    shop.later(days=-1600, seconds=60)
+
+    done = shop.tracker.reopen("woke up", shop.now)
+
+    assert (done.held_again, done.missed) == ((running.lease,), 1)
+    assert shop.said()["held_again"] == [running.lease]
+    assert shop.book() == (700_000, 0, 100_000)
+    for ended in (short, crowded):
+        assert getattr(shop.tracker.documents().lease(ended.lease), "state", None) == "expired"
+    assert not shop.reserve(250_000).allowed
+    assert shop.settle(running.lease, 100_000).overrun.usd_micros == 0
+    assert shop.release(crowded.lease).state == "expired"
+    assert verify(shop.ledger).counted == 9
+    assert fold(shop.ledger.signed_entries().read()).held[short.lease].expired
+
+
+def test_what_holds_again_expires_in_its_time() -> None:
+    """INV-BUDGET-12"""
+    shop = Shop()
+    lease = shop.reserve(1_000_000).lease
+    shop.later(days=1600)
+    shop.reserve(1)
+    shop.later(days=-1600)
+    shop.tracker.reopen("woke up", shop.now)
+    assert not fold(shop.ledger.signed_entries().read()).held[lease].expired
+    assert not shop.reserve(1).allowed
+    shop.later(seconds=300)
+    assert shop.reserve(1_000_000).allowed
+    assert shop.said()["reservation"]["expired"] == [lease]
+    verify(shop.ledger)
 
 
 @pytest.mark.parametrize("days", [0, 1, 400])

@@ -166,6 +166,22 @@ def test_a_reopening_that_nothing_led_to_is_named(said: Json, words: str) -> Non
         verify(forged(BUDGET_REOPENED_TYPE, **whole))
 
 
+@pytest.mark.parametrize("held_again", [[], ["other"], "all but one"])
+def test_leases_that_hold_again_are_those_that_a_clock_ahead_took_back(held_again: Json) -> None:
+    """INV-BUDGET-15: none is left out, and none put in."""
+    shop = Shop()
+    leases = [shop.reserve(1, ttl_s=600).lease for _ in range(2)]
+    shop.later(days=1)
+    shop.reserve()
+    shop.later(days=-1)
+    held = leases[:1] if held_again == "all but one" else held_again
+    told = {"at": write_time(shop.now), "day": "2026-11-20", "from": "2026-11-21"}
+    whole = {**told, "zones": ["UTC"], "reason": "why", "held_again": held}
+    shop.ledger.append([event(BUDGET_REOPENED_TYPE, "2026-11-20", whole, KEY)])
+    with pytest.raises(VerificationError, match=r"entry 4 lets other leases hold again than \["):
+        verify(shop.ledger)
+
+
 def test_a_reopening_of_a_day_that_was_over_is_named() -> None:
     """INV-BUDGET-15: over by any entry, also by one that is of no budget."""
     shop = Shop()

@@ -248,19 +248,19 @@ class World:
         """Twelve hours pass."""
         self.clock += 1
         self.age = {
-            name: min(age + 1, TTL + 1) if self._is_held(name) else 0
-            for name, age in self.age.items()
+            name: min(age + 1, TTL + 1) if self._runs(name) else 0 for name, age in self.age.items()
         }
 
     def set_back(self) -> None:
         """The clock goes back by twelve hours."""
         self.clock -= 1
         self.backs += 1
-        self.age = {name: age - 1 if self._is_held(name) else 0 for name, age in self.age.items()}
+        self.age = {name: age - 1 if self._runs(name) else 0 for name, age in self.age.items()}
 
-    def _is_held(self, name: str) -> bool:
+    def _runs(self, name: str) -> bool:
+        """Whether its time counts: it is held, or would be but for a clock that was ahead."""
         found = self.trackers[0].documents().lease(self.given[name].id)
-        return found is not None and found.state == "open"
+        return found is not None and found.state in ("open", "expired")
 
     def moves(self) -> Iterator[Move]:
         """Yield everything that somebody may try next."""
@@ -313,7 +313,7 @@ class World:
         leases, ages = {}, {}
         for name in self.model.leases:
             leases[name], held = self._lease(name)
-            ages[name] = self.age[name] if held else 0
+            ages[name] = self.age[name] if name in self.given and self._runs(name) else 0
             if name in self.given:
                 assert (self.given[name].id in due) == (held and ages[name] >= TTL)
         newest = documents.day()
@@ -334,7 +334,7 @@ class World:
     def _lease(self, name: str) -> tuple[Json, bool]:
         given = self.given.get(name)
         if given is None:
-            free = {"phase": "free", "day": 0, "amount": 0, "spent": 0}
+            free = {"phase": "free", "day": 0, "amount": 0, "taken": 0, "spent": 0}
             return {**free, "soft": False, "settles": 0}, False
         found = self.trackers[0].documents().lease(given.id)
         if found is None:
@@ -344,6 +344,7 @@ class World:
             "phase": "held" if found.state == "open" else found.state,
             "day": number,
             "amount": found.held.usd_micros,
+            "taken": found.granted.usd_micros if found.state == "expired" else 0,
             "spent": found.used.usd_micros if found.used else 0,
             "soft": given.soft,
             "settles": given.settles,

@@ -75,6 +75,24 @@ def test_a_budget_whose_clock_was_ahead_is_named_mended_and_verified(
     assert "budgets" not in about
 
 
+def test_a_clock_that_is_behind_is_not_advised_to_reopen(
+    budget: Engine, clock: list[timedelta]
+) -> None:
+    """INV-BUDGET-15: neither where the entries show it, nor as the only way where nobody looked."""
+    lease_of(reserve(budget, "--usd", "0.40"))
+    clock.append(timedelta(days=-3))
+    denied = reserve(budget, "--usd", "0.90").json["fix"]
+    assert "set it right if it is behind; if it had been ahead, engine budget reopen" in denied
+    findings = budget("doctor", "--format", "json").json["findings"]
+    named = [str(finding) for finding in findings if finding["about"] == "budgets"]
+    shown = [budget("budget", "status", "--format", "json").json["fix"], *named]
+    assert len(shown) == 2
+    for fix in shown:
+        assert "the ledger was begun on 2026-06-01, after 2026-05-29" in fix
+        assert "the clock is behind, set it right" in fix
+        assert "reopen" not in fix
+
+
 def test_what_nothing_was_reserved_in_is_not_reopened(budget: Engine) -> None:
     """Nor settled, nor released: only a reservation begins a ledger."""
     for verb in (REOPEN, ("budget", "settle", "x" * 9, "--usd", "1"), ("budget", "release", "x")):

@@ -91,6 +91,14 @@ def test_a_dry_run_is_not_written_as_recorded(engine: Engine) -> None:
     examples(engine, "promote")
     in_github(engine, "decide", "promote.json", "--format", "github", "--dry-run")
     assert (step_outputs()["recorded"], step_outputs()["exit_code"]) == ("false", "5")
+    assert step_outputs()["verdict"] == "ERROR"
+
+
+def test_a_verdict_whose_proof_is_not_kept_lets_nothing_through(engine: Engine) -> None:
+    examples(engine, "promote")
+    command = ("decide", "promote.json", "--format", "github", "--output", "json=/dev/full")
+    answer = in_github(engine, *command)
+    assert (answer.code, step_outputs()["verdict"]) == (3, "ERROR")
 
 
 def test_a_call_that_breaks_off_does_not_leave_a_pass_behind(engine: Engine) -> None:

@@ -285,7 +285,7 @@ def test_the_demands_name_the_key_that_signs_here(
     Path(name).parent.mkdir(exist_ok=True)
     engine("keys", "init", "--key-file", name)
     settings = {"ENGINE_KEY_FILE": name}
-    assert "write the public key there" not in engine("init", "metrics.json", **settings).err
+    assert "which is not the key that signs" not in engine("init", "metrics.json", **settings).err
     engine("decide", "metrics.json", "--export", "proof.json", **settings)
 
     answer = engine("verify", "proof.json", "--expect", "verify.toml")
@@ -293,18 +293,71 @@ def test_the_demands_name_the_key_that_signs_here(
     assert answer.code == 0, answer.err
 
 
-def test_a_key_that_only_the_environment_has_is_to_be_published_by_hand(
+def test_what_is_committed_verifies_without_what_git_ignores(
     engine: Engine, metrics: Metrics
 ) -> None:
+    """The public key lies beside verify.toml, also where only the environment has the private."""
     metrics()
     engine("keys", "init", "--key-file", "release.pem")
     key = Path("release.pem").read_text()
+    assert engine("init", "metrics.json", ENGINE_KEY=key).code == 0
+    assert Path("engine.pub.pem").read_text() == Path("release.pub.pem").read_text()
+    engine("decide", "metrics.json", "--export", "proof.json", ENGINE_KEY=key)
+    Path(".engine").rename("elsewhere")
 
-    answer = engine("init", "metrics.json", ENGINE_KEY=key)
+    assert engine("verify", "proof.json", "--expect", "verify.toml").code == 0
 
-    assert "verify.toml trusts .engine/keys/engine.pub.pem: write the public key" in answer.err
-    listed = engine("keys", "list", ENGINE_KEY=key).out
-    assert listed.partition("\n")[2] == Path("release.pub.pem").read_text()
+    Path("elsewhere").rename(".engine")
+    engine("keys", "init", "--key-file", "second.pem")
+    Path("engine.pub.pem").write_text(Path("second.pub.pem").read_text())
+    again = engine("init", "metrics.json", ENGINE_KEY=key)
+    assert "trusts engine.pub.pem, which is not the key that signs here" in again.err
+    assert engine("keys", "list", ENGINE_KEY=key).out.endswith(Path("release.pub.pem").read_text())
+
+
+def test_where_no_key_may_be_made_nothing_is_written(engine: Engine, metrics: Metrics) -> None:
+    metrics()
+    engine("keys", "init")
+    engine("decide", "metrics.json")
+    Path(".engine/keys/engine.pem").unlink()
+
+    assert engine("init", "metrics.json").code == 2
+    assert not Path("engine.toml").exists()
+
+
+@pytest.mark.parametrize("folder", ["a: b #c", "- x", "it's", "plain/one"])
+def test_a_ci_job_takes_any_name_of_a_folder(
+    engine: Engine, metrics: Metrics, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    root = Path.cwd()
+    (root / ".git").mkdir()
+    below = root / folder
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    for system, file in (
+        ("github", ".github/workflows/release-gate.yml"),
+        ("gitlab", ".gitlab/release-gate.yml"),
+    ):
+        assert engine("init", "--ci", system).code == 0
+        job = yaml.safe_load((root / file).read_text())
+        if system == "github":
+            gate = job["jobs"]["gate"]
+            assert gate["defaults"]["run"]["working-directory"] == folder
+            assert gate["steps"][-1]["with"]["path"] == f"{folder}/proof.json"
+        else:
+            gate = job["release-gate"]
+            assert shlex.split(gate["before_script"][0]) == ["cd", folder]
+            assert gate["artifacts"]["paths"] == [f"{folder}/proof.json"]
+
+
+def test_a_name_that_a_ci_system_would_interpret_is_refused(
+    engine: Engine, metrics: Metrics
+) -> None:
+    metrics()
+    for name in ("${{ secrets.X }}.json", "two\nlines.json"):
+        Path(name).write_bytes(Path("metrics.json").read_bytes())
+        answer = engine("init", name, "--ci", "github")
+        assert (answer.code, "has no place in a CI file" in answer.err) == (2, True), answer.err
 
 
 def in_ci(engine: Engine, argv: list[str]) -> Answer:

@@ -13,12 +13,21 @@ from functools import cache
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from engine.model import BUDGET_RELEASED_TYPE, BUDGET_SETTLED_TYPE, DECISION_TYPES, Json, Verdict
+from engine.model import (
+    BUDGET_RELEASED_TYPE,
+    BUDGET_REOPENED_TYPE,
+    BUDGET_SETTLED_TYPE,
+    DECISION_TYPES,
+    Json,
+    Verdict,
+)
 from engine.specs.conform.graph import State
 from engine.specs.conform.lookup import Step
 
 GRAPH = "budget-lease"
-TYPES = frozenset({*DECISION_TYPES, BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE})
+TYPES = frozenset(
+    {*DECISION_TYPES, BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE, BUDGET_REOPENED_TYPE}
+)
 
 MOST_SWEPT = 128
 """Leases that one request sweeps at most: ``engine.calls.budget.transitions.MOST_EXPIRED``."""
@@ -54,6 +63,9 @@ class Projection:
             yield from self._ends_now(event["lease"], "Settle", "settled", event["at"], index)
         elif kind == BUDGET_RELEASED_TYPE:
             yield from self._ends_now(event["lease"], "Release", "released", event["at"], index)
+        elif kind == BUDGET_REOPENED_TYPE:
+            for lease in event.get("held_again", ()):
+                yield from self._held_again(lease, event["at"], index)
         elif "reservation" in event:
             yield from self._requested(event, index)
 
@@ -88,6 +100,13 @@ class Projection:
         if phase == "settled":
             yield self._becomes(name, "Forget", _NEW, index)
 
+    def _held_again(self, name: str, now: str, index: int) -> Iterator[Step]:
+        """A lease that a clock ahead had swept, and that still runs by the one that came back."""
+        lease = self._leases.get(name, _NEW)
+        due = lease.expires_at <= now
+        yield self._becomes(name, "HoldAgain", lease._replace(phase="held", due=due), index)
+        heappush(self._ends, (lease.expires_at, name))
+
     def _time(self, name: str, now: str, index: int) -> Iterator[Step]:
         """Whether the time of a lease that is held is over, as ``now`` shows it."""
         lease = self._leases.get(name, _NEW)
@@ -110,6 +129,7 @@ _WORDS = {
     "Deny": "reserve: denied",
     "Sweep": "reserve: swept lease",
     "Overlook": "reserve: did not sweep lease",
+    "HoldAgain": "reopen: holds again, lease",
     "Settle": "settle lease",
     "Release": "release lease",
     "Time": "the time of lease",

@@ -113,6 +113,7 @@ class Projection:
 
     _pages: dict[tuple[str, str], dict[str, _Page]] = field(default_factory=dict)
     _held: dict[str, _Lease] = field(default_factory=dict)
+    _swept: dict[str, _Lease] = field(default_factory=dict)
     _newest: str = ""
 
     def steps(self, index: int, statement: Mapping[str, Json]) -> Iterator[Projected]:
@@ -132,6 +133,7 @@ class Projection:
         day, charges = reservation["day"], reservation["charges"]
         yield from self._rolled_over(day, index)
         for lease in reservation["expired"]:
+            self._swept[lease] = self._held.get(lease, _NOTHING)
             yield from self._returned(lease, index, "reserve: swept lease")
         if predicate["verdict"] != Verdict.ALLOW:
             return
@@ -186,6 +188,13 @@ class Projection:
                 yield _step(page, "Reopen", index, text, when="now", reopened=True)
             elif known > day and page.when != "ahead":
                 yield _step(page, "Leave", index, text, when="ahead", reopened=True)
+        for name in predicate.get("held_again", ()):
+            self._held[name] = again = self._swept.pop(name, _NOTHING)
+            text = f"reopen: holds again, lease {name}"
+            for budget in again.budgets:
+                for unit, page in self._page(again.day, budget).items():
+                    more = page.reserved + again.amounts[unit]
+                    yield _step(page, "HoldAgain", index, text, reserved=more, reopened=True)
 
     def _with_days(self) -> Iterator[tuple[str, _Page]]:
         """Every page with its day."""
@@ -204,6 +213,7 @@ class Projection:
     def _settled(self, predicate: Mapping[str, Json], index: int) -> Iterator[Step]:
         """A usage is counted, whatever the lease still holds."""
         name = predicate["lease"]
+        self._swept.pop(name, None)
         held = self._held.pop(name, _NOTHING)
         for counted in predicate["counted"]:
             for unit, page in self._page(predicate["day"], counted["budget"]).items():
