@@ -29,11 +29,11 @@ def main() -> None:
 
 
 def _leave_out_working_folder() -> None:
-    """``python -m`` looks for modules in the working folder first, whatever ``json.py`` lies there."""
+    """``python -m`` looks for every module in the working folder first: also for ``json``."""
     import os  # which Python itself loaded before
 
     try:
-        here = os.getcwd()
+        here = os.getcwd()  # noqa: PTH109  (Python has loaded os, but not pathlib)
     except OSError:
         here = ""
     if sys.path and sys.path[0] in ("", here) and not sys.flags.safe_path:
