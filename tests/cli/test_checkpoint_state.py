@@ -362,3 +362,34 @@ def test_a_file_that_others_can_replace_is_refused(
             answer = consumer("verify", "first.json", "--key", "key.pem", "--state", name)
         assert (answer.code, answer.out, reason in answer.err) == (2, "", True), answer
     assert [path.name for path in Path("open").iterdir()] == ["there.json"]
+
+
+def test_two_proofs_that_convict_a_key_together_are_4_in_one_call(consumer: Engine) -> None:
+    """Each by itself is genuine; state is kept of neither. INV-IMPORT-2."""
+    files = {
+        "main": write("main.json", MAIN, 3, 4),
+        "on": write("on.json", MAIN, 2, 6),
+        "fork": write("fork.json", FORK, 3, 4),
+        "later fork": write("later.json", FORK, 3, 6),
+        "pair": pair_file(MAIN, 4, MAIN, 6),
+        "near": write("near.json", FORK, 4, 5),
+    }
+    table = [
+        (("main", "on"), 0, ""),
+        (("main", "main"), 0, ""),
+        (("main", "pair"), 0, ""),
+        (("main", "fork"), 4, "two histories of one ledger"),
+        (("fork", "main"), 4, "two histories of one ledger"),
+        (("on", "later fork"), 4, "two histories of one ledger"),
+        (("main", "later fork"), 4, "two histories of one ledger"),
+        (("pair", "fork"), 4, "two histories of one ledger"),
+        (("pair", "near"), 4, "two histories of one ledger"),
+    ]
+    for names, code, reason in table:
+        shown = [files[name] for name in names]
+        for path in shown:
+            assert consumer("verify", path, "--key", "key.pem").code == 0, names
+        answer = consumer("verify", *shown, "--key", "key.pem")
+        assert (answer.code, reason in answer.out) == (code, True), (names, answer)
+        if code:
+            assert f"  files     {shown[0]} and {shown[1]}\n" in answer.out

@@ -21,12 +21,19 @@ from engine.cli.arguments import (
     processes,
 )
 from engine.cli.console.detail import shows_note
+from engine.cli.console.refusals import error_text
 from engine.cli.console.shell import STAYS, Shell
 from engine.cli.ledger import runs
 from engine.cli.ledger.answer import as_document, as_text
 from engine.cli.ledger.runs import OF_ENTRY_0
 from engine.decision.workspace import ledger_url
-from engine.errors import EquivocationError, OutputError, UsageError, VerificationError
+from engine.errors import (
+    DocumentError,
+    EquivocationError,
+    OutputError,
+    UsageError,
+    VerificationError,
+)
 from engine.formats.columns import columns_of, wrapped
 from engine.formats.printable import plain
 from engine.model import Json
@@ -355,16 +362,24 @@ def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
 
     now = shell.now()
     keys = workspace.public_keys(config, shell, args.key)
-    with workspace.open_ledger_to_write(config, shell, now=now) as (ledger, signer):
+    codes, left = {exit_codes.PASS}, list(args.files)
+    with (
+        _naming_the_rest(left, shell),
+        workspace.open_ledger_to_write(config, shell, now=now) as (ledger, signer),
+    ):
         counted = attempts(ledger)
         for name in args.files:
-            data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
             try:
+                data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
                 brought = import_proof(data, ledger, signer, keys, write_time(now))
-            except EquivocationError as error:
-                raise _kept(name, error, ledger) from None
-            except VerificationError as error:
-                raise VerificationError(f"{name}: {error.message}", error.hint) from None
+            except (VerificationError, DocumentError) as error:
+                if isinstance(error, EquivocationError):
+                    error = _kept(error, ledger)
+                shell.say(*error_text(error, name).split("\n"), f"  {plain(name)}: not imported")
+                codes.add(error.exit_code)
+                left.remove(name)
+                continue
+            left.remove(name)
             outcome = "imported" if brought.is_new else "was here already"
             if run := brought.run:
                 outcome += f"; of run {run.id}/{run.attempt}, which was not known"
@@ -374,10 +389,22 @@ def _import(args: argparse.Namespace, config: Config, shell: Shell) -> int:
                 counted[key := attempt_key(carried.statement)] += 1
                 about = carried.statement["subject"][0]["name"]
                 shell.print(f"  attempt {counted[key]} by {plain(key[1])} on {plain(about)}")
-    return exit_codes.PASS
+    return exit_codes.worst(codes)
 
 
-def _kept(name: str, error: EquivocationError, ledger: Ledger) -> VerificationError:
+@contextmanager
+def _naming_the_rest(left: Sequence[str], shell: Shell) -> Iterator[None]:
+    """Say which files were not taken where the ledger itself stops an import of several."""
+    count = len(left)
+    try:
+        yield
+    except BaseException:
+        if len(left) < count:
+            shell.say(f"engine: not imported: {', '.join(map(plain, left))}")
+        raise
+
+
+def _kept(error: EquivocationError, ledger: Ledger) -> VerificationError:
     """Keep what convicts a signer beside the ledger; the error then says where."""
     import hashlib
 
@@ -391,4 +418,4 @@ def _kept(name: str, error: EquivocationError, ledger: Ledger) -> VerificationEr
         place = f"both are in {plain(str(file))}"
     except (OutputError, UsageError) as refused:
         place = f"they could not be kept: {refused.message}"
-    return VerificationError(f"{name}: {error.message}; {place}", error.hint)
+    return VerificationError(f"{error.message}; {place}", error.hint)

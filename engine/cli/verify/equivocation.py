@@ -9,10 +9,13 @@ from engine import exit_codes
 from engine.cli.checkpoint_state import Taken, state_lines
 from engine.cli.console.colour import write
 from engine.cli.console.detail import print_facts
+from engine.cli.console.refusals import error_text
 from engine.cli.console.shell import Shell
+from engine.errors import VerificationError
 from engine.formats.printable import plain
 from engine.model import Json
 from engine.proof import checkpoint
+from engine.proof.contradictions import Contradiction
 from engine.proof.equivocation import Equivocation, VerifiedRecord
 from engine.proof.history import CheckpointPair, Outcome
 from engine.proof.keys import key_id
@@ -22,13 +25,17 @@ TWO_HISTORIES = "this signer signed two histories of one ledger"
 
 
 def print_equivocation(
-    name: str, found: Equivocation, args: argparse.Namespace, shell: Shell
+    name: str,
+    found: Equivocation,
+    args: argparse.Namespace,
+    shell: Shell,
+    other: str | None = None,
 ) -> None:
-    """Print whom the file convicts, of what, and what the two records are."""
+    """Print whom a file convicts, or two together, of what, and what the two records are."""
     if args.format == "json":
         shell.print_json(
             {
-                "file": name,
+                **_files(name, other),
                 "genuine": True,
                 "equivocation": TWO_DECISIONS,
                 "decision_id": found.decision_id,
@@ -42,10 +49,30 @@ def print_equivocation(
         f"  id        {found.decision_id}",
         f"  by key    {key_id(found.public_key)}",
     ]
+    if other is not None:
+        lines.append(f"  files     {plain(other)} and {plain(name)}")
     for record in found.records:
         lines += _rows(record)
     lines = lines[:1] if args.quiet else lines
     write("\n".join(lines) + "\n", shell.stdout)
+
+
+def print_contradiction(found: Contradiction, args: argparse.Namespace, shell: Shell) -> int:
+    """Print what two files show that cannot both stand, and return the exit code."""
+    first, second = found.files
+    if isinstance(found.shown, Equivocation):
+        print_equivocation(second, found.shown, args, shell, first)
+    elif isinstance(found.shown, CheckpointPair):
+        print_pair(second, found.shown, Taken(), args, shell, first)
+    else:
+        message = f"NOT GENUINE: {first} and {second}: {found.shown.message}"
+        text = error_text(VerificationError(message, found.shown.hint))
+        shell.say(*text.split("\n"))
+    return exit_codes.NOT_GENUINE
+
+
+def _files(name: str, other: str | None) -> dict[str, Json]:
+    return {"file": name} if other is None else {"file": name, "other": other}
 
 
 def _document(record: VerifiedRecord) -> Json:
@@ -73,7 +100,12 @@ def _rows(record: VerifiedRecord) -> Iterator[str]:
 
 
 def print_pair(
-    name: str, pair: CheckpointPair, taken: Taken, args: argparse.Namespace, shell: Shell
+    name: str,
+    pair: CheckpointPair,
+    taken: Taken,
+    args: argparse.Namespace,
+    shell: Shell,
+    other: str | None = None,
 ) -> int:
     """Print what two checkpoints of one ledger are to each other, and return the exit code."""
     older, newer = (checkpoint.parse(note)[0] for note in (pair.older, pair.newer))
@@ -82,7 +114,7 @@ def print_pair(
     if args.format == "json":
         shell.print_json(
             {
-                "file": name,
+                **_files(name, other),
                 "genuine": True,
                 "outcome": pair.outcome,
                 "equivocation": TWO_HISTORIES if is_fork else None,
@@ -101,6 +133,8 @@ def print_pair(
         notes = f"{pair.older}{pair.newer}".split("\n") if is_fork else []
         verbatim = [*map(plain, notes), *state_lines(taken)]
         title, facts = titles[pair.outcome] + outcome, [("ledger", newer.origin)]
+        if other is not None:
+            facts.append(("files", f"{other} and {name}"))
         if is_fork or unmet or not args.failures_only:
             print_facts(title, unmet, facts, args, shell, verbatim)
     if is_fork:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 DESCRIPTION = (
     "Check exported proofs offline: who signed, what was decided about which artifact, in\n"
     "which ledger. Needs the file and a public key. Exit 0 when genuine and as expected,\n"
-    "1 when genuine but not as expected, 4 when not genuine, or when the file convicts a\n"
-    "signer of having signed two different decisions under one id."
+    "1 when genuine but not as expected, 4 when not genuine, or when a file, or two of them\n"
+    "together, convict a signer of two decisions under one id or two histories of one ledger."
 )
 EXAMPLE = (
     "  engine verify proof.json --key release.pub.pem --require PROMOTE --artifact model.tar.gz\n"
@@ -83,10 +83,15 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     from engine.cli.checkpoint_state import CheckpointState, Taken, compare_with_state
     from engine.cli.console.refusals import error_text
     from engine.cli.verify.answer import print_attestation, print_record
-    from engine.cli.verify.equivocation import print_equivocation, print_pair
+    from engine.cli.verify.equivocation import (
+        print_contradiction,
+        print_equivocation,
+        print_pair,
+    )
     from engine.errors import DocumentError, VerificationError
     from engine.evidence.documents import read_bytes
     from engine.proof.bundle import MAX_BYTES
+    from engine.proof.contradictions import Together
     from engine.proof.expectations import LEDGER
     from engine.proof.verify import NO_RECORD, CheckpointPair, Equivocation, Verified, verify_any
 
@@ -95,11 +100,17 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     codes = set()
     pairs: list[tuple[str, CheckpointPair, Taken]] = []
     has_record = False
+    together, contradictions = Together(keys), []
     for name in args.files:
         try:
             data = read_bytes(name, stdin=shell.stdin, max_bytes=MAX_BYTES)
             verified = verify_any(data, keys, expected)
-            taken = Taken() if state is None else compare_with_state(state, name, verified, keys)
+            contradictions += (found := together.take(name, verified))
+            taken = (
+                Taken()
+                if state is None or found
+                else compare_with_state(state, name, verified, keys)
+            )
         except (VerificationError, DocumentError) as error:
             if isinstance(error, VerificationError):
                 error = _not_genuine(name, error, data, keys)
@@ -117,14 +128,13 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             pairs.append((name, verified._replace(failed_expectations=unmet), taken))
             continue
         has_record = True
-        if taken.refusal:
-            verified = replace(
-                verified, failed_expectations=(*verified.failed_expectations, taken.refusal)
-            )
-        if taken.is_known:
-            verified = replace(
-                verified, not_required=tuple(x for x in verified.not_required if x != LEDGER)
-            )
+        unmet = (*verified.failed_expectations, *filter(None, [taken.refusal]))
+        known = {LEDGER} if taken.is_known else set()
+        verified = replace(
+            verified,
+            failed_expectations=unmet,
+            not_required=tuple(x for x in verified.not_required if x not in known),
+        )
         if isinstance(verified, Verified):
             print_record(name, verified, taken, args, shell)
         else:
@@ -135,6 +145,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         failed = [text for text in pair.failed_expectations if not has_record or text != NO_RECORD]
         shown = pair._replace(failed_expectations=tuple(failed))
         codes.add(print_pair(name, shown, taken, args, shell))
+    codes |= {print_contradiction(found, args, shell) for found in contradictions}
     return exit_codes.worst(codes)
 
 

@@ -61,6 +61,38 @@ def test_another_statement_under_an_id_that_is_there_is_4_and_convicts_the_signe
     assert "none of the given keys signed" in own.err
 
 
+def test_a_part_that_is_refused_does_not_keep_the_others_out(engine: Engine) -> None:
+    """Each file is a commit of its own; which were not taken is said, and the worst code given."""
+    engine("init")
+    Path("torn.json").write_bytes(Path(ORIGINAL).read_bytes()[:-9])
+
+    answer = engine("ledger", "import", "torn.json", "gone.json", ORIGINAL, OTHER, "--key", KEY)
+
+    assert answer.code == 4
+    assert answer.out.splitlines()[0].split() == [DECISION, "imported", ORIGINAL]
+    assert [line for line in answer.err.splitlines() if line.endswith(": not imported")] == [
+        f"  {name}: not imported" for name in ("torn.json", "gone.json", OTHER)
+    ]
+    assert engine("ledger", "verify").code == 0
+    assert engine("ledger", "import", "gone.json", ORIGINAL, "--key", KEY).code == 2
+
+
+def test_two_proofs_of_one_id_convict_their_signer_in_one_call_of_verify(engine: Engine) -> None:
+    """INV-IMPORT-2: each by itself is genuine."""
+    assert [engine("verify", name, "--key", KEY).code for name in (ORIGINAL, OTHER)] == [0, 0]
+    assert engine("verify", ORIGINAL, ORIGINAL, "--key", KEY).code == 0
+
+    answer = engine("verify", ORIGINAL, OTHER, "--key", KEY)
+
+    assert answer.code == 4
+    shown = answer.out[answer.out.index("EQUIVOCATION: ") :]
+    assert f"  id        {DECISION}\n" in shown
+    assert f"  files     {ORIGINAL} and {OTHER}\n" in shown
+    answer = engine("verify", ORIGINAL, OTHER, "--key", KEY, "--format", "json")
+    assert '"equivocation": "this signer signed two different decisions' in answer.out
+    assert f'"other": "{ORIGINAL}"' in answer.out
+
+
 def test_a_decision_under_the_id_of_a_recorded_failure_is_4_and_spoils_nothing(
     engine: Engine,
 ) -> None:
