@@ -64,7 +64,8 @@ class Together:
         if isinstance(verified, CheckpointPair):
             trusted = tuple(keys_for(self._keys, CHECKPOINT))
             histories = _histories_in(verified, trusted)
-            return [more for one in histories for more in self._taken(file, one, trusted)][:1]
+            taken = (self._taken(file, history, trusted) for history in histories)
+            return next(filter(None, taken), [])
         found: list[Contradiction] = []
         for signed in verified.checkpoints:
             found += self._taken(file, signed.history, signed.keys)
@@ -111,7 +112,7 @@ class Together:
 
 def _differs(history: History, other: _Signed) -> bool:
     """Whether two histories may be a fork: :func:`pair_of` shows it."""
-    older, newer = sorted((history, other.history), key=lambda one: one.checkpoint.size)
+    older, newer = sorted((history, other.history), key=lambda shown: shown.checkpoint.size)
     size = older.checkpoint.size
     if size == newer.checkpoint.size:
         return older.checkpoint != newer.checkpoint
