@@ -223,8 +223,9 @@ def _no_false_checks(checks: Sequence[Json], static: _Static, metrics: Json) -> 
             raise _false_term(check, "severity", severity)
         if operator is not None and check["operator"] != operator:
             raise _false_term(check, "operator", operator)
-        if kind != "attestation" and not same(check["observed"], metric.get("value")):
-            raise _false_term(check, "observed", metric.get("value"))
+        observed = metric.get("value")
+        if kind != "attestation" and not same(check["observed"], observed):
+            raise _false_term(check, "observed", observed)
 
 
 def _false_term(check: Json, what: str, expected: Json) -> PolicyError:

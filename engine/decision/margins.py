@@ -44,7 +44,7 @@ def margin_number(check: Json) -> int | float | None:
     observed, limit, side = check["observed"], check["limit"], _SIDES.get(check["operator"])
     if side is None or type(observed) not in _NUMBERS or type(limit) not in _NUMBERS:
         return None
-    if has_invalid_metric(check):
+    if check["status"] not in _COMPARED and has_invalid_metric(check):
         return None
     if type(observed) is type(limit) is int:
         whole: int = limit - observed
@@ -63,6 +63,7 @@ def has_invalid_metric(check: Json) -> bool:
 
 
 _NUMBERS = frozenset((int, float))
+_COMPARED = ("pass", "fail")
 _SIDES = {"<=": 1, "<": 1, ">=": -1, ">": -1, "==": 0}
 """Which way from the limit there is room, by operator; 0 is neither."""
 

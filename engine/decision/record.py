@@ -71,7 +71,7 @@ def template_of(
     """
     cut = []
     for names in _between(tuple(predicate)):
-        between = type(predicate)((name, predicate[name]) for name in names)
+        between = type(predicate)({name: predicate[name] for name in names})
         cut.append(canonical.encode_read(between)[1:-1])
     about = resource(subject, predicate["input"]["digest"]["sha256"])
     # Nothing but texts by names of ours: their form needs no second look.

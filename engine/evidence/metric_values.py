@@ -28,10 +28,9 @@ def impossible(metric: Mapping[str, Json], row: Mapping[str, Json]) -> tuple[str
             return outside, _percentage(value, row)
         if "baseline" in metric and (outside := _outside(metric["baseline"], bounds)):
             return f"baseline {outside}", _percentage(metric["baseline"], row)
-    n, ci = metric.get("n"), metric.get("ci")
-    if isinstance(n, int) and n < 0:
+    if "n" in metric and isinstance(n := metric["n"], int) and n < 0:
         return f"n {n} is below 0, the least that can be counted", ""
-    if ci is not None and is_interval(ci) and ci[0] > ci[1]:
+    if "ci" in metric and is_interval(ci := metric["ci"]) and ci[0] > ci[1]:
         return f"ci {ci} has its lower bound above its upper one", "write [lower, upper]"
     return None
 
@@ -60,7 +59,7 @@ def invalid_because(metric: Mapping[str, Json], row: Mapping[str, Json]) -> str:
 
 def _outside(value: Json, bounds: Json) -> str:
     low, high = bounds
-    for number in value if isinstance(value, list) else (value,):
+    for number in value if type(value) is list else (value,):
         if not is_number(number):
             continue
         if low is not None and number < low:

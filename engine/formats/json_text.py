@@ -80,6 +80,10 @@ def read_json(data: bytes) -> Json:
 
     Source: RFC 8259; RFC 7493 (I-JSON) for what is refused.
     """
+    from engine.formats.quick_json import quick_json
+
+    if (quick := quick_json(data)) is not None:
+        return quick
     text = decode(data)
     try:
         value = _decoder.decode(text)

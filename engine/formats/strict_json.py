@@ -20,6 +20,7 @@ MAX_DEPTH = 32
 MAX_INTEGER = 2**53 - 1
 
 _CONTAINERS = frozenset((dict, list))
+_INFINITIES = (float("inf"), float("-inf"))
 
 
 class NotStrictError(ValueError):
@@ -69,7 +70,7 @@ def read_real(text: str) -> float:
         NotStrictError: There is none.
     """
     number = float(text)
-    if number in (float("inf"), float("-inf")):
+    if number in _INFINITIES:
         raise NotStrictError(f"number {text[:24]} is beyond a double")
     return number
 

@@ -76,19 +76,17 @@ def recompute_status(
         return _PASS if get("observed") is get("limit") is True else _UNKNOWN
     if "unless" in check and _exempts(check, metrics):
         return _EXEMPT
-    if get("metric_status") == "insufficient_data":
-        return _INSUFFICIENT
-    if get("metric_status") != "ok" or not _is_current(get("age_s")):
+    if (metric_status := get("metric_status")) != "ok":
+        return _INSUFFICIENT if metric_status == "insufficient_data" else _UNKNOWN
+    age_s, max_age_s = get("age_s"), get("max_age_s")
+    if not _is_current(age_s) or not is_number(max_age_s):
         return _UNKNOWN
-    outcome = _outcome(kind, check) if is_number(get("max_age_s")) else _UNKNOWN
-    return outcome if outcome is _UNKNOWN else _if_usable(outcome, check)
-
-
-def _if_usable(outcome: Status, check: Mapping[str, Json]) -> Status:
-    """``outcome``, unless the evidence behind it is too old or too little."""
-    if check["age_s"] > check["max_age_s"]:
+    outcome = _outcome(kind, check)
+    if outcome is _UNKNOWN:
+        return outcome
+    if age_s > max_age_s:
         return _STALE
-    return outcome if _is_enough(check.get("n", 0), check.get("min_n")) else _INSUFFICIENT
+    return outcome if _is_enough(get("n", 0), get("min_n")) else _INSUFFICIENT
 
 
 def _is_current(age_s: Json) -> bool:
@@ -257,16 +255,14 @@ def recompute_reason(
     Source: spec/predicate-v1.md section 6.1.
     """
     blocking = [check for check in checks if check["severity"] not in _NOT_BLOCKING]
-    counted = [check for check in blocking if not is_waived(check)]
-    failed = [check["id"] for check in counted if check["status"] == _FAIL]
+    against = [
+        check for check in blocking if check["status"] not in _RELEASING and not is_waived(check)
+    ]
+    failed = [check["id"] for check in against if check["status"] == _FAIL]
     if failed:
         return f"{len(failed)} of {len(blocking)} blocking checks failed: {_listed(failed)}"
-    lacking = [
-        f"{check['id']} ({check['status']})"
-        for check in counted
-        if check["status"] not in _RELEASING
-    ]
-    if lacking:
+    if against:
+        lacking = [f"{check['id']} ({check['status']})" for check in against]
         return (
             f"not enough evidence on {len(lacking)} of {len(blocking)} blocking checks: "
             + _listed(lacking)
@@ -274,7 +270,7 @@ def recompute_reason(
     if refused := [name for name in relaxations if name not in tolerated]:
         return INTOLERABLE + _listed(refused)
     if verdict in (Verdict.PROMOTE, Verdict.ALLOW):
-        waived = len(blocking) - len(counted)
+        waived = sum(map(is_waived, blocking))
         return f"{len(blocking)} blocking checks passed" + (
             f", {waived} by waiver" if waived else ""
         )

@@ -49,7 +49,8 @@ def unread_metrics(
 
 def with_reasons(decision: Decision, bundle: PolicyBundle) -> Decision:
     """Return ``decision`` with ``invalid_because`` in each check whose evidence is invalid."""
-    if not any(has_invalid_metric(check) for check in decision.checks):
+    statuses = [check.get("metric_status") for check in decision.checks]
+    if INVALID_INPUT not in statuses:
         return decision
     return replace(decision, checks=tuple(_with_reason(check, bundle) for check in decision.checks))
 

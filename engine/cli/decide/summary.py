@@ -67,5 +67,5 @@ def standing_against(checks: Sequence[Json]) -> tuple[tuple[str, str], ...]:
     return tuple(
         (check["id"], check["status"])
         for check in checks
-        if check["severity"] == _BLOCK and not is_waived(check) and check["status"] not in _QUIET
+        if check["severity"] == _BLOCK and check["status"] not in _QUIET and not is_waived(check)
     )

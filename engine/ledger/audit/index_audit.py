@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from engine.errors import VerificationError
 from engine.formats import canonical
-from engine.ledger.audit.quick_json import quick_json
+from engine.formats.quick_json import quick_signed_json
 from engine.ledger.entries import subject_key
 from engine.ledger.natural_keys import INDEXED, NATURAL_KEYS, event_name
 from engine.ledger.store import DecisionRow, EntryRow, LastDecisionQuery, Reader
@@ -158,7 +158,7 @@ def read_statement(index: int, envelope: Envelope) -> dict[str, Json]:
         VerificationError: It is no statement; names the entry.
     """
     try:
-        quick = quick_json(envelope.payload)
+        quick = quick_signed_json(envelope.payload)
         return parse_statement(envelope.payload) if quick is None else require_statement(quick)
     except VerificationError as error:
         raise VerificationError(f"entry {index}: {error.message}", error.hint) from error
