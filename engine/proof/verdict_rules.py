@@ -78,15 +78,17 @@ def recompute_status(
         return _EXEMPT
     if (metric_status := get("metric_status")) != "ok":
         return _INSUFFICIENT if metric_status == "insufficient_data" else _UNKNOWN
-    age_s, max_age_s = get("age_s"), get("max_age_s")
-    if not _is_current(age_s) or not is_number(max_age_s):
+    if not _is_current(get("age_s")) or not is_number(get("max_age_s")):
         return _UNKNOWN
     outcome = _outcome(kind, check)
-    if outcome is _UNKNOWN:
-        return outcome
-    if age_s > max_age_s:
+    return outcome if outcome is _UNKNOWN else _if_usable(outcome, check)
+
+
+def _if_usable(outcome: Status, check: Mapping[str, Json]) -> Status:
+    """``outcome``, unless the evidence behind it is too old or too little."""
+    if check["age_s"] > check["max_age_s"]:
         return _STALE
-    return outcome if _is_enough(get("n", 0), get("min_n")) else _INSUFFICIENT
+    return outcome if _is_enough(check.get("n", 0), check.get("min_n")) else _INSUFFICIENT
 
 
 def _is_current(age_s: Json) -> bool:
