@@ -162,7 +162,7 @@ def test_no_step_writes_over_the_proof_of_another(job: Path, key: str) -> None:
     assert (done.code, told["proof"], told["verdict"]) == (2, "", "")
     assert "proof.json is there already" in done.out
     assert (job / "proof.json").read_bytes() == kept
-    done, told = act(job, metrics="missing.json\nmetrics.json", key=key, proof="proofs")
+    done, told = act(job, metrics="missing.json\nnone.json", key=key, proof="proofs")
     assert (done.code, told["proof"]) == (2, "")
 
 
