@@ -12,6 +12,8 @@ from engine.model import Json
 if TYPE_CHECKING:
     from engine.ledger import LedgerReport
 
+_BEFORE = ("requests", "failures", "documents", "budgets")
+"""What lies before a checkpoint that was given, and is not looked at; of budgets nothing is."""
 _NAMED = 20
 """Requests without an answer that are named; JSON has all."""
 
@@ -41,6 +43,9 @@ def as_text(
         yield f"  {budgets} documents of budgets are what the entries add up to"
     for line in (*_scope(report, keys), *continued):
         yield f"  {line}"
+    if report.since:
+        yield f"  --since: requests, failures and documents before entry {report.since} were not"
+        yield "  looked at, nor what budgets have left; without it all of that is"
     if not report.head:
         yield "  no signed head is kept here: keep checkpoints, pass --since"
     if report.uncovered:
@@ -55,6 +60,7 @@ def as_document(
         "genuine": True,
         "ledger_id": report.ledger_id,
         "since": report.since,
+        "not_compared": list(_BEFORE) if report.since else [],
         "size": report.size,
         "root": report.root.hex(),
         "chain": report.chain.hex(),

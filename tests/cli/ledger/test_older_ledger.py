@@ -66,7 +66,13 @@ def test_it_is_continued_in_place(
     assert (predicate["attempt"], predicate["ledger"]["id"]) == (2, LEDGER_ID)
     assert stored() == before
     assert older("ledger", "verify").code == 0
-    assert older("ledger", "verify", "--since", str(kept)).code == 0
+    whole = older("ledger", "verify", "--format", "json").json
+    assert whole["not_compared"] == []
+    since = older("ledger", "verify", "--since", str(kept))
+    assert since.code == 0
+    assert "--since: requests, failures and documents before entry 4 were not" in since.out
+    since = older("ledger", "verify", "--since", str(kept), "--format", "json")
+    assert since.json["not_compared"] == ["requests", "failures", "documents", "budgets"]
     assert "4 decisions replayed, byte for byte the same" in older("replay").out
 
 
