@@ -116,7 +116,8 @@ class Policy:
     others: Mapping[str, dict[str, Json]] = field(default_factory=dict)
     trust: Sequence[Json] = ()
 
-    _METADATA = ("kind", "operator", "metric", "unless", "unit")
+    _OF_METRIC = ("unit", "range", "values")
+    _METADATA = ("kind", "operator", "metric", "unless", *_OF_METRIC)
 
     @property
     def everything(self) -> dict[str, dict[str, Json]]:
@@ -143,7 +144,7 @@ class Policy:
         metrics: dict[str, Json] = {
             self.metric_of(check_id): {"type": "number", "description": "for tests"}
             | {"direction": _DIRECTIONS.get(str(row["operator"]), "none")}
-            | ({"unit": row["unit"]} if "unit" in row else {})
+            | {key: row[key] for key in self._OF_METRIC if key in row}
             for check_id, row in self.everything.items()
         }
         return {

@@ -23,6 +23,7 @@ from engine.proof.bundle import ProofBundle
 from engine.proof.decision_predicate import require_shape
 from engine.proof.derivation import tied_to_input
 from engine.proof.envelope import open_envelope
+from engine.proof.possible import require_possible
 from engine.system.closing import Closing
 
 OpenEvaluator = Callable[[PolicyBundle], Evaluator]
@@ -171,6 +172,9 @@ class Replayer(Closing):
         recorded_predicate = recorded.statement["predicate"]
         bundle, evaluator = self._bundle(recorded)
         evidence, question = _question_of(recorded)
+        catalogue = bundle.catalogue()
+        for check in recorded_predicate["checks"]:
+            require_possible(check, catalogue.get(check["metric"], {}))
         judgement = judge(
             evidence,
             question,

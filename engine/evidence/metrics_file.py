@@ -16,12 +16,13 @@ from typing import Any
 
 from engine.errors import suggest
 from engine.evidence.intervals import reconcile
-from engine.evidence.metric_values import impossible, note_on
+from engine.evidence.metric_values import note_on
 from engine.formats.json_positions import escape
 from engine.formats.json_schema import first_mismatch
 from engine.formats.printable import is_seen
 from engine.formats.times import advice_on, age_s, is_time
 from engine.model import INVALID_INPUT, Json, MetricStatus, Subject, is_interval, is_number
+from engine.proof.possible import impossible
 
 _ID = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -116,7 +117,7 @@ def expand(
 
 def _reconciled(metric: Json, row: Json) -> tuple[dict[str, Json], str]:
     """What to change in a metric that cannot be so, and one clause that says it."""
-    if flaw := impossible(metric, row):
+    if flaw := impossible(metric["value"], metric, row):
         return {"status": INVALID_INPUT}, note_on(flaw)
     if "ci" in metric and row["type"] in _MEASURED:
         return reconcile(metric, row.get("direction", "none"))

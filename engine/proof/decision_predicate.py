@@ -22,6 +22,7 @@ from engine.formats.signed_json import (
 from engine.model import Json, Severity, Stage, Status, Verdict
 from engine.proof.attestation_rules import ATTESTOR, MAX_ATTESTATIONS, NO_ROLE
 from engine.proof.input_document import read_time
+from engine.proof.possible import require_possible
 
 _REQUIRED = (
     *("decision_id", "decided_at", "valid_until", "gate", "profile", "stage", "verdict"),
@@ -264,6 +265,7 @@ def _require_checks(checks: Sequence[Json]) -> None:
             read_text(check["waived_by"], "waived_by of a check")
         read_text(check.get("unless", "-"), "unless of a check")
         read_string(check.get("unit", ""), "unit of a check")
+        require_possible(check, {})
     ids = [check["id"] for check in checks]
     if not ids or ids != sorted(set(ids)):
         refuse("there are no checks, they are not sorted by id, or one is there twice")

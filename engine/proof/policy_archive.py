@@ -22,6 +22,7 @@ from engine.proof.attestation_rules import longest_s
 from engine.proof.derivation import require_report
 from engine.proof.expectations import Expectations
 from engine.proof.input_document import OF_METRIC, InputDocument, read_time
+from engine.proof.possible import require_possible
 from engine.proof.verdict_rules import severity_of
 from engine.proof.waivers import aged, unwaivable_checks
 
@@ -233,6 +234,7 @@ def _require_answer(
         if not policy.agreed(claim):
             _require_check(check, policy, profile)
             policy.agree(claim)
+        require_possible(check, _row(_catalogue(policy), check["metric"]))
         if check["waived_by"] is not None and check["id"] in unwaivable:
             refuse(f"check {check['id']!r} was waived, and the profile says that it cannot be")
     if document is not None:
@@ -292,7 +294,7 @@ def _require_check(
         refuse(f"{where} is about another metric, or of another kind, than the policy says")
     if described.get("operator") not in (None, check["operator"]):
         refuse(f"{where} compared by {check['operator']}, the policy says otherwise")
-    metric = _row(_member(_member(policy.data, "catalogue"), "metrics"), check["metric"])
+    metric = _row(_catalogue(policy), check["metric"])
     if not same(check.get("unit"), metric.get("unit")):
         refuse(f"{where} has another unit than the catalogue says")
     if check["operator"] in AGAINST.get(str(metric.get("direction")), ()):
@@ -311,6 +313,10 @@ def _json(files: Mapping[str, bytes], name: str) -> Json:
     if name not in files:
         refuse(f"the policy archive lacks {name}")
     return read_json(files[name], f"{name} of the policy archive", max_bytes=MAX_BYTES)
+
+
+def _catalogue(policy: AttachedPolicy) -> dict[str, Json]:
+    return _member(_member(policy.data, "catalogue"), "metrics")
 
 
 def _member(value: Mapping[str, Json], name: str) -> dict[str, Json]:

@@ -18,7 +18,7 @@ from engine.proof.statement import parse_statement, statement
 from tests.independent import lies
 from tests.independent.lies import BOARD, KEY, METRICS, POLICY, RESTING, WAIVER
 from tests.independent.test_agreement import KEYS, agreed
-from tests.simulator import ARTIFACT, Case, Ledger, Policy, conclude, metric
+from tests.simulator import ARTIFACT, Case, Ledger, Policy, conclude, limit, metric
 
 SOUND = Case(metrics=METRICS)
 OVER = Case(metrics={**METRICS, "ethics.ece": metric(0.031, n=24_000, ci=[0.02, 0.04])})
@@ -172,3 +172,60 @@ def test_a_reservation_says_what_the_schema_describes(change: dict[str, Json]) -
 def test_an_offset_has_less_than_60_minutes_and_24_hours(text: str) -> None:
     with pytest.raises(ValueError, match=r"offset|not an RFC"):
         parse_time(text)
+
+
+RANGED = replace(
+    POLICY,
+    checks={
+        **lies.CHECKS,
+        "ethics.ece": {**lies.CHECKS["ethics.ece"], "range": [0, 1]},
+        "model.caos": {**lies.CHECKS["model.caos"], "range": [0, 100]},
+        "slo.burn": {**lies.CHECKS["slo.burn"], "range": [0, None]},
+        "model.kind": limit("tree", "==", values=["tree", "net"]),
+    },
+)
+KIND = {"model.kind": metric("tree")}
+IMPOSSIBLE: dict[str, tuple[dict[str, dict[str, Json]], bool]] = {
+    "a value below its range": ({"ethics.ece": metric(-0.5, n=9000, ci=[-0.6, -0.4])}, True),
+    "a value above its range": ({"model.caos": metric(500, baseline=4)}, True),
+    "a baseline below its range": ({"model.caos": metric(5, baseline=-4)}, True),
+    "a series below its range": ({"slo.burn": metric([0.1, -0.1, 0.1])}, True),
+    "a word that is none": ({"model.kind": metric("oracle")}, True),
+    "a value better than its interval": (
+        {"ethics.ece": metric(0.001, n=9000, ci=[0.004, 0.008])},
+        False,
+    ),
+    "a value worse than its interval": (
+        {"ethics.ece": metric(0.009, n=9000, ci=[0.004, 0.008])},
+        False,
+    ),
+    "an interval turned round": ({"slo.rps": metric(140, ci=[150, 130])}, False),
+    "a sample below nothing": ({"slo.rps": metric(140, n=-1)}, False),
+}
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_evidence_that_nothing_can_have_measured_passes_no_check(name: str) -> None:
+    """INV-INPUT-11, of a decision, and of an attestation by itself and in a decision."""
+    metrics, only_by_policy = IMPOSSIBLE[name]
+    case = Case(metrics={**METRICS, **KIND, **metrics})
+    want = {"require": "PROMOTE", "policy_digest": RANGED.digest(), "now": "2026-11-20T13:00:05Z"}
+    ledger = Ledger(KEY)
+    whole = ledger.prove(ledger.decide(case, RANGED))
+    for bundle, own in ((whole, {}), (lies.without(whole, "policy"), {"policy": RANGED.archive()})):
+        assert lies.claimed(bundle) in ("PROMOTE", "HOLD", "BLOCK")
+        assert not agreed(name, bundle.encode(), KEYS, want | own).genuine
+    alone = agreed(name, lies.without(whole, "policy").encode(), KEYS, want)
+    assert alone.genuine is only_by_policy
+    assert not only_by_policy or "policy" in alone.unmet
+    answer = ledger.attest(case, replace(RANGED, gate="ethics"))
+    assert not agreed(name, ledger.prove(answer).encode(), KEYS, {}).genuine
+
+
+def test_what_the_gate_left_out_is_evidence_that_it_was_given() -> None:
+    """The same values count for nothing where the record says that they are invalid."""
+    for metrics, _ in IMPOSSIBLE.values():
+        said = {name: {**given, "status": "invalid_input"} for name, given in metrics.items()}
+        ledger = Ledger(KEY)
+        case = Case(metrics={**METRICS, **KIND, **said})
+        taken(ledger.prove(ledger.decide(case, RANGED)))

@@ -339,6 +339,27 @@ def counts(row: Json, check: Json, document: Json) -> bool:
     )
 
 
+def possible(check: Json, row: Json) -> bool:
+    """Whether what a check compared as ``ok`` can have been measured (8.2)."""
+    if check.get("metric_status") != "ok" or check["kind"] == "attestation":
+        return True
+    value, ci, n = check["observed"], check.get("ci"), check.get("n", 0)
+    words, ends = row.get("values"), row.get("range")
+    if is_number(n) and n < 0:
+        return False
+    if isinstance(value, str) and isinstance(words, list) and words and value not in words:
+        return False
+    if isinstance(ends, list) and len(ends) == 2:
+        seen = [*(value if isinstance(value, list) else [value]), check.get("baseline")]
+        low, high = (end if is_number(end) else None for end in ends)
+        for number in filter(is_number, seen):
+            if (low is not None and number < low) or (high is not None and number > high):
+                return False
+    if not (isinstance(ci, list) and len(ci) == 2 and all(map(is_number, ci))):
+        return True
+    return bool(ci[0] <= (value if is_number(value) else ci[0]) <= ci[1])
+
+
 def metrics_hold(predicate: Json, metrics: Json, document: Json | None) -> None:
     """What is observed, each status, verdict and reason follow from the metrics (5, 6, 8.2)."""
     for metric in metrics.values():
@@ -360,6 +381,7 @@ def metrics_hold(predicate: Json, metrics: Json, document: Json | None) -> None:
         if check["kind"] == "baseline":
             must(same(check["limit"], metric.get("baseline")), "another baseline")
         must(check["status"] == status_of(check, metrics), "another status")
+        must(possible(check, {}), "no such evidence")
     must((predicate["verdict"], predicate["reason"]) == verdict_of(predicate), "another verdict")
 
 
@@ -421,6 +443,7 @@ def policy_holds(record: Record, archive: bytes, document: Json) -> None:
         known, row = manifest["checks"][check["id"]], of.get(check["id"], {})
         catalogued = catalogue.get(check["metric"], {})
         must(same(check.get("unit"), catalogued.get("unit")), "another unit")
+        must(possible(check, catalogued), "no such evidence by the catalogue")
         against = AGAINST.get(str(catalogued.get("direction")), ())
         must(check["operator"] not in against, "an operator against the metric's direction")
         must(known.get("operator") in (None, check["operator"]), "another operator")
