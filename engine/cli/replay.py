@@ -34,7 +34,8 @@ DESCRIPTION = (
     "Decide recorded decisions again, by the policy each was decided by: every signed byte must\n"
     "come out the same. With --policies, list the past decisions that other policies would flip.\n"
     "With --bundle, replay the policy inside a proof, in a process with limits; without --key\n"
-    "that verifies nothing, and is exit 1. What was erased is counted, and the others go on."
+    "that verifies nothing, and is exit 1. What was erased is counted, and the others go on;\n"
+    "where nothing is left to replay, that is exit 1 too."
 )
 EXAMPLE = "  engine replay --policies ./policies --fail-on-flip"
 
@@ -119,7 +120,8 @@ def _replay_all(
         for error in failures
     ]
     others = f"; {len(failures)} not replayable" * bool(failures)
-    return count, others, exit_codes.worst([exit_codes.PASS, *codes])
+    nothing = exit_codes.PASS if count else exit_codes.FAIL  # what was not replayed shows nothing
+    return count, others, exit_codes.worst([nothing, *codes])
 
 
 def _opener(shell: Shell) -> Callable[[PolicyBundle], Evaluator]:

@@ -42,6 +42,7 @@ from engine.proof.input_document import (
     require_observed,
 )
 from engine.proof.keys import key_id, load_public_pem, public_pem
+from engine.proof.ledger_before import require_before
 from engine.proof.policy_archive import AttachedPolicy, policy_of, require_attestation_policy
 from engine.proof.statement import parse_statement
 from engine.proof.trust import role_of
@@ -212,6 +213,7 @@ def read(parts: ProofBundle) -> Attestation:
     place = placed(parts, [public])
     if ledger_id_of(place.origin) != view["predicate"]["ledger"]["id"]:
         refuse("the attestation is of another ledger than the checkpoint")
+    require_before(view["predicate"], parts)
     return Attestation(statement, view, public, place, parts)
 
 

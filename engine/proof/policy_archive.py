@@ -151,6 +151,14 @@ def _says_operators(policy: AttachedPolicy) -> bool:
     return all(isinstance(check, dict) and "operator" in check for check in checks.values())
 
 
+def records_requests(policy: AttachedPolicy, profile: str) -> bool:
+    """Whether a profile asks that a decision is recorded as requested before it is made.
+
+    Source: spec/predicate-v1.md section 12.11.
+    """
+    return _row(_member(policy.data, "limits"), profile).get("record_requests") is True
+
+
 def require_policy(
     predicate: Mapping[str, Json], policy: AttachedPolicy, document: InputDocument | None
 ) -> None:

@@ -16,7 +16,7 @@ not: the wishes that were not met are listed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -57,6 +57,7 @@ from engine.proof.history import MEDIA_TYPE as CHECKPOINTS
 from engine.proof.history import CheckpointPair, SignedCheckpoint, read_pair
 from engine.proof.inclusion import ledger_id_of, placed, require_no_fork, require_same_at
 from engine.proof.input_document import read_time
+from engine.proof.ledger_before import require_before
 from engine.proof.policy_archive import AttachedPolicy, policy_of, require_policy
 from engine.proof.statement import parse_statement
 from engine.proof.trusted_keys import ATTESTATION, CHECKPOINT, DECISION, Keys, TrustedKey, keys_for
@@ -201,6 +202,7 @@ def _verified(parts: ProofBundle, public_keys: Keys, expect: Expectations) -> Ve
     predicate = statement["predicate"]
     if ledger_id_of(origin.checkpoint.origin) != predicate["ledger"]["id"]:
         refuse("the record is of another ledger than the checkpoint")
+    require_before(predicate, parts if origin is own else replace(parts, ledger=None))
     document, document_bytes = tied_to_input(statement, parts.attachments)
     require_consequence(predicate, document)
     policy, unmet = policy_of(predicate, parts.attachments, expect)

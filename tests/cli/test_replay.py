@@ -80,6 +80,17 @@ def test_an_erased_input_is_counted_and_named_and_the_others_replay(
     )
 
 
+def test_where_nothing_is_left_to_replay_nothing_was_shown(engine: Engine, ids: list[str]) -> None:
+    """INV-REPLAY-1: what was not looked at is no pass, with other policies neither."""
+    for index in range(1, len(ids) + 1):
+        _erase(index)
+
+    for more in ((), ("--policies", str(ROOT / "policies"))):
+        answer = engine("replay", *more)
+        assert answer.code == 1
+        assert answer.out.endswith("; 3 not replayable\n")
+
+
 def test_an_erased_decision_that_is_asked_for_is_2(engine: Engine, ids: list[str]) -> None:
     _erase(2)
 

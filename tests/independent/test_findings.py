@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.formats.times import parse_time
-from engine.model import DECISION_IMPORTED_TYPE, Json
+from engine.model import DECISION_IMPORTED_TYPE, LEDGER_CREATED_V2_TYPE, Json
 from engine.proof import merkle
 from engine.proof.bundle import ProofBundle
 from engine.proof.envelope import open_envelope
@@ -229,3 +229,70 @@ def test_what_the_gate_left_out_is_evidence_that_it_was_given() -> None:
         ledger = Ledger(KEY)
         case = Case(metrics={**METRICS, **KIND, **said})
         taken(ledger.prove(ledger.decide(case, RANGED)))
+
+
+WAIVED = replace(POLICY, waivers=[WAIVER])
+RUN: dict[str, Json] = {"ci": "github", "id": "7", "attempt": "1"}
+BEFORE = "2026-11-20T12:00:05Z"
+
+
+def of_run(**predicate: Json) -> Ledger:
+    """A ledger whose entry 0 has these members."""
+    ledger = Ledger(KEY)
+    ledger.entries, ledger.chain, ledger._frontier = [], [bytes(32)], merkle.Frontier()
+    about = [{"name": "ledger", "digest": {"sha256": KEY.key_id}}]
+    members = {"ledger_id": ledger.id, "created_at": BEFORE} | predicate
+    ledger.seal(statement(about, LEDGER_CREATED_V2_TYPE, members))
+    return ledger
+
+
+def test_who_decides_in_a_ledger_of_one_run_says_so() -> None:
+    """INV-RELAX-1; without the whole ledger nobody can tell."""
+    for named, run, say in (((), RUN, refused), (("ephemeral_ledger",), RUN, taken)):
+        ledger = of_run(run=run)
+        case = Case(metrics=METRICS, relaxations=named)
+        index = ledger.decide(case, POLICY)
+        say(ledger.prove(index, whole=True))
+        taken(ledger.prove(index))
+        attested = ledger.attest(case, lies.ETHICS)
+        say(ledger.prove(attested, whole=True))
+    taken((ledger := of_run()).prove(ledger.decide(SOUND, POLICY), whole=True))
+
+
+EXPIRES_AT = "2026-12-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("created_at", "say"),
+    [
+        (BEFORE, taken),
+        ("2026-12-01T00:04:59.5Z", taken),  # clocks may differ by 300 s
+        ("2026-12-01T00:05:00Z", refused),
+        ("2030-01-01T00:00:00+01:00", refused),
+        ("never", taken),
+    ],
+)
+def test_a_waiver_that_had_expired_does_not_come_back(
+    created_at: str, say: Callable[[ProofBundle], None]
+) -> None:
+    """INV-WAIVER-6: by the entries before it, as far as a proof has them."""
+    assert WAIVER["expires_at"] == EXPIRES_AT
+    ledger = of_run(created_at=created_at)
+    ledger.append(b"no statement")
+    index = ledger.decide(OVER, WAIVED)
+    say(ledger.prove(index, whole=True))
+    taken(ledger.prove(index))
+    unwaived = ledger.prove(ledger.decide(SOUND, WAIVED), whole=True)
+    taken(unwaived)
+
+
+@pytest.mark.parametrize(
+    ("made", "say"),
+    [("01a22eeb43df", taken), ("01a22eeb43e0", refused), ("ffffffffffff", refused)],
+)
+def test_a_waiver_that_had_expired_when_the_id_was_made_covers_nothing(
+    made: str, say: Callable[[ProofBundle], None]
+) -> None:
+    """INV-WAIVER-6: RFC 9562 section 5.7."""
+    name = f"{made[:8]}-{made[8:]}-7000-8000-000000000001"
+    say(signed(lambda predicate: predicate.update(decision_id=name), OVER, WAIVED))

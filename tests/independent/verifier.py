@@ -39,6 +39,16 @@ ATTESTATIONS = {
     f"{URN}ethics-attestation:v2": "ethics-attestation-v2",
 }
 SPKI = bytes.fromhex("302a300506032b6570032100")
+CREATIONS = {f"{URN}ledger-created:v1", f"{URN}ledger-created:v2"}
+INSTANTS = (
+    "imported_at",
+    "decided_at",
+    "issued_at",
+    "failed_at",
+    "requested_at",
+    "created_at",
+    "at",
+)
 COMPARISONS = {"<=": operator.le, "<": operator.lt, ">=": operator.ge, ">": operator.gt}
 AGAINST = {"lower": (">=", ">"), "higher": ("<=", "<")}
 ASKED = {"gate", "profile", "stage", "decided_at", "subject", "metrics", "waivers"}
@@ -565,6 +575,9 @@ def attestations_hold(record: Record, attachments: dict[str, bytes]) -> None:
         must(signers, "not signed by the key that it names")
         attested = record_of(statement, entry, ledger)
         theirs = attested.predicate
+        entries_before_hold(
+            theirs, bundle.get("ledger", {"entries": []})["entries"], bundle["index"]
+        )
         metrics_hold(theirs, theirs["metrics"], None)
         expected = {"id": theirs["decision_id"], "type": attested.kind, "ledger_id": ledger}
         expected |= {"subject_sha256": attested.subject["digest"]["sha256"]}
@@ -600,6 +613,43 @@ def imported(statement: Json, ledger: str, keys: Sequence[bytes]) -> Record:
     return record_of(inner, envelope, theirs)
 
 
+# 7, 10.4: the entries before a record.
+
+
+def said_in(text: str) -> Json:
+    """What an entry says; nothing where it is no statement."""
+    try:
+        statement, _ = statement_of(un64(text), [])
+        read = {"predicateType", "predicate", "subject"} <= statement.keys()
+        return statement if read and isinstance(statement["predicate"], dict) else {}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return {}
+
+
+def written_at(statement: Json) -> int:
+    """When an entry was written, by the first member that says it; 0 where none does."""
+    for name in INSTANTS if statement else ():
+        try:
+            return instant(statement["predicate"][name])
+        except (ValueError, LookupError, TypeError):
+            continue
+    return 0
+
+
+def entries_before_hold(predicate: Json, entries: Sequence[str], index: int) -> None:
+    """A run's ledger is named, and no waiver that had expired covers a failure."""
+    begun = said_in(entries[0]) if entries else {}
+    is_of_run = begun.get("predicateType") in CREATIONS and "run" in begun["predicate"]
+    names = {row["name"] for row in predicate["relaxations"]}
+    must(not is_of_run or "ephemeral_ledger" in names, "a ledger of one run, and not named")
+    applied = [row for row in predicate["waivers"] if row["status"] == "applied"]
+    made = (719_162 * 86_400_000 + int(predicate["decision_id"].replace("-", "")[:12], 16)) * 1000
+    earlier = [written_at(said_in(text)) for text in entries[:index]] if applied else []
+    for row in applied:
+        over = instant(row["expires_at"]) + 300 * 10**6
+        must(max([made, *earlier]) < over, "a waiver had expired before")
+
+
 # 13: verification.
 
 
@@ -616,6 +666,9 @@ def genuine(data: bytes, keys: Sequence[bytes], own_policy: bytes | None) -> Rec
         record = imported(statement, ledger, keys)
     else:
         record = record_of(statement, entry, ledger)
+    is_import = statement["predicateType"] == IMPORT
+    entries = [] if is_import else bundle.get("ledger", {"entries": []})["entries"]
+    entries_before_hold(record.predicate, entries, bundle["index"])
     predicate, document = record.predicate, input_of(record, attachments)
     metrics = document["metrics"]
     must(same(metrics, predicate.get("metrics", metrics)), "other metrics than the Input's")

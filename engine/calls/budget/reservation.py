@@ -26,7 +26,6 @@ from engine.decision.request import Requested
 from engine.decision.session import Session
 from engine.errors import LedgerError, PolicyError
 from engine.evidence.input import Question
-from engine.formats.calendar import day_of
 from engine.formats.times import write_time
 from engine.ledger import EntryDraft, SharedBlob, State
 from engine.metrics.amounts import NOTHING, Amount, AmountLimits
@@ -160,8 +159,7 @@ class Attempt:
         """Ask the gate about the books as they stand; hold what it allows."""
         terms, request = self._terms, self._request
         budget_state = BudgetState(state)
-        local_day = day_of(self._question.now, self._zone)
-        day = transitions.roll_over(budget_state, local_day, self._zone)
+        day = transitions.roll_over(budget_state, self._question.now, self._zone)
         expired = transitions.expire(budget_state, self._now)
         charged = transitions.charges(budget_state, day, self._budgets, request)
         price = terms.prices.at(request.provider, request.model, day)

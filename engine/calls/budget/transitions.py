@@ -8,6 +8,7 @@ test can drive it with a dictionary.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from engine.calls.budget.lease import EXPIRED, OPEN, RELEASED, SETTLED, Lease
@@ -15,6 +16,7 @@ from engine.calls.budget.limits import BudgetRow, Budgets
 from engine.calls.budget.request import Request
 from engine.calls.budget.state import BudgetState
 from engine.errors import NotRecordedError, UsageError, VerificationError
+from engine.formats.calendar import day_of
 from engine.metrics import budget_book as book
 from engine.metrics.amounts import NOTHING, Amount, AmountLimits
 from engine.metrics.budget_book import Book, Match
@@ -48,18 +50,23 @@ class Charge(NamedTuple):
         return NOTHING if self.book is None else self.book.used
 
 
-def roll_over(state: BudgetState, local_day: str, zone: str) -> str:
-    """Return the day that counts: ``local_day``, but never one before the newest that was seen.
+def roll_over(state: BudgetState, now: datetime, zone: str) -> str:
+    """Return the day that counts: the one of ``zone``, never before the newest that was seen.
+
+    A zone that has not counted on the newest day opens no later day than those that have: a
+    setting that is changed gives nobody tomorrow's budget today (INV-BUDGET-16).
 
     The first decision of a day remembers it; there is nothing to reset, because the day is part
     of each book's key (INV-BUDGET-6). Whoever reads the books needs to know when the day is over:
     ``zone`` is remembered beside it (INV-DOOR-2).
     """
-    newest, zones = state.day(), state.zones()
-    if local_day > newest:
-        newest, zones = local_day, []
-        state.put_day(local_day)
-    if zone not in zones:
+    newest, zones, own = state.day(), state.zones(), day_of(now, zone)
+    known = zones if zones and zone not in zones else [zone]
+    opened = min(own, max(day_of(now, counting) for counting in known))
+    if opened > newest:
+        newest, zones = opened, []
+        state.put_day(newest)
+    if zone not in zones and not newest < own:
         state.put_zones(sorted([*zones, zone]))
     return newest
 

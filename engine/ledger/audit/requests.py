@@ -7,7 +7,7 @@ are looked for once all parts are read. Source: spec/predicate-v1.md section 12.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from engine.errors import VerificationError
 from engine.ledger.audit.identity import PER_ENTRY, key_hash
 from engine.ledger.audit.index_audit import read_statement
 from engine.ledger.lookup import require_entry
-from engine.ledger.natural_keys import NATURAL_KEYS
+from engine.ledger.natural_keys import NATURAL_KEYS, natural_key
 from engine.ledger.store import Reader
 from engine.model import (
     ATTESTED_TYPES,
@@ -24,7 +24,10 @@ from engine.model import (
     DECISION_TYPES,
     Json,
 )
+from engine.proof import policy_archive
 from engine.proof.envelope import open_envelope
+from engine.proof.ledger_before import is_ephemeral
+from engine.proof.policy_archive import records_requests
 
 ANSWERS = {
     **dict.fromkeys(DECISION_TYPES, "decision_id"),
@@ -34,6 +37,7 @@ ANSWERS = {
 """Types that answer a request, and the member that has its id."""
 ANSWERED_BY = frozenset(NATURAL_KEYS[kind][0] for kind in ANSWERS)
 """What their ids are ids of."""
+_AT_ONCE = 256
 _HINT = "whoever signed both answered another question than was asked: compare the two entries"
 
 
@@ -59,14 +63,26 @@ class Requests:
         made: How many there are.
         open: Those without an answer so far, by id.
         failed: Where each failure is, by the id of what failed: nothing else may have that id.
+        unrequested: Where each decision is whose request is due and not among these, by its id.
     """
 
     made: int = 0
     open: dict[str, OpenRequest] = field(default_factory=dict)
     failed: dict[str, int] = field(default_factory=dict)
+    unrequested: dict[str, int] = field(default_factory=dict)
 
-    def take(self, index: int, statement: Mapping[str, Json]) -> None:
+    def take(
+        self,
+        index: int,
+        statement: Mapping[str, Json],
+        is_due: Callable[[Mapping[str, Json]], bool],
+    ) -> None:
         """Take in the next entry.
+
+        Args:
+            index: Where it is.
+            statement: What it says.
+            is_due: Whether a decision has to be requested before, see :class:`DueRequests`.
 
         Raises:
             VerificationError: It answers something else than was asked.
@@ -78,7 +94,7 @@ class Requests:
             if not isinstance(name := predicate.get("decision_id"), str):
                 raise VerificationError(f"entry {index}: a request without an id", _HINT)
             self.open[name] = OpenRequest(index, predicate, statement["subject"][0])
-        elif (self.open or kind == DECISION_FAILED_TYPE) and (member := ANSWERS.get(kind)):
+        elif member := ANSWERS.get(kind):
             name = statement["predicate"].get(member)
             if not isinstance(name, str):
                 return
@@ -87,10 +103,13 @@ class Requests:
             if name in self.open:
                 require_answer(index, statement, self.open[name])
                 del self.open[name]
+            elif kind != DECISION_FAILED_TYPE and is_due(statement["predicate"]):
+                self.unrequested[name] = index
 
     def include(self, later: Requests) -> None:
         """Add what was found among the entries behind these."""
         self.made += later.made
+        self.unrequested |= later.unrequested
         self.open |= later.open
         self.failed |= later.failed
 
@@ -106,9 +125,10 @@ class Requests:
 
         Raises:
             VerificationError: An answer is to something else than was asked, or what failed was
-                decided or attested too, before or after.
+                decided or attested too, before or after; or a request that is due was never made.
         """
         self._require_failed_only(reader)
+        self._require_requested(reader, known_by, first)
         keys = {key_hash(of, name): name for name in self.open for of in ANSWERED_BY}
         for place, key in enumerate(known_by) if keys else ():
             if key in keys and place % PER_ENTRY:
@@ -125,6 +145,27 @@ class Requests:
             require_answer(index, statement, request)
             del self.open[name]
 
+    def _require_requested(self, reader: Reader, known_by: array[int], first: int) -> None:
+        """What had to be requested was, among these entries or, for a part, somewhere before."""
+        due = {key_hash("request", name): name for name in self.unrequested}
+        for place, key in enumerate(known_by) if due else ():
+            if key in due and first + place // PER_ENTRY < self.unrequested[due[key]]:
+                del due[key]
+        missing = set(due.values())
+        for stop in range(first, 0, -_AT_ONCE):
+            if not missing:
+                return
+            for row in reader.entries(max(0, stop - _AT_ONCE), stop):
+                known = natural_key(read_statement(row.leaf_index, open_envelope(row.body)))
+                if known is not None and known[0] == "request":
+                    missing.discard(known[1])
+        if missing:
+            index, name = min((self.unrequested[name], name) for name in missing)
+            raise VerificationError(
+                f"entry {index}: {name} was not requested, and its profile records requests",
+                "whoever signed it decided past the engine: ask who has the key",
+            )
+
     def _require_failed_only(self, reader: Reader) -> None:
         """No id of a failure is one of the index, which has those of all other answers."""
         for name, index in reader.indexes_of(list(self.failed)).items():
@@ -133,6 +174,42 @@ class Requests:
                 f"entry {last}: a failure and an answer have one id, {name}; entry {first} too",
                 "what failed is asked for again under another id: compare the two entries",
             )
+
+
+class DueRequests:
+    """Says of a decision of a ledger whether it has to be requested before it is made.
+
+    Its profile says so in the policy that the ledger keeps; where that is not kept, nobody knows.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._profiles: dict[Json, frozenset[str]] = {}
+
+    def __call__(self, predicate: Mapping[str, Json]) -> bool:
+        """Whether a decision, or an attestation, is by a profile that records requests."""
+        try:
+            digest = predicate["policy"]["digest"]["sha256"]
+            profiles = self._profiles.get(digest)
+            if profiles is None:
+                profiles = self._profiles[digest] = self._recording(digest)
+            if predicate["profile"]["name"] not in profiles:
+                return False
+            return not is_ephemeral(predicate)
+        except (LookupError, TypeError):
+            return False  # what it says is compared elsewhere
+
+    def _recording(self, digest: str) -> frozenset[str]:
+        body = self._reader.shared_blob("policy", digest)
+        if body is None:
+            return frozenset()
+        try:
+            policy = policy_archive.parse(body)
+            limits = policy.data.get("limits")
+            names = limits if isinstance(limits, dict) else {}
+            return frozenset(name for name in names if records_requests(policy, name))
+        except VerificationError:
+            return frozenset()  # it is compared with its digest elsewhere
 
 
 def require_answer(index: int, statement: Mapping[str, Json], request: OpenRequest) -> None:

@@ -19,7 +19,7 @@ from engine.ledger.audit.history import chain_before
 from engine.ledger.audit.identity import identities
 from engine.ledger.audit.index_audit import read_statement, require_indexed
 from engine.ledger.audit.nodes import with_nodes
-from engine.ledger.audit.requests import Requests
+from engine.ledger.audit.requests import DueRequests, Requests
 from engine.ledger.audit.run_imports import require_run
 from engine.ledger.store import EntryRow, Reader, node_count
 from engine.model import Json
@@ -83,6 +83,7 @@ def audit_part(reader: Reader, scope: Scope, first: int, stop: int) -> Part:
     walk = _Walk(reader, scope, first)
     before, decisions = walk.state(), 0
     known_by, blobs, requests = array("Q"), FoundBlobs(), Requests()
+    is_due = DueRequests(reader)
     for at in range(first, stop, CHUNK):
         rows = reader.entries(at, min(at + CHUNK, stop))
         walk.over(rows)
@@ -93,7 +94,7 @@ def audit_part(reader: Reader, scope: Scope, first: int, stop: int) -> Part:
         if statements is not None:
             blobs.include(require_blobs(reader, rows, statements))
             for row, statement in zip(rows, statements, strict=True):
-                requests.take(row.leaf_index, statement)
+                requests.take(row.leaf_index, statement, is_due)
                 require_run(reader, row.leaf_index, statement)
     after = walk.state()
     if after.size != stop:

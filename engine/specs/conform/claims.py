@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -34,7 +35,13 @@ from engine.model import (
     Json,
 )
 from engine.proof import policy_archive
-from engine.proof.policy_archive import AttachedPolicy
+from engine.proof.ledger_before import (
+    instant_of,
+    is_ephemeral,
+    require_run_named,
+    require_unexpired,
+)
+from engine.proof.policy_archive import AttachedPolicy, records_requests
 from engine.proof.recomputed import decided_in, require_recomputed
 from engine.specs.conform.lookup import Contradiction
 from engine.specs.conform.reached_days import ReachedDays
@@ -55,6 +62,8 @@ _BUDGETS = (
 )
 _AMOUNTS = ("used", "held")
 _POLICIES = 32
+_FIRST_AND_LAST = ("Etc/GMT-14", "Etc/GMT+12")
+"""Where a day begins first and where last: 14 hours ahead of UTC and 12 behind."""
 
 
 class Claims:
@@ -78,7 +87,9 @@ class Claims:
         self._known: dict[tuple[str, str], int] = {}
         self._attested: dict[str, dict[str, Json]] = {}
         self._policies: dict[str, AttachedPolicy | None] = {}
-        self._days = ReachedDays()
+        self._days, self._day = ReachedDays(), ""
+        self._created: dict[str, Json] | None = None
+        self._until: datetime | None = None
         self._budgets: dict[str, dict[str, HeldBudget]] = {}
 
     @property
@@ -104,6 +115,10 @@ class Claims:
                 self.contradicted = self._contradicted(index, statement)
             if self.contradicted is None:
                 self.contradicted = self._reached(index, statement)
+            if index == 0:
+                self._created = statement
+            if (at := instant_of(statement["predicate"])) is not None:
+                self._until = max(at, self._until or at)
             yield index, statement
 
     def require(self) -> Iterator[tuple[int, dict[str, Json]]]:
@@ -150,6 +165,7 @@ class Claims:
             if statement["predicateType"] == BUDGET_REOPENED_TYPE:
                 day, left, zones = (predicate[name] for name in ("day", "from", "zones"))
                 why = self._days.why_not(day, left, zones)
+                self._day = day
             self._days.take(statement)
         except (LookupError, TypeError, ValueError, AttributeError, GovernanceError) as error:
             return Contradiction(index, "INV-BUDGET-15", f"is not whole: {error!r}")
@@ -171,6 +187,7 @@ class Claims:
                 require_reopened(statement["predicate"])
             else:
                 self._require_derived(index, statement)
+                return self._unrequested(index, statement)
         except VerificationError as error:
             return Contradiction(index, _PROMISES[kind], error.message)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -182,14 +199,32 @@ class Claims:
         kept = {blob.kind: blob.body for blob in self._ledger.attachments(index)}
         policy = self._policy(decided["predicate"]["policy"]["digest"]["sha256"])
         require_recomputed(decided, envelope, kept, policy)
+        is_import = statement["predicateType"] == DECISION_IMPORTED_TYPE
+        if self._created is not None and not is_import:
+            require_run_named(decided["predicate"], self._created)
+        require_unexpired(decided["predicate"], None if is_import else self._until)
         if statement["predicateType"] in ATTESTED_TYPES:
             self._attested[hashlib.sha256(envelope).hexdigest()] = _facts_of(statement)
         for facts in decided["predicate"].get("attestations", ()):
             self._require_attested(facts)
         if "reservation" in decided["predicate"]:
             reservation = decided["predicate"]["reservation"]
+            self._require_day(reservation["day"], decided["predicate"]["decided_at"])
             require_reserved(reservation, policy, self._budgets_of(reservation["day"]))
             self._count(reservation, policy)
+
+    def _unrequested(self, index: int, statement: Mapping[str, Json]) -> Contradiction | None:
+        """Whether its profile records requests, and no earlier entry requested it."""
+        predicate, key = statement["predicate"], natural_key(dict(statement))
+        if key is None or statement["predicateType"] == DECISION_IMPORTED_TYPE:
+            return None
+        policy = self._policy(predicate["policy"]["digest"]["sha256"])
+        if policy is None or is_ephemeral(predicate) or ("request", key[1]) in self._known:
+            return None
+        if not records_requests(policy, predicate["profile"]["name"]):
+            return None
+        reason = f"profile {predicate['profile']['name']!r} records requests, and none is before it"
+        return Contradiction(index, "INV-LEDGER-7", reason)
 
     def matches(self, day: str, budget: str) -> list[dict[str, str]] | None:
         """Return for what requests a budget has counted on a day, by the policies of its grants.
@@ -201,6 +236,15 @@ class Claims:
 
     def _budgets_of(self, day: str) -> dict[str, HeldBudget]:
         return self._budgets.get(day, {})
+
+    def _require_day(self, day: str, decided_at: str) -> None:
+        """INV-BUDGET-7: what counts is the newest day, or one that a clock on earth showed."""
+        if day < self._day:
+            refuse(f"it counts on {day}, and the ledger's budgets had come to {self._day}")
+        shown = [day_of(parse_time(decided_at), zone) for zone in _FIRST_AND_LAST]
+        if day < min(shown) or max(shown) < day != self._day:
+            refuse(f"it counts on {day}, which no clock showed at {decided_at}")
+        self._day = day
 
     def _count(self, reservation: Mapping[str, Json], policy: AttachedPolicy | None) -> None:
         """Take in which limits the lease was held to on its day, and for what requests they are."""
@@ -295,6 +339,9 @@ def require_reserved(
         if not any(same(charge["limits"], limits) for limits in _countable(row, before)):
             refuse(f"budget {name!r} has other limits than its policy gives it")
     charged = {charge["budget"] for charge in reservation["charges"]}
+    for name, row in (rows or {}).items() if charged else ():
+        if name not in charged and covers(row["match"], reservation["for"]):
+            refuse(f"it was not held to budget {name!r}, which its policy has for such requests")
     for name, before in held.items() if charged else ():
         if name not in charged and any(
             covers(match, reservation["for"]) for match in before.matches or ()

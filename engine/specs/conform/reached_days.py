@@ -10,19 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from engine.formats.calendar import day_of
-from engine.formats.times import parse_time
 from engine.model import BUDGET_REOPENED_TYPE, Json
+from engine.proof.ledger_before import instant_of
 
-_INSTANTS = (
-    "imported_at",
-    "decided_at",
-    "issued_at",
-    "failed_at",
-    "requested_at",
-    "created_at",
-    "at",
-)
-"""Members that say when an entry was written, whatever its type calls it."""
 _RUN_S = 900
 """Entries of one quarter of an hour are kept as the last of them: no zone has a day begin in it."""
 
@@ -59,7 +49,7 @@ class ReachedDays:
             day = predicate["day"]
         if day is not None:
             self._entered.setdefault(day, len(self._instants))
-        at = _instant(predicate)
+        at = instant_of(predicate)
         if at is None:
             return
         self._created = self._created or at
@@ -85,16 +75,6 @@ class ReachedDays:
         days = (_furthest(at, zones) for at in reversed(before))
         reached = next((known for known in days if known < left), created)
         return f"the ledger had reached {reached} before {left}" if day < reached else ""
-
-
-def _instant(predicate: Mapping[str, Json]) -> datetime | None:
-    """When an entry was written; None where it does not say it as an instant."""
-    for name in _INSTANTS:
-        try:
-            return parse_time(predicate[name])
-        except (LookupError, TypeError, ValueError, AttributeError):
-            continue
-    return None
 
 
 def _run(at: datetime) -> int:

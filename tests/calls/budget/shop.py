@@ -17,9 +17,10 @@ from engine.calls.budget.usage import Usage
 from engine.ledger import Ledger
 from engine.metrics.amounts import AmountLimits
 from engine.model import Json
-from engine.policy.bundle import PolicyBundle
+from engine.policy.bundle import PolicyBundle, shipped_bundle
 from engine.policy.evaluators.wasm import WasmEvaluator
-from engine.policy.overlay import load_policies
+from engine.policy.overlay import load_policies, merged, with_data
+from engine.policy.sources import Source
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import predicate
 from tests.sessions import session_over
@@ -35,9 +36,18 @@ def policies() -> PolicyBundle:
 
 
 @cache
-def evaluator() -> WasmEvaluator:
+def without_budgets() -> PolicyBundle:
+    """The same policies, which limit nothing themselves."""
+    read = {str(path.relative_to(POLICIES)): path for path in POLICIES.rglob("*.yaml")}
+    files = {name: Source(name, path.read_bytes()) for name, path in read.items()}
+    del files["budgets/data.yaml"]
+    return with_data(shipped_bundle(), merged(shipped_bundle(), files))
+
+
+@cache
+def evaluator(bundle: PolicyBundle) -> WasmEvaluator:
     """OPA, compiled once for all tests of this process."""
-    return WasmEvaluator(policies(), cache=None)
+    return WasmEvaluator(bundle, cache=None)
 
 
 class Shop:
@@ -46,7 +56,7 @@ class Shop:
     Args:
         ledger: Where to; one in memory if left out.
         usd: Micro-dollars a day for everything; None is no such budget.
-        bundle: The policies; :func:`policies` if left out.
+        bundle: The policies; if left out :func:`policies`, or without rows those of no budget.
         options: Of the tracker: ``profile``, ``zone``.
     """
 
@@ -64,8 +74,8 @@ class Shop:
         numbers = itertools.count(1)
         self.random: Callable[[int], bytes] = lambda size: next(numbers).to_bytes(size, "big")
         daily = None if usd is None else AmountLimits(None, None, usd)
-        asked = evaluator() if bundle is None else WasmEvaluator(bundle, cache=None)
-        self.session = session_over(self.ledger, bundle or policies(), asked, self._chance)
+        bundle = bundle or (policies() if rows else without_budgets())
+        self.session = session_over(self.ledger, bundle, evaluator(bundle), self._chance)
         self.tracker = Tracker(
             self.session,
             budgets=Budgets(rows, daily),

@@ -25,7 +25,7 @@ from engine.calls.budget.tracker import Tracker
 from engine.calls.budget.usage import Usage
 from engine.metrics.amounts import AmountLimits
 from engine.policy.evaluators.wasm import WasmEvaluator
-from tests.calls.budget.shop import NOON, policies
+from tests.calls.budget.shop import NOON, without_budgets
 from tests.ledger.scribe import open_at
 from tests.sessions import session_over
 
@@ -56,8 +56,9 @@ def main() -> int:
 
 
 def _tracker(ledger: Any, cache: Path, budget: int) -> Tracker:
+    bundle = without_budgets()
     return Tracker(
-        session_over(ledger, policies(), WasmEvaluator(policies(), cache=cache), os.urandom),
+        session_over(ledger, bundle, WasmEvaluator(bundle, cache=cache), os.urandom),
         budgets=Budgets([], AmountLimits(None, None, budget)),
         zone="UTC",
         profile="lenient",

@@ -479,6 +479,21 @@ def test_a_day_that_another_zone_has_reached_is_not_in_the_future() -> None:
     assert west.said()["zones"] == ["America/Los_Angeles", "Pacific/Kiritimati"]
 
 
+@pytest.mark.parametrize("other", ["Pacific/Kiritimati", "America/Los_Angeles"])
+def test_another_zone_gives_nobody_tomorrows_budget_today(other: str) -> None:
+    """INV-BUDGET-16: however often it asks; its own days count once that one is over."""
+    shop = Shop()
+    assert shop.reserve(1_000_000, ttl_s=604_800).allowed
+    moved = Shop(shop.ledger, zone=other)
+    moved.later(minutes=1)
+    for _ in range(3):
+        assert (moved.reserve(1).day, moved.reserve(1).reason) == ("2026-11-20", HARD)
+    moved.later(days=2)
+    assert moved.reserve(1).day <= "2026-11-22"
+    assert moved.reserve(1).allowed
+    assert verify(shop.ledger).counted == 9
+
+
 @pytest.mark.parametrize("days", [1, 2, 3, 40])
 def test_a_clock_that_is_set_back_brings_no_day_back_that_was_over(days: int) -> None:
     """INV-BUDGET-15: neither one before the ledger was begun, nor one that it had left."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import pytest
 
 from engine.errors import VerificationError
 from engine.ledger import EntryDraft, LedgerPosition, LedgerReport, subject_key
-from engine.ledger.audit import audit
-from engine.ledger.audit.requests import ANSWERS
+from engine.ledger.audit import across_parts, audit
+from engine.ledger.audit.requests import ANSWERS, DueRequests
 from engine.ledger.audit.workers import AuditWorkers
 from engine.ledger.commit import batch
 from engine.ledger.sqlite.reader import SqliteReader
@@ -208,3 +208,47 @@ def forget_events(folder: Path) -> None:
     """Make the ledger one of an engine that had no index of events."""
     with closing(sqlite3.connect(folder / "ledger.db")) as connection:
         connection.executescript("DROP TRIGGER decision_failed; DROP TABLE event")
+
+
+def recording(reader: object, digest: str) -> frozenset[str]:
+    """A policy whose profile ``strict`` records requests."""
+    return frozenset({"strict"})
+
+
+POLICY: dict[str, Any] = {"policy": {"digest": {"sha256": "44" * 32}}, "relaxations": []}
+EPHEMERAL: dict[str, Any] = {"relaxations": [{"name": "ephemeral_ledger", "tolerated": True}]}
+
+
+@pytest.mark.parametrize(
+    ("drafts", "entry_at"),
+    [
+        ((request(1), answer(1, **POLICY)), None),
+        ((request(1), decision(7), answer(1, **POLICY)), None),
+        ((decision(7), answer(1, **POLICY)), 2),
+        ((answer(1, **POLICY), request(1)), 1),
+        ((request(2), attestation(1, **POLICY), answer(2, **POLICY)), 2),
+        ((answer(1, **POLICY | EPHEMERAL),), None),
+        ((answer(1, **POLICY, profile={**PROFILE, "name": "default"}),), None),
+        ((failure(1),), None),
+    ],
+)
+@pytest.mark.parametrize("part", [1, 1024])
+def test_what_is_not_requested_where_the_profile_asks_for_it_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    drafts: tuple[EntryDraft, ...],
+    entry_at: int | None,
+    part: int,
+) -> None:
+    """INV-LEDGER-7: by the key holder too, and also where only the newest entries are verified."""
+    monkeypatch.setattr(audit, "PART", part)
+    monkeypatch.setattr(DueRequests, "_recording", recording)
+    monkeypatch.setattr(across_parts, "require_policies", lambda *_, **__: 0)
+    words = f"entry {entry_at}: .* was not requested"
+    with nullcontext() if entry_at is None else pytest.raises(VerificationError, match=words):
+        verified(tmp_path, *drafts)
+    with closing(open_at(tmp_path, signer=None)) as ledger:
+        since = ledger.checkpoint_covering(len(drafts) - 1)
+        last = entry_at == len(drafts)
+        with pytest.raises(VerificationError, match=words) if last else nullcontext():
+            ledger.verify(since=since)

@@ -25,8 +25,10 @@ from engine.model import (
     OWN_TYPES,
     Json,
 )
+from engine.proof import recomputed
 from engine.proof.envelope import seal
 from engine.proof.keys import public_pem
+from engine.proof.ledger_before import require_unexpired
 from engine.proof.statement import statement
 from engine.specs.conform.claims import Claims, HeldBudget, require_reserved
 from engine.specs.conform.conformance import Conformance, conform
@@ -232,6 +234,7 @@ NONE = {"requests": None, "tokens": None, "usd_micros": None}
         (None, {"team": 100}, "budget 'team' has other limits than its policy"),
         (100, {"team": 60}, "budget 'team' has other limits than its policy"),
         (None, {"all": 900}, "was not held to budget 'team', whose limit of 2026-11-20"),
+        (100, {"all": 900}, "was not held to budget 'team', which its policy has for such"),
         (None, {}, ""),  # a denial
     ],
 )
@@ -239,7 +242,7 @@ def test_limits_of_a_day_go_on_beside_those_of_the_policy(
     row: int | None, charged: dict[str, int], words: str
 ) -> None:
     """INV-BUDGET-14"""
-    rows = [{"id": "all", "match": {}, "limits": {**NONE, "usd_micros": 900}}]
+    rows = [{"id": "all", "match": {"team": "b"}, "limits": {**NONE, "usd_micros": 900}}]
     if row is not None:
         rows.append({"id": "team", "match": {"team": "a"}, "limits": {**NONE, "usd_micros": row}})
     policy: Any = type("Policy", (), {"data": {"budgets": rows}})()
@@ -276,14 +279,75 @@ def test_a_lease_holds_what_was_asked_for_under_its_policys_limits(
     changes: Json, words: str
 ) -> None:
     """INV-BUDGET-3: neither limit nor amount is what the entry makes of it."""
-    rows = [{"id": "team", "match": {}, "limits": {**NONE, "usd_micros": 100}}]
+    rows = [{"id": "team", "match": {"team": "a"}, "limits": {**NONE, "usd_micros": 100}}]
     policy: Any = type("Policy", (), {"data": {"budgets": rows}})()
     charge = {"budget": "team", "limits": rows[0]["limits"], "requests": 1, "tokens": 0}
     requested = {"requests": 1, "tokens": None, "usd_micros": 40}
-    reservation = {"asked": requested, "charges": [{**charge, "usd_micros": 40, **changes}]}
+    charges = [{**charge, "usd_micros": 40, **changes}]
+    reservation = {"asked": requested, "charges": charges, "for": {"team": "b"}}
 
     if not words:
         require_reserved(reservation, policy)
         return
     with pytest.raises(VerificationError, match=words):
         require_reserved(reservation, policy)
+
+
+DAYS = [("2026-11-21", "2026-11-21T23:00:00Z"), ("2026-11-22", "2026-11-21T23:00:00Z")]
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (DAYS, ""),
+        ([("2026-11-23", "2026-11-21T23:00:00Z")], "counts on 2026-11-23, which no clock showed"),
+        ([("2026-11-20", "2026-11-21T23:00:00Z")], "counts on 2026-11-20, which no clock showed"),
+        ([DAYS[1], DAYS[0]], "counts on 2026-11-21, and the ledger's budgets had come to"),
+        ([DAYS[1], ("2026-11-22", "2026-11-25T23:00:00Z")], "which no clock showed"),
+        ([DAYS[1], ("2026-11-22", "2026-11-20T01:00:00Z")], ""),  # the clock had been ahead
+    ],
+)
+def test_a_lease_counts_on_the_newest_day_or_one_that_a_clock_showed(
+    days: list[tuple[str, str]], words: str
+) -> None:
+    """INV-BUDGET-16"""
+    claims = Claims(written([]))
+    with pytest.raises(VerificationError, match=words) if words else nullcontext():
+        for day, decided_at in days:
+            claims._require_day(day, decided_at)
+
+
+@pytest.mark.parametrize("requested", [True, False])
+@pytest.mark.parametrize("ephemeral", [True, False])
+def test_a_decision_that_is_due_to_be_requested_and_was_not_is_named(
+    monkeypatch: pytest.MonkeyPatch, requested: bool, ephemeral: bool
+) -> None:
+    """INV-LEDGER-7"""
+    monkeypatch.setattr(Claims, "_policy", lambda *_: policy)
+    monkeypatch.setattr(recomputed, "require_policy", lambda *_: None)
+    limits = {"spec": {"record_requests": True}}
+    policy: Any = type("Policy", (), {"data": {"limits": limits}})()
+    hold = deepcopy(ACCEPTED[0])
+    if ephemeral:
+        hold["predicate"]["relaxations"] = [{"name": "ephemeral_ledger", "tolerated": True}]
+    name = hold["predicate"]["decision_id"]
+    request = {**hold, "predicateType": DECISION_REQUESTED_TYPE, "predicate": {"decision_id": name}}
+    claims = Claims(written([request, hold] if requested else [hold]))
+    list(claims.read())
+    if requested or ephemeral:
+        assert claims.contradicted is None
+        return
+    assert claims.contradicted is not None
+    assert (claims.contradicted.entry, claims.contradicted.promise) == (1, "INV-LEDGER-7")
+
+
+@pytest.mark.parametrize(("at", "follows"), [("2026-12-01T00:04:59Z", True), ("2027-01-01", True),
+                                             ("2027-01-01T00:00:00Z", False)])  # fmt: skip
+def test_a_waiver_that_had_expired_by_an_earlier_entry_is_named(at: str, follows: bool) -> None:
+    """INV-WAIVER-6"""
+    claims = Claims(written([{**EFFECT, "predicate": {"effect": "000000000001", "at": at}}]))
+    list(claims.read())
+    waiver = {"id": "W-1", "status": "applied", "expires_at": "2026-12-01T00:00:00Z"}
+    predicate = {"decision_id": f"0193477e-7a00-7000-8000-{1:012d}", "waivers": [waiver]}
+    with nullcontext() if follows else pytest.raises(VerificationError, match="had expired"):
+        require_unexpired(predicate, claims._until)
