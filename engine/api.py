@@ -105,16 +105,20 @@ class Gate(Closing):
 
         Returns:
             The decision. It is durable when this returns, unless it says ``recorded=False``:
-            without a ledger, or as of an instant.
+            without a ledger, or as of an instant. Its ``unread_metrics`` are what was given and
+            no check of the gate reads.
 
         Raises:
             GovernanceError: See :mod:`engine.errors`.
         """
+        from engine.decision.unread import explained
+
         question = self._session.question(*self._defaults, as_of=instant("now", now))
         export_to = self._proof_files(export, question)
         with self._session.attempt([_DOCUMENT], question):
             judgement = self._session.judge(self._input(document, question, attestations), question)
-        return self._session.conclude(judgement, export_to=export_to)
+        decision = self._session.conclude(judgement, export_to=export_to)
+        return explained(decision, judgement.input.document["metrics"], self._session.bundle)
 
     def attest(
         self, document: Json, *, ttl_s: int | None = None, export: str | Path | None = None

@@ -133,6 +133,22 @@ class Subject:
     sha256: str | None = None
 
 
+class UnreadMetric(NamedTuple):
+    """A metric that was given and that no check of the gate reads.
+
+    Attributes:
+        metric: Its id.
+        readers: What would read it, as one clause; or that nothing does.
+        nearest: For an id that may be misspelt, which is meant, as a question; else empty.
+        invalid_because: Why its value is none that it can have; empty where it is one.
+    """
+
+    metric: str
+    readers: str
+    nearest: str = ""
+    invalid_because: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """One verdict and the record it left.
@@ -159,6 +175,9 @@ class Decision:
         evidence_files: Of evidence that was found in a folder, how many files there are, which
             this is, and what was left out: ``{"folders", "files", "names", "left_out", "file"}``;
             None of other evidence.
+        intolerable: Those of the relaxations that the profile does not tolerate.
+        unread_metrics: What was given and no check of the gate reads, sorted by id; empty too
+            where what was given is not known any more.
     """
 
     decision_id: str
@@ -180,6 +199,8 @@ class Decision:
     statement: bytes
     attestations: tuple[Json, ...] = ()
     evidence_files: Json = None
+    intolerable: tuple[str, ...] = ()
+    unread_metrics: tuple[UnreadMetric, ...] = ()
 
 
 class CiRun(NamedTuple):

@@ -56,6 +56,20 @@ def test_without_a_ledger_the_decision_says_that_it_is_not_recorded() -> None:
     assert (decision.verdict, decision.recorded, decision.checkpoint) == ("PROMOTE", False, None)
 
 
+def test_what_nobody_asks_and_what_is_no_value_is_named_from_python_as_in_reports() -> None:
+    """INV-REPORT-3, and INV-INPUT-9 of a check."""
+    given = document()
+    given["metrics"] |= {"x.ethics.eec": 1, "ethics.ece": {"value": -1, "n": 5000}}
+
+    decision = decide(given)
+
+    assert [(row.metric, row.nearest) for row in decision.unread_metrics] == [
+        ("x.ethics.eec", "did you mean 'ethics.ece'?")
+    ]
+    (ece,) = [check for check in decision.checks if check["id"] == "ethics.ece"]
+    assert "invalid_because" in ece
+
+
 def test_evidence_of_yesterday_holds() -> None:
     """INV-INPUT-6: stale evidence is never a pass."""
     assert decide(document(), now=NOW + timedelta(days=30)).verdict == Verdict.HOLD

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from engine.decision.margins import written
+from engine.decision.unread import explained
 from engine.model import Decision, Json
 from engine.policy.bundle import PolicyBundle
 from engine.report import Location, Report
-from engine.report.unread import unread_metrics, with_reasons
 
 if TYPE_CHECKING:
     from engine.cli.console.shell import Shell
@@ -57,12 +57,11 @@ def report_on(
         locations: Where each stands.
     """
     return Report(
-        with_reasons(decision, bundle),
+        explained(decision, metrics, bundle),
         texts_of(bundle),
         off_reasons(bundle, decision.profile),
         file,
         locations or {},
-        unread=unread_metrics(metrics, bundle, decision.gate, decision.profile),
     )
 
 

@@ -193,6 +193,7 @@ def decision_from(
         statement=signed,
         attestations=tuple(predicate["attestations"]),
         evidence_files=predicate.get("evidence_files"),
+        intolerable=tuple(row["name"] for row in predicate["relaxations"] if not row["tolerated"]),
     )
 
 

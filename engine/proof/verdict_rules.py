@@ -194,7 +194,7 @@ def recompute_verdict(
 
     Source: spec/predicate-v1.md section 6.
     """
-    blocking = [check for check in checks if check.get("severity") not in _NOT_BLOCKING]
+    blocking = blocking_checks(checks)
     intolerable = any(name not in tolerated for name in relaxations)
     if rule == RELEASE_RULE:
         return _release(blocking, stage, intolerable)
@@ -235,6 +235,16 @@ def _access(blocking: list[Mapping[str, Json]], intolerable: bool) -> Verdict:
     return Verdict.ALLOW if passes and not intolerable else Verdict.DENY
 
 
+def blocking_checks(checks: Iterable[Mapping[str, Json]]) -> list[Mapping[str, Json]]:
+    """Return those of ``checks`` that a verdict rests on."""
+    return [check for check in checks if check.get("severity") not in _NOT_BLOCKING]
+
+
+def stands_against(check: Mapping[str, Json]) -> bool:
+    """Whether a blocking check keeps a gate from letting anything through."""
+    return check.get("status") not in _RELEASING and not is_waived(check)
+
+
 def is_waived(check: Mapping[str, Json]) -> bool:
     """A waiver covers a failure; missing evidence cannot be waived."""
     return check.get("waived_by") is not None and check.get("status") == _FAIL
@@ -256,7 +266,7 @@ def recompute_reason(
 
     Source: spec/predicate-v1.md section 6.1.
     """
-    blocking = [check for check in checks if check["severity"] not in _NOT_BLOCKING]
+    blocking = blocking_checks(checks)
     against = [
         check for check in blocking if check["status"] not in _RELEASING and not is_waived(check)
     ]

@@ -11,7 +11,7 @@ import posixpath
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import ClassVar, NamedTuple, TypeAlias, cast
+from typing import ClassVar, TypeAlias, cast
 
 from engine.decision.margins import STRADDLING, counterfactual, is_straddling, margin_number
 from engine.errors import DocumentError, GovernanceError, UsageError, suggest
@@ -59,22 +59,6 @@ class Inclusion:
     path: tuple[bytes, ...]
 
 
-class UnreadMetric(NamedTuple):
-    """A metric that was given and that no check of the gate reads.
-
-    Attributes:
-        metric: Its id.
-        readers: What would read it, as one clause; or that nothing does.
-        nearest: For an id that may be misspelt, which is meant, as a question; else empty.
-        invalid_because: Why its value is none that it can have; empty where it is one.
-    """
-
-    metric: str
-    readers: str
-    nearest: str = ""
-    invalid_because: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Report:
     """A decision with the texts that its policy bundle has for it.
@@ -87,7 +71,6 @@ class Report:
         locations: By metric id, where it was given, and under ``""`` where the metrics are;
             empty unless the format ``LOCATES``.
         proof: Where the record stands in the ledger's tree; None unless the format ``PROVES``.
-        unread: Metrics that were given and that no check of the gate reads, sorted.
     """
 
     decision: Decision
@@ -96,7 +79,6 @@ class Report:
     file: str
     locations: Mapping[str, Location] = field(default_factory=dict)
     proof: Inclusion | None = None
-    unread: tuple[UnreadMetric, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,8 +267,9 @@ def after_entry(report: Report) -> dict[str, Json]:
         "obligations": list(decision.obligations),
         "waivers": list(decision.waivers),
         "relaxations": list(decision.relaxations),
+        **({"intolerable": list(decision.intolerable)} if decision.intolerable else {}),
         "fix": way_out(decision) or None,
-        "unread_metrics": [metric._asdict() for metric in report.unread],
+        "unread_metrics": [metric._asdict() for metric in report.decision.unread_metrics],
         **({"attestations": list(decision.attestations)} if decision.attestations else {}),
         **({"evidence_files": decision.evidence_files} if decision.evidence_files else {}),
     }

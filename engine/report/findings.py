@@ -9,9 +9,9 @@ from enum import StrEnum
 from engine.decision.margins import counterfactual, written
 from engine.errors import DocumentError, GovernanceError
 from engine.formats.printable import plain
-from engine.model import Decision, Json, Severity, Status, Verdict
+from engine.model import Decision, Json, Severity, Status, UnreadMetric, Verdict
 from engine.proof.verdict_rules import is_waived
-from engine.report import Location, Report, ReportOptions, UnreadMetric
+from engine.report import Location, Report, ReportOptions
 from engine.report.way_out import way_out
 from engine.report.wording import facts_of, fix_of, is_invalid, limit_of
 
@@ -206,7 +206,7 @@ def unread_groups(report: Report) -> list[tuple[str, str]]:
     """Return who would read metrics that no check reads, and the names of those."""
     return grouped(
         (metric.readers, f"{metric.metric} ({remark})" if remark else metric.metric)
-        for metric in report.unread
+        for metric in report.decision.unread_metrics
         for remark in [remark_on(metric)]
     )
 

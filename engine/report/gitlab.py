@@ -82,7 +82,7 @@ class GitlabWriter(Writer):
                     digest_of_finding(VERDICT_RULE, report, self._options),
                 )
             )
-        if report.unread:
+        if report.decision.unread_metrics:
             findings.append(
                 self._finding(
                     NOT_ASKED,

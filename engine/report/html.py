@@ -293,13 +293,13 @@ def _because(check: Json, report: Report) -> str:
 
 def _further(report: Report) -> list[tuple[str, str]]:
     decision, parts = report.decision, []
-    if report.unread:
+    if report.decision.unread_metrics:
         asks = "What would ask it"
         rows = [
             row(f"<code>{text(metric.metric)}</code>", [
                 cell(text("; ".join(filter(None, (metric.readers, remark_on(metric))))), asks)
             ])
-            for metric in report.unread
+            for metric in report.decision.unread_metrics
         ]  # fmt: skip
         caption = "Metrics that no check of this gate reads"
         shown = table(caption, ("Metric", asks), rows)

@@ -222,13 +222,13 @@ def _off(checks: Sequence[Json], report: Report) -> list[str]:
 
 
 def _unread(report: Report) -> list[str]:
-    if not report.unread:
+    if not report.decision.unread_metrics:
         return []
     rows = (
         [code(metric.metric), escape("; ".join(filter(None, (metric.readers, remark_on(metric)))))]
-        for metric in report.unread
+        for metric in report.decision.unread_metrics
     )
-    count = len(report.unread)
+    count = len(report.decision.unread_metrics)
     counted = "1 metric" if count == 1 else f"{count:,} metrics"
     return _folded(f"{counted} given, not asked", table(("Metric", "What would ask it"), rows))
 

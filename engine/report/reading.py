@@ -12,9 +12,18 @@ from engine.decision.margins import STRADDLING
 from engine.errors import DocumentError, GovernanceError, Position, suggest
 from engine.evidence.metrics_file import RefusalError
 from engine.formats.json_positions import escape
-from engine.model import Decision, Json, Severity, Status, Subject, Verdict, is_number
+from engine.model import (
+    Decision,
+    Json,
+    Severity,
+    Status,
+    Subject,
+    UnreadMetric,
+    Verdict,
+    is_number,
+)
 from engine.proof.decision_predicate import LEFT_OUT_BECAUSE
-from engine.report import Location, Report, UnreadMetric
+from engine.report import Location, Report
 
 
 class UndecidedInput(NamedTuple):
@@ -114,6 +123,7 @@ _POSITION = {"file": _TEXT, "line": _WHOLE, "column": _WHOLE, "pointer": _TEXT}
 _OPTIONAL = {
     "file": _TEXT,
     "attestations": _LIST,
+    "intolerable": _list_of(_TEXT),
     "fix": _optional(_TEXT),
     "unread_metrics": _LIST,
     "evidence_files": _OBJECT,
@@ -178,7 +188,6 @@ def read(value: Json, pointer: str = "") -> Report | UndecidedInput:
             for number, check in enumerate(checks)
             if check.get("location") is not None
         ),
-        unread=tuple(UnreadMetric(**metric) for metric in value.get("unread_metrics", ())),
     )
 
 
@@ -211,6 +220,8 @@ def _decision(value: Json, pointer: str) -> Decision:
         statement=b"",
         attestations=tuple(value.get("attestations", ())),
         evidence_files=value.get("evidence_files"),
+        intolerable=tuple(value.get("intolerable", ())),
+        unread_metrics=tuple(UnreadMetric(**row) for row in value.get("unread_metrics", ())),
     )
 
 

@@ -98,7 +98,11 @@ class CheckLines:
             yield from self._count("-" if count else "", count, plain(f"{names}{reason}"))
 
         for number, (readers, names) in enumerate(unread_groups(self._report)):
-            count = f"{len(self._report.unread)} given, not asked" if number == 0 else ""
+            count = (
+                f"{len(self._report.decision.unread_metrics)} given, not asked"
+                if number == 0
+                else ""
+            )
             yield from self._count("?" if count else "", count, plain(f"{names}: {readers}"))
 
     def _count(self, sign: str, count: str, text: str) -> list[str]:

@@ -5,8 +5,10 @@ One derivation for every format: the fix of a decision, as each check has its ow
 
 from __future__ import annotations
 
-from engine.model import Decision, Severity, Status, Verdict
-from engine.proof.verdict_rules import INTOLERABLE, NOTHING_PASSED, is_waived
+from collections.abc import Mapping, Sequence
+
+from engine.model import Decision, Json, Status, Verdict
+from engine.proof.verdict_rules import blocking_checks, is_waived, stands_against
 
 _RELEASING = (Verdict.PROMOTE, Verdict.ALLOW)
 
@@ -18,15 +20,18 @@ def way_out(decision: Decision) -> str:
     Returns:
         ``""`` where the verdict rests on something else.
     """
-    if decision.verdict in _RELEASING:
+    blocking = blocking_checks(decision.checks)
+    if decision.verdict in _RELEASING or any(map(stands_against, blocking)):
         return ""
-    if decision.reason == NOTHING_PASSED:
-        return _to_pass(decision)
-    if not decision.reason.startswith(INTOLERABLE):
-        return ""
+    refused = decision.intolerable
+    if not refused and any(check["status"] == Status.PASS for check in blocking):
+        refused = decision.relaxations  # of a report that does not say which are not tolerated
+        if not refused:
+            return ""
+    if not refused:
+        return _to_pass(decision, blocking)
     from engine.report.relaxations import RELAXATIONS
 
-    refused = decision.reason.removeprefix(INTOLERABLE).split(", ")
     ways = [
         f"{name} comes from {RELAXATIONS[name].option}: {RELAXATIONS[name].instead}"
         for name in refused
@@ -35,8 +40,7 @@ def way_out(decision: Decision) -> str:
     return "; ".join([*ways, "or ask a profile that tolerates it (engine explain --all)"])
 
 
-def _to_pass(decision: Decision) -> str:
-    blocking = [check for check in decision.checks if check["severity"] == Severity.BLOCK]
+def _to_pass(decision: Decision, blocking: Sequence[Mapping[str, Json]]) -> str:
     waived = [f"{check['id']} by {check['waived_by']}" for check in blocking if is_waived(check)]
     exempt = [check["id"] for check in blocking if check["status"] == Status.EXEMPT]
     way = "let one blocking check pass, or ask a profile that has one which does"

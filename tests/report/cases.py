@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from engine.errors import DocumentError, GovernanceError, Position
-from engine.model import Decision, Json, Subject, Verdict
+from engine.model import Decision, Json, Subject, UnreadMetric, Verdict
 from engine.proof import merkle
 from engine.proof.decision_predicate import LEFT_OUT_BECAUSE
 from engine.report import (
@@ -24,7 +24,6 @@ from engine.report import (
     Location,
     Report,
     ReportOptions,
-    UnreadMetric,
     format_named,
     sarif,
 )
@@ -133,14 +132,13 @@ def report(
         if check["observed"] is not None
     }
     return Report(
-        replace(decision, **members),
+        replace(decision, unread_metrics=unread, **members),
         texts={name: dict(zip(("title", "why", "fix"), words, strict=True))
                for name, words in TEXTS.items()},
         reasons={"ethics.attestation": "no attestor configured"},
         file=file,
         locations={**lines, "": Location(file, 9, 14)},
         proof=inclusion(index),
-        unread=unread,
     )  # fmt: skip
 
 
@@ -344,7 +342,9 @@ def any_report(draw: st.DrawFn) -> Report:
         evidence_files=draw(st.one_of(st.none(), _any_found())),
     )
     record = {"checkpoint": draw(texts)} if recorded else dict(dry)
-    drawn = replace(drawn, decision=replace(drawn.decision, **record))
+    unread = draw(st.lists(st.builds(UnreadMetric, words, words, words), max_size=2))
+    decision = replace(drawn.decision, unread_metrics=tuple(unread), **record)
+    drawn = replace(drawn, decision=decision)
     titled = {name: dict(zip(("title", "why", "fix"), draw(st.tuples(texts, texts, texts)),
                              strict=True)) for name in names}  # fmt: skip
     return replace(
@@ -353,7 +353,6 @@ def any_report(draw: st.DrawFn) -> Report:
         reasons={check["id"]: draw(words) for check in checks if check["status"] == "off"},
         locations={"": Location(place, 3, 4)} if draw(st.booleans()) else {},
         proof=None,
-        unread=tuple(draw(st.lists(st.builds(UnreadMetric, words, words, words), max_size=2))),
     )
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from engine.model import Json, Verdict
+from engine.decision.unread import unread_metrics
+from engine.model import Json, UnreadMetric, Verdict
 from engine.policy.bundle import shipped_bundle
 from engine.proof.verdict_rules import INTOLERABLE, NOTHING_PASSED
-from engine.report import FORMATS, Report, UnreadMetric
+from engine.report import FORMATS, Report
 from engine.report.findings import VerdictEffect, effect_of, off_lines, unread_lines
+from engine.report.reading import read
 from engine.report.relaxations import RELAXATIONS
-from engine.report.unread import unread_metrics
 from engine.report.way_out import way_out
 from tests.report.cases import ATTESTED, CONSENT, ECE, check, report, written
 from tests.repository import ROOT
@@ -122,6 +123,18 @@ def test_a_hold_that_no_check_explains_has_a_fix_in_every_format(
             text = text.replace(sign, "")
         words = fix.partition("(")[0].replace(">", "&gt;" if name in ("html", "junit") else ">")
         assert words.strip() in " ".join(text.split())
+
+
+def test_only_the_relaxations_that_are_not_tolerated_are_explained() -> None:
+    shown = report("HOLD", "whatever it says", [ECE], relaxations=tuple(RELAXATIONS))
+    refused = replace(shown.decision, intolerable=("self_attested",))
+    assert way_out(refused).count(" comes from ") == 1
+    assert way_out(shown.decision).count(" comes from ") == len(RELAXATIONS)
+    assert way_out(replace(shown.decision, relaxations=())) == ""
+    again = read(json.loads(written("json", [replace(shown, decision=refused)])))
+    assert isinstance(again, Report)
+    assert again.decision.intolerable == ("self_attested",)
+    assert "intolerable" not in json.loads(written("json", [shown]))
 
 
 UNWAIVED = {**ECE, "status": "unknown", "waived_by": "W-1"}

@@ -150,11 +150,13 @@ def test_the_page_groups_the_profiles_that_demand_the_same(engine: Engine) -> No
 
 
 def test_every_row_of_a_table_has_its_columns(engine: Engine) -> None:
-    width = 0
+    width = tables = 0
     for line in engine("explain", "--all").out.splitlines():
         cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
         assert cells in (0, width) or width == 0, line
+        tables += cells > 0 and width == 0
         width = cells
+    assert tables > 1
 
 
 def test_the_page_is_the_same_every_time_and_in_every_format(engine: Engine) -> None:

@@ -222,7 +222,7 @@ def test_a_mistake_in_the_configuration_is_named_with_its_line(
         return
     assert (answer.code, answer.out) == (2, "")
     assert message in answer.err
-    assert "watch.toml" in answer.err or "gate" in answer.err
+    assert ("watch.toml" in answer.err) == (new != 'gate = "securty"')
 
 
 def test_what_is_only_recorded_is_said_so_in_the_configuration(

@@ -13,10 +13,9 @@ from functools import lru_cache
 from engine.decision.margins import has_invalid_metric
 from engine.errors import suggest
 from engine.evidence.metric_values import invalid_because
-from engine.model import INVALID_INPUT, Decision, Json
+from engine.model import INVALID_INPUT, Decision, Json, UnreadMetric
 from engine.policy.bundle import PolicyBundle
 from engine.proof.input_document import OF_METRIC
-from engine.report import UnreadMetric
 
 _CARRIED = "x."
 _MOST = 4
@@ -47,10 +46,21 @@ def unread_metrics(
     )
 
 
-def with_reasons(decision: Decision, bundle: PolicyBundle) -> Decision:
-    """Return ``decision`` with ``invalid_because`` in each check whose evidence is invalid."""
-    statuses = [check.get("metric_status") for check in decision.checks]
-    if INVALID_INPUT not in statuses:
+def explained(decision: Decision, metrics: Mapping[str, Json], bundle: PolicyBundle) -> Decision:
+    """Return ``decision`` with what is to be known of its evidence besides the record.
+
+    Args:
+        decision: Recorded, or pending.
+        metrics: All that was given, in long form, by id; none where that is not known any more.
+        bundle: The policies by which it was made.
+
+    Returns:
+        With ``unread_metrics``, and with ``invalid_because`` in each check whose evidence is none
+        that its metric can have.
+    """
+    if unread := unread_metrics(metrics, bundle, decision.gate, decision.profile):
+        decision = replace(decision, unread_metrics=unread)
+    if INVALID_INPUT not in [check.get("metric_status") for check in decision.checks]:
         return decision
     return replace(decision, checks=tuple(_with_reason(check, bundle) for check in decision.checks))
 
