@@ -16,7 +16,7 @@ from engine.cli.arguments import (
     run_arguments,
 )
 from engine.cli.console.colour import write
-from engine.cli.console.detail import report_options
+from engine.cli.console.report_options import report_options
 from engine.cli.console.shell import Shell
 from engine.cli.inputs import digest_of
 from engine.decision.attest import NO_DIGEST

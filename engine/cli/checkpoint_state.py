@@ -17,13 +17,13 @@ from typing import NamedTuple
 from engine.errors import LedgerBusyError, RollbackError, UsageError, VerificationError
 from engine.formats.printable import plain
 from engine.formats.signed_json import read_json, read_list, read_object, read_text
-from engine.ledger.sqlite.locking import FileLock
 from engine.proof import checkpoint
 from engine.proof.attestation import VerifiedAttestation
 from engine.proof.history import CheckpointPair, History, Outcome, SignedCheckpoint, pair_of
 from engine.proof.trusted_keys import CHECKPOINT, Keys, keys_for
 from engine.proof.verify import Equivocation, Verified
 from engine.system.files import real_path, write_whole
+from engine.system.locking import FileLock
 from engine.system.ownership import others_can_write, others_can_write_to
 from engine.system.reading import read_whole
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from engine.decision.record import decision_from
-from engine.decision.run_imports import draft_of_run, run_in, run_of
+from engine.decision.run_imports import draft_of_run, run_of
 from engine.errors import EquivocationError, NotRecordedError, RollbackError, VerificationError
 from engine.formats.signed_json import read_base64
 from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition, State
@@ -20,6 +20,7 @@ from engine.proof.attestation import is_attestation
 from engine.proof.bundle import ProofBundle
 from engine.proof.bundle import parse as parse_proof
 from engine.proof.checkpoint import parse as parse_note
+from engine.proof.created import run_in
 from engine.proof.decision_predicate import require_shape
 from engine.proof.envelope import open_envelope, seal
 from engine.proof.equivocation import encode as encode_records

@@ -5,33 +5,14 @@ from __future__ import annotations
 import base64
 
 from engine.decision.record import event
-from engine.errors import VerificationError
 from engine.formats.ci_runs import read_run
-from engine.ledger import EntryDraft, Ledger, read_created
+from engine.ledger import EntryDraft, Ledger
 from engine.model import RUN_IMPORTED_TYPE, CiRun, Json
 from engine.proof.bundle import ProofBundle
-from engine.proof.checkpoint import origin_of
-from engine.proof.checkpoint import parse as parse_note
+from engine.proof.created import run_in
 from engine.proof.envelope import open_envelope
 from engine.proof.statement import parse_statement
 from engine.signers import Signer
-
-
-def run_in(bundle: ProofBundle) -> tuple[CiRun, bytes] | None:
-    """Return the run that a proof's ledger is of, and its entry 0; None where it says none.
-
-    The proof was verified: its entries are what its checkpoint signs.
-
-    Raises:
-        VerificationError: Its entry 0 is not genuine.
-    """
-    if not bundle.ledger:
-        return None
-    first = bundle.ledger[0]
-    created = read_created(first)
-    if origin_of(created.ledger_id) != parse_note(bundle.checkpoint)[0].origin:
-        raise VerificationError("the proof's ledger begins with the creation of another one")
-    return None if created.run is None else (created.run, first)
 
 
 def draft_of_run(

@@ -443,7 +443,7 @@ def ledger_key(config: Config, around: Surroundings) -> str | None:
     Raises:
         LedgerError, VerificationError: There is one, and it cannot be read.
     """
-    from engine.ledger.commit.created import read_created
+    from engine.proof.created import read_created
     from engine.proof.keys import key_id
 
     target = record_to(config, around)

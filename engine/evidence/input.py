@@ -18,6 +18,7 @@ from engine.formats.json_positions import escape
 from engine.formats.times import write_time
 from engine.model import Json, Stage, Subject
 from engine.policy.bundle import PolicyBundle
+from engine.proof.input_document import subject_document
 
 if TYPE_CHECKING:
     from engine.proof.attestation_rules import RequiredAttestation
@@ -283,16 +284,6 @@ def _is_plain(metric: dict[str, Json]) -> bool:
         and ("ci" not in metric or all(map(is_plain, metric["ci"])))
         and "computed" not in metric
     )
-
-
-def subject_document(subject: Subject) -> dict[str, Json]:
-    """Return ``subject`` as the Input and the metrics file write it."""
-    document: dict[str, Json] = {"name": subject.name}
-    if subject.version is not None:
-        document["version"] = subject.version
-    if subject.sha256 is not None:
-        document["digest"] = {"sha256": subject.sha256}
-    return document
 
 
 def _no_other_claim(document: Document, question: Question) -> None:

@@ -8,7 +8,6 @@ walks all of it; ``sqlite`` is the one store there is. ``entries`` has the value
 reads something: what the index, the documents beside it and its own id follow from.
 """
 
-from engine.ledger.commit.created import read_created
 from engine.ledger.entries import (
     AppendedEntry,
     Blob,
@@ -23,6 +22,7 @@ from engine.ledger.entries import (
 from engine.ledger.ledger import Ledger
 from engine.ledger.open import STORES, located, open_ledger, sqlite_files, store_at
 from engine.model import Signer
+from engine.proof.created import read_created
 
 __all__ = [
     "STORES",

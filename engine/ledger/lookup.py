@@ -9,11 +9,11 @@ from os.path import commonprefix
 
 from engine.errors import NotRecordedError, VerificationError
 from engine.ledger.audit.history import chain_before
-from engine.ledger.commit.created import read_created
 from engine.ledger.entries import AppendedEntry, Blob
 from engine.ledger.notes import signed_note
 from engine.ledger.store import NEWEST, EntryRow, Reader
 from engine.proof.checkpoint import Checkpoint, origin_of
+from engine.proof.created import read_created
 
 _SHORTEST_START = 8
 _NAMED = 3

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from engine.errors import KeyFileError, LedgerError, RollbackError, UsageError, VerificationError
 from engine.formats.ledger_urls import SQLITE, scheme_of
 from engine.ledger.audit.history import head_hint, require_heads, require_prefix
-from engine.ledger.commit.created import LedgerCreation, created_entry, read_created
+from engine.ledger.commit.created import created_entry
 from engine.ledger.commit.signed_heads import Head, HeadPlaces, Heads
 from engine.ledger.entries import EntryDraft
 from engine.ledger.ledger import Ledger
@@ -18,6 +18,7 @@ from engine.ledger.lookup import require_entry
 from engine.ledger.notes import signed_note
 from engine.ledger.store import Store
 from engine.model import CiRun, Signer
+from engine.proof.created import LedgerCreation, read_created
 from engine.proof.keys import key_id
 from engine.system.files import sync_folder
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from engine.decision.attest import newest as newest_attestation
 from engine.decision.export import decision_of, export
 from engine.errors import NotRecordedError
-from engine.evidence.input import subject_document, wanted_attestations
+from engine.evidence.input import wanted_attestations
 from engine.formats.times import parse_time, write_time
 from engine.ledger import Ledger, subject_key
 from engine.lifecycle.contract import Phase, WatchedSubject
@@ -21,6 +21,7 @@ from engine.model import ATTESTATION_TYPES, Json, Severity, Stage, Subject, Verd
 from engine.policy.bundle import PolicyBundle
 from engine.proof.attestation import at_instant
 from engine.proof.attestation_rules import RequiredAttestation, lasts_until
+from engine.proof.input_document import subject_document
 from engine.proof.verify import Verified, verify
 
 

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 
 from engine.decision.export import decision_of, is_decision, require_signed
 from engine.decision.record import event
-from engine.evidence.input import subject_document
 from engine.formats import canonical
 from engine.formats.times import parse_time, write_time
 from engine.ledger import EntryDraft, Ledger, subject_key
@@ -23,6 +22,7 @@ from engine.lifecycle.contract import SweepResult
 from engine.model import HOLD_EXPIRED_TYPE, Json, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.proof.expectations import subject_of
+from engine.proof.input_document import subject_document
 from engine.signers import Signer
 
 KIND = "hold"

@@ -18,7 +18,7 @@ from engine.formats.signed_json import (
     refuse,
 )
 from engine.formats.times import age_s, parse_time
-from engine.model import Json
+from engine.model import Json, Subject
 from engine.proof.waivers import aged
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -188,3 +188,13 @@ def read_time(value: Json, what: str) -> datetime:
         return parse_time(read_text(value, what)).astimezone(UTC)
     except (ValueError, OverflowError):
         refuse(f"{what} is not an RFC 3339 time")
+
+
+def subject_document(subject: Subject) -> dict[str, Json]:
+    """Return ``subject`` as the Input and the metrics file write it."""
+    document: dict[str, Json] = {"name": subject.name}
+    if subject.version is not None:
+        document["version"] = subject.version
+    if subject.sha256 is not None:
+        document["digest"] = {"sha256": subject.sha256}
+    return document

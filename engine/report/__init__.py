@@ -258,7 +258,7 @@ def before_entry(report: Report) -> dict[str, Json]:
 
 def after_entry(report: Report) -> dict[str, Json]:
     """Return the members after those."""
-    from engine.evidence.input import subject_document
+    from engine.proof.input_document import subject_document
 
     decision = report.decision
     return {

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from engine.decision.margins import counterfactual, margin
 from engine.errors import GovernanceError
+from engine.formats.evidence_files import evidence_files_line
 from engine.formats.printable import plain
 from engine.model import Decision, Json, Verdict
 from engine.proof.verdict_rules import is_waived
@@ -31,7 +32,6 @@ from engine.report.way_out import way_out
 from engine.report.wording import (
     artifact_of,
     count_of,
-    evidence_files_line,
     limit_of,
     observed_of,
     subject_of,

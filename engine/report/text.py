@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.formats.columns import columns_of, kept_together, rows, spaced, wrapped
+from engine.formats.evidence_files import evidence_files_line
 from engine.formats.printable import on_one_line, plain
 from engine.model import Decision, Json, Status, Verdict
 from engine.report import RenderedParts, Report, ReportOptions, Writer
@@ -16,7 +17,6 @@ from engine.report.way_out import way_out
 from engine.report.wording import (
     artifact_of,
     checkpoint_of,
-    evidence_files_line,
     is_released,
     short_artifact_of,
     subject_of,

@@ -36,29 +36,6 @@ def waiver_line(use: Json) -> str:
     )
 
 
-_SHOWN = 3
-_LEFT_OUT_BECAUSE = {
-    "entered": "the same folder once more",
-    "hidden": "hidden",
-    "suffix": "another suffix",
-}
-
-
-def evidence_files_line(found: Json) -> str:
-    """Return how many files were looked at, and the first of what was left out, with reasons.
-
-    Args:
-        found: ``evidence_files`` of a record.
-    """
-    files, file = found["files"], found.get("file")
-    which = "" if file is None or files == 1 else f", of which this is number {file:,}"
-    count, first = found["left_out"]["count"], found["left_out"]["first"]
-    names = [f"{row['name']} ({_LEFT_OUT_BECAUSE[row['reason']]})" for row in first[:_SHOWN]]
-    more = ["…"] if count > len(names) else []
-    left_out = f"{count:,} left out: {', '.join(names + more)}" if count else "nothing left out"
-    return f"{files:,} {'file' if files == 1 else 'files'}{which}; {left_out}"
-
-
 def is_released(decision: Decision) -> bool:
     """Whether the verdict lets something through, and is recorded."""
     return decision.recorded and decision.verdict in (Verdict.PROMOTE, Verdict.ALLOW)

@@ -14,8 +14,8 @@ import pytest
 
 from engine import Budget, Gate, decide
 from engine.errors import DocumentError, LedgerBusyError
-from engine.ledger.sqlite.locking import FileLock
 from engine.ledger.sqlite.store import SqliteStore
+from engine.system.locking import FileLock
 from tests.cli.budget.test_verb import ASK, write_budget
 from tests.cli.conftest import Engine
 

@@ -10,7 +10,7 @@ import pytest
 
 import engine.ledger
 from engine.errors import VerificationError
-from engine.ledger.commit.created import LedgerCreation
+from engine.proof.created import LedgerCreation
 from tests.cli.budget.test_verb import ASK
 from tests.cli.conftest import Engine
 from tests.ledger.audit.test_audit import behind_its_back

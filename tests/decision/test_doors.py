@@ -38,8 +38,8 @@ from engine.decision.runtime import SystemRuntime
 from engine.errors import GovernanceError, RollbackError, UsageError
 from engine.formats.times import write_time
 from engine.ledger import open_ledger
-from engine.ledger.commit.created import read_created
 from engine.model import DECISION_REQUESTED_TYPE, EFFECT_TYPE, Json
+from engine.proof.created import read_created
 from engine.proof.envelope import open_envelope
 from engine.specs.conform.claims import Claims
 from engine.specs.conform.conformance import Conformance, conform

@@ -17,8 +17,8 @@ from engine.errors import (
     VerificationError,
 )
 from engine.ledger import STORES, open_ledger
-from engine.ledger.sqlite.locking import FileLock
 from engine.ledger.sqlite.schema import FORMAT
+from engine.system.locking import FileLock
 from tests.ledger.copies import copied, put_back, written
 from tests.ledger.scribe import (
     CREATED_AT,

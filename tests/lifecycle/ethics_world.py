@@ -23,7 +23,7 @@ from engine.decision import attest as attesting
 from engine.decision.attest import attest, last_words, newest
 from engine.decision.judge import Judgement, judge, uuid7
 from engine.errors import CommitError
-from engine.evidence.input import AttestationFacts, Question, assemble, subject_document
+from engine.evidence.input import AttestationFacts, Question, assemble
 from engine.formats.times import parse_time
 from engine.ledger.entries import subject_key
 from engine.ledger.ledger import Ledger
@@ -35,6 +35,7 @@ from engine.policy.bundle import PolicyBundle, shipped_bundle
 from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.overlay import load_policies
 from engine.proof.envelope import open_envelope
+from engine.proof.input_document import subject_document
 from tests.ledger.memory_store import MemoryReader, MemoryStore, begun
 from tests.ledger.scribe import KEY
 from tests.lifecycle.driver import DIGEST, READINGS, START, metrics

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import fcntl
+import keyword
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -216,6 +219,48 @@ def test_every_listed_bug_fits_its_file() -> None:
         assert (ROOT / listed.file).read_text().count(listed.old) == 1, str(listed)
         for test in listed.tests:
             assert (ROOT / test.partition("::")[0]).exists(), str(listed)
+
+
+STRING_OR_COMMENT = re.compile(r'"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|#.*')
+NAME = re.compile(r"(?<![\w.])([A-Za-z_]\w*)(?P<given>\s*=(?!=))?")
+DEFINED = re.compile(r"\b(?:from|import|as|def|for|lambda|except)\s+([\w, .]+)")
+KNOWN = frozenset((*dir(builtins), *keyword.kwlist, *keyword.softkwlist))
+
+
+def names_that_are_gone(text: str, new: str) -> set[str]:
+    """Return the names that ``new`` uses and that neither it nor the file ``text`` has."""
+    code = STRING_OR_COMMENT.sub('""', new)
+    used = {match[1] for match in NAME.finditer(code) if not match["given"]}
+    given = {match[1] for match in NAME.finditer(code) if match["given"]}
+    defined = {name for match in DEFINED.finditer(code) for name in re.findall(r"\w+", match[1])}
+    return used - given - defined - KNOWN - set(re.findall(r"\w+", text))
+
+
+@pytest.mark.parametrize(
+    ("new", "gone"),
+    [
+        ("return 3 * number", set()),
+        ("return 3 * numbre", {"numbre"}),
+        ("import os\n    os.abort()", set()),
+        ("other = len([x for x in (number,)])\n    return other", set()),
+        ('return "numbre"  # numbre', set()),
+        ("return doubled(number=spare)", {"spare"}),
+    ],
+)
+def test_a_name_that_is_gone_is_found_without_running_the_bug(new: str, gone: set[str]) -> None:
+    assert names_that_are_gone(ENGINE, new) == gone
+
+
+def test_every_listed_bug_uses_names_that_its_file_has() -> None:
+    """A test that trips over such a name shows nothing of the bug."""
+    rows = [row for row in bugs(ROOT) if row.file.endswith(".py")]
+    assert len(rows) > 100
+    found = {
+        str(row): gone
+        for row in rows
+        if (gone := names_that_are_gone((ROOT / row.file).read_text(), row.new))
+    }
+    assert found == {}
 
 
 def test_a_seed_chooses_the_same_bugs_every_time_and_another_seed_others() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
-from engine.cli.console.detail import report_options
+from engine.cli.console.report_options import report_options
 from engine.cli.console.screen import Screen
 from engine.cli.console.shell import RECORDED, Shell
 from engine.cli.console.streams import is_broken

@@ -168,7 +168,7 @@ def _contents(opened: Ledger, config: Config) -> Iterator[Diagnosis]:
 
 
 def _require_same_key(opened: Ledger, world: World) -> None:
-    from engine.ledger.commit.created import read_created
+    from engine.proof.created import read_created
 
     begun = read_created(opened.entry(0)).public_key
     try:

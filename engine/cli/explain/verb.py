@@ -13,7 +13,7 @@ from engine.cli import workspace
 from engine.cli.arguments import detail_arguments, ledger_arguments, policy_arguments
 from engine.cli.check_texts import operators_of, report_on
 from engine.cli.console.colour import write
-from engine.cli.console.detail import report_options
+from engine.cli.console.report_options import report_options
 from engine.cli.console.shell import Shell
 from engine.errors import UsageError, suggest
 from engine.formats.columns import rows, wrapped

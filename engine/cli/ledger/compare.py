@@ -20,11 +20,11 @@ from engine.errors import UsageError
 from engine.evidence.documents import read_bytes
 from engine.formats.printable import plain
 from engine.ledger import Ledger, open_ledger
-from engine.ledger.commit.created import read_created
 from engine.ledger.history import history_of
 from engine.model import Json
 from engine.proof import bundle, checkpoint
 from engine.proof.bundle import ProofBundle
+from engine.proof.created import read_created
 from engine.proof.history import History, Outcome, history_in, pair_of, shared_size
 from engine.proof.inclusion import placed
 from engine.proof.keys import key_id

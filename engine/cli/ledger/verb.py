@@ -150,8 +150,8 @@ def _verify(args: argparse.Namespace, config: Config, shell: Shell) -> int:
 def _continued(state: str, ledger: Ledger, keys: Sequence[bytes]) -> tuple[str, ...]:
     """Hold the ledger against what a file remembers of it, remember it, and say so."""
     from engine.cli.checkpoint_state import CheckpointState
-    from engine.ledger.commit.created import read_created
     from engine.ledger.history import history_of
+    from engine.proof.created import read_created
 
     keys = keys or [read_created(ledger.entry(0)).public_key]
     taken = CheckpointState(Path(state)).take(history_of(ledger, keys), keys)

@@ -8,16 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from engine.cli.checkpoint_state import Taken, counted, state_lines
 from engine.cli.console.detail import print_facts
 from engine.cli.console.shell import Shell
-from engine.decision.run_imports import run_in
 from engine.errors import VerificationError
-from engine.evidence.input import subject_document
+from engine.formats.evidence_files import evidence_files_line
 from engine.formats.printable import plain
 from engine.model import CiRun, Json, Subject
 from engine.proof.attestation import VerifiedAttestation
+from engine.proof.created import run_in
 from engine.proof.expectations import LEDGER
+from engine.proof.input_document import subject_document
 from engine.proof.keys import key_id
 from engine.proof.verify import Verified
-from engine.report.wording import evidence_files_line
 
 
 def print_record(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from engine.errors import LedgerBusyError
 from engine.ledger import store_at
 from engine.ledger.sqlite.address import file_of
-from engine.ledger.sqlite.locking import FileLock
+from engine.system.locking import FileLock
 
 
 @contextmanager

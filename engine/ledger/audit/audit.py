@@ -10,13 +10,13 @@ from engine.ledger.audit.across_parts import joined, require_across
 from engine.ledger.audit.end import HINT, require_end
 from engine.ledger.audit.history import require_heads, require_prefix
 from engine.ledger.audit.walk import Scope, audit_part
-from engine.ledger.commit.created import read_created
 from engine.ledger.commit.signed_heads import Head
 from engine.ledger.entries import LedgerReport
 from engine.ledger.lookup import require_entry
 from engine.ledger.store import Reader
 from engine.proof import checkpoint as notes
 from engine.proof.checkpoint import Checkpoint, origin_of
+from engine.proof.created import read_created
 from engine.proof.merkle import EMPTY_ROOT, GENESIS_CHAIN
 
 if TYPE_CHECKING:

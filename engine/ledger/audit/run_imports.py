@@ -11,10 +11,10 @@ from engine.errors import VerificationError
 from engine.formats.ci_runs import read_run
 from engine.formats.signed_json import read_base64, read_text
 from engine.ledger.audit.index_audit import read_statement
-from engine.ledger.commit.created import read_created
 from engine.ledger.lookup import require_entry
 from engine.ledger.store import Reader
 from engine.model import DECISION_IMPORTED_TYPE, RUN_IMPORTED_TYPE, CiRun, Json
+from engine.proof.created import read_created
 from engine.proof.envelope import open_envelope, verify_envelope
 from engine.proof.statement import parse_statement
 

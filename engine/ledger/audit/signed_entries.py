@@ -12,10 +12,10 @@ from typing import Protocol
 
 from engine.errors import LedgerError, VerificationError
 from engine.ledger.audit.index_audit import read_statement
-from engine.ledger.commit.created import read_created
 from engine.ledger.store import EntryRow
 from engine.model import Json
 from engine.proof.checkpoint import Checkpoint
+from engine.proof.created import read_created
 from engine.proof.envelope import verify_envelope
 from engine.proof.merkle import GENESIS_CHAIN, chain_hash, leaf_hash, verify_inclusion
 

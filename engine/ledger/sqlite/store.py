@@ -36,7 +36,6 @@ from engine.ledger.sqlite.file import (
     open_reader,
     reader_of,
 )
-from engine.ledger.sqlite.locking import FileLock
 from engine.ledger.sqlite.reader import SqliteReader, explained, subject_hash
 from engine.ledger.sqlite.schema import (
     ENTRIES_PER_MERGE,
@@ -48,6 +47,7 @@ from engine.ledger.sqlite.schema import (
 from engine.ledger.sqlite.wal import FRAMES_BEFORE_CHECKPOINT, live_frames
 from engine.ledger.store import MAX_ATTACHMENTS, Rows
 from engine.system.files import real_path, sync_folder
+from engine.system.locking import FileLock
 from engine.system.ownership import others_can_write
 from engine.system.reading import require_regular
 

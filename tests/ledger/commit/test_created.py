@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import VerificationError
-from engine.ledger.commit.created import LedgerCreation, created_entry, read_created
+from engine.ledger.commit.created import created_entry
 from engine.model import LEDGER_CREATED_TYPE
+from engine.proof.created import LedgerCreation, read_created
 from engine.proof.envelope import seal
 from engine.proof.keys import public_pem
 from engine.proof.statement import statement

@@ -11,10 +11,10 @@ import pytest
 
 from engine import exit_codes
 from engine.errors import LedgerError, RollbackError
-from engine.ledger.sqlite.locking import FileLock
 from engine.ledger.sqlite.schema import SUBJECT_TIERS
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.store import DecisionRow, EntryRow, Rows
+from engine.system.locking import FileLock
 from tests.ledger.scribe import KEY, decision, open_at, predicate
 
 MEBIBYTE = 1 << 20

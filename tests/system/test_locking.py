@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import LedgerBusyError, LedgerError
-from engine.ledger.sqlite.locking import FileLock
+from engine.system.locking import FileLock
 from tests.forking import forking
 
 
