@@ -235,9 +235,9 @@ def subject_of(table: Table, folder: Path) -> dict[str, Json]:
     Raises:
         ConfigError: A key is wrong, or the artifact is not there.
     """
-    subject: dict[str, Any] = {"name": table.text("name", longest=256)}
+    subject: dict[str, Any] = {"name": table.name("name")}
     if table.has("version"):
-        subject["version"] = table.text("version", longest=256)
+        subject["version"] = table.name("version")
     if table.has("digest"):
         digest = table.table("digest")
         sha256 = digest.text("sha256")

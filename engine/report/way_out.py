@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from engine.model import Decision, Json, Status, Verdict
 from engine.proof.verdict_rules import blocking_checks, is_waived, stands_against
 
-_RELEASING = (Verdict.PROMOTE, Verdict.ALLOW)
+_HELD = (Verdict.HOLD, Verdict.DENY)
 
 
 def way_out(decision: Decision) -> str:
@@ -21,7 +21,7 @@ def way_out(decision: Decision) -> str:
         ``""`` where the verdict rests on something else.
     """
     blocking = blocking_checks(decision.checks)
-    if decision.verdict in _RELEASING or any(map(stands_against, blocking)):
+    if decision.verdict not in _HELD or any(map(stands_against, blocking)):
         return ""
     refused = decision.intolerable
     if not refused and any(check["status"] == Status.PASS for check in blocking):

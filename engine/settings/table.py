@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from engine.errors import ConfigError, suggest
+from engine.formats.printable import is_seen
 from engine.formats.times import is_time, parse_time, read_span
 from engine.model import Json
 from engine.settings.config import MOST_TOML_BYTES, toml_document, toml_flaw
@@ -93,6 +94,13 @@ class Table:
         if not isinstance(value, str) or not 0 < len(value) <= longest:
             raise self._not(key, value, f"text of 1 to {longest} characters")
         return value
+
+    def name(self, key: str) -> str:
+        """Return a name as evidence gives one: 1 to 256 characters, each of which is seen."""
+        name = self.text(key, longest=256)
+        if not is_seen(name):
+            raise self.refused(key, f"{name!a} has a character that is not seen", "take it out")
+        return name
 
     def choice(self, key: str, choices: Sequence[str], default: str | None = None) -> str:
         """Return one of ``choices``."""

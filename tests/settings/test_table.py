@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from engine.errors import ConfigError
+from engine.evidence.gather import subject_of
 from engine.settings.table import Table
 
 TEXT = """\
@@ -62,6 +64,16 @@ def test_values_are_read_by_type() -> None:
     ):
         with pytest.raises(ConfigError, match=r"g\.toml:\d+: key "):
             refuse()
+
+
+def test_a_subject_has_a_name_that_is_seen_whole() -> None:
+    """As in evidence: a name of another door would print as that of another subject."""
+    assert subject_of(top(), Path()) == {"name": "x"}
+    for key in ("name", "version"):
+        members = {"name": "x", key: "a\u200bb"}
+        text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in members.items())
+        with pytest.raises(ConfigError, match=rf"key '{key}': 'a\\u200bb' has a character that is"):
+            subject_of(Table("g.toml", text, members), Path())
 
 
 def test_what_nobody_asked_for_is_refused_inside_too() -> None:

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace, _config: Config, shell: Shell) -> int:
     write_whole(path, content)
     _report(taken, shell)
     changed = len(set(rows) - set(old))
-    shell.print(f"{path}: {len(rows):,} in it, {changed:,} new or changed")
+    shell.print(f"wrote {path}: {len(rows):,} in it, {changed:,} new or changed")
     return exit_codes.PASS
 
 

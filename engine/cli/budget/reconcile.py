@@ -153,7 +153,7 @@ def _print(
             f"recorded {_number(found.recorded)}{unit}, difference {_number(found.difference)}"
         )
     total = f"{len(findings)} differences" if len(findings) != 1 else "1 difference"
-    shell.print(f"{name}: {len(billed):,} row{'s' * (len(billed) != 1)}, {total}")
+    shell.print(f"invoice {name}: {len(billed):,} row{'s' * (len(billed) != 1)}, {total}")
     if unsettled:
         shell.say(
             f"{unsettled:,} leases of these days were never settled: what they cost is on the "

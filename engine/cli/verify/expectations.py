@@ -71,7 +71,7 @@ def read_expectations(name: str, shell: Shell) -> ExpectationsFile:
         gate=table.text("gate") if table.has("gate") else None,
         profile=table.text("profile") if table.has("profile") else None,
         stage=table.text("stage") if table.has("stage") else None,
-        subject=table.text("subject") if table.has("subject") else None,
+        subject=table.name("subject") if table.has("subject") else None,
         max_age_s=table.seconds("max_age") if table.has("max_age") else None,
         now=shell.now(),
         relaxations=table.texts("relaxations", ()) if table.has("relaxations") else None,

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 
 from engine.errors import ConfigError, suggest
 from engine.formats import canonical
+from engine.formats.printable import is_seen
 from engine.formats.times import parse_time
 from engine.model import Json
 from engine.policy.manifest import CheckInfo
@@ -130,7 +131,11 @@ def _waivers(root: Node, checks: Mapping[str, CheckInfo]) -> list[Json]:
             raise members["approvers"].wrong("somebody must have approved a waiver")
         _check_expiry(members["expires_at"])
         # A waiver without a check or a subject stays: it is reported as unscoped, never applied.
-        check = members.get("check")
+        check, subject = members.get("check"), members.get("subject")
+        if subject is not None and isinstance(subject.value, dict):
+            for name, text in subject.value.items():
+                if isinstance(text, str) and not is_seen(text):
+                    raise subject.wrong(f"{name}: {text!a} has a character that is not seen")
         if check is not None and isinstance(check.value, str) and check.value not in checks:
             raise check.wrong(f"no gate has a check {check.value!r}", suggest(check.value, checks))
     waivers: list[Json] = root.value["waivers"]

@@ -45,7 +45,7 @@ def test_prices_are_imported_and_then_known(engine: Engine) -> None:
 
     assert (answer.code, answer.out) == (
         0,
-        "policies/prices/data.yaml: 2 in it, 2 new or changed\n",
+        "wrote policies/prices/data.yaml: 2 in it, 2 new or changed\n",
     )
     assert answer.err.splitlines() == [
         "prices taken: 2",
@@ -73,7 +73,7 @@ def test_prices_are_imported_and_then_known(engine: Engine) -> None:
 def test_the_next_import_adds_what_changed(engine: Engine) -> None:
     priced(engine, "--from", "2026-01-01")
     answer = priced(engine, "--from", "2026-02-01")
-    assert answer.out == "policies/prices/data.yaml: 2 in it, 0 new or changed\n"
+    assert answer.out == "wrote policies/prices/data.yaml: 2 in it, 0 new or changed\n"
 
     dearer = {"acme/large": {**PRICED, "output_cost_per_token": 2e-05}}
     stdin = json.dumps(dearer).encode()
@@ -170,7 +170,7 @@ def test_an_invoice_that_agrees(engine: Engine) -> None:
     Path("i.csv").write_text(f"day,model,amount,tokens\n{day},large,0.25,90\n")
     answer = engine("budget", "reconcile", "i.csv", "--provider", "acme")
 
-    assert (answer.code, answer.out) == (0, "i.csv: 1 row, 0 differences\n")
+    assert (answer.code, answer.out) == (0, "invoice i.csv: 1 row, 0 differences\n")
 
 
 def test_an_invoice_that_differs(engine: Engine) -> None:
@@ -188,7 +188,7 @@ def test_an_invoice_that_differs(engine: Engine) -> None:
     assert answer.out.splitlines() == [
         f"{day}  acme/huge: not in the ledger: billed 2 USD, recorded 0 USD, difference 2",
         f"{day}  acme/large: amount: billed 0.3 USD, recorded 0.25 USD, difference 0.05",
-        "i.json: 2 rows, 2 differences",
+        "invoice i.json: 2 rows, 2 differences",
     ]
     assert "1 leases of these days were never settled" in answer.err
     lines = "\n".join(json.dumps(row) for row in rows).encode()

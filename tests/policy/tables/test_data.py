@@ -249,6 +249,7 @@ def test_a_check_against_a_baseline_has_no_limit_of_its_own() -> None:
         ("2026-12-31T00:00:00Z", "2026-12-31T00:00:00+01:00", "not in UTC"),
         ("    expires_at: 2026-12-31T00:00:00Z\n", "", "'expires_at' is missing"),
         ("check: toy.ece", "check: toy.eec", "no gate has a check 'toy.eec'"),
+        ("{name: scoring-model}", '{name: "scoring\\u200b-model"}', "a character that is not seen"),
         ("waivers:", "waiver:", "key 'waiver' is not known"),
     ],
 )
