@@ -34,17 +34,16 @@ def run(argv: Sequence[str]) -> int:
     except OSError as error:
         from engine.cli.console.refusals import system_error_text
 
-        verb = VERBS.get(argv[0]) if argv else None
-        print(system_error_text(error, records=verb is not None and verb.records), file=sys.stderr)
+        print(system_error_text(error), file=sys.stderr)
         return exit_codes.INVALID if error.errno == ENAMETOOLONG else exit_codes.UNDECIDED
     except Exception as error:
-        from engine.cli.console.refusals import error_text
+        from engine.cli.console.refusals import error_text, what_holds
         from engine.cli.console.shell import narrated
-        from engine.errors import GovernanceError
+        from engine.errors import GovernanceError, PolicyError
 
         if not isinstance(error, GovernanceError):
             raise
-        for line in error_text(error).split("\n"):
+        for line in error_text(error, holds=what_holds(error, PolicyError)).split("\n"):
             print(narrated(line, sys.stderr), file=sys.stderr)
         return error.exit_code
     return code

@@ -43,9 +43,32 @@ def require_subject(
         )
     if args.subject and not args.subject.partition("@")[0]:
         raise UsageError(f"{verb}: --subject {args.subject!r} has no name", "such as shop@2.4.1")
+    if args.subject:
+        _require_fit(verb, _subject(args.subject))
     if args.metrics:
         require_writable(Path(args.metrics))
         workspace.require_apart_from_ours([Path(args.metrics)], filter(None, inputs), shell)
+
+
+def _require_fit(verb: str, subject: Json) -> None:
+    """Refuse what no metrics file may be about, before anything is measured."""
+    from engine.evidence.metrics_file import is_subject
+
+    if is_subject(subject):
+        return
+    from engine.errors import UsageError
+    from engine.formats.json_schema import first_mismatch
+    from engine.policy.bundle import shipped_schema
+
+    schema = shipped_schema("metrics.schema.json")
+    own = schema["properties"]["subject"] | {"$defs": schema["$defs"]}
+    pointer, reason, hint = first_mismatch(own, subject) or ("/name", "cannot be one", "")
+    raise UsageError(f"{verb}: --subject: {pointer[1:]}: {reason}", hint)
+
+
+def _subject(text: str) -> dict[str, Json]:
+    name, _, version = text.partition("@")
+    return {"name": name, **({"version": version} if version else {})}
 
 
 def write_metrics(args: argparse.Namespace, shell: Shell, metrics: Json) -> None:
@@ -55,9 +78,8 @@ def write_metrics(args: argparse.Namespace, shell: Shell, metrics: Json) -> None
     from engine.formats.times import write_time
     from engine.system.files import write_whole
 
-    name, _, version = args.subject.partition("@")
     document = {
-        "subject": {"name": name, **({"version": version} if version else {})},
+        "subject": _subject(args.subject),
         "observed_at": write_time(shell.now()),
         "metrics": metrics,
     }

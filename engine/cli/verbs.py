@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 
 class Verb(NamedTuple):
-    """A verb: the module that runs it, what it does, in one clause, and whether it may record."""
+    """A verb: the module that runs it, and what it does, in one clause."""
 
     module: str
     summary: str
-    records: bool = False
 
 
 OTHER_WORDS = {
@@ -23,17 +22,17 @@ OTHER_WORDS = {
 """What people try who know other programs, and what it is called here."""
 
 VERBS = {
-    "decide": Verb("engine.cli.decide.verb", "ask a gate about evidence, record the verdict", True),
+    "decide": Verb("engine.cli.decide.verb", "ask a gate about evidence, record the verdict"),
     "watch": Verb(
-        "engine.cli.watch.verb", "look after what is in production: measure, decide, act", True
+        "engine.cli.watch.verb", "look after what is in production: measure, decide, act"
     ),
     "gather": Verb("engine.cli.gather", "measure what a configuration names, write a metrics file"),
-    "attest": Verb("engine.cli.attest", "sign what a gate answers, for decisions to rest on", True),
+    "attest": Verb("engine.cli.attest", "sign what a gate answers, for decisions to rest on"),
     "example": Verb("engine.cli.example", "print a fresh example document"),
     "explain": Verb("engine.cli.explain.verb", "say what a check or a recorded decision means"),
     "verify": Verb("engine.cli.verify.verb", "check an exported proof offline"),
     "budget": Verb(
-        "engine.cli.budget.verb", "reserve, settle and release what calls to models cost", True
+        "engine.cli.budget.verb", "reserve, settle and release what calls to models cost"
     ),
     "export": Verb("engine.cli.export", "write a decision's proof to a file"),
     "convert": Verb("engine.cli.convert", "write decisions in another format, from json"),
@@ -41,7 +40,6 @@ VERBS = {
     "ledger": Verb(
         "engine.cli.ledger.verb",
         "verify, list, show, checkpoint, import entries; tables for SQL",
-        True,
     ),
     "conform": Verb("engine.cli.conform", "check a ledger's entries against the specs"),
     "keys": Verb("engine.cli.keys", "make or list signing keys"),
@@ -53,9 +51,7 @@ VERBS = {
         "engine.cli.spec", "check the TLA+ specs, each run of TLC against what it must say"
     ),
     "selftest": Verb("engine.cli.selftest", "try what must not get through on the policies in use"),
-    "init": Verb(
-        "engine.cli.init.verb", "set up a folder: configuration, profile, key, ledger", True
-    ),
+    "init": Verb("engine.cli.init.verb", "set up a folder: configuration, profile, key, ledger"),
     "doctor": Verb("engine.cli.doctor.verb", "look at all that a decision needs, say what to do"),
     "completion": Verb("engine.cli.completion", "print the completion script of bash, zsh or fish"),
     "config": Verb("engine.cli.config", "show every setting and where it came from"),

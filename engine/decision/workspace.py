@@ -252,7 +252,7 @@ def record_to(config: Config, around: Surroundings, *, may_create: bool = False)
         environ=around.environ,
         heads=None if has_key_elsewhere else config.folder / "heads",
         create=may_create or not around.in_ci,
-        begin=None if may_create else partial(_require_no_other, config, around),
+        begin=None if may_create else partial(require_no_other, config, around),
         lock_timeout_s=float(config.number("lock_timeout_s")),
         agrees=around.agrees,
         say=lambda text: around.say(f"engine: {text}"),
@@ -354,7 +354,7 @@ def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool =
     if key_in_environment(config, around) or path.exists():
         if config.values["ledger"].value is None and (may_create or not around.in_ci):
             if not may_create and not config.folder.exists():
-                _require_no_other(config, around)
+                require_no_other(config, around)
             _make_folder(config.folder)
         return
     configured = config.path("key_file") is not None
@@ -379,13 +379,13 @@ def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool =
             "or make one: engine keys init",
         )
     if not may_create:
-        _require_no_other(config, around)
+        require_no_other(config, around)
     _make_folder(config.folder)
     generate(path)
     around.say(f"engine: made a signing key in {path.parent}; keep it, and publish its public half")
 
 
-def _require_no_other(config: Config, around: Surroundings) -> None:
+def require_no_other(config: Config, around: Surroundings) -> None:
     """Refuse to begin a ledger while another one is in use here: its path was mistyped.
 
     One that another key began is not the one that was meant.

@@ -176,7 +176,7 @@ def is_regular(document: Json) -> bool:
     metrics = document.get("metrics")
     claims = (document.get(key, "") for key in ("$schema", "gate", "profile", "stage"))
     return (
-        _is_subject(document.get("subject"))
+        is_subject(document.get("subject"))
         and _is_time(document.get("observed_at"))
         and all(isinstance(claim, str) for claim in claims)
         and isinstance(metrics, dict)
@@ -191,7 +191,8 @@ def _is_id(name: str) -> bool:
     return len(name) <= 128 and _ID.fullmatch(name) is not None
 
 
-def _is_subject(subject: Json) -> bool:
+def is_subject(subject: Json) -> bool:
+    """Whether a metrics file may be about ``subject``."""
     if not isinstance(subject, dict) or not subject.keys() <= {"name", "version", "digest"}:
         return False
     digest = subject.get("digest", {"sha256": "0" * 64})

@@ -26,6 +26,7 @@ from engine.ledger.store import NEWEST, EntryRow, LastDecisionQuery, Reader, Sto
 from engine.model import Signer
 from engine.proof.checkpoint import Checkpoint, origin_of, sign
 from engine.proof.merkle import Frontier, consistency_proof, inclusion_proof, root
+from engine.system.files import RECORDED
 
 if TYPE_CHECKING:
     from engine.ledger.audit.signed_entries import SignedEntries
@@ -207,6 +208,8 @@ class Ledger:
                 what = "the entries are recorded, but their checkpoint is not"
                 self._edge = batch.edge
                 self._shared.update(batch.rows.shared)
+                if self._heads is not None:  # else it is one of this run, and goes with it
+                    RECORDED.extend(_names(batch))
             else:
                 self._store.rollback()
                 what = "the checkpoint could not be kept"
@@ -470,6 +473,14 @@ def _locate(batch: Batch, view: Reader, index: int, existing: bool) -> _Found:
     if index in batch:
         return *batch.entry(index), existing
     return require_entry(view, index), chain_before(view, index), existing
+
+
+def _names(batch: Batch) -> Iterator[str]:
+    """What the last entries of ``batch`` are called, but for the one that begins a ledger."""
+    ids = {row.leaf_index: row.decision_id for row in batch.rows.decisions[-8:]}
+    for row in batch.rows.entries[-8:]:
+        if row.leaf_index:
+            yield ids.get(row.leaf_index, f"entry {row.leaf_index}")
 
 
 def _reason(error: BaseException) -> str:

@@ -58,6 +58,8 @@ def real_path(path: str | Path) -> Path:
 
 WRITTEN: deque[Path] = deque(maxlen=8)
 """The last files that this process has written whole, for whoever has to say what holds."""
+RECORDED: deque[str] = deque(maxlen=8)
+"""Likewise the last decisions, by id, and other entries that it has recorded in a ledger."""
 
 
 class WholeFile:

@@ -15,6 +15,7 @@ import pytest
 from engine.cli import run
 from engine.decision.runtime import SystemRuntime
 from engine.model import Json
+from engine.system.files import RECORDED, WRITTEN
 from tests.repository import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -55,6 +56,8 @@ def engine(tmp_path: Path, module_cache: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(work)
 
     def call(*argv: str, stdin: bytes = b"", **environ: str) -> Answer:
+        RECORDED.clear()  # of a process of its own
+        WRITTEN.clear()
         out, err = io.StringIO(), io.StringIO()
         everything = {
             "HOME": str(home),

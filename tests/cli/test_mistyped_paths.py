@@ -13,6 +13,7 @@ from engine.errors import VerificationError
 from engine.proof.created import LedgerCreation
 from tests.cli.budget.test_verb import ASK
 from tests.cli.conftest import Engine
+from tests.edges.world import WATCH
 from tests.ledger.audit.test_audit import behind_its_back
 
 
@@ -34,11 +35,13 @@ VERBS: dict[str, tuple[str, ...]] = {
     "attest": ("attest", "ethics", "good.json"),
     "reserve": (*ASK, "--usd", "0.01"),
     "import": ("ledger", "import", "good.json"),
+    "watch": ("watch", "watch.toml", "--once"),
 }
 
 
 @pytest.mark.parametrize("name", VERBS)
 def test_a_ledger_is_not_made_at_a_mistyped_path(begun: Engine, name: str) -> None:
+    Path("watch.toml").write_text(WATCH)
     before = files()
     answer = begun(*VERBS[name], "--ledger", "sqlite:///lgder.db")
     assert answer.code == 2, answer.err

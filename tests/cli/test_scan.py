@@ -137,6 +137,8 @@ def test_a_key_in_the_place_of_its_path_is_not_shown(engine: Engine, key: str) -
         (["scan", "a.log", "--metrics", "m.json"], "--metrics without --subject"),
         (["scan", "a.log", "--metrics", "no/m.json", "--subject", "x"], "folder does not exist"),
         (["scan", "a.log", "--subject", "@1"], "has no name"),
+        (["scan", "a.log", "--subject", "x" * 257], "--subject: name: "),
+        (["scan", "a.log", "--subject", "shop@a\u202e"], "--subject: version: "),
         (["scan", ".", "--metrics", "a.log", "--subject", "x"], "is read, and cannot be written"),
         (["scan", "a.log", "--max-bytes", "0"], "is not a number from 1"),
         (["scan", "a.log", "--digest-key", "none"], "none: no such file"),

@@ -9,7 +9,7 @@ import io
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,8 +17,9 @@ import pytest
 
 from engine.cli import run
 from engine.errors import LedgerError, OutputError
+from engine.ledger.entries import AppendedEntry, EntryDraft
 from engine.ledger.ledger import Ledger
-from engine.system.files import WholeFile
+from engine.system.files import RECORDED, WholeFile
 from tests.cli.conftest import Engine
 
 FULL = "No space left on device"
@@ -134,6 +135,7 @@ def test_an_answer_that_does_not_get_through_says_what_is_done(
     engine: Engine, decided: str, monkeypatch: pytest.MonkeyPatch, argv: str, holds: str
 ) -> None:
     Path("s.json").write_text("{}")
+    RECORDED.clear()
     err = io.StringIO()
     with monkeypatch.context() as patch:
         patch.setattr("os.environ", {"HOME": str(Path.cwd().parent / "home")})
@@ -143,6 +145,30 @@ def test_an_answer_that_does_not_get_through_says_what_is_done(
 
     assert code == 3
     assert holds in err.getvalue()
+
+
+@pytest.mark.parametrize("is_recorded", [False, True])
+def test_what_no_verb_expects_is_said_with_what_is_recorded(
+    engine: Engine, decided: str, monkeypatch: pytest.MonkeyPatch, is_recorded: bool
+) -> None:
+    append = Ledger.append
+
+    def failing(self: Ledger, drafts: Sequence[EntryDraft]) -> list[AppendedEntry]:
+        if is_recorded:
+            append(self, drafts)
+        raise OSError(5, "Input/output error", "limits.yaml")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "append", failing)
+        answer = engine("decide", "good.json")
+
+    (*made, before, _) = (line.split()[-2] for line in engine("ledger", "log").out.splitlines())
+    assert before == decided
+    assert (answer.code, answer.out, len(made)) == (3, "", int(is_recorded))
+    assert answer.err.endswith(
+        "engine: could not go on: limits.yaml: input/output error\n  "
+        + (f"recorded as {made[0]}\n" if is_recorded else "nothing was recorded\n")
+    )
 
 
 def test_tables_appear_whole_or_not_at_all(

@@ -50,18 +50,13 @@ DEMANDS = {f"verify --{what}" for what in ("gate", "profile", "stage", "subject"
 NEW_FILES = {
     *("--out", "--report", "--export", "--metrics", "--emit-input", "--state"),
     "ledger compare --output",
-    *(
-        f"{verb} --ledger"
-        for verb in ("decide", "attest", "watch", "budget reserve", "ledger init")
-    ),
-    "ledger import --ledger",
+    "ledger init --ledger",
     "config --ledger",
+    "config --key-file",
     "init --policies",
     "doctor --ledger",
 }
 """What is made where it is not there; its name may be any that a file can have."""
-SIGNING = {"decide", "watch", "attest", "budget reserve", "budget settle", "budget release"}
-SIGNING |= {"budget reopen", "ledger import", "ledger init", "keys", "doctor"}
 UNREAD = {
     "compat --annotation",  # a word of nobody's
     *(f"config --{setting}" for setting in ("gate", "profile", "stage", "policies")),
@@ -132,10 +127,8 @@ def _code(verb: str, action: argparse.Action, text: str) -> int:
         if "\udcff" in text and flag not in PATHS:  # only the name of a file may be any bytes
             return INVALID
         return FAILED if named in DEMANDS else CALLS[verb].code
-    is_unopened = flag == "--key-file" and verb not in SIGNING
-    if len(text) > 1000 or not (is_unopened or named in NEW_FILES or flag in NEW_FILES):
-        return INVALID
-    return CALLS[verb].code
+    is_new = named in NEW_FILES or flag in NEW_FILES
+    return CALLS[verb].code if is_new and len(text) <= 1000 else INVALID
 
 
 def _positional(verb: str, parser: argparse.ArgumentParser) -> Iterator[Case]:
@@ -149,7 +142,8 @@ def _positional(verb: str, parser: argparse.ArgumentParser) -> Iterator[Case]:
         for name, text in HOSTILE.items():
             changed = (*given[:number], text, *given[number + 1 :])
             argv = (*verb.split(), *changed, *call.flags)
-            yield Case(f"{verb} {action.dest}: {name}", argv, INVALID)
+            is_new = action.dest == "out" and len(text) <= 1000
+            yield Case(f"{verb} {action.dest}: {name}", argv, call.code if is_new else INVALID)
     if not places or places[-1].nargs not in ("+", "*"):
         argv = (*verb.split(), *(given or ("x",) * len(places)), "more", *call.flags)
         yield Case(f"{verb}: one argument too many", argv, INVALID)

@@ -17,25 +17,26 @@ from engine.errors import (
     suggest,
 )
 from engine.formats.printable import on_one_line, plain, plain_lines
-from engine.system.files import WRITTEN
+from engine.system.files import RECORDED, WRITTEN
 
 _EMPTY = "\nleave it out, or give it a value: is a variable of the shell not set?"
 
 
-def error_text(error: Exception, file: str = "") -> str:
+def error_text(error: Exception, file: str = "", holds: str = "") -> str:
     """Return the lines for standard error: what is wrong, the notes that show it, then
-    indented what to do.
+    indented what to do and what holds.
 
     Args:
         error: What is wrong.
         file: With which file, among several; not repeated where the error says so itself.
+        holds: What holds; else what :func:`what_holds` says.
     """
     first, *rest = plain_lines(str(error)).split("\n")
     shown: list[str] = []
     if isinstance(error, GovernanceError) and not isinstance(error, PolicyBuildError):
         # A message is one line, whatever names are in it; OPA's own words have several.
         first, rest = on_one_line(error.message), plain_lines(error.hint).split("\n")
-        rest += _what_holds(error)
+        rest += filter(None, [holds or what_holds(error)])
         notes = error.notes if isinstance(error, VerificationError) else ()
         shown = [line for note in notes for line in plain_lines(note).rstrip("\n").split("\n")]
     start = f"{on_one_line(file)}: " if file else ""
@@ -43,29 +44,36 @@ def error_text(error: Exception, file: str = "") -> str:
     return "\n".join([f"engine: {place}{first}", *shown, *(f"  {line}" for line in rest)])
 
 
-def _what_holds(error: GovernanceError) -> list[str]:
-    """What :class:`LedgerError` promises, where the error's own words leave it open."""
-    refused = isinstance(error, LedgerError) and error.exit_code == exit_codes.UNDECIDED
-    if not refused or isinstance(error, CommitError) or "recorded" in str(error):
-        return []
-    return ["nothing was recorded"]
-
-
-def system_error_text(error: OSError, *, records: bool) -> str:
-    """Return the lines about what the system refused and no verb expected.
+def what_holds(error: GovernanceError, *about: type[GovernanceError]) -> str:
+    """Return what is recorded, where the words of an error leave it open; nothing where not.
 
     Args:
-        error: What it refused.
-        records: Whether the verb may have recorded something before.
+        error: One that nothing is recorded with, where it is a :class:`LedgerError`.
+        about: Other kinds of errors of which that is so here.
     """
+    refused = isinstance(error, (LedgerError, *about)) and not isinstance(error, CommitError)
+    if not refused or error.exit_code != exit_codes.UNDECIDED:
+        return ""
+    if RECORDED:
+        return f"before that, {recorded_text()}"
+    return "" if "recorded" in str(error) else recorded_text()
+
+
+def system_error_text(error: OSError) -> str:
+    """Return the lines about what the system refused and no verb expected, and what holds."""
     place = f"{plain(_shortened(str(error.filename)))}: " if error.filename else ""
     reason = (error.strerror or str(error)).lower()
     if error.errno == errno.ENAMETOOLONG:
         return f"engine: {place}{reason}\n  give a shorter path"
-    held = "what was recorded stays so: engine ledger log" if records else "nothing was recorded"
+    held = recorded_text()
     if WRITTEN:
         held += f"; written are {', '.join(plain(_shortened(str(path))) for path in WRITTEN)}"
     return f"engine: could not go on: {place or 'standard output: '}{reason}\n  {held}"
+
+
+def recorded_text() -> str:
+    """Return what this process has recorded."""
+    return f"recorded as {', '.join(RECORDED)}" if RECORDED else "nothing was recorded"
 
 
 def _shortened(name: str) -> str:

@@ -14,6 +14,7 @@ from engine import exit_codes
 from engine.cli.watch.measurement import Measurement, World, measure
 from engine.errors import GovernanceError, VerificationError
 from engine.lifecycle import CycleResult, Lifecycles, Phase, Reading
+from engine.system.files import RECORDED, WRITTEN
 
 if TYPE_CHECKING:
     from engine.cli.console.shell import Shell
@@ -123,6 +124,8 @@ class Loop:
         Raises:
             VerificationError: The ledger is not genuine: nothing more is appended to it.
         """
+        RECORDED.clear()  # who asks what holds asks about this cycle
+        WRITTEN.clear()
         now = self._shell.now()
         codes = [
             self._guarded(partial(self._step, subject, measured, now), exit_codes.UNDECIDED)
@@ -195,8 +198,8 @@ class Loop:
             return work(self._session)
         except VerificationError:
             raise
-        except GovernanceError as error:
-            self._reporter.problems("watch", [error.message])
+        except (GovernanceError, OSError) as error:
+            self._reporter.failed(error)
         except Exception as error:  # noqa: BLE001  (a defect must not end the watch unseen)
             self._reporter.problems("watch", [f"a defect: {type(error).__name__}: {error}"])
         self.close()

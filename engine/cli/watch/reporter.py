@@ -6,6 +6,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from engine.cli.console.refusals import error_text, system_error_text, what_holds
+from engine.errors import GovernanceError
 from engine.formats.times import write_time
 from engine.model import Json
 
@@ -76,6 +78,14 @@ class Reporter:
             self._json("sweep", now, expired=list(swept.expired), behind=swept.behind)
         elif swept.expired:
             self._line(now, f"{'HOLD expired':<22} {', '.join(swept.expired)}")
+
+    def failed(self, error: GovernanceError | OSError) -> None:
+        """Print what went wrong in a cycle, what to do, and what it has recorded."""
+        if isinstance(error, OSError):
+            text = system_error_text(error)
+        else:
+            text = error_text(error, "watch", what_holds(error, GovernanceError))
+        self._shell.say(*text.split("\n"))
 
     def problems(self, about: str, problems: list[str]) -> None:
         """Print what went wrong: one line each."""

@@ -19,6 +19,7 @@ from engine.decision.workspace import (
     ledger_url,
     open_session,
     open_signer,
+    require_no_other,
 )
 
 if TYPE_CHECKING:
@@ -61,10 +62,11 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     url = ledger_url(config)
     if url == RUN_LEDGER:
         raise UsageError("a run: ledger forgets what it decided", "name a lasting ledger")
+    # A ledger, a key or an amount that is wrong stays wrong in every cycle: exit 2 now.
+    require_no_other(config, shell)
     bundle = workspace.open_policies(config, shell)
     plan = _plan(args, config, bundle, shell)
     ensure_workspace(config, shell)
-    # A key or an amount that is wrong stays wrong in every cycle: exit 2 now.
     open_signer(config, shell)
     daily_limits(config)
     with watch_lock(url):

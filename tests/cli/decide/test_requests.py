@@ -111,6 +111,19 @@ def test_a_request_that_cannot_be_recorded_is_a_gate_that_is_not_asked(
         assert (answer.code, "the disk is full" in answer.err) == (3, True)
 
 
+def test_a_decision_that_cannot_be_recorded_says_that_its_request_is(
+    engine: Engine, evidence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: Any, **_named: Any) -> None:
+        raise LedgerError("the disk is full")
+
+    monkeypatch.setattr(session_module.Session, "append", full)
+    answer = engine("decide", evidence, *STRICT)
+    assert (answer.code, len(entries())) == (3, 2)
+    (requested,) = ids(DECISION_REQUESTED_TYPE, entries())
+    assert answer.err.endswith((f"before that, recorded as {requested}\n", "recorded as entry 1\n"))
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_requests_of_many_files_share_commits_and_come_first(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, jobs: str

@@ -76,7 +76,11 @@ def raising(error: Exception) -> Callable[[], None]:
     ("error", "message"),
     [
         (CommitError("the disk is full"), "the disk is full"),
-        (LedgerBusyError("somebody holds the lock"), "somebody holds the lock"),
+        (
+            LedgerBusyError("it is held", "wait"),
+            "watch: it is held\n  wait\n  nothing was recorded\n",
+        ),
+        (OSError(5, "I/O error", "x"), "could not go on: x: i/o error\n  nothing was recorded\n"),
         (ZeroDivisionError("oops"), "a defect: ZeroDivisionError: oops"),
     ],
 )
@@ -93,6 +97,12 @@ def test_a_cycle_that_fails_is_told_and_the_next_opens_the_ledger_anew(
     rig.now += timedelta(minutes=1)
     assert loop.cycle() == 0
     assert rig.opened > 1
+
+
+def test_a_cycle_that_fails_half_way_says_what_it_has_recorded(rig: Rig, loop: Loop) -> None:
+    rig.breaks = raising(LedgerBusyError("it is held"))
+    assert loop.cycle() == 3
+    assert "  before that, recorded as entry 2\n" in rig.err.getvalue()  # that it was promoted
 
 
 def test_a_ledger_that_is_not_genuine_ends_the_watch(rig: Rig, loop: Loop) -> None:

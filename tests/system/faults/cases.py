@@ -26,6 +26,26 @@ path = "predictions.csv"
 columns = {label = "y", score = "p"}
 ece = {bins = 15, strategy = "equal_width", min_n = 10}
 """
+WATCH = """\
+[watch]
+record_only = ["promote", "page", "degrade", "rollback", "recover", "escalate"]
+[[subject]]
+name = "scoring-model"
+version = "2.4.1"
+artifact = "model.bin"
+gate = "security"
+promote = true
+[[subject.source]]
+kind = "predictions"
+path = "predictions.csv"
+columns = {label = "y", score = "p"}
+ece = {bins = 15, strategy = "equal_width", min_n = 10}
+"""
+EVIDENCE = {
+    "subject": {"name": "scoring-model", "version": "2.4.1"},
+    "observed_at": "2026-06-01T12:00:00Z",
+    "metrics": {"security.critical_findings": 0},
+}
 FORMATS = ("json", "jsonl", "markdown", "sarif", "junit", "gitlab", "html", "text")
 
 
@@ -255,9 +275,24 @@ def _compat(call: Call) -> Sequence[str]:
     return ("compat", "old.json", "new.json", "--metrics", "m.json", "--subject", "shop@1")
 
 
-def _gather(call: Call) -> Sequence[str]:
+def _predictions() -> None:
     lines = ["y,p", *(f"{number % 2},{(number % 10) / 10}" for number in range(200))]
     Path("predictions.csv").write_text("\n".join(lines) + "\n")
+
+
+def _watch(call: Call) -> Sequence[str]:
+    """What goes into production, is measured there, and cannot be told to be within its limits."""
+    _predictions()
+    Path("model.bin").write_text("weights\n")
+    Path("security.json").write_text(json.dumps(EVIDENCE))
+    Path("watch.toml").write_text(WATCH)
+    done = call("decide", "security.json", "--gate", "security", "--artifact", "model.bin")
+    assert done.code == 0, done.err
+    return ("watch", "watch.toml", "--once", "--format", "json")
+
+
+def _gather(call: Call) -> Sequence[str]:
+    _predictions()
     Path("gather.toml").write_text(GATHER)
     Path("m.json").write_text("{}")
     return ("gather", "gather.toml", "-o", "m.json", "--report", "m.html")
@@ -270,6 +305,11 @@ def _policy_new(call: Call) -> Sequence[str]:
 def _policy_new_beside(call: Call) -> Sequence[str]:
     assert call("policy", "new", "payments").code == 0
     return ("policy", "new", "checkout")
+
+
+def _ledger_init(call: Call) -> Sequence[str]:
+    assert call("keys", "init").code == 0
+    return ("ledger", "init")
 
 
 def _keys(call: Call) -> Sequence[str]:
@@ -291,6 +331,8 @@ CASES = (
     Case("decide, complete records", _decide_complete, ("proof.json",), records=True),
     Case("attest", _attest, ("attestation.json",), records=True),
     Case("ledger import", _import, records=True),
+    Case("watch", _watch, records=True, code=5),
+    Case("ledger init", _ledger_init, again=(2,)),
     Case("budget reserve", _reserve, records=True),
     Case("budget settle", _settle, records=True),
     Case("budget release", _release, records=True),
