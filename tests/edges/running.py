@@ -32,7 +32,7 @@ def preload() -> None:
         if not module.name.startswith(("engine.__main__", "engine._data")):
             importlib.import_module(module.name)
     now = SystemRuntime().now()
-    SystemRuntime.now = lambda _: now  # type: ignore[method-assign]
+    SystemRuntime.now = lambda _: now  # type: ignore[method-assign,assignment]
     assert len(os.listdir("/proc/self/task")) == 1, "a fork would lose the other threads"  # noqa: PTH208
 
 
