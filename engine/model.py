@@ -178,6 +178,8 @@ class Decision:
         intolerable: Those of the relaxations that the profile does not tolerate.
         unread_metrics: What was given and no check of the gate reads, sorted by id; empty too
             where what was given is not known any more.
+        policy_changes: Which rows its policies change against those that ship with the engine,
+            ``{"against", "count", "rows"}``; None where they are the shipped ones.
     """
 
     decision_id: str
@@ -201,6 +203,7 @@ class Decision:
     evidence_files: Json = None
     intolerable: tuple[str, ...] = ()
     unread_metrics: tuple[UnreadMetric, ...] = ()
+    policy_changes: Json = None
 
 
 class CiRun(NamedTuple):

@@ -230,6 +230,7 @@ class Case:
     salt: bytes = hashlib.sha256(b"test salt").digest()
     attestations: Sequence[dict[str, Json]] = ()
     evidence_files: Json = None
+    policy_changes: Json = None
     proofs: Sequence[bytes] = ()
 
     def document(self, policy: Policy) -> dict[str, Json]:
@@ -475,6 +476,7 @@ class Ledger:
             "attempt": 1,
             "previous": None,
             **({"evidence_files": case.evidence_files} if case.evidence_files else {}),
+            **({"policy_changes": case.policy_changes} if case.policy_changes else {}),
         }
 
     def adopt(self, other: Ledger, index: int, *, edit: Edit = _no_edit) -> int:

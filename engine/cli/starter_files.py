@@ -30,8 +30,8 @@ def starter_policy(domain: str) -> dict[str, str]:
     """Return the files of a starter policy by their path below a policy folder.
 
     Laid over the shipped policies they are whole: a domain that is its own gate, with one check
-    and its test, its metric in a copy of the shipped catalogue, its limit in a copy of the
-    shipped ``default`` profile. The Rego needs OPA to be compiled.
+    and its test, its metric as a row of the catalogue, its limit as a row of the profile
+    ``default``. The Rego needs OPA to be compiled.
 
     Raises:
         UsageError: ``domain`` cannot be a Rego package of its own.
@@ -41,14 +41,11 @@ def starter_policy(domain: str) -> dict[str, str]:
     def filled(name: str) -> str:
         return (TEMPLATES / "policy" / name).read_text("utf-8").replace(PLACEHOLDER, domain)
 
-    def shipped(path: str) -> str:
-        return (shipped_folder("policies") / path).read_text("utf-8")
-
     return {
         f"{domain}/{domain}.rego": filled(f"{PLACEHOLDER}.rego"),
         f"{domain}/{domain}_test.rego": filled(f"{PLACEHOLDER}_test.rego"),
-        "catalogue/data.yaml": shipped("catalogue/data.yaml") + filled("catalogue.yaml"),
-        "limits/default/data.yaml": shipped("limits/default/data.yaml") + filled("limits.yaml"),
+        "catalogue/data.yaml": filled("catalogue.yaml"),
+        "limits/default/data.yaml": filled("limits.yaml"),
     }
 
 

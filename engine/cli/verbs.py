@@ -46,7 +46,7 @@ VERBS = {
     "scan": Verb("engine.cli.scan", "look for personal data and secrets in logs"),
     "redact": Verb("engine.cli.redact", "write a log without what scan finds in it"),
     "compat": Verb("engine.cli.compat", "compare JSON Schemas, old against new"),
-    "policy": Verb("engine.cli.policy", "list, start, test or build policies"),
+    "policy": Verb("engine.cli.policy.verb", "list, show, compare, start, test or build policies"),
     "spec": Verb(
         "engine.cli.spec", "check the TLA+ specs, each run of TLC against what it must say"
     ),

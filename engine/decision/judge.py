@@ -30,7 +30,7 @@ from engine.proof.verdict_rules import (
     severity_of,
 )
 
-EXTENSIONS = ("reservation", "evidence_files")
+EXTENSIONS = ("reservation", "evidence_files", "policy_changes")
 """Members of the predicate that come neither from the Input nor from the policies."""
 
 Extend: TypeAlias = Callable[[dict[str, Json]], dict[str, Json]]
@@ -70,6 +70,7 @@ def judge(
     *,
     decision_id: str,
     salt: bytes,
+    changes: Json = None,
     extend: Extend | None = None,
 ) -> Judgement:
     """Ask the gate about one Input.
@@ -81,6 +82,7 @@ def judge(
         evaluator: OPA.
         decision_id: UUIDv7.
         salt: 32 random bytes.
+        changes: Rows that the policies change, for the record; see :mod:`engine.policy.changes`.
         extend: Gives further members of the record, of :data:`EXTENSIONS`, once the verdict is
             known; it is called with the predicate.
 
@@ -126,6 +128,8 @@ def judge(
     }
     if evidence.evidence_files is not None:
         predicate["evidence_files"] = evidence.evidence_files
+    if changes is not None:
+        predicate["policy_changes"] = changes
     if extend is not None:
         predicate.update(extend(predicate))
     key = subject_key(evidence.document["subject"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from engine.policy.bundle import PolicyBundle, shipped_digest
+from engine.model import Json
+from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_digest
 
 
 class ChosenBy(StrEnum):
@@ -37,6 +38,18 @@ class PoliciesInUse(NamedTuple):
         if chosen is not None and self.bundle.digest != shipped_digest():
             named.append(chosen)
         return tuple(named)
+
+    def changes(self, profile: str) -> Json:
+        """Return what a record says of the rows that the policies change; None if they ship so.
+
+        Args:
+            profile: The table of limits that is asked.
+        """
+        if self.chosen_by is ChosenBy.SHIPPED or self.bundle.digest == shipped_digest():
+            return None
+        from engine.policy.changes import record_of
+
+        return record_of(shipped_bundle(), self.bundle, profile)
 
 
 _NAMED = {ChosenBy.CALLER: "policies_overridden", ChosenBy.CONFIGURED: "policies_configured"}

@@ -194,6 +194,7 @@ def decision_from(
         attestations=tuple(predicate["attestations"]),
         evidence_files=predicate.get("evidence_files"),
         intolerable=tuple(row["name"] for row in predicate["relaxations"] if not row["tolerated"]),
+        policy_changes=predicate.get("policy_changes"),
     )
 
 

@@ -364,6 +364,7 @@ class Session(Closing):
                 self.evaluator,
                 decision_id=request.decision_id,
                 salt=request.salt,
+                changes=self.policies.changes(question.profile),
                 extend=extend,
             )
 

@@ -1,4 +1,4 @@
-"""A folder of policy files laid over the shipped policy."""
+"""A folder of policy files laid over the shipped policy: data row by row, the rest file by file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import PolicyBuildError, UsageError
+from engine.formats import canonical
 from engine.policy import manifest, sources
 from engine.policy.bundle import (
     DATA_JSON,
@@ -17,14 +18,17 @@ from engine.policy.bundle import (
     shipped_bundle,
     shipped_folder,
 )
-from engine.policy.sources import Source, Sources
+from engine.policy.sources import DATA, Source, Sources
 from engine.policy.tables import data
+from engine.policy.tables.nodes import read
+from engine.policy.tables.rows import laid_over
 
 
 def load_policies(directory: Path | None, *, opa: Path | Callable[[], Path] | None) -> PolicyBundle:
     """Return the shipped policy with the files of ``directory`` laid over it.
 
-    A file replaces the shipped one of the same path, or is added. Changed data needs no OPA;
+    Rows of data are laid over the shipped rows, see :mod:`engine.policy.tables.rows`; any other
+    file replaces the shipped one of the same path, or is added. Changed data needs no OPA;
     changed Rego is compiled. A folder that ``engine policy build`` wrote is taken as it is.
 
     Args:
@@ -41,7 +45,8 @@ def load_policies(directory: Path | None, *, opa: Path | Callable[[], Path] | No
     if (directory / MANIFEST).is_file():
         return opened(directory, directory / "policies")
     shipped = shipped_bundle()
-    files = merged(shipped, sources.read_sources(directory))
+    given = sources.read_sources(directory)
+    files = merged(shipped, given)
     if sources.revision(sources.hashes(files).items()) == shipped.revision:
         return with_data(shipped, files)
     changed = _changed_rule(shipped, files)
@@ -69,18 +74,47 @@ def _changed_rule(shipped: PolicyBundle, files: Sources) -> str:
     """Name the first file that is not as it ships, of those that are compiled."""
     digests = sources.hashes(files)
     names = (path for path in digests if digests[path] != shipped.source_digests.get(path))
-    return next(files[path].shown for path in names if not path.endswith(sources.DATA))
+    return next(files[path].shown for path in names if not path.endswith(DATA))
 
 
 def merged(shipped: PolicyBundle, given: Sources) -> dict[str, Source]:
-    """Return the shipped policy's files with ``given`` laid over them, sorted by path."""
+    """Return the shipped policy's files with ``given`` laid over them, sorted by path.
+
+    Raises:
+        ConfigError: Data of ``given`` is no YAML, or takes away what is not there.
+    """
     folder = shipped_folder("policies")
     kept = {
-        path: Source(str(folder / path), shipped.file(f"{SOURCES}{path}"))
+        path: Source(str(folder / path), shipped.file(f"{SOURCES}{path}"), is_shipped=True)
         for path in shipped.source_digests
-        if path not in given
     }
-    return dict(sorted({**kept, **given}.items()))
+    return laid_sources(kept, given)
+
+
+def laid_sources(shipped: Sources, given: Sources) -> dict[str, Source]:
+    """Return ``given`` laid over ``shipped``, data row by row, the rest by path; sorted by path.
+
+    Raises:
+        ConfigError: As :func:`merged`.
+    """
+    laid = {
+        path: _laid(shipped[path], source, path)
+        if path in shipped and path.rpartition("/")[2] == DATA
+        else source
+        for path, source in given.items()
+    }
+    return dict(sorted({**shipped, **laid}.items()))
+
+
+def _laid(shipped: Source, own: Source, path: str) -> Source:
+    """The folder's table laid over the shipped one; as it is where that adds nothing to it."""
+    table = laid_over(
+        path.removesuffix(f"/{DATA}"),
+        read(shipped.shown, shipped.content),
+        read(own.shown, own.content),
+    )
+    content = own.content if table.root is table.own else canonical.encode(table.root.value)
+    return Source(own.shown, content, table)
 
 
 def with_data(compiled: PolicyBundle, files: Sources) -> PolicyBundle:

@@ -13,11 +13,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from engine.errors import ConfigError, UsageError
 from engine.system.reading import read_whole
 from engine.system.walk import files_below, has_suffix
+
+if TYPE_CHECKING:
+    from engine.policy.tables.rows import LaidTable
 
 CAPABILITIES = "capabilities.json"
 DATA = "data.yaml"
@@ -41,10 +44,14 @@ class Source:
     Attributes:
         shown: Path as a person would look for it; used in errors only.
         content: The bytes.
+        laid: The table, where it was laid over the shipped one: it knows where each row stands.
+        is_shipped: Whether it is as it ships, below a folder that does not have it.
     """
 
     shown: str
     content: bytes = field(repr=False)
+    laid: LaidTable | None = field(default=None, repr=False, compare=False)
+    is_shipped: bool = False
 
 
 Sources: TypeAlias = Mapping[str, Source]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from engine.errors import GovernanceError, UsageError
 from engine.model import Json
 from engine.policy.build import run_opa
 from engine.policy.bundle import shipped_folder
-from engine.policy.overlay import load_policies
-from engine.policy.sources import CAPABILITIES, DATA, check_rego, is_source, read_source
+from engine.policy.overlay import laid_sources, load_policies
+from engine.policy.sources import CAPABILITIES, DATA, Source, check_rego, is_source, read_source
 from engine.system.walk import files_below
 
 _CAPABILITIES = ("--capabilities", f"policies/{CAPABILITIES}")
@@ -55,8 +55,7 @@ def examine(folder: Path | None, opa: Path) -> Iterator[Step]:
     given = _files(folder) if folder else {}
     with tempfile.TemporaryDirectory(prefix="engine-policy-test-") as root:
         work = Path(root)
-        files = {**_files(shipped_folder("policies")), **given}
-        sources = {path: read_source(file) for path, file in files.items()}
+        sources = laid_sources(_sources(_files(shipped_folder("policies"))), _sources(given))
         check_rego({path: source for path, source in sources.items() if is_source(path)})
         for path, source in sources.items():
             target = work / "policies" / path
@@ -73,6 +72,10 @@ def examine(folder: Path | None, opa: Path) -> Iterator[Step]:
         if not tested.wrong:
             yield _coverage(work, opa, own)
     yield _build(folder, opa)
+
+
+def _sources(files: Mapping[str, Path]) -> dict[str, Source]:
+    return {path: read_source(file) for path, file in files.items()}
 
 
 def _files(folder: Path) -> dict[str, Path]:

@@ -56,7 +56,7 @@ _MEMBERS = (
     *("verdict", "verdict_rule", "reason", "checks", "obligations", "waivers", "relaxations"),
     *("metrics", "evidence", "policy", "evaluator", "ledger", "attempt", "previous"),
 )
-_OPTIONAL = ("evidence_files",)
+_OPTIONAL = ("evidence_files", "policy_changes")
 _FACTS = (
     *("id", "type", "subject_sha256", "issued_at", "expires_at", "verdict", "profile"),
     *("evidence_sha256", "policy_sha256", "key_id", "self", "relaxations", "ledger_id"),

@@ -30,7 +30,7 @@ _REQUIRED = (
     *("policy", "evaluator", "attestations", "ledger", "attempt", "previous"),
 )
 _OPTIONAL = ("reservation",)
-_OPTIONAL_OF_V2 = ("evidence_files",)
+_OPTIONAL_OF_V2 = ("evidence_files", "policy_changes")
 _CHECK = (
     *("id", "status", "severity", "operator", "observed", "limit", "waived_by"),
     *("metric", "kind"),
@@ -69,6 +69,8 @@ LONGEST_NAME = 128
 """Characters of a file's name in a record."""
 MOST_LEFT_OUT = 8
 """Names in a record of what was left out of its folders."""
+MOST_ROWS = 32
+"""Names in a record of the rows that its policy changes."""
 LEFT_OUT_BECAUSE = ("entered", "hidden", "suffix")
 """Why a file is left out: a folder entered already, a name that begins with a dot, its suffix."""
 _WAIVER_STATUSES = ("applied", "unused", "expired", "unscoped", "unwaivable")
@@ -89,7 +91,7 @@ def version_of(types: Sequence[str], predicate: Mapping[str, Json]) -> str:
     is_old = (
         _RELAXATIONS_OF_V1.issuperset(named)
         and not any(kind.endswith(":v2") for kind in attested)
-        and "evidence_files" not in predicate
+        and not any(name in predicate for name in _OPTIONAL_OF_V2)
     )
     return first if is_old else second
 
@@ -130,6 +132,8 @@ def require_shape(predicate: Mapping[str, Json], kind: str) -> None:
         _require_reservation(predicate)
     if "evidence_files" in predicate:
         _require_evidence_files(predicate["evidence_files"])
+    if "policy_changes" in predicate:
+        _require_policy_changes(predicate["policy_changes"], policy["digest"])
     checks = read_list(predicate["checks"], "the checks")
     _require_checks(checks)
     for obligation in predicate["obligations"]:
@@ -216,6 +220,23 @@ def _require_evidence_files(value: Json) -> None:
         if len(read_text(row["name"], "a name that was left out")) > LONGEST_NAME:
             refuse(f"a name that was left out is longer than {LONGEST_NAME} characters")
         _require_word(row["reason"], LEFT_OUT_BECAUSE, "reason for leaving a file out")
+
+
+def _require_policy_changes(value: Json, used: Json) -> None:
+    """Version 2, section 6: which rows the policy changes, sorted, in a number that fits."""
+    found = read_object(value, "the changes of the policy", ("against", "count", "rows"))
+    _require_digest(found["against"], "the digest of the policy that is changed")
+    if found["against"] == used:
+        refuse("the policy changes rows of a policy, and is that policy")
+    count = read_integer(found["count"], "the number of changed rows", 1)
+    rows = [
+        read_text(row, "a changed row")
+        for row in read_list(found["rows"], "the rows that the policy changes")
+    ]
+    if len(rows) != min(count, MOST_ROWS):
+        refuse(f"{count:,} rows of the policy are changed, and {len(rows):,} of them are named")
+    if any(len(row) > LONGEST_NAME for row in rows) or rows != sorted(rows):
+        refuse(f"the changed rows are not sorted, or longer than {LONGEST_NAME} characters")
 
 
 def _charged(value: Json) -> str:

@@ -272,6 +272,7 @@ def after_entry(report: Report) -> dict[str, Json]:
         "unread_metrics": [metric._asdict() for metric in report.decision.unread_metrics],
         **({"attestations": list(decision.attestations)} if decision.attestations else {}),
         **({"evidence_files": decision.evidence_files} if decision.evidence_files else {}),
+        **({"policy_changes": decision.policy_changes} if decision.policy_changes else {}),
     }
 
 

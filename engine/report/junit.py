@@ -17,6 +17,7 @@ from xml.sax.saxutils import quoteattr
 
 from engine.errors import GovernanceError
 from engine.formats.evidence_files import evidence_files_line
+from engine.formats.policy_changes import policy_changes_line
 from engine.formats.printable import on_one_line, plain, plain_lines
 from engine.model import Decision, Json, Status
 from engine.report import Location, Report, ReportOptions, Writer
@@ -179,6 +180,9 @@ def _properties(report: Report) -> str:
         "relaxations": ", ".join(decision.relaxations) or None,
         "evidence_files": (
             evidence_files_line(decision.evidence_files) if decision.evidence_files else None
+        ),
+        "policy_changes": (
+            policy_changes_line(decision.policy_changes) if decision.policy_changes else None
         ),
         "fix": way_out(decision) or None,
         "unread_metrics": "\n".join(unread_lines(report)) or None,

@@ -127,10 +127,12 @@ _OPTIONAL = {
     "fix": _optional(_TEXT),
     "unread_metrics": _LIST,
     "evidence_files": _OBJECT,
+    "policy_changes": _OBJECT,
 }
 _EVIDENCE_FILES = {"folders": _NATURAL, "files": _NATURAL, "names": _OBJECT, "left_out": _OBJECT}
 _LEFT_OUT = {"count": _NATURAL, "first": _LIST}
 _LEFT_OUT_FILE = {"name": _TEXT, "reason": _one_of(LEFT_OUT_BECAUSE)}
+_POLICY_CHANGES = {"against": _OBJECT, "count": _NATURAL, "rows": _list_of(_TEXT)}
 _UNREAD = dict.fromkeys(("metric", "readers", "nearest", "invalid_because"), _TEXT)
 _ATTESTATION = {
     **dict.fromkeys(("id", "type", "subject_sha256", "issued_at", "expires_at", "verdict"), _TEXT),
@@ -174,6 +176,9 @@ def read(value: Json, pointer: str = "") -> Report | UndecidedInput:
         _members(metric, f"{pointer}/unread_metrics/{number}", _UNREAD)
     if "evidence_files" in value:
         _require_evidence_files(value["evidence_files"], f"{pointer}/evidence_files")
+    if (changes := value.get("policy_changes")) is not None:
+        _members(changes, f"{pointer}/policy_changes", _POLICY_CHANGES)
+        _members(changes["against"], f"{pointer}/policy_changes/against", {"sha256": _TEXT})
     return Report(
         _decision(value, pointer),
         texts={check["id"]: _texts(check) for check in checks if any(_texts(check).values())},
@@ -222,6 +227,7 @@ def _decision(value: Json, pointer: str) -> Decision:
         evidence_files=value.get("evidence_files"),
         intolerable=tuple(value.get("intolerable", ())),
         unread_metrics=tuple(UnreadMetric(**row) for row in value.get("unread_metrics", ())),
+        policy_changes=value.get("policy_changes"),
     )
 
 

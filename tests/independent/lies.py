@@ -74,6 +74,14 @@ FOUND: Json = {
 """Evidence that was found in folders. spec/predicate-v2.md section 5."""
 
 
+CHANGED: Json = {
+    "against": {"sha256": "d5" * 32},
+    "count": 2,
+    "rows": ["limits/default/slo.p95", "waivers/W-1"],
+}
+"""Policies that change rows of those that ship. spec/predicate-v2.md section 6."""
+
+
 @dataclass(frozen=True)
 class Scene:
     """A policy, what it was asked, and the attestations of the case."""
@@ -98,7 +106,14 @@ def attested(
     seen["ethics.ece"] = metric(ece, n=24_000, now=EARLIER)
     ledger = Ledger(key, f"of {key.key_id}")
     found = FOUND if relaxations else None
-    case = Case(metrics=seen, now=EARLIER, relaxations=relaxations, evidence_files=found)
+    changed = CHANGED if relaxations else None
+    case = Case(
+        metrics=seen,
+        now=EARLIER,
+        relaxations=relaxations,
+        evidence_files=found,
+        policy_changes=changed,
+    )
     index = ledger.attest(case, replace(ETHICS, relaxations_allowed=relaxations))
     ledger.append(b"whatever comes later")
     return ledger.prove(index)
@@ -159,6 +174,7 @@ def honest() -> Iterator[Scene]:
     yield Scene("attested", resting(attested()), RESTING)
     yield version_2()
     yield Scene("found in folders", replace(_but(), evidence_files=FOUND), POLICY)
+    yield Scene("rows changed", replace(_but(), policy_changes=CHANGED), POLICY)
     waived = replace(POLICY, waivers=[WAIVER, WAIVER | {"id": "W-2"}])
     yield Scene("waived", _but(ethics_ece=metric(0.031, n=24_000, ci=[0.02, 0.04])), waived)
     yield Scene("in production", replace(_but(), stage="production"), POLICY)

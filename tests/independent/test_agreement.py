@@ -194,6 +194,30 @@ def test_both_refuse_files_of_evidence_that_do_not_fit(found: Json) -> None:
     assert not agreed(scene.name, ledger.prove(index).encode(), KEYS, {}).genuine
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"count": 0, "rows": []},
+        {"count": 3},
+        {"count": 1},
+        {"rows": ["waivers/W-1", "limits/default/slo.p95"]},
+        {"rows": ["limits/default/slo.p95", ""]},
+        {"rows": ["limits/default/slo.p95", "w" * 129]},
+        {"count": 33, "rows": [f"waivers/{number:02}" for number in range(33)]},
+        {"against": {"sha256": lies.POLICY.digest()}},
+        {"more": 1},
+    ],
+)
+def test_both_refuse_changed_rows_that_do_not_fit(changed: dict[str, Json]) -> None:
+    """spec/predicate-v2.md section 6."""
+    (scene,) = [scene for scene in lies.honest() if scene.name == "rows changed"]
+    ledger, found = Ledger(KEY), lies.CHANGED | changed
+    index = ledger.decide(
+        scene.case, scene.policy, edit=lambda predicate: predicate.update(policy_changes=found)
+    )
+    assert not agreed(scene.name, ledger.prove(index).encode(), KEYS, {}).genuine
+
+
 def test_both_refuse_files_of_evidence_in_a_record_of_version_1() -> None:
     ledger = Ledger(KEY)
     case = replace(lies.version_2().case, relaxations=(), attestations=(), proofs=())

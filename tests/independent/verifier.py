@@ -540,6 +540,11 @@ def record_of(statement: Json, entry: bytes, ledger: str) -> Record:
         must(found["folders"] <= found["files"] >= found.get("file", 1), "more than the files")
         left_out = found["left_out"]
         must(len(left_out["first"]) == min(left_out["count"], 8), "others left out than named")
+    if "policy_changes" in predicate:  # predicate-v2, 6
+        changed = predicate["policy_changes"]
+        must(changed["against"] != predicate["policy"]["digest"], "changes itself")
+        must(len(changed["rows"]) == min(changed["count"], 32), "other rows than counted")
+        must(changed["rows"] == sorted(changed["rows"]), "changed rows are not sorted")
     if "reservation" in predicate:
         held, allowed = predicate["reservation"], predicate["verdict"] == "ALLOW"
         budgets = [charge["budget"] for charge in held["charges"]]

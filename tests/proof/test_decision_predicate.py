@@ -134,6 +134,9 @@ def test_version_2_is_version_1_with_more_names() -> None:
         assert first_names["reason"]["enum"] == list(predicate.LEFT_OUT_BECAUSE)
         assert first_names["name"]["maxLength"] == predicate.LONGEST_NAME
         assert found["first"]["maxItems"] == predicate.MOST_LEFT_OUT
+        changed = second["$defs"].pop("policy_changes")["properties"]["rows"]
+        assert changed["maxItems"] == predicate.MOST_ROWS
+        assert changed["items"]["maxLength"] == predicate.LONGEST_NAME
         for member in predicate._OPTIONAL_OF_V2:
             del second["$defs"]["predicate"]["properties"][member]
         assert first == second
@@ -160,8 +163,8 @@ def test_version_2_is_written_only_where_version_1_lacks_something(
         "attestations": [ATTESTATION | {"type": kind} for kind in attested],
     }
     assert version_of(DECISION_TYPES, whole) == DECISION_TYPES[version - 1]
-    found = whole | {"evidence_files": {}}
-    assert version_of(DECISION_TYPES, found) == DECISION_TYPES[1]
+    for member in predicate._OPTIONAL_OF_V2:
+        assert version_of(DECISION_TYPES, whole | {member: {}}) == DECISION_TYPES[1]
 
 
 def test_a_decision_has_the_shape_of_one() -> None:

@@ -219,6 +219,17 @@ FOUND = {
     },
 }
 FOLDER = report("PROMOTE", "1 blocking checks passed", [ECE], evidence_files={**FOUND, "file": 2})
+CHANGED = report(
+    "PROMOTE",
+    "1 blocking checks passed",
+    [ECE],
+    relaxations=("policies_configured",),
+    policy_changes={
+        "against": {"sha256": "d5" * 32},
+        "count": 10,
+        "rows": [f"limits/own/slo.<b>{number}</b>" for number in range(10)],
+    },
+)
 REFUSED = (
     "evidence/bad.json",
     DocumentError(
@@ -234,6 +245,7 @@ CASES: dict[str, tuple[Result, ...]] = {
     "unread": (UNREAD,),
     "several": (PROMOTE, BLOCK, REFUSED, HOLD),
     "folder": (FOLDER,),
+    "changed": (CHANGED,),
 }
 
 
@@ -315,6 +327,12 @@ def _any_found(draw: st.DrawFn) -> Json:
 
 
 @st.composite
+def _any_changes(draw: st.DrawFn) -> Json:
+    rows = draw(st.lists(words, min_size=1, max_size=9))
+    return {"against": {"sha256": "d5" * 32}, "count": len(rows), "rows": sorted(rows)}
+
+
+@st.composite
 def any_report(draw: st.DrawFn) -> Report:
     """Return a decision in which every text may be anything."""
     names = draw(st.lists(words, min_size=1, max_size=3, unique=True))
@@ -340,6 +358,7 @@ def any_report(draw: st.DrawFn) -> Report:
         waivers=waivers,
         relaxations=tuple(draw(st.lists(words, max_size=2))),
         evidence_files=draw(st.one_of(st.none(), _any_found())),
+        policy_changes=draw(st.one_of(st.none(), _any_changes())),
     )
     record = {"checkpoint": draw(texts)} if recorded else dict(dry)
     unread = draw(st.lists(st.builds(UnreadMetric, words, words, words), max_size=2))

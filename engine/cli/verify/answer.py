@@ -10,6 +10,7 @@ from engine.cli.console.detail import print_facts
 from engine.cli.console.shell import Shell
 from engine.errors import VerificationError
 from engine.formats.evidence_files import evidence_files_line
+from engine.formats.policy_changes import policy_changes_line
 from engine.formats.printable import plain
 from engine.model import CiRun, Json, Subject
 from engine.proof.attestation import VerifiedAttestation
@@ -107,9 +108,10 @@ def _weakening(verified: Verified | VerifiedAttestation) -> Iterator[tuple[str, 
 
 
 def _looked_at(predicate: Mapping[str, Json]) -> list[tuple[str, str]]:
-    """What there was in the folders of the evidence; nothing where none was read."""
-    found = predicate.get("evidence_files")
-    return [] if found is None else [("looked at", evidence_files_line(found))]
+    """What the policies change, and what there was in the folders of the evidence."""
+    found, changes = predicate.get("evidence_files"), predicate.get("policy_changes")
+    changed = [] if changes is None else [("changed", policy_changes_line(changes))]
+    return changed if found is None else [*changed, ("looked at", evidence_files_line(found))]
 
 
 def _used_waivers(verified: Verified | VerifiedAttestation) -> list[Json]:
@@ -171,6 +173,7 @@ def _attestation_document(name: str, verified: VerifiedAttestation, key: str) ->
         "index": found.proof.index,
         "size": found.proof.size,
         "evidence_files": predicate.get("evidence_files"),
+        "policy_changes": predicate.get("policy_changes"),
     }
 
 
@@ -200,5 +203,6 @@ def _document(name: str, verified: Verified) -> Json:
         "index": verified.index,
         "size": verified.checkpoint.size,
         "evidence_files": verified.predicate.get("evidence_files"),
+        "policy_changes": verified.predicate.get("policy_changes"),
         "run": next((run._asdict() for run in _run(verified)), None),
     }

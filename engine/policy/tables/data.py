@@ -7,8 +7,9 @@ needed: the checks that rows may name come from the manifest of the compiled bun
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from itertools import islice
 
 from engine.errors import ConfigError, suggest
 from engine.formats import canonical
@@ -18,14 +19,17 @@ from engine.model import Json
 from engine.policy.manifest import CheckInfo
 from engine.policy.sources import DATA, Sources
 from engine.policy.tables import budget_rows, catalogue, profiles
-from engine.policy.tables.nodes import Node, read
+from engine.policy.tables.nodes import Node, RowError, read
 from engine.policy.tables.price_list import price_list
+from engine.policy.tables.rows import LaidTable
 from engine.policy.tables.trust_list import trust_list
 from engine.proof.policy_archive import AGAINST
 
 _TOPICS = ("budgets", "catalogue", "prices", "trust", "waivers")
 _OPTIONAL = ("budgets",)
 _LIMITS = re.compile(rf"limits/({profiles.NAME})")
+_MOST_TRIED = 500
+"""Rows of a folder that are looked at for the one that an error is due to."""
 _WAIVER = ("id", "check", "subject", "reason", "approvers", "expires_at")
 
 
@@ -44,14 +48,54 @@ def resolve(sources: Sources, checks: Mapping[str, CheckInfo]) -> bytes:
         ConfigError: Says file, line, column and key, and the nearest known name.
     """
     roots = {
-        path.removesuffix(f"/{DATA}"): read(source.shown, source.content)
+        path.removesuffix(f"/{DATA}"): (
+            source.laid.root if source.laid else read(source.shown, source.content)
+        )
         for path, source in sources.items()
         if path.rpartition("/")[2] == DATA
     }
+    try:
+        return _resolved(roots, sources, checks)
+    except ConfigError as error:
+        tables = [source.laid for source in sources.values() if source.laid]
+        ships = {source.shown for source in sources.values() if source.is_shipped}
+        ships.update(table.shipped.file.shown for table in tables)
+        if isinstance(error, RowError) and error.position.file not in ships:
+            raise
+        raise _of_own_row(error, tables, roots, sources, checks) or error from None
+
+
+def _of_own_row(
+    error: ConfigError,
+    tables: Iterable[LaidTable],
+    roots: Mapping[str, Node],
+    sources: Sources,
+    checks: Mapping[str, CheckInfo],
+) -> RowError | None:
+    """The error about the folder's row without which what ships has another error, or none.
+
+    What ships fits itself, so an error in its rows is due to some row that was laid over them.
+    """
+    rows = ((table, row) for table in tables for row in table.rows())
+    for table, row in islice(rows, _MOST_TRIED):
+        try:
+            _resolved({**roots, table.path: table.without(row).root}, sources, checks)
+        except ConfigError as other:
+            if other.message == error.message:
+                continue
+        reason = error.reason if isinstance(error, RowError) else error.message
+        return row.wrong(f"what ships does not fit it: {reason}", error.hint, key=True)
+    return None
+
+
+def _resolved(
+    roots: Mapping[str, Node], sources: Sources, checks: Mapping[str, CheckInfo]
+) -> bytes:
     _check_places(roots)
     metrics = catalogue.metrics(roots["catalogue"])
     check_metrics(checks, metrics)
     tables = {match[1]: root for path, root in roots.items() if (match := _LIMITS.fullmatch(path))}
+    _check_rows(checks, tables.values(), sources)
     return canonical.encode(
         {
             "budgets": budget_rows.rows(roots.get("budgets")),
@@ -85,6 +129,25 @@ def _right_place(path: str, shown: str) -> str:
         rest = f"/{below or '<profile>'}" if near[0] == "limits" else slash + below
         return f"did you mean {near[0]}{rest}/{DATA}?"
     return f"known: {', '.join(f'{topic}/{DATA}' for topic in (*_TOPICS, 'limits/<profile>'))}"
+
+
+def _check_rows(checks: Mapping[str, CheckInfo], tables: Iterable[Node], sources: Sources) -> None:
+    """Refuse a check of which no profile says anything, in the file of its rule."""
+    limited: set[str] = set()
+    for root in tables:
+        rows = root.members().get("checks")
+        limited.update(rows.members() if rows else ())
+    for name in sorted(checks.keys() - limited):
+        domain = name.rpartition(".")[0].replace(".", "/")
+        rules = (
+            path for path in sources if path.startswith(f"{domain}/") and path.endswith(".rego")
+        )
+        shown = sources[rule].shown if (rule := next(rules, None)) else domain
+        raise ConfigError(
+            f"{shown}: no profile has a row for its check {name}",
+            f"add below `checks:` of limits/default/{DATA}, in your folder: "
+            f"{name}: {{limit: …, severity: block, max_age_s: 86400}}",
+        )
 
 
 def check_metrics(checks: Mapping[str, CheckInfo], metrics: Mapping[str, Json]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from engine.errors import ConfigError, Position, suggest
 from engine.formats.json_positions import escape, line_and_column
@@ -16,11 +17,43 @@ from engine.formats.json_text import UnreadableTextError, decode, read_yaml
 from engine.model import Json, is_number
 
 
+class RowError(ConfigError):
+    """A value of a policy data file is wrong.
+
+    Args:
+        position: Where it stands.
+        reason: What is wrong, as one clause.
+        hint: What to do.
+    """
+
+    def __init__(self, position: Position, reason: str, hint: str = "") -> None:
+        super().__init__(f"{position}: {reason}", hint)
+        self.position = position
+        self.reason = reason
+
+
+class PlacedFile(Protocol):
+    """What a node was written in: its name in errors, and where each pointer stands."""
+
+    @property
+    def shown(self) -> str:
+        """Name of the file in errors."""
+
+    def position(self, pointer: str, *, key: bool) -> Position:
+        """Return where the value at ``pointer`` stands, or its key."""
+
+    def has(self, pointer: str) -> bool:
+        """Return whether a value is written there at ``pointer``."""
+
+
 @dataclass(frozen=True, slots=True)
 class _File:
     shown: str
     content: bytes = field(repr=False)
     places: Mapping[str, int] = field(repr=False)
+
+    def has(self, pointer: str) -> bool:
+        return pointer in self.places
 
     def position(self, pointer: str, *, key: bool) -> Position:
         offset = self.places.get(pointer, 0)
@@ -42,11 +75,11 @@ class Node:
 
     value: Json
     pointer: str
-    file: _File
+    file: PlacedFile
 
-    def wrong(self, reason: str, hint: str = "", *, key: bool = False) -> ConfigError:
+    def wrong(self, reason: str, hint: str = "", *, key: bool = False) -> RowError:
         """Return the error that says ``reason`` about this value, or about its key."""
-        return ConfigError(f"{self.file.position(self.pointer, key=key)}: {reason}", hint)
+        return RowError(self.file.position(self.pointer, key=key), reason, hint)
 
     def members(self) -> dict[str, Node]:
         """Return the members of an object."""

@@ -1,4 +1,4 @@
-"""``engine policy``: start, test, compile Rego, or list a gate's checks and limits."""
+"""``engine policy``: what its actions are, and those that start, test, compile and list."""
 
 from __future__ import annotations
 
@@ -10,31 +10,39 @@ from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import policy_arguments, question_arguments
 from engine.cli.console.shell import STAYS, Shell
+from engine.cli.policy import comparison
 
 DESCRIPTION = (
-    "List gates, checks and limits; start a policy of your own; test policies as the shipped\n"
-    "ones are tested; build the policy bundle from Rego. Test and build need OPA."
+    "List gates, checks and limits; show rows of the policies in use, and what they change;\n"
+    "start a policy of your own; test policies as the shipped ones are tested; build the policy\n"
+    "bundle from Rego. Test and build need OPA."
 )
-EXAMPLE = "  engine policy list --gate promotion --profile strict"
+EXAMPLE = "  engine policy diff --policies policies"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("action", choices=list(_ACTIONS), help="what to do")
     parser.add_argument(
-        "name", nargs="?", metavar="NAME|DIR", help="new: name of the domain; test: the folder"
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="new: name of the domain; test: the folder; show: a row such as limits/default, "
+        "slo.burn_rate; diff: shipped, a folder or a policy's digest",
     )
     question_arguments(parser)
     policy_arguments(parser)
     parser.add_argument("--out", metavar="DIR", help="build: where the bundle is written")
-    parser.add_argument("--format", choices=["text", "json"], default="text", help="list only")
+    parser.add_argument(
+        "--format", choices=["text", "json"], default="text", help="list, show, diff"
+    )
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Build, list, test or start a policy."""
     from engine.errors import UsageError
 
-    if args.name is not None and args.action not in ("test", "new"):
+    if args.name is not None and args.action not in _NAMED:
         raise UsageError(f"{args.name!r} means nothing to {args.action}", "give --policies DIR")
     return _ACTIONS[args.action](args, shell)
 
@@ -90,7 +98,6 @@ def _new(args: argparse.Namespace, shell: Shell) -> int:
 def _laid_into(folder: Path, files: dict[str, str], name: str) -> dict[str, str]:
     """``files``, where rows are added to the catalogue and the limits that are there."""
     from engine.errors import UsageError
-    from engine.policy.bundle import shipped_folder
     from engine.policy.sources import read_source
     from engine.policy.tables.nodes import read
 
@@ -102,7 +109,7 @@ def _laid_into(folder: Path, files: dict[str, str], name: str) -> dict[str, str]
             continue
         if target.suffix == ".rego":
             raise UsageError(f"{target} is there already", "choose another name, or remove it")
-        rows = text.removeprefix((shipped_folder("policies") / path).read_text("utf-8"))
+        rows = text.partition("\n")[2]
         try:
             added = f"{read_source(target).content.decode().rstrip()}\n{rows}"
         except UnicodeDecodeError:
@@ -168,4 +175,12 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
     return exit_codes.PASS
 
 
-_ACTIONS = {"build": _build, "list": _list, "new": _new, "test": _test}
+_ACTIONS = {
+    "build": _build,
+    "diff": comparison.diff,
+    "list": _list,
+    "new": _new,
+    "show": comparison.show,
+    "test": _test,
+}
+_NAMED = ("diff", "new", "show", "test")
