@@ -133,3 +133,83 @@ def test_a_policy_written_into_the_folder_in_use_says_what_changes_from_now_on(
     assert "engine policy new checkout --policies policies-draft" in answer.err
     apart = author("policy", "new", "checkout", "--policies", "apart")
     assert "is a draft: nothing uses it without --policies" in apart.err
+
+
+OWN = "checks:\n  slo.dec_p95_ms: {limit: 900}\n"
+
+
+@pytest.fixture
+def own(engine: Engine) -> Path:
+    """A folder that changes one limit, laid over what ships."""
+    file = Path("own/limits/default/data.yaml")
+    file.parent.mkdir(parents=True)
+    file.write_text(OWN)
+    return Path("own")
+
+
+def test_what_a_folder_changes_is_said_in_words(engine: Engine, own: Path) -> None:
+    answer = engine("policy", "diff", "--policies", "own")
+
+    lines = answer.out.splitlines()
+    assert answer.code == 0
+    assert lines[0].split(None, 1) == [
+        "limits/slo.dec_p95_ms",
+        "limit 800 to 900  [data-product, default, model, pre-ga, service, strict]",
+    ]
+    assert lines[1].startswith("6 rows changed: policy ")
+    assert engine("policy", "diff", "own", "--policies", "own").out.startswith("nothing changed")
+    (change, *_rest) = engine("policy", "diff", "--policies", "own", "--format", "json").json[
+        "changes"
+    ]
+    assert change["row"] == "limits/data-product/slo.dec_p95_ms"
+    assert (change["before"]["limit"], change["after"]["limit"]) == (800, 900)
+
+
+def test_a_row_is_shown_with_what_it_was(engine: Engine, own: Path) -> None:
+    answer = engine("policy", "show", "limits/default", "--policies", "own")
+
+    rows = [line for line in answer.out.splitlines() if "limits/default/" in line]
+    assert answer.code == 0
+    assert len(rows) > 36
+    assert [row for row in rows if row.endswith(")")] == [
+        row for row in rows if "slo.dec_p95_ms" in row and "(limit 800 to 900)" in row
+    ]
+    named = engine("policy", "show", "slo.dec_p95_ms", "--format", "json").json["rows"]
+    assert named["limits/default/slo.dec_p95_ms"]["changed"] is False
+    assert {name.partition("/")[0] for name in named} == {"catalogue", "limits"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("diff", "shiped"), "did you mean 'shipped'?"),
+        (("diff", "ab" * 32), "there is no ledger"),
+        (("show", "slo.dec_p95m"), "did you mean 'slo.dec_p95_ms'?"),
+        (("list", "slo.dec_p95_ms"), "means nothing to list"),
+    ],
+)
+def test_what_no_policy_has_is_an_error(
+    engine: Engine, argv: tuple[str, ...], message: str
+) -> None:
+    answer = engine("policy", *argv)
+
+    assert (answer.code, answer.out) == (2, "")
+    assert message in answer.err
+
+
+def test_a_decision_names_the_rows_that_its_policies_change(engine: Engine, own: Path) -> None:
+    Path("metrics.json").write_text(engine("example", "promote").out)
+
+    decided = engine("decide", "metrics.json", "--policies", "own", "--format", "json").json
+
+    changes = decided["policy_changes"]
+    assert (changes["count"], changes["rows"]) == (1, ["limits/default/slo.dec_p95_ms"])
+    assert "changed" in engine("explain", decided["decision_id"]).out
+    plain = engine("decide", "metrics.json", "--format", "json").json
+    assert "policy_changes" not in plain
+    digest = engine("policy", "diff", "--policies", "own", "--format", "json").json["after"]
+    against = engine("policy", "diff", digest)
+    assert "limit 900 to 800" in against.out
+    unknown = engine("policy", "diff", "ab" * 32)
+    assert unknown.code == 2
+    assert "holds no policy with digest abab" in unknown.err
