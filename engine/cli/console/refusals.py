@@ -49,10 +49,12 @@ def what_holds(error: GovernanceError, *about: type[GovernanceError]) -> str:
 
     Args:
         error: One that nothing is recorded with, where it is a :class:`LedgerError`.
-        about: Other kinds of errors of which that is so here.
+        about: Other kinds of errors of which that is so here; of every kind, its code is no
+            answer, either.
     """
     refused = isinstance(error, (LedgerError, *about)) and not isinstance(error, CommitError)
-    if not refused or error.exit_code != exit_codes.UNDECIDED:
+    is_answered = error.exit_code != exit_codes.UNDECIDED and GovernanceError not in about
+    if not refused or is_answered:
         return ""
     if RECORDED:
         return f"before that, {recorded_text()}"

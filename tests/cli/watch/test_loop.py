@@ -13,7 +13,7 @@ import pytest
 from engine.cli.watch.conformance import Follower
 from engine.cli.watch.loop import Loop, WatchSession
 from engine.effects import EFFECTS
-from engine.errors import CommitError, LedgerBusyError, RollbackError
+from engine.errors import CommitError, KeyFileError, LedgerBusyError, RollbackError
 from engine.evidence.sources import SOURCES
 from engine.ledger import Ledger
 from tests.cli.watch.simulated import START, World
@@ -80,6 +80,7 @@ def raising(error: Exception) -> Callable[[], None]:
             LedgerBusyError("it is held", "wait"),
             "watch: it is held\n  wait\n  nothing was recorded\n",
         ),
+        (KeyFileError("no key", "give one"), "no key\n  give one\n  nothing was recorded\n"),
         (OSError(5, "I/O error", "x"), "could not go on: x: i/o error\n  nothing was recorded\n"),
         (ZeroDivisionError("oops"), "a defect: ZeroDivisionError: oops"),
     ],
