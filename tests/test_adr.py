@@ -68,3 +68,10 @@ def test_a_module_that_is_gone_is_noticed() -> None:
     assert {name for name in named(text) if not exists(name)} == {
         "engine/conform", "ledger.state", "policy/trust_list", "engine/lost",
     }  # fmt: skip
+
+
+def test_each_adr_has_a_number_of_its_own_and_is_titled_by_it() -> None:
+    numbers = [path.name[:4] for path in ADRS]
+
+    assert numbers == [f"{number:04}" for number in range(1, len(ADRS) + 1)]
+    assert [path.read_text()[: len("# 0001:")] for path in ADRS] == [f"# {n}:" for n in numbers]

@@ -49,7 +49,7 @@ LONGEST_S = 30
 SLOWER = 5
 SOUND_LONGEST_S = 600
 START_UP_S = 120
-"""So long may pass until the first test runs."""
+"""So long may pass until the first test runs, and from the end of the last one to pytest's own."""
 SHOWN = 160
 """Characters of what a test reported that the table shows."""
 WITNESS = "seeded_witness"
@@ -364,8 +364,13 @@ def _ends(pytest: subprocess.Popen[bytes], witness: Path, longest_s: float) -> b
         now, before = time.monotonic(), testimony
         if witness.exists() and (testimony := witness.read_bytes()) != before:
             since = now
-        elif now - since > (longest_s if testimony else START_UP_S):
+        elif now - since > (longest_s if _has_test(testimony) else START_UP_S):
             return False
+
+
+def _has_test(testimony: bytes) -> bool:
+    """Whether a test was running when the witness wrote this."""
+    return bool(testimony) and json.loads(testimony)["running"] is not None
 
 
 def main(argv: Sequence[str]) -> int:

@@ -8,9 +8,10 @@ import keyword
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -23,6 +24,7 @@ from tools.seeded_bugs import (
     Outcome,
     Run,
     SeededError,
+    _ends,
     bugs,
     commit,
     main,
@@ -57,8 +59,8 @@ def copy(copies: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def judge(tmp_path_factory: pytest.TempPathFactory, copies: Path) -> Judge:
-    """The judge of a small repository, with the errors of this one."""
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small repository, with the errors of this one."""
     root = tmp_path_factory.mktemp("repository")
     (root / "engine").mkdir()
     (root / "engine" / "__init__.py").write_text("")
@@ -68,7 +70,21 @@ def judge(tmp_path_factory: pytest.TempPathFactory, copies: Path) -> Judge:
     (root / "test_sums.py").write_text(TESTS)
     (root / "test_broken.py").write_text(TESTS.replace("== 4", "== 5"))
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
-    return Judge(root, 1, copies, longest_s=12)
+    return root
+
+
+@pytest.fixture(scope="module")
+def judge(repository: Path, copies: Path) -> Iterator[Judge]:
+    """Has all the time that a busy machine may need: these tests are not about time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tools.seeded_bugs.START_UP_S", SOUND_LONGEST_S)
+        yield Judge(repository, 1, copies, longest_s=SOUND_LONGEST_S)
+
+
+@pytest.fixture
+def impatient(repository: Path, tmp_path: Path) -> Judge:
+    """Ends what takes longer than 12 s, unless it takes a fifth of that without the bug."""
+    return Judge(repository, 1, tmp_path / "copies", longest_s=12)
 
 
 def bug(old: str, new: str, test: str = "test_sums.py") -> Bug:
@@ -124,11 +140,11 @@ HANG = """import fcntl, os, signal, threading
 
 
 def test_a_test_that_no_signal_ends_has_caught_the_bug_and_nothing_of_it_is_left(
-    judge: Judge, tmp_path: Path
+    impatient: Judge, tmp_path: Path
 ) -> None:
     lock = tmp_path / "lock"
 
-    outcome = judge(bug("return 2 * number", HANG.format(lock=str(lock))))
+    outcome = impatient(bug("return 2 * number", HANG.format(lock=str(lock))))
 
     assert outcome.caught
     assert outcome.report.startswith("test_sums.py::test_doubled (no end: killed after ")
@@ -148,7 +164,7 @@ def test_tests_that_do_not_even_start_have_not_caught_the_bug(
 
 
 def test_a_slow_test_is_given_five_times_what_it_takes_without_the_bug(
-    judge: Judge, monkeypatch: pytest.MonkeyPatch
+    impatient: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = []
 
@@ -161,10 +177,38 @@ def test_a_slow_test_is_given_five_times_what_it_takes_without_the_bug(
 
     monkeypatch.setattr("tools.seeded_bugs._run", run)
 
-    outcome = judge(bug("2 * number", "number + number"))
+    outcome = impatient(bug("2 * number", "number + number"))
 
     assert outcome.report == "nobody noticed: test_sums.py"
     assert limits == [12, SOUND_LONGEST_S, 45]
+
+
+@dataclass
+class SlowProcess:
+    """Ends after so many seconds of a clock that goes on while somebody waits for it."""
+
+    takes_s: float
+    now: float = 0
+
+    def wait(self, timeout: float) -> int:
+        self.now += timeout
+        if self.now < self.takes_s:
+            raise subprocess.TimeoutExpired("pytest", timeout)
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("running", "ends"), [('"test_sums.py::test_doubled"', False), ("null", True)]
+)
+def test_only_a_test_that_runs_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, running: str, ends: bool
+) -> None:
+    """On a busy machine a pytest whose tests have ended takes its time to end as well."""
+    (tmp_path / "witness").write_text(f'{{"running": {running}}}')
+    process = SlowProcess(takes_s=60)
+    monkeypatch.setattr("tools.seeded_bugs.time.monotonic", lambda: process.now)
+
+    assert _ends(cast(Any, process), tmp_path / "witness", longest_s=30) == ends
 
 
 def test_tests_that_fail_without_the_bug_catch_nothing(judge: Judge) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from itertools import islice
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.decision.ci_run import parse_run
-from engine.errors import UsageError
+from engine.errors import UsageError, suggest
 from engine.formats.printable import plain
 from engine.model import Json
 
@@ -29,6 +29,40 @@ _FORMAT = "JSON of `gh run list --json databaseId,attempt`, or lines ID ATTEMPT"
 _Run = tuple[str, str]
 
 
+class _Owed(NamedTuple):
+    """Which decision a run of the CI's list owes.
+
+    Attributes:
+        subject: Its subject's name; None is any.
+        gate: Its gate; None is any.
+    """
+
+    subject: str | None
+    gate: str | None
+
+    def __str__(self) -> str:
+        about = f" about {plain(self.subject)}" if self.subject else ""
+        return about + (f" by {plain(self.gate)}" if self.gate else "")
+
+    def is_paid_by(self, decision: DecisionOfRun) -> bool:
+        """Whether it is such a decision."""
+        row = _members(decision)
+        return all(name in (None, row[member]) for member, name in self._asdict().items())
+
+    def remarks(self, decisions: Iterable[DecisionOfRun]) -> Iterator[str]:
+        """Yield what any decision pays for, and a name that none has, with the nearest."""
+        rows = [_members(decision) for decision in decisions]
+        if self.subject is None:
+            yield "a decision about any subject counts: --subject NAME says about which"
+        if self.gate is None:
+            yield "a decision by any gate counts: --gate G says by which"
+        for member, name in self._asdict().items():
+            known = {row[member] for row in rows}
+            if name is not None and name not in known:
+                hint = suggest(name, known)
+                yield plain(f"no decision of a run has the {member} {name!r}; {hint}".rstrip("; "))
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument(
@@ -36,14 +70,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the CI's own list: JSON of gh run list, or lines ID ATTEMPT",
     )
+    parser.add_argument("--subject", metavar="NAME", help="whose decision a run owes (any)")
+    parser.add_argument("--gate", metavar="G", help="whose decision a run owes (any)")
     parser.add_argument("--key", action="append", metavar="PUB", help="public key (the own one)")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
 
 
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
-    """List runs; exit code 1 where one of the CI's list left no decision."""
+    """List runs; exit code 1 where one of the CI's list left no decision that counts."""
     from engine.decision.runs import decisions_of_runs
 
+    owed = _Owed(args.subject, args.gate)
+    if any(owed) and not args.expected:
+        raise UsageError(
+            "--subject and --gate say which decision a run of the CI's list owes",
+            "name the list with --expected FILE",
+        )
     expected = _expected(args.expected, shell) if args.expected else None
     found: dict[_Run, list[DecisionOfRun]] = {}
     without_run: list[DecisionOfRun] = []
@@ -55,14 +97,19 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
                 continue
             found.setdefault((decision.run.id, decision.run.attempt), []).append(decision)
     listed = set(expected or found)
-    missing = [run for run in expected or () if run not in found]
+    missing = [run for run in expected or () if not any(map(owed.is_paid_by, found.get(run, ())))]
     unlisted = [run for run in found if run not in listed]
     if args.format == "json":
         document = _document(found, expected, missing, unlisted)
+        document["owed"] = owed._asdict() if expected else None
         document["without_run"] = [_members(decision) for decision in without_run]
         shell.print_json({**document, "keys_given": keys_given}, indent=2)
     else:
-        shell.print_lines("\n".join(_text(found, expected, missing, unlisted)))
+        lines = _text(found, expected, missing, unlisted, f"NO DECISION{owed}")
+        shell.print_lines("\n".join(lines))
+        if expected:
+            for remark in owed.remarks(chain.from_iterable(found.values())):
+                shell.print(remark)
         if without_run:
             shell.print(_without_run(without_run))
         if not keys_given:
@@ -101,6 +148,7 @@ def _text(
     expected: list[_Run] | None,
     missing: list[_Run],
     unlisted: list[_Run],
+    none: str,
 ) -> Iterator[str]:
     for (name, attempt), decisions in found.items():
         ci = decisions[0].run.ci if decisions[0].run is not None else ""
@@ -110,7 +158,7 @@ def _text(
             yield f"  {row['verdict']:<8}  {plain(row['decision_id']):<36}  entry {row['index']}"
             counted = plain(f"attempt {row['attempt']} by {row['gate']} on {row['subject']}")
             yield f"            {counted}"
-    yield from _named(missing, "NO DECISION")
+    yield from _named(missing, none)
     yield from _named(unlisted, "is not in the CI's list")
     decided = sum(map(len, found.values()))
     yield f"{_counted(len(found), 'run')} with {_counted(decided, 'decision')}" + (

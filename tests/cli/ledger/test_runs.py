@@ -326,6 +326,42 @@ def test_an_import_without_its_run_gets_it_from_a_later_proof(made: Engine) -> N
     assert made("ledger", "verify").code == 0
 
 
+def test_only_a_decision_about_what_is_asked_for_counts(made: Engine) -> None:
+    decided(made, "1.json", **GITHUB)
+    assert made("init", "--yes").code == 0
+    made("ledger", "import", "1.json")
+    Path("lines").write_text("77 1\n")
+    runs = ("ledger", "runs", "--expected", "lines")
+
+    answer = made(*runs)
+    assert answer.code == 0
+    assert "a decision about any subject counts: --subject NAME says about which" in answer.out
+    assert "a decision by any gate counts: --gate G says by which" in answer.out
+    assert made(*runs, "--format", "json").json["owed"] == {"subject": None, "gate": None}
+
+    own = ("--subject", "scoring-model", "--gate", "promotion")
+    answer = made(*runs, *own)
+    assert (answer.code, "any" in answer.out) == (0, False)
+    document = made(*runs, *own, "--format", "json").json
+    assert document["owed"] == {"subject": "scoring-model", "gate": "promotion"}
+
+    for flag, name, words in (
+        ("--subject", "scoring-modle", " about scoring-modle"),
+        ("--subject", "scoring", " about scoring"),
+        ("--gate", "promotoin", " by promotoin"),
+        ("--gate", "ethics", " by ethics"),
+    ):
+        answer = made(*runs, flag, name)
+        assert answer.code == 1
+        assert f"run 77/1: NO DECISION{words}\n" in answer.out
+        assert "of 1 that the CI lists, 1 left none" in answer.out
+        assert f"no decision of a run has the {flag[2:]} '{name}'; " in answer.out
+        assert ("'scoring-model'?" if "scoring" in name else "promotion") in answer.out
+        document = made(*runs, flag, name, "--format", "json").json
+        assert document["without_decision"] == [{"id": "77", "attempt": "1"}]
+        assert made("ledger", "runs", flag, name).code == 2
+
+
 def test_a_long_list_of_the_ci_is_refused_or_counted(made: Engine) -> None:
     imported(made)
     Path("long").write_text(json.dumps([{"databaseId": n, "attempt": 1000} for n in range(1, 200)]))
