@@ -83,6 +83,7 @@ def engine(tmp_path: Path, module_cache: Path, monkeypatch: pytest.MonkeyPatch) 
 def noon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let it be :data:`NOON` for every command of this process."""
     monkeypatch.setattr(SystemRuntime, "now", lambda _: NOON)
+    monkeypatch.setattr(SystemRuntime, "milliseconds", lambda _: int(NOON.timestamp() * 1000))
 
 
 @pytest.fixture

@@ -201,7 +201,8 @@ def test_without_a_rejection_a_trace_needs_no_java(engine: Engine, recorded: str
 def test_a_broken_entry_is_not_genuine(
     engine: Engine, recorded: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "require_own", lambda _entry, _ledger_id: None)  # else refused here
+    none = {"predicateType": "none"}
+    monkeypatch.setattr(batch, "require_own", lambda *_: none)  # else it is refused here
     signer = open_file(OWN_KEY)
     with closing(open_at(Path(".engine"), signer=signer)) as ledger:
         ledger.append([EntryDraft(None, None, None, lambda _place: b'{"no": "envelope"}')])
