@@ -347,7 +347,9 @@ def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool =
     Raises:
         UsageError: The ledger is not there, and another one is in use here.
         KeyFileError: There is no key, and creating one here would not be first use.
+        RollbackError: Signed heads are kept for a ledger here, and nobody agreed to give it up.
     """
+    from engine.ledger import give_up_missing
     from engine.signers.file import generate
 
     path = key_path(config)
@@ -380,6 +382,9 @@ def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool =
         )
     if not may_create:
         require_no_other(config, around)
+    target = record_to(config, around)
+    if not (target.is_ephemeral or target.exists()):
+        give_up_missing(target.url, target.heads, around.agrees)
     _make_folder(config.folder)
     generate(path)
     around.say(f"engine: made a signing key in {path.parent}; keep it, and publish its public half")

@@ -20,7 +20,14 @@ from engine.ledger.entries import (
     subject_key,
 )
 from engine.ledger.ledger import Ledger
-from engine.ledger.open import STORES, located, open_ledger, sqlite_files, store_at
+from engine.ledger.open import (
+    STORES,
+    give_up_missing,
+    located,
+    open_ledger,
+    sqlite_files,
+    store_at,
+)
 from engine.model import Signer
 from engine.proof.created import read_created
 
@@ -36,6 +43,7 @@ __all__ = [
     "Signer",
     "State",
     "StateView",
+    "give_up_missing",
     "located",
     "open_ledger",
     "read_created",

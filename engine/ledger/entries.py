@@ -168,6 +168,8 @@ class LedgerReport:
         requests: Entries since then that say that a decision was requested.
         unanswered: Index and id of those that no later entry answers: whoever asked was stopped,
             or kept the answer back.
+        events: Names in the index of events; None where the ledger has no such index: an engine
+            from before it made the ledger, or somebody removed it.
     """
 
     ledger_id: str
@@ -186,3 +188,4 @@ class LedgerReport:
     reservations: int = 0
     requests: int = 0
     unanswered: tuple[tuple[int, str], ...] = ()
+    events: int | None = None

@@ -148,8 +148,8 @@ def open_ledger(
         if _connect(store, kept):
             return _opened(store, signer, kept, agrees, say)
         if kept and (claiming := kept.claiming()):
-            message = f"{store.url} is missing, and {_signed(claiming)} entries were signed for it"
-            _give_up(claiming, message, signer if create else None, agrees)
+            message = _missing(store.url, claiming)
+            _give_up_of_another(claiming, message, signer if create else None, agrees)
         if begin is not None and signer is not None and scheme != "run":
             if create:
                 store.require_creatable()
@@ -182,7 +182,27 @@ def _signed(claiming: Sequence[Head]) -> int:
     return max(head.checkpoint.size for head in claiming)
 
 
-def _give_up(
+def give_up_missing(url: str, heads: Sequence[Path], agrees: Callable[[str], bool]) -> None:
+    """Before a key is made: put aside the heads of a ledger that is missing, if somebody agrees.
+
+    Args:
+        url: Where the ledger would be.
+        heads: Folders of signed heads.
+        agrees: As :func:`open_ledger`.
+
+    Raises:
+        RollbackError: Heads are kept for a ledger there, and it is not given up.
+    """
+    kept = HeadPlaces([Heads(folder) for folder in heads], store_at(url).address)
+    if claiming := kept.claiming():
+        _give_up(claiming, _missing(url, claiming), agrees)
+
+
+def _missing(url: str, claiming: Sequence[Head]) -> str:
+    return f"{url} is missing, and {_signed(claiming)} entries were signed for it"
+
+
+def _give_up_of_another(
     claiming: Sequence[Head], message: str, signer: Signer | None, agrees: Callable[[str], bool]
 ) -> None:
     """Put aside the heads of another ledger that was here, where somebody agrees.
@@ -194,6 +214,10 @@ def _give_up(
     """
     if signer is None or any(head.is_by(signer.public_key) for head in claiming):
         raise RollbackError(message, head_hint(claiming))
+    _give_up(claiming, message, agrees)
+
+
+def _give_up(claiming: Sequence[Head], message: str, agrees: Callable[[str], bool]) -> None:
     message += " with another key"
     files = ", ".join(str(head.file) for head in claiming)
     question = f"{message}.\nBegin anew with this key, and put its signed heads aside ({files})?"
@@ -227,7 +251,7 @@ def _opened(
     if claiming:
         own = signer if signer is not None and signer.public_key == begun else None
         message = f"{store.url} is ledger {ledger_id}, but {claiming[0].ledger_id} was signed for"
-        _give_up(claiming, f"{message} there", own, agrees)
+        _give_up_of_another(claiming, f"{message} there", own, agrees)
     require_heads(reader, size, known, begun, store.url)
     created = created or read_created(require_entry(reader, 0).body)
     _require_beginning(store.url, created, ledger_id, signer)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
+from engine.policy.build import run_opa
 from tests.cli.conftest import Answer, Engine
 
 
@@ -86,6 +89,25 @@ def test_a_failing_test_is_named(author: Engine) -> None:
     assert (answer.code, words(answer)["tests"]) == (1, "WRONG")
     row = len(test.read_text().splitlines())
     assert f"checkout/checkout_test.rego:{row}: test_never" in answer.out
+
+
+def test_a_test_that_opa_ends_while_lines_are_counted_is_named(
+    author: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each test has a time limit, and counting lines makes it slower."""
+
+    def slow(binary: Path, arguments: Iterable[str], folder: Path) -> CompletedProcess[str]:
+        if "--coverage" not in arguments:
+            return run_opa(binary, arguments, folder)
+        return CompletedProcess([], 2, "", "policies/a_test.rego: test_slow: timed out\n")
+
+    author("policy", "new", "checkout")
+    monkeypatch.setattr("engine.policy.testing.run_opa", slow)
+
+    answer = author("policy", "test", "policies")
+
+    assert (answer.code, words(answer)["coverage"]) == (1, "WRONG")
+    assert "a_test.rego: test_slow: timed out" in answer.out
 
 
 def test_rego_that_opa_refuses_is_told_in_its_words(author: Engine) -> None:

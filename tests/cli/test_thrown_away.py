@@ -43,6 +43,22 @@ def test_where_nobody_can_be_asked_the_error_says_what_to_do(thrown_away: Engine
     assert thrown_away("decide", "good.json", HOME=home).code == 0
 
 
+@pytest.mark.parametrize("verb", [("keys", "init"), ("init", "--yes"), ("decide", "good.json")])
+def test_no_key_is_made_where_heads_are_and_nobody_can_be_asked(
+    thrown_away: Engine, verb: tuple[str, ...]
+) -> None:
+    """INV-DOOR-4: the old ledger is said to be missing before anything new takes its place."""
+    home = str(Path.cwd())
+    answer = thrown_away(*verb, HOME=home)
+
+    assert (answer.code, Path(".engine/keys").exists()) == (4, False)
+    assert "is missing, and 2 entries were signed for it with another key" in answer.err
+    (command,) = [line for line in answer.err.splitlines() if line.strip().startswith("mv ")]
+    subprocess.run(["bash", "-ec", command], check=True)
+
+    assert thrown_away("keys", "init", HOME=home).code == 0
+
+
 def test_a_person_is_asked(thrown_away: Engine) -> None:
     code, seen, _ = at_a_terminal(Path.cwd(), ["n"], "decide", "good.json")
     assert (code, "Begin anew with this key" in seen) == (4, True)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _BEFORE = ("requests", "failures", "documents", "budgets")
 """What lies before a checkpoint that was given, and is not looked at; of budgets nothing is."""
+_SIGNED = ("signatures", "index columns", "documents")
+"""What ``--no-signatures`` leaves out."""
 _NAMED = 20
 """Requests without an answer that are named; JSON has all."""
 
@@ -46,6 +48,9 @@ def as_text(
     if report.since:
         yield f"  --since: requests, failures and documents before entry {report.since} were not"
         yield "  looked at, nor what budgets have left; without it all of that is"
+    if report.events is None:
+        yield "  no index of events: an older engine made this ledger, or somebody removed it;"
+        yield "  no name is compared with it, and the next entry makes it anew of all entries"
     if not report.head:
         yield "  no signed head is kept here: keep checkpoints, pass --since"
     if report.uncovered:
@@ -60,7 +65,7 @@ def as_document(
         "genuine": True,
         "ledger_id": report.ledger_id,
         "since": report.since,
-        "not_compared": list(_BEFORE) if report.since else [],
+        "not_compared": list(dict.fromkeys(_not_compared(report))),
         "size": report.size,
         "root": report.root.hex(),
         "chain": report.chain.hex(),
@@ -74,12 +79,27 @@ def as_document(
         "documents": report.documents,
         "erased": report.erased,
         "budgets": budgets,
+        "events": report.events,
         "requests": report.requests,
         "unanswered": [
             {"entry": index, "decision_id": decision_id} for index, decision_id in report.unanswered
         ],
         "state": list(continued),
     }
+
+
+def _not_compared(report: LedgerReport) -> Iterator[str]:
+    """Yield what the answer says nothing of."""
+    if report.since:
+        yield from _BEFORE
+    if _leaves_out_signatures(report):
+        yield from _SIGNED
+    if report.events is None:
+        yield "index of events"
+
+
+def _leaves_out_signatures(report: LedgerReport) -> bool:
+    return not report.signatures and report.since < report.size
 
 
 def _requests(report: LedgerReport) -> Iterator[str]:
@@ -106,8 +126,8 @@ def _scope(report: LedgerReport, keys: str) -> Iterator[str]:
         yield f"verified with {plain(keys)}"
     else:
         yield OF_ENTRY_0
-    if not report.signatures and report.since < report.size:
-        yield "--no-signatures: signatures, index columns and documents were not compared"
+    if _leaves_out_signatures(report):
+        yield f"--no-signatures: {', '.join(_SIGNED[:-1])} and {_SIGNED[-1]} were not compared"
         return
     erased = f"; those of {report.erased} entries are erased" if report.erased else ""
     yield f"{report.documents} documents beside them are what was signed{erased}"

@@ -68,8 +68,10 @@ def diff(args: argparse.Namespace, shell: Shell) -> int:
         return exit_codes.PASS
     for name, words in _together(found):
         shell.print(f"{name:<36} {words}")
-    said = f"{len(found):,} {'row' if len(found) == 1 else 'rows'}" if found else "nothing"
-    shell.print(f"{said} changed: policy {before.digest[:12]}… ({against}) to {after.digest[:12]}…")
+    counted = f"{len(found):,} {'row' if len(found) == 1 else 'rows'}" if found else "nothing"
+    shell.print(
+        f"{counted} changed: policy {before.digest[:12]}… ({against}) to {after.digest[:12]}…"
+    )
     return exit_codes.PASS
 
 

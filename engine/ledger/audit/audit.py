@@ -73,6 +73,7 @@ def audit(
     policies = require_across(reader, whole, signatures=signatures)
     if signatures:
         _require_counts(reader)
+    named = reader.event_counts()
     return LedgerReport(
         ledger_id=ledger_id,
         since=start.size,
@@ -90,6 +91,7 @@ def audit(
         reservations=whole.blobs.reservations,
         requests=whole.requests.made,
         unanswered=whole.requests.unanswered(reader, whole.known_by, start.size),
+        events=None if named is None else named[0],
     )
 
 

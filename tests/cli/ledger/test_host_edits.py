@@ -672,6 +672,8 @@ def test_without_signatures_the_answer_says_so(host: Engine) -> None:
     assert (
         "--no-signatures: signatures, index columns and documents were not compared" in answer.out
     )
+    document = host("ledger", "verify", "--no-signatures", "--format", "json").json
+    assert document["not_compared"] == ["signatures", "index columns", "documents"]
     assert host("ledger", "verify", "--signatures").code == 4
 
 

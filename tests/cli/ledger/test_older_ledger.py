@@ -48,6 +48,11 @@ def test_it_is_verified_with_all_that_is_verified_today(older: Engine) -> None:
     assert f"root {ROOT}" in answer.out
     assert "7 documents beside them are what was signed\n" in answer.out
     assert "no signed head" not in answer.out
+    assert "no index of events: an older engine made this ledger, or somebody removed it;" in (
+        answer.out
+    )
+    document = older("ledger", "verify", "--format", "json").json
+    assert (document["events"], document["not_compared"]) == (None, ["index of events"])
 
 
 def test_it_is_continued_in_place(
@@ -67,7 +72,8 @@ def test_it_is_continued_in_place(
     assert stored() == before
     assert older("ledger", "verify").code == 0
     whole = older("ledger", "verify", "--format", "json").json
-    assert whole["not_compared"] == []
+    assert (whole["events"], whole["not_compared"]) == (1, [])
+    assert "no index of events" not in older("ledger", "verify").out
     since = older("ledger", "verify", "--since", str(kept))
     assert since.code == 0
     assert "--since: requests, failures and documents before entry 4 were not" in since.out
