@@ -2,6 +2,7 @@
 # Four real decisions, one proof, verified; a budget that runs out; a ledger held against its specs.
 # Every line that starts with $ can be typed.
 set -euo pipefail
+exec < /dev/null # the same at a terminal: nothing is asked
 unset "${!ENGINE_@}"
 
 examples="$(cd "$(dirname "$0")" && pwd)"

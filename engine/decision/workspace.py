@@ -375,6 +375,8 @@ def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool =
             if configured
             else "in CI no key is made up on the fly"
         )
+        if around.environ.get("ENGINE_KEY") == "":
+            why += ", and ENGINE_KEY is empty: is the secret there for this job?"
         raise KeyFileError(
             f"{path}: no such key, and {why}",
             "give the key in ENGINE_KEY (PEM) or ENGINE_KEY_FILE (a path, mode 0600), "

@@ -269,6 +269,10 @@ def test_in_ci_no_key_is_made_up(engine: Engine, ci: dict[str, str]) -> None:
     for words in ("engine keys init", "ENGINE_KEY", "ENGINE_KEY_FILE"):
         assert words in answer.err
     assert not Path(".engine").exists()
+    assert "is empty" not in answer.err
+    answer = engine("decide", "-", stdin=document, ENGINE_KEY="", **ci)
+    assert answer.code == 2
+    assert "ENGINE_KEY is empty: is the secret there for this job?" in answer.err
 
 
 def test_in_ci_no_ledger_is_made_up_either(engine: Engine) -> None:
