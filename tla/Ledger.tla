@@ -133,7 +133,7 @@ Then(step) ==
     IN  IF at = Len(Order) THEN "up" ELSE Order[at + 1]
 
 \* The guards, each with a name of its own: a mutant .cfg replaces one of them.
-\* engine: ledger.sqlite.locking.FileLock
+\* engine: system.locking.FileLock
 MayLock == \A p \in Process : pc[p] \notin Steps
 
 \* engine: ledger.ledger.Ledger._reload
@@ -249,7 +249,7 @@ Refuse(p) ==
     /\ UNCHANGED <<log, notes, head, shown, told, tree, made, meddled, of, about, asked>>
 
 \* Another process held the lock for too long: nothing is appended (LedgerBusyError).
-\* engine: ledger.sqlite.locking.FileLock.hold
+\* engine: system.locking.FileLock.hold
 Busy(p) ==
     /\ pc[p] \in {"waiting", "opening"}
     /\ ~MayLock
@@ -359,7 +359,7 @@ Next ==
 Safe == Init /\ [][Next]_vars
 
 \* Who was told that its request is durable asks the gate: engine/decision/session.py.
-\* Who waits for the lock gets it or gives up: engine/ledger/sqlite/locking.py counts its pauses.
+\* Who waits for the lock gets it or gives up: engine/system/locking.py counts its pauses.
 AnswerFair == \A p \in Process : WF_vars(Answer(p))
 
 \* A process that runs takes its next step; nobody promises that one is started or asked.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.errors import PolicyBuildError, UsageError
+from engine.errors import ConfigError, PolicyBuildError, UsageError, VerificationError
 from engine.formats import canonical
 from engine.policy import manifest, sources
 from engine.policy.bundle import (
@@ -22,6 +22,10 @@ from engine.policy.sources import DATA, Source, Sources
 from engine.policy.tables import data
 from engine.policy.tables.nodes import read
 from engine.policy.tables.rows import laid_over
+from engine.system.reading import read_whole
+
+BUILT = ".tar"
+"""Suffix of a policy that is built into one file."""
 
 
 def load_policies(directory: Path | None, *, opa: Path | Callable[[], Path] | None) -> PolicyBundle:
@@ -29,19 +33,22 @@ def load_policies(directory: Path | None, *, opa: Path | Callable[[], Path] | No
 
     Rows of data are laid over the shipped rows, see :mod:`engine.policy.tables.rows`; any other
     file replaces the shipped one of the same path, or is added. Changed data needs no OPA;
-    changed Rego is compiled. A folder that ``engine policy build`` wrote is taken as it is.
+    changed Rego is compiled. What ``engine policy build`` wrote, a folder or one file, is taken as
+    it is.
 
     Args:
-        directory: Laid out as ``policies/``; None gives the shipped policy.
+        directory: Laid out as ``policies/``, or what was built; None gives the shipped policy.
         opa: OPA's binary, or what finds it once changed Rego needs it; None when there is none.
 
     Raises:
         UsageError: No such folder, or no policy in it.
-        ConfigError: Data is wrong; says file, line and key.
+        ConfigError: Data is wrong; says file, line and key. Or a file that no build wrote.
         PolicyBuildError: Rego does not compile, or would have to be and there is no OPA.
     """
     if directory is None:
         return shipped_bundle()
+    if directory.is_file():
+        return _built(directory)
     if (directory / MANIFEST).is_file():
         return opened(directory, directory / "policies")
     shipped = shipped_bundle()
@@ -68,6 +75,21 @@ def load_policies(directory: Path | None, *, opa: Path | Callable[[], Path] | No
                 error.hint,
             ) from None
     return compile_policies(files, opa)
+
+
+def _built(file: Path) -> PolicyBundle:
+    """The policy in one file: whole and, by its own digests, unchanged."""
+    from engine.proof.policy_archive import MAX_BYTES
+
+    try:
+        return PolicyBundle.from_archive(read_whole(file, MAX_BYTES))
+    except OSError as error:
+        raise ConfigError(f"{file}: {(error.strerror or str(error)).lower()}", _BUILT) from None
+    except VerificationError as error:
+        raise ConfigError(f"{file}: {error.message}", _BUILT) from None
+
+
+_BUILT = f"give a folder of policies, or what `engine policy build --out NAME{BUILT}` wrote"
 
 
 def _changed_rule(shipped: PolicyBundle, files: Sources) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
+from engine.formats.times import write_time
 from engine.policy.build import run_opa
 from tests.cli.conftest import Answer, Engine
 
@@ -155,6 +158,50 @@ def test_a_policy_written_into_the_folder_in_use_says_what_changes_from_now_on(
     assert "engine policy new checkout --policies policies-draft" in answer.err
     apart = author("policy", "new", "checkout", "--policies", "apart")
     assert "is a draft: nothing uses it without --policies" in apart.err
+
+
+def test_own_rego_is_built_once_and_decides_where_there_is_no_opa(
+    author: Engine, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert author("policy", "new", "checkout").code == 0
+    for out in ("checkout.tar", "built"):
+        assert author("policy", "build", "--policies", "policies", "--out", out).code == 0
+    document = {
+        "subject": {"name": "shop"},
+        "observed_at": write_time(datetime.now(UTC)),
+        "metrics": {"checkout.open_incidents": 1},
+    }
+    Path("m.json").write_text(json.dumps(document))
+    monkeypatch.setattr("engine.policy.build.OWN_OPA", Path("none"))
+    asked = ("decide", "m.json", "--gate", "checkout", "--format", "json", "--policies")
+
+    refused, (from_file, from_folder) = (
+        engine(*asked, "policies"),
+        (engine(*asked, built).json for built in ("checkout.tar", "built")),
+    )
+
+    assert (refused.code, "has to be compiled" in refused.err) == (2, True)
+    assert from_file["verdict"] == from_folder["verdict"] == "BLOCK"
+    rows = ["catalogue/checkout.open_incidents", "gates/checkout"]
+    rows += ["limits/default/checkout.open_incidents", "rules/checkout/checkout.rego"]
+    assert from_file["policy_changes"]["rows"] == from_folder["policy_changes"]["rows"] == rows
+
+
+@pytest.mark.parametrize("change", [b"", b"no archive", None])
+def test_a_file_that_no_build_wrote_is_no_policy(engine: Engine, change: bytes | None) -> None:
+    Path("own/waivers").mkdir(parents=True)
+    Path("own/waivers/data.yaml").write_text("waivers: []\n")
+    assert engine("policy", "build", "--policies", "own", "--out", "own.tar").code == 0
+    built = Path("own.tar").read_bytes()
+    spoilt = built.replace(b'"limit":0.01', b'"limit":0.99') if change is None else change
+    assert spoilt != built
+    Path("own.tar").write_bytes(spoilt)
+
+    answer = engine("policy", "list", "--policies", "own.tar")
+
+    assert (answer.code, answer.out) == (2, "")
+    assert "own.tar: " in answer.err
+    assert "engine policy build" in answer.err
 
 
 OWN = "checks:\n  slo.dec_p95_ms: {limit: 900}\n"

@@ -19,7 +19,7 @@ from tests.repository import ROOT
 @pytest.mark.system
 def test_a_sample_of_calls_that_fail() -> None:
     """Two of every verb, others by ``SEED``; ``make soak`` takes all."""
-    flags = ("--sample", "62", "--seed", os.environ.get("SEED", "0"))
+    flags = ("--sample", "66", "--seed", os.environ.get("SEED", "0"))
     done = subprocess.run(
         [sys.executable, "-m", "tests.system.faults", *flags],
         check=False, cwd=ROOT, stdout=subprocess.PIPE, text=True,

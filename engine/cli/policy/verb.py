@@ -32,7 +32,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     question_arguments(parser)
     policy_arguments(parser)
-    parser.add_argument("--out", metavar="DIR", help="build: where the bundle is written")
+    parser.add_argument(
+        "--out",
+        metavar="DIR|FILE.tar",
+        help="build: where the bundle is written, a folder or one file",
+    )
     parser.add_argument(
         "--format", choices=["text", "json"], default="text", help="list, show, diff"
     )
@@ -123,16 +127,27 @@ def _laid_into(folder: Path, files: dict[str, str], name: str) -> dict[str, str]
 
 
 def _build(args: argparse.Namespace, shell: Shell) -> int:
+    """Write what a folder is, laid over the shipped policies: it needs no OPA any more."""
+    from engine.decision.workspace import policies_in
     from engine.errors import UsageError
-    from engine.policy.build import build, find_opa
+    from engine.policy.build import write
+    from engine.policy.overlay import BUILT
+    from engine.system.files import write_whole
 
     config = workspace.settings(args, shell)
     sources = config.path("policies")
     if sources is None or not args.out:
         raise UsageError(
-            "what to build, and where to", "engine policy build --policies DIR --out DIR"
+            "what to build, and where to", f"engine policy build --policies DIR --out NAME{BUILT}"
         )
-    bundle = build(sources, Path(args.out), find_opa(shell.environ))
+    out = Path(args.out)
+    if out.suffix == BUILT:
+        workspace.require_output(out, config, shell)
+    bundle = policies_in(sources, shell)
+    if out.suffix == BUILT:
+        write_whole(out, bundle.archive())
+    else:
+        write(bundle, out, keep_sources=True)
     with shell.answering(f"{args.out} is written", STAYS):
         shell.print(f"policy {bundle.digest}  {args.out}")
     return exit_codes.PASS
