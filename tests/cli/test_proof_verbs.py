@@ -69,7 +69,10 @@ def test_a_wish_that_is_not_met_is_1(
 ) -> None:
     answer = engine("verify", "proof.json", "--key", KEY, *wish)
     assert answer.code == 1
-    assert "NOT AS REQUIRED" in answer.out
+    assert "NOT AS REQUIRED\n" in answer.out
+    Path("again.json").write_bytes(Path("proof.json").read_bytes())
+    both = engine("verify", "again.json", "proof.json", "--key", KEY, *wish, "-q")
+    assert both.out.splitlines()[1].endswith("NOT AS REQUIRED (proof.json)")
 
 
 def test_what_is_not_genuine_is_4(engine: Engine, decided: Answer) -> None:

@@ -48,10 +48,11 @@ def print_record(
             for obligation in verified.obligations
         ),
     ]
-    _write(f"GENUINE RECORD OF {verified.verdict}", verified, facts, taken, args, shell)
+    _write(name, f"GENUINE RECORD OF {verified.verdict}", verified, facts, taken, args, shell)
 
 
 def _write(
+    name: str,
     title: str,
     verified: Verified | VerifiedAttestation,
     facts: Sequence[tuple[str, str]],
@@ -59,11 +60,16 @@ def _write(
     args: argparse.Namespace,
     shell: Shell,
 ) -> None:
-    """Print a title with the outcome, what is not as expected, and a line for each fact."""
+    """Print a title with the outcome, what is not as expected, and a line for each fact.
+
+    Of several files the title names which one it is of.
+    """
     if verified.failed_expectations:
         outcome = "NOT AS REQUIRED"
     else:
         outcome = "nothing was required of it" if verified.nothing_required else "as required"
+    if len(args.files) > 1:
+        outcome += f" ({plain(name)})"
     if verified.not_required:
         facts = [*facts, ("open", f"{', '.join(verified.not_required)}: nobody required one")]
     if LEDGER in verified.not_required:
@@ -142,6 +148,7 @@ def print_attestation(
         *_looked_at(predicate),
     ]
     _write(
+        name,
         f"GENUINE {plain(gate).upper()} ATTESTATION OF {verified.verdict}",
         verified,
         facts,
