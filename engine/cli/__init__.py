@@ -8,6 +8,7 @@ else. The clock that only measures is read in a few modules more, for deadlines.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from errno import ENAMETOOLONG
@@ -60,6 +61,7 @@ def _run(argv: Sequence[str]) -> int:
     if argv[0] in ("-V", "--version"):
         print(f"engine {_version()}")
         return exit_codes.PASS
+    _require_no_private_keys(argv)
     name = argv[0]
     if name not in VERBS:
         from difflib import get_close_matches
@@ -73,6 +75,16 @@ def _run(argv: Sequence[str]) -> int:
     from engine.cli.console.shell import call
 
     return call(name, VERBS[name].module, argv[1:])
+
+
+def _require_no_private_keys(argv: Sequence[str]) -> None:
+    """Refuse a private key in the call before anything of it is shown; names the flag it is of."""
+    from engine.system.key_material import require_no_private_key
+
+    for number, (before, text) in enumerate(zip(("", *argv), argv, strict=False), 1):
+        flags = (text.partition("=")[0] if "=" in text else "", before)
+        named = (flag for flag in flags if re.fullmatch("--[a-z][a-z-]{1,30}", flag))
+        require_no_private_key(next(named, f"argument {number}"), text)
 
 
 def _overview() -> str:

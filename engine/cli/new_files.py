@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+import os
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from engine.errors import OutputError, UsageError
 from engine.settings.config import MOST_TOML_BYTES
-from engine.system.files import write_whole
+from engine.system.files import real_path, write_whole
 from engine.system.reading import read_whole
 
 
@@ -66,6 +67,33 @@ def place(
     same = tuple(path for path in files if path not in changed)
     undo = partial(_undo, {path: before[path] for path in done}, folders)
     return PlacementReport(written, same, kept, undo)
+
+
+def require_placeable(
+    paths: Iterable[Path], folder: Path, *, force: bool, extended: Set[Path] = frozenset()
+) -> None:
+    """Find out beforehand that :func:`place` could not write one of ``paths``, or not there.
+
+    Args:
+        paths: What is to be written, also what has no content yet.
+        folder: What lies in it leads through no link out of it.
+        force: As :func:`place` takes it.
+        extended: As :func:`place` takes it.
+
+    Raises:
+        UsageError: A folder or a pipe stands where a file should, or a link would be written
+            through that leads out of ``folder``.
+    """
+    for path in paths:
+        is_new = _content(path) is None
+        real = real_path(path)
+        is_inside = Path(os.path.normpath(path)).is_relative_to(folder)
+        leads_out = is_inside and not real.is_relative_to(real_path(folder))
+        if leads_out and (is_new or force or path in extended):
+            raise UsageError(
+                f"{path}: is behind a link that leads out of this folder, to {real}",
+                "move the link away, or work in the folder it leads to; nothing was written",
+            )
 
 
 def _content(path: Path) -> bytes | None:

@@ -40,6 +40,11 @@ def is_seen(text: str) -> bool:
     return (text.isascii() and text.isprintable()) or _NO_TEXT.search(text) is None
 
 
+def is_seen_in_lines(text: str) -> bool:
+    """Whether all of ``text`` is seen, on as many lines as it has; a joiner where it joins."""
+    return all(_joins(text, found.start()) for found in _REPLACED.finditer(text))
+
+
 def plain(text: str) -> str:
     """Return ``text`` on one line, its words a space apart, ``\\ufffd`` for what is not seen.
 

@@ -18,6 +18,7 @@ from engine.formats.json_text import MAX_BYTES
 from engine.formats.ledger_urls import sqlite_path
 from engine.model import is_number
 from engine.system.files import path_of, real_path
+from engine.system.key_material import line_of_private_key, require_no_private_key
 from engine.system.ownership import others_can_write
 from engine.system.reading import read_whole
 
@@ -175,9 +176,12 @@ def load(
     Raises:
         ConfigError: ``engine.toml`` is unreadable, or a key or a value in it is wrong; or a
             variable is, see :func:`require_values`; or what was found is somebody else's; or
-            the private key itself is given as its path.
+            a private key is given as a setting.
     """
     require_values(environ)
+    for name, flag in flags.items():
+        if isinstance(flag, str):
+            require_no_private_key(f"--{name.replace('_', '-')}", flag)
     last = here if begins else None
     file = _upwards(here, FILE_NAME, environ, last)
     written = _read(file) if file else {}
@@ -186,7 +190,6 @@ def load(
         setting.name: _resolve(setting, flags.get(setting.name), environ, written, file)
         for setting in SETTINGS
     }
-    _require_no_key(values["key_file"])
     _require_zone(values["budget_time_zone"], file)
     if values["ledger"].value == "run":
         raise _colon_forgotten(values["ledger"].origin)
@@ -232,11 +235,14 @@ def require_values(environ: Mapping[str, str]) -> None:
     Raises:
         ConfigError: One is empty, which is not the same as not set; secrets may be, because a CI's
             job on a fork has none. Or one is misspelt, and what it should set would not be set.
+            Or one that is no secret holds a private key.
     """
     for name, text in environ.items():
         if not name.startswith("ENGINE_"):
             continue
         if name in VARIABLES:
+            if name not in _SECRETS:
+                require_no_private_key(f"${name}", text)
             if not text.strip() and name not in _SECRETS:
                 raise ConfigError(f"${name} is set and empty", "unset it, or give it a value")
         elif near := _nearest(name.removeprefix("ENGINE_")):
@@ -251,15 +257,6 @@ def _nearest(name: str) -> str:
 
     known = [variable.removeprefix("ENGINE_") for variable in VARIABLES]
     return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.7)), "")
-
-
-def _require_no_key(value: Value) -> None:
-    """Refuse a private key where the path of its file is expected: paths are shown."""
-    if "-----BEGIN " in str(value.value):
-        raise ConfigError(
-            f"{value.origin}: holds a private key, and not the path of one",
-            "give the key itself in ENGINE_KEY",
-        )
 
 
 def _require_zone(value: Value, file: Path | None) -> None:
@@ -319,17 +316,13 @@ def _within(setting: Setting, value: int, place: str) -> int:
 
 
 def _read(file: Path) -> dict[str, str | int]:
-    import tomllib
-
+    hint = 'write each setting on a line of its own, such as gate = "promotion"'
     try:
-        table = toml_document(read_whole(file, MOST_TOML_BYTES).decode())
+        table = toml_table(str(file), read_whole(file, MOST_TOML_BYTES).decode(), hint)
     except OSError as error:
         raise ConfigError(f"{file}: {(error.strerror or str(error)).lower()}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            toml_flaw(str(file), error),
-            'write each setting on a line of its own, such as gate = "promotion"',
-        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: {error}", hint) from None
     table = {name: _amount(_BY_NAME.get(name), value) for name, value in table.items()}
     for name, value in table.items():
         place = f"{file}:{_line_of(name, file)}: key {name!r}"
@@ -376,8 +369,31 @@ def toml_document(text: str) -> dict[str, Any]:
         raise tomllib.TOMLDecodeError("a number or a day in it cannot be read") from None
 
 
-def toml_flaw(name: str, error: ValueError) -> str:
-    """Return what is wrong with the TOML file ``name``: where, then what."""
+def toml_table(name: str, text: str, hint: str) -> dict[str, Any]:
+    """Return what the TOML file ``name`` says.
+
+    Args:
+        name: Of the file, for messages.
+        text: What is in it.
+        hint: What to write, where it is no TOML.
+
+    Raises:
+        ConfigError: It is none, or holds a private key; says where.
+    """
+    import tomllib
+
+    if line := line_of_private_key(text):
+        require_no_private_key(f"{name}:{line}", text)
+    try:
+        table = toml_document(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(_toml_flaw(name, error), hint) from None
+    require_no_private_key(name, repr(table))  # with its escapes resolved
+    return table
+
+
+def _toml_flaw(name: str, error: ValueError) -> str:
+    """What is wrong with the TOML file ``name``: where, then what."""
     found = re.fullmatch(r"(.*) \(at line ([0-9]+), column ([0-9]+)\)", str(error))
     return f"{name}:{found[2]}:{found[3]}: {found[1]}" if found else f"{name}: {error}"
 

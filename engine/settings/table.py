@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,7 +17,7 @@ from engine.errors import ConfigError, suggest
 from engine.formats.printable import is_seen
 from engine.formats.times import is_time, parse_time, read_span
 from engine.model import Json
-from engine.settings.config import MOST_TOML_BYTES, toml_document, toml_flaw
+from engine.settings.config import MOST_TOML_BYTES, toml_table
 from engine.system.reading import require_regular
 from engine.system.walk import files_below, has_suffix, remarks
 
@@ -315,13 +314,10 @@ def read_table(name: str, data: bytes, hint: str) -> Table:
         hint: What to write, where it is no TOML.
 
     Raises:
-        ConfigError: Too large, not UTF-8, or not TOML; says where.
+        ConfigError: Too large, not UTF-8, not TOML, or a private key is in it; says where.
     """
     text = _decoded(name, data)
-    try:
-        return Table(name, text, toml_document(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(toml_flaw(name, error), hint) from None
+    return Table(name, text, toml_table(name, text, hint))
 
 
 def _decoded(name: str, data: bytes) -> str:

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.errors import OutputError, UsageError
+from engine.system.key_material import require_no_private_key
 
 LONGEST_PATH = 4095
 LONGEST_NAME = 240
@@ -33,7 +34,9 @@ def path_of(text: str, name: str) -> Path:
 
     Raises:
         UsageError: It is empty, has a NUL in it, or one of its parts is too long.
+        ConfigError: It is no path, but a private key.
     """
+    require_no_private_key(name, text)
     try:
         longest = max(map(len, os.fsencode(text).split(b"/")))
     except UnicodeEncodeError:

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.formats.printable import UNSEEN, is_seen, plain, plain_json, plain_lines
+from engine.formats.printable import (
+    UNSEEN,
+    is_seen,
+    is_seen_in_lines,
+    plain,
+    plain_json,
+    plain_lines,
+)
 from tests.consumers import people
 
 SCHEMA = Path(__file__).parents[2] / "schemas/metrics.schema.json"
@@ -45,6 +52,8 @@ def test_the_schema_of_metrics_files_refuses_the_same() -> None:
 )
 def test_a_joiner_stays_where_a_script_needs_it(text: str) -> None:
     assert plain(text) == text
+    assert is_seen_in_lines(f"{text}\n\t{text}")
+    assert not is_seen_in_lines(f"{text}\n\u200d")
     assert not is_seen(text), "but not in evidence: names that print alike are one name"
 
 

@@ -14,7 +14,7 @@ from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.cli.init.profile import fitted_profile, read_metrics, require_claims
-from engine.cli.new_files import PlacementReport, place
+from engine.cli.new_files import PlacementReport, place, require_placeable
 from engine.cli.starter_files import (
     CI_SYSTEMS,
     GITLAB_INCLUDE,
@@ -118,6 +118,12 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     document, files = _files(plan, bundle, shell)
     _require_sound(shell)
     ignoring = _ignoring(shell.here)
+    require_placeable(
+        [*files, *ignoring, shell.here / PUBLIC_KEY],
+        repository(shell.here) or shell.here,
+        force=args.force,
+        extended=ignoring.keys(),
+    )
     placed = place(files | ignoring, force=args.force, extended=ignoring.keys())
     try:
         key = _open_workspace(replace(shell, stdin=BytesIO()) if args.yes else shell, placed)

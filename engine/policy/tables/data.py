@@ -190,8 +190,7 @@ def _waivers(root: Node, checks: Mapping[str, CheckInfo]) -> list[Json]:
             raise members["id"].wrong(f"waiver {waiver_id!r} is given twice")
         seen.add(waiver_id)
         members["reason"].text()
-        if not [approver.text() for approver in members["approvers"].items()]:
-            raise members["approvers"].wrong("somebody must have approved a waiver")
+        _check_approvers(members["approvers"])
         _check_expiry(members["expires_at"])
         # A waiver without a check or a subject stays: it is reported as unscoped, never applied.
         check, subject = members.get("check"), members.get("subject")
@@ -203,6 +202,17 @@ def _waivers(root: Node, checks: Mapping[str, CheckInfo]) -> list[Json]:
             raise check.wrong(f"no gate has a check {check.value!r}", suggest(check.value, checks))
     waivers: list[Json] = root.value["waivers"]
     return waivers
+
+
+def _check_approvers(node: Node) -> None:
+    approvers: set[str] = set()
+    for approver in node.items():
+        name = " ".join(approver.text().split()).casefold()
+        if name in approvers:
+            raise approver.wrong(f"{approver.value!r} approves twice", "name each person once")
+        approvers.add(name)
+    if not approvers:
+        raise node.wrong("somebody must have approved a waiver")
 
 
 def _check_expiry(node: Node) -> None:

@@ -14,7 +14,9 @@ from typing import Protocol
 from engine.errors import ConfigError, Position, suggest
 from engine.formats.json_positions import escape, line_and_column
 from engine.formats.json_text import UnreadableTextError, decode, read_yaml
+from engine.formats.printable import is_seen_in_lines
 from engine.model import Json, is_number
+from engine.system.key_material import line_of_private_key
 
 
 class RowError(ConfigError):
@@ -111,9 +113,14 @@ class Node:
         ]
 
     def text(self, pattern: str = r"(?s).*\S.*", example: str = "") -> str:
-        """Return a string that ``pattern`` matches as a whole; not blank if none is given."""
+        """Return a string that ``pattern`` matches as a whole; not blank if none is given.
+
+        All of it is seen: what nobody can read is no reason and no name.
+        """
         if not isinstance(self.value, str) or not re.fullmatch(pattern, self.value):
             raise self.wrong(f"{self._shown()} where a text is expected", example)
+        if not is_seen_in_lines(self.value):
+            raise self.wrong(f"{self.value[:60]!a} has a character that is not seen", "take it out")
         return self.value
 
     def one_of(self, known: Collection[str]) -> str:
@@ -160,8 +167,12 @@ def read(shown: str, content: bytes) -> Node:
 
     Raises:
         ConfigError: Not YAML, or YAML that two readers might understand differently:
-            duplicate keys, anchors, aliases, tags, inexact numbers.
+            duplicate keys, anchors, aliases, tags, inexact numbers. Or a private key is in it.
     """
+    if line := line_of_private_key(content.decode(errors="replace")):
+        raise ConfigError(
+            f"{shown}:{line}: holds a private key", "policies are shown and recorded: take it out"
+        )
     try:
         value, places = read_yaml(content)
     except UnreadableTextError as refused:

@@ -315,6 +315,50 @@ def test_what_is_committed_verifies_without_what_git_ignores(
     assert engine("keys", "list", ENGINE_KEY=key).out.endswith(Path("release.pub.pem").read_text())
 
 
+TARGETS = ("engine.pub.pem", "verify.toml", ".gitignore", "policies", "own")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_target_is_behind_a_link_that_leads_out(
+    engine: Engine, metrics: Metrics, target: str
+) -> None:
+    metrics()
+    there = Path("../elsewhere").absolute()
+    there.mkdir()
+    if target == "own":
+        Path("policies/limits").mkdir(parents=True)
+        target = "policies/limits/own"
+    is_folder = target.startswith("policies")
+    Path(target).symlink_to(there if is_folder else there / "new")
+    before = set(Path().rglob("*"))
+
+    answer = engine("init", "metrics.json")
+
+    assert (answer.code, "leads out of this folder" in answer.err) == (2, True), answer.err
+    assert (set(Path().rglob("*")), list(there.iterdir())) == (before, [])
+    (there / "new").write_text("theirs\n")
+    assert engine("init", "metrics.json", "--force").code == 2
+    assert (there / "new").read_text() == "theirs\n"
+    assert set(Path().rglob("*")) == before
+
+
+def test_a_link_within_the_folder_is_followed(engine: Engine, metrics: Metrics) -> None:
+    metrics()
+    Path("settings").mkdir()
+    Path("verify.toml").symlink_to("settings/verify.toml")
+    assert engine("init", "metrics.json").code == 0
+    assert Path("settings/verify.toml").is_file()
+
+
+def test_a_folder_where_the_public_key_goes_is_found_before_anything_is_written(
+    engine: Engine,
+) -> None:
+    Path("engine.pub.pem").mkdir()
+    answer = engine("init")
+    assert (answer.code, "nothing was written" in answer.err) == (2, True)
+    assert list(Path().rglob("*")) == [Path("engine.pub.pem")]
+
+
 def test_where_no_key_may_be_made_nothing_is_written(engine: Engine, metrics: Metrics) -> None:
     metrics()
     engine("keys", "init")

@@ -171,6 +171,8 @@ def test_a_circle_of_profiles_is_an_error() -> None:
         ("decision_ttl_s:", "declared_cost: yes!\ndecision_ttl_s:", "none of allow, deny"),
         ("hold_ttl_s: 604800", "hold_ttl_s: 0", "whole number from 1"),
         ("description: Everything, as it is meant.", "description: ' '", "where a text"),
+        ("description: Everything, as it is meant.", 'description: "It \\u202eis"', "not seen"),
+        ("reason: nobody to ask yet", 'reason: "\\u200b"', "a character that is not seen"),
     ],
 )
 def test_a_row_or_a_table_that_is_not_whole_is_an_error(old: str, new: str, reason: str) -> None:
@@ -242,6 +244,11 @@ def test_a_check_against_a_baseline_has_no_limit_of_its_own() -> None:
         ("id: W-1", "id: 1", "1 where a text"),
         ("reason: Recalibration is under way.", "reason: ''", "'' where a text"),
         ("approvers: [ada]", "approvers: []", "somebody must have approved"),
+        ("approvers: [ada]", "approvers: [ada, ben, ada]", "/approvers/2: 'ada' approves twice"),
+        ("approvers: [ada]", "approvers: [ada l, ' Ada  L']", "approves twice"),
+        ("approvers: [ada]", 'approvers: ["\\u2060"]', "a character that is not seen"),
+        ("reason: Recalibration is under way.", 'reason: "\\u200b"', "that is not seen"),
+        ("id: W-1", 'id: "W-1\\u200b"', "that is not seen"),
         ("approvers: [ada]", "approver: [ada]", "key 'approver' is not known"),
         ("expires_at: 2026-12-31T00:00:00Z", "expires_at: tomorrow", "RFC 3339"),
         ("expires_at: 2026-12-31T00:00:00Z", "expires_at: 2026-12-31", "RFC 3339"),
