@@ -33,8 +33,8 @@ from engine.proof.derivation import (
 )
 from engine.proof.envelope import is_signed_by, open_envelope, verify_envelope
 from engine.proof.expectations import Expectations, subject_of, unmet_ledger, unmet_wishes
-from engine.proof.history import SignedCheckpoint
-from engine.proof.inclusion import ledger_id_of, placed, require_no_fork
+from engine.proof.history import SignedCheckpoint, require_no_fork
+from engine.proof.inclusion import ledger_id_of, placed
 from engine.proof.input_document import (
     InputDocument,
     read_time,
@@ -324,7 +324,7 @@ def verified_attestation(
         VerificationError: Not genuine; says which link does not hold.
     """
     found = read(parts)
-    require_no_fork(parts, _by(found.public_key, expect.checkpoints))
+    require_no_fork(found.signed, _by(found.public_key, expect.checkpoints))
     if public_keys is not None and found.public_key not in public_keys:
         refuse(
             f"the attestation is signed by key {key_id(found.public_key)}, "
@@ -436,7 +436,7 @@ def require_attestations(
         if parts.attachments:
             refuse("an attached attestation has attachments of its own")
         found = read(parts)
-        require_no_fork(parts, _by(found.public_key, kept))
+        require_no_fork(found.signed, _by(found.public_key, kept))
         checkpoints.append(found.signed._replace(is_attested=True))
         own = is_signed_by(decision, found.public_key)
         trust = policy.data.get("trust") if policy is not None else None

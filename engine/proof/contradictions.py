@@ -13,7 +13,15 @@ from engine.proof.attestation import VerifiedAttestation
 from engine.proof.bundle import ProofBundle
 from engine.proof.envelope import open_envelope
 from engine.proof.equivocation import Equivocation, encode, record_of, verify_equivocation
-from engine.proof.history import ChainThen, CheckpointPair, History, Outcome, TreeThen, pair_of
+from engine.proof.history import (
+    ChainThen,
+    CheckpointPair,
+    History,
+    Outcome,
+    TreeThen,
+    pair_of,
+    require_one_tree,
+)
 from engine.proof.trusted_keys import CHECKPOINT, Keys, keys_for
 from engine.proof.verify import Verified
 
@@ -54,8 +62,9 @@ class Together:
         """Hold a file that was verified against those before it; return what cannot stand.
 
         Records do not agree where one id has two statements. Checkpoints of one ledger that one
-        key signed do not agree where one does not continue the other: so of two entries in one
-        place, as every proof shows how its ledger went on behind its entry.
+        key signed do not agree where one does not continue the other, and where they show two
+        trees at one size: a proof shows every tree from its entry on, so that two entries in one
+        place never agree, and those before it that its inclusion proof is made of.
         """
         if isinstance(verified, Equivocation):
             return []  # it convicts by itself, and so does a pair that is a fork
@@ -100,19 +109,23 @@ class Together:
     ) -> list[Contradiction]:
         keys = frozenset(k for k in public_keys if checkpoint.signed_by(history.note, k))
         others = self._ledgers.setdefault(history.checkpoint.origin, [])
-        forked = [other for other in others if keys & other.keys and _differs(history, other)]
-        if history.note not in {other.history.note for other in others if other.file == file}:
-            others.append(_Signed(file, history, keys))
-        for other in forked:
-            pair = pair_of(other.history, history)
-            if pair.outcome is Outcome.FORK:
+        of_key = [other for other in others if keys & other.keys]
+        others.append(_Signed(file, history, keys))
+        for other in of_key:
+            if _differs(history, other.history):
+                pair = pair_of(other.history, history)
                 return [Contradiction((other.file, file), pair)]
+        for other in of_key:
+            try:
+                require_one_tree(other.history, history)
+            except VerificationError as error:
+                return [Contradiction((other.file, file), error)]
         return []
 
 
-def _differs(history: History, other: _Signed) -> bool:
-    """Whether two histories may be a fork: :func:`pair_of` shows it."""
-    older, newer = sorted((history, other.history), key=lambda shown: shown.checkpoint.size)
+def _differs(first: History, second: History) -> bool:
+    """Whether two histories are a fork that :func:`pair_of` shows."""
+    older, newer = sorted((first, second), key=lambda shown: shown.checkpoint.size)
     size = older.checkpoint.size
     if size == newer.checkpoint.size:
         return older.checkpoint != newer.checkpoint

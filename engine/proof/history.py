@@ -7,10 +7,9 @@ and what leads from the one to the other are proof by themselves, in one file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from typing import NamedTuple
 
 from engine.errors import VerificationError
@@ -30,7 +29,6 @@ from engine.proof import checkpoint as notes
 from engine.proof import merkle
 from engine.proof.bundle import MAX_BYTES, ProofBundle, read_hashes, read_path
 from engine.proof.checkpoint import Checkpoint
-from engine.proof.inclusion import chains_of
 from engine.proof.trusted_keys import CHECKPOINT, Keys, keys_for
 
 MEDIA_TYPE = "application/vnd.governance-engine.checkpoints+json;version=1"
@@ -82,12 +80,15 @@ class History:
         checkpoint: What it says.
         tree_at: Gives the tree at a smaller size; None where it cannot be shown.
         chain_at: Gives the chain at a smaller size; None where it cannot be shown.
+        sizes_before: Of a proof that does not hold the whole ledger, the sizes up to its entry
+            at which it shows the tree, smallest first.
     """
 
     note: str
     checkpoint: Checkpoint
     tree_at: Callable[[int], TreeThen | None] = _nothing
     chain_at: Callable[[int], ChainThen | None] = _nothing
+    sizes_before: tuple[int, ...] = ()
 
 
 class SignedCheckpoint(NamedTuple):
@@ -220,6 +221,66 @@ def pair_of(first: History, second: History) -> CheckpointPair:
     return CheckpointPair(older.note, newer.note, outcome, tree, chain)
 
 
+def parted_before(first: History, second: History) -> int | None:
+    """Return a size below both at which two histories of one ledger show different trees.
+
+    That is a fork which no :class:`CheckpointPair` expresses: no checkpoint of that size is
+    signed. None where they show none. Where the larger one shows the size of the smaller,
+    :func:`pair_of` answers.
+    """
+    older, newer = sorted((first, second), key=lambda history: history.checkpoint.size)
+    for size in reversed(newer.sizes_before):
+        if size < older.checkpoint.size and (root := _root_at(older, size)) is not None:
+            # one root has one tree before it: the largest size answers for the smaller ones
+            return size if root != _root_at(newer, size) else None
+    return None
+
+
+def require_one_tree(first: History, second: History) -> None:
+    """Verify that two histories of one ledger do not part as :func:`parted_before` shows.
+
+    Raises:
+        VerificationError: They do.
+    """
+    if (size := parted_before(first, second)) is not None:
+        sizes = " and of ".join(str(shown.checkpoint.size) for shown in (first, second))
+        raise VerificationError(
+            "two histories of one ledger are signed: the checkpoints "
+            f"of {sizes} entries do not begin with the same {size}",
+            "act on neither; with one of the ledgers `engine ledger compare` shows it in a file",
+        )
+
+
+def require_no_fork(shown: SignedCheckpoint, kept: Iterable[str]) -> None:
+    """Verify that no checkpoint that the caller kept contradicts a verified one.
+
+    A kept checkpoint of the same ledger is compared where the record shows its size. Two that
+    differ at one size convict the signer; others need a consistency proof, which the ledger gives.
+
+    Args:
+        shown: What was verified.
+        kept: Signed notes.
+
+    Raises:
+        VerificationError: One is no checkpoint, or contradicts; both notes are in the message.
+
+    Source: spec/predicate-v1.md section 10.3.
+    """
+    read = [History(note, notes.parse(note)[0]) for note in kept]
+    origin = shown.checkpoint.origin
+    of_ledger = [found for found in read if found.checkpoint.origin == origin]
+    history = shown.history if of_ledger else History(shown.note, shown.checkpoint)
+    for other in of_ledger:
+        if pair_of(other, history).outcome is Outcome.FORK:
+            size = other.checkpoint.size
+            raise VerificationError(
+                f"the ledger forked: at size {size} it is another than the checkpoint that "
+                "was kept",
+                "keep both: signed by one key, they convict it",
+                (f"kept:\n{other.note}", f"shown:\n{shown.note}"),
+            )
+
+
 def shared_size(first: History, second: History) -> int | None:
     """Return how many entries two histories begin with in common; None where it is not known."""
     low, high = 0, min(first.checkpoint.size, second.checkpoint.size)
@@ -242,46 +303,35 @@ def _root_at(history: History, size: int) -> bytes | None:
 def history_in(parts: ProofBundle, signed: Checkpoint) -> History:
     """Return what a proof bundle shows of its ledger, whose checkpoint ``signed`` was verified.
 
-    With the whole ledger in it that is every earlier size; else every size from its entry on.
+    With the whole ledger in it that is every earlier size; else every size from its entry on, and
+    the trees before it that its inclusion proof is made of.
+
+    Source: spec/predicate-v1.md section 14.4.
     """
     if parts.ledger is not None:
+        before, chain = merkle.Frontier(), merkle.GENESIS_CHAIN
         leaves = [merkle.leaf_hash(entry) for entry in parts.ledger]
-        node = _node_over(leaves)
-        return History(
-            parts.checkpoint,
-            signed,
-            lambda size: TreeThen(
-                merkle.root(size, node), tuple(merkle.consistency_proof(size, signed.size, node))
-            ),
-            partial(_chain_in, _chains_over(leaves), leaves, 0),
-        )
-    first = parts.index
-    following = [merkle.leaf_hash(parts.entry), *parts.following_leaves]
-    return History(
-        parts.checkpoint, signed, chain_at=partial(_chain_in, chains_of(parts), following, first)
-    )
+    else:
+        before = merkle.Frontier.before(parts.index, parts.size, parts.path)
+        chain = parts.previous_hash
+        leaves = [merkle.leaf_hash(parts.entry), *parts.following_leaves]
+    first, node, chains = before.size, before.followed_by(leaves), [chain]
+    for leaf in leaves:
+        chains.append(merkle.chain_hash(chains[-1], leaf))
 
+    def tree_at(size: int) -> TreeThen | None:
+        try:
+            path = merkle.consistency_proof(size, signed.size, node)
+            return TreeThen(merkle.root(size, node), tuple(path))
+        except LookupError:
+            return None
 
-def _chains_over(leaves: Sequence[bytes]) -> dict[int, bytes]:
-    chains = {0: merkle.GENESIS_CHAIN}
-    for size, leaf in enumerate(leaves, 1):
-        chains[size] = merkle.chain_hash(chains[size - 1], leaf)
-    return chains
+    def chain_at(size: int) -> ChainThen | None:
+        if size < first:
+            return None
+        return ChainThen(chains[size - first], tuple(leaves[size - first :]))
 
-
-def _chain_in(
-    chains: Mapping[int, bytes], leaves: Sequence[bytes], first: int, size: int
-) -> ChainThen | None:
-    return ChainThen(chains[size], tuple(leaves[size - first :])) if size in chains else None
-
-
-def _node_over(leaves: Sequence[bytes]) -> merkle.Node:
-    def node(level: int, index: int) -> bytes:
-        if level == 0:
-            return leaves[index]
-        return merkle.node_hash(node(level - 1, 2 * index), node(level - 1, 2 * index + 1))
-
-    return node
+    return History(parts.checkpoint, signed, tree_at, chain_at, before.sizes)
 
 
 def verify_pair(data: bytes, public_keys: Keys) -> CheckpointPair:

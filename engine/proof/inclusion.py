@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
-from engine.errors import VerificationError
 from engine.formats.signed_json import refuse
 from engine.proof import checkpoint, merkle
 from engine.proof.bundle import ProofBundle
@@ -34,73 +33,16 @@ def placed(parts: ProofBundle, public_keys: Sequence[bytes]) -> Checkpoint:
         following = _whole_ledger(parts, signed)
     if len(following) != parts.size - parts.index - 1:
         refuse(f"{len(following)} leaves follow, where the checkpoint has another number")
-    chain = parts.current_hash
+    chain, tree = parts.current_hash, merkle.Frontier.before(parts.index, parts.size, parts.path)
+    tree.append(leaf)
     for leaf in following:
         chain = merkle.chain_hash(chain, leaf)
+        tree.append(leaf)
     if chain != signed.chain:
         refuse("the chain hashes do not lead to the one that the checkpoint signs")
+    if tree.root() != signed.root:
+        refuse("the leaves that follow are not those of the tree that the checkpoint signs")
     return signed
-
-
-def require_no_fork(parts: ProofBundle, kept: Iterable[str]) -> None:
-    """Verify that no checkpoint that the caller kept contradicts the one of the bundle.
-
-    A kept checkpoint of the same ledger is compared where the bundle reaches: at any size from
-    the entry's index to the bundle's own. Two that differ at one size convict the signer; others
-    need a consistency proof, which the ledger gives.
-
-    Args:
-        parts: A bundle that :func:`placed` accepted.
-        kept: Signed notes.
-
-    Raises:
-        VerificationError: One is no checkpoint, or contradicts; both notes are in the message.
-
-    Source: spec/predicate-v1.md section 10.3.
-    """
-    signed, *_ = checkpoint.parse(parts.checkpoint)
-    require_same_at(signed, parts.checkpoint, chains_of(parts), kept)
-
-
-def chains_of(parts: ProofBundle) -> dict[int, bytes]:
-    """Return the chain hash by size, from before the entry to the bundle's own checkpoint.
-
-    Args:
-        parts: A bundle that :func:`placed` accepted.
-    """
-    leaves = [merkle.leaf_hash(entry) for entry in parts.ledger or ()][parts.index + 1 :]
-    chains = {parts.index: parts.previous_hash, parts.index + 1: parts.current_hash}
-    for size, leaf in enumerate(leaves or parts.following_leaves, parts.index + 2):
-        chains[size] = merkle.chain_hash(chains[size - 1], leaf)
-    return chains
-
-
-def require_same_at(
-    signed: Checkpoint, note: str, chains: Mapping[int, bytes], kept: Iterable[str]
-) -> None:
-    """Verify that no checkpoint that the caller kept contradicts ``signed``.
-
-    Args:
-        signed: A checkpoint, verified.
-        note: Its signed note.
-        chains: The ledger's chain hash by size, as far as it is known.
-        kept: Signed notes.
-
-    Raises:
-        VerificationError: As :func:`require_no_fork`.
-    """
-    for other_note in kept:
-        other, *_ = checkpoint.parse(other_note)
-        if other.origin != signed.origin or other.size not in chains:
-            continue
-        same_root = other.size != signed.size or other.root == signed.root
-        if chains[other.size] != other.chain or not same_root:
-            raise VerificationError(
-                f"the ledger forked: at size {other.size} it is another than the checkpoint that "
-                "was kept",
-                "keep both: signed by one key, they convict it",
-                (f"kept:\n{other_note}", f"shown:\n{note}"),
-            )
 
 
 def _whole_ledger(parts: ProofBundle, signed: Checkpoint) -> tuple[bytes, ...]:

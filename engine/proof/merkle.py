@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import TypeAlias
 
 from engine.errors import VerificationError
@@ -220,6 +221,53 @@ class Frontier:
         frontier.size = size
         frontier._edge = [node(level, index) for level, index in _complete(0, size)]
         return frontier
+
+    @classmethod
+    def before(cls, index: int, size: int, path: Sequence[bytes]) -> Frontier:
+        """Return the right edge of the tree that leaf ``index`` was appended to.
+
+        Args:
+            index: Position of the leaf.
+            size: Number of leaves of the tree that its inclusion proof was made for.
+            path: That proof, verified: its left siblings are the edge.
+        """
+        frontier = cls()
+        frontier.size = index
+        start, end = 0, size
+        for sibling in reversed(path):
+            middle = start + _split(end - start)
+            if index < middle:
+                end = middle
+            else:
+                frontier._edge.append(sibling)
+                start = middle
+        return frontier
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Sizes of the trees whose roots the edge alone gives, smallest first, its own the last."""
+        return tuple((index + 1) << level for level, index in _complete(0, self.size))
+
+    def followed_by(self, leaves: Sequence[bytes]) -> Node:
+        """Return the subtrees of the tree that goes on with ``leaves``.
+
+        Of those that end before them it knows the edge alone: of another one, and behind the
+        last leaf, it raises LookupError.
+        """
+        first = self.size
+        edge = dict(zip(_complete(0, first), self._edge, strict=True))
+
+        @cache
+        def node(level: int, index: int) -> bytes:
+            if (level, index) in edge:
+                return edge[level, index]
+            if (index + 1) << level <= first:
+                raise LookupError(f"subtree {index} of level {level} is not shown")
+            if level == 0:
+                return leaves[index - first]
+            return node_hash(node(level - 1, 2 * index), node(level - 1, 2 * index + 1))
+
+        return node
 
     def copy(self) -> Frontier:
         """Return an independent copy."""

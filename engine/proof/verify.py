@@ -54,8 +54,13 @@ from engine.proof.equivocation import MEDIA_TYPE as EQUIVOCATION
 from engine.proof.equivocation import Equivocation, read_equivocation
 from engine.proof.expectations import Expectations, subject_of, unmet_ledger, unmet_wishes
 from engine.proof.history import MEDIA_TYPE as CHECKPOINTS
-from engine.proof.history import CheckpointPair, SignedCheckpoint, read_pair
-from engine.proof.inclusion import ledger_id_of, placed, require_no_fork, require_same_at
+from engine.proof.history import (
+    CheckpointPair,
+    SignedCheckpoint,
+    read_pair,
+    require_no_fork,
+)
+from engine.proof.inclusion import ledger_id_of, placed
 from engine.proof.input_document import read_time
 from engine.proof.ledger_before import require_before
 from engine.proof.policy_archive import AttachedPolicy, policy_of, require_policy
@@ -196,8 +201,8 @@ def verify_any(
 def _verified(parts: ProofBundle, public_keys: Keys, expect: Expectations) -> Verified:
     keys = tuple(keys_for(public_keys, CHECKPOINT, _instant_of(parts.entry)))
     place = placed(parts, keys)
-    require_no_fork(parts, expect.checkpoints)
     own = SignedCheckpoint(parts.checkpoint, place, keys, parts)
+    require_no_fork(own, expect.checkpoints)
     statement, origin, envelope = _signed(parts.entry, public_keys, own, expect)
     predicate = statement["predicate"]
     if ledger_id_of(origin.checkpoint.origin) != predicate["ledger"]["id"]:
@@ -273,7 +278,7 @@ def _imported(
     imported_at = read_time(predicate["imported_at"], "imported_at")
     keys = tuple(keys_for(public_keys, CHECKPOINT, imported_at))
     signed = checkpoint.verify(note, keys)
-    require_same_at(signed, note, {signed.size: signed.chain}, expect.checkpoints)
+    require_no_fork(SignedCheckpoint(note, signed, keys), expect.checkpoints)
     index = read_integer(source["index"], "the origin's index")
     if read_integer(source["size"], "its size") != signed.size or index >= signed.size:
         refuse("the import's origin does not fit its checkpoint")

@@ -127,6 +127,8 @@ def test_what_continues_is_taken_and_what_cannot_be_compared_is_not(consumer: En
 def test_what_a_proof_that_is_not_taken_asks_for_makes_it_taken(consumer: Engine) -> None:
     """The ledger went on beyond the proof meanwhile."""
     flags = ("--key", "key.pem", "--state", "kept.json")
+    Path("kept.json").unlink()  # a proof of entry 5 shows what the first 4 are, and not the first 3
+    assert consumer("verify", write("third.json", MAIN, 2, 3), *flags).code == 0
     for index, size, code in ((5, 6, 1), (1, 3, 4)):
         proof = write("p.json", MAIN, index, size)
         answer = consumer("verify", proof, *flags)
@@ -373,6 +375,9 @@ def test_two_proofs_that_convict_a_key_together_are_4_in_one_call(consumer: Engi
         "later fork": write("later.json", FORK, 3, 6),
         "pair": pair_file(MAIN, 4, MAIN, 6),
         "near": write("near.json", FORK, 4, 5),
+        "far": write("far.json", FORK, 5, 6),
+        "farthest": write("farthest.json", FORK, 6, 7),
+        "five": write("five.json", MAIN, 4, 5),
     }
     table = [
         (("main", "on"), 0, ""),
@@ -384,6 +389,10 @@ def test_two_proofs_that_convict_a_key_together_are_4_in_one_call(consumer: Engi
         (("main", "later fork"), 4, "two histories of one ledger"),
         (("pair", "fork"), 4, "two histories of one ledger"),
         (("pair", "near"), 4, "two histories of one ledger"),
+        # by the tree of 4 entries, of which a proof of entry 5 is made
+        (("main", "far"), 4, "two histories of one ledger"),
+        (("far", "main"), 4, "two histories of one ledger"),
+        (("pair", "far"), 4, "two histories of one ledger"),
     ]
     for names, code, reason in table:
         shown = [files[name] for name in names]
@@ -393,3 +402,11 @@ def test_two_proofs_that_convict_a_key_together_are_4_in_one_call(consumer: Engi
         assert (answer.code, reason in answer.out) == (code, True), (names, answer)
         if code:
             assert f"  files     {shown[0]} and {shown[1]}\n" in answer.out
+    # nobody signed the size at which both show another tree, so that no file holds both
+    shown = [files["five"], files["farthest"]]
+    answer = consumer("verify", *shown, "--key", "key.pem")
+    assert (answer.code, f"{shown[0]} and {shown[1]}: two histories" in answer.err) == (4, True)
+    assert "of 5 and of 7 entries do not begin with the same 4" in answer.err
+    compared = consumer("ledger", "compare", *shown, "--key", "key.pem", "-o", "no.json")
+    assert (compared.code, compared.out, Path("no.json").exists()) == (4, "", False)
+    assert "do not begin with the same 4" in compared.err

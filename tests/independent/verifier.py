@@ -146,6 +146,13 @@ def open_bundle(bundle: Any, keys: Sequence[bytes]) -> tuple[bytes, dict[str, by
         following = leaves[index + 1 :]
     must(len(following) == size - index - 1, "leaves are missing, or too many")
     must(chained(after, following) == chain, "the chain is another")
+    tail, start, end = [leaf, *following], 0, size
+    for sibling in map(un64, reversed(bundle["path"])):
+        middle = start + (1 << (end - start - 1).bit_length() - 1)
+        if index < middle:
+            covered = tail[middle - index : end - index]
+            must(root_of(covered) == sibling, "the chain has other leaves than the tree")
+        start, end = (start, middle) if index < middle else (middle, end)
     return entry, attachments, ledger
 
 

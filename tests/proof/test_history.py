@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from engine.proof.history import (
     Outcome,
     history_in,
     pair_of,
+    parted_before,
     shared_size,
     verify_pair,
 )
@@ -40,9 +43,14 @@ def whole(made: Ledger, size: int | None = None) -> History:
     return history_in(parts, placed(parts, [made.key.public]))
 
 
-def proof(made: Ledger, index: int) -> History:
-    parts = made.prove(index)
+def proof(made: Ledger, index: int, size: int | None = None) -> History:
+    parts = made.prove(index, size)
     return history_in(parts, placed(parts, [made.key.public]))
+
+
+def leaves_behind(made: Ledger, index: int) -> History:
+    """What a proof shows by its chain alone."""
+    return replace(proof(made, index), tree_at=lambda _: None)
 
 
 def note(made: Ledger, size: int | None = None) -> History:
@@ -51,6 +59,7 @@ def note(made: Ledger, size: int | None = None) -> History:
 
 
 MAIN, BRANCH = ledger(9), ledger(9, branch="b")
+EARLY = ledger(9, common=2, branch="c")
 CASES: dict[str, tuple[History, History, Outcome]] = {
     "the same note": (note(MAIN), whole(MAIN), Outcome.SAME),
     "one size, two roots": (note(MAIN), note(BRANCH), Outcome.FORK),
@@ -63,9 +72,13 @@ CASES: dict[str, tuple[History, History, Outcome]] = {
         for size in range(5, 9)
     },
     "before they part": (note(BRANCH, 4), whole(MAIN), Outcome.CONTINUES),
-    "by the leaves behind a proof": (note(MAIN, 6), proof(MAIN, 5), Outcome.CONTINUES),
-    "another, by the leaves": (note(BRANCH, 6), proof(MAIN, 5), Outcome.FORK),
-    "what the proof does not reach": (note(MAIN, 4), proof(MAIN, 5), Outcome.UNKNOWN),
+    "by the leaves behind a proof": (note(MAIN, 6), leaves_behind(MAIN, 5), Outcome.CONTINUES),
+    "another, by the leaves": (note(BRANCH, 6), leaves_behind(MAIN, 5), Outcome.FORK),
+    "by the tree behind a proof": (note(MAIN, 7), proof(MAIN, 5), Outcome.CONTINUES),
+    "another, by the tree behind": (note(BRANCH, 7), proof(MAIN, 5), Outcome.FORK),
+    "by the tree before a proof": (note(MAIN, 4), proof(MAIN, 5), Outcome.CONTINUES),
+    "another, by the tree before": (note(EARLY, 4), proof(MAIN, 5), Outcome.FORK),
+    "what the proof does not reach": (note(EARLY, 3), proof(MAIN, 5), Outcome.UNKNOWN),
     "two bare notes": (note(MAIN, 4), note(MAIN), Outcome.UNKNOWN),
 }
 
@@ -87,8 +100,6 @@ def test_two_states_are_compared_and_the_answer_is_shown_to_a_stranger(name: str
 
 
 def test_a_tree_that_fits_under_a_chain_that_does_not_is_a_fork() -> None:
-    from dataclasses import replace
-
     from engine.proof.checkpoint import sign, verify
 
     honest = verify(MAIN.checkpoint(6), [RELEASE.public])
@@ -104,6 +115,32 @@ def test_where_two_histories_part_is_found() -> None:
     assert shared_size(whole(MAIN), proof(BRANCH, 5)) is None
 
 
+def sizes_shown(index: int, size: int) -> set[int]:
+    """By the definition: each complete subtree to the left of an entry is a number's binary one."""
+    before = {index >> bits << bits for bits in range(index.bit_length())}
+    return before | set(range(index, size + 1))
+
+
+def test_two_proofs_show_every_fork_that_lies_before_a_size_they_both_show() -> None:
+    """INV-HISTORY-1: by a file for a stranger, where one of the two signed sizes is shown."""
+    places = [(index, size) for size in range(1, 10) for index in range(size)]
+    one, other = ({at: proof(made, *at) for at in places} for made in (MAIN, EARLY))
+    for first, second in product(places, places):
+        small, large = sorted((first, second), key=lambda place: place[1])
+        both = sizes_shown(*small) & sizes_shown(*large)
+        pair, parted = pair_of(one[first], other[second]), parted_before(one[first], other[second])
+        if max(both, default=0) <= 2:
+            assert pair.outcome is not Outcome.FORK, (first, second)
+            assert parted is None, (first, second)
+        elif small[1] in sizes_shown(*large):
+            assert pair.outcome is Outcome.FORK, (first, second)
+            assert verify_pair(pair.encode(), [RELEASE.public]) == pair
+        else:
+            assert (pair.outcome, parted) == (Outcome.UNKNOWN, max(both)), (first, second)
+        assert pair_of(one[first], one[second]).outcome is not Outcome.FORK
+        assert parted_before(one[first], one[second]) is None
+
+
 def edited(pair: CheckpointPair, edit: Callable[[Any], None]) -> bytes:
     document = json.loads(pair.encode())
     edit(document)
@@ -111,7 +148,7 @@ def edited(pair: CheckpointPair, edit: Callable[[Any], None]) -> bytes:
 
 
 BY_TREE = pair_of(note(MAIN, 4), whole(MAIN))
-BY_LEAVES = pair_of(note(MAIN, 6), proof(MAIN, 5))
+BY_LEAVES = pair_of(note(MAIN, 6), leaves_behind(MAIN, 5))
 
 
 @pytest.mark.parametrize(

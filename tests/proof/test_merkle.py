@@ -265,6 +265,29 @@ def test_the_frontier_is_the_tree_at_every_size(size: int) -> None:
         assert Frontier.load(index + 1, stored(nodes)).root() == frontier.root()
 
 
+@given(SIZES, st.data())
+@settings(max_examples=examples(40))
+def test_a_proof_and_the_leaves_behind_it_show_these_trees_and_no_other(
+    size: int, data: st.DataObject
+) -> None:
+    leaves = leaves_of(size)
+    index = data.draw(st.integers(0, size - 1))
+    path = merkle.inclusion_proof(index, size, node_of(leaves))
+    before = Frontier.before(index, size, path)
+    node = before.followed_by(leaves[index:])
+
+    assert before.root() == root_by_definition(leaves[:index])
+    for old in range(1, size + 2):
+        if old > size or (old < index and old not in before.sizes):
+            with pytest.raises(LookupError):
+                merkle.root(old, node)
+            continue
+        assert merkle.root(old, node) == root_by_definition(leaves[:old])
+        shown = merkle.consistency_proof(old, size, node)
+        assert shown == merkle.consistency_proof(old, size, node_of(leaves))
+    assert set(before.sizes) == {index >> bits << bits for bits in range(index.bit_length())}
+
+
 def test_a_copied_frontier_lets_an_aborted_append_be_forgotten() -> None:
     frontier = Frontier.load(3, node_of(LEAVES))
     for twin in (frontier.copy(), copy.copy(frontier)):

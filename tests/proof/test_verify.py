@@ -153,6 +153,16 @@ def test_the_chain_must_be_shown_up_to_the_checkpoint() -> None:
     refuse(replace(BUNDLE, previous_hash=bytes(32)), "does not follow from previous_hash")
 
 
+def test_the_leaves_of_the_chain_are_those_of_the_tree() -> None:
+    """Who has the key could sign the root of one history and the chain of another."""
+    following, chain = BUNDLE.following_leaves[::-1], BUNDLE.current_hash
+    for leaf in following:
+        chain = merkle.chain_hash(chain, leaf)
+    signed = replace(checkpoint.verify(BUNDLE.checkpoint, [KEY.public]), chain=chain)
+    note = checkpoint.sign(signed, KEY.sign, KEY.public)
+    refuse(replace(BUNDLE, following_leaves=following, checkpoint=note), "not those of the tree")
+
+
 def test_an_entry_of_another_ledger_of_the_same_key_is_refused() -> None:
     other = ledger_of_decisions(KEY, POLICY, 6, name="two")
     refuse(replace(BUNDLE, entry=other.entries[INDEX]), "not at index 3")

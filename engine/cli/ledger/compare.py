@@ -25,7 +25,14 @@ from engine.model import Json
 from engine.proof import bundle, checkpoint
 from engine.proof.bundle import ProofBundle
 from engine.proof.created import read_created
-from engine.proof.history import History, Outcome, history_in, pair_of, shared_size
+from engine.proof.history import (
+    History,
+    Outcome,
+    history_in,
+    pair_of,
+    require_one_tree,
+    shared_size,
+)
 from engine.proof.inclusion import placed
 from engine.proof.keys import key_id
 from engine.settings.config import Config
@@ -96,6 +103,7 @@ def compare(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         histories = [source.history(origin, keys) for source in (first, second)]
         pair = pair_of(*histories)
         if pair.outcome is Outcome.UNKNOWN:
+            require_one_tree(*histories)
             sizes = [history.checkpoint.size for history in histories]
             larger = (first, second)[sizes.index(max(sizes))]
             raise UsageError(
