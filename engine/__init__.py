@@ -3,9 +3,22 @@
 >>> from engine import Budget, Expectations, Gate, decide, gather, verify
 """
 
-from __future__ import annotations
-
+import os  # which Python has loaded by now, as it has sys
 import sys
+
+if (
+    sys.argv[:1] == ["-m"]  # so far ``python -m`` looks for what it runs, and that is
+    and sys.orig_argv[-len(sys.argv)].rpartition("m")[2] == "engine"  # the engine itself
+    and not sys.flags.safe_path
+):
+    # It looks for every module in the working folder first: also for ``typing``.
+    try:
+        _here = os.getcwd()  # noqa: PTH109  (Python has loaded os, but not pathlib)
+    except OSError:
+        _here = ""
+    if sys.path and sys.path[0] in ("", _here):
+        del sys.path[0]
+
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 

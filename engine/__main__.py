@@ -10,8 +10,6 @@ def main() -> None:
     """Run the command line and exit. README.md: exit codes."""
     code = COULD_NOT_DECIDE
     try:
-        if __name__ == "__main__":
-            _leave_out_working_folder()
         from engine.cli import run
         from engine.cli.console.streams import own_streams
 
@@ -26,18 +24,6 @@ def main() -> None:
         code = COULD_NOT_DECIDE
         _say(f"engine: could not decide: {type(error).__name__}: {error}\n  {_TO_DO}")
     _leave(code)
-
-
-def _leave_out_working_folder() -> None:
-    """``python -m`` looks for every module in the working folder first: also for ``json``."""
-    import os  # which Python itself loaded before
-
-    try:
-        here = os.getcwd()  # noqa: PTH109  (Python has loaded os, but not pathlib)
-    except OSError:
-        here = ""
-    if sys.path and sys.path[0] in ("", here) and not sys.flags.safe_path:
-        del sys.path[0]
 
 
 def _say(text: str) -> None:

@@ -19,7 +19,7 @@ from engine.decision.arguments import (
     content,
     instance,
     instant,
-    optional_path,
+    optional_output,
     path,
     pem,
     refused,
@@ -173,7 +173,7 @@ class Gate(Closing):
                 find.close()
 
     def _proof_files(self, export: str | Path | None, question: Question) -> ProofFiles | None:
-        target = optional_path("export", export)
+        target = optional_output("export", export)
         is_folder = target is not None and target.is_dir()
         return self._session.proof_files(target, question, several=is_folder)
 

@@ -51,6 +51,21 @@ def test_a_program_decides_records_and_verifies(tmp_path: Path) -> None:
     assert verified.failed_expectations == ()
 
 
+def test_a_proof_is_not_written_over_a_file_by_a_folders_name_nor_among_the_policies(
+    tmp_path: Path,
+) -> None:
+    """INV-DOOR-5."""
+    own = tmp_path / "own"
+    (own / "limits/own").mkdir(parents=True)
+    (own / "limits/own/data.yaml").write_text("extends: default\nchecks: {}\n")
+    (tmp_path / "notes.md").write_text("notes")
+    for export in (f"{tmp_path}/notes.md/", own / "new.yaml", str(own / "limits/own/data.yaml")):
+        with pytest.raises(UsageError, match="written"):
+            decide(document(), ledger=tmp_path / "l.db", key=PRIVATE, policies=own, export=export)
+    assert (tmp_path / "notes.md").read_text() == "notes"
+    assert [path.name for path in own.rglob("*") if path.is_file()] == ["data.yaml"]
+
+
 def test_without_a_ledger_the_decision_says_that_it_is_not_recorded() -> None:
     decision = decide(document())
     assert (decision.verdict, decision.recorded, decision.checkpoint) == ("PROMOTE", False, None)

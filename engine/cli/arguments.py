@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime
 
 from engine.formats.times import parse_time, read_span
+from engine.system.files import output_path
 
 _MOST_PROCESSES = 64
 _LAST_YEAR = 8999
@@ -82,6 +83,12 @@ def detail_arguments(parser: argparse.ArgumentParser, *left_out: str) -> None:
         if name in opposites and opposites[name] not in left_out:
             groups[opposites[name]] = groups[name] = parser.add_mutually_exclusive_group()
         groups.get(name, parser).add_argument(*names, action="store_true", help=text)
+
+
+def output(text: str) -> str:
+    """Read the name of a file, or of a folder, that will be written."""
+    output_path(text)
+    return text
 
 
 def instant(text: str) -> datetime:

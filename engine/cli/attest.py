@@ -12,6 +12,7 @@ from engine.cli.arguments import (
     detail_arguments,
     duration,
     ledger_arguments,
+    output,
     policy_arguments,
     run_arguments,
 )
@@ -57,7 +58,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     policy_arguments(parser)
     ledger_arguments(parser)
     run_arguments(parser)
-    parser.add_argument("--export", metavar="FILE", help="write the proof, to be handed on")
+    parser.add_argument(
+        "--export", type=output, metavar="FILE", help="write the proof, to be handed on"
+    )
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
     detail_arguments(parser)
 

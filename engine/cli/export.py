@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import ledger_arguments
+from engine.cli.arguments import ledger_arguments, output
 from engine.cli.console.shell import STAYS, Shell
 
 DESCRIPTION = (
@@ -21,8 +21,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("decision", metavar="DECISION", help="id, or its first 8 characters")
     parser.add_argument(
-        "-o", "--out", required=True, metavar="FILE", help="file to write; - is standard output"
-    )
+        "-o", "--out", type=output, required=True, metavar="FILE",
+        help="file to write; - is standard output",
+    )  # fmt: skip
     parser.add_argument("--no-policy", action="store_true", help="leave the policy bundle out")
     ledger_arguments(parser)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import instant, policy_arguments
+from engine.cli.arguments import instant, output, policy_arguments
 from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
@@ -25,8 +25,12 @@ EXAMPLE = "  engine gather gather.toml -o metrics.json && engine decide metrics.
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("config", metavar="CONFIG", help="TOML, one [[source]] table per source")
-    parser.add_argument("-o", "--out", metavar="FILE", default="-", help="file to write (-)")
-    parser.add_argument("--report", metavar="FILE", help="also write a page with diagrams, HTML")
+    parser.add_argument(
+        "-o", "--out", type=output, metavar="FILE", default="-", help="file to write (-)"
+    )
+    parser.add_argument(
+        "--report", type=output, metavar="FILE", help="also write a page with diagrams, HTML"
+    )
     parser.add_argument("--sql", action="store_true", help="print the SQL that counts, and stop")
     parser.add_argument("--now", metavar="T", type=instant, help="gather as of T, RFC 3339")
     policy_arguments(parser)

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from engine.cli import workspace
+from engine.cli.arguments import output
 from engine.cli.console.shell import Shell
 from engine.model import Json
 
 
 def metrics_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say where the metrics file goes and what it is about."""
-    parser.add_argument("--metrics", metavar="FILE", help="also write a metrics file")
+    parser.add_argument("--metrics", type=output, metavar="FILE", help="also write a metrics file")
     parser.add_argument(
         "--subject", metavar="NAME[@VERSION]", help="what the metrics file is about"
     )

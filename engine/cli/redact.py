@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import limit_arguments
+from engine.cli.arguments import limit_arguments, output
 from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ _ROUNDS = 4
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("path", metavar="PATH", help="log to read, or -")
-    parser.add_argument("-o", "--out", metavar="OUT", required=True, help="file to write")
+    parser.add_argument(
+        "-o", "--out", type=output, metavar="OUT", required=True, help="file to write"
+    )
     limit_arguments(parser)
 
 

@@ -20,7 +20,7 @@ from engine.decision.workspace import (
 )
 from engine.errors import VerificationError
 from engine.formats.signed_json import DAMAGED
-from engine.settings.config import Config, load
+from engine.settings.config import EXPECTATIONS, PUBLIC_KEY, Config, load
 from engine.system.walk import files_below
 
 if TYPE_CHECKING:
@@ -40,10 +40,12 @@ def open_policies(config: Config, shell: Shell) -> PolicyBundle:
 
 
 def read_files(config: Config) -> list[Path]:
-    """Return what every verb reads besides its inputs: configuration, policies, public key."""
+    """Return what verbs read besides their inputs: configuration, policies, what verifies."""
     from engine.signers.file import public_path
 
     files = [config.file] if config.file else []
+    for folder in {config.folder.parent, *(file.parent for file in files)}:
+        files += [folder / EXPECTATIONS, folder / PUBLIC_KEY]
     policies = config.path("policies")
     if policies is not None and policies.is_dir():
         files += map(Path, files_below(policies).files)
@@ -68,11 +70,14 @@ def require_apart(
     """Refuse an output in the place of an input, another output, or what is ours.
 
     Raises:
-        UsageError: See :func:`engine.system.files.require_apart`; or it belongs to the ledger.
+        UsageError: See :func:`engine.system.files.require_apart` and
+            :func:`engine.policy.sources.require_outside`; or it belongs to the ledger.
     """
+    from engine.policy.sources import require_outside
     from engine.system import files
 
     files.require_apart(outputs, [*inputs, *read_files(config)])
+    require_outside(outputs, config.path("policies"))
     record_to(config, shell).require_apart(outputs)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from engine.errors import UsageError
-from engine.system.files import path_of
+from engine.system.files import output_path, path_of
 
 _T = TypeVar("_T")
 
@@ -48,6 +48,14 @@ def path(name: str, value: object) -> Path:
 def optional_path(name: str, value: object) -> Path | None:
     """Return ``value`` as a path; None stays None."""
     return None if value is None else path(name, value)
+
+
+def optional_output(name: str, value: object) -> Path | None:
+    """Return ``value`` as the path of what will be written; None stays None."""
+    found = optional_path(name, value)
+    if isinstance(value, str):
+        output_path(value)
+    return found
 
 
 def content(name: str, value: object) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple
 
 from engine.model import Json
@@ -24,11 +25,13 @@ class PoliciesInUse(NamedTuple):
         bundle: The policies.
         chosen_by: Whoever named them.
         open_to_others: Whether somebody else can write to their folder, or to the configuration.
+        folder: What is laid over the shipped ones; None is nothing.
     """
 
     bundle: PolicyBundle
     chosen_by: ChosenBy = ChosenBy.SHIPPED
     open_to_others: bool = False
+    folder: Path | None = None
 
     @property
     def relaxations(self) -> tuple[str, ...]:

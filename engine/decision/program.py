@@ -55,7 +55,8 @@ def policies_of(policies: str | Path | None) -> PoliciesInUse:
     if folder is None:
         return PoliciesInUse(shipped_bundle())
     bundle = load_policies(folder, opa=None)
-    return PoliciesInUse(bundle, ChosenBy.CALLER, others_can_write_to(folder))
+    is_open = others_can_write_to(folder)
+    return PoliciesInUse(bundle, ChosenBy.CALLER, is_open, folder.absolute())
 
 
 def record_to(ledger: str | Path | None, key: bytes | None) -> RecordTo | None:

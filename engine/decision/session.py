@@ -599,11 +599,14 @@ class Session(Closing):
             inputs: Files that are read.
 
         Raises:
-            UsageError: One is one of the inputs, another output, or a part of the ledger.
+            UsageError: One is one of the inputs, another output, or a part of the ledger or of
+                the policies in use.
         """
+        from engine.policy.sources import require_outside
         from engine.system.files import require_apart
 
         require_apart(targets, inputs)
+        require_outside(targets, self.policies.folder)
         if self.record_to is not None:
             self.record_to.require_apart(targets)
 

@@ -125,7 +125,8 @@ def policies_in_use(config: Config, around: Surroundings) -> PoliciesInUse:
         return PoliciesInUse(shipped_bundle(), open_to_others=is_open)
     by = ChosenBy.CALLER if config.values["policies"].by_caller else ChosenBy.CONFIGURED
     bundle = policies_in(folder, around)
-    return PoliciesInUse(bundle, by, is_open or others_can_write_to(folder))
+    is_open = is_open or others_can_write_to(folder)
+    return PoliciesInUse(bundle, by, is_open, folder.absolute())
 
 
 def policies_in(folder: Path, around: Surroundings) -> PolicyBundle:

@@ -41,7 +41,7 @@ def build(directory: Path, out: Path, opa: Path, *, keep_sources: bool = True) -
 
     Args:
         directory: A whole policy folder.
-        out: Made if need be; files of these names are replaced.
+        out: Made if need be; files of these names are replaced, ``policies/`` only of a bundle.
         opa: OPA's binary.
         keep_sources: Whether ``out`` should hold all that the bundle's archive needs.
 
@@ -49,6 +49,11 @@ def build(directory: Path, out: Path, opa: Path, *, keep_sources: bool = True) -
         UsageError, ConfigError, PolicyBuildError: As :func:`compile_policies`.
     """
     files = sources.read_sources(directory)
+    if keep_sources and (out / "policies").exists() and not (out / MANIFEST).is_file():
+        raise UsageError(
+            f"{out / 'policies'}: is of no bundle, and is not written over",
+            "name a new folder, or that of an earlier build",
+        )
     bundle = compile_policies(files, opa)
     write(bundle, out, keep_sources=keep_sources)
     return bundle

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from engine.errors import ConfigError, UsageError
+from engine.system.files import real_path
 from engine.system.reading import read_whole
 from engine.system.walk import files_below, has_suffix
 
@@ -106,6 +107,31 @@ def read_sources(directory: Path) -> dict[str, Source]:
             f"{directory}: {len(found)} policy files", f"at most {MAX_FILES} are read"
         )
     return found
+
+
+def require_outside(outputs: Iterable[Path], directory: Path | None) -> None:
+    """Refuse an output that the next reader of the policies would read, or stop at.
+
+    Args:
+        outputs: Files that will be written.
+        directory: The folder that the policies are read from; None is none.
+
+    Raises:
+        UsageError: One would be a policy's file, or look like one.
+    """
+    if directory is None:
+        return
+    folder = real_path(directory)
+    for path in outputs:
+        real = real_path(path)
+        if not real.is_relative_to(folder):
+            continue
+        name = real.relative_to(folder).as_posix()
+        if (is_source(name) or has_suffix(name, _DATA_LIKE)) and "/." not in f"/{name}":
+            raise UsageError(
+                f"{path}: lies among the policies in use, and is not written there",
+                f"name a file outside of {directory}",
+            )
 
 
 def _paths(directory: Path) -> Iterator[str]:

@@ -23,6 +23,9 @@ from engine.system.ownership import others_can_write
 from engine.system.reading import read_whole
 
 FILE_NAME = "engine.toml"
+EXPECTATIONS = "verify.toml"
+PUBLIC_KEY = "engine.pub.pem"
+"""What `engine init` writes for whoever verifies, to be committed: ``.engine`` is in no clone."""
 FOLDER_NAME = ".engine"
 MOST_MAX_BYTES = 2**30
 MOST_TOML_BYTES = 1024 * 1024

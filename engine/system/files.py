@@ -48,6 +48,22 @@ def path_of(text: str, name: str) -> Path:
     return Path(text)
 
 
+def output_path(text: str) -> Path:
+    """Return ``text``, which names what will be written, as a path.
+
+    ``Path`` drops a slash at the end, and would lead from ``proof/`` to a file ``proof``.
+
+    Raises:
+        UsageError: It ends as the name of a folder does, and no such folder is there.
+    """
+    if text.endswith(("/", "/.")) and not os.path.isdir(text):  # noqa: PTH112  (Path drops it)
+        raise UsageError(
+            f"{text}: names a folder, and there is none; nothing is written",
+            "make the folder, or drop the slash",
+        )
+    return Path(text)
+
+
 def real_path(path: str | Path) -> Path:
     """Return where ``path`` leads, through links; in a loop of them as far as they can be followed.
 

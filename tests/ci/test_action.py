@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from engine.signers.file import generate
-from tests.ci.steps import Done, bash, github_step, load, resolved
+from tests.ci.steps import Done, bash, github_step, load
 
 ACTION = load("action.yml")
 INSTALL, DECIDE, VERIFY = ACTION["runs"]["steps"]
@@ -47,12 +47,14 @@ def act(folder: Path, **inputs: str) -> tuple[Done, dict[str, str]]:
     values["github.workspace"] = str(folder)
     assert github_step(INSTALL, folder, values).code == 0
     done = github_step(DECIDE, folder, values)
-    said = {f"steps.decide.outputs.{name}": value for name, value in done.outputs.items()}
-    told = {
-        name: resolved(output["value"], {output["value"][4:-3]: "", **said})
-        for name, output in ACTION["outputs"].items()
-    }
-    return done, told
+    return done, {name: result(output["value"], done) for name, output in ACTION["outputs"].items()}
+
+
+def result(expression: str, done: Done) -> str:
+    """What an output of the action comes to: an output of the step, or the word for none."""
+    source, _, otherwise = expression[4:-3].partition(" || ")
+    values = {f"steps.decide.outputs.{name}": value for name, value in done.outputs.items()}
+    return values.get(source, "") or otherwise.strip("'")
 
 
 def test_promotes_and_gives_verdict_id_and_proof(job: Path, key: str) -> None:
@@ -149,7 +151,21 @@ def test_no_input_is_run_as_a_command(job: Path, key: str, name: str) -> None:
 def test_a_proof_cannot_name_outputs_of_its_own(job: Path, key: str) -> None:
     done, told = act(job, metrics="metrics.json", key=key, proof="a\nverdict=PROMOTE")
 
-    assert (done.code, told["verdict"]) == (2, "")
+    assert (done.code, told["verdict"], told["exit-code"]) == (2, "ERROR", "2")
+
+
+def test_what_is_no_new_file_is_no_proof(job: Path, key: str) -> None:
+    """A name that ends in a slash is a folder's; standard output and a device keep nothing."""
+    (job / "notes.md").write_text("notes")
+    (job / "empty").mkdir()
+    for proof in ("notes.md/", "notes.md/.", "notes.md/x", "new/", "empty", "-", "/dev/null"):
+        for metrics in ("metrics.json", "metrics.json\nmetrics.json"):
+            if metrics != "metrics.json" and proof in ("new/", "empty"):
+                continue  # a folder is what several proofs need
+            done, told = act(job, metrics=metrics, key=key, proof=proof)
+            assert (done.code, told["proof"]) == (2, ""), (proof, done.out, done.err)
+            assert (told["verdict"], told["exit-code"]) == ("ERROR", "2"), proof
+    assert (job / "notes.md").read_text() == "notes"
 
 
 def test_no_step_writes_over_the_proof_of_another(job: Path, key: str) -> None:
@@ -159,7 +175,8 @@ def test_no_step_writes_over_the_proof_of_another(job: Path, key: str) -> None:
 
     done, told = act(job, metrics="metrics.json", key=key)
 
-    assert (done.code, told["proof"], told["verdict"]) == (2, "", "")
+    assert (done.code, told["proof"], told["verdict"]) == (2, "", "ERROR")
+    assert told["exit-code"] == "2"
     assert "proof.json is there already" in done.out
     assert (job / "proof.json").read_bytes() == kept
     done, told = act(job, metrics="missing.json\nnone.json", key=key, proof="proofs")
@@ -169,14 +186,14 @@ def test_no_step_writes_over_the_proof_of_another(job: Path, key: str) -> None:
 def test_an_empty_line_of_metrics_is_refused(job: Path, key: str) -> None:
     for metrics in ("metrics.json\n\nmetrics.json\n", "\nmetrics.json", "", "\n"):
         done, told = act(job, metrics=metrics, key=key)
-        assert (done.code, told["verdict"]) == (2, ""), metrics
+        assert (done.code, told["verdict"], told["exit-code"]) == (2, "ERROR", "2"), metrics
         assert "metrics has an empty line" in done.out
 
 
 def test_without_a_key_nothing_is_decided(job: Path) -> None:
     done, told = act(job, metrics="metrics.json")
 
-    assert (done.code, told["proof"]) == (2, "")
+    assert (done.code, told["proof"], told["verdict"]) == (2, "", "ERROR")
     assert "ENGINE_KEY" in done.out + done.err
 
 

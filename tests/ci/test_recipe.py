@@ -139,6 +139,9 @@ def test_the_component_verifies_what_it_let_through(keys: Path) -> None:
     met = run_component(keys, key, metrics="metrics.json", expect="verify.toml")
     over = run_component(keys, key, metrics="metrics.json")
     assert (over.code, "proof.json is there already" in over.out) == (2, True), over.err
+    for proof in ("proof.json/", "proof.json/x", "-", "/dev/null"):
+        refused = run_component(keys, key, metrics="metrics.json", proof=proof)
+        assert (refused.code, "proof" in refused.out + refused.err) == (2, True), proof
     given = {"metrics": "metrics.json", "proof": "second.json"}
     unmet = run_component(keys, key, **given, expect="strict.toml")
 

@@ -28,7 +28,12 @@ def run(*argv: str, cwd: Path, code: str = "") -> subprocess.CompletedProcess[by
 
 
 def test_a_module_in_the_working_folder_is_not_taken_for_a_librarys(tmp_path: Path) -> None:
-    (tmp_path / "json.py").write_text("raise SystemExit(0)\n")
+    """But for what Python itself loads to start, before any line of the engine runs."""
+    started = "import runpy, sys; print(*sys.modules)"
+    argv = [sys.executable, "-c", started]
+    loaded = subprocess.run(argv, capture_output=True, check=True).stdout.decode().split()
+    for name in sys.stdlib_module_names - set(loaded):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(0)\n")
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     argv = [*ENGINE, "example", "promote"]
     done = subprocess.run(argv, cwd=tmp_path, env=environ, capture_output=True, check=False)

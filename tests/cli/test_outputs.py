@@ -87,6 +87,70 @@ def test_an_output_in_the_place_of_an_input_is_refused(
     assert contents() == before
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "decide m.json --export {}",
+        "decide m.json --output json={}",
+        "decide m.json --format github",
+        "attest ethics m.json --export {}",
+        "convert decision.json --output html={}",
+        "export 0193f2a0 -o {}",
+        "gather gather.toml -o {}",
+        "gather gather.toml --report {}",
+        "scan . --metrics {} --subject shop",
+        "compat old.json new.json --metrics {} --subject shop",
+        "redact m.json -o {}",
+        "verify proof.json --state {}",
+        "ledger verify --state {}",
+        "ledger compare a b -o {}",
+        "ledger tables {}",
+    ],
+)
+@pytest.mark.parametrize("target", ["notes.md/", "notes.md/.", "new/"])
+def test_a_name_that_ends_in_a_slash_is_a_folders(engine: Engine, argv: str, target: str) -> None:
+    """``Path`` drops the slash, and the file of that name would be written over."""
+    Path("m.json").write_text(engine("example", "promote").out)
+    Path("decision.json").write_text(engine("decide", "m.json", "--format", "json").out)
+    Path("notes.md").write_text("notes")
+    before = contents()
+
+    answer = engine(*argv.format(target).split(), GITHUB_OUTPUT=target)
+
+    assert answer.code == 2
+    assert f"{target}: names a folder, and there is none" in answer.err
+    assert "make the folder, or drop the slash" in answer.err
+    assert contents() == before
+
+
+def test_what_init_wrote_and_the_policies_are_not_written_over(
+    engine: Engine, example: Callable[[str], Json]
+) -> None:
+    """Nor is a file put among the policies at which every later decision would stop."""
+    Path("m.json").write_text(json.dumps(example("promote")))
+    assert engine("init", "m.json", "--yes").code == 0
+    Path("policies/notes").mkdir()
+    decided = engine("decide", "m.json", "--format", "json")
+    Path("decision.json").write_text(decided.out)
+    before = contents()
+    calls = (
+        "decide m.json --export {}", "decide m.json --output json={}",
+        "attest ethics m.json --export {}", f"export {decided.json['decision_id']} -o {{}}",
+        "convert decision.json --output html={}", "redact m.json -o {}",
+        "scan m.json --metrics {} --subject shop",
+    )  # fmt: skip
+    for target in (
+        "verify.toml", "engine.pub.pem", "policies/new.yaml", "policies/notes/data.yaml",
+        "policies/own.rego", "policies/notes/../new.JSON",
+    ):  # fmt: skip
+        for call in calls:
+            answer = engine(*call.format(target).split())
+            assert (answer.code, target in answer.err) == (2, True), (call, target, answer.err)
+            assert "written" in answer.err
+            assert contents() == before
+    assert engine("decide", "m.json", "--output", "html=policies/notes/page.html").code == 0
+
+
 @pytest.mark.parametrize("name", ["GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"])
 def test_a_file_of_github_in_the_place_of_another_is_not_appended_to(
     engine: Engine, example: Callable[[str], Json], name: str

@@ -85,6 +85,16 @@ def test_sources_that_are_gone_do_not_stay_in_the_build_folder(opa: Path, tmp_pa
     assert not (tmp_path / "out" / "policies" / "lib" / "unused.rego").exists()
 
 
+def test_a_build_does_not_remove_a_policies_folder_that_is_no_bundles(
+    opa: Path, tmp_path: Path
+) -> None:
+    """INV-DOOR-5: above all not the one that it reads, with the tests in it."""
+    folder = written(toy({"lib/notes_test.rego": "package lib.notes\n"}), tmp_path / "policies")
+    with pytest.raises(UsageError, match="is of no bundle, and is not written over"):
+        build.build(folder, tmp_path, opa)
+    assert (folder / "lib/notes_test.rego").is_file()
+
+
 def test_nothing_is_written_when_anything_is_wrong(opa: Path, tmp_path: Path) -> None:
     folder = written(toy({REGO: "package promotion\nx := y\n"}), tmp_path / "in")
 

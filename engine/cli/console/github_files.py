@@ -12,7 +12,7 @@ from engine.cli.console.shell import Shell
 from engine.errors import GovernanceError, OutputError, UsageError
 from engine.model import Verdict
 from engine.report import Report, ReportOptions, format_named
-from engine.system.files import append, path_of, require_appendable
+from engine.system.files import append, output_path, path_of, require_appendable
 
 MOST_BYTES = 1024 * 1024
 """GitHub drops a step's summary that is larger."""
@@ -123,7 +123,7 @@ def _path(name: str, shell: Shell) -> Path | None:
         return None
     path = path_of(value, name)
     try:
-        require_appendable(path)
+        require_appendable(output_path(value))
     except UsageError as error:
         raise UsageError(f"{name}: {error.message}", f"{error.hint}\n{_OF_THE_STEP}") from None
     return path

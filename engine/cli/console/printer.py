@@ -21,7 +21,7 @@ from engine.cli.console.shell import RECORDED, Shell
 from engine.cli.console.streams import is_broken
 from engine.errors import GovernanceError, OutputError, UsageError
 from engine.report import RenderedParts, Report, Writer, format_named
-from engine.system.files import WholeFile, require_writable
+from engine.system.files import WholeFile, output_path, require_writable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -109,7 +109,7 @@ class Printer:
                 raise UsageError(f"--output {output!r}: that file is named twice", "name another")
             self._formats.append(format_named(name))
             names.append(name)
-            require_writable(Path(path))
+            require_writable(output_path(path))
             self._paths.append(Path(path))
         self._writers = [form(self.options) for form in self._formats]
         self._sinks: list[_Sink] = []

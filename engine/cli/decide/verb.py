@@ -16,6 +16,7 @@ from engine.cli.arguments import (
     detail_arguments,
     instant,
     ledger_arguments,
+    output,
     policy_arguments,
     processes,
     question_arguments,
@@ -72,7 +73,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", action="append", default=[], metavar="F=PATH", help="also write format F"
     )
-    parser.add_argument("--export", metavar="FILE", help="write the proof (a folder for several)")
+    parser.add_argument(
+        "--export", type=output, metavar="FILE", help="write the proof (a folder for several)"
+    )
     parser.add_argument("--explain", action="store_true", help="say why and what to do, for all")
     detail_arguments(parser)
     parser.add_argument("--dry-run", action="store_true", help="record nothing; never exits 0")

@@ -39,7 +39,14 @@ from engine.policy.bundle import PolicyBundle, shipped_bundle
 from engine.policy.sources import MAX_FILE_BYTES
 from engine.proof.keys import public_pem
 from engine.proof.verdict_rules import ACCESS_RULE
-from engine.settings.config import FILE_NAME, MOST_TOML_BYTES, Config, load
+from engine.settings.config import (
+    EXPECTATIONS,
+    FILE_NAME,
+    MOST_TOML_BYTES,
+    PUBLIC_KEY,
+    Config,
+    load,
+)
 from engine.system.reading import read_whole
 
 DESCRIPTION = (
@@ -51,9 +58,6 @@ DESCRIPTION = (
 EXAMPLE = "  engine init metrics.json --artifact dist/shop.tar.gz --ci github"
 
 OWN_PROFILE = "own"
-EXPECTATIONS = "verify.toml"
-PUBLIC_KEY = "engine.pub.pem"
-"""Beside it, to be committed: what lies in ``.engine`` is in no clone."""
 IGNORED = ("/.engine/", "/proof.json")
 
 

@@ -18,6 +18,7 @@ from engine.cli.arguments import (
     detail_arguments,
     is_digits,
     ledger_arguments,
+    output,
     processes,
 )
 from engine.cli.console.detail import shows_note
@@ -58,7 +59,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     verify = actions.add_parser("verify", help="every hash, signature, checkpoint and document")
     verify.add_argument("--since", metavar="CHECKPOINT", help="file with a checkpoint kept before")
-    verify.add_argument("--state", metavar="FILE", help="remembers how far each ledger came")
+    verify.add_argument(
+        "--state", type=output, metavar="FILE", help="remembers how far each ledger came"
+    )
     verify.add_argument(
         "--signatures",
         action=argparse.BooleanOptionalAction,
@@ -89,13 +92,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         compare.add_argument(
             name, metavar=name.upper(), help="ledger, proof, checkpoint, signed head or state file"
         )
-    compare.add_argument("-o", "--output", metavar="FILE", help="write what shows the answer")
+    compare.add_argument(
+        "-o", "--output", type=output, metavar="FILE", help="write what shows the answer"
+    )
     compare.add_argument("--key", action="append", metavar="PUB", help="public key (of entry 0)")
     compare.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
     runs_of = actions.add_parser("runs", help="the CI's runs, and those that left no decision")
     runs.arguments(runs_of)
     tables = actions.add_parser("tables", help="decisions and checks as a SQLite file for SQL")
-    tables.add_argument("out", metavar="FILE", help="a new file")
+    tables.add_argument("out", type=output, metavar="FILE", help="a new file")
     tables.add_argument("--key", action="append", metavar="PUB", help="public key (the own one)")
     for action in actions.choices.values():
         ledger_arguments(action)

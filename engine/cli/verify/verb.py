@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import exit_codes
-from engine.cli.arguments import detail_arguments, digest, duration
+from engine.cli.arguments import detail_arguments, digest, duration, output
 from engine.cli.console.shell import Shell
 from engine.cli.inputs import digest_of, read_key
 from engine.errors import UsageError
@@ -67,6 +67,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--state",
+        type=output,
         metavar="FILE",
         help="remembers how far each ledger came: one that goes back or forks is exit 4",
     )
