@@ -49,11 +49,6 @@ def build(directory: Path, out: Path, opa: Path, *, keep_sources: bool = True) -
         UsageError, ConfigError, PolicyBuildError: As :func:`compile_policies`.
     """
     files = sources.read_sources(directory)
-    if keep_sources and (out / "policies").exists() and not (out / MANIFEST).is_file():
-        raise UsageError(
-            f"{out / 'policies'}: is of no bundle, and is not written over",
-            "name a new folder, or that of an earlier build",
-        )
     bundle = compile_policies(files, opa)
     write(bundle, out, keep_sources=keep_sources)
     return bundle
@@ -61,6 +56,11 @@ def build(directory: Path, out: Path, opa: Path, *, keep_sources: bool = True) -
 
 def write(bundle: PolicyBundle, out: Path, *, keep_sources: bool) -> None:
     """Write the files of ``bundle`` into the folder ``out``; see :func:`build`."""
+    if keep_sources and (out / "policies").exists() and not (out / MANIFEST).is_file():
+        raise UsageError(
+            f"{out / 'policies'}: is of no bundle, and is not written over",
+            "name a new folder, or that of an earlier build",
+        )
     files = {
         DATA_JSON: bundle.data_bytes,
         WASM: bundle.wasm,

@@ -132,7 +132,7 @@ def _build(args: argparse.Namespace, shell: Shell) -> int:
     from engine.errors import UsageError
     from engine.policy.build import write
     from engine.policy.overlay import BUILT
-    from engine.system.files import write_whole
+    from engine.system.files import output_path, write_whole
 
     config = workspace.settings(args, shell)
     sources = config.path("policies")
@@ -142,7 +142,7 @@ def _build(args: argparse.Namespace, shell: Shell) -> int:
         )
     out = Path(args.out)
     if out.suffix == BUILT:
-        workspace.require_output(out, config, shell)
+        workspace.require_output(output_path(args.out), config, shell)
     bundle = policies_in(sources, shell)
     if out.suffix == BUILT:
         write_whole(out, bundle.archive())
