@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from engine.errors import UsageError
 from engine.system.files import output_path, path_of
+from engine.system.key_material import require_no_private_key
 
 _T = TypeVar("_T")
 
@@ -35,6 +36,7 @@ def text(name: str, value: object) -> str:
     found = instance(name, value, str, "a text")
     if not found:
         raise UsageError(f"{name} is empty", f"{name}: give a name")
+    require_no_private_key(name, found)
     return found
 
 

@@ -6,9 +6,11 @@ import base64
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine import Gate
 from engine.errors import ConfigError
 from engine.settings.config import SETTINGS
 from engine.system.files import path_of
@@ -143,3 +145,11 @@ def test_what_is_no_private_key_is_none() -> None:
         "release gate: no private key, but words about one, such as BEGIN PRIVATE KEY",
     )
     assert [text for text in others if holds_private_key(text)] == []
+
+
+def test_in_a_name_that_a_program_gives() -> None:
+    for name in ("gate", "profile", "stage", "policies", "cache"):
+        given: dict[str, Any] = {name: FORMS["PEM, base64"]}
+        with pytest.raises(ConfigError, match=f"{name}: holds a private key") as caught:
+            Gate(**given)
+        _require_unseen(str(caught.value), name)
