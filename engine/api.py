@@ -57,7 +57,8 @@ class Gate(Closing):
             ledger that lives in the proofs that are exported; None decides without recording, and
             every decision says so.
         key: Private key, PEM; with ``ledger``.
-        policies: Folder laid over the shipped policies. Records name it: ``policies_overridden``.
+        policies: Folder laid over the shipped policies, or the file that was built of one. Records
+            name it: ``policies_overridden``.
         cache: The user's own folder for the compiled policy, which saves compiling it each time;
             see :mod:`engine.policy.evaluators.module_cache`.
 
@@ -200,7 +201,7 @@ def decide(
         stage: ``candidate`` or ``production``.
         ledger: Where it is recorded; None records nothing.
         key: Private key, PEM; with ``ledger``.
-        policies: Folder laid over the shipped policies.
+        policies: Folder laid over the shipped policies, or the file that was built of one.
         export: See :meth:`Gate.decide`, as ``now`` and ``attestations``.
         now: An instant to decide as of: a dry run.
         attestations: Proof bundles of attestations.

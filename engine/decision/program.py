@@ -32,7 +32,7 @@ def session_of(
     Args:
         ledger: SQLite file, a URL, or None to record nothing.
         key: Private key, PEM; with ``ledger``.
-        policies: Folder laid over the shipped policies.
+        policies: Folder laid over the shipped policies, or the file that was built of one.
         cache: The user's own folder for the compiled policy; None compiles it anew.
         runtime: Clock and chance; the system's if left out.
 

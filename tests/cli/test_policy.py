@@ -267,6 +267,7 @@ def test_what_no_policy_has_is_an_error(
 
 
 def test_a_decision_names_the_rows_that_its_policies_change(engine: Engine, own: Path) -> None:
+    """INV-POLICY-2"""
     Path("metrics.json").write_text(engine("example", "promote").out)
 
     decided = engine("decide", "metrics.json", "--policies", "own", "--format", "json").json

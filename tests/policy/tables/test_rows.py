@@ -40,6 +40,7 @@ SHIPPED = limits(shipped_bundle())
 
 
 def test_a_row_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
+    """INV-POLICY-3"""
     bundle = laid(tmp_path, limits__default="checks:\n  slo.dec_p95_ms: {limit: 900}\n")
 
     row = {**SHIPPED["slo.dec_p95_ms"], "limit": 900}
@@ -203,6 +204,7 @@ def test_an_error_names_the_line_that_the_user_wrote(
 def test_a_row_that_what_ships_does_not_fit_is_the_one_that_is_named(
     tmp_path: Path, files: dict[str, str], message: str
 ) -> None:
+    """INV-POLICY-3"""
     said = refused(tmp_path, **files)
 
     assert said.startswith(message), said
