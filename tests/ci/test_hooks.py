@@ -56,7 +56,7 @@ def test_policies_are_checked_and_tested_and_tried(tmp_path: Path, opa: Path) ->
         assert done.returncode == 0, done.stdout + done.stderr
 
     limits = tmp_path / "policies" / "limits" / "default" / "data.yaml"
-    limits.write_text(limits.read_text().replace("{limit: 0.95, severity", "{limt: 0.95, severity"))
+    limits.write_text(limits.read_text().replace("{limit: 0, severity", "{limt: 0, severity"))
     assert hook("engine-policy-check", tmp_path, **found).returncode == 2
 
 

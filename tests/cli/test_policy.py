@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
-from engine.formats.times import write_time
 from engine.policy.build import run_opa
 from tests.cli.conftest import Answer, Engine
 
@@ -168,7 +166,7 @@ def test_own_rego_is_built_once_and_decides_where_there_is_no_opa(
         assert author("policy", "build", "--policies", "policies", "--out", out).code == 0
     document = {
         "subject": {"name": "shop"},
-        "observed_at": write_time(datetime.now(UTC)),
+        "observed_at": engine("example", "promote").json["observed_at"],
         "metrics": {"checkout.open_incidents": 1},
     }
     Path("m.json").write_text(json.dumps(document))

@@ -186,10 +186,15 @@ def test_the_page_is_about_the_policies_in_use(engine: Engine) -> None:
 def test_programs_read_each_text_as_it_is_written(engine: Engine) -> None:
     own = Path("policies/limits/shop/data.yaml")
     own.parent.mkdir(parents=True)
+    named = ("explain", "--all", "--format", "json", "--policies", "policies")
+    own.write_text('extends: default\nchecks: {}\ndescription: "\u0645\u06cc\u200c\u062e"\n')
+    rows = engine(*named).json["profiles"]
+    assert "\u0645\u06cc\u200c\u062e" in {row["description"] for row in rows}
     own.write_text('extends: default\nchecks: {}\ndescription: "for\\u200e us"\n')
-    answer = engine("explain", "--all", "--format", "json", "--policies", "policies")
-    assert "for\u200e us" in {row["description"] for row in answer.json["profiles"]}
-    assert "\u200e" not in answer.out
+    answer = engine(*named)
+    assert (answer.code, answer.out) == (2, "")
+    assert "shop/data.yaml:3:14" in answer.err
+    assert "\u200e" not in answer.err
 
 
 # What is no check and no decision.
