@@ -37,10 +37,14 @@ class PoliciesInUse(NamedTuple):
     def relaxations(self) -> tuple[str, ...]:
         """What has to be named: the gated party, or a file near it, chose the gate."""
         named = ["folder_writable_by_others"] if self.open_to_others else []
-        chosen = _NAMED.get(self.chosen_by)
-        if chosen is not None and self.bundle.digest != shipped_digest():
-            named.append(chosen)
+        if self._are_own:
+            named.append(_NAMED[self.chosen_by])
         return tuple(named)
+
+    @property
+    def _are_own(self) -> bool:
+        """Whether somebody chose them, and they are not the ones that ship."""
+        return self.chosen_by in _NAMED and self.bundle.digest != shipped_digest()
 
     def changes(self, profile: str) -> Json:
         """Return what a record says of the rows that the policies change; None if they ship so.
@@ -48,7 +52,7 @@ class PoliciesInUse(NamedTuple):
         Args:
             profile: The table of limits that is asked.
         """
-        if self.chosen_by is ChosenBy.SHIPPED or self.bundle.digest == shipped_digest():
+        if not self._are_own:
             return None
         from engine.policy.changes import record_of
 

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from engine.model import Json
-from engine.proof.decision_predicate import LONGEST_NAME, MOST_LEFT_OUT
+from engine.proof.decision_predicate import MOST_LEFT_OUT, recordable
 from engine.system.walk import FilesBelow, LeftOut
 
 
@@ -84,14 +84,8 @@ def _described(folders: Sequence[ReadFolder]) -> dict[str, Json]:
         "left_out": {
             "count": sum(len(folder.left_out) for folder in folders),
             "first": [
-                {"name": _recordable(row.path), "reason": row.reason}
+                {"name": recordable(row.path), "reason": row.reason}
                 for row in islice(left_out, MOST_LEFT_OUT)
             ],
         },
     }
-
-
-def _recordable(name: str) -> str:
-    """The name as a statement can hold it: in UTF-8, and no longer than it has to be."""
-    text = name.encode(errors="backslashreplace").decode()
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"

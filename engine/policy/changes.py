@@ -10,7 +10,7 @@ from typing import NamedTuple
 from engine.formats.json_values import same
 from engine.model import Json
 from engine.policy.bundle import PolicyBundle
-from engine.proof.decision_predicate import LONGEST_NAME, MOST_ROWS
+from engine.proof.decision_predicate import MOST_ROWS, recordable
 
 _DEFAULT = "limits/default"
 _Rows = Mapping[str, Json]
@@ -70,12 +70,8 @@ def record_of(shipped: PolicyBundle, used: PolicyBundle, profile: str) -> Json:
     found = changes(shipped, used, profile=profile)
     if not found:
         return None
-    rows = sorted(_short(change.row) for change in found[:MOST_ROWS])
+    rows = sorted(recordable(change.row) for change in found[:MOST_ROWS])
     return {"against": {"sha256": shipped.digest}, "count": len(found), "rows": rows}
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
 def _changed(topic: str, before: _Rows, after: _Rows) -> Iterator[RowChange]:

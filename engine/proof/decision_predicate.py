@@ -66,7 +66,7 @@ _RELAXATIONS_OF_V1 = frozenset(
     {"ephemeral_ledger", "input_limit_raised", "policies_overridden", "self_attested"}
 )
 LONGEST_NAME = 128
-"""Characters of a file's name in a record."""
+"""Characters of a file's name, or a row's, in a record."""
 MOST_LEFT_OUT = 8
 """Names in a record of what was left out of its folders."""
 MOST_ROWS = 32
@@ -74,6 +74,12 @@ MOST_ROWS = 32
 LEFT_OUT_BECAUSE = ("entered", "hidden", "suffix")
 """Why a file is left out: a folder entered already, a name that begins with a dot, its suffix."""
 _WAIVER_STATUSES = ("applied", "unused", "expired", "unscoped", "unwaivable")
+
+
+def recordable(name: str) -> str:
+    """Return a name as a record can hold it: in UTF-8, and at most :data:`LONGEST_NAME` long."""
+    text = name.encode(errors="backslashreplace").decode()
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
 
 
 def version_of(types: Sequence[str], predicate: Mapping[str, Json]) -> str:

@@ -7,7 +7,7 @@ that does not follow from those before it, or that grants more than its budget h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from engine.calls.budget.lease import EXPIRED, OPEN, RELEASED, SETTLED, Lease
@@ -16,7 +16,7 @@ from engine.calls.budget.transitions import MOST_HELD_AGAIN
 from engine.errors import VerificationError
 from engine.ledger import Ledger, State
 from engine.metrics.amounts import NOTHING, UNITS, Amount, AmountLimits
-from engine.metrics.budget_book import Book
+from engine.metrics.budget_book import Book, has_room
 from engine.model import (
     BUDGET_RELEASED_TYPE,
     BUDGET_REOPENED_TYPE,
@@ -91,7 +91,7 @@ class Entries:
             lease = self._lease(index, lease_id)
             if lease.state != OPEN or lease.expires_at > predicate["decided_at"]:
                 _wrong(index, f"takes back lease {lease_id}, which is {lease.state} and not due")
-            self._give_back(lease_id, lease, EXPIRED)
+            self._become(lease_id, lease, EXPIRED, reserved=Amount.minus)
         charges = reservation["charges"]
         if bool(charges) != (predicate["verdict"] == "ALLOW"):
             _wrong(index, f"says {predicate['verdict']}, with {len(charges)} charges")
@@ -156,7 +156,7 @@ class Entries:
             _amount(charge) != lease.granted for charge in predicate["charges"]
         ):
             _wrong(index, f"releases lease {predicate['lease']}, which is {lease.state}")
-        self._give_back(predicate["lease"], lease, RELEASED)
+        self._become(predicate["lease"], lease, RELEASED, reserved=Amount.minus)
 
     def _reopened(self, index: int, predicate: Mapping[str, Json]) -> None:
         left, newest = predicate["from"], self._state.day()
@@ -169,32 +169,27 @@ class Entries:
         held: list[str] = []
         for lease_id, lease in self._state.leases():
             taken = lease.state == EXPIRED and lease.expires_at > now and lease.day <= day
-            if taken and len(held) < MOST_HELD_AGAIN and self._has_room(index, lease):
+            if not taken or len(held) == MOST_HELD_AGAIN:
+                continue
+            books = [self._book(index, lease, name) for name in lease.budgets]
+            if all(has_room(book, lease.granted) for book in books):
                 held.append(lease_id)
-                self._hold(lease_id, lease)
+                self._become(lease_id, lease, OPEN, reserved=Amount.plus)
         if held != predicate["held_again"]:
             _wrong(index, f"lets other leases hold again than {held or 'none'}")
 
-    def _has_room(self, index: int, lease: Lease) -> bool:
-        """Whether all that a lease held is free in each of its budgets."""
-        books = [self._book(index, lease, name) for name in lease.budgets]
-        return all(
-            limit is None or used + more <= limit
-            for book in books
-            for limit, used, more in zip(book.limits, book.used, lease.granted, strict=True)
-        )
-
-    def _hold(self, lease_id: str, lease: Lease) -> None:
+    def _become(
+        self,
+        lease_id: str,
+        lease: Lease,
+        state: str,
+        *,
+        reserved: Callable[[Amount, Amount], Amount],
+    ) -> None:
+        """Put a lease into ``state``; ``reserved`` adds its grant to its books or takes it away."""
         for name in lease.budgets:
             book = self._book(-1, lease, name)
-            after = book._replace(reserved=book.reserved.plus(lease.granted))
-            self._state.put_book(lease.day, name, after)
-        self._state.put_lease(lease_id, lease._replace(state=OPEN))
-
-    def _give_back(self, lease_id: str, lease: Lease, state: str) -> None:
-        for name in lease.budgets:
-            book = self._book(-1, lease, name)
-            after = book._replace(reserved=book.reserved.minus(lease.granted))
+            after = book._replace(reserved=reserved(book.reserved, lease.granted))
             self._state.put_book(lease.day, name, after)
         self._state.put_lease(lease_id, lease._replace(state=state))
 

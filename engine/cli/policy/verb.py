@@ -15,7 +15,7 @@ from engine.cli.policy import comparison
 DESCRIPTION = (
     "List gates, checks and limits; show rows of the policies in use, and what they change;\n"
     "start a policy of your own; test policies as the shipped ones are tested; build the policy\n"
-    "bundle from Rego. Test and build need OPA."
+    "bundle from Rego. Tests need OPA, and so does Rego that differs from what ships."
 )
 EXAMPLE = "  engine policy diff --policies policies"
 

@@ -18,9 +18,7 @@ from engine.ledger.lookup import require_own_digest
 from engine.ledger.store import EntryRow, Reader
 from engine.model import (
     ATTESTED_TYPES,
-    BUDGET_RELEASED_TYPE,
-    BUDGET_REOPENED_TYPE,
-    BUDGET_SETTLED_TYPE,
+    BUDGET_TYPES,
     DECISION_IMPORTED_TYPE,
     DECISION_TYPES,
     Json,
@@ -35,7 +33,6 @@ _HINT = "it was changed or damaged: restore the ledger from a copy"
 _AT_ONCE = 8
 """Entries whose documents are in memory at a time."""
 _KINDS = ("input", "salt", ATTACHMENT)
-_OF_BUDGETS = (BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE, BUDGET_REOPENED_TYPE)
 
 
 @dataclass(slots=True)
@@ -96,7 +93,7 @@ def _compare(
         envelope = read_base64(statement["predicate"].get("envelope"), "the imported envelope")
         statement = parse_statement(open_envelope(envelope).payload)
     predicate = statement["predicate"]
-    found.reservations += kind in _OF_BUDGETS or "reservation" in predicate
+    found.reservations += kind in BUDGET_TYPES or "reservation" in predicate
     commits = kind in DECISION_TYPES or is_import or kind in ATTESTED_TYPES
     signed = (
         signed_digest(predicate, "evidence" if kind in ATTESTED_TYPES else "input")

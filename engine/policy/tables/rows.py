@@ -17,7 +17,7 @@ from engine.model import Json
 from engine.policy.tables.nodes import Node, PlacedFile
 
 REPLACE = "replace"
-_LIMITS, _GATES = "limits", "gates"
+_LIMITS = "limits"
 _TABLES: Mapping[str, str] = {"catalogue": "metrics", _LIMITS: "checks"}
 """Member of a topic's file that holds its rows by name."""
 _LISTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -25,9 +25,9 @@ _LISTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "prices": ("prices", ("provider", "model", "from")),
     "trust": ("keys", ("key_id", "public_key", "public_key_file")),
     "waivers": ("waivers", ("id",)),
-    _GATES: ("includes", ()),
 }
-"""Member that holds a topic's rows in a list, and what names one; a text is its own name."""
+"""Member that holds a topic's rows in a list, and what names one."""
+_NO_LIST: tuple[str, tuple[str, ...]] = ("", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class LaidTable:
     def rows(self) -> Iterator[Node]:
         """Yield the rows that the folder's file holds, and its members that are no table."""
         topic = self.path.partition("/")[0]
-        tables = (_TABLES.get(topic), _LISTS.get(topic, ("", ()))[0])
+        tables = (_TABLES.get(topic), _LISTS.get(topic, _NO_LIST)[0])
         for name, node in self.own.members().items():
             if name not in tables:
                 yield node
@@ -120,6 +120,7 @@ def laid_over(path: str, shipped: Node, own: Node) -> LaidTable:
         alone = Node(_without_replace(own.value), own.pointer, own.file)
         return LaidTable(path, shipped, own, alone)
     moved: dict[str, tuple[PlacedFile, str]] = {}
+    listed, key = _LISTS.get(topic, _NO_LIST)
     below = shipped.members()
     merged: dict[str, Json] = {**shipped.value}
     for name, node in members.items():
@@ -129,8 +130,8 @@ def laid_over(path: str, shipped: Node, own: Node) -> LaidTable:
             del merged[name]
         elif name == _TABLES.get(topic) and name in below:
             merged[name] = _rows(below[name], node, of_limits=topic == _LIMITS)
-        elif name == _LISTS.get(topic, ("", ()))[0] and name in below:
-            merged[name] = _items(below[name], node, _LISTS[topic][1], moved)
+        elif name == listed and name in below:
+            merged[name] = _items(below[name], node, key, moved)
         else:
             merged[name] = node.value
     if merged == own.value:
@@ -193,8 +194,6 @@ def _items(
 
 def _name_of(value: Json, key: Sequence[str]) -> Json:
     """What names a row of a list; None where it names itself by nothing."""
-    if isinstance(value, str):
-        return value
     if not isinstance(value, dict):
         return None
     named = tuple((name, str(value[name])) for name in key if name in value)

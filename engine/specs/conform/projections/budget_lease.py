@@ -17,6 +17,7 @@ from engine.model import (
     BUDGET_RELEASED_TYPE,
     BUDGET_REOPENED_TYPE,
     BUDGET_SETTLED_TYPE,
+    BUDGET_TYPES,
     DECISION_TYPES,
     Json,
     Verdict,
@@ -25,9 +26,7 @@ from engine.specs.conform.graph import State
 from engine.specs.conform.lookup import Step
 
 GRAPH = "budget-lease"
-TYPES = frozenset(
-    {*DECISION_TYPES, BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE, BUDGET_REOPENED_TYPE}
-)
+TYPES = frozenset({*DECISION_TYPES, *BUDGET_TYPES})
 
 MOST_SWEPT = 128
 """Leases that one request sweeps at most: ``engine.calls.budget.transitions.MOST_EXPIRED``."""

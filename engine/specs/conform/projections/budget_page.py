@@ -19,6 +19,7 @@ from engine.model import (
     BUDGET_RELEASED_TYPE,
     BUDGET_REOPENED_TYPE,
     BUDGET_SETTLED_TYPE,
+    BUDGET_TYPES,
     DECISION_TYPES,
     Json,
     Verdict,
@@ -27,9 +28,7 @@ from engine.specs.conform.graph import State
 from engine.specs.conform.lookup import Contradiction, Projected, Step
 
 GRAPH = "budget-page"
-TYPES = frozenset(
-    {*DECISION_TYPES, BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE, BUDGET_REOPENED_TYPE}
-)
+TYPES = frozenset({*DECISION_TYPES, *BUDGET_TYPES})
 
 UNITS = {"requests": "requests", "tokens": "tokens", "usd_micros": "usd"}
 """Units as entries call them, and as the checks of gate ``spend`` do."""
