@@ -24,7 +24,7 @@ def question_arguments(parser: argparse.ArgumentParser) -> None:
 def policy_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flag that names other policies."""
     parser.add_argument(
-        "--policies", metavar="DIR", help="folder laid over the shipped policies, file by file"
+        "--policies", metavar="DIR", help="folder laid over the shipped policies, or one built file"
     )
 
 
