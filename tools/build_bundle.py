@@ -1,4 +1,8 @@
-"""Compile ``policies/`` into ``engine/_data``; with ``--check`` only compare with what is there."""
+"""Compile ``policies/`` into ``engine/_data``; with ``--check`` only compare with what is there.
+
+What the gates include is data: the modules that the build makes of it lie in ``policies/`` too, so
+that OPA alone can check and test that folder.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from pathlib import Path
 
 from engine.errors import GovernanceError
 from engine.policy.build import build, find_opa
+from engine.policy.bundle import SOURCES, PolicyBundle
+from engine.policy.includes import MODULE
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMITTED = ROOT / "engine" / "_data"
@@ -24,12 +30,14 @@ def main(arguments: list[str]) -> int:
             out = Path(folder) if arguments else COMMITTED
             opa = find_opa(os.environ)
             bundle = build(ROOT / "policies", out, opa, keep_sources=False)
-            changed = different(out, COMMITTED)
+            if not arguments:
+                write_modules(bundle)
+            changed = [*different(out, COMMITTED), *different_modules(bundle)]
     except GovernanceError as error:
         print(error, file=sys.stderr)
         return 1
     if changed:
-        print(f"engine/_data: {', '.join(changed)} differ from policies/", file=sys.stderr)
+        print(f"{', '.join(changed)} differ from policies/", file=sys.stderr)
         print("build and commit them: python tools/build_bundle.py", file=sys.stderr)
         return 1
     print(f"policy {bundle.digest}")
@@ -39,9 +47,26 @@ def main(arguments: list[str]) -> int:
 def different(new: Path, old: Path) -> list[str]:
     """Return the names of the bundle's files that are not the same in both folders."""
     return [
-        name
+        f"engine/_data/{name}"
         for name in FILES
         if not (old / name).is_file() or (new / name).read_bytes() != (old / name).read_bytes()
+    ]
+
+
+def write_modules(bundle: PolicyBundle) -> None:
+    """Write the modules that say in Rego what each gate includes."""
+    for path in different_modules(bundle):
+        (ROOT / path).write_bytes(bundle.file(SOURCES + path.removeprefix("policies/")))
+
+
+def different_modules(bundle: PolicyBundle) -> list[str]:
+    """Return the paths of such modules that are not as the build makes them."""
+    modules = [path for path in bundle.source_digests if path.endswith(f"/{MODULE}")]
+    return [
+        f"policies/{path}"
+        for path in modules
+        if not (file := ROOT / "policies" / path).is_file()
+        or file.read_bytes() != bundle.file(SOURCES + path)
     ]
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from engine.errors import PolicyBuildError, suggest
 from engine.model import Json
+from engine.policy import includes
 from engine.policy.manifest import KINDS, RULES, CheckInfo, GateInfo
+from engine.policy.sources import Sources
 from engine.policy.tables.catalogue import METRIC_ID
 
 _CHECK_TEXTS = ("invariant", "why", "fix")
@@ -23,6 +25,7 @@ class _Annotation:
     package: str
     rule: str
     place: str
+    is_shipped: bool
 
     @property
     def custom(self) -> Json:
@@ -53,22 +56,25 @@ class _Domain:
 
 
 def gates_and_checks(
-    inspected: Json, shown: Callable[[str], str]
+    inspected: Json, files: Sources, shown: Callable[[str], str]
 ) -> tuple[dict[str, GateInfo], dict[str, CheckInfo]]:
     """Return gates and checks by name from what ``opa inspect -a -f json`` prints.
 
     Args:
         inspected: OPA's words.
+        files: The policy's files, with what each gate includes.
         shown: Turns a path as OPA prints it into one that a person would look for.
 
     Raises:
         PolicyBuildError: METADATA is missing something or contradicts itself; says file and
             line.
+        ConfigError: So does the data that says what a gate includes.
     """
     domains: dict[str, _Domain] = {}
     checks: dict[str, CheckInfo] = {}
+    places: dict[str, _Annotation] = {}
     for entry in inspected.get("annotations", []):
-        annotation = _annotation(entry, shown)
+        annotation = _annotation(entry, files, shown)
         domain = domains.setdefault(annotation.package, _Domain())
         if entry["annotations"].get("scope") == "package":
             domain.about = annotation if "title" in annotation.says else domain.about
@@ -79,9 +85,10 @@ def gates_and_checks(
             if check.id in checks:
                 raise annotation.wrong(f"check {check.id!r} is described twice")
             checks[check.id] = check
+            places[check.id] = annotation
             domain.checks.append(check)
     gates = {
-        package: _gate(package, domain, domains)
+        package: _gate(package, domain, domains, files)
         for package, domain in sorted(domains.items())
         if domain.decision
     }
@@ -90,15 +97,20 @@ def gates_and_checks(
             "no gate in these policies",
             "a gate is a package whose rule `decision` has METADATA with `entrypoint: true`",
         )
+    includes.require_gates(files, gates)
     included = {check_id for gate in gates.values() for check_id in gate.checks}
-    if orphans := sorted(checks.keys() - included):
-        raise PolicyBuildError(
-            f"no gate asks for {', '.join(orphans)}", "include their domain in a gate"
+    asked_by_none = sorted(checks.keys() - included)
+    if orphans := [name for name in asked_by_none if not places[name].is_shipped]:
+        first = places[orphans[0]]
+        raise first.wrong(
+            f"no gate asks for {', '.join(orphans)}",
+            f"write `includes: {{{first.package}: {{}}}}` into gates/promotion/data.yaml, or the "
+            "gate that shall ask",
         )
     return gates, checks
 
 
-def _annotation(entry: Json, shown: Callable[[str], str]) -> _Annotation:
+def _annotation(entry: Json, files: Sources, shown: Callable[[str], str]) -> _Annotation:
     path = [str(part["value"]) for part in entry["path"][1:]]
     says, location = entry["annotations"], entry["location"]
     package_scope = says.get("scope") == "package"
@@ -107,6 +119,7 @@ def _annotation(entry: Json, shown: Callable[[str], str]) -> _Annotation:
         package=".".join(path if package_scope else path[:-1]),
         rule="" if package_scope else path[-1],
         place=f"{shown(location['file'])}:{location['row']}",
+        is_shipped=location["file"] in files and files[location["file"]].is_shipped,
     )
 
 
@@ -138,7 +151,9 @@ def _metric_id(annotation: _Annotation, key: str, value: Json) -> str:
     return value
 
 
-def _gate(package: str, domain: _Domain, domains: Mapping[str, _Domain]) -> GateInfo:
+def _gate(
+    package: str, domain: _Domain, domains: Mapping[str, _Domain], files: Sources
+) -> GateInfo:
     decision, about = domain.decision, domain.about
     assert decision is not None  # noqa: S101  (only packages with one are gates)
     if about is None:
@@ -151,8 +166,17 @@ def _gate(package: str, domain: _Domain, domains: Mapping[str, _Domain]) -> Gate
         raise decision.wrong(f"rule {says.get('rule')!r} is none of {', '.join(RULES)}")
     if not isinstance(says.get("requires_digest"), bool):
         raise decision.wrong("`requires_digest` must be true or false")
-    includes = _includes(about, domains)
-    checks = [check for name in {package, *includes} for check in domains[name].checks]
+    by_data = includes.included(
+        package, files, {name: bool(domain.checks) for name, domain in domains.items()}
+    )
+    by_hand = _includes(about, domains)
+    if by_data is not None and not set(by_hand) <= {package}:
+        raise about.wrong(
+            "`includes` stands in METADATA, and in the gate's data",
+            f"take it out here: gates/{package}/data.yaml says what the gate includes",
+        )
+    included = {*(by_hand if by_data is None else by_data), *([package] if domain.checks else [])}
+    checks = [check for name in included for check in domains[name].checks]
     if not checks:
         raise decision.wrong("the gate has no check", "annotate `checks`, or include a domain")
     return GateInfo(
@@ -163,7 +187,7 @@ def _gate(package: str, domain: _Domain, domains: Mapping[str, _Domain]) -> Gate
         rule=says["rule"],
         requires_digest=says["requires_digest"],
         checks=tuple(sorted(check.id for check in checks)),
-        includes=tuple(includes),
+        includes=tuple(sorted(included)),
     )
 
 

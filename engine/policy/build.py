@@ -21,6 +21,7 @@ from engine.errors import ConfigError, PolicyBuildError, PolicyError, UsageError
 from engine.policy import sources
 from engine.policy.annotations import gates_and_checks
 from engine.policy.bundle import DATA_JSON, MANIFEST, SERVER_ARCHIVE, SOURCES, WASM, PolicyBundle
+from engine.policy.includes import with_includes
 from engine.policy.manifest import GateInfo, Manifest, encode
 from engine.policy.sources import CAPABILITIES, Sources
 from engine.policy.tables import data
@@ -90,6 +91,7 @@ def compile_policies(files: Sources, opa: Path) -> PolicyBundle:
             module needs built-ins of its host; or a gate's answer to an empty input is not
             whole.
     """
+    files = with_includes(files)
     sources.check_paths(files)
     sources.check_rego(files)
     if CAPABILITIES not in files:
@@ -102,7 +104,7 @@ def compile_policies(files: Sources, opa: Path) -> PolicyBundle:
         version = run.version()
         run("check", "--strict", "--capabilities", "../capabilities.json", ".")
         inspected = json.loads(run("inspect", "--annotations", "--format", "json", "."))
-        gates, checks = gates_and_checks(inspected, run.shown)
+        gates, checks = gates_and_checks(inspected, files, run.shown)
         module = _compiled(run, gates.values())
     data_json = data.resolve(files, checks)
     digests = sources.hashes(files)
@@ -118,7 +120,7 @@ def compile_policies(files: Sources, opa: Path) -> PolicyBundle:
     kept = {f"{SOURCES}{path}": source.content for path, source in files.items()}
     contents = {WASM: module, DATA_JSON: data_json, **kept}
     operators = _operators(PolicyBundle(encode(manifest), contents.__getitem__))
-    checks = {name: check._replace(operator=operators[name]) for name, check in checks.items()}
+    checks = {name: check._replace(operator=operators.get(name)) for name, check in checks.items()}
     data.check_metrics(checks, json.loads(data_json)["catalogue"]["metrics"])
     return PolicyBundle(encode(manifest._replace(checks=checks)), contents.__getitem__)
 
@@ -187,7 +189,7 @@ class _Opa:
     def __call__(self, *arguments: str) -> str:
         done = run_opa(self._binary, arguments, self.folder)
         if done.returncode != 0:
-            words = self._in_the_authors_paths(done.stderr.strip() or done.stdout.strip())
+            words = in_the_authors_paths(done.stderr.strip() or done.stdout.strip(), self._files)
             raise PolicyBuildError(f"opa {arguments[0]}: {words}", _hint(words))
         return done.stdout
 
@@ -195,15 +197,21 @@ class _Opa:
         return opa_version(self._binary)
 
     def shown(self, path: str) -> str:
-        relative = path.removeprefix("./").removeprefix("/")
-        return self._files[relative].shown if relative in self._files else path
+        return _shown(path, self._files)
 
-    def _in_the_authors_paths(self, words: str) -> str:
-        return re.sub(
-            r"(?m)(?<![\w./-])(?:\./)?([\w./-]+\.rego)(?=:\d)",
-            lambda match: self.shown(match[1]),
-            words,
-        )
+
+def in_the_authors_paths(words: str, files: Sources) -> str:
+    """Return OPA's ``words`` with each file named as its author would look for it."""
+    return re.sub(
+        r"(?m)(?<![\w./-])(?:\./)?([\w./-]+\.rego)(?=:\d)",
+        lambda match: _shown(match[1], files),
+        words,
+    )
+
+
+def _shown(path: str, files: Sources) -> str:
+    relative = path.removeprefix("./").removeprefix("/").removeprefix("policies/")
+    return files[relative].shown if relative in files else path
 
 
 def _hint(words: str) -> str:

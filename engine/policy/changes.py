@@ -20,8 +20,8 @@ class RowChange(NamedTuple):
     """A row that two policies do not have alike.
 
     Attributes:
-        row: Topic and name, such as ``limits/default/slo.dec_p95_ms``, ``waivers/W-2026-001`` or
-            ``rules/checkout/checkout.rego``.
+        row: Topic and name, such as ``limits/default/slo.dec_p95_ms``, ``waivers/W-2026-001``,
+            ``gates/promotion/checkout`` or ``rules/checkout/checkout.rego``.
         before: What it was; None where it was not there.
         after: What it is; None where it is not there any more.
     """
@@ -49,7 +49,7 @@ def changes(
     for topic in old.keys() | new.keys():
         kind, _, name = topic.partition("/")
         if kind != "limits":
-            found += _changed(topic, old[topic], new[topic])
+            found += _changed(topic, old.get(topic, {}), new.get(topic, {}))
         elif profile in (None, name):
             base = old.get(topic, old[_DEFAULT])
             found += _changed(topic, base, new.get(topic, {}))
@@ -87,7 +87,10 @@ def tables(bundle: PolicyBundle) -> dict[str, _Rows]:
     return {
         "budgets": {row["id"]: row for row in data.get("budgets", ())},
         "catalogue": data["catalogue"]["metrics"],
-        "gates": {gate.name: {"includes": list(gate.includes)} for gate in bundle.gates()},
+        **{
+            f"gates/{gate.name}": {domain: {} for domain in gate.includes}
+            for gate in bundle.gates()
+        },
         **{f"limits/{name}": _limits(table) for name, table in data["limits"].items()},
         "prices": {
             "{provider}/{model}/{from}".format_map(row): row

@@ -61,7 +61,7 @@ class GateInfo(NamedTuple):
         rule: How checks become a verdict: ``release/v1`` or ``access/v1``.
         requires_digest: Whether the subject must be named by its digest.
         checks: Ids that every answer has, each once; sorted.
-        includes: Domains whose checks the gate asks besides its own; sorted.
+        includes: Domains whose checks the gate asks, itself where it has some; sorted.
     """
 
     name: str

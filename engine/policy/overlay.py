@@ -18,10 +18,11 @@ from engine.policy.bundle import (
     shipped_bundle,
     shipped_folder,
 )
+from engine.policy.includes import with_includes
 from engine.policy.sources import DATA, Source, Sources
 from engine.policy.tables import data
 from engine.policy.tables.nodes import read
-from engine.policy.tables.rows import laid_over
+from engine.policy.tables.rows import GATES, laid_over
 from engine.system.reading import read_whole
 
 BUILT = ".tar"
@@ -116,6 +117,8 @@ def merged(shipped: PolicyBundle, given: Sources) -> dict[str, Source]:
 def laid_sources(shipped: Sources, given: Sources) -> dict[str, Source]:
     """Return ``given`` laid over ``shipped``, data row by row, the rest by path; sorted by path.
 
+    What the gates then include is in their modules, see :mod:`engine.policy.includes`.
+
     Raises:
         ConfigError: As :func:`merged`.
     """
@@ -125,7 +128,10 @@ def laid_sources(shipped: Sources, given: Sources) -> dict[str, Source]:
         else source
         for path, source in given.items()
     }
-    return dict(sorted({**shipped, **laid}.items()))
+    files = dict(sorted({**shipped, **laid}.items()))
+    if any(path.endswith(".rego") or path.startswith(f"{GATES}/") for path in given):
+        return with_includes(files)
+    return files
 
 
 def _laid(shipped: Source, own: Source, path: str) -> Source:

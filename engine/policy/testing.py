@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import GovernanceError, UsageError
 from engine.model import Json
-from engine.policy.build import run_opa
+from engine.policy.build import in_the_authors_paths, run_opa
 from engine.policy.bundle import shipped_folder
 from engine.policy.overlay import laid_sources, load_policies
 from engine.policy.sources import CAPABILITIES, DATA, Source, check_rego, is_source, read_source
@@ -20,7 +20,7 @@ _CAPABILITIES = ("--capabilities", f"policies/{CAPABILITIES}")
 _PATIENT = ("--timeout", "100s")
 """For each test; OPA's own limit of 5 s ends sound ones on a busy machine."""
 _SHIPPED_TEST = (
-    "a shipped test names the shipped rules and limits; where yours differ on purpose, "
+    "a shipped test holds what a shipped rule promises; where yours differs on purpose, "
     "lay a test of the same path over it"
 )
 
@@ -45,6 +45,9 @@ class Step:
 def examine(folder: Path | None, opa: Path) -> Iterator[Step]:
     """Yield what was found, demand by demand; what builds on a failed one is left out.
 
+    The folder's tests run on its rules and its data. The shipped tests run on its rules and the
+    shipped data: they hold what the rules promise, whatever limits and domains a folder chooses.
+
     Args:
         folder: Laid over the shipped policies, tests included; None is the shipped ones alone.
         opa: OPA's binary.
@@ -54,30 +57,60 @@ def examine(folder: Path | None, opa: Path) -> Iterator[Step]:
         ConfigError: A file cannot be read, or there is too much Rego.
         PolicyBuildError: OPA could not be run.
     """
-    given = _files(folder) if folder else {}
+    shipped = _sources(shipped_folder("policies"))
+    given = _sources(folder) if folder else {}
+    rules = {path: source for path, source in given.items() if path.endswith(".rego")}
+    laid = laid_sources(shipped, given)
+    check_rego({path: source for path, source in laid.items() if is_source(path)})
     with tempfile.TemporaryDirectory(prefix="engine-policy-test-") as root:
-        work = Path(root)
-        sources = laid_sources(_sources(_files(shipped_folder("policies"))), _sources(given))
-        check_rego({path: source for path, source in sources.items() if is_source(path)})
-        for path, source in sources.items():
-            target = work / "policies" / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(source.content)
-        own = [path for path in given if path.endswith(".rego")] if folder else None
-        checked = _check(work, opa)
+        suites = [
+            _suite("yours", laid, given.keys(), Path(root, "yours")),
+            _suite("shipped", laid_sources(shipped, rules), shipped.keys() - given, Path(root)),
+        ]
+        # Shipped tests run a line of the folder's only where it replaces a shipped file.
+        counted = suites if folder is None or rules.keys() & shipped.keys() else suites[:1]
+        own = list(rules) if folder else None
+        work = _written(laid, Path(root, "all"))
+        checked = _check(work, laid, opa)
         yield checked
         yield _format(work, opa, own)
         if checked.wrong:
             return
-        tested = _test(work, opa)
+        tested = _test(suites, opa)
         yield tested
         if not tested.wrong:
-            yield _coverage(work, opa, own)
+            yield _coverage(counted, opa, own, laid)
     yield _build(folder, opa)
 
 
-def _sources(files: Mapping[str, Path]) -> dict[str, Source]:
-    return {path: read_source(file) for path, file in files.items()}
+@dataclass(frozen=True, slots=True)
+class _Suite:
+    """Tests of one author, in a folder with the rules and the data that they are about."""
+
+    name: str
+    work: Path
+    sources: Mapping[str, Source]
+
+
+def _has_tests(suite: _Suite) -> bool:
+    return any(map(_is_test, suite.sources))
+
+
+def _suite(name: str, sources: Mapping[str, Source], tests: Set[str], work: Path) -> _Suite:
+    kept = {path: source for path, source in sources.items() if path in tests or not _is_test(path)}
+    return _Suite(name, _written(kept, work), kept)
+
+
+def _written(sources: Mapping[str, Source], work: Path) -> Path:
+    for path, source in sources.items():
+        target = work / "policies" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.content)
+    return work
+
+
+def _sources(folder: Path) -> dict[str, Source]:
+    return {path: read_source(file) for path, file in _files(folder).items()}
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -94,11 +127,11 @@ def _files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _check(work: Path, opa: Path) -> Step:
+def _check(work: Path, sources: Mapping[str, Source], opa: Path) -> Step:
     done = run_opa(opa, ("check", "--strict", *_CAPABILITIES, "policies"), work)
     if done.returncode == 0:
         return Step("check", "strict, with the built-ins that OPA and its Wasm answer alike")
-    return Step("check", wrong=_lines(done.stderr or done.stdout))
+    return Step("check", wrong=_lines(in_the_authors_paths(done.stderr or done.stdout, sources)))
 
 
 def _format(work: Path, opa: Path, own: list[str] | None) -> Step:
@@ -111,41 +144,67 @@ def _format(work: Path, opa: Path, own: list[str] | None) -> Step:
     return Step("format", wrong=_lines(done.stdout or done.stderr), hint="run `opa fmt --write`")
 
 
-def _test(work: Path, opa: Path) -> Step:
+def _test(suites: Sequence[_Suite], opa: Path) -> Step:
     command = ("test", *_CAPABILITIES, *_PATIENT, "--fail-on-empty", "--format", "json", "policies")
-    done = run_opa(opa, command, work)
-    try:
-        results: list[Json] = json.loads(done.stdout)
-    except ValueError:
-        return Step("tests", wrong=_lines(done.stderr or done.stdout or "no test was found"))
-    failed = tuple(
-        f"{result['location']['file'].removeprefix('policies/')}:{result['location']['row']}: "
-        f"{result['name']}"
-        for result in results
-        if result.get("fail") or result.get("error")
+    wrong: list[str] = []
+    passed: list[str] = []
+    hint = ""
+    for suite in filter(_has_tests, suites):
+        done = run_opa(opa, command, suite.work)
+        try:
+            results: list[Json] = json.loads(done.stdout)
+        except ValueError:
+            results = []
+        failed = [
+            f"{suite.name}: {_shown(result['location'], suite.sources)}: {result['name']}"
+            for result in results
+            if result.get("fail") or result.get("error")
+        ]
+        if failed or done.returncode != 0:
+            wrong += failed or _lines(done.stderr or done.stdout or "no test was found")
+            hint = _SHIPPED_TEST if suite.name == "shipped" else hint
+        passed.append(f"{len(results)} {suite.name}")
+    if not suites:
+        return Step("tests", "none")
+    return (
+        Step("tests", wrong=tuple(wrong), hint=hint)
+        if wrong
+        else Step("tests", f"{' and '.join(passed)} passed")
     )
-    if failed or done.returncode != 0:
-        return Step("tests", wrong=failed or _lines(done.stderr), hint=_SHIPPED_TEST)
-    return Step("tests", f"{len(results)} passed")
 
 
-def _coverage(work: Path, opa: Path, own: list[str] | None) -> Step:
+def _shown(location: Json, sources: Mapping[str, Source]) -> str:
+    path = location["file"].removeprefix("policies/")
+    return f"{sources[path].shown if path in sources else path}:{location['row']}"
+
+
+def _coverage(
+    suites: Sequence[_Suite], opa: Path, own: list[str] | None, laid: Mapping[str, Source]
+) -> Step:
+    """Every line of a rule runs in one suite or the other."""
     command = ("test", *_CAPABILITIES, *_PATIENT, "--coverage", "--format", "json", "policies")
-    done = run_opa(opa, command, work)
-    try:
-        report = json.loads(done.stdout)["files"]
-    except (ValueError, KeyError):  # a test that passed before: OPA gives each a time limit
-        return Step("coverage", wrong=_lines(done.stderr or done.stdout or "OPA said nothing"))
-    missing = []
-    for file, covered in sorted(report.items()):
-        path = file.removeprefix("policies/")
-        if own is not None and path not in own:
-            continue
-        for span in covered.get("not_covered", []):
-            missing.append(f"{path}:{span['start']['row']}: no test runs this line")
-    if own is not None:
-        unseen = {path for path in own if f"policies/{path}" not in report}
-        missing += [f"{path}: no test runs it" for path in sorted(unseen) if not _is_test(path)]
+    lines: dict[str, set[int]] = {}
+    for suite in filter(_has_tests, suites):
+        done = run_opa(opa, command, suite.work)
+        try:
+            report = json.loads(done.stdout)["files"]
+        except (ValueError, KeyError):  # a test that passed before: OPA gives each a time limit
+            return Step("coverage", wrong=_lines(done.stderr or done.stdout or "OPA said nothing"))
+        for file, covered in report.items():
+            missed = {
+                row
+                for span in covered.get("not_covered", [])
+                for row in range(span["start"]["row"], span["end"]["row"] + 1)
+            }
+            path = file.removeprefix("policies/")
+            lines[path] = lines.get(path, missed) & missed
+    paths = sorted(lines) if own is None else [path for path in sorted(own) if not _is_test(path)]
+    missing: list[str] = []
+    for path in paths:
+        shown = laid[path].shown
+        if path not in lines:
+            missing.append(f"{shown}: no test runs it")
+        missing += [f"{shown}:{row}: no test runs this line" for row in sorted(lines.get(path, ()))]
     if missing:
         return Step("coverage", wrong=tuple(missing), hint="write a test, or drop the rule")
     return Step("coverage", "every line")

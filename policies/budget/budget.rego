@@ -1,9 +1,6 @@
 # METADATA
 # title: Budget
 # description: Whether what the subject may spend is not spent already.
-# custom:
-#   includes:
-#     - budget
 package budget
 
 import data.lib.check

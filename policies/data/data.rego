@@ -1,9 +1,6 @@
 # METADATA
 # title: Data
 # description: Whether a data product still is what its consumers were promised; in doubt it is not.
-# custom:
-#   includes:
-#     - data
 package data
 
 import data.lib.check

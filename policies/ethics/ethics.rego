@@ -3,9 +3,6 @@
 # description: |
 #   Whether the people a model decides about are treated with calibrated, even-handed and consented
 #   use of their data.
-# custom:
-#   includes:
-#     - ethics
 package ethics
 
 import data.lib.check

@@ -1,9 +1,6 @@
 # METADATA
 # title: Lifecycle
 # description: Whether a subject in production may stay as it is, and what is due if not.
-# custom:
-#   includes:
-#     - lifecycle
 package lifecycle
 
 import data.lib.check

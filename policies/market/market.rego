@@ -1,9 +1,6 @@
 # METADATA
 # title: Market
 # description: Whether a prediction market's prices, trades and error budget are in order.
-# custom:
-#   includes:
-#     - market
 package market
 
 import data.lib.check

@@ -1,9 +1,6 @@
 # METADATA
 # title: Model
 # description: Whether a model is better than what it replaces, and not only different.
-# custom:
-#   includes:
-#     - model
 package model
 
 import data.lib.check

@@ -1,9 +1,6 @@
 # METADATA
 # title: Privacy
 # description: Whether personal data stays where it may be, judged by a scan that saw all of it.
-# custom:
-#   includes:
-#     - privacy
 package privacy
 
 import data.lib.check

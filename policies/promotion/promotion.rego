@@ -1,41 +1,11 @@
 # METADATA
 # title: Promotion gate
-# description: Decides whether one candidate may be promoted, or may stay in production.
-# custom:
-#   includes:
-#     - budget
-#     - data
-#     - ethics
-#     - ethics.attestation
-#     - market
-#     - model
-#     - privacy
-#     - security
-#     - slo
+# description: |
+#   Decides whether one candidate may be promoted, or may stay in production. The domains that it
+#   asks are the rows of gates/promotion/data.yaml.
 package promotion
 
-import data.budget
-import data.data as data_domain
-import data.ethics
-import data.ethics.attestation
 import data.lib.gate
-import data.market
-import data.model
-import data.privacy
-import data.security
-import data.slo
-
-_domains := [
-	budget.checks,
-	data_domain.checks,
-	ethics.checks,
-	attestation.checks,
-	market.checks,
-	model.checks,
-	privacy.checks,
-	security.checks,
-	slo.checks,
-]
 
 # METADATA
 # title: Promotion decision
@@ -45,7 +15,7 @@ _domains := [
 #   gate:
 #     rule: release/v1
 #     requires_digest: true
-decision := gate.release(_domains, market.obligations)
+decision := gate.release(_included, _obligations)
 
 # METADATA
 # title: Why promotion does not let the subject through

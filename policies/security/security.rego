@@ -1,9 +1,6 @@
 # METADATA
 # title: Security
 # description: Whether the artifact carries vulnerabilities that must not reach production.
-# custom:
-#   includes:
-#     - security
 package security
 
 import data.lib.check

@@ -1,9 +1,6 @@
 # METADATA
 # title: Service levels
 # description: Whether the service keeps the promises made to its callers and users.
-# custom:
-#   includes:
-#     - slo
 package slo
 
 import data.lib.check

@@ -1,9 +1,6 @@
 # METADATA
 # title: Spend
 # description: Whether one request may reserve a part of the budgets that it falls under.
-# custom:
-#   includes:
-#     - spend
 package spend
 
 import data.lib.check

@@ -80,6 +80,29 @@ def test_what_is_missing_is_named(author: Engine) -> None:
     assert f"checkout/checkout.rego:{row}: no test runs this line" in answer.out
 
 
+def test_it_is_said_whose_test_failed_and_limits_of_ones_own_fail_no_shipped_test(
+    author: Engine,
+) -> None:
+    author("policy", "new", "checkout")
+    Path("policies/gates/promotion").mkdir(parents=True)
+    Path("policies/gates/promotion/data.yaml").write_text("includes: {checkout: {}, slo: null}\n")
+    limits = Path("policies/limits/default/data.yaml")
+    limits.write_text(limits.read_text() + "  ethics.ece: {limit: 0.000001}\n")
+    assert author("policy", "test", "policies").code == 0
+
+    test = Path("policies/checkout/checkout_test.rego")
+    test.write_text(test.read_text() + "\ntest_never if 1 == 2\n")
+    rego = Path("policies/lib/gate/access.rego")
+    rego.parent.mkdir(parents=True)
+    rego.write_text('package lib.gate\n\n_access(_) := "ALLOW"\n')
+    out = author("policy", "test", "policies").out
+
+    assert "yours: " in out
+    assert "policies/checkout/checkout_test.rego:" in out
+    assert "shipped: " in out
+    assert "lib/gate/gate_test.rego:" in out
+
+
 def test_a_failing_test_is_named(author: Engine) -> None:
     author("policy", "new", "checkout")
     test = Path("policies/checkout/checkout_test.rego")
@@ -180,7 +203,7 @@ def test_own_rego_is_built_once_and_decides_where_there_is_no_opa(
 
     assert (refused.code, "has to be compiled" in refused.err) == (2, True)
     assert from_file["verdict"] == from_folder["verdict"] == "BLOCK"
-    rows = ["catalogue/checkout.open_incidents", "gates/checkout"]
+    rows = ["catalogue/checkout.open_incidents", "gates/checkout/checkout"]
     rows += ["limits/default/checkout.open_incidents", "rules/checkout/checkout.rego"]
     assert from_file["policy_changes"]["rows"] == from_folder["policy_changes"]["rows"] == rows
 

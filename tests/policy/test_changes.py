@@ -65,13 +65,17 @@ def test_every_topic_is_compared_and_a_new_profile_with_the_default_that_ships(
 
 def test_a_gate_and_a_rule_that_are_added_are_named(opa: Path, tmp_path: Path) -> None:
     gate = shipped_bundle().file("sources/promotion/promotion.rego").decode()
+    includes = shipped_bundle().file("sources/gates/promotion/data.yaml").decode()
+    put(tmp_path, {"gates/mine": includes})
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "mine.rego").write_text(gate.replace("package promotion", "package mine"))
 
     found = changes(shipped_bundle(), load_policies(tmp_path, opa=opa))
 
-    assert [change.row for change in found] == ["gates/mine", "rules/mine/mine.rego"]
-    assert [change.before for change in found] == [None, None]
+    rows = [change.row for change in found]
+    assert rows[0] == "gates/mine/budget"
+    assert rows[-2:] == ["rules/mine/includes.rego", "rules/mine/mine.rego"]
+    assert {change.before for change in found} == {None}
 
 
 def test_a_record_names_as_many_rows_as_it_may_and_counts_the_rest(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from engine.policy.evaluators.wasm import WasmEvaluator
 from engine.policy.overlay import load_policies
 from tests.repository import ROOT
 
+INCLUDES = (ROOT / "policies/gates/promotion/data.yaml").read_text()
 HEIR = "extends: default\nchecks:\n  ethics.ece: {limit: 0.5}\n"
 
 
@@ -96,6 +97,7 @@ def test_changed_data_gives_the_digest_that_a_build_would(opa: Path, tmp_path: P
 def test_changed_rego_is_compiled(opa: Path, tmp_path: Path) -> None:
     gate = (ROOT / "policies" / "promotion" / "promotion.rego").read_text()
     folder = put(tmp_path, "mine/mine.rego", gate.replace("package promotion", "package mine", 1))
+    put(tmp_path, "gates/mine/data.yaml", INCLUDES)
 
     for given in (opa, lambda: opa):
         bundle = load_policies(folder, opa=given)
@@ -121,6 +123,7 @@ def test_what_engine_policy_build_wrote_needs_no_opa(opa: Path, tmp_path: Path) 
         "mine/mine.rego",
         gate.replace("package promotion", "package mine", 1),
     )
+    put(tmp_path / "policies", "gates/mine/data.yaml", INCLUDES)
     built = build(tmp_path / "policies", tmp_path / "out", opa)
 
     bundle = load_policies(tmp_path / "out", opa=never)

@@ -111,14 +111,17 @@ def _check(name: str, bundle: PolicyBundle, shell: Shell) -> str:
     info = bundle.check(name)
     unit = bundle.catalogue().get(info.metric, {}).get("unit", "")
     unit = "" if unit in ("1", "none") else unit
+    gates = [gate.name for gate in bundle.gates() if name in gate.checks]
     facts = (
         ("demands", info.description),
         ("why", info.why),
         ("fix", info.fix),
         ("metric", f"{info.metric} ({unit})" if unit else info.metric),
         ("promise", f"{info.invariant}, in spec/invariants.md of the project"),
-        ("gates", ", ".join(gate.name for gate in bundle.gates() if name in gate.checks)),
+        ("gates", ", ".join(gates) or "none asks it"),
     )
+    if not gates:
+        return _rows(f"{name}: {info.title}", facts, shell.width)
     lines = [_rows(f"{name}: {info.title}", facts, shell.width) + "  limits"]
     operator = operators_of(bundle, shell)[name]
     for profile, table in sorted(bundle.data["limits"].items()):

@@ -128,9 +128,9 @@ def _together(found: Sequence[RowChange]) -> Iterator[tuple[str, str]]:
 def _in_words(change: RowChange) -> str:
     before, after = change.before, change.after
     if before is None:
-        return f"added: {_members(after)}"
+        return f"added: {_members(after)}" if after else "added"
     if after is None:
-        return f"taken away; it was {_members(before)}"
+        return f"taken away; it was {_members(before)}" if before else "taken away"
     if not isinstance(before, dict) or not isinstance(after, dict):
         return (
             "changed" if change.row.startswith("rules/") else f"{_word(before)} to {_word(after)}"

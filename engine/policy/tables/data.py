@@ -21,13 +21,15 @@ from engine.policy.sources import DATA, Sources
 from engine.policy.tables import budget_rows, catalogue, profiles
 from engine.policy.tables.nodes import Node, RowError, read
 from engine.policy.tables.price_list import price_list
-from engine.policy.tables.rows import LaidTable
+from engine.policy.tables.rows import GATES, LaidTable
 from engine.policy.tables.trust_list import trust_list
 from engine.proof.policy_archive import AGAINST
 
 _TOPICS = ("budgets", "catalogue", "prices", "trust", "waivers")
 _OPTIONAL = ("budgets",)
 _LIMITS = re.compile(rf"limits/({profiles.NAME})")
+_GATES = re.compile(rf"{GATES}/[a-z][a-z0-9_.]*")
+"""Which domains a gate asks is compiled, and nothing that a rule sees."""
 _MOST_TRIED = 500
 """Rows of a folder that are looked at for the one that an error is due to."""
 _WAIVER = ("id", "check", "subject", "reason", "approvers", "expires_at")
@@ -110,7 +112,7 @@ def _resolved(
 
 def _check_places(roots: Mapping[str, Node]) -> None:
     for path, root in roots.items():
-        if path not in _TOPICS and not _LIMITS.fullmatch(path):
+        if path not in _TOPICS and not (_LIMITS.fullmatch(path) or _GATES.fullmatch(path)):
             raise ConfigError(
                 f"{root.file.shown}: no policy reads data from {path!r}",
                 _right_place(path, root.file.shown),
@@ -125,10 +127,12 @@ def _right_place(path: str, shown: str) -> str:
     if shown.removesuffix(f"{path}/{DATA}").rstrip("/").endswith("limits"):
         return "give the folder above, the one that holds limits/"
     topic, slash, below = path.partition("/")
-    if near := get_close_matches(topic, (*_TOPICS, "limits"), 1, 0.8):
-        rest = f"/{below or '<profile>'}" if near[0] == "limits" else slash + below
+    folders = {"limits": "<profile>", GATES: "<gate>"}
+    if near := get_close_matches(topic, (*_TOPICS, *folders), 1, 0.8):
+        rest = f"/{below or folders[near[0]]}" if near[0] in folders else slash + below
         return f"did you mean {near[0]}{rest}/{DATA}?"
-    return f"known: {', '.join(f'{topic}/{DATA}' for topic in (*_TOPICS, 'limits/<profile>'))}"
+    known = (*_TOPICS, *(f"{folder}/{name}" for folder, name in folders.items()))
+    return f"known: {', '.join(f'{topic}/{DATA}' for topic in known)}"
 
 
 def _check_rows(checks: Mapping[str, CheckInfo], tables: Iterable[Node], sources: Sources) -> None:

@@ -86,7 +86,10 @@ class Node:
     def members(self) -> dict[str, Node]:
         """Return the members of an object."""
         if not isinstance(self.value, dict):
-            raise self.wrong("an object is expected here")
+            hint = "write a row by its name for each item, such as `name: {…}`"
+            raise self.wrong(
+                "an object is expected here", hint if isinstance(self.value, list) else ""
+            )
         return {
             key: Node(value, f"{self.pointer}/{escape(key)}", self.file)
             for key, value in self.value.items()

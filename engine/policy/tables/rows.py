@@ -1,9 +1,10 @@
 """A folder's table laid over the shipped one, row by row. Pure.
 
-A folder of policies holds only what differs. A row of a table with names (``checks``, ``metrics``)
-is laid over the shipped row member by member; a row of a list (``budgets``, ``prices``, ``keys``,
-``waivers``) takes the place of the shipped row of the same key, or is added. ``null`` takes a row
-or a member away; ``replace: true`` in a row, or at the top of a file, leaves nothing of what ships.
+A folder of policies holds only what differs. A row of a table with names (``checks``, ``includes``,
+``metrics``) is laid over the shipped row member by member; a row of a list (``budgets``,
+``prices``, ``keys``, ``waivers``) takes the place of the shipped row of the same key, or is added.
+``null`` takes a row or a member away; ``replace: true`` in a row, or at the top of a file, leaves
+nothing of what ships.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from engine.model import Json
 from engine.policy.tables.nodes import Node, PlacedFile
 
 REPLACE = "replace"
+GATES = "gates"
 _LIMITS = "limits"
-_TABLES: Mapping[str, str] = {"catalogue": "metrics", _LIMITS: "checks"}
+_TABLES: Mapping[str, str] = {"catalogue": "metrics", GATES: "includes", _LIMITS: "checks"}
 """Member of a topic's file that holds its rows by name."""
 _LISTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "budgets": ("budgets", ("id",)),
@@ -153,9 +155,11 @@ def _rows(shipped: Node, own: Node, *, of_limits: bool) -> dict[str, Json]:
     for name, row in own.members().items():
         if row.value is None:
             if name not in merged:
-                raise row.wrong(
-                    f"there is no row {name!r} to take away", suggest(name, merged), key=True
+                known = suggest(name, merged)
+                hint = (
+                    f"{known}{'; ' if known else ''}`{name}: {{…}}` adds it, `null` takes it away"
                 )
+                raise row.wrong(f"there is no row {name!r} to take away", hint, key=True)
             del merged[name]
         elif name not in merged or not isinstance(row.value, dict):
             merged[name] = _without_replace(row.value) if isinstance(row.value, dict) else row.value

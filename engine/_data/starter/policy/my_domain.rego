@@ -1,9 +1,6 @@
 # METADATA
 # title: my_domain
 # description: Whether my_domain is fit to be released; in doubt it is not.
-# custom:
-#   includes:
-#     - my_domain
 package my_domain
 
 import data.lib.check
