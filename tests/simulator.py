@@ -43,7 +43,7 @@ from engine.proof.attestation_rules import is_attested
 from engine.proof.bundle import ProofBundle
 from engine.proof.checkpoint import Checkpoint, origin_of
 from engine.proof.checkpoint import sign as sign_checkpoint
-from engine.proof.decision_predicate import version_of
+from engine.proof.decision_version import version_of
 from engine.proof.envelope import seal
 from engine.proof.input_document import salted_digest
 from engine.proof.keys import key_id, public_pem

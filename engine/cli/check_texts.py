@@ -33,10 +33,12 @@ def texts_of(bundle: PolicyBundle) -> dict[str, dict[str, str]]:
 
 
 @lru_cache(maxsize=16)
-def off_reasons(bundle: PolicyBundle, profile: str) -> dict[str, str]:
+@lru_cache(maxsize=16)
+def off_reasons(bundle: PolicyBundle, profile: str) -> Mapping[str, str]:
     """Return, by check id, why ``profile`` turned a check off."""
     rows = bundle.profile(profile)["checks"]
-    return {name: row["reason"] for name, row in rows.items() if row.get("severity") == "off"}
+    off = {name: row["reason"] for name, row in rows.items() if row.get("severity") == "off"}
+    return MappingProxyType(off)
 
 
 def report_on(

@@ -29,7 +29,7 @@ from engine.policy.bundle import PolicyBundle
 from engine.proof import attestation
 from engine.proof.attestation import Attestation
 from engine.proof.attestation_rules import longest_s
-from engine.proof.decision_predicate import version_of
+from engine.proof.decision_version import version_of
 from engine.proof.envelope import seal
 from engine.proof.input_document import read_time
 from engine.proof.keys import public_pem

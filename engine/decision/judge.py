@@ -95,7 +95,7 @@ def judge(
     static = _static(bundle, question.gate, question.profile)
     metrics = evidence.document["metrics"]
     checks = [_joined(check, static.members[check["id"]], metrics) for check in answer["checks"]]
-    _no_false_checks(checks, static, metrics)
+    are_alike = _no_false_checks(checks, static, metrics)
     relaxations = _named(evidence.document)
     _no_false_attestation([checks[place] for place in static.attested], evidence.document)
     verdict = _verified_verdict(answer["verdict"], checks, relaxations, question, bundle)
@@ -134,19 +134,12 @@ def judge(
         predicate.update(extend(predicate))
     key = subject_key(evidence.document["subject"])
     is_plain_input = type(evidence.document) is PlainObject
-    if is_plain_input and not predicate["waivers"] and _are_plain(checks, static):
+    if is_plain_input and static.is_plain and are_alike and not waivers:
         predicate = PlainObject(predicate)
     record = template_of(
         predicate, evidence.subject, key, evidence.encoded, salt, attested=evidence.attested
     )
     return Judgement(evidence, question, decision_id, salt, verdict, predicate, record)
-
-
-def _are_plain(checks: Sequence[Json], static: _Static) -> bool:
-    """Whether no number in ``checks`` needs a second look when they are encoded."""
-    return static.is_plain and all(
-        is_plain(check["observed"]) and is_plain(check["limit"]) for check in checks
-    )
 
 
 @lru_cache(maxsize=64)
@@ -162,7 +155,7 @@ class _Static(NamedTuple):
         members: By check id.
         terms: What the answer has to repeat, by check id: the profile's limit and severity, and
             the operator that the rule had when the policy was built.
-        is_plain: Whether every value in them :func:`engine.formats.canonical.is_plain`.
+        is_plain: Whether every value in both :func:`engine.formats.canonical.is_plain`.
         attested: Places of the checks of kind ``attestation`` among the gate's.
     """
 
@@ -187,6 +180,7 @@ def _static(bundle: PolicyBundle, gate: str, profile: str) -> _Static:
         static[name] = members
         terms[name] = (row.get("limit"), severity_of(row), info.operator)
     plain = all(is_plain(value) for members in static.values() for value in members.values())
+    plain = plain and all(is_plain(limit) for limit, _severity, _operator in terms.values())
     kinds = enumerate(members["kind"] for members in static.values())
     return _Static(
         static, terms, plain, tuple(place for place, kind in kinds if kind == "attestation")
@@ -204,12 +198,16 @@ def _joined(check: Json, static: dict[str, Json], metrics: Json) -> dict[str, Js
     return joined
 
 
-def _no_false_checks(checks: Sequence[Json], static: _Static, metrics: Json) -> None:
+def _no_false_checks(checks: Sequence[Json], static: _Static, metrics: Json) -> bool:
     """Refuse an answer whose checks say something else than what was compared. INV-GATE-2.
 
     Each has the status that follows from what it compared, observed the Input's value, and was
     held against the profile's limit by the operator and with the severity that the policy states.
+
+    Returns:
+        Whether each value and limit is written as the Input and the profile write it, too.
     """
+    are_alike = True
     for check in checks:
         if check["status"] != (status := recompute_status(check, metrics)):
             raise PolicyError(
@@ -221,15 +219,23 @@ def _no_false_checks(checks: Sequence[Json], static: _Static, metrics: Json) -> 
         limit, severity, operator = static.terms[check["id"]]
         if kind == "baseline":
             limit = metric.get("baseline")
-        if not same(check["limit"], limit):
+        given = check["limit"]
+        if type(given) is not type(limit):
+            are_alike = False
+        if not same(given, limit):
             raise _false_term(check, "limit", limit)
         if check["severity"] != severity:
             raise _false_term(check, "severity", severity)
         if operator is not None and check["operator"] != operator:
             raise _false_term(check, "operator", operator)
-        observed = metric.get("value")
-        if kind != "attestation" and not same(check["observed"], observed):
+        if kind == "attestation":
+            continue
+        observed, given = metric.get("value"), check["observed"]
+        if type(given) is not type(observed):
+            are_alike = False
+        if not same(given, observed):
             raise _false_term(check, "observed", observed)
+    return are_alike
 
 
 def _false_term(check: Json, what: str, expected: Json) -> PolicyError:

@@ -24,8 +24,13 @@ def written(value: Json) -> str:
             else (f"[… {', '.join(map(written, value[-5:]))}]")
         )
     if isinstance(value, int | float):
-        return _plain(Decimal(repr(value)))
+        return _number(value)
     return str(value)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _number(value: float) -> str:
+    return _plain(Decimal(repr(value)))
 
 
 def margin(check: Json) -> str | None:

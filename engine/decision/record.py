@@ -15,7 +15,7 @@ from engine.formats.times import write_time
 from engine.ledger import AppendedEntry, Blob, EntryDraft, Ledger, LedgerPosition, SharedBlob
 from engine.model import DECISION_FAILED_TYPE, DECISION_TYPES, Decision, Json, Subject, Verdict
 from engine.policy.bundle import PolicyBundle
-from engine.proof.decision_predicate import version_of
+from engine.proof.decision_version import version_of
 from engine.proof.envelope import open_envelope, seal
 from engine.proof.statement import statement_around
 from engine.signers import Signer

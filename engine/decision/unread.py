@@ -12,7 +12,6 @@ from functools import lru_cache
 
 from engine.decision.margins import has_invalid_metric
 from engine.errors import suggest
-from engine.evidence.metric_values import invalid_because
 from engine.model import INVALID_INPUT, Decision, Json, UnreadMetric
 from engine.policy.bundle import PolicyBundle
 from engine.proof.input_document import OF_METRIC
@@ -73,6 +72,8 @@ def _with_reason(check: Json, bundle: PolicyBundle) -> Json:
 
 
 def _invalid(metric: Mapping[str, Json], name: str, bundle: PolicyBundle) -> str:
+    from engine.evidence.metric_values import invalid_because
+
     return invalid_because(metric, bundle.catalogue().get(name, {}))
 
 

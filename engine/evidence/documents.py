@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from engine.errors import DocumentError, Position, UsageError
-from engine.evidence.folders import FolderFile, ReadFolder
 from engine.formats.json_positions import Lines, json_places, line_and_column
 from engine.formats.json_text import MAX_BYTES, UnreadableTextError, decode, read_json, read_yaml
 from engine.model import Json
 from engine.system.reading import read_whole
 from engine.system.walk import files_below, has_suffix, remarks
+
+if TYPE_CHECKING:
+    from engine.evidence.folders import FolderFile
 
 SUFFIXES = (".json", ".yaml", ".yml")
 STANDARD_INPUT = "-"
@@ -194,6 +196,8 @@ def expand(paths: Iterable[str], say: Callable[[str], None]) -> EvidenceFiles:
         if path == STANDARD_INPUT or not Path(path).is_dir():
             names.append(path)
             continue
+        from engine.evidence.folders import FolderFile, ReadFolder
+
         below = files_below(path, partial(has_suffix, suffixes=SUFFIXES))
         if not below.files:
             raise UsageError(

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from engine.model import Json
-from engine.proof.decision_predicate import MOST_LEFT_OUT, recordable
+from engine.proof.decision_version import MOST_LEFT_OUT, recordable
 from engine.system.walk import FilesBelow, LeftOut
 
 

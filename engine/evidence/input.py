@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from engine.errors import UsageError
 from engine.evidence.documents import Document
-from engine.evidence.folders import evidence_files
 from engine.evidence.metrics_file import RefusalError, expand, read_subject
 from engine.formats import canonical
 from engine.formats.canonical import PlainObject, is_plain
@@ -170,11 +169,13 @@ def gather(
     if put_figures is not None:
         notes += put_figures(metrics, partial(_refuse, documents))
     attested = find(subject) if find is not None else ()
-    assembled = assemble(documents[0].name, subject, metrics, question, bundle, attested)
-    files = evidence_files([document.found for document in documents])
-    if notes or files is not None:
-        return replace(assembled, notes=tuple(notes), evidence_files=files)
-    return assembled
+    files = None
+    if any(document.found for document in documents):
+        from engine.evidence.folders import evidence_files
+
+        files = evidence_files([document.found for document in documents])
+    name = documents[0].name
+    return assemble(name, subject, metrics, question, bundle, attested, tuple(notes), files)
 
 
 def _refuse(documents: Sequence[Document], name: str, reason: str, hint: str) -> NoReturn:
@@ -203,6 +204,8 @@ def assemble(
     question: Question,
     bundle: PolicyBundle,
     attested: Sequence[AttestationFacts] = (),
+    notes: tuple[str, ...] = (),
+    files: Json = None,
 ) -> Input:
     """Return the Input for metrics in long form; what :func:`gather` and replay both end in."""
     attestations, relaxations, proofs = _rested_on(attested, subject, question, bundle)
@@ -219,7 +222,8 @@ def assemble(
     }
     if not (document["waivers"] or attested) and all(map(_is_plain, metrics.values())):
         document = PlainObject(document)
-    return Input(name, document, canonical.encode_read(document), subject, proofs)
+    encoded = canonical.encode_read(document)
+    return Input(name, document, encoded, subject, proofs, notes, files)
 
 
 def _waivers(bundle: PolicyBundle, now: datetime) -> list[dict[str, Json]]:

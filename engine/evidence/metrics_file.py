@@ -16,9 +16,7 @@ from typing import Any
 
 from engine.errors import suggest
 from engine.evidence.intervals import reconcile
-from engine.evidence.metric_values import note_on
 from engine.formats.json_positions import escape
-from engine.formats.json_schema import first_mismatch
 from engine.formats.printable import is_seen
 from engine.formats.times import advice_on, age_s, is_time
 from engine.model import INVALID_INPUT, Json, MetricStatus, Subject, is_interval, is_number
@@ -82,6 +80,8 @@ def expand(
             catalogue.
     """
     if not is_regular(document):
+        from engine.formats.json_schema import first_mismatch
+
         _require_ids(document, catalogue)
         mismatch = first_mismatch(schema, document)
         if mismatch is None:
@@ -118,6 +118,8 @@ def expand(
 def _reconciled(metric: Json, row: Json) -> tuple[dict[str, Json], str]:
     """What to change in a metric that cannot be so, and one clause that says it."""
     if flaw := impossible(metric["value"], metric, row):
+        from engine.evidence.metric_values import note_on
+
         return {"status": INVALID_INPUT}, note_on(flaw)
     if "ci" in metric and row["type"] in _MEASURED:
         return reconcile(metric, row.get("direction", "none"))

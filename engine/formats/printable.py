@@ -25,24 +25,25 @@ UNSEEN = f"\x00-\x1f{_UNSEEN}"
 and paragraph separators, marks of format (of direction, joiners, tags), fillers and selectors."""
 OBEYED_AT_START = r"\s*(?:::|##)"
 """What no line may begin with, as a regular expression: a CI system may take it for a command."""
-_REPLACED = re.compile(f"[\x00-\x08\x0b-\x1f{_UNSEEN}]")
-_REPLACED_ASCII = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
-_NO_TEXT = re.compile(f"[{UNSEEN}]")
+# Patterns as texts: `re` keeps what it compiled, and a start that needs none compiles none.
+_REPLACED = f"[\x00-\x08\x0b-\x1f{_UNSEEN}]"
+_REPLACED_ASCII = "[\x00-\x08\x0b-\x1f\x7f]"
+_NO_TEXT = f"[{UNSEEN}]"
 # Of what is not seen, what joins letters or signs, or chooses between two shapes of one.
 _JOINERS = "\u200c\u200d\ufe0e\ufe0f"
-_BREAKS = re.compile("[ \t\r\n\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
-_OBEYED_LINE = re.compile(r"^(\s*:)(?=:)", re.MULTILINE)
-_OBEYED = re.compile(r"##(?=[a-z]*\[)", re.IGNORECASE)
+_BREAKS = "[ \t\r\n\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+"
+_OBEYED_LINE = r"(?m)^(\s*:)(?=:)"
+_OBEYED = r"(?i)##(?=[a-z]*\[)"
 
 
 def is_seen(text: str) -> bool:
     """Whether all of ``text`` is seen, on one line."""
-    return (text.isascii() and text.isprintable()) or _NO_TEXT.search(text) is None
+    return (text.isascii() and text.isprintable()) or re.search(_NO_TEXT, text) is None
 
 
 def is_seen_in_lines(text: str) -> bool:
     """Whether all of ``text`` is seen, on as many lines as it has; a joiner where it joins."""
-    return all(_joins(text, found.start()) for found in _REPLACED.finditer(text))
+    return all(_joins(text, found.start()) for found in re.finditer(_REPLACED, text))
 
 
 def plain(text: str) -> str:
@@ -50,7 +51,7 @@ def plain(text: str) -> str:
 
     A joiner stays where Arabic, Indic scripts and emoji need it, and nowhere else.
     """
-    return plain_lines(_BREAKS.sub(" ", text)).strip()
+    return plain_lines(re.sub(_BREAKS, " ", text)).strip()
 
 
 def on_one_line(text: str) -> str:
@@ -65,14 +66,14 @@ def plain_lines(text: str) -> str:
     """
     shown = _seen(text, lambda _unseen: "\ufffd")
     if "::" in shown:
-        shown = _OBEYED_LINE.sub(r"\1 ", shown)
-    return _OBEYED.sub("## ", shown) if "##" in shown else shown
+        shown = re.sub(_OBEYED_LINE, r"\1 ", shown)
+    return re.sub(_OBEYED, "## ", shown) if "##" in shown else shown
 
 
 def plain_json(text: str) -> str:
     """Return JSON of the same value, with an escape for what is not seen or would be obeyed."""
     seen = _seen(text, _escaped)
-    return _OBEYED.sub(r"\\u0023#", seen) if "##" in seen else seen
+    return re.sub(_OBEYED, r"\\u0023#", seen) if "##" in seen else seen
 
 
 def _seen(text: str, replacement: Callable[[str], str]) -> str:
@@ -81,7 +82,7 @@ def _seen(text: str, replacement: Callable[[str], str]) -> str:
     def shown(found: re.Match[str]) -> str:
         return found[0] if _joins(text, found.start()) else replacement(found[0])
 
-    return pattern.sub(shown, text)
+    return re.sub(pattern, shown, text)
 
 
 def _escaped(character: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from engine.formats import canonical
 from engine.formats.canonical import PlainObject
@@ -30,8 +30,7 @@ def subject_key(subject: Json) -> str:
     return hashlib.sha256(canonical.encode_read(PlainObject(subject))).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerPosition:
+class LedgerPosition(NamedTuple):
     """What an entry may know of the ledger it goes into.
 
     Attributes:
@@ -45,8 +44,7 @@ class LedgerPosition:
     previous: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(NamedTuple):
     """A document that is kept beside the entry that commits to it.
 
     Attributes:
@@ -61,8 +59,7 @@ class Blob:
     digest: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SharedBlob:
+class SharedBlob(NamedTuple):
     """A document of a shared kind that is only read when the ledger has not got it.
 
     Attributes:
@@ -77,8 +74,7 @@ class SharedBlob:
     read: Callable[[], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class EntryDraft:
+class EntryDraft(NamedTuple):
     """An entry that is still to be signed, because what it says depends on its place.
 
     Attributes:
@@ -140,52 +136,3 @@ class AppendedEntry:
     checkpoint: str
     size: int
     existing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerReport:
-    """What a verification of a whole ledger looked at; all of it held.
-
-    Attributes:
-        ledger_id: 32 hex digits.
-        since: Entries before this index were taken on the word of the caller's checkpoint.
-        size: Number of entries.
-        root: Root over all of them, 32 bytes.
-        chain: Chain hash after the last of them, 32 bytes.
-        decisions: Entries since then that the decision index names.
-        checkpoints: Stored checkpoints that were held against the tree.
-        uncovered: Entries after the last checkpoint: their writer was stopped before it
-            could sign; the next append covers them.
-        signatures: Entries whose signature was verified; 0 when that was not asked for.
-        head: Whether a signed head is kept beside the key; it was held against the tree.
-        keys_given: Whether the caller gave the keys; else the key is the one in entry 0, and who
-            owns that is not shown.
-        documents: Inputs, salts, attestations and policies that were compared with the digests
-            that the entries sign; 0 when signatures were not asked for.
-        erased: Entries since then whose documents are not kept any more.
-        reservations: Entries since then that reserve, settle or release a part of a budget,
-            or reopen its day.
-        requests: Entries since then that say that a decision was requested.
-        unanswered: Index and id of those that no later entry answers: whoever asked was stopped,
-            or kept the answer back.
-        events: Names in the index of events; None where the ledger has no such index: an engine
-            from before it made the ledger, or somebody removed it.
-    """
-
-    ledger_id: str
-    since: int
-    size: int
-    root: bytes
-    chain: bytes
-    decisions: int
-    checkpoints: int
-    uncovered: int
-    signatures: int
-    head: bool
-    keys_given: bool = True
-    documents: int = 0
-    erased: int = 0
-    reservations: int = 0
-    requests: int = 0
-    unanswered: tuple[tuple[int, str], ...] = ()
-    events: int | None = None

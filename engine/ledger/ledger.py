@@ -20,7 +20,7 @@ from engine.ledger.audit.tail import require_signable
 from engine.ledger.commit.batch import Batch, Edge
 from engine.ledger.commit.group import Group, Unit, settle
 from engine.ledger.commit.signed_heads import Head, HeadPlaces
-from engine.ledger.entries import AppendedEntry, Blob, EntryDraft, LedgerReport, State, StateView
+from engine.ledger.entries import AppendedEntry, Blob, EntryDraft, State, StateView
 from engine.ledger.lookup import find, read_appended, read_attachments, require_entry, signed_state
 from engine.ledger.store import NEWEST, EntryRow, LastDecisionQuery, Reader, Store
 from engine.model import Signer
@@ -29,6 +29,7 @@ from engine.proof.merkle import Frontier, consistency_proof, inclusion_proof, ro
 from engine.system.files import RECORDED
 
 if TYPE_CHECKING:
+    from engine.ledger.audit.report import LedgerReport
     from engine.ledger.audit.signed_entries import SignedEntries
     from engine.ledger.audit.workers import AuditWorkers
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeAlias
 from engine.errors import KeyFileError, LedgerError, RollbackError, UsageError, VerificationError
 from engine.formats.ledger_urls import SQLITE, scheme_of
 from engine.ledger.audit.history import head_hint, require_heads, require_prefix
-from engine.ledger.commit.created import created_entry
 from engine.ledger.commit.signed_heads import Head, HeadPlaces, Heads
 from engine.ledger.entries import EntryDraft
 from engine.ledger.ledger import Ledger
@@ -304,6 +303,8 @@ def _created(
 ) -> Ledger:
     if not created_at:
         raise UsageError("a new ledger says when it was created", "pass created_at")
+    from engine.ledger.commit.created import created_entry
+
     store.require_creatable()
     if heads is not None:
         heads.require_writable()

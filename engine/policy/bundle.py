@@ -16,8 +16,7 @@ from engine.formats import canonical
 from engine.model import Json
 from engine.policy.manifest import CheckInfo, GateInfo, decode
 from engine.policy.sources import is_path, revision, sha256
-from engine.proof.archive import pack
-from engine.proof.policy_archive import MAX_BYTES
+from engine.proof.archive import MAX_BYTES, pack
 from engine.system.reading import read_whole
 
 __all__ = [

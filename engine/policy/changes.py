@@ -10,7 +10,7 @@ from typing import NamedTuple
 from engine.formats.json_values import same
 from engine.model import Json
 from engine.policy.bundle import PolicyBundle
-from engine.proof.decision_predicate import MOST_ROWS, recordable
+from engine.proof.decision_version import MOST_ROWS, recordable
 
 _DEFAULT = "limits/default"
 _Rows = Mapping[str, Json]

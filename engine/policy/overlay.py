@@ -80,7 +80,7 @@ def load_policies(directory: Path | None, *, opa: Path | Callable[[], Path] | No
 
 def _built(file: Path) -> PolicyBundle:
     """The policy in one file: whole and, by its own digests, unchanged."""
-    from engine.proof.policy_archive import MAX_BYTES
+    from engine.proof.archive import MAX_BYTES
 
     try:
         return PolicyBundle.from_archive(read_whole(file, MAX_BYTES))

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from engine.formats.signed_json import refuse
 
 BLOCK = 512
+MAX_BYTES = 16 * 1024 * 1024
+"""Bytes of a policy archive that are read."""
 _END = bytes(2 * BLOCK)
 _PATH = re.compile(rb"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*[A-Za-z0-9_][A-Za-z0-9_.-]*")
 

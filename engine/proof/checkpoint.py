@@ -18,6 +18,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.errors import LedgerError, VerificationError
 from engine.formats.signed_json import read_base64, read_hex, refuse, write_base64
@@ -50,8 +51,7 @@ class Checkpoint:
     chain: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class NoteSignature:
+class NoteSignature(NamedTuple):
     """One signature line of a note.
 
     Attributes:

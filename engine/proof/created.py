@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from engine.errors import KeyFileError, VerificationError
 from engine.model import CREATION_TYPES, LEDGER_CREATED_V2_TYPE, CiRun
-from engine.proof.bundle import ProofBundle
 from engine.proof.checkpoint import origin_of
 from engine.proof.checkpoint import parse as parse_note
 from engine.proof.envelope import open_envelope, verify_envelope
 from engine.proof.keys import key_id, load_public_pem
 from engine.proof.statement import parse_statement
+
+if TYPE_CHECKING:
+    from engine.proof.bundle import ProofBundle
 
 _HINT = "this is not a ledger of this engine, or its first entry was replaced"
 

@@ -21,6 +21,13 @@ from engine.formats.signed_json import (
 )
 from engine.model import Json, Severity, Stage, Status, Verdict
 from engine.proof.attestation_rules import ATTESTOR, MAX_ATTESTATIONS, NO_ROLE
+from engine.proof.decision_version import (
+    LEFT_OUT_BECAUSE,
+    LONGEST_NAME,
+    MOST_LEFT_OUT,
+    MOST_ROWS,
+    OPTIONAL_OF_V2,
+)
 from engine.proof.input_document import read_time
 from engine.proof.possible import require_possible
 
@@ -30,7 +37,6 @@ _REQUIRED = (
     *("policy", "evaluator", "attestations", "ledger", "attempt", "previous"),
 )
 _OPTIONAL = ("reservation",)
-_OPTIONAL_OF_V2 = ("evidence_files", "policy_changes")
 _CHECK = (
     *("id", "status", "severity", "operator", "observed", "limit", "waived_by"),
     *("metric", "kind"),
@@ -62,44 +68,7 @@ _ATTESTATION_REST = (
     *("issued_at", "expires_at", "verdict", "role", "age_s", "remaining_s", "self"),
     "relaxations",
 )
-_RELAXATIONS_OF_V1 = frozenset(
-    {"ephemeral_ledger", "input_limit_raised", "policies_overridden", "self_attested"}
-)
-LONGEST_NAME = 128
-"""Characters of a file's name, or a row's, in a record."""
-MOST_LEFT_OUT = 8
-"""Names in a record of what was left out of its folders."""
-MOST_ROWS = 32
-"""Names in a record of the rows that its policy changes."""
-LEFT_OUT_BECAUSE = ("entered", "hidden", "suffix")
-"""Why a file is left out: a folder entered already, a name that begins with a dot, its suffix."""
 _WAIVER_STATUSES = ("applied", "unused", "expired", "unscoped", "unwaivable")
-
-
-def recordable(name: str) -> str:
-    """Return a name as a record can hold it: in UTF-8, and at most :data:`LONGEST_NAME` long."""
-    text = name.encode(errors="backslashreplace").decode()
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
-
-
-def version_of(types: Sequence[str], predicate: Mapping[str, Json]) -> str:
-    """Return the type that a record is written as: version 2 only where version 1 lacks something.
-
-    Args:
-        types: One for each version, such as :data:`engine.model.DECISION_TYPES`.
-        predicate: Of a decision or an attestation, whole.
-
-    Source: spec/predicate-v2.md section 1.
-    """
-    first, second = types
-    named = (relaxation["name"] for relaxation in predicate["relaxations"])
-    attested = (row["type"] for row in predicate.get("attestations", ()))
-    is_old = (
-        _RELAXATIONS_OF_V1.issuperset(named)
-        and not any(kind.endswith(":v2") for kind in attested)
-        and not any(name in predicate for name in _OPTIONAL_OF_V2)
-    )
-    return first if is_old else second
 
 
 def require_shape(predicate: Mapping[str, Json], kind: str) -> None:
@@ -115,7 +84,7 @@ def require_shape(predicate: Mapping[str, Json], kind: str) -> None:
 
     Source: spec/predicate-v1.md sections 3 and 4; spec/predicate-v2.md section 5.
     """
-    optional = _OPTIONAL if kind.endswith(":v1") else (*_OPTIONAL, *_OPTIONAL_OF_V2)
+    optional = _OPTIONAL if kind.endswith(":v1") else (*_OPTIONAL, *OPTIONAL_OF_V2)
     read_object(predicate, "the decision", _REQUIRED, optional)
     read_uuid7(predicate["decision_id"], "the id")
     for name in ("gate", "stage", "verdict", "verdict_rule", "reason"):

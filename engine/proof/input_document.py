@@ -19,7 +19,6 @@ from engine.formats.signed_json import (
 )
 from engine.formats.times import age_s, parse_time
 from engine.model import Json, Subject
-from engine.proof.waivers import aged
 
 MAX_BYTES = 16 * 1024 * 1024
 SALT_BYTES = 32
@@ -141,6 +140,8 @@ def require_waiver_times(document: InputDocument) -> None:
     """
     if not document.waivers:
         return
+    from engine.proof.waivers import aged
+
     decided = read_time(document.decided_at, "the input's decided_at")
     for waiver in document.waivers:
         if not same(waiver, aged(waiver, decided)):

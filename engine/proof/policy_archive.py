@@ -17,7 +17,7 @@ from engine.formats import canonical
 from engine.formats.json_values import same
 from engine.formats.signed_json import read_hex, read_json, read_members, refuse
 from engine.model import Json
-from engine.proof.archive import unpack
+from engine.proof.archive import MAX_BYTES, unpack
 from engine.proof.attestation_rules import longest_s
 from engine.proof.derivation import require_report
 from engine.proof.expectations import Expectations
@@ -27,7 +27,6 @@ from engine.proof.verdict_rules import severity_of
 from engine.proof.waivers import aged, unwaivable_checks
 
 SCHEMA = "governance-engine/policy/v1"
-MAX_BYTES = 16 * 1024 * 1024
 MANIFEST = "manifest.json"
 DATA_JSON = "data.json"
 FILES = (DATA_JSON, "policy.wasm")

@@ -25,9 +25,11 @@ def impossible(
 
     Source: spec/predicate-v1.md section 8.
     """
-    bounds, values = row.get("range"), row.get("values")
-    if isinstance(value, str) and isinstance(values, list) and values and value not in values:
-        return f"{value!r} is not one of {', '.join(map(repr, values))}", suggest(value, values)
+    if isinstance(value, str):
+        values = row.get("values")
+        if isinstance(values, list) and values and value not in values:
+            return f"{value!r} is not one of {', '.join(map(repr, values))}", suggest(value, values)
+    bounds = row.get("range")
     if isinstance(bounds, list) and len(bounds) == 2:
         if outside := _outside(value, bounds):
             return outside, _percentage(value, row)
@@ -42,13 +44,18 @@ def impossible(
 
 def _outside(value: Json, bounds: Json) -> str:
     low, high = bounds
-    for number in value if type(value) is list else (value,):
-        if not is_number(number):
-            continue
-        if is_number(low) and number < low:
-            return f"{number} is below {low}, the least this metric can be"
-        if is_number(high) and number > high:
-            return f"{number} is above {high}, the most this metric can be"
+    if type(value) is list:
+        return next(filter(None, (_past(number, low, high) for number in value)), "")
+    return _past(value, low, high)
+
+
+def _past(number: Json, low: Json, high: Json) -> str:
+    if not is_number(number):
+        return ""
+    if low is not None and is_number(low) and number < low:
+        return f"{number} is below {low}, the least this metric can be"
+    if high is not None and is_number(high) and number > high:
+        return f"{number} is above {high}, the most this metric can be"
     return ""
 
 

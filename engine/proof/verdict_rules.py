@@ -35,7 +35,7 @@ _STALE = Status.STALE
 _INSUFFICIENT = Status.INSUFFICIENT
 _EXEMPT = Status.EXEMPT
 _OFF = Status.OFF
-_NOT_BLOCKING = (Severity.WARN, Severity.OFF)
+_NOT_BLOCKING = (Severity.WARN.value, Severity.OFF.value)
 
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
@@ -78,17 +78,17 @@ def recompute_status(
         return _EXEMPT
     if (metric_status := get("metric_status")) != "ok":
         return _INSUFFICIENT if metric_status == "insufficient_data" else _UNKNOWN
-    if not _is_current(get("age_s")) or not is_number(get("max_age_s")):
+    age_s: Json = get("age_s")
+    max_age_s: Json = get("max_age_s")
+    if not (is_number(age_s) and age_s >= OLDEST_FUTURE_S and is_number(max_age_s)):
         return _UNKNOWN
     outcome = _outcome(kind, check)
-    return outcome if outcome is _UNKNOWN else _if_usable(outcome, check)
-
-
-def _if_usable(outcome: Status, check: Mapping[str, Json]) -> Status:
-    """``outcome``, unless the evidence behind it is too old or too little."""
-    if check["age_s"] > check["max_age_s"]:
-        return _STALE
-    return outcome if _is_enough(check.get("n", 0), check.get("min_n")) else _INSUFFICIENT
+    if outcome is not _UNKNOWN:  # and now, whether the evidence behind it is too old or too little
+        if age_s > max_age_s:
+            outcome = _STALE
+        elif not _is_enough(get("n", 0), get("min_n")):
+            outcome = _INSUFFICIENT
+    return outcome
 
 
 def _is_current(age_s: Json) -> bool:

@@ -11,7 +11,7 @@ import posixpath
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import ClassVar, TypeAlias, cast
+from typing import ClassVar, NamedTuple, TypeAlias, cast
 
 from engine.decision.margins import STRADDLING, counterfactual, is_straddling, margin_number
 from engine.errors import DocumentError, GovernanceError, UsageError, suggest
@@ -33,8 +33,7 @@ FORMATS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """Where a metric stands: file as the caller named it, line and column from 1."""
 
     file: str

@@ -8,7 +8,6 @@ be decided on, whose ``verdict`` is null. What only the ledger knows, the Merkle
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 from engine.errors import GovernanceError
 from engine.formats.printable import plain_json
@@ -62,7 +61,7 @@ class JsonWriter(Writer):
 
 
 def _location(place: Location | None) -> Json:
-    return None if place is None else asdict(place)
+    return None if place is None else place._asdict()
 
 
 def _encoded(document: object) -> str:

@@ -22,7 +22,7 @@ from engine.model import (
     Verdict,
     is_number,
 )
-from engine.proof.decision_predicate import LEFT_OUT_BECAUSE
+from engine.proof.decision_version import LEFT_OUT_BECAUSE
 from engine.report import Location, Report
 
 

@@ -20,8 +20,10 @@ def way_out(decision: Decision) -> str:
     Returns:
         ``""`` where the verdict rests on something else.
     """
+    if decision.verdict not in _HELD:
+        return ""
     blocking = blocking_checks(decision.checks)
-    if decision.verdict not in _HELD or any(map(stands_against, blocking)):
+    if any(map(stands_against, blocking)):
         return ""
     refused = decision.intolerable
     if not refused and any(check["status"] == Status.PASS for check in blocking):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.ledger import LedgerReport
+from engine.ledger.audit.report import LedgerReport
 from tests.ledger.scribe import KEY, decision, open_at
 from tests.repository import ROOT
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.policy.bundle import shipped_bundle
 from engine.policy.changes import changes, record_of
 from engine.policy.overlay import load_policies
-from engine.proof.decision_predicate import LONGEST_NAME, MOST_ROWS
+from engine.proof.decision_version import LONGEST_NAME, MOST_ROWS
 
 FILES = {
     "limits/default": "decision_ttl_s: 60\nchecks:\n  slo.dec_p95_ms: {limit: 900}\n",

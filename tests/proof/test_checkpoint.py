@@ -68,7 +68,7 @@ def test_the_example_of_tlog_checkpoint_verifies_as_the_log_it_was_taken_from() 
     name, _, public = read_key(known["original_key"])
     original = text.replace(known["origin"], known["original_origin"]).encode()
 
-    checkpoint.verify_note(original, [replace(signature, name=name)], name, [public])
+    checkpoint.verify_note(original, [signature._replace(name=name)], name, [public])
 
 
 def test_a_checkpoint_is_a_note_of_four_lines() -> None:

@@ -11,7 +11,16 @@ from jsonschema import Draft202012Validator
 from engine.errors import VerificationError
 from engine.model import DECISION_TYPE, DECISION_TYPES, Json
 from engine.proof import decision_predicate as predicate
-from engine.proof.decision_predicate import require_shape, version_of
+from engine.proof.decision_predicate import require_shape
+from engine.proof.decision_version import (
+    LEFT_OUT_BECAUSE,
+    LONGEST_NAME,
+    MOST_LEFT_OUT,
+    MOST_ROWS,
+    OPTIONAL_OF_V2,
+    RELAXATIONS_OF_V1,
+    version_of,
+)
 from engine.proof.envelope import open_envelope
 from tests.examples import examples
 from tests.repository import ROOT
@@ -125,22 +134,22 @@ def test_version_2_is_version_1_with_more_names() -> None:
             relaxations = schema["$defs"]["predicate"]["properties"]["relaxations"]
             names = set(relaxations["items"]["properties"]["name"].pop("enum"))
             if schema is first:
-                assert names == predicate._RELAXATIONS_OF_V1
+                assert names == RELAXATIONS_OF_V1
             for member in ("$id", "description"):
                 del schema[member]
             schema["properties"]["predicateType"]["const"] = ""
         found = second["$defs"].pop("evidence_files")["properties"]["left_out"]["properties"]
         first_names = found["first"]["items"]["properties"]
-        assert first_names["reason"]["enum"] == list(predicate.LEFT_OUT_BECAUSE)
-        assert first_names["name"]["maxLength"] == predicate.LONGEST_NAME
-        assert found["first"]["maxItems"] == predicate.MOST_LEFT_OUT
+        assert first_names["reason"]["enum"] == list(LEFT_OUT_BECAUSE)
+        assert first_names["name"]["maxLength"] == LONGEST_NAME
+        assert found["first"]["maxItems"] == MOST_LEFT_OUT
         changed = second["$defs"].pop("policy_changes")["properties"]["rows"]
-        assert changed["maxItems"] == predicate.MOST_ROWS
-        assert changed["items"]["maxLength"] == predicate.LONGEST_NAME
-        for member in predicate._OPTIONAL_OF_V2:
+        assert changed["maxItems"] == MOST_ROWS
+        assert changed["items"]["maxLength"] == LONGEST_NAME
+        for member in OPTIONAL_OF_V2:
             del second["$defs"]["predicate"]["properties"][member]
         assert first == second
-        assert names > predicate._RELAXATIONS_OF_V1
+        assert names > RELAXATIONS_OF_V1
 
 
 @pytest.mark.parametrize(
@@ -163,7 +172,7 @@ def test_version_2_is_written_only_where_version_1_lacks_something(
         "attestations": [ATTESTATION | {"type": kind} for kind in attested],
     }
     assert version_of(DECISION_TYPES, whole) == DECISION_TYPES[version - 1]
-    for member in predicate._OPTIONAL_OF_V2:
+    for member in OPTIONAL_OF_V2:
         assert version_of(DECISION_TYPES, whole | {member: {}}) == DECISION_TYPES[1]
 
 

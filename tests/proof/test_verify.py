@@ -533,6 +533,7 @@ def test_the_verifier_only_loads_the_pure_core() -> None:
             "engine.proof.merkle",
             "engine.model",
             "engine.proof.decision_predicate",
+            "engine.proof.decision_version",
         ),
         *(
             "engine.proof.bundle",

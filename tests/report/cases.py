@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from engine.errors import DocumentError, GovernanceError, Position
 from engine.model import Decision, Json, Subject, UnreadMetric, Verdict
 from engine.proof import merkle
-from engine.proof.decision_predicate import LEFT_OUT_BECAUSE
+from engine.proof.decision_version import LEFT_OUT_BECAUSE
 from engine.report import (
     FORMATS,
     Inclusion,

@@ -178,24 +178,26 @@ def _finder(
     several: bool,
 ) -> AttestationFinder | None:
     """What finds attestations; None, and nothing is looked for, where the profile asks for none."""
+    required = wanted_attestations(question.gate, question.profile, session.bundle)
+    if not (required or args.attestation):
+        return None
     from engine.evidence.documents import read_bytes
     from engine.proof.bundle import MAX_BYTES as LARGEST_PROOF
 
     read = partial(read_bytes, stdin=shell.stdin, max_bytes=LARGEST_PROOF)
-    if wanted_attestations(question.gate, question.profile, session.bundle):
+    if required:
         from engine.decision.attestations import finder
 
         proofs = [(name, partial(read, name)) for name in args.attestation]
         return finder(session, question, proofs, None if several else shell.say)
-    if args.attestation:
-        from engine.decision.attestations import verified
+    from engine.decision.attestations import verified
 
-        for name in args.attestation:  # one that is missing or none is a mistake all the same
-            verified(name, read(name))
-        shell.say(
-            f"engine: gate {question.gate} by profile {question.profile} asks for no attestation; "
-            "--attestation is ignored"
-        )
+    for name in args.attestation:  # one that is missing or none is a mistake all the same
+        verified(name, read(name))
+    shell.say(
+        f"engine: gate {question.gate} by profile {question.profile} asks for no attestation; "
+        "--attestation is ignored"
+    )
     return None
 
 

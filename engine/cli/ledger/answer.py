@@ -10,7 +10,7 @@ from engine.formats.printable import plain
 from engine.model import Json
 
 if TYPE_CHECKING:
-    from engine.ledger import LedgerReport
+    from engine.ledger.audit.report import LedgerReport
 
 _BEFORE = ("requests", "failures", "documents", "budgets")
 """What lies before a checkpoint that was given, and is not looked at; of budgets nothing is."""

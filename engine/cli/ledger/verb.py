@@ -41,7 +41,8 @@ from engine.model import Json
 from engine.system.reading import read_whole
 
 if TYPE_CHECKING:
-    from engine.ledger import Ledger, LedgerReport
+    from engine.ledger import Ledger
+    from engine.ledger.audit.report import LedgerReport
     from engine.ledger.audit.workers import AuditWorkers
     from engine.settings.config import Config
 

@@ -17,8 +17,9 @@ from engine.evidence.documents import read_bytes
 from engine.formats.times import parse_time
 from engine.model import Verdict
 from engine.proof import checkpoint
+from engine.proof.archive import MAX_BYTES
 from engine.proof.expectations import Expectations
-from engine.proof.policy_archive import MAX_BYTES, parse_given
+from engine.proof.policy_archive import parse_given
 from engine.proof.trusted_keys import ROLES, TrustedKey
 from engine.settings.table import Table, read_table
 

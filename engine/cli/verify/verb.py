@@ -242,7 +242,8 @@ def _contradicts(before: object, value: object) -> bool:
 def _policy(name: str, shell: Shell) -> bytes:
     """The archive at ``name``, which may be a folder of a built policy too."""
     from engine.evidence.documents import read_bytes
-    from engine.proof.policy_archive import MAX_BYTES, parse_given
+    from engine.proof.archive import MAX_BYTES
+    from engine.proof.policy_archive import parse_given
 
     path = Path(name)
     if not path.is_dir():

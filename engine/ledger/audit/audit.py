@@ -9,9 +9,9 @@ from engine.errors import RollbackError, VerificationError
 from engine.ledger.audit.across_parts import joined, require_across
 from engine.ledger.audit.end import HINT, require_end
 from engine.ledger.audit.history import require_heads, require_prefix
+from engine.ledger.audit.report import LedgerReport
 from engine.ledger.audit.walk import Scope, audit_part
 from engine.ledger.commit.signed_heads import Head
-from engine.ledger.entries import LedgerReport
 from engine.ledger.lookup import require_entry
 from engine.ledger.store import Reader
 from engine.proof import checkpoint as notes

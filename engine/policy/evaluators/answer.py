@@ -100,19 +100,14 @@ def _demand_complete(gate: GateInfo, ids: list[str]) -> None:
 
 
 def _is_check(entry: Json) -> bool:
-    return (
-        isinstance(entry, dict)
-        and entry.keys() == _CHECK
-        and _are_words(entry["id"], entry["status"], entry["severity"], entry["operator"])
-        and (entry["waived_by"] is None or isinstance(entry["waived_by"], str))
-    )
-
-
-def _are_words(name: Json, status: Json, severity: Json, operator: Json) -> bool:
+    if not isinstance(entry, dict) or entry.keys() != _CHECK:
+        return False
+    waived_by = entry["waived_by"]
     try:
-        return _known(name, status, severity, operator)
+        words = _known(entry["id"], entry["status"], entry["severity"], entry["operator"])
     except TypeError:  # a list or an object is no word
         return False
+    return words and (waived_by is None or isinstance(waived_by, str))
 
 
 @lru_cache(maxsize=8192)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import RollbackError, VerificationError
-from engine.ledger import Blob, LedgerReport
+from engine.ledger import Blob
 from engine.ledger.audit.audit import audit
+from engine.ledger.audit.report import LedgerReport
 from engine.ledger.sqlite.file import connect
 from engine.ledger.sqlite.reader import SqliteReader
 from engine.ledger.store import EntryRow, node_position

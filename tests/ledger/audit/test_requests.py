@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from engine.errors import VerificationError
-from engine.ledger import EntryDraft, LedgerPosition, LedgerReport, subject_key
+from engine.ledger import EntryDraft, LedgerPosition, subject_key
 from engine.ledger.audit import across_parts, audit
+from engine.ledger.audit.report import LedgerReport
 from engine.ledger.audit.requests import ANSWERS, DueRequests
 from engine.ledger.audit.workers import AuditWorkers
 from engine.ledger.commit import batch

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from engine.errors import GovernanceError, LedgerError, VerificationError
-from engine.ledger import Ledger, LedgerReport
+from engine.ledger import Ledger
 from engine.ledger.audit import audit
 from engine.ledger.audit import workers as companions
 from engine.ledger.audit.across_parts import joined
+from engine.ledger.audit.report import LedgerReport
 from engine.ledger.audit.walk import Part, Scope, audit_part
 from engine.ledger.audit.workers import AuditWorkers, can_fork
 from engine.ledger.sqlite.file import open_reader
