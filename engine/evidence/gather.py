@@ -169,7 +169,7 @@ def read_plan(
         hint = near if near.startswith("did") else '[[source]]\nkind = "predictions"'
         raise ConfigError(f"{name}: no [[source]] table", f"add what is to be measured: {hint}")
     top.finish()
-    requests = tuple(SourceRequest(table, folder, now, environ) for table in tables)
+    requests = tuple(SourceRequest(table, folder, now, environ, subject) for table in tables)
     return Plan(subject, requests, top.members, folder)
 
 

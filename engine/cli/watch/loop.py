@@ -145,7 +145,7 @@ class Loop:
         """Side by side: a source that hangs holds up no other subject."""
 
         def measured(subject: Subject) -> Measurement:
-            return measure(subject.watched.name, subject.sources, now, self._world)
+            return measure(subject.about, subject.sources, now, self._world)
 
         subjects = self._plan.subjects
         if len(subjects) == 1:

@@ -48,8 +48,12 @@ class World:
     schema: Json
 
 
-def measure(name: str, sources: tuple[Table, ...], now: datetime, world: World) -> Measurement:
-    """Read every source of the subject ``name``. What goes wrong is in the answer.
+def measure(
+    about: Mapping[str, Json], sources: tuple[Table, ...], now: datetime, world: World
+) -> Measurement:
+    """Read every source of a subject, ``about`` as a metrics file writes it.
+
+    What goes wrong is in the answer.
 
     A source that fails or gives a metric that the catalogue does not know gives nothing; a metric
     that several sources give is dropped. A metric that is missing passes nowhere.
@@ -58,9 +62,10 @@ def measure(name: str, sources: tuple[Table, ...], now: datetime, world: World) 
     for table in sources:
         fresh, place = table.again(), f"{table.file}:{table.line}"
         try:
-            evidence = source_of(fresh).read(SourceRequest(fresh, world.folder, now, world.environ))
+            request = SourceRequest(fresh, world.folder, now, world.environ, about)
+            evidence = source_of(fresh).read(request)
             fresh.finish()
-            found = _expanded(name, evidence.metrics, now, world, measured.notes)
+            found = _expanded(about["name"], evidence.metrics, now, world, measured.notes)
         except GovernanceError as error:
             measured.failures.append(error.message)
             continue

@@ -12,6 +12,7 @@ from engine.errors import ConfigError, suggest
 from engine.evidence.gather import subject_of
 from engine.evidence.sources import source_of
 from engine.lifecycle import ACTIONS, WatchedSubject
+from engine.model import Json
 from engine.settings.table import Table, read_table
 
 LONGEST_PERIOD_S = 60
@@ -32,6 +33,13 @@ class Subject:
     watched: WatchedSubject
     sources: tuple[Table, ...]
     promote: bool = False
+
+    @property
+    def about(self) -> dict[str, Json]:
+        """The subject as a metrics file writes it."""
+        watched = self.watched
+        version = {"version": watched.version} if watched.version else {}
+        return {"name": watched.name, **version, "digest": {"sha256": watched.sha256}}
 
     @property
     def shown(self) -> str:

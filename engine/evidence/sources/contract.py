@@ -21,12 +21,14 @@ class SourceRequest:
         folder: The configuration's folder; paths are relative to it.
         now: The instant of gathering, UTC, whole seconds. Readers look at no clock.
         environ: The environment, for what must not stand in a file, such as a token.
+        subject: What is asked about, as a metrics file writes it; empty where nobody said.
     """
 
     table: Table
     folder: Path
     now: datetime
     environ: Mapping[str, str] = field(default_factory=dict)
+    subject: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

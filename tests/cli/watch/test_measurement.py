@@ -30,7 +30,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, *given: tuple[str, int]) -> Measur
     )
     tables = Table("watch.toml", text, tomllib.loads(text)).tables("source")
     world = World(Path(), {}, shipped_bundle().catalogue(), shipped_schema("metrics.schema.json"))
-    return measure("scoring-model", tuple(tables), NOW, world)
+    return measure({"name": "scoring-model"}, tuple(tables), NOW, world)
 
 
 def test_each_source_adds_its_own_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
