@@ -6,12 +6,17 @@ import argparse
 import json
 
 from engine import exit_codes
+from engine.cli import workspace
 from engine.cli.console.shell import Shell
 from engine.errors import UsageError, suggest
 from engine.formats.times import write_time
-from engine.policy.bundle import shipped_folder
+from engine.model import Json
+from engine.policy.bundle import shipped_bundle, shipped_folder
 
-DESCRIPTION = "Print an example metrics file, observed now: promote, hold, block or rollback."
+DESCRIPTION = (
+    "Print an example metrics file, observed now: promote, hold, block or rollback. Where the\n"
+    "folder has checks of its own, their metrics are in it too: passing, missing or failing."
+)
 EXAMPLE = "  engine example promote | engine decide -"
 
 
@@ -28,5 +33,33 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         raise UsageError(f"example {args.name!r} is not known", suggest(args.name, known))
     document = json.loads((folder / f"{args.name}.json").read_bytes())
     fresh = {"subject": document.pop("subject"), "observed_at": write_time(shell.now()), **document}
+    fresh["metrics"] |= _own_metrics(args, args.name, shell)
     shell.print_json(fresh, indent=2)
     return exit_codes.PASS
+
+
+def _own_metrics(args: argparse.Namespace, name: str, shell: Shell) -> Json:
+    """Values for the checks of the gate in use that read a metric of the folder's own."""
+    config = workspace.settings(args, shell)
+    if config.path("policies") is None or name == "hold":
+        return {}
+    from engine.selftest.bad_evidence import Constraint
+
+    bundle, shipped = workspace.open_policies(config, shell), shipped_bundle().catalogue()
+    rows = bundle.profile(config.text("profile"))["checks"]
+    found: dict[str, Json] = {}
+    for info in map(bundle.check, bundle.gate(config.text("gate")).checks):
+        row = rows.get(info.id, {})
+        if info.metric in shipped or info.metric in found or row.get("severity") == "off":
+            continue
+        check = {"limit": None, **row, **info._asdict()}
+        demand = Constraint.of(check, bundle.catalogue()[info.metric])
+        if demand.can_fail:
+            fits = (
+                value
+                for value in demand.candidates()
+                if demand.passes(value) == (name == "promote")
+            )
+            value = next(fits, None)
+            found[info.metric] = {"value": value, "n": row["min_n"]} if "min_n" in row else value
+    return found

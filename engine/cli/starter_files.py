@@ -15,6 +15,7 @@ from engine.settings.config import MOST_TOML_BYTES
 from engine.system.reading import read_whole
 
 TEMPLATES = shipped_folder("starter")
+DEFAULT_PROFILE = "default"
 PLACEHOLDER = "my_domain"
 """Name of the domain in the templates, so that they are Rego as they stand."""
 
@@ -26,12 +27,20 @@ _TAKEN = {
 """Words of Rego, and of metrics that no policy evaluates."""
 
 
-def starter_policy(domain: str) -> dict[str, str]:
+def starter_policy(
+    domain: str, *, gate: str | None = None, profile: str = DEFAULT_PROFILE
+) -> dict[str, str]:
     """Return the files of a starter policy by their path below a policy folder.
 
     Laid over the shipped policies they are whole: a domain that is its own gate, with one check
-    and its test, its metric as a row of the catalogue, its limit as a row of the profile
-    ``default``. The Rego needs OPA to be compiled.
+    and its test, its metric as a row of the catalogue, its limit as a row of a profile. The Rego
+    needs OPA to be compiled.
+
+    Args:
+        domain: Its name.
+        gate: A gate that asks it besides; None or ``domain`` is none.
+        profile: Table of limits that its check blocks in; it is off in the others unless this is
+            the one that they extend, ``default``.
 
     Raises:
         UsageError: ``domain`` cannot be a Rego package of its own.
@@ -41,12 +50,18 @@ def starter_policy(domain: str) -> dict[str, str]:
     def filled(name: str) -> str:
         return (TEMPLATES / "policy" / name).read_text("utf-8").replace(PLACEHOLDER, domain)
 
-    return {
+    files = {
         f"{domain}/{domain}.rego": filled(f"{PLACEHOLDER}.rego"),
         f"{domain}/{domain}_test.rego": filled(f"{PLACEHOLDER}_test.rego"),
         "catalogue/data.yaml": filled("catalogue.yaml"),
-        "limits/default/data.yaml": filled("limits.yaml"),
     }
+    if gate not in (None, domain):
+        files[f"gates/{gate}/data.yaml"] = filled("gates.yaml")
+    limits = filled("limits.yaml")
+    if profile != DEFAULT_PROFILE:
+        off = f'{{severity: "off", reason: "Asked by the profile {profile} alone."}}'
+        files["limits/default/data.yaml"] = re.sub(r"\{.*\}", off, limits)
+    return files | {f"limits/{profile}/data.yaml": limits}
 
 
 def _require_domain(domain: str) -> None:

@@ -147,7 +147,7 @@ def test_a_decision_pays_nothing_for_it(tmp_path: Path) -> None:
         "    run(['example', 'promote'])\n"
         "code = run(['decide', 'metrics.json', '--dry-run'])\n"
         "spare = {'argcomplete', 'rich', 'yaml', 'engine.cli.completion',  "
-        "'engine.cli.decide.on_change', 'engine.cli.doctor.verb', 'engine.cli.init.questions', "
+        "'engine.cli.decide.on_change', 'engine.cli.doctor.verb', 'engine.cli.console.dialog', "
         "'engine.cli.starter_files', 'engine.cli.console.refusals'}\n"
         "print(code, sorted(spare & set(sys.modules)))\n"
     )

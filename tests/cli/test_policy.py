@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -12,6 +13,7 @@ import pytest
 
 from engine.policy.build import run_opa
 from tests.cli.conftest import Answer, Engine
+from tests.cli.terminal import at_a_terminal
 
 
 @pytest.fixture
@@ -41,6 +43,55 @@ def test_a_new_policy_passes_at_once_beside_another(author: Engine) -> None:
     for gate in ("checkout", "payments"):
         held = author("selftest", "--gate", gate, "--policies", "policies")
         assert (held.code, held.out[:4]) == (0, "held")
+
+
+def test_a_new_check_blocks_in_the_gate_that_is_asked_anyway(author: Engine) -> None:
+    """From an empty folder: three commands, and no flag."""
+    Path("engine.toml").write_text('# ours\nprofile = "strict"  # all of it')
+    assert author("policy", "new", "checkout").code == 0
+    Path("metrics.json").write_text(author("example", "block").out)
+    decided = author("decide", "metrics.json", "--format", "json")
+
+    failed = {check["id"] for check in decided.json["checks"] if check["status"] == "fail"}
+    assert (decided.code, "checkout.open_incidents" in failed) == (1, True)
+    assert "gates/promotion/checkout" in decided.json["policy_changes"]["rows"]
+    assert Path("engine.toml").read_text() == (
+        '# ours\nprofile = "strict"  # all of it\npolicies = "policies"\n'
+    )
+    promoted = json.loads(author("example", "promote").out)["metrics"]
+    assert promoted["checkout.open_incidents"] == 0
+    assert "checkout.open_incidents" not in json.loads(author("example", "hold").out)["metrics"]
+    rows = author("policy", "show", "checkout.open_incidents", "--format", "json").json["rows"]
+    assert rows["limits/default/checkout.open_incidents"]["row"]["severity"] == "off"
+    assert rows["limits/strict/checkout.open_incidents"]["row"]["severity"] == "block"
+
+
+def test_a_person_is_asked_for_name_gate_and_profile(author: Engine) -> None:
+    answers = ["slo", "checkout", "promote", "promotion", "service", "n"]
+    before = sorted(Path().iterdir())
+    code, seen, _ = at_a_terminal(Path.cwd(), answers, "policy", "new")
+    assert (code, sorted(Path().iterdir())) == (2, before), seen
+    assert "policy 'slo': the name is taken" in seen
+    assert "gates/promotion/data.yaml" in seen
+
+    code, seen, out = at_a_terminal(Path.cwd(), ["checkout", "checkout", "", "y"], "policy", "new")
+    assert code == 0, seen
+    assert not Path("policies/gates").exists()
+    assert tomllib.loads(Path("engine.toml").read_text()) == {"policies": "policies"}
+    assert out.splitlines()[-1].endswith("engine.toml")
+    flags = ("--gate", "promotion", "--profile", "default")
+    again = at_a_terminal(Path.cwd(), [], "policy", "new", "pay", *flags)
+    assert (again[0], "?" in again[1]) == (0, False)
+
+
+def test_without_a_terminal_the_flags_are_named(author: Engine) -> None:
+    before = sorted(Path().iterdir())
+    assert "engine policy new NAME [--gate G] [--profile P]" in author("policy", "new").err
+    gate = author("policy", "new", "shop", "--gate", "promote")
+    assert (gate.code, "did you mean 'promotion'?; --gate shop" in gate.err) == (2, True)
+    profile = author("policy", "new", "shop", "--profile", "strct")
+    assert (profile.code, "did you mean 'strict'?" in profile.err) == (2, True)
+    assert sorted(Path().iterdir()) == before
 
 
 def test_nothing_that_is_there_is_replaced(author: Engine) -> None:
@@ -84,7 +135,6 @@ def test_it_is_said_whose_test_failed_and_limits_of_ones_own_fail_no_shipped_tes
     author: Engine,
 ) -> None:
     author("policy", "new", "checkout")
-    Path("policies/gates/promotion").mkdir(parents=True)
     Path("policies/gates/promotion/data.yaml").write_text("includes: {checkout: {}, slo: null}\n")
     limits = Path("policies/limits/default/data.yaml")
     limits.write_text(limits.read_text() + "  ethics.ece: {limit: 0.000001}\n")
@@ -204,7 +254,9 @@ def test_own_rego_is_built_once_and_decides_where_there_is_no_opa(
     assert (refused.code, "has to be compiled" in refused.err) == (2, True)
     assert from_file["verdict"] == from_folder["verdict"] == "BLOCK"
     rows = ["catalogue/checkout.open_incidents", "gates/checkout/checkout"]
+    rows += ["gates/promotion/checkout"]
     rows += ["limits/default/checkout.open_incidents", "rules/checkout/checkout.rego"]
+    rows += ["rules/promotion/includes.rego"]
     assert from_file["policy_changes"]["rows"] == from_folder["policy_changes"]["rows"] == rows
 
 

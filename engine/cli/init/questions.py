@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import io
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any
 
+from engine.cli.console.dialog import NONE, dialog_at
 from engine.cli.console.shell import Shell
 from engine.cli.starter_files import CI_SYSTEMS, starter_policy
 from engine.errors import GovernanceError
 from engine.policy.bundle import PolicyBundle
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-NONE = "none"
 _BUILT = ("dist", "build", "target", "out")
 
 
@@ -27,12 +21,8 @@ def ask(args: argparse.Namespace, ci: str, shell: Shell, bundle: PolicyBundle) -
 
     A question is repeated until its answer can be used. The end of input takes defaults.
     """
-    from rich.console import Console
-
-    console = Console(file=shell.stderr, highlight=False)
     answers: dict[str, str | None] = {}
-    with _lines(shell) as stream:
-        dialog = _Dialog(console, stream)
+    with dialog_at(shell) as dialog:
         if not args.metrics:
             guess = "metrics.json" if (shell.here / "metrics.json").is_file() else NONE
             question = "Which file holds your metrics? JSON or YAML, or none yet"
@@ -42,7 +32,8 @@ def ask(args: argparse.Namespace, ci: str, shell: Shell, bundle: PolicyBundle) -
             known = sorted(bundle.data["limits"])
             for name in known:
                 row = f"  {name:<13} {bundle.data['limits'][name]['description']}"
-                console.print(textwrap.fill(row, console.width, subsequent_indent=" " * 16))
+                width = dialog.console.width
+                dialog.console.print(textwrap.fill(row, width, subsequent_indent=" " * 16))
             question = "Which profile fits your service?"
             answers["profile"] = dialog.one_of(question, "default", known, shown=False)
         if metrics and not args.artifact:
@@ -79,56 +70,3 @@ def _no_policy(answer: str) -> str:
     except GovernanceError as error:
         return str(error).replace("\n", ": ")
     return ""
-
-
-class _Dialog:
-    """Asks one question at a time."""
-
-    def __init__(self, console: Console, stream: TextIO) -> None:
-        self._console = console
-        self._stream = stream
-
-    def one_of(
-        self, question: str, default: str, known: Sequence[str], *, shown: bool = True
-    ) -> str:
-        """Return one of ``known``; they are ``shown`` where they do not stand above already."""
-        return self._answer(question, default, list(known), shown=shown)
-
-    def maybe(self, question: str, default: str, flaw: Callable[[str], str]) -> str | None:
-        """Return an answer in which ``flaw`` finds nothing; None for none."""
-        while (answer := self._answer(question, default, None)) != NONE:
-            if not (reason := flaw(answer)):
-                return answer
-            self._console.print(f"  {reason}", markup=False)
-        return None
-
-    def _answer(
-        self, question: str, default: str, choices: list[str] | None, *, shown: bool = True
-    ) -> str:
-        from rich.prompt import Prompt
-
-        class Line(Prompt):
-            """A line without its end, so that an empty one means the default."""
-
-            @classmethod
-            def get_input(cls, *arguments: Any, **more: Any) -> str:
-                return super().get_input(*arguments, **more).strip()
-
-        return Line.ask(
-            question,
-            console=self._console,
-            stream=self._stream,
-            default=default,
-            choices=choices,
-            show_choices=shown,
-        )
-
-
-@contextmanager
-def _lines(shell: Shell) -> Iterator[TextIO]:
-    """Standard input as lines; it stays open afterwards."""
-    stream = io.TextIOWrapper(shell.stdin, encoding="utf-8", errors="replace")
-    try:
-        yield stream
-    finally:
-        stream.detach()

@@ -208,7 +208,9 @@ def _files(
         files[own] = profile
     if plan.policy:
         draft = draft_folder(plan)
-        files |= {draft / path: text for path, text in starter_policy(plan.policy).items()}
+        by_data = f"gates/{plan.gate}/data.yaml" in bundle.source_digests
+        starter = starter_policy(plan.policy, gate=plan.gate if by_data else None)
+        files |= {draft / path: text for path, text in starter.items()}
         if profile:
             files[draft / own.relative_to(plan.policies)] = profile
         else:

@@ -1,16 +1,15 @@
-"""``engine policy``: what its actions are, and those that start, test, compile and list."""
+"""``engine policy``: what its actions are, and those that test, compile and list."""
 
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import policy_arguments, question_arguments
 from engine.cli.console.shell import STAYS, Shell
-from engine.cli.policy import comparison
+from engine.cli.policy import comparison, starting
 
 DESCRIPTION = (
     "List gates, checks and limits; show rows of the policies in use, and what they change;\n"
@@ -27,8 +26,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "name",
         nargs="?",
         metavar="NAME",
-        help="new: name of the domain; test: the folder; show: a row such as limits/default, "
-        "slo.burn_rate; diff: shipped, a folder or a policy's digest",
+        help="new: name of the domain, else asked for; test: the folder; show: a row such as "
+        "limits/default, slo.burn_rate; diff: shipped, a folder or a policy's digest",
     )
     question_arguments(parser)
     policy_arguments(parser)
@@ -65,65 +64,6 @@ def _test(args: argparse.Namespace, shell: Shell) -> int:
         for line in (*step.wrong, *([f"hint: {step.hint}"] if step.hint else [])):
             shell.print(f"         {line}")
     return exit_codes.PASS if good else exit_codes.FAIL
-
-
-def _new(args: argparse.Namespace, shell: Shell) -> int:
-    """Write a starter policy into the overlay folder; nothing that is there is replaced."""
-    from engine.cli.new_files import place
-    from engine.cli.starter_files import starter_policy
-    from engine.errors import UsageError
-
-    if args.name is None:
-        raise UsageError("a name is missing", "engine policy new checkout")
-    config = workspace.settings(args, shell)
-    folder = config.path("policies") or shell.here / "policies"
-    files = _laid_into(folder, starter_policy(args.name), args.name)
-    laid = {folder / path: text for path, text in files.items()}
-    place(laid, force=False, extended=frozenset(laid))
-    with shell.answering(f"{folder} is written", STAYS):
-        for file in laid:
-            shell.print(file)
-    if args.policies is None and config.path("policies") == folder:
-        draft = shlex.quote(f"{folder.name}-draft")
-        shell.say(
-            f"engine: {folder} is in use here: from now on every `engine decide` needs OPA",
-            "  for a draft that nothing uses, remove or restore the files above, and type:",
-            f"  engine policy new {args.name} --policies {draft}",
-        )
-    else:
-        shell.say(f"engine: {folder} is a draft: nothing uses it without --policies; it needs OPA")
-    shell.say(
-        f"engine: next: engine policy test {folder}",
-        f"  then: engine decide metrics.json --gate {args.name} --policies {folder}",
-    )
-    return exit_codes.PASS
-
-
-def _laid_into(folder: Path, files: dict[str, str], name: str) -> dict[str, str]:
-    """``files``, where rows are added to the catalogue and the limits that are there."""
-    from engine.errors import UsageError
-    from engine.policy.sources import read_source
-    from engine.policy.tables.nodes import read
-
-    laid = {}
-    for path, text in files.items():
-        target = folder / path
-        if not target.exists():
-            laid[path] = text
-            continue
-        if target.suffix == ".rego":
-            raise UsageError(f"{target} is there already", "choose another name, or remove it")
-        rows = text.partition("\n")[2]
-        try:
-            added = f"{read_source(target).content.decode().rstrip()}\n{rows}"
-        except UnicodeDecodeError:
-            raise UsageError(f"{target}: is not UTF-8", "write the file in UTF-8") from None
-        top = read(str(target), added.encode()).members()
-        table = top.get("metrics" if "metrics" in top else "checks")
-        if table is None or not any(key.startswith(f"{name}.") for key in table.members()):
-            raise UsageError(f"{target}: no rows can be added at its end", f"add there:\n{rows}")
-        laid[path] = added
-    return laid
 
 
 def _build(args: argparse.Namespace, shell: Shell) -> int:
@@ -194,7 +134,7 @@ _ACTIONS = {
     "build": _build,
     "diff": comparison.diff,
     "list": _list,
-    "new": _new,
+    "new": starting.new,
     "show": comparison.show,
     "test": _test,
 }

@@ -351,7 +351,7 @@ CASES = (
     Case("scan", _scan, ("m.json",)),
     Case("compat", _compat, ("m.json",)),
     Case("gather", _gather, ("m.json", "m.html")),
-    Case("policy new", _policy_new, ("policies",), again=(2,)),
+    Case("policy new", _policy_new, ("policies", "engine.toml"), again=(2,)),
     Case("policy new, beside another", _policy_new_beside, ("policies",), again=(2,)),
     Case("keys init", _keys, (".engine/keys/engine.pem",), again=(2,)),
     Case("keys init, elsewhere", _keys_beside, ("release.pem",), again=(2,)),
