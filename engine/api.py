@@ -58,7 +58,9 @@ class Gate(Closing):
             every decision says so.
         key: Private key, PEM; with ``ledger``.
         policies: Folder laid over the shipped policies, or the file that was built of one. Records
-            name it: ``policies_overridden``.
+            name it: ``policies_overridden``, unless somebody approved it.
+        policy_trust: Trust list of the keys that may approve that file (``engine policy sign``);
+            where none did, a :class:`UserWarning` says why.
         cache: The user's own folder for the compiled policy, which saves compiling it each time;
             see :mod:`engine.policy.evaluators.module_cache`.
 
@@ -75,10 +77,11 @@ class Gate(Closing):
         ledger: str | Path | None = None,
         key: bytes | None = None,
         policies: str | Path | None = None,
+        policy_trust: str | Path | None = None,
         cache: str | Path | None = None,
     ) -> None:
         self._defaults = (text("gate", gate), text("profile", profile), text("stage", stage))
-        self._session = session_of(ledger, key, policies, cache=cache)
+        self._session = session_of(ledger, key, policies, policy_trust=policy_trust, cache=cache)
         self._session.question(*self._defaults)
         if self._session.record_to is not None:
             self._session.open()
@@ -188,6 +191,7 @@ def decide(
     ledger: str | Path | None = None,
     key: bytes | None = None,
     policies: str | Path | None = None,
+    policy_trust: str | Path | None = None,
     export: str | Path | None = None,
     now: datetime | None = None,
     attestations: Sequence[bytes] = (),
@@ -202,6 +206,7 @@ def decide(
         ledger: Where it is recorded; None records nothing.
         key: Private key, PEM; with ``ledger``.
         policies: Folder laid over the shipped policies, or the file that was built of one.
+        policy_trust: See :class:`Gate`.
         export: See :meth:`Gate.decide`, as ``now`` and ``attestations``.
         now: An instant to decide as of: a dry run.
         attestations: Proof bundles of attestations.
@@ -212,7 +217,13 @@ def decide(
     Raises:
         GovernanceError: See :mod:`engine.errors`; nothing is ever promoted by an error.
     """
-    with Gate(gate, profile, stage, ledger=ledger, key=key, policies=policies) as opened:
+    with Gate(
+        *(gate, profile, stage),
+        ledger=ledger,
+        key=key,
+        policies=policies,
+        policy_trust=policy_trust,
+    ) as opened:
         return opened.decide(document, attestations=attestations, export=export, now=now)
 
 

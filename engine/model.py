@@ -57,7 +57,10 @@ DECISION_TYPES = (DECISION_TYPE, DECISION_V2_TYPE)
 """Predicate types of a decision, one for each version; every reader takes all of them."""
 
 OWN_TYPES = frozenset(value for name, value in globals().items() if name.endswith("_TYPE"))
-"""Every predicate type that this engine writes."""
+"""Every predicate type that this engine writes into a ledger."""
+
+POLICY_APPROVAL_TYPE = "urn:governance-engine:policy-approval:v1"
+"""Predicate type of a key's word that a policy may decide; it lies beside the policy's file."""
 
 CREATION_TYPES = (LEDGER_CREATED_TYPE, LEDGER_CREATED_V2_TYPE)
 """What entry 0 says; v2 also of which run of a CI the ledger is."""
@@ -182,6 +185,8 @@ class Decision:
             where what was given is not known any more.
         policy_changes: Which rows its policies change against those that ship with the engine,
             ``{"against", "count", "rows"}``; None where they are the shipped ones.
+        policy_approvals: Who approved its policies, where that is why they are no relaxation:
+            ``{"key_id", "approved_at", "expires_at"?, "envelope"}`` each.
     """
 
     decision_id: str
@@ -206,6 +211,7 @@ class Decision:
     intolerable: tuple[str, ...] = ()
     unread_metrics: tuple[UnreadMetric, ...] = ()
     policy_changes: Json = None
+    policy_approvals: tuple[Json, ...] = ()
 
 
 class CiRun(NamedTuple):

@@ -38,6 +38,7 @@ from engine.model import (
     Json,
 )
 from engine.proof import merkle
+from engine.proof.approvals import Approval, approval_statement, attachment_of, read_approval
 from engine.proof.archive import pack
 from engine.proof.attestation_rules import is_attested
 from engine.proof.bundle import ProofBundle
@@ -232,6 +233,7 @@ class Case:
     evidence_files: Json = None
     policy_changes: Json = None
     proofs: Sequence[bytes] = ()
+    approvers: Sequence[Key] = ()
 
     def document(self, policy: Policy) -> dict[str, Json]:
         """The Input that ``policy``'s gate would see."""
@@ -407,6 +409,8 @@ class Ledger:
         }
         if case.proofs:
             self._attachments[index]["attestations"] = b"[" + b",".join(case.proofs) + b"]"
+        if case.approvers:
+            self._attachments[index]["approvals"] = attachment_of(approvals_of(case, policy))
         return index
 
     def attest(
@@ -477,6 +481,11 @@ class Ledger:
             "previous": None,
             **({"evidence_files": case.evidence_files} if case.evidence_files else {}),
             **({"policy_changes": case.policy_changes} if case.policy_changes else {}),
+            **(
+                {"policy_approvals": [found.row() for found in approvals_of(case, policy)]}
+                if case.approvers
+                else {}
+            ),
         }
 
     def adopt(self, other: Ledger, index: int, *, edit: Edit = _no_edit) -> int:
@@ -530,6 +539,20 @@ class Ledger:
             else tuple(self.node(0, each) for each in range(index + 1, size)),
             ledger=tuple(self.entries[:size]) if whole else None,
         )
+
+
+def approval(key: Key, digest: str, **terms: Any) -> Approval:
+    """A key's approval of a policy, as ``engine policy sign`` writes it; an hour before."""
+    given = {"approved_at": NOW - timedelta(hours=1), **terms}
+    said = approval_statement(digest, key.public, given.pop("approved_at"), **given)
+    return read_approval(seal(said, key.sign, key.key_id))
+
+
+def approvals_of(case: Case, policy: Policy) -> list[Approval]:
+    """The approvals that a decision on ``case`` rests on, sorted by key."""
+    expires_at = case.now + timedelta(days=1)
+    found = [approval(key, policy.digest(), expires_at=expires_at) for key in case.approvers]
+    return sorted(found, key=lambda one: key_id(one.public_key))
 
 
 def ledger_of_decisions(key: Key, policy: Policy, count: int = 1, *, name: str = "one") -> Ledger:

@@ -28,6 +28,13 @@ def policy_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def approval_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that says whose approval of the policies counts."""
+    parser.add_argument(
+        "--policy-trust", metavar="FILE", help="trust list of the keys that may approve policies"
+    )
+
+
 def ledger_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags that name key and ledger."""
     parser.add_argument(

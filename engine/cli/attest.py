@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import (
+    approval_arguments,
     detail_arguments,
     duration,
     ledger_arguments,
@@ -56,6 +57,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", metavar="P", help="table of limits (default)")
     parser.add_argument("--stage", metavar="S", help="candidate or production (candidate)")
     policy_arguments(parser)
+    approval_arguments(parser)
     ledger_arguments(parser)
     run_arguments(parser)
     parser.add_argument(

@@ -7,7 +7,12 @@ from dataclasses import asdict, dataclass
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import ledger_arguments, policy_arguments, question_arguments
+from engine.cli.arguments import (
+    approval_arguments,
+    ledger_arguments,
+    policy_arguments,
+    question_arguments,
+)
 from engine.cli.console.shell import Shell
 from engine.decision.workspace import key_path, ledger_url, module_cache
 from engine.formats.printable import plain
@@ -44,6 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
     question_arguments(parser)
     policy_arguments(parser)
+    approval_arguments(parser)
     ledger_arguments(parser)
 
 

@@ -18,7 +18,6 @@ from engine.evidence.input import AttestationFacts
 from engine.formats.times import write_time
 from engine.ledger import (
     AppendedEntry,
-    Blob,
     EntryDraft,
     Ledger,
     LedgerPosition,
@@ -142,7 +141,7 @@ def attest(
         subject_key=_key(digest),
         gate=answer["gate"],
         build=build,
-        blobs=(Blob("input", evidence.encoded), Blob("salt", judgement.salt), policy_blob(bundle)),
+        blobs=(*judgement.record.blobs(), policy_blob(bundle)),
     )
     (at,) = ledger.append([draft])
     return RecordedAttestation(predicate, at)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from engine.decision.attest import last_words, newest
 from engine.decision.session import Session
-from engine.errors import NoKeyError, UsageError, VerificationError
+from engine.errors import UsageError, VerificationError
 from engine.evidence.input import AttestationFacts, Question, wanted_attestations
 from engine.ledger import Ledger
 from engine.model import ATTESTATION_TYPES, Subject
@@ -50,7 +50,7 @@ class AttestationFinder:
         self._gates = [gate for gate, own in ATTESTATION_TYPES.items() if not types.isdisjoint(own)]
         self._session, self._say = session, say
         self._given = [(name, verified(name, read())) for name, read in proofs]
-        self._own_key = _own_key(session)
+        self._own_key = session.own_key
         self._ledger: Ledger | None = None
         self._opened: ExitStack | None = None
 
@@ -119,12 +119,3 @@ def verified(name: str, data: bytes) -> Attestation:
     except VerificationError as error:
         raise VerificationError(f"--attestation {name}: {error.message}", error.hint) from None
     return found
-
-
-def _own_key(session: Session) -> bytes | None:
-    """The key that will sign the decision; None where there is none yet."""
-    target = session.record_to
-    try:
-        return None if target is None else target.open_signer().public_key
-    except NoKeyError:
-        return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from engine.decision.record import StatementTemplate, template_of
 from engine.errors import PolicyError
@@ -30,7 +30,10 @@ from engine.proof.verdict_rules import (
     severity_of,
 )
 
-EXTENSIONS = ("reservation", "evidence_files", "policy_changes")
+if TYPE_CHECKING:
+    from engine.proof.approvals import Approval
+
+EXTENSIONS = ("reservation", "evidence_files", "policy_changes", "policy_approvals")
 """Members of the predicate that come neither from the Input nor from the policies."""
 
 Extend: TypeAlias = Callable[[dict[str, Json]], dict[str, Json]]
@@ -71,6 +74,7 @@ def judge(
     decision_id: str,
     salt: bytes,
     changes: Json = None,
+    approvals: Sequence[Approval] = (),
     extend: Extend | None = None,
 ) -> Judgement:
     """Ask the gate about one Input.
@@ -83,6 +87,7 @@ def judge(
         decision_id: UUIDv7.
         salt: 32 random bytes.
         changes: Rows that the policies change, for the record; see :mod:`engine.policy.changes`.
+        approvals: Those of the policies that count, for the record.
         extend: Gives further members of the record, of :data:`EXTENSIONS`, once the verdict is
             known; it is called with the predicate.
 
@@ -130,6 +135,12 @@ def judge(
         predicate["evidence_files"] = evidence.evidence_files
     if changes is not None:
         predicate["policy_changes"] = changes
+    approved = b""
+    if approvals:
+        from engine.proof.approvals import attachment_of
+
+        predicate["policy_approvals"] = [approval.row() for approval in approvals]
+        approved = attachment_of(approvals)
     if extend is not None:
         predicate.update(extend(predicate))
     key = subject_key(evidence.document["subject"])
@@ -137,7 +148,13 @@ def judge(
     if is_plain_input and static.is_plain and are_alike and not waivers:
         predicate = PlainObject(predicate)
     record = template_of(
-        predicate, evidence.subject, key, evidence.encoded, salt, attested=evidence.attested
+        predicate,
+        evidence.subject,
+        key,
+        evidence.encoded,
+        salt,
+        attested=evidence.attested,
+        approved=approved,
     )
     return Judgement(evidence, question, decision_id, salt, verdict, predicate, record)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.model import Json
 from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_digest
+
+if TYPE_CHECKING:
+    from engine.decision.approvals import Approvals
+    from engine.proof.approvals import Approval
 
 
 class ChosenBy(StrEnum):
@@ -26,20 +31,38 @@ class PoliciesInUse(NamedTuple):
         chosen_by: Whoever named them.
         open_to_others: Whether somebody else can write to their folder, or to the configuration.
         folder: What is laid over the shipped ones; None is nothing.
+        approvals: Who approved them, where the call says whose word counts; None asks nobody.
     """
 
     bundle: PolicyBundle
     chosen_by: ChosenBy = ChosenBy.SHIPPED
     open_to_others: bool = False
     folder: Path | None = None
+    approvals: Approvals | None = None
 
-    @property
-    def relaxations(self) -> tuple[str, ...]:
-        """What has to be named: the gated party, or a file near it, chose the gate."""
+    def relaxations(self, now: datetime, own_key: bytes | None) -> tuple[str, ...]:
+        """Return what has to be named: the gated party, or a file near it, chose the gate.
+
+        Args:
+            now: Of the decision.
+            own_key: The key that signs it; see :meth:`Approvals.counting`.
+        """
         named = ["folder_writable_by_others"] if self.open_to_others else []
-        if self._are_own:
+        if self._are_own and not self.approved(now, own_key):
             named.append(_NAMED[self.chosen_by])
         return tuple(named)
+
+    def approved(self, now: datetime, own_key: bytes | None) -> tuple[Approval, ...]:
+        """Return the approvals that count at an instant; none of policies that nobody chose."""
+        if self.approvals is None or not self._are_own:
+            return ()
+        return self.approvals.counting(now, own_key)
+
+    def not_approved(self, now: datetime, own_key: bytes | None) -> list[str]:
+        """Return why no approval counts, a clause each; nothing where one does or none is asked."""
+        if self.approvals is None or not self._are_own or self.approved(now, own_key):
+            return []
+        return list(self.approvals.why_not(now, own_key))
 
     @property
     def _are_own(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def session_of(
     key: bytes | None,
     policies: str | Path | None = None,
     *,
+    policy_trust: str | Path | None = None,
     cache: str | Path | None = None,
     runtime: Runtime | None = None,
 ) -> Session:
@@ -33,6 +35,8 @@ def session_of(
         ledger: SQLite file, a URL, or None to record nothing.
         key: Private key, PEM; with ``ledger``.
         policies: Folder laid over the shipped policies, or the file that was built of one.
+        policy_trust: Trust list of the keys that may approve a built file; None asks nobody. Where
+            none did, a :class:`UserWarning` says why.
         cache: The user's own folder for the compiled policy; None compiles it anew.
         runtime: Clock and chance; the system's if left out.
 
@@ -41,22 +45,39 @@ def session_of(
         GovernanceError: The policies cannot be used.
     """
     kept = optional_path("cache", cache)
-    return Session(
-        policies_of(policies),
+    session = Session(
+        policies_of(policies, policy_trust),
         partial(_open_evaluator, cache=kept and kept.absolute()),
         record_to=record_to(ledger, key),
         runtime=runtime,
     )
+    for reason in session.not_approved():
+        warnings.warn(f"the policies are not approved: {reason}", UserWarning, stacklevel=3)
+    return session
 
 
-def policies_of(policies: str | Path | None) -> PoliciesInUse:
-    """Return the shipped policies, or them with the caller's folder laid over."""
+def policies_of(
+    policies: str | Path | None, policy_trust: str | Path | None = None
+) -> PoliciesInUse:
+    """Return the shipped policies, or them with the caller's folder laid over.
+
+    Args:
+        policies: As :func:`session_of`.
+        policy_trust: As :func:`session_of`.
+    """
     folder = optional_path("policies", policies)
     if folder is None:
         return PoliciesInUse(shipped_bundle())
     bundle = load_policies(folder, opa=None)
     is_open = others_can_write_to(folder)
-    return PoliciesInUse(bundle, ChosenBy.CALLER, is_open, folder.absolute())
+    trust = optional_path("policy_trust", policy_trust)
+    if trust is None:
+        return PoliciesInUse(bundle, ChosenBy.CALLER, is_open, folder.absolute())
+    from engine.decision.approvals import approvals_of
+
+    approvals = approvals_of(folder, bundle.digest, trust)
+    is_open = is_open or others_can_write_to(trust)
+    return PoliciesInUse(bundle, ChosenBy.CALLER, is_open, folder.absolute(), approvals)
 
 
 def record_to(ledger: str | Path | None, key: bytes | None) -> RecordTo | None:

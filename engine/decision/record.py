@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -34,6 +34,7 @@ class StatementTemplate(NamedTuple):
         encoded_input: The Input that the statement commits to.
         salt: 32 random bytes; with them the input's digest says nothing about the input.
         attested: Proofs of the Input's attestations; empty if there are none.
+        approved: Approvals of the policies; empty if none is named.
     """
 
     decision_id: str
@@ -43,6 +44,16 @@ class StatementTemplate(NamedTuple):
     encoded_input: bytes
     salt: bytes
     attested: bytes = b""
+    approved: bytes = b""
+
+    def blobs(self) -> Iterator[Blob]:
+        """Yield what is kept beside its entry, but for the policy."""
+        yield Blob("input", self.encoded_input)
+        yield Blob("salt", self.salt)
+        if self.attested:
+            yield Blob("attestations", self.attested)
+        if self.approved:
+            yield Blob("approvals", self.approved)
 
 
 PLACE = ("attempt", "ledger", "previous")
@@ -57,6 +68,7 @@ def template_of(
     salt: bytes,
     *,
     attested: bytes = b"",
+    approved: bytes = b"",
 ) -> StatementTemplate:
     """Return what recording ``predicate``, which lacks its place, takes.
 
@@ -68,6 +80,7 @@ def template_of(
         encoded_input: The Input, in JCS form.
         salt: 32 random bytes.
         attested: See :class:`StatementTemplate`.
+        approved: See :class:`StatementTemplate`.
     """
     cut = []
     for names in _between(tuple(predicate)):
@@ -92,6 +105,7 @@ def template_of(
         encoded_input=encoded_input,
         salt=salt,
         attested=attested,
+        approved=approved,
     )
 
 
@@ -151,13 +165,12 @@ def _archive(bundle: PolicyBundle) -> bytes:
 
 def draft_of(record: StatementTemplate, signer: Signer, policy: SharedBlob) -> EntryDraft:
     """Return the draft of a judgement; ``policy`` as :func:`policy_blob` gives it."""
-    attested = (Blob("attestations", record.attested),) if record.attested else ()
     return EntryDraft(
         decision_id=record.decision_id,
         subject_key=record.subject_key,
         gate=record.gate,
         build=lambda place: seal(statement_at(place, record), signer.sign, signer.key_id),
-        blobs=(Blob("input", record.encoded_input), Blob("salt", record.salt), *attested, policy),
+        blobs=(*record.blobs(), policy),
     )
 
 
@@ -195,6 +208,7 @@ def decision_from(
         evidence_files=predicate.get("evidence_files"),
         intolerable=tuple(row["name"] for row in predicate["relaxations"] if not row["tolerated"]),
         policy_changes=predicate.get("policy_changes"),
+        policy_approvals=tuple(predicate.get("policy_approvals", ())),
     )
 
 

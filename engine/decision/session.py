@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,14 @@ from typing import TYPE_CHECKING
 from engine.decision.policies_in_use import PoliciesInUse
 from engine.decision.record_to import RecordTo
 from engine.decision.runtime import Runtime, SystemRuntime
-from engine.errors import DocumentError, GovernanceError, OutputError, PolicyError, UsageError
+from engine.errors import (
+    DocumentError,
+    GovernanceError,
+    NoKeyError,
+    OutputError,
+    PolicyError,
+    UsageError,
+)
 from engine.evidence.input import Question
 from engine.formats.json_text import MAX_BYTES
 from engine.policy.bundle import shipped_schema
@@ -91,6 +98,7 @@ class Session(Closing):
         self._evaluator: Evaluator | None = None
         self._process = os.getpid()
         self._opened: tuple[Ledger, Signer] | None = None
+        self._own_key: bytes | None = None
         self._first_asked: datetime | None = None
         self._schema: Json = None
         self._opening = free_in_child(threading.RLock())
@@ -128,15 +136,39 @@ class Session(Closing):
 
     # -- asking -------------------------------------------------------------------------
 
-    @property
-    def relaxations(self) -> tuple[str, ...]:
-        """Every option that weakens what is asked here, sorted. INV-RELAX-1."""
-        named = [*self.policies.relaxations]
+    def relaxations(self, now: datetime) -> tuple[str, ...]:
+        """Return every option that weakens what is asked here at an instant, sorted. INV-RELAX-1.
+
+        Raises:
+            KeyFileError: An approval is to be held against the key that signs, which is not fit.
+        """
+        named = [*self.policies.relaxations(now, self._key_beside_approvals())]
         if self.record_to is not None:
             named += self.record_to.relaxations
         if self.max_bytes > MAX_BYTES:
             named.append("input_limit_raised")
         return tuple(sorted(named))
+
+    def not_approved(self) -> list[str]:
+        """Return why no approval of the policies counts now; nothing where one does, or none is
+        asked for."""
+        return self.policies.not_approved(self.runtime.now(), self._key_beside_approvals())
+
+    def _key_beside_approvals(self) -> bytes | None:
+        """The own key, where there are approvals that could be its own."""
+        return None if self.policies.approvals is None else self.own_key
+
+    @property
+    def own_key(self) -> bytes | None:
+        """The key that will sign a decision, 32 raw bytes; None where there is none yet."""
+        if self._own_key is None:
+            with self._opening:
+                if self._opened is not None:
+                    self._own_key = self._opened[1].public_key
+                elif self.record_to is not None:
+                    with suppress(NoKeyError):
+                        self._own_key = self.record_to.open_signer().public_key
+        return self._own_key
 
     def question(
         self,
@@ -169,7 +201,7 @@ class Session(Closing):
         if self._opened is None and as_of is None:
             with self._opening:  # a ledger that is made for it is no younger
                 self._first_asked = min(moment, self._first_asked or moment)
-        return Question(name, profile, stage, moment, self.relaxations, is_dry_run)
+        return Question(name, profile, stage, moment, self.relaxations(moment), is_dry_run)
 
     def open_evaluator(self, *, few: bool = False, expendable: bool = False) -> Evaluator:
         """Return an evaluator that the caller closes; in a worker process, after the fork."""
@@ -365,6 +397,7 @@ class Session(Closing):
                 decision_id=request.decision_id,
                 salt=request.salt,
                 changes=self.policies.changes(question.profile),
+                approvals=self.policies.approved(question.now, self._key_beside_approvals()),
                 extend=extend,
             )
 

@@ -86,7 +86,7 @@ def open_session(
     """
     policies = policies_in_use(config, around)
     _require_profile(config, policies.bundle, around)
-    return Session(
+    session = Session(
         policies,
         partial(open_evaluator, config=config, around=around),
         record_to=record_to(config, around, may_create=may_create),
@@ -95,6 +95,9 @@ def open_session(
         daily=daily_limits(config),
         dry_run=dry_run,
     )
+    for reason in session.not_approved():
+        around.say(f"engine: the policies are not approved: {reason}")
+    return session
 
 
 def _require_profile(config: Config, bundle: PolicyBundle, around: Surroundings) -> None:
@@ -126,7 +129,13 @@ def policies_in_use(config: Config, around: Surroundings) -> PoliciesInUse:
     by = ChosenBy.CALLER if config.values["policies"].by_caller else ChosenBy.CONFIGURED
     bundle = policies_in(folder, around)
     is_open = is_open or others_can_write_to(folder)
-    return PoliciesInUse(bundle, by, is_open, folder.absolute())
+    if (trust := config.path("policy_trust")) is None:
+        return PoliciesInUse(bundle, by, is_open, folder.absolute())
+    from engine.decision.approvals import approvals_of
+
+    approvals = approvals_of(folder, bundle.digest, trust)
+    is_open = is_open or others_can_write_to(trust)
+    return PoliciesInUse(bundle, by, is_open, folder.absolute(), approvals)
 
 
 def policies_in(folder: Path, around: Surroundings) -> PolicyBundle:

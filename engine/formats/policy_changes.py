@@ -1,6 +1,8 @@
-"""The rows that policies change, as a record says them, in words."""
+"""The rows that policies change, and who approved that, as a record says them, in words."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from engine.model import Json
 
@@ -18,3 +20,17 @@ def policy_changes_line(changes: Json) -> str:
     return f"{count:,} {'row' if count == 1 else 'rows'} of the shipped policies: " + ", ".join(
         [*rows[:_SHOWN], *more]
     )
+
+
+def policy_approvals_line(approvals: Sequence[Json]) -> str:
+    """Return which keys approved the policies, when, and until when.
+
+    Args:
+        approvals: ``policy_approvals`` of a record.
+    """
+    words = (
+        f"key {row['key_id'][:16]}… at {row['approved_at']}"
+        + (f" until {row['expires_at']}" if "expires_at" in row else "")
+        for row in approvals
+    )
+    return ", ".join(words)

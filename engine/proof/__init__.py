@@ -20,7 +20,7 @@ are those of ``spec/predicate-v1.md``:
 6. ``policy_archive`` ties it to the policy, attached or the caller's own: limits, severities,
    lifetime, and the ``waivers`` of the input, which are the policy's (7, 9).
 7. ``attestation`` and ``attestation_rules`` derive what it rests on besides, and by whose key
-   according to ``trust`` (8.3, 12.4).
+   according to ``trust`` (8.3, 12.4); ``approvals`` who approved its policies.
 8. ``expectations`` lists what the caller wanted and the record is not (13.2).
 
 What fails in steps 1 to 7 raises :class:`~engine.errors.VerificationError`: not genuine. What

@@ -20,6 +20,7 @@ from engine.formats.signed_json import read_json, read_list, read_object, read_t
 from engine.formats.times import age_s
 from engine.model import ATTESTATION_TYPES, ATTESTED_TYPES, Json, Subject, Verdict
 from engine.proof import bundle as proof
+from engine.proof.approvals import require_approvals, unmet_approval
 from engine.proof.attestation_rules import MAX_ATTESTATIONS
 from engine.proof.bundle import ProofBundle
 from engine.proof.checkpoint import Checkpoint, signed_by
@@ -56,7 +57,7 @@ _MEMBERS = (
     *("verdict", "verdict_rule", "reason", "checks", "obligations", "waivers", "relaxations"),
     *("metrics", "evidence", "policy", "evaluator", "ledger", "attempt", "previous"),
 )
-_OPTIONAL = ("evidence_files", "policy_changes")
+_OPTIONAL = ("evidence_files", "policy_changes", "policy_approvals")
 _FACTS = (
     *("id", "type", "subject_sha256", "issued_at", "expires_at", "verdict", "profile"),
     *("evidence_sha256", "policy_sha256", "key_id", "self", "relaxations", "ledger_id"),
@@ -339,6 +340,7 @@ def verified_attestation(
     attested = require_attestations(
         document, parts.attachments, parts.entry, None, expect.checkpoints
     )
+    approvals = require_approvals(predicate, parts.attachments, parts.entry)
     policy, unmet = policy_of(predicate, parts.attachments, expect)
     if policy is not None:
         require_attestation_policy(predicate, policy, document)
@@ -353,6 +355,7 @@ def verified_attestation(
             *unmet,
             *unmet_wishes(found.view, expect, policy_was_compared=policy is not None),
             *unmet_ledger(ledger_id_of(found.checkpoint.origin), expect),
+            *unmet_approval(predicate, approvals, expect),
         ),
         nothing_required=expect.nothing,
         not_required=expect.not_required(predicate, found.checkpoint.origin),

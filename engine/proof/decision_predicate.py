@@ -22,8 +22,10 @@ from engine.formats.signed_json import (
 from engine.model import Json, Severity, Stage, Status, Verdict
 from engine.proof.attestation_rules import ATTESTOR, MAX_ATTESTATIONS, NO_ROLE
 from engine.proof.decision_version import (
+    INSTEAD_OF,
     LEFT_OUT_BECAUSE,
     LONGEST_NAME,
+    MAX_APPROVALS,
     MOST_LEFT_OUT,
     MOST_ROWS,
     OPTIONAL_OF_V2,
@@ -109,6 +111,7 @@ def require_shape(predicate: Mapping[str, Json], kind: str) -> None:
         _require_evidence_files(predicate["evidence_files"])
     if "policy_changes" in predicate:
         _require_policy_changes(predicate["policy_changes"], policy["digest"])
+    _require_named_or_approved(predicate)
     checks = read_list(predicate["checks"], "the checks")
     _require_checks(checks)
     for obligation in predicate["obligations"]:
@@ -212,6 +215,29 @@ def _require_policy_changes(value: Json, used: Json) -> None:
         refuse(f"{count:,} rows of the policy are changed, and {len(rows):,} of them are named")
     if any(len(row) > LONGEST_NAME for row in rows) or rows != sorted(rows):
         refuse(f"the changed rows are not sorted, or longer than {LONGEST_NAME} characters")
+
+
+def _require_named_or_approved(predicate: Mapping[str, Json]) -> None:
+    """Version 2, section 7: policies that somebody chose are approved, or else a relaxation."""
+    named = INSTEAD_OF.intersection(row["name"] for row in predicate["relaxations"])
+    if "policy_approvals" not in predicate:
+        if "policy_changes" in predicate and not named:
+            refuse("somebody chose the policies, and the record names neither that nor an approval")
+        return
+    if named:
+        refuse(f"the record names {min(named)}, and an approval of the policies")
+    rows = read_list(predicate["policy_approvals"], "the approvals of the policy")
+    for value in rows:
+        row = read_object(
+            value, "an approval", ("key_id", "approved_at", "envelope"), ("expires_at",)
+        )
+        read_hex(row["key_id"], "the key of an approval")
+        for name in ("approved_at", *(("expires_at",) if "expires_at" in row else ())):
+            read_time(row[name], f"{name} of an approval")
+        _require_digest(row["envelope"], "the digest of an approval")
+    keys = [row["key_id"] for row in rows]
+    if not 1 <= len(keys) <= MAX_APPROVALS or keys != sorted(set(keys)):
+        refuse(f"the approvals are not 1 to {MAX_APPROVALS}, sorted by key, each key once")
 
 
 def _charged(value: Json) -> str:

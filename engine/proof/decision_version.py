@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from engine.model import Json
 
-OPTIONAL_OF_V2 = ("evidence_files", "policy_changes")
+OPTIONAL_OF_V2 = ("evidence_files", "policy_changes", "policy_approvals")
 """Members that version 1 does not have."""
 RELAXATIONS_OF_V1 = frozenset(
     {"ephemeral_ledger", "input_limit_raised", "policies_overridden", "self_attested"}
@@ -21,6 +21,10 @@ MOST_LEFT_OUT = 8
 """Names in a record of what was left out of its folders."""
 MOST_ROWS = 32
 """Names in a record of the rows that its policy changes."""
+MAX_APPROVALS = 16
+"""Approvals of its policy that a record names."""
+INSTEAD_OF = frozenset({"policies_configured", "policies_overridden"})
+"""Relaxations that are not named where a trusted key approved the policies."""
 LEFT_OUT_BECAUSE = ("entered", "hidden", "suffix")
 """Why a file is left out: a folder entered already, a name that begins with a dot, its suffix."""
 

@@ -11,6 +11,8 @@ from engine.errors import UsageError
 from engine.formats.times import age_s, write_span, write_time
 from engine.model import ATTESTED_TYPES, Json, Subject, Verdict
 from engine.proof.input_document import read_time
+from engine.proof.keys import RAW_BYTES, load_public_pem
+from engine.proof.trusted_keys import POLICY, Keys, TrustedKey
 from engine.proof.verdict_rules import OLDEST_FUTURE_S
 
 DEFAULT_GATE = "promotion"
@@ -53,6 +55,10 @@ class Expectations:
             contradicts the proof convicts the signer.
         decision_id: Id of the record; of a granted reservation that is the lease.
         subject: Name of what was decided on; of a reservation that is ``provider/model``.
+        policy_approvers: Keys, raw or PEM, or with the role ``policy`` and a validity, one of which
+            must have approved the policies; one without roles is taken to have it. None leaves it
+            open, but with ``relaxations`` no approval counts that these or ``policy_digests`` do
+            not name.
 
     Raises:
         UsageError: No such verdict, an age without the time now, a time without a zone, or a
@@ -77,6 +83,7 @@ class Expectations:
     checkpoints: Collection[str] = ()
     decision_id: str | None = None
     subject: str | None = None
+    policy_approvers: Keys | None = None
 
     def __post_init__(
         self, policy_digest: str | None, no_relaxations: bool | None, no_waivers: bool | None
@@ -88,6 +95,7 @@ class Expectations:
             known = ", ".join(Verdict)
             raise UsageError(f"no verdict {self.require!r}", f"known: {known}")
         self._require_types()
+        self._take_approvers()
         if self.max_age_s is not None and self.now is None:
             raise UsageError("a greatest age means nothing without the time now")
         if self.now is not None and self.now.tzinfo is None:
@@ -125,6 +133,23 @@ class Expectations:
             ):
                 raise UsageError(f"{name} is a list of texts, not {type(given).__name__}")
 
+    def _take_approvers(self) -> None:
+        """A raw key that is given as an approver has that role."""
+        if self.policy_approvers is None:
+            return
+        given = self.policy_approvers
+        if not isinstance(given, (list, tuple)) or not all(
+            isinstance(key, bytes | TrustedKey) for key in given
+        ):
+            raise UsageError("policy_approvers is a list of keys, raw or TrustedKey")
+        keys = tuple(
+            key if isinstance(key, TrustedKey) else TrustedKey(_raw(key), (POLICY,))
+            for key in given
+        )
+        if not any(POLICY in key.roles for key in keys):
+            raise UsageError(f"policy_approvers has no key of role {POLICY!r}", "name one")
+        object.__setattr__(self, "policy_approvers", keys)
+
     @property
     def nothing(self) -> bool:
         """Whether nothing at all is asked for."""
@@ -153,7 +178,7 @@ class Expectations:
             ("artifact", self.digest),
             ("profile", self.profile),
             ("stage", self.stage),
-            ("policy", tuple(self.policy_digests) or self.policy),
+            ("policy", tuple(self.policy_digests) or self.policy or self.policy_approvers),
         ]
         if origin is not None:
             kept = any(note.partition("\n")[0] == origin for note in self.checkpoints)
@@ -162,6 +187,10 @@ class Expectations:
             of_lease = [("lease", self.decision_id), ("subject", self.subject), ("amounts", None)]
             wishes = [*of_lease, *wishes[1:]]
         return tuple(what for what, wish in wishes if not wish)
+
+
+def _raw(key: bytes) -> bytes:
+    return key if len(key) == RAW_BYTES else load_public_pem(key)
 
 
 _NOTHING = Expectations()

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 """DER of SubjectPublicKeyInfo up to the key itself. RFC 8410 section 4."""
 
+RAW_BYTES = 32
+"""Length of a raw public key."""
+
 _FIELD = 2**255 - 19
 _Y_OF_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
 REFUSED_POINTS = frozenset(

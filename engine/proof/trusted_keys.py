@@ -7,7 +7,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 DECISION, CHECKPOINT, ATTESTATION = "decision", "checkpoint", "attestation"
+POLICY = "policy"
+"""Role of a key that may approve policies; none has it that was not given it by name."""
 ROLES = (DECISION, CHECKPOINT, ATTESTATION)
+"""Roles of a key that was given none."""
 
 
 class TrustedKey(NamedTuple):
@@ -15,7 +18,7 @@ class TrustedKey(NamedTuple):
 
     Attributes:
         public: 32 raw bytes of an Ed25519 key.
-        roles: What it is trusted to sign, of :data:`ROLES`.
+        roles: What it is trusted to sign, of :data:`ROLES` and :data:`POLICY`.
         not_before: First instant of a record that it may have signed; None is any.
         not_after: The instant from which on it may sign no more; None is never.
         name: What its reader calls it, for messages.
@@ -29,7 +32,7 @@ class TrustedKey(NamedTuple):
 
 
 Keys = Sequence[bytes | TrustedKey]
-"""Raw keys, trusted for everything, or keys with roles and validity."""
+"""Raw keys, trusted for all of :data:`ROLES`, or keys with roles and validity."""
 
 
 def keys_for(keys: Keys, role: str, at: datetime | None = None) -> list[bytes]:

@@ -39,6 +39,7 @@ from engine.model import (
 )
 from engine.proof import bundle as proof
 from engine.proof import checkpoint
+from engine.proof.approvals import require_approvals, unmet_approval
 from engine.proof.attestation import (
     VerifiedAttestation,
     is_attestation,
@@ -216,6 +217,7 @@ def _verified(parts: ProofBundle, public_keys: Keys, expect: Expectations) -> Ve
     attested = require_attestations(
         document, parts.attachments, envelope, policy, expect.checkpoints
     )
+    approvals = require_approvals(predicate, parts.attachments, envelope)
     return Verified(
         **_members_of(statement),
         index=parts.index,
@@ -227,6 +229,7 @@ def _verified(parts: ProofBundle, public_keys: Keys, expect: Expectations) -> Ve
             *unmet,
             *unmet_wishes(statement, expect, policy_was_compared=policy is not None),
             *unmet_ledger(ledger_id_of(place.origin), expect),
+            *unmet_approval(predicate, approvals, expect),
         ),
         nothing_required=expect.nothing,
         not_required=expect.not_required(predicate, place.origin),

@@ -272,6 +272,11 @@ def after_entry(report: Report) -> dict[str, Json]:
         **({"attestations": list(decision.attestations)} if decision.attestations else {}),
         **({"evidence_files": decision.evidence_files} if decision.evidence_files else {}),
         **({"policy_changes": decision.policy_changes} if decision.policy_changes else {}),
+        **(
+            {"policy_approvals": list(decision.policy_approvals)}
+            if decision.policy_approvals
+            else {}
+        ),
     }
 
 

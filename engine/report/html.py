@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from engine.decision.margins import counterfactual
 from engine.errors import GovernanceError
 from engine.formats.evidence_files import evidence_files_line
-from engine.formats.policy_changes import policy_changes_line
+from engine.formats.policy_changes import policy_approvals_line, policy_changes_line
 from engine.model import Decision, Json, Verdict
 from engine.proof.verdict_rules import is_waived
 from engine.report import Report, ReportOptions, Writer
@@ -334,6 +334,9 @@ def _further(report: Report) -> list[tuple[str, str]]:
     if decision.policy_changes:
         shown = text(policy_changes_line(decision.policy_changes))
         parts.append(("Policies", f"<p>Changed {shown}</p>"))
+    if decision.policy_approvals:
+        shown = text(policy_approvals_line(decision.policy_approvals))
+        parts.append(("Approval of the policies", f"<p>By {shown}</p>"))
     if decision.evidence_files:
         shown = text(evidence_files_line(decision.evidence_files))
         parts.append(("Evidence files", f"<p>Looked at {shown}</p>"))

@@ -17,7 +17,7 @@ from xml.sax.saxutils import quoteattr
 
 from engine.errors import GovernanceError
 from engine.formats.evidence_files import evidence_files_line
-from engine.formats.policy_changes import policy_changes_line
+from engine.formats.policy_changes import policy_approvals_line, policy_changes_line
 from engine.formats.printable import on_one_line, plain, plain_lines
 from engine.model import Decision, Json, Status
 from engine.report import Location, Report, ReportOptions, Writer
@@ -184,6 +184,7 @@ def _properties(report: Report) -> str:
         "policy_changes": (
             policy_changes_line(decision.policy_changes) if decision.policy_changes else None
         ),
+        "policy_approvals": policy_approvals_line(decision.policy_approvals) or None,
         "fix": way_out(decision) or None,
         "unread_metrics": "\n".join(unread_lines(report)) or None,
     }

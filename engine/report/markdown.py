@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from engine.decision.margins import counterfactual, margin
 from engine.errors import GovernanceError
 from engine.formats.evidence_files import evidence_files_line
-from engine.formats.policy_changes import policy_changes_line
+from engine.formats.policy_changes import policy_approvals_line, policy_changes_line
 from engine.formats.printable import plain
 from engine.model import Decision, Json, Verdict
 from engine.proof.verdict_rules import is_waived
@@ -268,6 +268,9 @@ def _further(decision: Decision, level: str) -> list[str]:
         blocks.append(_relaxed(decision))
     if decision.policy_changes:
         blocks.append(f"**Changed:** {escape(policy_changes_line(decision.policy_changes))}")
+    if decision.policy_approvals:
+        by = escape(policy_approvals_line(decision.policy_approvals))
+        blocks.append(f"**Policies approved by:** {by}")
     if decision.evidence_files:
         blocks.append(f"**Looked at:** {escape(evidence_files_line(decision.evidence_files))}")
     return blocks

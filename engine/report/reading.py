@@ -128,11 +128,13 @@ _OPTIONAL = {
     "unread_metrics": _LIST,
     "evidence_files": _OBJECT,
     "policy_changes": _OBJECT,
+    "policy_approvals": _LIST,
 }
 _EVIDENCE_FILES = {"folders": _NATURAL, "files": _NATURAL, "names": _OBJECT, "left_out": _OBJECT}
 _LEFT_OUT = {"count": _NATURAL, "first": _LIST}
 _LEFT_OUT_FILE = {"name": _TEXT, "reason": _one_of(LEFT_OUT_BECAUSE)}
 _POLICY_CHANGES = {"against": _OBJECT, "count": _NATURAL, "rows": _list_of(_TEXT)}
+_POLICY_APPROVAL = {"key_id": _TEXT, "approved_at": _TEXT, "envelope": _OBJECT}
 _UNREAD = dict.fromkeys(("metric", "readers", "nearest", "invalid_because"), _TEXT)
 _ATTESTATION = {
     **dict.fromkeys(("id", "type", "subject_sha256", "issued_at", "expires_at", "verdict"), _TEXT),
@@ -179,6 +181,10 @@ def read(value: Json, pointer: str = "") -> Report | UndecidedInput:
     if (changes := value.get("policy_changes")) is not None:
         _members(changes, f"{pointer}/policy_changes", _POLICY_CHANGES)
         _members(changes["against"], f"{pointer}/policy_changes/against", {"sha256": _TEXT})
+    for number, row in enumerate(value.get("policy_approvals", ())):
+        at = f"{pointer}/policy_approvals/{number}"
+        _members(row, at, _POLICY_APPROVAL, {"expires_at": _TEXT})
+        _members(row["envelope"], f"{at}/envelope", {"sha256": _TEXT})
     return Report(
         _decision(value, pointer),
         texts={check["id"]: _texts(check) for check in checks if any(_texts(check).values())},
@@ -228,6 +234,7 @@ def _decision(value: Json, pointer: str) -> Decision:
         intolerable=tuple(value.get("intolerable", ())),
         unread_metrics=tuple(UnreadMetric(**row) for row in value.get("unread_metrics", ())),
         policy_changes=value.get("policy_changes"),
+        policy_approvals=tuple(value.get("policy_approvals", ())),
     )
 
 

@@ -41,12 +41,14 @@ RELAXATIONS = {
     "policies_configured": Relaxation(
         "policies in engine.toml",
         "A file in or above the working folder chose the policies; they are not the shipped ones.",
-        "decide by the shipped policies, or by a profile that tolerates it",
+        "have them built and approved (docs/own-policies.md): engine policy sign, then "
+        "--policy-trust; or a profile that tolerates it",
     ),
     "policies_overridden": Relaxation(
         "--policies, or ENGINE_POLICIES",
         "Whoever made the call chose the policies, and they are not the shipped ones.",
-        "decide by the shipped policies, or name the folder in engine.toml: policies_configured",
+        "have them built and approved (docs/own-policies.md): engine policy sign, then "
+        "--policy-trust; or the shipped policies",
     ),
     "self_attested": Relaxation(
         "an attestation by the key that signs the decision",

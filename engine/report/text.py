@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from engine.formats.columns import columns_of, kept_together, rows, spaced, wrapped
 from engine.formats.evidence_files import evidence_files_line
-from engine.formats.policy_changes import policy_changes_line
+from engine.formats.policy_changes import policy_approvals_line, policy_changes_line
 from engine.formats.printable import on_one_line, plain
 from engine.model import Decision, Json, Status, Verdict
 from engine.report import RenderedParts, Report, ReportOptions, Writer
@@ -158,6 +158,8 @@ def _facts(report: Report, options: ReportOptions) -> Iterator[tuple[str, str]]:
             yield "attested", plain(line)
     if decision.policy_changes:
         yield "changed", plain(policy_changes_line(decision.policy_changes))
+    if decision.policy_approvals:
+        yield "approved", plain(policy_approvals_line(decision.policy_approvals))
     if decision.evidence_files:
         yield "looked at", plain(evidence_files_line(decision.evidence_files))
     if decision.recorded:

@@ -43,6 +43,7 @@ class Setting(NamedTuple):
         meaning: One clause.
         is_path: A relative path is taken from where it was written.
         is_amount: ``engine.toml`` may have a number there, too; whoever uses it reads it.
+        is_callers: Only the call says it: ``engine.toml`` may not, which whoever is gated writes.
         least: Of a whole number.
         most: Of a whole number.
     """
@@ -53,6 +54,7 @@ class Setting(NamedTuple):
     meaning: str
     is_path: bool = False
     is_amount: bool = False
+    is_callers: bool = False
     least: int = 0
     most: int = 10**9 - 1
 
@@ -62,6 +64,14 @@ SETTINGS = (
     Setting("profile", "ENGINE_PROFILE", "default", "table of limits"),
     Setting("stage", "ENGINE_STAGE", "candidate", "candidate or production"),
     Setting("policies", "ENGINE_POLICIES", None, "folder laid over the shipped policies", True),
+    Setting(
+        "policy_trust",
+        "ENGINE_POLICY_TRUST",
+        None,
+        "trust list of who may approve policies; no key of engine.toml",
+        is_path=True,
+        is_callers=True,
+    ),
     Setting("ledger", "ENGINE_LEDGER", None, "ledger file, or run: for one inside the proof"),
     Setting("ci_run", "ENGINE_CI_RUN", None, "run of the CI, ID/ATTEMPT, for run: ledgers"),
     Setting("key_file", "ENGINE_KEY_FILE", None, "private key, PEM, mode 0600", True),
@@ -340,6 +350,11 @@ def _read(file: Path) -> dict[str, str | int]:
             )
         if isinstance(value, str) and not value.strip():
             raise ConfigError(f"{place} is empty", "remove the line, or give it a value")
+        if setting.is_callers:
+            raise ConfigError(
+                f"{place} is not taken from a file that lies beside what is decided on",
+                f"give it in the call: --{name.replace('_', '-')}, or {setting.variable}",
+            )
         if isinstance(value, int):
             _within(setting, value, place)
     if table.get("ledger") == "run":

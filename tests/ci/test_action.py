@@ -126,6 +126,27 @@ def test_every_input_reaches_the_engine(job: Path, key: str) -> None:
     assert "gate `privacy`, profile `model`, stage `production`" in done.summary
 
 
+def test_policies_that_were_approved_pass_as_the_shipped_ones(job: Path, key: str) -> None:
+    """INV-RELAX-2: the input names the file, and another whose approval counts."""
+    write(job, "promote", "metrics.json")
+    (job / "own/limits/default").mkdir(parents=True)
+    (job / "own/limits/default/data.yaml").write_text("checks:\n  slo.dec_p95_ms: {limit: 900}\n")
+    script = (
+        "engine policy build --policies own --out own.tar && engine keys init --key-file board.pem"
+        " && engine policy sign own.tar --key-file board.pem"
+    )
+    assert bash(script, job, {"CI": "false"}).returncode == 0
+    trust = "keys:\n  - {public_key_file: board.pub.pem, roles: [policy]}\n"
+    (job / "approvers.yaml").write_text(trust)
+
+    named = {"metrics": "metrics.json", "key": key, "policies": "own.tar"}
+    done, told = act(job, **named, **{"policy-trust": "approvers.yaml"})
+
+    assert (done.code, told["verdict"]) == (0, "PROMOTE"), done.err
+    assert "**Policies approved by:**" in done.summary
+    assert "policies_overridden" not in done.summary
+
+
 def test_several_files_are_several_lines(job: Path, key: str) -> None:
     write(job, "hold", "second one.json")
 
@@ -136,7 +157,11 @@ def test_several_files_are_several_lines(job: Path, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["metrics", "gate", "profile", "stage", "artifact", "policies", "ledger", "proof"]
+    "name",
+    [
+        *("metrics", "gate", "profile", "stage", "artifact", "policies", "policy-trust", "ledger"),
+        "proof",
+    ],
 )
 def test_no_input_is_run_as_a_command(job: Path, key: str, name: str) -> None:
     inputs = {"metrics": "metrics.json", "key": key}

@@ -69,7 +69,7 @@ def gate(part: str, keys: Path) -> int:
     steps = {step["name"]: step for step in WORKFLOW["jobs"]["gate"]["steps"] if "name" in step}
     assert github_step(steps["Measure"], folder, {"matrix.part": part}).code == 0
     given = {**steps["Ask the gate"]["with"], "key": (keys / "run" / "key.pem").read_text()}
-    names = ("gate", "profile", "stage", "artifact", "policies")
+    names = ("gate", "profile", "stage", "artifact", "policies", "policy-trust")
     values = {f"inputs.{name}": "" for name in names}
     values |= {"inputs.ledger": "run:", "inputs.proof": "proof.json"}
     values["github.workspace"] = str(folder)

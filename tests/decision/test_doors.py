@@ -41,6 +41,7 @@ from engine.ledger import open_ledger
 from engine.model import DECISION_REQUESTED_TYPE, EFFECT_TYPE, Json
 from engine.proof.created import read_created
 from engine.proof.envelope import open_envelope
+from engine.proof.keys import key_id, load_public_pem, public_pem
 from engine.specs.conform.claims import Claims
 from engine.specs.conform.conformance import Conformance, conform
 from tests.cli.conftest import Engine
@@ -77,6 +78,7 @@ class Ask:
         world: Where.
         ledger: URL or path.
         policies: Folder that the caller lays over the shipped policies.
+        policy_trust: Trust list of who may approve them.
         profile: Table of limits.
         gate: For the doors that may name one.
         as_of: An instant of the caller's choosing.
@@ -89,6 +91,7 @@ class Ask:
     world: World
     ledger: str = ""
     policies: Path | None = None
+    policy_trust: Path | None = None
     profile: str = "default"
     gate: str = "promotion"
     as_of: datetime | None = None
@@ -111,6 +114,8 @@ class Ask:
         flags = ["--ledger", self.ledger, "--key-file", str(self.world.key_file)]
         if self.policies is not None:
             flags += ["--policies", str(self.policies)]
+        if self.policy_trust is not None:
+            flags += ["--policy-trust", str(self.policy_trust)]
         if has_gate:
             flags += ["--profile", self.profile]
         if self.as_of is not None:
@@ -149,6 +154,18 @@ class World:
         assert changed != shipped
         table.write_text(changed)
         return self.folder / "own"
+
+    def approved(self, *, expires: str = "2099-01-01T00:00:00Z") -> tuple[Path, Path]:
+        """The same policies in one file that a key of the trust list approved; and that list."""
+        built, trust = self.folder / "own.tar", self.folder / "approvers.yaml"
+        key = self.folder / "board.pem"
+        if not key.exists():
+            assert self.engine("keys", "init", "--key-file", str(key)).code == 0
+        self.engine("policy", "build", "--policies", str(self.relaxed()), "--out", str(built))
+        argv = ("policy", "sign", str(built), "--key-file", str(key), "--expires", expires)
+        assert self.engine(*argv).code == 0
+        trust.write_text("keys:\n  - {public_key_file: board.pub.pem, roles: [policy]}\n")
+        return built, trust
 
     def evidence(self, document: Json) -> str:
         (self.folder / "metrics.json").write_text(json.dumps(document))
@@ -226,7 +243,8 @@ def watch_verb(ask: Ask) -> None:
 
 
 def _named(ask: Ask) -> dict[str, Any]:
-    return {"ledger": ask.ledger, "key": PEM, "policies": ask.policies}
+    named = {"ledger": ask.ledger, "key": PEM, "policies": ask.policies}
+    return {**named, "policy_trust": ask.policy_trust}
 
 
 def decide_function(ask: Ask) -> None:
@@ -325,6 +343,27 @@ def test_policies_that_a_configuration_names_are_named(
         assert {"name": "policies_configured", "tolerated": tolerated} in record["relaxations"]
         assert tolerated or record["verdict"] not in PASSED
         assert world.versions(ask, record) == {2}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_policies_that_a_trusted_key_approved_are_no_relaxation(
+    door: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INV-RELAX-2: at every door; the record names who approved, and the ledger keeps it."""
+    built, trust = world.approved()
+    ask = Ask(world, policies=built, policy_trust=trust, profile="strict")
+    DOORS[door](ask)
+
+    record = world.last(ask, door)
+    assert record["relaxations"] == []
+    key = key_id(load_public_pem((world.folder / "board.pub.pem").read_bytes()))
+    assert [row["key_id"] for row in record["policy_approvals"]] == [key]
+    assert record["policy_changes"]["rows"]
+    assert world.versions(ask, record) == {2}
+    public = world.folder / "release.pub.pem"
+    public.write_bytes(public_pem(PUBLIC))
+    checked = world.engine("ledger", "verify", "--ledger", ask.ledger, "--key", str(public))
+    assert checked.code == 0, checked.err
 
 
 @pytest.mark.parametrize("door", CONFIGURED)

@@ -7,19 +7,24 @@ what the Input and the policy say can still give the lie away.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from engine.model import Json
+from engine.formats import canonical
+from engine.formats.signed_json import write_base64
+from engine.model import POLICY_APPROVAL_TYPE, Json
 from engine.proof import attestation
 from engine.proof.attestation import at_instant
 from engine.proof.bundle import ProofBundle
-from engine.proof.envelope import open_envelope
+from engine.proof.envelope import open_envelope, seal
+from engine.proof.keys import public_pem
+from engine.proof.statement import statement
 from engine.proof.verdict_rules import recompute_status, recompute_verdict
-from tests.simulator import NOW, Case, Key, Ledger, Policy, conclude, limit, metric
+from tests.simulator import NOW, Case, Key, Ledger, Policy, approval, conclude, limit, metric
 
 KEY, BOARD, STRANGER = Key("release"), Key("board"), Key("stranger")
 EARLIER = NOW - timedelta(minutes=30)
@@ -46,6 +51,7 @@ CHECKS: dict[str, dict[str, Json]] = {
 ATTESTED = {"ethics.attestation": limit(True, "==", kind="attestation", max_age_s=7200)}
 TRUST: list[Json] = [{"key_id": BOARD.key_id, "roles": ["attestor"]}]
 POLICY = Policy(checks=CHECKS)
+TOLERANT = replace(POLICY, relaxations_allowed=("policies_configured",))
 RESTING = Policy(checks={**CHECKS, **ATTESTED}, trust=TRUST)
 ETHICS = Policy(
     gate="ethics",
@@ -174,7 +180,9 @@ def honest() -> Iterator[Scene]:
     yield Scene("attested", resting(attested()), RESTING)
     yield version_2()
     yield Scene("found in folders", replace(_but(), evidence_files=FOUND), POLICY)
-    yield Scene("rows changed", replace(_but(), policy_changes=CHANGED), POLICY)
+    configured = replace(_but(), policy_changes=CHANGED, relaxations=["policies_configured"])
+    yield Scene("rows changed", configured, TOLERANT)
+    yield Scene("approved", replace(_but(), policy_changes=CHANGED, approvers=[BOARD]), POLICY)
     waived = replace(POLICY, waivers=[WAIVER, WAIVER | {"id": "W-2"}])
     yield Scene("waived", _but(ethics_ece=metric(0.031, n=24_000, ci=[0.02, 0.04])), waived)
     yield Scene("in production", replace(_but(), stage="production"), POLICY)
@@ -321,3 +329,126 @@ def without(bundle: ProofBundle, *names: str) -> ProofBundle:
     """The bundle without some of its attachments."""
     kept = {name: data for name, data in bundle.attachments.items() if name not in names}
     return replace(bundle, attachments=kept)
+
+
+def _sealed(key: Key, kind: str = POLICY_APPROVAL_TYPE, **change: Json) -> bytes:
+    """An approval of :data:`POLICY` whose statement, or predicate, is otherwise."""
+    said = json.loads(open_envelope(approval(key, POLICY.digest()).envelope).payload)
+    for name, value in change.items():
+        part = said if name in said else said["predicate"]
+        part[name] = value
+    return seal(statement(said["subject"], kind, said["predicate"]), key.sign, key.key_id)
+
+
+def _row(key: Key, signed: bytes, **change: Json) -> dict[str, Json]:
+    """What a record would say of an envelope by ``key``."""
+    said = json.loads(open_envelope(signed).payload)["predicate"]
+    times = {name: said[name] for name in ("approved_at", "expires_at") if name in said}
+    digest = hashlib.sha256(signed).hexdigest()
+    return {"key_id": key.key_id, **times, "envelope": {"sha256": digest}, **change}
+
+
+def _one(key: Key, envelope: bytes) -> tuple[list[Json], list[bytes] | None]:
+    return [_row(key, envelope)], [envelope]
+
+
+_BACKWARDS = sorted((BOARD, STRANGER), key=lambda key: key.key_id, reverse=True)
+_GOOD = approval(BOARD, POLICY.digest()).envelope
+_LATER = "2026-12-01T00:00:00Z"
+_FORGED = json.loads(_GOOD)
+_FORGED["signatures"][0]["sig"] = write_base64(bytes(64))
+_SMALL = public_pem((1).to_bytes(32, "little")).decode()
+
+FALSE_APPROVALS: dict[str, tuple[list[Json], list[bytes] | None]] = {
+    "rows without an envelope": ([_row(BOARD, _GOOD)], None),
+    "an envelope without rows": ([], [_GOOD]),
+    "nobody approved, and no relaxation is named": ([], None),
+    "fewer envelopes": ([_row(BOARD, _GOOD)], []),
+    "more envelopes": ([_row(BOARD, _GOOD)], [_GOOD, _GOOD]),
+    "another envelope": (
+        [_row(BOARD, _GOOD)],
+        [approval(BOARD, POLICY.digest(), note="another").envelope],
+    ),
+    "of another policy": _one(BOARD, approval(BOARD, RESTING.digest()).envelope),
+    "by another key than it names": _one(
+        BOARD, _sealed(STRANGER, public_key=public_pem(BOARD.public).decode())
+    ),
+    "by another key than the row": ([_row(STRANGER, _GOOD)], [_GOOD]),
+    "with a signature of zeros": _one(BOARD, canonical.encode(_FORGED)),
+    "by a key of small order": _one(BOARD, _sealed(BOARD, public_key=_SMALL)),
+    "by the key that decided": _one(KEY, approval(KEY, POLICY.digest()).envelope),
+    "expired": _one(BOARD, approval(BOARD, POLICY.digest(), expires_at=NOW).envelope),
+    "expired before it was given": _one(
+        BOARD, _sealed(BOARD, approved_at="2026-11-20T12:00:00Z", expires_at="2026-11-20T11:00:00Z")
+    ),
+    "from the future": _one(
+        BOARD, approval(BOARD, POLICY.digest(), approved_at=NOW + timedelta(hours=1)).envelope
+    ),
+    "another time than it says": (
+        [_row(BOARD, _GOOD, approved_at="2026-11-20T11:00:06Z")],
+        [_GOOD],
+    ),
+    "an expiry that it does not say": ([_row(BOARD, _GOOD, expires_at=_LATER)], [_GOOD]),
+    "no expiry, and it says one": (
+        [
+            {
+                name: value
+                for name, value in _row(BOARD, _sealed(BOARD, expires_at=_LATER)).items()
+                if name != "expires_at"
+            }
+        ],
+        [_sealed(BOARD, expires_at=_LATER)],
+    ),
+    "another digest of the envelope": (
+        [_row(BOARD, _GOOD, envelope={"sha256": "0" * 64})],
+        [_GOOD],
+    ),
+    "one key twice": ([_row(BOARD, _GOOD)] * 2, [_GOOD] * 2),
+    "not sorted": (
+        [_row(key, approval(key, POLICY.digest()).envelope) for key in _BACKWARDS],
+        [approval(key, POLICY.digest()).envelope for key in _BACKWARDS],
+    ),
+    "swapped": (
+        [_row(key, approval(key, POLICY.digest()).envelope) for key in reversed(_BACKWARDS)],
+        [approval(key, POLICY.digest()).envelope for key in _BACKWARDS],
+    ),
+    "a statement of another type": _one(
+        BOARD, _sealed(BOARD, "urn:governance-engine:policy-approval:v2")
+    ),
+    "a member that nobody knows": _one(BOARD, _sealed(BOARD, role="policy")),
+    "a member of the row that nobody knows": ([_row(BOARD, _GOOD, role="policy")], [_GOOD]),
+    "a time with a zone": _one(BOARD, _sealed(BOARD, approved_at="2026-11-20T12:00:05+01:00")),
+    "a note that is too long": _one(BOARD, _sealed(BOARD, note="n" * 1025)),
+    "an empty note": _one(BOARD, _sealed(BOARD, note="")),
+    "about something else": _one(
+        BOARD,
+        _sealed(BOARD, subject=[{"name": "model", "digest": {"sha256": POLICY.digest()}}]),
+    ),
+    "about two policies": _one(
+        BOARD,
+        _sealed(BOARD, subject=[{"name": "policy", "digest": {"sha256": POLICY.digest()}}] * 2),
+    ),
+    "a decision as an approval": _one(BOARD, Ledger(BOARD).entries[0]),
+    "no envelope": ([_row(BOARD, _GOOD)], [b"{}"]),
+}
+"""Rows of a record, and the envelopes that are attached; None attaches none.
+
+Source: spec/predicate-v2.md section 7.
+"""
+
+
+def falsely_approved(name: str) -> ProofBundle:
+    """A PROMOTE under policies that somebody chose, which names them approved, and they are not."""
+    rows, envelopes = FALSE_APPROVALS[name]
+
+    def claim(predicate: Predicate) -> None:
+        if rows:
+            predicate["policy_approvals"] = rows
+
+    ledger = Ledger(KEY)
+    index = ledger.decide(replace(_but(), policy_changes=CHANGED), POLICY, edit=claim)
+    bundle = ledger.prove(index)
+    if envelopes is None:
+        return bundle
+    attached = {**bundle.attachments, "approvals": b"[" + b",".join(envelopes) + b"]"}
+    return replace(bundle, attachments=attached)

@@ -45,6 +45,9 @@ WANTS: tuple[dict[str, Any], ...] = (
     {"now": NOW, "max_age_s": 3599},
     {"require": "PROMOTE", "policy": Policy(ttl_s=60).archive()},
     {"now": "2026-11-21T12:00:05Z", "max_age_s": 86_400},
+    {"require": "PROMOTE", "policy_approvers": [BOARD.public]},
+    {"no_relaxations": True, "policy_approvers": [STRANGER.public]},
+    {"no_relaxations": True, "policy_digest": lies.POLICY.digest()},
 )
 SENTENCES = {
     "verdict ": "require",
@@ -60,6 +63,8 @@ SENTENCES = {
     "no waiver": "no_waivers",
     "policy not attached": "policy",
     "the policy ": "policy",
+    "a policy that a key of role": "policy_approvers",
+    "policies that somebody chose": "policy_approvers",
     "the record is from the future": "now",
     "the verdict may be used until": "now",
     "an age of at most": "max_age_s",
@@ -204,7 +209,7 @@ def test_both_refuse_files_of_evidence_that_do_not_fit(found: Json) -> None:
         {"rows": ["limits/default/slo.p95", ""]},
         {"rows": ["limits/default/slo.p95", "w" * 129]},
         {"count": 33, "rows": [f"waivers/{number:02}" for number in range(33)]},
-        {"against": {"sha256": lies.POLICY.digest()}},
+        {"against": {"sha256": lies.TOLERANT.digest()}},
         {"more": 1},
     ],
 )
@@ -216,6 +221,29 @@ def test_both_refuse_changed_rows_that_do_not_fit(changed: dict[str, Json]) -> N
         scene.case, scene.policy, edit=lambda predicate: predicate.update(policy_changes=found)
     )
     assert not agreed(scene.name, ledger.prove(index).encode(), KEYS, {}).genuine
+
+
+@pytest.mark.parametrize("name", lies.FALSE_APPROVALS)
+def test_both_refuse_an_approval_that_does_not_hold(name: str) -> None:
+    """INV-RELAX-2; spec/predicate-v2.md section 7."""
+    assert not agreed(name, lies.falsely_approved(name).encode(), KEYS, {}).genuine
+
+
+def test_an_approval_counts_for_the_keys_that_the_consumer_names() -> None:
+    """INV-RELAX-2: by the consumer's own list, whatever the decision's list was."""
+    bundle = BUNDLES["approved"].encode()
+    for want, unmet in (
+        ({"policy_approvers": [BOARD.public]}, set()),
+        ({"policy_approvers": [BOARD.public], "no_relaxations": True}, set()),
+        ({"policy_approvers": [STRANGER.public]}, {"policy_approvers"}),
+        ({"no_relaxations": True}, {"policy_approvers"}),
+        ({"no_relaxations": True, "policy_digest": lies.POLICY.digest()}, set()),
+        ({"no_relaxations": True, "policy": lies.POLICY.archive()}, set()),
+    ):
+        assert set(agreed("approved", bundle, KEYS, want).unmet) == unmet
+    sound = BUNDLES["sound"].encode()
+    assert agreed("sound", sound, KEYS, {"policy_approvers": [BOARD.public]}).unmet
+    assert not agreed("sound", sound, KEYS, {"no_relaxations": True}).unmet
 
 
 def test_both_refuse_files_of_evidence_in_a_record_of_version_1() -> None:

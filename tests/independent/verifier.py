@@ -38,6 +38,8 @@ ATTESTATIONS = {
     f"{URN}ethics-attestation:v1": "ethics-attestation",
     f"{URN}ethics-attestation:v2": "ethics-attestation-v2",
 }
+APPROVAL = f"{URN}policy-approval:v1"
+INSTEAD_OF = {"policies_configured", "policies_overridden"}
 SPKI = bytes.fromhex("302a300506032b6570032100")
 CREATIONS = {f"{URN}ledger-created:v1", f"{URN}ledger-created:v2"}
 INSTANTS = (
@@ -64,6 +66,7 @@ class Record(NamedTuple):
     entry: bytes
     policy_compared: bool = False
     another_policy: bool = False
+    approvals: frozenset[tuple[bytes, str]] = frozenset()
 
 
 class Answer(NamedTuple):
@@ -552,6 +555,11 @@ def record_of(statement: Json, entry: bytes, ledger: str) -> Record:
         must(changed["against"] != predicate["policy"]["digest"], "changes itself")
         must(len(changed["rows"]) == min(changed["count"], 32), "other rows than counted")
         must(changed["rows"] == sorted(changed["rows"]), "changed rows are not sorted")
+    approvers = [row["key_id"] for row in predicate.get("policy_approvals", ())]  # and 7
+    chosen = bool(INSTEAD_OF & set(names))
+    must(not (approvers and chosen), "approved, and named as not")
+    must(approvers or chosen or "policy_changes" not in predicate, "chosen, and not named")
+    must(approvers == sorted(set(approvers)), "approvers not sorted, or one twice")
     if "reservation" in predicate:
         held, allowed = predicate["reservation"], predicate["verdict"] == "ALLOW"
         budgets = [charge["budget"] for charge in held["charges"]]
@@ -567,8 +575,8 @@ def record_of(statement: Json, entry: bytes, ledger: str) -> Record:
 
 
 def key_of(statement: Json) -> bytes:
-    """The key that an attestation names."""
-    conforms(statement, ATTESTATIONS[statement["predicateType"]])
+    """The key that an attestation, or an approval, names."""
+    conforms(statement, {**ATTESTATIONS, APPROVAL: "policy-approval"}[statement["predicateType"]])
     der = un64(statement["predicate"]["public_key"].split("\n")[1])
     must(der[:12] == SPKI and len(der) == 44, "not an Ed25519 key")
     return der[12:]
@@ -603,6 +611,34 @@ def attestations_hold(record: Record, attachments: dict[str, bytes]) -> None:
         expected |= {"age_s": seconds_between(theirs["decided_at"], start)}
         expected |= {"remaining_s": -seconds_between(theirs["valid_until"], start)}
         must(same(row, expected), "another attestation")
+
+
+def approvals_hold(record: Record, attachments: dict[str, bytes]) -> frozenset[tuple[bytes, str]]:
+    """Each row follows from its approval (predicate-v2, 7); who approved, and when."""
+    rows = record.predicate.get("policy_approvals", [])
+    start, named = record.predicate["decided_at"], record.predicate["policy"]["digest"]
+    must(("approvals" in attachments) == bool(rows), "not its approvals")
+    envelopes, found = read_json(attachments.get("approvals", b"[]"), 16 * 65_536 + 1), set()
+    must(isinstance(envelopes, list), "not an array")
+    for envelope, row in zip(envelopes, rows, strict=True):
+        entry = jcs(envelope)
+        claimed = statement_of(entry, [])[0]
+        must(claimed["predicateType"] == APPROVAL, "no approval")
+        key = key_of(claimed)
+        statement, signers = statement_of(entry, [key])
+        must(signers, "not signed by the key that it names")
+        must(same(statement["subject"][0]["digest"], named), "of another policy")
+        said = statement["predicate"]
+        expected = {k: said[k] for k in ("approved_at", "expires_at") if k in said}
+        expected |= {"key_id": sha256(SPKI, key).hex(), "envelope": {"sha256": sha256(entry).hex()}}
+        must(same(row, expected), "another approval")
+        must(seconds_between(said["approved_at"], start) >= -300, "approved in the future")
+        if "expires_at" in said:
+            over = instant(said["expires_at"])
+            must(over > instant(start) and over > instant(said["approved_at"]), "expired")
+        must(not statement_of(record.entry, [key])[1], "the signer approved it itself")
+        found.add((key, said["approved_at"]))
+    return frozenset(found)
 
 
 def imported(statement: Json, ledger: str, keys: Sequence[bytes]) -> Record:
@@ -695,7 +731,11 @@ def genuine(data: bytes, keys: Sequence[bytes], own_policy: bytes | None) -> Rec
     for archive in archives:
         policy_holds(record, archive, document)
     attestations_hold(record, attachments)
-    return record._replace(policy_compared=says_operators(archives), another_policy=other)
+    return record._replace(
+        policy_compared=says_operators(archives),
+        another_policy=other,
+        approvals=approvals_hold(record, attachments),
+    )
 
 
 def says_operators(archives: Sequence[bytes]) -> bool:
@@ -731,6 +771,11 @@ def unmet(record: Record, want: Mapping[str, Any]) -> frozenset[str]:
         failing |= {"max_age_s"} if age_s > want.get("max_age_s", age_s) else set()
         over = instant(predicate["valid_until"]) <= instant(get("now"))
         failing |= {"now"} if age_s < -300 or over else set()
+    approvers, known = get("policy_approvers"), {key for key, _ in record.approvals}
+    if approvers is not None:
+        failing |= set() if known & set(approvers) else {"policy_approvers"}
+    elif get("no_relaxations") and known and not (get("policy_digest") or get("policy")):
+        failing |= {"policy_approvers"}
     return frozenset(failing)
 
 
@@ -739,7 +784,8 @@ def verify(data: bytes, keys: Sequence[bytes], want: Mapping[str, Any]) -> Answe
 
     ``want`` may have ``require``, ``digest``, ``gate``, ``profile``, ``stage``, ``subject``,
     ``decision_id``, ``policy_digest``,
-    ``policy`` (an archive), ``max_age_s``, ``now`` (a time), ``no_relaxations``, ``no_waivers``.
+    ``policy`` (an archive), ``max_age_s``, ``now`` (a time), ``no_relaxations``, ``no_waivers``,
+    ``policy_approvers`` (raw public keys).
     """
     try:
         record = genuine(data, keys, want.get("policy"))

@@ -15,6 +15,7 @@ from engine.proof.decision_predicate import require_shape
 from engine.proof.decision_version import (
     LEFT_OUT_BECAUSE,
     LONGEST_NAME,
+    MAX_APPROVALS,
     MOST_LEFT_OUT,
     MOST_ROWS,
     OPTIONAL_OF_V2,
@@ -146,6 +147,7 @@ def test_version_2_is_version_1_with_more_names() -> None:
         changed = second["$defs"].pop("policy_changes")["properties"]["rows"]
         assert changed["maxItems"] == MOST_ROWS
         assert changed["items"]["maxLength"] == LONGEST_NAME
+        assert second["$defs"].pop("policy_approvals")["maxItems"] == MAX_APPROVALS
         for member in OPTIONAL_OF_V2:
             del second["$defs"]["predicate"]["properties"][member]
         assert first == second

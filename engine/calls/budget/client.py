@@ -41,6 +41,7 @@ class Budget(Closing):
         ledger: SQLite file, created when it is not there. All who share a budget share it.
         key: Private key, PEM.
         policies: Folder laid over the shipped policies: budgets, prices, profiles.
+        policy_trust: Trust list of the keys that may approve them, as in :class:`engine.Gate`.
         profile: Table of limits of gate ``spend``.
         daily_usd: US dollars a day for everything, beside the budgets of the policies.
         daily_tokens: Tokens a day, likewise.
@@ -59,6 +60,7 @@ class Budget(Closing):
         *,
         key: bytes,
         policies: str | Path | None = None,
+        policy_trust: str | Path | None = None,
         profile: str = "default",
         daily_usd: Usd | None = None,
         daily_tokens: int | None = None,
@@ -75,7 +77,7 @@ class Budget(Closing):
 
         zone_of(text("time_zone", time_zone))
         limits = daily(_text(daily_usd), _text(daily_tokens), _text(daily_requests))
-        self._session = session_of(ledger, key, policies, cache=cache)
+        self._session = session_of(ledger, key, policies, policy_trust=policy_trust, cache=cache)
         bundle = self._session.bundle
         self._tracker = Tracker(
             self._session,

@@ -25,6 +25,7 @@ def policy_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags that name the policies and their table of limits."""
     parser.add_argument("--profile", metavar="P", help="table of limits (default)")
     arguments.policy_arguments(parser)
+    arguments.approval_arguments(parser)
 
 
 def format_argument(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import (
+    approval_arguments,
     detail_arguments,
     instant,
     ledger_arguments,
@@ -59,6 +60,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="metrics file, folder, or -")
     question_arguments(parser)
     policy_arguments(parser)
+    approval_arguments(parser)
     ledger_arguments(parser)
     run_arguments(parser)
     parser.add_argument("--artifact", metavar="PATH", help="compute the subject's digest from it")

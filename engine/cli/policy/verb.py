@@ -7,14 +7,15 @@ from pathlib import Path
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import policy_arguments, question_arguments
+from engine.cli.arguments import instant, policy_arguments, question_arguments
 from engine.cli.console.shell import STAYS, Shell
 from engine.cli.policy import comparison, starting
 
 DESCRIPTION = (
     "List gates, checks and limits; show rows of the policies in use, and what they change;\n"
     "start a policy of your own; test policies as the shipped ones are tested; build the policy\n"
-    "bundle from Rego. Tests need OPA, and so does Rego that differs from what ships."
+    "bundle from Rego; approve a built file with your key. Tests need OPA, and so does Rego that\n"
+    "differs from what ships."
 )
 EXAMPLE = "  engine policy diff --policies policies"
 
@@ -27,7 +28,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         metavar="NAME",
         help="new: name of the domain, else asked for; test: the folder; show: a row such as "
-        "limits/default, slo.burn_rate; diff: shipped, a folder or a policy's digest",
+        "limits/default, slo.burn_rate; diff: shipped, a folder or a policy's digest; sign: the "
+        "built file",
     )
     question_arguments(parser)
     policy_arguments(parser)
@@ -36,6 +38,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR|FILE.tar",
         help="build: where the bundle is written, a folder or one file",
     )
+    parser.add_argument("--key-file", metavar="PEM", help="sign: private key, mode 0600")
+    parser.add_argument(
+        "--expires", metavar="T", type=instant, help="sign: instant from which on it does not count"
+    )
+    parser.add_argument("--note", metavar="TEXT", help="sign: what was looked at, and why")
     parser.add_argument(
         "--format", choices=["text", "json"], default="text", help="list, show, diff"
     )
@@ -93,6 +100,36 @@ def _build(args: argparse.Namespace, shell: Shell) -> int:
     return exit_codes.PASS
 
 
+def _sign(args: argparse.Namespace, shell: Shell) -> int:
+    """Approve a built policy: write the own key's word beside it."""
+    from engine.decision.approvals import approvals_file, approved
+    from engine.decision.workspace import open_signer
+    from engine.errors import UsageError
+    from engine.policy.overlay import BUILT, load_policies
+    from engine.system.files import write_whole
+
+    config = workspace.settings(args, shell)
+    name = args.name or config.optional_text("policies")
+    if name is None or Path(name).is_dir():
+        raise UsageError(
+            f"{name}: a folder is approved as one file" if name else "what to approve is missing",
+            f"engine policy build --policies DIR --out NAME{BUILT}, and then: "
+            f"engine policy sign NAME{BUILT}",
+        )
+    policies = Path(name)
+    bundle = load_policies(policies, opa=None)
+    target = approvals_file(policies)
+    workspace.require_output(target, config, shell)
+    signer = open_signer(config, shell)
+    data = approved(
+        policies, bundle.digest, signer, shell.now(), expires_at=args.expires, note=args.note
+    )
+    write_whole(target, data)
+    with shell.answering(f"{target} is written", STAYS):
+        shell.print(f"policy {bundle.digest}  approved by key {signer.key_id}  {target}")
+    return exit_codes.PASS
+
+
 def _list(args: argparse.Namespace, shell: Shell) -> int:
     from engine.cli.check_texts import bound, operators_of
     from engine.evidence.input import require_stage
@@ -136,6 +173,7 @@ _ACTIONS = {
     "list": _list,
     "new": starting.new,
     "show": comparison.show,
+    "sign": _sign,
     "test": _test,
 }
-_NAMED = ("diff", "new", "show", "test")
+_NAMED = ("diff", "new", "show", "sign", "test")

@@ -10,7 +10,7 @@ from engine.cli.console.detail import print_facts
 from engine.cli.console.shell import Shell
 from engine.errors import VerificationError
 from engine.formats.evidence_files import evidence_files_line
-from engine.formats.policy_changes import policy_changes_line
+from engine.formats.policy_changes import policy_approvals_line, policy_changes_line
 from engine.formats.printable import plain
 from engine.model import CiRun, Json, Subject
 from engine.proof.attestation import VerifiedAttestation
@@ -114,10 +114,15 @@ def _weakening(verified: Verified | VerifiedAttestation) -> Iterator[tuple[str, 
 
 
 def _looked_at(predicate: Mapping[str, Json]) -> list[tuple[str, str]]:
-    """What the policies change, and what there was in the folders of the evidence."""
-    found, changes = predicate.get("evidence_files"), predicate.get("policy_changes")
-    changed = [] if changes is None else [("changed", policy_changes_line(changes))]
-    return changed if found is None else [*changed, ("looked at", evidence_files_line(found))]
+    """What the policies change, who approved that, and what the folders of the evidence held."""
+    lines = (
+        ("policy_changes", "changed", policy_changes_line),
+        ("policy_approvals", "approved", policy_approvals_line),
+        ("evidence_files", "looked at", evidence_files_line),
+    )
+    return [
+        (title, line(predicate[member])) for member, title, line in lines if member in predicate
+    ]
 
 
 def _used_waivers(verified: Verified | VerifiedAttestation) -> list[Json]:
@@ -181,6 +186,7 @@ def _attestation_document(name: str, verified: VerifiedAttestation, key: str) ->
         "size": found.proof.size,
         "evidence_files": predicate.get("evidence_files"),
         "policy_changes": predicate.get("policy_changes"),
+        "policy_approvals": predicate.get("policy_approvals"),
     }
 
 
@@ -211,5 +217,6 @@ def _document(name: str, verified: Verified) -> Json:
         "size": verified.checkpoint.size,
         "evidence_files": verified.predicate.get("evidence_files"),
         "policy_changes": verified.predicate.get("policy_changes"),
+        "policy_approvals": verified.predicate.get("policy_approvals"),
         "run": next((run._asdict() for run in _run(verified)), None),
     }

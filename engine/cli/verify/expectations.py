@@ -6,6 +6,7 @@ over what is demanded of it. Paths in it are relative to it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,14 +21,14 @@ from engine.proof import checkpoint
 from engine.proof.archive import MAX_BYTES
 from engine.proof.expectations import Expectations
 from engine.proof.policy_archive import parse_given
-from engine.proof.trusted_keys import ROLES, TrustedKey
+from engine.proof.trusted_keys import POLICY, ROLES, TrustedKey
 from engine.settings.table import Table, read_table
 
 _HINT = 'such as: gate = "promotion", and [[key]] tables with file = "release.pub.pem"'
 _SHA256 = 64
 KEYS = (
     *("require", "gate", "profile", "stage", "subject", "max_age", "relaxations", "waivers"),
-    *("policy_digests", "ledgers", "policy", "checkpoints", "state", "key"),
+    *("policy_digests", "policy_approved", "ledgers", "policy", "checkpoints", "state", "key"),
 )
 """Keys of the file; docs/verify.md has a row for each."""
 KEY_KEYS = ("file", "roles", "not_before", "not_after")
@@ -78,6 +79,7 @@ def read_expectations(name: str, shell: Shell) -> ExpectationsFile:
         relaxations=table.texts("relaxations", ()) if table.has("relaxations") else None,
         waivers=table.texts("waivers", ()) if table.has("waivers") else None,
         policy_digests=_digests(table),
+        policy_approvers=_approvers(table, keys),
         ledger_ids=table.texts("ledgers", ()),
         policy=_policy(table, read(str(folder / table.text("policy"))))
         if table.has("policy")
@@ -102,14 +104,33 @@ def _key(table: Table, folder: Path) -> TrustedKey:
         raise table.refused("file", reason, "copy the signer's engine.pub.pem beside it") from None
     roles = table.texts("roles", ROLES)
     for role in roles:
-        if role not in ROLES:
-            raise table.refused("roles", f"{role!r} is not one of {', '.join(ROLES)}")
+        if role not in (*ROLES, POLICY):
+            raise table.refused("roles", f"{role!r} is not one of {', '.join((*ROLES, POLICY))}")
     instants = [
         parse_time(table.time(name)) if table.has(name) else None
         for name in ("not_before", "not_after")
     ]
     table.finish()
     return TrustedKey(public, roles, instants[0], instants[1], name)
+
+
+def _approvers(table: Table, keys: Sequence[TrustedKey]) -> tuple[TrustedKey, ...] | None:
+    """Whose approval of the policies is demanded; None where none is."""
+    is_demanded = table.has("policy_approved") and table.flag("policy_approved")
+    approvers = tuple(key for key in keys if POLICY in key.roles)
+    if is_demanded and not approvers:
+        raise table.refused(
+            "policy_approved",
+            f"no key has the role {POLICY!r}",
+            f'add [[key]] with file = "approver.pub.pem" and roles = ["{POLICY}"]',
+        )
+    if approvers and not is_demanded:
+        raise table.refused(
+            "policy_approved",
+            f"{approvers[0].name} has the role {POLICY!r}, and no approval is demanded",
+            "add policy_approved = true, or take the role away",
+        )
+    return approvers or None
 
 
 def _digests(table: Table) -> tuple[str, ...]:

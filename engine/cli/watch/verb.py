@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli import workspace
-from engine.cli.arguments import ledger_arguments, policy_arguments
+from engine.cli.arguments import approval_arguments, ledger_arguments, policy_arguments
 from engine.cli.console.shell import Shell
 from engine.decision.record_to import RUN_LEDGER
 from engine.decision.workspace import (
@@ -50,6 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="text, or one JSON object per line",
     )  # fmt: skip
     policy_arguments(parser)
+    approval_arguments(parser)
     ledger_arguments(parser)
 
 

@@ -23,7 +23,7 @@ from engine.model import (
     DECISION_TYPES,
     Json,
 )
-from engine.proof import input_document, policy_archive
+from engine.proof import approvals, input_document, policy_archive
 from engine.proof.attestation import ATTACHMENT, require_attestations
 from engine.proof.envelope import open_envelope
 from engine.proof.input_document import salted_digest
@@ -32,7 +32,7 @@ from engine.proof.statement import parse_statement
 _HINT = "it was changed or damaged: restore the ledger from a copy"
 _AT_ONCE = 8
 """Entries whose documents are in memory at a time."""
-_KINDS = ("input", "salt", ATTACHMENT)
+_KINDS = ("input", "salt", ATTACHMENT, approvals.ATTACHMENT)
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class FoundBlobs:
     """What was found beside the entries of a part; all of it is what the entries sign.
 
     Attributes:
-        documents: Inputs, salts and attestations that are kept.
+        documents: Inputs, salts, attestations and approvals that are kept.
         erased: Entries whose input or salt is not kept any more.
         policies: Digests of the policies that the entries name.
         carried: Those of them that only an imported decision names, and that need not be kept.
@@ -112,13 +112,16 @@ def _compare(
     if signed is None:
         return
     require_signed_input(documents, signed)
-    if not {"input", "salt"} <= documents.keys():
-        found.erased += 1
-    elif ATTACHMENT in documents:
+    if approvals.ATTACHMENT in documents:
+        decided = predicate["issued_at" if kind in ATTESTED_TYPES else "decided_at"]
+        approvals.require_approvals({**predicate, "decided_at": decided}, documents, envelope)
+    if ATTACHMENT in documents and "input" in documents:
         document = input_document.parse(documents["input"])
         require_attestations(document, documents, envelope, None)
-    elif predicate.get("attestations"):
-        found.erased += 1
+    needed = {"input", "salt"}
+    needed |= {ATTACHMENT} if predicate.get("attestations") else set()
+    needed |= {approvals.ATTACHMENT} if "policy_approvals" in predicate else set()
+    found.erased += not needed <= documents.keys()
 
 
 def require_signed_input(documents: Mapping[str, bytes], signed: str) -> None:

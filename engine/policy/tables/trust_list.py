@@ -1,21 +1,26 @@
-"""The trust list of a policy: whose attestations count, read strictly from its source."""
+"""Trust lists, read strictly: a policy's says whose attestations count, a caller's whose approvals.
+
+No policy says who approves it, so the role of an approver is unknown in a policy's own list.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 
 from engine.errors import ConfigError, KeyFileError, suggest
 from engine.formats.times import parse_time
 from engine.model import Json
-from engine.policy.sources import TRUST, Sources, is_key
-from engine.policy.tables.nodes import Node
+from engine.policy.sources import TRUST, Sources, is_key, read_source
+from engine.policy.tables.nodes import Node, read
 from engine.proof.attestation_rules import ATTESTOR
 from engine.proof.keys import key_id, load_public_pem
+from engine.proof.trusted_keys import POLICY
 
 _ROW = ("name", "key_id", "public_key", "public_key_file", "roles", "not_before", "not_after")
 _NAMINGS = ("key_id", "public_key", "public_key_file")
-_ROLES = (ATTESTOR,)
+_KEY_FILE = ".pub.pem"
 
 
 def trust_list(root: Node, sources: Sources) -> Json:
@@ -34,17 +39,46 @@ def trust_list(root: Node, sources: Sources) -> Json:
         for path, source in sources.items()
         if is_key(path)
     }
+    return _list(root, ids, (ATTESTOR,), f"{TRUST}/NAME{_KEY_FILE}")
+
+
+def approvers_in(file: Path) -> Json:
+    """Return the trust list in a file of its own, as :func:`trust_list` does; keys lie beside it.
+
+    Raises:
+        ConfigError: As :func:`trust_list`; or it cannot be read, or trusts nobody to approve.
+    """
+    source = read_source(file)
+    root = read(source.shown, source.content)
+    rows = root.value.get("keys") if isinstance(root.value, dict) else None
+    names = {row.get("public_key_file") for row in rows or () if isinstance(row, dict)}
+    ids = {
+        name: _key_in(read_source(file.parent / name).content, str(file.parent / name))
+        for name in names
+        if isinstance(name, str) and name.endswith(_KEY_FILE) and (file.parent / name).is_file()
+    }
+    trust = _list(root, ids, (ATTESTOR, POLICY), f"NAME{_KEY_FILE}")
+    if not any(POLICY in row["roles"] for row in trust["keys"]):
+        raise ConfigError(
+            f"{file}: no key has the role {POLICY!r}", f"give one `roles: [{POLICY}]`"
+        )
+    return trust
+
+
+def _list(root: Node, ids: Mapping[str, str], roles: tuple[str, ...], place: str) -> Json:
     keys: dict[str, Json] = {}
     for row in root.keys(("keys",), ("keys",))["keys"].items():
         members = row.keys(_ROW, ("roles",))
-        key, named_by = _key_of(row, members, ids)
+        key, named_by = _key_of(row, members, ids, place)
         if key in keys:
             raise named_by.wrong(f"key {key} has a row already", "one row per key, with all roles")
-        keys[key] = _row(key, members)
+        keys[key] = _row(key, members, roles)
     return {"keys": list(keys.values())}
 
 
-def _key_of(row: Node, members: Mapping[str, Node], ids: Mapping[str, str]) -> tuple[str, Node]:
+def _key_of(
+    row: Node, members: Mapping[str, Node], ids: Mapping[str, str], place: str
+) -> tuple[str, Node]:
     """The row's key by its id, and what names it."""
     namings = [name for name in _NAMINGS if name in members]
     if len(namings) != 1:
@@ -63,7 +97,7 @@ def _key_of(row: Node, members: Mapping[str, Node], ids: Mapping[str, str]) -> t
             raise node.wrong(str(error).partition("\n")[0], "paste the .pub.pem file") from None
     name = node.text()
     if name not in ids:
-        hint = suggest(name, ids) or f"put the key beside this file, as {TRUST}/NAME.pub.pem"
+        hint = suggest(name, ids) or f"put the key beside this file, as {place}"
         raise node.wrong(f"no key file {name!r} beside this file", hint)
     return ids[name], node
 
@@ -75,8 +109,8 @@ def _key_in(content: bytes, shown: str) -> str:
         raise ConfigError(f"{shown}: {error.message}", error.hint) from None
 
 
-def _row(key: str, members: Mapping[str, Node]) -> Json:
-    roles = [role.one_of(_ROLES) for role in members["roles"].items()]
+def _row(key: str, members: Mapping[str, Node], known: tuple[str, ...]) -> Json:
+    roles = [role.one_of(known) for role in members["roles"].items()]
     if not roles or len(set(roles)) != len(roles):
         raise members["roles"].wrong("a key has at least one role, each once")
     row: dict[str, Json] = {"key_id": key, "roles": sorted(roles)}
