@@ -10,7 +10,7 @@ UV := .tools/uv/bin/uv
 BIN := .venv/bin
 OPA := .tools/opa
 
-.PHONY: help setup opa demo test lint types layers rego mutants mutants-sample bundle spec spec-mutants spec-mutants-sample unit test-system test-versions soak bench lock clean
+.PHONY: help setup opa demo test lint types layers rego mutants mutants-sample bundle spec spec-mutants spec-mutants-sample unit test-system test-versions soak bench dist lock clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,10 +25,13 @@ $(UV):
 	@.tools/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 # Bytecode of what the engine runs on, which halves a cold start; of what tests it as it is used.
-.venv/synced: pyproject.toml uv.lock | $(UV)
+.venv/plain: pyproject.toml uv.lock | $(UV)
 	@$(UV) sync --quiet --frozen --no-dev --inexact --compile-bytecode --python $(PYTHON)
-	@$(UV) sync --quiet --frozen --python $(PYTHON)
 	@$(BIN)/python -m compileall -q engine
+	@touch $@
+
+.venv/synced: .venv/plain
+	@$(UV) sync --quiet --frozen --python $(PYTHON)
 	@touch $@
 
 setup: .venv/synced ## Make .venv with the locked dependencies.
@@ -44,7 +47,7 @@ lock: | $(UV) ## Resolve the dependencies anew.
 
 # --- the main job ---------------------------------------------------------------------------
 
-demo: .venv/synced ## Decisions, a proof, a budget that runs out, a ledger held against its specs.
+demo: .venv/plain ## Decisions, a proof, a budget that runs out, a ledger held against its specs.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
 
 # --- the core suite -------------------------------------------------------------------------
@@ -116,6 +119,9 @@ soak: $(OPA) ## The long runs; Java for the cluster engine.
 
 bench: $(OPA) ## Side by side against opa exec and conftest; prints ratios.
 	$(BIN)/python -m bench
+
+dist: .venv/plain ## Build wheel, sdist and bill of materials of this commit, twice, and compare.
+	$(BIN)/python tools/release.py --out dist
 
 clean: ## Remove what was built, and build/demo with the demo's key and ledger; .engine stays.
 	rm -rf .venv .tools build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine._version import __version__
     from engine.api import Gate, decide, gather, verify
     from engine.calls.breaker import CircuitBreaker
     from engine.calls.budget.client import Budget
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from engine.proof.expectations import Expectations
     from engine.proof.verify import Verified
 
-__version__ = "0.1.0"
 __all__ = [
     "Budget",
     "CircuitBreaker",
@@ -51,6 +51,7 @@ _MODULES = {
     "Gate": "engine.api",
     "GovernanceError": "engine.errors",
     "Verified": "engine.proof.verify",
+    "__version__": "engine._version",
     "decide": "engine.api",
     "gather": "engine.api",
     "verify": "engine.api",

@@ -101,7 +101,7 @@ def files_below(
                 left_out.append(LeftOut(below))
             elif entry.is_symlink() and not _is_ours(below, owners):
                 raise UsageError(f"{below}: leads to what another user owns", "copy what is meant")
-            elif entry.is_dir():
+            elif _is_folder(entry):
                 (linked if entry.is_symlink() else folders).append(below)
             elif is_read is None or is_read(below[before:]):
                 files.append(below)
@@ -139,6 +139,13 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
         raise _unreadable(folder, error) from None
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:  # a link into itself, or to where nothing may be looked up
+        raise _unreadable(entry.path, error) from None
+
+
 def _facts(folder: str) -> os.stat_result:
     try:
         return Path(folder).stat()
@@ -149,7 +156,7 @@ def _facts(folder: str) -> os.stat_result:
 def _unreadable(folder: str, error: OSError) -> UsageError:
     return UsageError(
         f"{folder}: {(error.strerror or 'unreadable').lower()}",
-        "every folder below the given one must be readable, or a part is missed",
+        "all below the given folder must be readable, or a part is missed",
     )
 
 

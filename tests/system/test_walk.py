@@ -123,6 +123,14 @@ def test_a_folder_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatc
         files_below("absent")
 
 
+def test_a_link_that_leads_nowhere_readable_is_named() -> None:
+    made("in/a.json")
+    Path("in/loop").symlink_to("loop")
+
+    with pytest.raises(UsageError, match="in/loop: too many levels of symbolic links"):
+        files_below("in", is_json)
+
+
 def test_too_many_entries_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     made(*(f"in/{number}" for number in range(4)))
     monkeypatch.setattr(walk, "MOST_ENTRIES", 3)
