@@ -158,13 +158,22 @@ def read_yaml(data: bytes) -> tuple[Json, dict[str, int]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         offset = mark.index if mark else 0
-        tab = text[offset : offset + 1] == "\t"
-        hint = "YAML is indented with spaces, never with tabs" if tab else ""
+        hint = _yaml_hint(text, offset)
         raise UnreadableTextError(Flaw(offset, "", f"YAML: {error.problem}", hint), text) from None
     except yaml.YAMLError as error:
         reason = str(error).splitlines()[0]
         raise UnreadableTextError(Flaw(0, "", f"YAML: {reason}"), text) from None
     return builder.value, builder.places
+
+
+def _yaml_hint(text: str, offset: int) -> str:
+    if text[offset : offset + 1] == "\t":
+        return "YAML is indented with spaces, never with tabs"
+    lines = text[:offset].splitlines()[-2:] + text[offset:].splitlines()[:1]
+    for line in lines:
+        if match := re.match(r"\s*([\w.]+):(?=[^\s:/])(\S+)$", line):
+            return f"write a space behind the colon: `{match[1]}: {match[2]}`"
+    return "indent the rows of one table alike; the line above may be the one that is wrong"
 
 
 class _YamlBuilder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from engine.errors import PolicyBuildError, suggest
+from engine.errors import PolicyBuildError, Position, suggest
 from engine.model import Json
 from engine.policy import includes
 from engine.policy.manifest import KINDS, RULES, CheckInfo, GateInfo
@@ -57,8 +57,10 @@ class _Domain:
 
 def gates_and_checks(
     inspected: Json, files: Sources, shown: Callable[[str], str]
-) -> tuple[dict[str, GateInfo], dict[str, CheckInfo]]:
+) -> tuple[dict[str, GateInfo], dict[str, CheckInfo], dict[str, Position]]:
     """Return gates and checks by name from what ``opa inspect -a -f json`` prints.
+
+    And, of each check that does not ship, where its rule stands.
 
     Args:
         inspected: OPA's words.
@@ -83,7 +85,10 @@ def gates_and_checks(
         elif annotation.rule == "checks" or "check" in annotation.custom:
             check = _check(annotation)
             if check.id in checks:
-                raise annotation.wrong(f"check {check.id!r} is described twice")
+                raise annotation.wrong(
+                    f"check {check.id!r} is described twice",
+                    f"the other one is {places[check.id].place}: give one of them another id",
+                )
             checks[check.id] = check
             places[check.id] = annotation
             domain.checks.append(check)
@@ -107,7 +112,13 @@ def gates_and_checks(
             f"write `includes: {{{first.package}: {{}}}}` into gates/promotion/data.yaml, or the "
             "gate that shall ask",
         )
-    return gates, checks
+    own = {
+        name: Position(file, int(row), 1)
+        for name, about in places.items()
+        if not about.is_shipped
+        for file, _, row in [about.place.rpartition(":")]
+    }
+    return gates, checks, own
 
 
 def _annotation(entry: Json, files: Sources, shown: Callable[[str], str]) -> _Annotation:
@@ -129,7 +140,8 @@ def _check(annotation: _Annotation) -> CheckInfo:
     check_id = _metric_id(annotation, "check", annotation.text("check", custom))
     kind = custom.get("kind", "limit")
     if kind not in KINDS:
-        raise annotation.wrong(f"kind {kind!r} is none of {', '.join(KINDS)}")
+        hint = suggest(str(kind), KINDS)
+        raise annotation.wrong(f"kind {kind!r} is none of {', '.join(KINDS)}", hint)
     unless = custom.get("unless")
     return CheckInfo(
         id=check_id,
@@ -147,7 +159,8 @@ def _metric_id(annotation: _Annotation, key: str, value: Json) -> str:
     import re
 
     if not isinstance(value, str) or not re.fullmatch(METRIC_ID, value):
-        raise annotation.wrong(f"{key} {value!r} is no id", "write it as <domain>.<name>")
+        hint = f"write it as <domain>.<name>, such as {annotation.package}.{value}"
+        raise annotation.wrong(f"{key} {value!r} is no id", hint)
     return value
 
 
@@ -163,9 +176,13 @@ def _gate(
         raise decision.wrong("no `custom: {gate: {rule: …, requires_digest: …}}`")
     decision.check_keys(says, _GATE_KEYS)
     if says.get("rule") not in RULES:
-        raise decision.wrong(f"rule {says.get('rule')!r} is none of {', '.join(RULES)}")
+        hint = suggest(str(says.get("rule")), RULES)
+        raise decision.wrong(f"rule {says.get('rule')!r} is none of {', '.join(RULES)}", hint)
     if not isinstance(says.get("requires_digest"), bool):
-        raise decision.wrong("`requires_digest` must be true or false")
+        raise decision.wrong(
+            "`requires_digest` must be true or false",
+            "add `#     requires_digest: false` to `gate:`",
+        )
     by_data = includes.included(
         package, files, {name: bool(domain.checks) for name, domain in domains.items()}
     )

@@ -17,12 +17,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import ConfigError, PolicyBuildError, PolicyError, UsageError
+from engine.errors import ConfigError, PolicyBuildError, PolicyError, Position, UsageError
 from engine.policy import sources
 from engine.policy.annotations import gates_and_checks
 from engine.policy.bundle import DATA_JSON, MANIFEST, SERVER_ARCHIVE, SOURCES, WASM, PolicyBundle
 from engine.policy.includes import with_includes
-from engine.policy.manifest import GateInfo, Manifest, encode
+from engine.policy.manifest import CheckInfo, GateInfo, Manifest, encode
+from engine.policy.opa_advice import advice
 from engine.policy.sources import CAPABILITIES, Sources
 from engine.policy.tables import data
 
@@ -104,9 +105,9 @@ def compile_policies(files: Sources, opa: Path) -> PolicyBundle:
         version = run.version()
         run("check", "--strict", "--capabilities", "../capabilities.json", ".")
         inspected = json.loads(run("inspect", "--annotations", "--format", "json", "."))
-        gates, checks = gates_and_checks(inspected, files, run.shown)
+        gates, checks, places = gates_and_checks(inspected, files, run.shown)
         module = _compiled(run, gates.values())
-    data_json = data.resolve(files, checks)
+    data_json = data.resolve(files, checks, places)
     digests = sources.hashes(files)
     manifest = Manifest(
         opa_version=version,
@@ -119,9 +120,9 @@ def compile_policies(files: Sources, opa: Path) -> PolicyBundle:
     )
     kept = {f"{SOURCES}{path}": source.content for path, source in files.items()}
     contents = {WASM: module, DATA_JSON: data_json, **kept}
-    operators = _operators(PolicyBundle(encode(manifest), contents.__getitem__))
+    operators = _operators(PolicyBundle(encode(manifest), contents.__getitem__), places)
     checks = {name: check._replace(operator=operators.get(name)) for name, check in checks.items()}
-    data.check_metrics(checks, json.loads(data_json)["catalogue"]["metrics"])
+    data.check_metrics(checks, json.loads(data_json)["catalogue"]["metrics"], places)
     return PolicyBundle(encode(manifest._replace(checks=checks)), contents.__getitem__)
 
 
@@ -140,7 +141,7 @@ def _compiled(run: _Opa, gates: Iterable[GateInfo]) -> bytes:
         return member.read()
 
 
-def _operators(bundle: PolicyBundle) -> dict[str, str]:
+def _operators(bundle: PolicyBundle, places: Mapping[str, Position]) -> dict[str, str]:
     """Ask every gate about nothing: METADATA and rules name the same checks, each one operator."""
     from engine.policy.evaluators.wasm import WasmEvaluator
 
@@ -155,13 +156,32 @@ def _operators(bundle: PolicyBundle) -> dict[str, str]:
                             f"check {name!r} compares by {operators[name]} or {operator}",
                             "the operator of a check is one, whatever the input",
                         )
+    except PolicyBuildError:
+        raise
     except PolicyError as error:
-        raise PolicyBuildError(
-            error.message, "a gate must answer any input with every check that its METADATA lists"
-        ) from None
+        raise _not_whole(error, bundle.checks(), places) from None
     finally:
         evaluator.close()
     return operators
+
+
+def _not_whole(
+    error: PolicyError, checks: Iterable[CheckInfo], places: Mapping[str, Position]
+) -> PolicyBuildError:
+    """What is wrong with a gate's answer, at the rule that it is due to where that is known."""
+    hint = "a gate must answer any input with every check that its METADATA lists"
+    missing = re.search(r"is incomplete: (.*) missing", error.message)
+    for check in checks:
+        if missing and check.id in places and check.id in missing[1].split(", "):
+            return PolicyBuildError(
+                f"{places[check.id]}: {error.message}",
+                f"the rule under this METADATA answers by the id {check.id}, whatever the input: "
+                f'write `checks contains check.at_most("{check.id}")`, with no condition behind it',
+            )
+    if unlisted := re.search(r"does not list: (.*)", error.message):
+        name = unlisted[1].partition(",")[0]
+        hint = f"put METADATA with `check: {name}` above its rule, or take the rule out"
+    return PolicyBuildError(error.message, hint)
 
 
 @contextmanager
@@ -189,8 +209,9 @@ class _Opa:
     def __call__(self, *arguments: str) -> str:
         done = run_opa(self._binary, arguments, self.folder)
         if done.returncode != 0:
-            words = in_the_authors_paths(done.stderr.strip() or done.stdout.strip(), self._files)
-            raise PolicyBuildError(f"opa {arguments[0]}: {words}", _hint(words))
+            words = done.stderr.strip() or done.stdout.strip()
+            shown = in_the_authors_paths(words, self._files)
+            raise PolicyBuildError(f"opa {arguments[0]}: {shown}", advice(words, self._files))
         return done.stdout
 
     def version(self) -> str:
@@ -212,15 +233,6 @@ def in_the_authors_paths(words: str, files: Sources) -> str:
 def _shown(path: str, files: Sources) -> str:
     relative = path.removeprefix("./").removeprefix("/").removeprefix("policies/")
     return files[relative].shown if relative in files else path
-
-
-def _hint(words: str) -> str:
-    if "undefined function" in words:
-        return (
-            f"{CAPABILITIES} lists the built-ins a policy may use: the ones that OPA and its "
-            "Wasm answer alike. Compute everything else in Python, before the policy is asked"
-        )
-    return ""
 
 
 def run_opa(

@@ -117,12 +117,23 @@ def require_gates(files: Sources, gates: Mapping[str, object]) -> None:
     for gate, (rows, source) in tables(files).items():
         if gate not in gates:
             row = _written(rows, source)
-            hint = suggest(gate, gates) or f"known: {', '.join(gates)}"
+            hint = _no_entrypoint(gate, files) or suggest(gate, gates)
             raise row.wrong(
                 f"no gate {gate!r}, by the name of this file's folder",
                 f"{hint}; the file is {GATES}/<gate>/{DATA}",
                 key=True,
             )
+
+
+def _no_entrypoint(gate: str, files: Sources) -> str:
+    for package, path in _packages(files):
+        text = files[path].content.decode(errors="replace")
+        if package == gate and (match := re.search(r"(?m)^decision\b", text)):
+            line = text.count("\n", 0, match.start()) + 1
+            return (
+                f"{files[path].shown}:{line}: `decision` needs `# entrypoint: true` in its METADATA"
+            )
+    return ""
 
 
 def _written(rows: Mapping[str, Node], source: Source) -> Node:
@@ -137,6 +148,14 @@ def _no_domain(name: str, files: Sources, known: list[str]) -> tuple[str, str]:
     for package, path in _packages(files):
         source = files[path]
         if package == name:
+            text = source.content.decode(errors="replace")
+            if match := re.search(r"(?m)^checks\b", text):
+                line = text.count("\n", 0, match.start()) + 1
+                return (
+                    f"domain {name!r} has no check with METADATA",
+                    f"{source.shown}:{line}: put `# METADATA` above this rule, with `# title:`, "
+                    "`# description:` and `# custom:` (check, invariant, why, fix)",
+                )
             return (
                 f"domain {name!r} has no checks",
                 f"add one to {source.shown}, with its METADATA: checks contains check.at_most(…)",

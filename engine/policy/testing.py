@@ -12,6 +12,7 @@ from engine.errors import GovernanceError, UsageError
 from engine.model import Json
 from engine.policy.build import in_the_authors_paths, run_opa
 from engine.policy.bundle import shipped_folder
+from engine.policy.opa_advice import advice
 from engine.policy.overlay import laid_sources, load_policies
 from engine.policy.sources import CAPABILITIES, DATA, Source, check_rego, is_source, read_source
 from engine.system.walk import files_below
@@ -131,7 +132,9 @@ def _check(work: Path, sources: Mapping[str, Source], opa: Path) -> Step:
     done = run_opa(opa, ("check", "--strict", *_CAPABILITIES, "policies"), work)
     if done.returncode == 0:
         return Step("check", "strict, with the built-ins that OPA and its Wasm answer alike")
-    return Step("check", wrong=_lines(in_the_authors_paths(done.stderr or done.stdout, sources)))
+    words = done.stderr or done.stdout
+    shown = _lines(in_the_authors_paths(words, sources))
+    return Step("check", wrong=shown, hint=advice(words, sources))
 
 
 def _format(work: Path, opa: Path, own: list[str] | None) -> Step:

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from itertools import islice
+from types import MappingProxyType
 
-from engine.errors import ConfigError, suggest
+from engine.errors import ConfigError, Position, suggest
 from engine.formats import canonical
 from engine.formats.printable import is_seen
 from engine.formats.times import parse_time
@@ -35,12 +36,17 @@ _MOST_TRIED = 500
 _WAIVER = ("id", "check", "subject", "reason", "approvers", "expires_at")
 
 
-def resolve(sources: Sources, checks: Mapping[str, CheckInfo]) -> bytes:
+def resolve(
+    sources: Sources,
+    checks: Mapping[str, CheckInfo],
+    places: Mapping[str, Position] = MappingProxyType({}),
+) -> bytes:
     """Return ``data.json``: what every rule sees below ``data``, as canonical JSON.
 
     Args:
         sources: The policy's files.
         checks: Every check of the compiled policy, by id.
+        places: Where the rules of those stand that do not ship.
 
     Returns:
         ``{"budgets", "catalogue", "limits", "prices", "trust", "waivers"}``; profiles are
@@ -57,14 +63,14 @@ def resolve(sources: Sources, checks: Mapping[str, CheckInfo]) -> bytes:
         if path.rpartition("/")[2] == DATA
     }
     try:
-        return _resolved(roots, sources, checks)
+        return _resolved(roots, sources, checks, places)
     except ConfigError as error:
         tables = [source.laid for source in sources.values() if source.laid]
         ships = {source.shown for source in sources.values() if source.is_shipped}
         ships.update(table.shipped.file.shown for table in tables)
         if isinstance(error, RowError) and error.position.file not in ships:
             raise
-        raise _of_own_row(error, tables, roots, sources, checks) or error from None
+        raise _of_own_row(error, tables, roots, sources, checks, places) or error from None
 
 
 def _of_own_row(
@@ -73,6 +79,7 @@ def _of_own_row(
     roots: Mapping[str, Node],
     sources: Sources,
     checks: Mapping[str, CheckInfo],
+    places: Mapping[str, Position],
 ) -> RowError | None:
     """The error about the folder's row without which what ships has another error, or none.
 
@@ -81,7 +88,7 @@ def _of_own_row(
     rows = ((table, row) for table in tables for row in table.rows())
     for table, row in islice(rows, _MOST_TRIED):
         try:
-            _resolved({**roots, table.path: table.without(row).root}, sources, checks)
+            _resolved({**roots, table.path: table.without(row).root}, sources, checks, places)
         except ConfigError as other:
             if other.message == error.message:
                 continue
@@ -91,13 +98,16 @@ def _of_own_row(
 
 
 def _resolved(
-    roots: Mapping[str, Node], sources: Sources, checks: Mapping[str, CheckInfo]
+    roots: Mapping[str, Node],
+    sources: Sources,
+    checks: Mapping[str, CheckInfo],
+    places: Mapping[str, Position],
 ) -> bytes:
     _check_places(roots)
     metrics = catalogue.metrics(roots["catalogue"])
-    check_metrics(checks, metrics)
+    check_metrics(checks, metrics, places)
     tables = {match[1]: root for path, root in roots.items() if (match := _LIMITS.fullmatch(path))}
-    _check_rows(checks, tables.values(), sources)
+    _check_rows(checks, tables.values(), sources, places)
     return canonical.encode(
         {
             "budgets": budget_rows.rows(roots.get("budgets")),
@@ -135,31 +145,59 @@ def _right_place(path: str, shown: str) -> str:
     return f"known: {', '.join(f'{topic}/{DATA}' for topic in known)}"
 
 
-def _check_rows(checks: Mapping[str, CheckInfo], tables: Iterable[Node], sources: Sources) -> None:
+def _check_rows(
+    checks: Mapping[str, CheckInfo],
+    tables: Iterable[Node],
+    sources: Sources,
+    places: Mapping[str, Position],
+) -> None:
     """Refuse a check of which no profile says anything, in the file of its rule."""
     limited: set[str] = set()
     for root in tables:
         rows = root.members().get("checks")
-        limited.update(rows.members() if rows else ())
+        for name, row in rows.members().items() if rows else ():
+            profiles.require_known(name, row, checks)
+            limited.add(name)
     for name in sorted(checks.keys() - limited):
         domain = name.rpartition(".")[0].replace(".", "/")
         rules = (
             path for path in sources if path.startswith(f"{domain}/") and path.endswith(".rego")
         )
         shown = sources[rule].shown if (rule := next(rules, None)) else domain
-        raise ConfigError(
-            f"{shown}: no profile has a row for its check {name}",
+        reason = f"no profile has a row for its check {name}"
+        raise _of_check(
+            name,
+            places,
+            reason if name in places else f"{shown}: {reason}",
             f"add below `checks:` of limits/default/{DATA}, in your folder: "
             f"{name}: {{limit: …, severity: block, max_age_s: 86400}}",
         )
 
 
-def check_metrics(checks: Mapping[str, CheckInfo], metrics: Mapping[str, Json]) -> None:
+def _of_check(
+    name: str, places: Mapping[str, Position], reason: str, hint: str = ""
+) -> ConfigError:
+    """An error about a check, at its rule where that does not ship."""
+    if name in places:
+        return RowError(places[name], reason, hint)
+    return ConfigError(reason, hint)
+
+
+def _and(first: str, second: str) -> str:
+    return f"{first} {second}" if first else second.removeprefix("or ")
+
+
+def check_metrics(
+    checks: Mapping[str, CheckInfo],
+    metrics: Mapping[str, Json],
+    places: Mapping[str, Position] = MappingProxyType({}),
+) -> None:
     """Require that every check fits the catalogue: its metric, its kind and, once known, operator.
 
     Args:
         checks: By id.
         metrics: The catalogue's rows, by metric.
+        places: Where the rules of those stand that do not ship.
 
     Raises:
         ConfigError: One does not; a verifier would refuse what such a policy promotes.
@@ -167,22 +205,35 @@ def check_metrics(checks: Mapping[str, CheckInfo], metrics: Mapping[str, Json]) 
     for check in checks.values():
         for name in filter(None, (check.metric, check.unless)):
             if name not in metrics:
-                raise ConfigError(
+                raise _of_check(
+                    check.id,
+                    places,
                     f"check {check.id}: metric {name!r} is not in the catalogue",
-                    suggest(name, metrics) or f"add it to catalogue/{DATA}",
+                    _and(suggest(name, metrics), f"or add `{name}` to catalogue/{DATA}"),
                 )
         if check.unless and metrics[check.unless]["type"] != "boolean":
-            raise ConfigError(f"check {check.id}: `unless` metric {check.unless!r} is no boolean")
+            raise _of_check(
+                check.id,
+                places,
+                f"check {check.id}: `unless` metric {check.unless!r} is no boolean",
+                f"name one of type boolean; {check.unless!r} is {metrics[check.unless]['type']}",
+            )
         if (check.kind == "series") != (metrics[check.metric]["type"] == "series"):
-            raise ConfigError(
+            raise _of_check(
+                check.id,
+                places,
                 f"check {check.id}: kind {check.kind!r} does not fit metric {check.metric!r}",
                 "kind series is for metrics of type series, and they for it",
             )
         direction = metrics[check.metric]["direction"]
         if check.operator in AGAINST.get(direction, ()):
-            raise ConfigError(
+            better = "at_most or below" if direction == "lower" else "at_least or above"
+            raise _of_check(
+                check.id,
+                places,
                 f"check {check.id}: compares by {check.operator}, against its metric's direction",
-                f"by the catalogue `{check.metric}` is {direction}: better that way",
+                f"by the catalogue `{check.metric}` is {direction}: better that way; compare by "
+                f"{better}, or change the row",
             )
 
 

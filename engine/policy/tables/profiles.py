@@ -69,10 +69,7 @@ def _resolved(
         required = () if "extends" in root.members() else ("checks",)
         given = root.keys(_TOP, required).get("checks")
         for check_id, row in given.members().items() if given else ():
-            if check_id not in checks:
-                raise row.wrong(
-                    f"no gate has a check {check_id!r}", suggest(check_id, checks), key=True
-                )
+            require_known(check_id, row, checks)
             rows[check_id] = _merged(rows.get(check_id, {}), row.keys(_ROW))
     for key in ("description", "relaxations_allowed", "decision_ttl_s", "hold_ttl_s"):
         if key not in merged:
@@ -95,6 +92,16 @@ def _resolved(
             for check_id, row in sorted(rows.items())
         },
     }
+
+
+def require_known(check_id: str, row: Node, checks: Mapping[str, CheckInfo]) -> None:
+    """Refuse a row of a check that no gate has.
+
+    Raises:
+        ConfigError: At the row; names the nearest check.
+    """
+    if check_id not in checks:
+        raise row.wrong(f"no gate has a check {check_id!r}", suggest(check_id, checks), key=True)
 
 
 def _relaxations(node: Node) -> list[str]:
@@ -166,7 +173,8 @@ def _required(row: _Row, key: str, check: CheckInfo, own: Node) -> Node:
     if key in row:
         return row[key]
     of_own = (node for node in reversed(row.values()) if node.file is own.file)
-    some = row["severity"] if key == "reason" else next(of_own, own)
+    where = next(of_own, next(reversed(row.values()), own))
+    some = row["severity"] if key == "reason" else where
     error: ConfigError = some.wrong(
         f"the row of {check.id} has no {key!r}",
         "say why the check is off" if key == "reason" else f"add {key!r} to this row",
