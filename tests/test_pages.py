@@ -35,7 +35,11 @@ TOPS = sorted(
 )
 MADE = ("build/", ".tools/", ".venv/", ".engine/", "bench/out/", "engine/_data/policies/")
 """Folders that a command makes."""
-READERS_OWN = ("policies/trust/board.pub.pem", "policies/limits/own/data.yaml")
+READERS_OWN = (
+    "policies/trust/board.pub.pem",
+    "policies/limits/own/data.yaml",
+    "vendor/governance-engine-requirements.txt",
+)
 """Files that a page tells its reader to make."""
 
 PATH = re.compile(r"`([\w.<>*{},-]+(?:/[\w.<>*{},-]+)*/?)`|\]\(([\w./-]+)\)")

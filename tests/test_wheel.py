@@ -11,35 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from engine.cli.starter_files import REQUIREMENTS, WHEEL
 from tests.repository import DATA, ROOT
-
-UV = str(ROOT / ".tools" / "uv" / "bin" / "uv")
+from tests.wheels import UV, built, installed
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    assert Path(UV).exists(), "make setup installs uv"
-    out = tmp_path_factory.mktemp("dist")
-    subprocess.run([UV, "build", "--quiet", "--wheel", "--out-dir", str(out)], cwd=ROOT, check=True)
-    (built,) = out.glob("*.whl")
-    return built
+    return built(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the wheel and the locked packages of a plain install."""
-    folder = tmp_path_factory.mktemp("plain")
-    environment = folder / "venv"
-    venv.create(environment)
-    requirements = folder / "requirements.txt"
-    export = [UV, "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
-    locked = [*export, "--output-file", str(requirements)]
-    subprocess.run(locked, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    python = environment / "bin" / "python"
-    install = [UV, "pip", "install", "--quiet", "--python", str(python)]
-    subprocess.run([*install, "--require-hashes", "-r", str(requirements)], check=True)
-    subprocess.run([*install, "--no-deps", str(wheel)], check=True)
-    return environment
+    return installed(wheel, tmp_path_factory.mktemp("plain"))
 
 
 def test_the_wheel_decides_in_an_empty_folder(environment: Path, tmp_path: Path) -> None:
@@ -89,3 +74,38 @@ def test_the_wheel_carries_what_deciding_needs(wheel: Path) -> None:
         "engine/_data/tla/manifest.toml",
         "engine/_data/tla/graph/breaker.json.gz",
     }
+
+
+def test_what_a_ci_job_installs_by_hash_is_what_is_locked() -> None:
+    """To write it anew: this export, to that file."""
+    export = [UV, "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
+    done = subprocess.run(
+        [*export, "--no-header", "--no-annotate"], cwd=ROOT, check=True, capture_output=True
+    )
+    written = ROOT / "engine" / "_data" / "starter" / "ci" / "requirements.txt"
+    assert done.stdout == written.read_bytes()
+
+
+@pytest.mark.system
+def test_pip_installs_what_the_ci_job_says_and_refuses_another_wheel(
+    wheel: Path, environment: Path, tmp_path: Path
+) -> None:
+    vendored = tmp_path / WHEEL
+    vendored.parent.mkdir()
+    shutil.copy(wheel, vendored)
+    init = [str(environment / "bin" / "engine"), "init", "--ci", "github", "--yes"]
+    world = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    assert subprocess.run(init, cwd=tmp_path, env=world, check=False).returncode == 0
+    fresh = tmp_path / "venv"
+    venv.create(fresh, with_pip=True)
+    pip = [str(fresh / "bin" / "pip"), "install", "--quiet"]
+    pip += ["--require-hashes", "-r", REQUIREMENTS]
+
+    assert subprocess.run(pip, cwd=tmp_path, check=False).returncode == 0
+    assert (fresh / "bin" / "engine").exists()
+    with vendored.open("ab") as other:
+        other.write(b"\0")
+    pip.append("--force-reinstall")
+    refused = subprocess.run(pip, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert refused.returncode != 0
+    assert "HASHES" in refused.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
@@ -12,7 +13,7 @@ from engine import __version__
 from engine.errors import UsageError
 from engine.policy.bundle import shipped_bundle, shipped_folder
 from engine.settings.config import MOST_TOML_BYTES
-from engine.system.reading import read_whole
+from engine.system.reading import open_to_read, read_whole
 
 TEMPLATES = shipped_folder("starter")
 DEFAULT_PROFILE = "default"
@@ -78,6 +79,8 @@ def _require_domain(domain: str) -> None:
 CI_SYSTEMS = ("github", "gitlab", "none")
 WHEEL = f"vendor/governance_engine-{__version__}-py3-none-any.whl"
 """Where the CI job finds the engine, seen from the repository's root; never a registry's name."""
+REQUIREMENTS = "vendor/governance-engine-requirements.txt"
+"""What the CI job installs, each by its hash: the wheel, and what it runs on."""
 RELEASED_FILE = "$RELEASED_FILE"
 """The file that is released, in a job that does not know it: unset, the engine refuses it."""
 GITLAB_INCLUDE = "include: [{local: .gitlab/release-gate.yml}]\n"
@@ -107,14 +110,30 @@ def ci_files(system: str, job: Job) -> dict[Path, str]:
     They install the engine, decide into a ledger of the run, and keep the proof.
     """
     root = repository(job.here) or job.here
+    if system == "none":
+        return {}
+    files = {root / REQUIREMENTS: _requirements(root / WHEEL)}
     if system == "github":
-        return {root / ".github" / "workflows" / "release-gate.yml": _job("github.yml", job, root)}
-    if system == "gitlab":
-        return {
-            root / ".gitlab" / "release-gate.yml": _job("gitlab.yml", job, root),
-            root / ".gitlab-ci.yml": GITLAB_INCLUDE,
-        }
-    return {}
+        files[root / ".github" / "workflows" / "release-gate.yml"] = _job("github.yml", job, root)
+    else:
+        files[root / ".gitlab" / "release-gate.yml"] = _job("gitlab.yml", job, root)
+        files[root / ".gitlab-ci.yml"] = GITLAB_INCLUDE
+    return files
+
+
+def _requirements(wheel: Path) -> str:
+    """What pip installs: the wheel by its hash, if it is there, and what this engine is locked to.
+
+    Without a hash behind the wheel's name, pip refuses the whole file.
+    """
+    digest = ""
+    if wheel.is_file():
+        with open_to_read(wheel) as opened:
+            digest = f" --hash=sha256:{hashlib.file_digest(opened, 'sha256').hexdigest()}"
+    return (
+        "# What `engine init`'s job installs: the wheel's hash is what `pip hash WHEEL` prints.\n"
+        f"./{WHEEL}{digest}\n{(TEMPLATES / 'ci' / 'requirements.txt').read_text('utf-8')}"
+    )
 
 
 def _job(template: str, job: Job, root: Path) -> str:
@@ -138,7 +157,7 @@ def _job(template: str, job: Job, root: Path) -> str:
         "@CD_FOLDER@": _yaml_text(f"cd {shlex.quote(folder)}"),
         "@PROOF@": _yaml_text(proof),
         "@FOLDER@": _yaml_text(folder),
-        "@WHEEL@": f"{'../' * len(job.here.relative_to(root).parts)}{WHEEL}",
+        "@REQUIREMENTS@": REQUIREMENTS,
         "@METRICS@": job.metrics,
         "@AND_ARTIFACT@": f" and {left}" if left else "",
         "@GATE@": job.gate,

@@ -19,6 +19,7 @@ from engine.cli.starter_files import (
     CI_SYSTEMS,
     GITLAB_INCLUDE,
     RELEASED_FILE,
+    REQUIREMENTS,
     WHEEL,
     Job,
     ci_files,
@@ -315,8 +316,16 @@ def _advise(plan: Plan, placed: PlacementReport, published: PlacementReport, she
             f"engine: {EXPECTATIONS} trusts {PUBLIC_KEY}, which is not the key that signs here: "
             "`engine keys list` prints that"
         )
-    if plan.ci != "none":
-        shell.say(f"engine: give the CI job the engine: commit its wheel as {WHEEL}")
+    root = repository(shell.here) or shell.here
+    if plan.ci == "none":
+        shell.say("engine: wrote no CI job: --ci github or --ci gitlab writes one")
+    elif (root / WHEEL).is_file():
+        shell.say(f"engine: give the CI job the engine: commit {WHEEL} and {REQUIREMENTS}")
+    else:
+        shell.say(
+            f"engine: give the CI job the engine: commit its wheel as {WHEEL}, with its hash",
+            f"  behind its name in {REQUIREMENTS}: pip hash {WHEEL}",
+        )
     if plan.ci == "github":
         key = _shown(key_path(config), shell)
         shell.say(f"engine: give the CI job the key: gh secret set ENGINE_KEY < {key}")
@@ -324,7 +333,6 @@ def _advise(plan: Plan, placed: PlacementReport, published: PlacementReport, she
         shell.say(
             "engine: give the CI job the key: a masked variable ENGINE_KEY, see the job's file"
         )
-        root = repository(shell.here) or shell.here
         if root / ".gitlab-ci.yml" in placed.kept:
             shell.say(f"engine: add to {root / '.gitlab-ci.yml'}: {GITLAB_INCLUDE.strip()}")
     if plan.policy:

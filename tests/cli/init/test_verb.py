@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 import tomllib
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from engine.cli.starter_files import REQUIREMENTS, WHEEL
 from engine.errors import OutputError
 from engine.model import Json
 from engine.system.files import write_whole
@@ -390,7 +392,7 @@ def test_a_ci_job_takes_any_name_of_a_folder(
             assert gate["steps"][-1]["with"]["path"] == f"{folder}/proof.json"
         else:
             gate = job["release-gate"]
-            assert shlex.split(gate["before_script"][0]) == ["cd", folder]
+            assert shlex.split(gate["before_script"][1]) == ["cd", folder]
             assert gate["artifacts"]["paths"] == [f"{folder}/proof.json"]
 
 
@@ -566,3 +568,37 @@ def test_the_folder_ignores_itself(engine: Engine) -> None:
     engine("init")
     assert Path(".engine/.gitignore").read_text() == "*\n"
     assert Path(".engine").stat().st_mode & 0o077 == 0
+
+
+def test_a_ci_job_installs_nothing_but_by_hash_and_init_says_what_is_missing(
+    engine: Engine,
+) -> None:
+    said = engine("init", "--ci", "github")
+    assert "its hash\n  behind its name in vendor/governance-engine-requirements.txt: pip hash" in (
+        said.err
+    )
+    wheel = f"./{WHEEL}"
+    lines = Path(REQUIREMENTS).read_text().splitlines()
+    assert lines[1] == wheel
+    named = [line for line in lines if "==" in line]
+    assert len(named) > 20
+    assert all(line.endswith("\\") for line in named)
+
+    Path(REQUIREMENTS).unlink()
+    Path(WHEEL).write_bytes(b"wheel")
+    digest = hashlib.sha256(b"wheel").hexdigest()
+    for system, file in (
+        ("github", ".github/workflows/release-gate.yml"),
+        ("gitlab", ".gitlab/release-gate.yml"),
+    ):
+        said = engine("init", "--ci", system)
+        assert f"give the CI job the engine: commit {WHEEL} and {REQUIREMENTS}" in said.err
+        assert f"{wheel} --hash=sha256:{digest}\n" in Path(REQUIREMENTS).read_text()
+        installs = [line for line in Path(file).read_text().splitlines() if "pip install" in line]
+        assert [line.partition("pip ")[2] for line in installs] == [
+            f"install --require-hashes -r {REQUIREMENTS}"
+        ]
+
+
+def test_init_says_that_it_writes_no_ci_job(engine: Engine) -> None:
+    assert "engine: wrote no CI job: --ci github or --ci gitlab writes one" in engine("init").err

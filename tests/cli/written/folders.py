@@ -126,6 +126,7 @@ WORDS = {
 """What a word in capitals could be, in a command that stands in running text."""
 
 WORDS_OF = {
+    "pip hash WHEEL": {"WHEEL": "dist/model.tar.gz"},
     "engine decide DIR": {"DIR": "evidence"},
     "engine ledger verify --since FILE": {"FILE": "last-week.checkpoint"},
     "engine export DECISION -o FILE": {"FILE": "exported.json"},
