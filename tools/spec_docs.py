@@ -1,7 +1,8 @@
-"""Write what is derived beside the specs: ``Limits.tla`` and ``README.md``; ``--check`` compares.
+"""Write what is derived from specs and policies; ``--check`` compares.
 
 ``tla/Limits.tla`` is what policy and code say, ``tla/README.md`` maps each promise of
 ``spec/invariants.md`` to its property, the mutants that kill it, and the code it binds.
+``docs/policies.md`` has the vocabulary of the shipped policies' METADATA.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from engine.errors import GovernanceError  # noqa: E402
-from engine.policy.bundle import shipped_bundle  # noqa: E402
+from engine.policy.bundle import shipped_bundle, shipped_folder  # noqa: E402
 from engine.specs import limits, manifest, promises  # noqa: E402
+from tools.policy_vocabulary import page_with  # noqa: E402
 
 TLA = ROOT / "tla"
+POLICIES = ROOT / "docs" / "policies.md"
 INVARIANTS = ROOT / "spec" / "invariants.md"
 
 
@@ -27,11 +30,13 @@ def derived() -> dict[Path, str]:
     Raises:
         GovernanceError: A row or a spec is wrong.
     """
-    table = shipped_bundle().data["limits"][limits.PROFILE]
+    bundle = shipped_bundle()
+    table = bundle.data["limits"][limits.PROFILE]
     promised = dict(re.findall(r"^## (\S+)\n(.+)$", INVARIANTS.read_text(), re.MULTILINE))
     return {
         TLA / f"{limits.MODULE}.tla": limits.text(TLA, limits.PROFILE, table),
         TLA / "README.md": promises.page(TLA, manifest.read(TLA), promised),
+        POLICIES: page_with(POLICIES.read_text(), shipped_folder("policies"), bundle),
     }
 
 

@@ -13,8 +13,8 @@ from engine.policy.sources import Sources
 from engine.policy.tables.catalogue import METRIC_ID
 
 _CHECK_TEXTS = ("invariant", "why", "fix")
-_CHECK_KEYS = ("check", "metric", "kind", "unless", *_CHECK_TEXTS, "code")
-_GATE_KEYS = ("rule", "requires_digest")
+CHECK_KEYS = ("check", "metric", "kind", "unless", *_CHECK_TEXTS, "code")
+GATE_KEYS = ("rule", "requires_digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def _annotation(entry: Json, files: Sources, shown: Callable[[str], str]) -> _An
 
 def _check(annotation: _Annotation) -> CheckInfo:
     custom = annotation.custom
-    annotation.check_keys(custom, _CHECK_KEYS)
+    annotation.check_keys(custom, CHECK_KEYS)
     check_id = _metric_id(annotation, "check", annotation.text("check", custom))
     kind = custom.get("kind", "limit")
     if kind not in KINDS:
@@ -174,7 +174,7 @@ def _gate(
     says = decision.custom.get("gate")
     if not isinstance(says, dict):
         raise decision.wrong("no `custom: {gate: {rule: …, requires_digest: …}}`")
-    decision.check_keys(says, _GATE_KEYS)
+    decision.check_keys(says, GATE_KEYS)
     if says.get("rule") not in RULES:
         hint = suggest(str(says.get("rule")), RULES)
         raise decision.wrong(f"rule {says.get('rule')!r} is none of {', '.join(RULES)}", hint)

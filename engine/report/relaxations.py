@@ -41,13 +41,13 @@ RELAXATIONS = {
     "policies_configured": Relaxation(
         "policies in engine.toml",
         "A file in or above the working folder chose the policies; they are not the shipped ones.",
-        "have them built and approved (docs/own-policies.md): engine policy sign, then "
+        "have them built and approved (docs/policies.md): engine policy sign, then "
         "--policy-trust; or a profile that tolerates it",
     ),
     "policies_overridden": Relaxation(
         "--policies, or ENGINE_POLICIES",
         "Whoever made the call chose the policies, and they are not the shipped ones.",
-        "have them built and approved (docs/own-policies.md): engine policy sign, then "
+        "have them built and approved (docs/policies.md): engine policy sign, then "
         "--policy-trust; or the shipped policies",
     ),
     "self_attested": Relaxation(

@@ -17,7 +17,7 @@ _TOP = (
     *("extends", "description", "relaxations_allowed", "decision_ttl_s", "hold_ttl_s", "checks"),
     *("record_requests", "soft_routes", "declared_cost"),
 )
-_ROW = (
+ROW_KEYS = (
     *("limit", "severity", "reason", "max_age_s", "min_n", "compare"),
     *("in_production", "unwaivable"),
 )
@@ -70,7 +70,7 @@ def _resolved(
         given = root.keys(_TOP, required).get("checks")
         for check_id, row in given.members().items() if given else ():
             require_known(check_id, row, checks)
-            rows[check_id] = _merged(rows.get(check_id, {}), row.keys(_ROW))
+            rows[check_id] = _merged(rows.get(check_id, {}), row.keys(ROW_KEYS))
     for key in ("description", "relaxations_allowed", "decision_ttl_s", "hold_ttl_s"):
         if key not in merged:
             raise own.wrong(f"key {key!r} is missing", "give it, or extend a profile that has it")

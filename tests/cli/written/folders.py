@@ -223,11 +223,14 @@ def _anew(here: Folder) -> None:
     shutil.copy(here.folder / "engine.pub.pem", here.folder / "release.pub.pem")
 
 
-def _checkout(here: Folder) -> None:
-    assert here("engine policy new checkout --policies policies").code == 0
+def _no_incident(here: Folder) -> None:
     document = json.loads((here.folder / "metrics.json").read_text())
     document["metrics"] = {"checkout.open_incidents": 0}
     write(here, "metrics.json", json.dumps(document))
+
+
+def _no_board(here: Folder) -> None:
+    (here.folder / "board.pub.pem").unlink()
 
 
 def _clock_ahead(here: Folder) -> None:
@@ -265,7 +268,8 @@ PREPARED: dict[tuple[str, int], Callable[[Folder], Any]] = {
     ("docs/complete-records.md", 1): _runs,
     ("docs/complete-records.md", 2): _first_proof,
     ("docs/complete-records.md", 3): _contradicted,
-    ("docs/own-policies.md", 1): _checkout,
+    ("docs/policies.md", 3): _no_incident,
+    ("docs/policies.md", 4): _no_board,
     ("docs/spending.md", 1): _clock_ahead,
     ("docs/verify.md", 2): _equivocation,
     ("docs/watch.md", 0): _watched,

@@ -54,7 +54,11 @@ CODES: dict[str | tuple[str, str], int] = {
     "engine gather gather.toml -o metrics.json && engine decide metrics.json": 5,
     "engine verify .engine/equivocation-….json --key release.pub.pem   # exit 4: EQUIVOCATION": 4,
     "engine explain": 2,
+    "engine decide metrics.json          # exit code 1: BLOCK, also by checkout.open_incidents": 1,
     "engine policy build": 2,
+    "engine policy new": 2,
+    "engine policy sign": 2,
+    "engine policy sign NAME.tar": 2,
     "python -P -m engine": 2,
     "python -m engine": 2,
 }
