@@ -48,7 +48,7 @@ def test_each_key_of_a_reader_is_a_property_and_no_other_is() -> None:
     }
     assert found == {
         "limits": set(profiles._TOP),
-        "a row of limits": set(profiles._ROW),
+        "a row of limits": set(profiles.ROW_KEYS),
         "trust": set(trust_list._ROW),
         "waivers": set(data._WAIVER),
         "verify.toml": set(KEYS),
