@@ -10,7 +10,7 @@ UV := .tools/uv/bin/uv
 BIN := .venv/bin
 OPA := .tools/opa
 
-.PHONY: help setup opa demo test lint types layers rego mutants mutants-sample bundle spec spec-mutants spec-mutants-sample unit test-system test-versions soak bench dist lock clean
+.PHONY: help setup opa demo test lint types layers rego mutants mutants-sample bundle spec spec-mutants spec-mutants-sample unit test-system test-versions soak bench dist site lock clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -122,6 +122,11 @@ bench: $(OPA) ## Side by side against opa exec and conftest; prints ratios.
 
 dist: .venv/plain ## Build wheel, sdist and bill of materials of this commit, twice, and compare.
 	$(BIN)/python tools/release.py --out dist
+
+site: .venv/synced ## Build the pages as a site into build/site; a broken link fails.
+	@$(UV) sync --quiet --frozen --inexact --group site
+	$(BIN)/python tools/site.py > /dev/null
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file build/mkdocs.yml
 
 clean: ## Remove what was built, and build/demo with the demo's key and ledger; .engine stays.
 	rm -rf .venv .tools build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

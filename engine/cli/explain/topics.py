@@ -1,10 +1,11 @@
-"""``engine explain`` of what is no check: a metric, gate, profile, verdict word or relaxation."""
+"""``engine explain`` of what is no check: a metric, gate, profile, setting, exit code and so on."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from engine import exit_codes
 from engine.cli.explain.reference import metric_range
 from engine.model import Verdict
 from engine.report.relaxations import RELAXATIONS
@@ -21,6 +22,17 @@ VERDICTS = {
     Verdict.ROLLBACK: "a check failed with which production must not go on; exit code 6",
     Verdict.ALLOW: "an access gate lets the request through; exit code 0",
     Verdict.DENY: "an access gate does not: a check failed, or could not be answered; exit code 1",
+}
+
+EXIT_CODES = {
+    exit_codes.PASS: "PROMOTE or ALLOW; verified, and every expectation met",
+    exit_codes.FAIL: "BLOCK or DENY; verified, but an expectation is not met",
+    exit_codes.INVALID: "usage, configuration or input invalid; nothing was decided",
+    exit_codes.UNDECIDED: "could not decide; also any crash of the engine",
+    exit_codes.NOT_GENUINE: "not genuine: signature, proof, chain, replay, or a ledger that went "
+    "backwards",
+    exit_codes.HOLD: "HOLD; or a dry run that would have been 0",
+    exit_codes.ROLLBACK: "ROLLBACK",
 }
 
 Topic = list[tuple[str, str]]
@@ -63,6 +75,8 @@ def topics(bundle: PolicyBundle) -> dict[str, list[Topic]]:
         )
     for name, meaning in VARIABLES.items():
         found[name].append([(f"variable {name}", meaning)])
+    for code, meaning in EXIT_CODES.items():
+        found[str(code)].append([(f"exit code {code}", meaning)])
     for verdict, meaning in VERDICTS.items():
         found[verdict].append([(f"verdict {verdict}", meaning)])
     for name, relaxation in RELAXATIONS.items():

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 DESCRIPTION = (
     "Say what a check means and what each profile demands of it; what a metric, gate, profile,\n"
-    "verdict or relaxation is; or, of a recorded decision, what was observed, what was allowed,\n"
-    "by how much, and what would make it pass."
+    "verdict, relaxation, setting or exit code is; what to do about an error text; or, of a\n"
+    "recorded decision, what was observed, what was allowed, by how much, and what would make\n"
+    "it pass."
 )
 EXAMPLE = "  engine explain ethics.ece\n  engine explain --all > policies.md"
 
@@ -37,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         metavar="DECISION|NAME",
-        help="id of a decision or attestation; or a name",
+        help="id of a decision or attestation; a name; or the text of an error",
     )
     parser.add_argument("--all", action="store_true", help="every gate, check, metric and limit")
     parser.add_argument(
@@ -76,8 +77,20 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             shell.print_lines(_rows(f"{head}: {text}", facts, shell.width), end="")
         return exit_codes.PASS
     if not re.fullmatch(r"[0-9a-f-]{8,36}", args.what):
+        from engine.cli.explain import error_texts
+
+        if error := error_texts.nearest(args.what):
+            _no_detail(args, "an error")
+            about = (
+                ("fix", error.fix),
+                ("kind", f"{error_texts.meaning(error.kind)} ({error.kind})"),
+                ("exit code", f"{error.exit_code}: engine explain {error.exit_code}"),
+            )
+            shell.print_lines(_rows(f"error: {error.text}", about, shell.width), end="")
+            return exit_codes.PASS
         raise UsageError(
-            f"{args.what!r} is no check, metric, gate, profile, verdict, relaxation or decision id",
+            f"{args.what!r} is no check, metric, gate, profile, verdict, relaxation, setting, exit "
+            "code, error text or decision id",
             suggest(args.what, [*known, *others]) or "`engine explain --all` names every check",
         )
     return _decision(args, config, shell)
