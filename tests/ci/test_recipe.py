@@ -15,7 +15,7 @@ import pytest
 
 from engine.signers.file import generate
 from tests.ci.steps import Done, bash, github_step, gitlab_job, load, load_component
-from tests.ci.test_action import DECIDE
+from tests.ci.test_action import DECIDE, VERIFY
 
 WORKFLOW = load("examples/ci/github-workflow.yml")
 GITLAB = load("examples/ci/gitlab-ci.yml")
@@ -78,6 +78,13 @@ def gate(part: str, keys: Path) -> int:
     kept = keys / "machine" / "proofs" / f"proof-{part}"
     kept.mkdir(parents=True)
     shutil.copy(folder / "proof.json", kept)
+    if done.code == 0:
+        shutil.copy(public(keys / "run"), folder / "release.pub.pem")
+        demands = 'require = "PROMOTE"\n[[key]]\nfile = "release.pub.pem"\n'
+        (folder / given["expect"]).write_text(demands)
+        verified = github_step(VERIFY, folder, values)
+        assert "GENUINE RECORD OF PROMOTE; as required" in verified.out
+        return verified.code
     return done.code
 
 
