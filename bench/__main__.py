@@ -45,7 +45,7 @@ SMALL = 20
 CONTESTS = (
     *("start", "cold", "gates", "batch", "many", "memory"),
     *("ledger-verify", "ledger-signatures", "ledger-scale", "gather", "scan", "budget", "breaker"),
-    *("conform", "requests"),
+    *("conform", "requests", "own-cold", "own-batch"),
 )
 SOME = 400
 """Files on which two gates must agree before one of each verdict is measured."""
@@ -141,6 +141,8 @@ def _contests(scene: Scene, only: str | None, sizes: Sequence[int], rounds: int)
     if sizes == [FILES] or only in ("many", "memory"):
         contests += [("many", plans.many, MANY, min(rounds, MANY_ROUNDS))]
         contests += [("memory", plans.memory, MANY, 1)]
+    contests += [("own-cold", plans.own_cold, SMALL, many)]
+    contests += [("own-batch", plans.own_batch, size, rounds) for size in sizes]
     contests += [("scan", scan_plans.scan, SMALL, rounds)]
     results: list[Result] = []
     for name, plan, files, count in contests:

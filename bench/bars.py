@@ -30,6 +30,8 @@ BARS = (
     Bar("engine decide DIR", "engine decide DIR, 2,000 files", 1.2, files=20_000),
     Bar("engine decide FILE", "conftest test FILE", 3.5),
     Bar("engine decide FILE, CI", "conftest test FILE", None),
+    Bar("engine decide FILE, built policies", "engine decide FILE", 1.1),
+    Bar("engine decide DIR, built policies", "engine decide DIR", 1.1, files=2_000),
     Bar("engine --version", "python -c pass", 2.0),
     Bar("engine ledger verify --no-signatures", "bare loop: hash", 1.4),
     Bar("engine ledger verify", "bare loop: signatures", 0.8),

@@ -105,6 +105,35 @@ def cold(scene: Scene) -> Contest:
     )
 
 
+def own_cold(scene: Scene) -> Contest:
+    """One file by policies of one's own that were built, and by those that ship."""
+    name = scene.one_name()
+    shipped = Contender(
+        "engine decide FILE",
+        (ENGINE, "decide", f"metrics/{name}", "--format", "jsonl"),
+        scene.environ,
+        codes=_VERDICTS,
+        read=of_engine,
+    )
+    return _own(scene, shipped, "one cold file, built policies", frozenset((name,)))
+
+
+def own_batch(scene: Scene) -> Contest:
+    """Many files by policies of one's own that were built, and by those that ship."""
+    contest = _own(scene, _engine(scene), "files, built policies", scene.names)
+    count = len(scene.names)
+    return replace(contest, name=f"{count:,} {contest.name}", files=count)
+
+
+def _own(scene: Scene, shipped: Contender, name: str, expected: frozenset[str]) -> Contest:
+    built = replace(
+        shipped,
+        name=f"{shipped.name}, built policies",
+        command=(*shipped.command, "--policies", scene.built_policies()),
+    )
+    return Contest(name, (built, shipped), ((built.name, shipped.name),), expected=expected)
+
+
 def start(scene: Scene) -> Contest:
     """Nothing at all: what Python costs, and what we add to it."""
     engine = Contender("engine --version", (ENGINE, "--version"), scene.environ, cwd=scene.home)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -75,11 +76,15 @@ class PoliciesInUse(NamedTuple):
         Args:
             profile: The table of limits that is asked.
         """
-        if not self._are_own:
-            return None
-        from engine.policy.changes import record_of
+        return _changes(self.bundle, profile) if self._are_own else None
 
-        return record_of(shipped_bundle(), self.bundle, profile)
+
+@lru_cache(maxsize=16)
+def _changes(bundle: PolicyBundle, profile: str) -> Json:
+    """What a record says of the rows that ``bundle`` changes; compared once, not each time."""
+    from engine.policy.changes import record_of
+
+    return record_of(shipped_bundle(), bundle, profile)
 
 
 _NAMED = {ChosenBy.CALLER: "policies_overridden", ChosenBy.CONFIGURED: "policies_configured"}

@@ -140,10 +140,14 @@ def policies_in_use(config: Config, around: Surroundings) -> PoliciesInUse:
 
 def policies_in(folder: Path, around: Surroundings) -> PolicyBundle:
     """Return the shipped policies with ``folder`` laid over; Rego in it needs OPA."""
-    from engine.policy.build import find_opa
     from engine.policy.overlay import load_policies
 
-    return load_policies(folder, opa=lambda: find_opa(around.environ))
+    def find() -> Path:
+        from engine.policy.build import find_opa
+
+        return find_opa(around.environ)
+
+    return load_policies(folder, opa=find)
 
 
 def open_evaluator(

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -236,7 +236,7 @@ def _shown(path: str, files: Sources) -> str:
 
 
 def run_opa(
-    binary: Path, arguments: Iterable[str], folder: Path
+    binary: Path, arguments: Sequence[str], folder: Path
 ) -> subprocess.CompletedProcess[str]:
     """Run OPA in ``folder`` and return what it said, whatever its exit code.
 
@@ -255,13 +255,23 @@ def run_opa(
             timeout=_TIME_LIMIT_S,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as error:
+    except subprocess.TimeoutExpired:
+        raise PolicyBuildError(
+            f"opa {arguments[0]}: was stopped after {_TIME_LIMIT_S} s",
+            "leave out what takes it so long: tables of values are data, and lie in "
+            f"<topic>/{sources.DATA}; a test tries few inputs",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
         raise PolicyBuildError(f"{binary}: could not run OPA: {error}", GET_OPA) from None
 
 
 GET_OPA = (
-    f"OPA {OPA_VERSION} is looked for in ENGINE_OPA, on PATH, and as .tools/opa in "
-    "the engine's own clone; `make opa` there gets it"
+    f"get OPA {OPA_VERSION}, one file, from "
+    f"github.com/open-policy-agent/opa/releases/tag/v{OPA_VERSION} (in a clone of the engine: "
+    "make opa, into .tools/opa), and put it on PATH as `opa`, or name it in ENGINE_OPA; --opa is a "
+    "server's, and compiles nothing\n"
+    "or compile where OPA is, and give the file here: engine policy build --policies DIR --out "
+    "NAME.tar"
 )
 
 

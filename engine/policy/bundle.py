@@ -14,8 +14,8 @@ from pathlib import Path
 from engine.errors import ConfigError, PolicyError, UsageError, VerificationError, suggest
 from engine.formats import canonical
 from engine.model import Json
-from engine.policy.manifest import CheckInfo, GateInfo, decode
-from engine.policy.sources import is_path, revision, sha256
+from engine.policy.manifest import CheckInfo, GateInfo, decode, matches
+from engine.policy.sources import revision, sha256
 from engine.proof.archive import MAX_BYTES, pack
 from engine.system.reading import read_whole
 
@@ -186,9 +186,9 @@ class PolicyBundle:
         Raises:
             VerificationError: Not byte for byte what :meth:`archive` writes for some bundle.
         """
-        from engine.proof import policy_archive
+        from engine.proof import policy_files
 
-        policy = policy_archive.parse(archive)
+        policy = policy_files.parse(archive)
         _check_manifest(policy.manifest)
         _check_data(policy.data)
         if canonical.encode(policy.manifest) != policy.files[MANIFEST]:
@@ -220,13 +220,12 @@ _REBUILD = "run `engine policy build` where the policies were changed, or instal
 
 def _check_manifest(manifest: Json) -> None:
     """Refuse what :func:`engine.policy.manifest.decode` could stumble over, or read otherwise."""
-    from engine.formats.json_schema import first_mismatch
+    if not matches(manifest):
+        from engine.formats.json_schema import first_mismatch
 
-    schema = shipped_schema("policy-manifest.schema.json")
-    if mismatch := first_mismatch(schema, manifest):
-        raise VerificationError(f"policy archive: manifest{mismatch.pointer}: {mismatch.reason}")
-    if not all(map(is_path, manifest["sources"])):
-        raise VerificationError("policy archive: the manifest names a path that is none")
+        mismatch = first_mismatch(shipped_schema("policy-manifest.schema.json"), manifest)
+        where, why = ("", "is none") if mismatch is None else (mismatch.pointer, mismatch.reason)
+        raise VerificationError(f"policy archive: manifest{where}: {why}")
     if manifest["revision"] != revision(manifest["sources"].items()):
         raise VerificationError("policy archive: the revision is not that of the sources")
     listed = {name for gate in manifest["gates"].values() for name in gate["checks"]}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -56,7 +55,6 @@ def changes(
     return sorted(found, key=attrgetter("row"))
 
 
-@lru_cache(maxsize=16)
 def record_of(shipped: PolicyBundle, used: PolicyBundle, profile: str) -> Json:
     """Return the member ``policy_changes`` of a decision's record; None where nothing is changed.
 

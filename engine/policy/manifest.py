@@ -1,21 +1,32 @@
 """The policy manifest: what a compiled policy is made of and what it can be asked. Pure.
 
 Its SHA-256 is the policy digest of every decision, so it names every file by hash.
-``schemas/policy-manifest.schema.json`` is the contract.
+``schemas/policy-manifest.schema.json`` is the contract; :func:`matches` accepts nothing that it
+refuses, in one pass and quickly, and what is refused the schema then words.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from engine.formats import canonical
 from engine.model import Json
+from engine.policy.sources import MAX_FILES, is_path
 
 SCHEMA = "governance-engine/policy/v1"
 RULES = ("release/v1", "access/v1")
 KINDS = ("limit", "evidence", "baseline", "series", "attestation")
+OPERATORS = ("<=", "<", ">=", ">", "==", "quiet")
+
+_MEMBERS = ("opa_version", "revision", "capabilities_sha256", "sources", "files", "gates", "checks")
+_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+_GATE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+_ENTRYPOINT = re.compile(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*/decision")
 
 
 class CheckInfo(NamedTuple):
@@ -138,3 +149,90 @@ def _gate(name: str, gate: Json) -> GateInfo:
 
 def _check(name: str, check: Json) -> CheckInfo:
     return CheckInfo(id=name, **{"unless": None, "code": None, **check})
+
+
+def matches(manifest: Json) -> bool:
+    """Whether ``manifest`` is what ``policy-manifest.schema.json`` describes."""
+    return (
+        isinstance(manifest, dict)
+        and manifest.keys() == {"schema", *_MEMBERS}
+        and manifest["schema"] == SCHEMA
+        and _is(_VERSION, manifest["opa_version"])
+        and _is(_SHA256, manifest["revision"])
+        and _is(_SHA256, manifest["capabilities_sha256"])
+        and _is_table(manifest["sources"], is_path, _is_sha256)
+        and len(manifest["sources"]) <= MAX_FILES
+        and _is_table(manifest["files"], ("policy.wasm", "data.json").__contains__, _is_sha256)
+        and len(manifest["files"]) == 2
+        and _is_table(manifest["gates"], lambda name: _is(_GATE, name), _is_gate)
+        and _is_table(manifest["checks"], _is_id, _is_check)
+    )
+
+
+def _is_table(
+    table: Json, is_name: Callable[[str], bool], is_value: Callable[[Json], bool]
+) -> bool:
+    return (
+        isinstance(table, dict)
+        and len(table) > 0
+        and all(map(is_name, table))
+        and all(map(is_value, table.values()))
+    )
+
+
+def _is(pattern: re.Pattern[str], value: Json) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _is_sha256(value: Json) -> bool:
+    return _is(_SHA256, value)
+
+
+def _is_id(value: Json) -> bool:
+    return _is(_ID, value)
+
+
+def _is_text(value: Json) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_set(value: Json, is_item: Callable[[Json], bool]) -> bool:
+    return isinstance(value, list) and all(map(is_item, value)) and len(set(value)) == len(value)
+
+
+_OF_GATE: Mapping[str, Callable[[Json], bool]] = {
+    "entrypoint": lambda value: _is(_ENTRYPOINT, value),
+    "title": _is_text,
+    "description": _is_text,
+    "rule": lambda value: isinstance(value, str) and value in RULES,
+    "requires_digest": lambda value: isinstance(value, bool),
+    "checks": lambda value: _is_set(value, _is_id) and value != [],
+    "includes": lambda value: _is_set(value, _is_text),
+}
+_OF_CHECK: Mapping[str, Callable[[Json], bool]] = {
+    **dict.fromkeys(("title", "description", "invariant", "why", "fix"), _is_text),
+    "metric": _is_id,
+    "kind": lambda value: isinstance(value, str) and value in KINDS,
+}
+_OF_CHECK_OPTIONAL: Mapping[str, Callable[[Json], bool]] = {
+    "operator": lambda value: isinstance(value, str) and value in OPERATORS,
+    "unless": _is_id,
+    "code": _is_text,
+}
+
+
+def _is_gate(value: Json) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == _OF_GATE.keys()
+        and all(_OF_GATE[name](member) for name, member in value.items())
+    )
+
+
+def _is_check(value: Json) -> bool:
+    known = {**_OF_CHECK, **_OF_CHECK_OPTIONAL}
+    return (
+        isinstance(value, dict)
+        and _OF_CHECK.keys() <= value.keys() <= known.keys()
+        and all(known[name](member) for name, member in value.items())
+    )

@@ -12,8 +12,9 @@ from engine.errors import GovernanceError, UsageError
 from engine.model import Json
 from engine.policy.build import in_the_authors_paths, run_opa
 from engine.policy.bundle import shipped_folder
+from engine.policy.laying import laid_sources
 from engine.policy.opa_advice import advice
-from engine.policy.overlay import laid_sources, load_policies
+from engine.policy.overlay import load_policies
 from engine.policy.sources import CAPABILITIES, DATA, Source, check_rego, is_source, read_source
 from engine.system.walk import files_below
 

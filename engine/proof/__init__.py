@@ -17,7 +17,8 @@ are those of ``spec/predicate-v1.md``:
 5. ``input_document`` and ``derivation`` tie it to the attached input, whose salted digest the
    statement holds: each check's observation is the input's, each status follows from the
    comparison and the verdict from the statuses, by ``verdict_rules`` (4 to 8).
-6. ``policy_archive`` ties it to the policy, attached or the caller's own: limits, severities,
+6. ``policy_files`` reads the policy, attached or the caller's own, and ``policy_archive`` ties it
+   to that: limits, severities,
    lifetime, and the ``waivers`` of the input, which are the policy's (7, 9).
 7. ``attestation`` and ``attestation_rules`` derive what it rests on besides, and by whose key
    according to ``trust`` (8.3, 12.4); ``approvals`` who approved its policies.

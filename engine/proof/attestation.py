@@ -44,7 +44,8 @@ from engine.proof.input_document import (
 )
 from engine.proof.keys import key_id, load_public_pem, public_pem
 from engine.proof.ledger_before import require_before
-from engine.proof.policy_archive import AttachedPolicy, policy_of, require_attestation_policy
+from engine.proof.policy_archive import policy_of, require_attestation_policy
+from engine.proof.policy_files import AttachedPolicy
 from engine.proof.statement import parse_statement
 from engine.proof.trust import role_of
 

@@ -9,103 +9,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from engine.errors import UsageError, VerificationError
 from engine.formats import canonical
 from engine.formats.json_values import same
-from engine.formats.signed_json import read_hex, read_json, read_members, refuse
+from engine.formats.signed_json import refuse
 from engine.model import Json
-from engine.proof.archive import MAX_BYTES, unpack
 from engine.proof.attestation_rules import longest_s
 from engine.proof.derivation import require_report
 from engine.proof.expectations import Expectations
 from engine.proof.input_document import OF_METRIC, InputDocument, read_time
+from engine.proof.policy_files import AttachedPolicy, member, parse
 from engine.proof.possible import require_possible
 from engine.proof.verdict_rules import severity_of
 from engine.proof.waivers import aged, unwaivable_checks
-
-SCHEMA = "governance-engine/policy/v1"
-MANIFEST = "manifest.json"
-DATA_JSON = "data.json"
-FILES = (DATA_JSON, "policy.wasm")
-SOURCES = "sources/"
 
 AGAINST = {"lower": (">", ">="), "higher": ("<", "<=")}
 """Operators by which a check would pass what is worse, by its metric's direction."""
 _OF_RECORD = frozenset(("observed", "status", "waived_by", "metric_status", *OF_METRIC))
 """Members of a check that its policy says nothing of."""
-_REMEMBERED = 4096
 _ROW_DEFAULTS: Mapping[str, Json] = {
     "max_age_s": None,
     "min_n": None,
     "compare": "value",
     "in_production": "block",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class AttachedPolicy:
-    """A policy archive whose files are those of its manifest.
-
-    Attributes:
-        digest: SHA-256 of the manifest, lowercase hex.
-        manifest: The manifest, parsed.
-        data: ``data.json``, parsed: what every rule saw below ``data``.
-        files: Contents by path.
-    """
-
-    digest: str
-    manifest: dict[str, Json]
-    data: dict[str, Json]
-    files: Mapping[str, bytes]
-    _agreed: set[str] = field(default_factory=set, init=False, compare=False, repr=False)
-    """What profiles and checks of records said, where it was compared and is the policy's word."""
-
-    def agreed(self, claim: str) -> bool:
-        """Whether exactly this was compared before."""
-        return claim in self._agreed
-
-    def agree(self, claim: str) -> None:
-        """Remember that this is what the policy says."""
-        if len(self._agreed) >= _REMEMBERED:
-            self._agreed.clear()
-        self._agreed.add(claim)
-
-
-def parse(archive: bytes) -> AttachedPolicy:
-    """Return the policy in ``archive``.
-
-    Raises:
-        VerificationError: Over 16 MiB, not an archive that the engine wrote, no manifest of
-            this version, or files other than the manifest's, by name or by hash.
-
-    Source: spec/predicate-v1.md section 9.
-    """
-    if len(archive) > MAX_BYTES:
-        refuse(f"the policy archive has {len(archive):,} bytes; {MAX_BYTES:,} are read")
-    files = unpack(archive)
-    manifest = read_members(_json(files, MANIFEST), "the policy manifest")
-    if manifest.get("schema") != SCHEMA:
-        refuse(f"the policy manifest is not of schema {SCHEMA}")
-    digests = {name: _member(manifest, "files").get(name) for name in FILES}
-    if _member(manifest, "files").keys() != digests.keys():
-        refuse("the policy manifest names other files than it should")
-    for path, digest in _member(manifest, "sources").items():
-        digests[SOURCES + path] = digest
-    if files.keys() != digests.keys() | {MANIFEST}:
-        odd = sorted(files.keys() ^ (digests.keys() | {MANIFEST}))
-        refuse(f"the policy archive and its manifest differ on {', '.join(odd[:5])}")
-    for name, digest in digests.items():
-        if hashlib.sha256(files[name]).digest() != read_hex(digest, f"the hash of {name}"):
-            refuse(f"{name} of the policy archive is not what the manifest names")
-    return AttachedPolicy(
-        digest=hashlib.sha256(files[MANIFEST]).hexdigest(),
-        manifest=manifest,
-        data=read_members(_json(files, DATA_JSON), "the policy's data"),
-        files=files,
-    )
 
 
 def parse_given(archive: bytes, name: str = "the policy given") -> AttachedPolicy:
@@ -146,7 +75,7 @@ def policy_of(
 
 
 def _says_operators(policy: AttachedPolicy) -> bool:
-    checks = _member(policy.manifest, "checks")
+    checks = member(policy.manifest, "checks")
     return all(isinstance(check, dict) and "operator" in check for check in checks.values())
 
 
@@ -155,7 +84,7 @@ def records_requests(policy: AttachedPolicy, profile: str) -> bool:
 
     Source: spec/predicate-v1.md section 12.11.
     """
-    return _row(_member(policy.data, "limits"), profile).get("record_requests") is True
+    return _row(member(policy.data, "limits"), profile).get("record_requests") is True
 
 
 def require_policy(
@@ -200,8 +129,8 @@ def require_attestation_policy(
     Source: spec/predicate-v1.md section 12.4.
     """
     profile = _require_answer(predicate, policy, document)
-    checks = _member(policy.manifest, "checks")
-    longest = longest_s(checks, _member(profile, "checks"), predicate["gate"])
+    checks = member(policy.manifest, "checks")
+    longest = longest_s(checks, member(profile, "checks"), predicate["gate"])
     if longest is None or _valid_for(predicate) > timedelta(seconds=longest):
         refuse("the attestation lasts longer than the profile allows")
 
@@ -219,7 +148,7 @@ def _require_answer(
         refuse("the attached policy is not the one that the record names")
     if policy.manifest.get("revision") != predicate["policy"]["revision"]:
         refuse("the attached policy has another revision than the record says")
-    gate = _member(_member(policy.manifest, "gates"), predicate["gate"])
+    gate = member(member(policy.manifest, "gates"), predicate["gate"])
     if gate.get("rule") != predicate["verdict_rule"]:
         refuse(f"gate {predicate['gate']!r} decides by another rule than the record says")
     lacks_digest = document is not None and "digest" not in document.subject
@@ -227,7 +156,7 @@ def _require_answer(
         refuse(f"gate {predicate['gate']!r} decides on an artifact, and none was named")
     if gate.get("checks") != [check["id"] for check in predicate["checks"]]:
         refuse(f"the record does not hold exactly the checks of gate {predicate['gate']!r}")
-    profile = _member(_member(policy.data, "limits"), predicate["profile"]["name"])
+    profile = member(member(policy.data, "limits"), predicate["profile"]["name"])
     claim = repr(("profile", predicate["profile"]["name"], predicate["profile"]["digest"]))
     if not policy.agreed(claim):
         digest = hashlib.sha256(_canonical(profile)).hexdigest()
@@ -252,7 +181,7 @@ def _require_answer(
 
 def _require_waivers(document: InputDocument, policy: AttachedPolicy) -> None:
     """The Input's waivers are those of the policy, each as it is written, in the same order."""
-    written = _member(policy.data, "waivers").get("waivers")
+    written = member(policy.data, "waivers").get("waivers")
     if not isinstance(written, list) or not all(isinstance(waiver, dict) for waiver in written):
         refuse("the policy's waivers are not objects in a list")
     seen: set[str] = set()
@@ -292,7 +221,7 @@ def _require_check(
     check: Mapping[str, Json], policy: AttachedPolicy, profile: Mapping[str, Json]
 ) -> None:
     where = f"check {check['id']!r}"
-    described = _member(_member(policy.manifest, "checks"), check["id"])
+    described = member(member(policy.manifest, "checks"), check["id"])
     if (described.get("metric"), described.get("kind"), described.get("unless")) != (
         check["metric"],
         check["kind"],
@@ -306,7 +235,7 @@ def _require_check(
         refuse(f"{where} has another unit than the catalogue says")
     if check["operator"] in AGAINST.get(str(metric.get("direction")), ()):
         refuse(f"{where} compares with {check['operator']}, against its metric's direction")
-    row = _row(_member(profile, "checks"), check["id"])
+    row = _row(member(profile, "checks"), check["id"])
     if check["severity"] != severity_of(row):
         refuse(f"{where} has another severity than the profile says")
     if check["kind"] != "baseline" and not same(check["limit"], row.get("limit")):
@@ -316,18 +245,8 @@ def _require_check(
             refuse(f"{where} has another {key} than the profile says")
 
 
-def _json(files: Mapping[str, bytes], name: str) -> Json:
-    if name not in files:
-        refuse(f"the policy archive lacks {name}")
-    return read_json(files[name], f"{name} of the policy archive", max_bytes=MAX_BYTES)
-
-
 def _catalogue(policy: AttachedPolicy) -> dict[str, Json]:
-    return _member(_member(policy.data, "catalogue"), "metrics")
-
-
-def _member(value: Mapping[str, Json], name: str) -> dict[str, Json]:
-    return read_members(value.get(name), f"{name!r} of the policy")
+    return member(member(policy.data, "catalogue"), "metrics")
 
 
 def _row(rows: Mapping[str, Json], name: str) -> dict[str, Json]:

@@ -17,11 +17,8 @@ from engine.proof.attestation import require_attestations, require_own_word
 from engine.proof.decision_predicate import require_shape
 from engine.proof.derivation import require_consequence, require_own_consequence, tied_to_input
 from engine.proof.envelope import open_envelope
-from engine.proof.policy_archive import (
-    AttachedPolicy,
-    require_attestation_policy,
-    require_policy,
-)
+from engine.proof.policy_archive import require_attestation_policy, require_policy
+from engine.proof.policy_files import AttachedPolicy
 from engine.proof.statement import parse_statement
 
 

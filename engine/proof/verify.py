@@ -64,7 +64,8 @@ from engine.proof.history import (
 from engine.proof.inclusion import ledger_id_of, placed
 from engine.proof.input_document import read_time
 from engine.proof.ledger_before import require_before
-from engine.proof.policy_archive import AttachedPolicy, policy_of, require_policy
+from engine.proof.policy_archive import policy_of, require_policy
+from engine.proof.policy_files import AttachedPolicy
 from engine.proof.statement import parse_statement
 from engine.proof.trusted_keys import ATTESTATION, CHECKPOINT, DECISION, Keys, TrustedKey, keys_for
 

@@ -48,7 +48,11 @@ def test_every_bar_is_about_a_pair_that_is_measured(
     (tmp_path / "metrics" / "m.json").write_text("{}")
     scene = Scene(tmp_path, Path("conftest"), Path("opa"), names=frozenset({"m.json"}))
     everyone = (plans.batch, plans.many, plans.memory, plans.cold, plans.start, scan_plans.scan)
-    contests = (plan(scene) for plan in (*everyone, ledger_plans.verify, ledger_plans.signatures))
+    (tmp_path / "own.tar").touch()
+    own = (plans.own_cold, plans.own_batch)
+    contests = (
+        plan(scene) for plan in (*everyone, *own, ledger_plans.verify, ledger_plans.signatures)
+    )
     measured = {(pair, contest.files is not None) for contest in contests for pair in contest.pairs}
     measured |= {(pair, False) for pair in ledger_scale.pairs(ledger_scale.LARGE)}
     measured |= {((f"{OURS}, {word}", f"{THEIRS}, {word}"), False) for word in VERDICTS}

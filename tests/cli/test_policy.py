@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -170,7 +170,7 @@ def test_a_test_that_opa_ends_while_lines_are_counted_is_named(
 ) -> None:
     """Each test has a time limit, and counting lines makes it slower."""
 
-    def slow(binary: Path, arguments: Iterable[str], folder: Path) -> CompletedProcess[str]:
+    def slow(binary: Path, arguments: Sequence[str], folder: Path) -> CompletedProcess[str]:
         if "--coverage" not in arguments:
             return run_opa(binary, arguments, folder)
         return CompletedProcess([], 2, "", "policies/a_test.rego: test_slow: timed out\n")
@@ -321,11 +321,28 @@ def test_a_row_is_shown_with_what_it_was(engine: Engine, own: Path) -> None:
     assert {name.partition("/")[0] for name in named} == {"catalogue", "limits"}
 
 
+def test_a_built_file_is_shown_and_compared_as_its_folder(engine: Engine, own: Path) -> None:
+    assert engine("policy", "build", "--policies", "own", "--out", "own.tar").code == 0
+    for name in ("own", "own.tar"):
+        changed = engine("policy", "diff", name)
+        assert "limit 800 to 900" in changed.out
+        assert "(shipped) to" in changed.out
+        assert engine("policy", "diff", name, "--policies", "own.tar").out.startswith("nothing")
+    shown = engine("policy", "show", "own.tar")
+    assert shown.code == 0
+    assert "(limit 800 to 900)" in shown.out
+    missing = engine("policy", "list", "--policies", "none.tar")
+    assert (missing.code, "none.tar: no such file" in missing.err) == (2, True)
+    assert "engine policy build --out NAME.tar" in missing.err
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
         (("diff", "shiped"), "did you mean 'shipped'?"),
         (("diff", "ab" * 32), "there is no ledger"),
+        (("diff", "none.tar"), "none.tar: no such folder or file"),
+        (("show", "none.tar"), "none.tar: no such folder or file"),
         (("show", "slo.dec_p95m"), "did you mean 'slo.dec_p95_ms'?"),
         (("list", "slo.dec_p95_ms"), "means nothing to list"),
     ],

@@ -242,6 +242,7 @@ def test_an_approval_counts_until_it_expires_and_the_longest_is_named(built: str
     assert policies.relaxations(NOW, None) == ()
     assert policies.relaxations(NOW + 2 * HOUR, None) == ("policies_overridden",)
     assert policies.relaxations(NOW, BOARD.public) == ("policies_overridden",)
+    assert policies.changes("default") is policies.changes("default")  # compared once
 
 
 @pytest.mark.parametrize(

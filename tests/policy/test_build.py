@@ -4,6 +4,7 @@ import json
 import os
 import re
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -270,3 +271,17 @@ def test_the_environment_cannot_add_flags_to_opa(
     monkeypatch.setenv("OPA_CHECK_MAX_ERRORS", "not a number")
 
     assert build.compile_policies(toy(), opa).wasm_digest == expected
+
+
+def test_an_opa_that_is_stopped_is_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(argv: list[str], **_: object) -> None:
+        raise subprocess.TimeoutExpired(argv, 120)
+
+    monkeypatch.setattr("engine.policy.build.subprocess.run", slow)
+    with pytest.raises(PolicyBuildError) as refused:
+        build.run_opa(Path("opa"), ("build", "."), tmp_path)
+    assert str(refused.value).startswith("opa build: was stopped after 120 s")
+    assert "tables of values are data" in refused.value.hint
+    assert "ENGINE_OPA" not in refused.value.hint

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from engine.errors import ConfigError, PolicyError, UsageError, VerificationError
 from engine.formats import canonical
+from engine.model import Json
 from engine.policy.build import build, compile_policies
-from engine.policy.bundle import PolicyBundle, opened
+from engine.policy.bundle import PolicyBundle, opened, shipped_schema
 from engine.policy.evaluators.wasm import WasmEvaluator
+from engine.policy.manifest import matches
 from engine.policy.sources import sha256
 from engine.proof.archive import pack, unpack
 from tests.examples import examples
@@ -225,3 +228,32 @@ def test_a_folder_without_a_manifest_is_an_error(folder: Path, manifest: bytes) 
     (folder / "manifest.json").unlink()
     with pytest.raises(PolicyError, match="no policy manifest"):
         opened(folder, folder / "policies")
+
+
+def _changed(value: Json) -> Iterator[Json]:
+    """Every document that has one place of ``value`` otherwise, left out, or one more."""
+    yield from (None, 0, True, "", "x", "a.b", "A b", "a.b\n", "0" * 64, [], {}, ["a.b", "a.b"])
+    if isinstance(value, dict):
+        yield {**value, "more": "x"}
+        yield {**value, "more.one": next(iter(value.values()), "x")}
+        for key, inner in value.items():
+            yield {name: kept for name, kept in value.items() if name != key}
+            yield from ({**value, key: changed} for changed in _changed(inner))
+    if isinstance(value, list):
+        yield from (value * 2, value[:1])
+
+
+def test_a_manifest_is_taken_exactly_where_its_schema_takes_it(bundle: PolicyBundle) -> None:
+    """A manifest is read by hand, which is quick; the schema is what it promises."""
+    whole = json.loads(bundle.manifest)
+    for table, most in (("sources", 1), ("gates", 1), ("checks", 2)):
+        whole[table] = dict(list(whole[table].items())[:most])
+    validator = Draft202012Validator(shipped_schema("policy-manifest.schema.json"))
+    assert matches(whole)
+    taken = [changed for changed in _changed(whole) if matches(changed)]
+    assert [changed for changed in taken if not validator.is_valid(changed)] == []
+    refused = [changed for changed in _changed(whole) if not matches(changed)]
+    odd = [changed for changed in refused if validator.is_valid(changed)]
+    assert all("\\n" in json.dumps(changed) for changed in odd)  # where `$` lets a line end follow
+    assert len(taken) > 50
+    assert len(refused) > 400

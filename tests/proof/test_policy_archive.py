@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.errors import VerificationError
 from engine.formats import canonical
 from engine.model import Json
-from engine.proof import policy_archive
+from engine.proof import policy_archive, policy_files
 from engine.proof.archive import pack, unpack
 from engine.proof.bundle import parse as parse_bundle
 from engine.proof.envelope import open_envelope
@@ -53,7 +53,7 @@ def refuse(data: bytes, reason: str) -> None:
 
 
 def test_an_attached_policy_is_read() -> None:
-    policy = policy_archive.parse(POLICY.archive())
+    policy = policy_files.parse(POLICY.archive())
 
     assert policy.digest == POLICY.digest()
     assert policy.data == POLICY.data()
@@ -151,7 +151,7 @@ def test_a_record_says_of_its_policy_what_the_policy_says(edit: Edit, reason: st
 )
 def test_what_was_compared_before_is_agreed_to_and_nothing_else(edit: Edit, reason: str) -> None:
     """INV-PROOF-1: a policy that is held against many records remembers what it has compared."""
-    policy = policy_archive.parse(POLICY.archive())
+    policy = policy_files.parse(POLICY.archive())
     bundle = parse_bundle(prove())
     honest = json.loads(open_envelope(bundle.entry).payload)["predicate"]
     policy_archive.require_policy(honest, policy, None)
@@ -292,7 +292,7 @@ def test_a_check_without_a_row_blocks_and_is_unknown() -> None:
 
 
 FILES = {"manifest.json": POLICY.manifest(), **POLICY.files()}
-MANIFEST: dict[str, Any] = policy_archive.parse(POLICY.archive()).manifest
+MANIFEST: dict[str, Any] = policy_files.parse(POLICY.archive()).manifest
 
 
 def _with(name: str, content: bytes | None) -> bytes:
@@ -334,13 +334,13 @@ def _with_manifest(**change: Json) -> bytes:
 )
 def test_an_archive_that_is_not_its_manifests_is_refused(archive: bytes) -> None:
     with pytest.raises(VerificationError, match=r"policy|hash of data\.json"):
-        policy_archive.parse(archive)
+        policy_files.parse(archive)
 
 
 def test_a_policy_over_16_mib_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(policy_archive, "MAX_BYTES", len(POLICY.archive()) - 1)
+    monkeypatch.setattr(policy_files, "MAX_BYTES", len(POLICY.archive()) - 1)
     with pytest.raises(VerificationError, match="are read"):
-        policy_archive.parse(POLICY.archive())
+        policy_files.parse(POLICY.archive())
 
 
 ANY_JSON = st.recursive(

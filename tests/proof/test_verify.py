@@ -508,6 +508,7 @@ def test_the_verifier_only_loads_the_pure_core() -> None:
         *(
             "engine.proof.archive",
             "engine.proof.policy_archive",
+            "engine.proof.policy_files",
             "engine.proof.possible",
             "engine.proof.ledger_before",
             "engine.proof.approvals",

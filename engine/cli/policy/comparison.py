@@ -24,12 +24,19 @@ _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
 def show(args: argparse.Namespace, shell: Shell) -> int:
-    """Print the rows of the policies in use below a name, with what ships where they differ."""
+    """Print the rows of the policies in use below a name, with what ships where they differ.
+
+    A name of a built file shows that one's.
+    """
     from engine.policy.bundle import shipped_bundle
     from engine.policy.changes import changes, tables
+    from engine.policy.overlay import BUILT
 
     config = workspace.settings(args, shell)
-    bundle = workspace.open_policies(config, shell)
+    if args.name is not None and args.name.endswith(BUILT):
+        bundle, args.name = _named(args.name, config, shell), None
+    else:
+        bundle = workspace.open_policies(config, shell)
     rows = {
         f"{topic}/{name}": row
         for topic, table in tables(bundle).items()
@@ -52,13 +59,17 @@ def show(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def diff(args: argparse.Namespace, shell: Shell) -> int:
-    """Print what the policies in use change against others, a line for each row."""
+    """Print what the policies in use change against others, a line for each row.
+
+    Of a folder or a built file, where no policies of one's own are in use: what it changes itself.
+    """
     from engine.policy.changes import changes
 
     config = workspace.settings(args, shell)
     against = args.name or SHIPPED
-    before = _named(against, config, shell)
-    after = workspace.open_policies(config, shell)
+    before, after = _named(against, config, shell), workspace.open_policies(config, shell)
+    if config.path("policies") is None and Path(against).exists() and against != SHIPPED:
+        before, after, against = after, before, SHIPPED
     found = changes(before, after)
     if args.format == "json":
         rows = [change._asdict() for change in found]
@@ -85,9 +96,12 @@ def _named(against: str, config: Config, shell: Shell) -> PolicyBundle:
     if match := _DIGEST.fullmatch(against):
         with workspace.open_ledger_to_read(config, shell) as ledger:
             return PolicyBundle.kept_as(match[1], ledger.blob("policy", match[1]))
-    if not Path(against).is_dir():
-        hint = suggest(against, [SHIPPED]) or f"give {SHIPPED}, a folder, or a policy's digest"
-        raise UsageError(f"{against}: no such folder", hint)
+    if not Path(against).exists():
+        hint = (
+            suggest(against, [SHIPPED])
+            or f"give {SHIPPED}, a folder, a built file, or a policy's digest"
+        )
+        raise UsageError(f"{against}: no such folder or file", hint)
     return policies_in(shell.here / against, shell)
 
 

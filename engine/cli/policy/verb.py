@@ -28,8 +28,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         metavar="NAME",
         help="new: name of the domain, else asked for; test: the folder; show: a row such as "
-        "limits/default, slo.burn_rate; diff: shipped, a folder or a policy's digest; sign: the "
-        "built file",
+        "limits/default, slo.burn_rate, or a built file; diff: shipped, a folder, a built file "
+        "or a policy's digest; sign: the built file",
     )
     question_arguments(parser)
     policy_arguments(parser)

@@ -23,7 +23,7 @@ from engine.model import (
     DECISION_TYPES,
     Json,
 )
-from engine.proof import approvals, input_document, policy_archive
+from engine.proof import approvals, input_document, policy_files
 from engine.proof.attestation import ATTACHMENT, require_attestations
 from engine.proof.envelope import open_envelope
 from engine.proof.input_document import salted_digest
@@ -181,7 +181,7 @@ def _require_policy(reader: Reader, kind: str, digest: str) -> bool:
     body = reader.shared_blob(kind, digest)
     if body is not None and hashlib.sha256(body).hexdigest() != digest:
         try:
-            same = policy_archive.parse(body).digest == digest
+            same = policy_files.parse(body).digest == digest
         except VerificationError as error:
             raise VerificationError(
                 f"the {kind} kept as {digest} is none: {error.message}", _HINT

@@ -24,7 +24,7 @@ from engine.model import (
     DECISION_TYPES,
     Json,
 )
-from engine.proof import policy_archive
+from engine.proof import policy_files
 from engine.proof.envelope import open_envelope
 from engine.proof.ledger_before import is_ephemeral
 from engine.proof.policy_archive import records_requests
@@ -204,7 +204,7 @@ class DueRequests:
         if body is None:
             return frozenset()
         try:
-            policy = policy_archive.parse(body)
+            policy = policy_files.parse(body)
             limits = policy.data.get("limits")
             names = limits if isinstance(limits, dict) else {}
             return frozenset(name for name in names if records_requests(policy, name))

@@ -35,14 +35,15 @@ from engine.model import (
     EFFECT_TYPE,
     Json,
 )
-from engine.proof import policy_archive
+from engine.proof import policy_files
 from engine.proof.ledger_before import (
     instant_of,
     is_ephemeral,
     require_run_named,
     require_unexpired,
 )
-from engine.proof.policy_archive import AttachedPolicy, records_requests
+from engine.proof.policy_archive import records_requests
+from engine.proof.policy_files import AttachedPolicy
 from engine.proof.recomputed import decided_in, require_recomputed
 from engine.specs.conform.lookup import Contradiction
 from engine.specs.conform.reached_days import ReachedDays
@@ -273,7 +274,7 @@ class Claims:
             except NotRecordedError:
                 self._policies[digest] = None
             else:
-                self._policies[digest] = policy_archive.parse(body)
+                self._policies[digest] = policy_files.parse(body)
         return self._policies[digest]
 
 

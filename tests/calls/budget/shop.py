@@ -19,7 +19,8 @@ from engine.metrics.amounts import AmountLimits
 from engine.model import Json
 from engine.policy.bundle import PolicyBundle, shipped_bundle
 from engine.policy.evaluators.wasm import WasmEvaluator
-from engine.policy.overlay import load_policies, merged, with_data
+from engine.policy.laying import merged, with_data
+from engine.policy.overlay import load_policies
 from engine.policy.sources import Source
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import predicate

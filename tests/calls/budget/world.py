@@ -34,7 +34,7 @@ from engine.ledger import AppendedEntry, EntryDraft, Ledger, State
 from engine.model import Json
 from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_folder
 from engine.policy.evaluators.wasm import WasmEvaluator
-from engine.policy.overlay import merged, with_data
+from engine.policy.laying import merged, with_data
 from engine.policy.sources import Source
 from tests.sessions import session_over
 
