@@ -22,11 +22,13 @@ from engine.settings.config import SETTINGS, Config
 
 _SCHEMAS = {
     "engine.toml": "engine-toml",
+    "gather.toml": "gather-toml",
     "limits": "limits",
     "metrics": "metrics",
     "trust": "trust",
     "verify.toml": "verify-toml",
     "waivers": "waivers",
+    "watch.toml": "watch-toml",
 }
 """Files that people write, and the JSON Schema of each."""
 

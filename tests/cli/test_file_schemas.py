@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -12,7 +14,9 @@ from jsonschema import Draft202012Validator
 
 from engine.cli.verify.expectations import KEY_KEYS, KEYS
 from engine.errors import ConfigError
+from engine.evidence.sources import consent, counting
 from engine.model import Json
+from engine.net import endpoint
 from engine.policy.tables import data, profiles, trust_list
 from engine.settings.config import SETTINGS, load
 from tests.cli.conftest import Engine
@@ -20,7 +24,7 @@ from tests.policy.tables.test_data import CHECKS
 from tests.policy.toys import toy
 from tests.repository import ROOT
 
-NAMES = ("engine-toml", "limits", "trust", "verify-toml", "waivers")
+NAMES = ("engine-toml", "gather-toml", "limits", "trust", "verify-toml", "waivers", "watch-toml")
 
 
 def schema(name: str) -> Json:
@@ -54,6 +58,63 @@ def test_each_key_of_a_reader_is_a_property_and_no_other_is() -> None:
         "verify.toml": set(KEYS),
         "its keys": set(KEY_KEYS),
     }
+
+
+READERS = (
+    *("evidence/sources/*.py", "evidence/gather.py", "net/endpoint.py", "effects/*.py"),
+    "cli/watch/plan.py",
+)
+"""Who reads gather.toml and watch.toml, key by key."""
+ASKING = {
+    *("text", "name", "choice", "texts", "whole", "number", "seconds", "flag", "time", "table"),
+    *("tables", "has", "paths"),
+}
+NAMED = {
+    *(*consent.ROLES, *counting.ROLES, *endpoint._KEYS),
+    *("query", "range", "errors", "total", "fresh", "n", "url"),
+}
+"""Keys that their readers have in tables of their own."""
+
+
+def test_each_key_that_a_source_or_a_hook_reads_is_a_property_and_no_other_is() -> None:
+    asked: set[str] = set()
+    for pattern in READERS:
+        for file in (ROOT / "engine").glob(pattern):
+            for node in ast.walk(ast.parse(file.read_text())):
+                match node:
+                    case ast.Call(func=ast.Attribute(attr=name), args=[*keys]) if name in ASKING:
+                        asked |= {
+                            str(key.value)
+                            for key in keys[: 2 if name == "paths" else 1]
+                            if isinstance(key, ast.Constant)
+                        }
+    found: set[str] = set()
+    for name in ("gather-toml", "watch-toml"):
+        found |= properties_in(schema(name))
+    assert found == asked | NAMED
+
+
+def properties_in(document: Json) -> set[str]:
+    """Every property that a schema names, however deep."""
+    if isinstance(document, list):
+        return set().union(*map(properties_in, document))
+    if not isinstance(document, dict):
+        return set()
+    own = document.get("properties", {})
+    inner = [*own.values(), *(value for key, value in document.items() if key != "properties")]
+    return set(own) | set().union(*map(properties_in, inner))
+
+
+def test_the_examples_and_the_pages_fit() -> None:
+    for name in ("gather", "watch"):
+        example = (ROOT / "examples" / name / f"{name}.toml").read_text()
+        assert fits(f"{name}-toml", tomllib.loads(example))
+        assert not fits(f"{name}-toml", tomllib.loads(example.replace("kind = ", "kinds = ")))
+        for block in re.findall(
+            r"```toml\n(.*?)```", (ROOT / "docs" / f"{name}.md").read_text(), re.S
+        ):
+            document = {"subject": {"name": "m"}, **tomllib.loads(block)}
+            assert fits(f"{name}-toml", document), block
 
 
 def test_a_setting_has_one_type_default_range_and_meaning() -> None:
@@ -163,7 +224,10 @@ def test_what_init_writes_fits(engine: Engine) -> None:
 
 
 def test_an_editor_gets_a_schema_from_the_engine(engine: Engine) -> None:
-    for name in ("engine.toml", "limits", "verify.toml", "waivers", "trust", "metrics"):
+    for name in (
+        *("engine.toml", "gather.toml", "limits", "metrics"),
+        *("trust", "verify.toml", "waivers", "watch.toml"),
+    ):
         printed = engine("config", "schema", name)
         assert printed.code == 0
         assert printed.json == schema(name.replace(".", "-"))
