@@ -138,8 +138,14 @@ def policies_in_use(config: Config, around: Surroundings) -> PoliciesInUse:
     return PoliciesInUse(bundle, by, is_open, folder.absolute(), approvals)
 
 
-def policies_in(folder: Path, around: Surroundings) -> PolicyBundle:
-    """Return the shipped policies with ``folder`` laid over; Rego in it needs OPA."""
+def policies_in(folder: Path, around: Surroundings, *, anew: bool = False) -> PolicyBundle:
+    """Return the shipped policies with ``folder`` laid over; Rego in it needs OPA.
+
+    Args:
+        folder: A folder, or a built file.
+        around: The process around.
+        anew: Whether Rego is compiled though it was before.
+    """
     from engine.policy.overlay import load_policies
 
     def find() -> Path:
@@ -147,7 +153,15 @@ def policies_in(folder: Path, around: Surroundings) -> PolicyBundle:
 
         return find_opa(around.environ)
 
-    return load_policies(folder, opa=find)
+    def kept() -> Path | None:
+        """Where compiled Rego is; nowhere if another OPA is named than the pinned one."""
+        from engine.policy.build import OPA_VERSION, opa_version
+
+        is_named = not anew and "ENGINE_OPA" in around.environ
+        is_pinned = not is_named or opa_version(find()) == OPA_VERSION
+        return module_cache(around) if is_pinned and not anew else None
+
+    return load_policies(folder, opa=find, cache=kept)
 
 
 def open_evaluator(

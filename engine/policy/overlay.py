@@ -14,7 +14,12 @@ BUILT = ".tar"
 """Suffix of a policy that is built into one file."""
 
 
-def load_policies(directory: Path | None, *, opa: Path | Callable[[], Path] | None) -> PolicyBundle:
+def load_policies(
+    directory: Path | None,
+    *,
+    opa: Path | Callable[[], Path] | None,
+    cache: Callable[[], Path | None] | None = None,
+) -> PolicyBundle:
     """Return the shipped policy with the files of ``directory`` laid over it.
 
     Rows of data are laid over the shipped rows, see :mod:`engine.policy.tables.rows`; any other
@@ -25,6 +30,8 @@ def load_policies(directory: Path | None, *, opa: Path | Callable[[], Path] | No
     Args:
         directory: Laid out as ``policies/``, or what was built; None gives the shipped policy.
         opa: OPA's binary, or what finds it once changed Rego needs it; None when there is none.
+        cache: Says where compiled Rego is kept, and None where it is not to be; asked where Rego
+            is changed. See :mod:`engine.policy.compiled`.
 
     Raises:
         UsageError: No such folder, or no policy in it.
@@ -53,16 +60,22 @@ def load_policies(directory: Path | None, *, opa: Path | Callable[[], Path] | No
             GET_OPA,
         )
     from engine.policy.build import compile_policies
+    from engine.policy.compiled import keep_compiled, load_compiled
 
-    if not isinstance(opa, Path):
-        try:
-            opa = opa()
-        except UsageError as error:
-            raise UsageError(
-                f"{changed} differs from the shipped rules and has to be compiled: {error.message}",
-                error.hint,
-            ) from None
-    return compile_policies(files, opa)
+    try:
+        folder = cache() if cache is not None else None
+        if folder is not None and (kept := load_compiled(folder, files)) is not None:
+            return kept
+        opa = opa if isinstance(opa, Path) else opa()
+    except UsageError as error:
+        raise UsageError(
+            f"{changed} differs from the shipped rules and has to be compiled: {error.message}",
+            error.hint,
+        ) from None
+    bundle = compile_policies(files, opa)
+    if folder is not None:
+        keep_compiled(folder, files, bundle)
+    return bundle
 
 
 def _built(file: Path) -> PolicyBundle:

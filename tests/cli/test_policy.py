@@ -232,8 +232,10 @@ def test_a_policy_written_into_the_folder_in_use_says_what_changes_from_now_on(
 
 
 def test_own_rego_is_built_once_and_decides_where_there_is_no_opa(
-    author: Engine, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    author: Engine, engine: Engine, opa: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """INV-POLICY-4"""
+    own_cache = {"XDG_CACHE_HOME": str(tmp_path / "own")}
     assert author("policy", "new", "checkout").code == 0
     for out in ("checkout.tar", "built"):
         assert author("policy", "build", "--policies", "policies", "--out", out).code == 0
@@ -243,15 +245,23 @@ def test_own_rego_is_built_once_and_decides_where_there_is_no_opa(
         "metrics": {"checkout.open_incidents": 1},
     }
     Path("m.json").write_text(json.dumps(document))
+    compiled = engine("policy", "list", "--policies", "policies", ENGINE_OPA=str(opa), **own_cache)
+    assert compiled.code == 0
     monkeypatch.setattr("engine.policy.build.OWN_OPA", Path("none"))
     asked = ("decide", "m.json", "--gate", "checkout", "--format", "json", "--policies")
 
-    refused, (from_file, from_folder) = (
-        engine(*asked, "policies"),
+    refused, again, (from_file, from_folder) = (
+        engine(*asked, "policies", XDG_CACHE_HOME=str(tmp_path / "empty")),
+        engine(*asked, "policies", **own_cache),
         (engine(*asked, built).json for built in ("checkout.tar", "built")),
     )
 
     assert (refused.code, "has to be compiled" in refused.err) == (2, True)
+    for word in ("get OPA 1.22.0", "ENGINE_OPA", "policy build --policies DIR --out NAME.tar"):
+        assert word in refused.err
+    assert (again.code, again.json["verdict"]) == (1, "BLOCK")  # compiled before, and kept
+    in_ci = engine("policy", "list", "--policies", "policies", CI="true", **own_cache)
+    assert (in_ci.code, "has to be compiled" in in_ci.err) == (2, True)
     assert from_file["verdict"] == from_folder["verdict"] == "BLOCK"
     rows = ["catalogue/checkout.open_incidents", "gates/checkout/checkout"]
     rows += ["gates/promotion/checkout"]

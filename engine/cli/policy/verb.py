@@ -90,7 +90,7 @@ def _build(args: argparse.Namespace, shell: Shell) -> int:
     out = Path(args.out)
     if out.suffix == BUILT:
         workspace.require_output(output_path(args.out), config, shell)
-    bundle = policies_in(sources, shell)
+    bundle = policies_in(sources, shell, anew=True)
     if out.suffix == BUILT:
         write_whole(out, bundle.archive())
     else:

@@ -26,16 +26,17 @@ class ModuleCache:
     Args:
         folder: Made with mode 0700 if it is not there. Unless it is this user's own and closed
             to everybody else, nothing is read from it and nothing written.
+        suffix: Of its files; those of another suffix are another cache's.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, suffix: str = _SUFFIX) -> None:
+        self._folder, self._suffix = folder, suffix
 
     def load(self, name: str) -> bytes | None:
         """Return what :meth:`keep` was given for ``name``; None when it is not there intact."""
         try:
             with _own_folder(self._folder) as folder:
-                content = _read_own(name + _SUFFIX, folder)
+                content = _read_own(name + self._suffix, folder)
         except OSError:
             return None
         digest, compiled = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
@@ -48,8 +49,8 @@ class ModuleCache:
                 self._folder.parent.mkdir(parents=True, exist_ok=True)
                 self._folder.mkdir(mode=0o700, exist_ok=True)
             with _own_folder(self._folder) as folder:
-                _write_own(name + _SUFFIX, _digest(name, compiled) + compiled, folder)
-                _forget(folder)
+                _write_own(name + self._suffix, _digest(name, compiled) + compiled, folder)
+                _forget(folder, self._suffix)
 
 
 def _digest(name: str, compiled: bytes) -> bytes:
@@ -98,8 +99,8 @@ def _write_own(name: str, content: bytes, folder: int) -> None:
         raise
 
 
-def _forget(folder: int) -> None:
-    names = [name for name in os.listdir(folder) if name.endswith(_SUFFIX)]
+def _forget(folder: int, suffix: str) -> None:
+    names = [name for name in os.listdir(folder) if name.endswith(suffix)]
     names.sort(key=lambda name: os.stat(name, dir_fd=folder).st_mtime, reverse=True)
     for name in names[_KEPT:]:
         os.unlink(name, dir_fd=folder)
