@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,15 @@ from engine.proof.approvals import attachment_of
 from engine.proof.envelope import open_envelope
 from engine.proof.keys import public_pem
 from engine.proof.trusted_keys import TrustedKey
-from tests.cli.conftest import Engine
+from tests.cli.conftest import NOON, Engine
 from tests.repository import ROOT
 from tests.simulator import Key, approval
 
+pytestmark = pytest.mark.usefixtures("noon")
+
 BOARD, STRANGER = Key("board"), Key("stranger")
 TRUST = f"keys:\n  - {{name: board, key_id: {BOARD.key_id}, roles: [policy]}}\n"
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = NOON
 HOUR = timedelta(hours=1)
 FILE = Path("own.tar.approvals.json")
 
