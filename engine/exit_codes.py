@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from engine.model import Verdict
-
 PASS = 0
 """PROMOTE or ALLOW; verified, and every expectation met."""
 FAIL = 1
@@ -24,14 +22,15 @@ HOLD = 5
 """Not enough evidence; or a dry run that would have been 0."""
 ROLLBACK = 6
 
-OF_VERDICT: Mapping[Verdict, int] = {
-    Verdict.PROMOTE: PASS,
-    Verdict.ALLOW: PASS,
-    Verdict.BLOCK: FAIL,
-    Verdict.DENY: FAIL,
-    Verdict.HOLD: HOLD,
-    Verdict.ROLLBACK: ROLLBACK,
+OF_VERDICT: Mapping[str, int] = {
+    "PROMOTE": PASS,
+    "ALLOW": PASS,
+    "BLOCK": FAIL,
+    "DENY": FAIL,
+    "HOLD": HOLD,
+    "ROLLBACK": ROLLBACK,
 }
+"""By the word of a :class:`engine.model.Verdict`, which this module need not import to be quick."""
 
 WORST_FIRST = (NOT_GENUINE, UNDECIDED, INVALID, ROLLBACK, FAIL, HOLD, PASS)
 """Of several inputs the worst decides."""

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Generator
-from dataclasses import dataclass
 from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 _KEYS = "keys stand in double quotes, and no comma follows the last one"
 _VALUES = "a metrics file is JSON or YAML, by its name; text stands in double quotes"
@@ -25,8 +24,7 @@ _Places: TypeAlias = Generator[tuple[str, int], None, int]
 """Yields (pointer, offset) pairs; returns the offset behind the value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(NamedTuple):
     """Why a strict reader refuses a text, and where.
 
     Attributes:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from engine.errors import LedgerError, VerificationError
@@ -34,8 +33,7 @@ _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _HINT = "keep the checkpoint as it was printed, line breaks and the long dash included"
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """The state of one ledger at one size.
 
     Attributes:

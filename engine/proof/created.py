@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.errors import KeyFileError, VerificationError
 from engine.model import CREATION_TYPES, LEDGER_CREATED_V2_TYPE, CiRun
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 _HINT = "this is not a ledger of this engine, or its first entry was replaced"
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerCreation:
+class LedgerCreation(NamedTuple):
     """The content of entry 0.
 
     Attributes:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,8 +40,7 @@ class LeftOut(NamedTuple):
         return "hidden" if self.path.rpartition("/")[2].startswith(".") else "suffix"
 
 
-@dataclass(frozen=True)
-class FilesBelow:
+class FilesBelow(NamedTuple):
     """What is below a folder.
 
     Attributes:

@@ -7,7 +7,6 @@ import os
 import stat
 import subprocess
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -243,9 +242,9 @@ def test_a_head_that_the_ledgers_key_did_not_sign_is_refused_by_name(
     ledger_id = written(tmp_path)
     file = tmp_path / "heads" / f"{ledger_id}.json"
     kept = json.loads(file.read_bytes())
-    note = _signed_by(replace(parse(kept["checkpoint"])[0], size=size), key("other"))
+    note = _signed_by(parse(kept["checkpoint"])[0]._replace(size=size), key("other"))
     if is_copied:  # the genuine signature, on a text that it is not of
-        forged = replace(parse(kept["checkpoint"])[0], size=size, chain=b"\0" * 32)
+        forged = parse(kept["checkpoint"])[0]._replace(size=size, chain=b"\0" * 32)
         text = _signed_by(forged, KEY).rpartition("\n\n")[0]
         note = f"{text}\n\n{kept['checkpoint'].rpartition(chr(10) * 2)[2]}"
     file.write_text(json.dumps({**kept, "checkpoint": note}))

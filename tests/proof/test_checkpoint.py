@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -148,7 +147,7 @@ def test_two_keys_whose_hashes_collide_are_both_tried(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("origin", ["", "two words", "a+b", "a\nb", "a\u2003b"])
 def test_an_origin_that_cannot_name_a_key_is_never_signed(origin: str) -> None:
     with pytest.raises(LedgerError):
-        checkpoint.sign(replace(STATE, origin=origin), KEY.sign, KEY.public)
+        checkpoint.sign(STATE._replace(origin=origin), KEY.sign, KEY.public)
 
 
 def _signed(text: str) -> str:

@@ -103,8 +103,8 @@ def test_a_tree_that_fits_under_a_chain_that_does_not_is_a_fork() -> None:
     from engine.proof.checkpoint import sign, verify
 
     honest = verify(MAIN.checkpoint(6), [RELEASE.public])
-    lie = sign(replace(honest, chain=bytes(32)), RELEASE.sign, RELEASE.public)
-    pair = pair_of(History(lie, replace(honest, chain=bytes(32))), whole(MAIN))
+    lie = sign(honest._replace(chain=bytes(32)), RELEASE.sign, RELEASE.public)
+    pair = pair_of(History(lie, honest._replace(chain=bytes(32))), whole(MAIN))
     assert pair.outcome is Outcome.FORK
     assert verify_pair(pair.encode(), [RELEASE.public]).outcome is Outcome.FORK
 

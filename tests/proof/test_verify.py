@@ -158,7 +158,7 @@ def test_the_leaves_of_the_chain_are_those_of_the_tree() -> None:
     following, chain = BUNDLE.following_leaves[::-1], BUNDLE.current_hash
     for leaf in following:
         chain = merkle.chain_hash(chain, leaf)
-    signed = replace(checkpoint.verify(BUNDLE.checkpoint, [KEY.public]), chain=chain)
+    signed = checkpoint.verify(BUNDLE.checkpoint, [KEY.public])._replace(chain=chain)
     note = checkpoint.sign(signed, KEY.sign, KEY.public)
     refuse(replace(BUNDLE, following_leaves=following, checkpoint=note), "not those of the tree")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from engine.errors import LedgerBusyError, LedgerError, RollbackError
@@ -40,14 +38,14 @@ def test_every_earlier_state_is_a_prefix(store: MemoryStore) -> None:
 
 @pytest.mark.parametrize("member", ["root", "chain"])
 def test_another_history_is_none(store: MemoryStore, member: str) -> None:
-    other = replace(remembered(store, 5), **{member: b"x" * 32})  # type: ignore[arg-type]
+    other = remembered(store, 5)._replace(**{member: b"x" * 32})  # type: ignore[arg-type]
 
     with pytest.raises(RollbackError, match="memory: has another history than somebody"):
         hold(store.reader(), other)
 
 
 def test_a_shorter_ledger_went_backwards(store: MemoryStore) -> None:
-    longer = replace(remembered(store, 8), size=9)
+    longer = remembered(store, 8)._replace(size=9)
 
     with pytest.raises(RollbackError, match="holds 8 entries, but somebody says 9"):
         hold(store.reader(), longer)
