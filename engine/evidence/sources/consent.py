@@ -11,6 +11,8 @@ from engine.errors import DocumentError, Position, suggest
 from engine.evidence.sources.contract import Evidence, SourceRequest
 from engine.evidence.sources.digest import FileFingerprints, sha256_of
 from engine.evidence.sources.records import SUFFIXES, columns, records
+from engine.evidence.sources.rows import SUFFIXES as ROW_SUFFIXES
+from engine.evidence.sources.rows import connected, rows_of
 from engine.formats.times import parse_time, write_time
 from engine.metrics.consent import Coverage, Record
 from engine.model import Json
@@ -26,6 +28,7 @@ required = ["age_checked"]          # flags that must be true
 subjects = {path = "predictions.csv", column = "id"}    # who; without it all with a record
 """
 ROLES = ("subject", "purpose", "decision", "issued", "expiry", "withdrawal", "notice_version")
+_SUBJECTS = tuple({**dict.fromkeys(SUFFIXES), **ROW_SUFFIXES})
 _TIMES = ("issued", "expiry", "withdrawal")
 _NEEDED = ("subject", "purpose", "decision", "issued")
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -102,16 +105,30 @@ def _used(table: Table, folder: Path) -> tuple[list[Path], str, Table] | None:
     if not table.has("subjects"):
         return None
     named = table.table("subjects")
-    return named.paths(folder, "path", SUFFIXES), named.text("column"), named
+    return named.paths(folder, "path", _SUBJECTS), named.text("column"), named
 
 
 def _subjects(files: Sequence[Path], column: str, table: Table) -> set[str]:
     found: set[str] = set()
     for file in files:
+        if file.suffix not in SUFFIXES:
+            found |= _in_table(file, column, table)
+            continue
         _require_column(table, file, "column", column, columns(file))
         for line, values in records(file):
             found.add(_text(file, line, column, values.get(column)))
     return found
+
+
+def _in_table(file: Path, column: str, table: Table) -> set[str]:
+    """The subjects of a Parquet file and the like, such as the predictions themselves."""
+    rows = rows_of(Table(table.file, "", {"path": str(file)}), Path())
+    with connected(rows) as connection:
+        rows.require(connection, {"column": column})
+        with rows.worded():
+            text = f"CAST({rows.column(column)} AS VARCHAR)"
+            found = connection.execute(f"SELECT DISTINCT {text} FROM {rows.scan()}").fetchall()  # noqa: S608
+    return {_text(file, 0, column, subject) for (subject,) in found}
 
 
 def _require_columns(table: Table, file: Path, form: _Form) -> None:

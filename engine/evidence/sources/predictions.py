@@ -60,7 +60,7 @@ class _Plan:
     def view(self, scan: str) -> str:
         """SQL for the rows as :class:`CountingPlan` wants them."""
         named = {role: self.rows.column(column) for role, column in self.columns.items()}
-        score = f"TRY_CAST({named['score']} AS DOUBLE)" if "score" in named else "NULL"
+        score = self.rows.number(self.columns["score"]) if "score" in named else "NULL"
         missing = f"{named['score']} IS NULL" if "score" in named else "true"
         prediction = named.get("prediction", "NULL")
         if self.threshold is not None:

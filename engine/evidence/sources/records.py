@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from engine.errors import DocumentError, Position
@@ -12,6 +13,8 @@ from engine.model import Json
 from engine.system.reading import open_to_read
 
 SUFFIXES = (".csv", ".jsonl", ".ndjson")
+DELIMITERS = (",", ";", "\t", "|")
+"""What programs put between the cells of CSV."""
 _LONGEST_LINE = 1 << 20
 
 
@@ -54,7 +57,9 @@ def _csv(file: Path) -> Iterator[tuple[int, dict[str, Json]]]:
 
 
 def _rows(file: Path, opened: Iterator[bytes]) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(_lines(file, opened), strict=True)
+    lines = _lines(file, opened)
+    first = next(lines, "")
+    reader = csv.reader(chain([first], lines), delimiter=delimiter_of(first), strict=True)
     while True:
         try:
             row = next(reader)
@@ -78,6 +83,23 @@ def _json_lines(file: Path) -> Iterator[tuple[int, dict[str, Json]]]:
             if not isinstance(value, dict):
                 raise _refused(file, number, "is no object")
             yield number, value
+
+
+def delimiter_of(header: str, default: str = ",") -> str:
+    """Return what stands between the names of a header: ``default``, unless only another parts it.
+
+    A header that two of them part is read by the default; a column that is then not found is
+    refused, so that nothing is read by a wrong one.
+    """
+    parting = [mark for mark in DELIMITERS if len(_parted(header, mark)) > 1]
+    return parting[0] if len(parting) == 1 else default
+
+
+def _parted(header: str, mark: str) -> list[str]:
+    try:
+        return next(csv.reader([header], delimiter=mark, strict=True), [])
+    except csv.Error:
+        return []
 
 
 def _lines(file: Path, opened: Iterator[bytes]) -> Iterator[str]:

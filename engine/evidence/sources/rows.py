@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import DocumentError, Position, requires_extra, suggest
 from engine.evidence.sources.counting import literal, name
+from engine.evidence.sources.records import delimiter_of
 from engine.settings.table import Table
 from engine.system.reading import open_to_read
 
@@ -101,6 +102,17 @@ class Rows:
             pointer = literal(f'$."{path}"')
             return f"json_extract_string(json, {pointer})"
         return name(column)
+
+    def number(self, column: str) -> str:
+        """Return SQL for a column's number from 0 to 1; of text with a decimal comma, too.
+
+        Between 0 and 1 a comma parts no thousands, so that ``0,93`` means one thing only.
+        """
+        text = self.column(column)
+        if self.kind == "csv":
+            comma = f"regexp_full_match(trim({text}), '[-+]?[0-9]?,[0-9]+([eE][-+]?[0-9]+)?')"
+            text = f"CASE WHEN {comma} THEN replace({text}, ',', '.') ELSE {text} END"
+        return f"TRY_CAST({text} AS DOUBLE)"
 
     def require(self, connection: DuckDBPyConnection, columns: Mapping[str, str]) -> None:
         """Refuse files that lack one of ``columns``, or have one twice.
@@ -236,6 +248,8 @@ def rows_of(table: Table, folder: Path) -> Rows:
             f"unpack it, or write one of: {', '.join(SUFFIXES)}",
         )
     default = "\t" if files[0].suffix == ".tsv" else ","
+    if kind == "csv" and not table.has("delimiter"):
+        default = delimiter_of(_first_line(files[0]), default)
     delimiter = table.text("delimiter", default, longest=1)
     return Rows(table, files, kind, delimiter, table.whole("max_rows", 10**10, least=1))
 
@@ -271,6 +285,15 @@ def connected(rows: Rows) -> Iterator[DuckDBPyConnection]:
             yield connection
         finally:
             connection.close()
+
+
+def _first_line(file: Path) -> str:
+    """The header of a CSV, or nothing where it cannot be read; :func:`_header` says why."""
+    try:
+        with open_to_read(file) as opened:
+            return opened.readline(_LONGEST_HEADER).decode("utf-8-sig")
+    except (OSError, UnicodeError):
+        return ""
 
 
 def _header(file: Path, delimiter: str) -> list[str]:

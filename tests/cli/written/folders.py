@@ -18,6 +18,7 @@ import pytest
 
 from engine.decision import judge as judge_module
 from engine.decision.runtime import SystemRuntime
+from engine.formats.times import write_time
 from engine.ledger import EntryDraft, LedgerPosition
 from engine.ledger.commit import batch
 from engine.model import Json
@@ -91,6 +92,13 @@ def furnish(here: Folder) -> None:
     for line in lines:
         done = here(line)
         assert done.code == 0, (line, done)
+
+
+def freshen(here: Path) -> None:
+    """Let the evidence be of now: a slow machine makes none of it stale."""
+    now = write_time(datetime.now(UTC).replace(microsecond=0))
+    for file in (here / "metrics.json", here / "evidence" / "metrics.json"):
+        file.write_text(re.sub(r'(?<="observed_at": ")[^"]*', now, file.read_text()))
 
 
 def write(here: Folder, path: str, text: str) -> None:

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from tests.ci.steps import BIN
@@ -21,7 +22,7 @@ from tests.cli.written.extract import (
     is_as_shown,
     name_of,
 )
-from tests.cli.written.folders import PREPARED, as_typed
+from tests.cli.written.folders import PREPARED, as_typed, freshen
 from tests.cli.written.parsing import only_names_a_verb, require_parses
 from tests.repository import ROOT
 
@@ -110,8 +111,14 @@ class Shell:
         with lasting:
             assert lasting.stdout is not None
             first = lasting.stdout.readline()
-            lasting.send_signal(signal.SIGINT)
-            out, err = lasting.communicate(timeout=60)
+            for _ in range(60):  # one that comes while something is recorded is waited for
+                lasting.send_signal(signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    out, err = lasting.communicate(timeout=1)
+                    break
+            else:
+                lasting.kill()
+                out, err = lasting.communicate()
         return Answer(0 if first else lasting.returncode, first + out, err)
 
     def typed(self, line: str) -> Answer:
@@ -144,6 +151,7 @@ def flaws(page: str, done: set[str], everything: Path, scratch: Path, shell: She
         scratch: For the folders of this page.
         shell: Says where the engine is.
     """
+    freshen(everything / "work")
     blocks, prose = (_copied(everything, scratch / name, shell) for name in ("blocks", "prose"))
     nothing = _beside(shell, scratch / "nothing", scratch / "nothing")
     nothing.folder.mkdir()
