@@ -13,7 +13,7 @@ from engine.policy.sources import Sources
 from engine.policy.tables.catalogue import METRIC_ID
 
 _CHECK_TEXTS = ("invariant", "why", "fix")
-CHECK_KEYS = ("check", "metric", "kind", "unless", *_CHECK_TEXTS, "code")
+CHECK_KEYS = ("check", "metric", "kind", "unless", *_CHECK_TEXTS, "code", "controls")
 GATE_KEYS = ("rule", "requires_digest")
 
 
@@ -152,7 +152,20 @@ def _check(annotation: _Annotation) -> CheckInfo:
         unless=None if unless is None else _metric_id(annotation, "unless", unless),
         **{key: annotation.text(key, custom) for key in _CHECK_TEXTS},
         code=annotation.text("code", custom) if "code" in custom else None,
+        controls=_controls(annotation),
     )
+
+
+def _controls(annotation: _Annotation) -> tuple[str, ...] | None:
+    given = annotation.custom.get("controls")
+    if given is None:
+        return None
+    is_list = isinstance(given, list) and all(isinstance(name, str) for name in given)
+    if not is_list or not given or len(set(given)) != len(given):
+        raise annotation.wrong(
+            "`controls` must be a list of different ids", "such as `# controls: [eu-ai-act/15]`"
+        )
+    return tuple(sorted(given))
 
 
 def _metric_id(annotation: _Annotation, key: str, value: Json) -> str:

@@ -97,7 +97,7 @@ def tables(bundle: PolicyBundle) -> dict[str, _Rows]:
         "rules": {
             path: digest
             for path, digest in bundle.source_digests.items()
-            if path.endswith((".rego", ".json"))
+            if path.endswith((".rego", ".json")) or path == "controls/data.yaml"
         },
         "trust": {row["key_id"]: row for row in data["trust"]["keys"]},
         "waivers": {row["id"]: row for row in data["waivers"]["waivers"]},

@@ -26,6 +26,8 @@ _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 _GATE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+CONTROL = re.compile(r"[a-z][a-z0-9-]*/[A-Za-z0-9][A-Za-z0-9.-]*")
+"""Id of a control: a framework, and the clause of it."""
 _ENTRYPOINT = re.compile(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*/decision")
 
 
@@ -46,6 +48,7 @@ class CheckInfo(NamedTuple):
         why: What goes wrong without it.
         fix: What to do when it fails.
         code: Stable machine-readable word for a failure; None when there is none.
+        controls: Ids of the controls that it speaks to, sorted; None when there are none.
     """
 
     id: str
@@ -59,6 +62,7 @@ class CheckInfo(NamedTuple):
     fix: str
     code: str | None
     operator: str | None = None
+    controls: tuple[str, ...] | None = None
 
 
 class GateInfo(NamedTuple):
@@ -148,7 +152,8 @@ def _gate(name: str, gate: Json) -> GateInfo:
 
 
 def _check(name: str, check: Json) -> CheckInfo:
-    return CheckInfo(id=name, **{"unless": None, "code": None, **check})
+    controls = {"controls": tuple(check["controls"])} if "controls" in check else {}
+    return CheckInfo(id=name, **{"unless": None, "code": None, **check, **controls})
 
 
 def matches(manifest: Json) -> bool:
@@ -218,6 +223,7 @@ _OF_CHECK_OPTIONAL: Mapping[str, Callable[[Json], bool]] = {
     "operator": lambda value: isinstance(value, str) and value in OPERATORS,
     "unless": _is_id,
     "code": _is_text,
+    "controls": lambda value: _is_set(value, lambda name: _is(CONTROL, name)) and value != [],
 }
 
 

@@ -14,6 +14,7 @@ import data.lib.gate
 #   invariant: INV-DATA-1
 #   why: Consumers break, or worse, go on with wrong columns.
 #   fix: Declare the change in the contract, or take it back.
+#   controls: [iso-42001/A.7.4]
 checks contains check.equals("data.schema_drift")
 
 # METADATA
@@ -34,6 +35,7 @@ checks contains check.equals("data.contract_break")
 #   invariant: INV-DATA-2
 #   why: A failing or skipped test means that nobody knows whether the data is right.
 #   fix: Run the failing tests alone, and repair the model or its source.
+#   controls: [eu-ai-act/10, iso-42001/A.7.4]
 checks contains check.equals("data.dbt_tests")
 
 # METADATA

@@ -16,6 +16,7 @@ import data.lib.gate
 #   invariant: INV-ETHICS-1
 #   why: A miscalibrated model's probabilities cannot be acted on.
 #   fix: Recalibrate on fresh outcomes, or collect more labelled ones.
+#   controls: [eu-ai-act/15, iso-42001/A.6.2.4, nist-ai-rmf/MEASURE-2.5]
 checks contains check.at_most("ethics.ece")
 
 # METADATA
@@ -30,6 +31,7 @@ checks contains check.at_most("ethics.ece")
 #   fix: |
 #     Compare selection rates by group; reweight, add data for the least selected group, or set
 #     thresholds per group.
+#   controls: [eu-ai-act/10, iso-42001/A.5.4, lgpd/6, nist-ai-rmf/MEASURE-2.11]
 checks contains check.at_most("ethics.rho_bias")
 
 # METADATA
@@ -42,6 +44,7 @@ checks contains check.at_most("ethics.rho_bias")
 #   invariant: INV-ETHICS-2
 #   why: Below it, outcomes depend on the group more than the organisation has agreed to stand for.
 #   fix: Look at error rates by group and retrain with a fairness constraint.
+#   controls: [eu-ai-act/10, iso-42001/A.5.4, lgpd/6, nist-ai-rmf/MEASURE-2.11]
 checks contains check.at_least("ethics.fairness")
 
 # METADATA
@@ -53,6 +56,7 @@ checks contains check.at_least("ethics.fairness")
 #   invariant: INV-ETHICS-3
 #   why: Data without a lawful basis taints the model; it cannot be taken out again.
 #   fix: Remove the records without a basis and train again.
+#   controls: [gdpr/6, iso-42001/A.7.3, lgpd/7]
 checks contains check.equals("ethics.consent")
 
 # METADATA

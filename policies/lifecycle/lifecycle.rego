@@ -61,6 +61,7 @@ checks contains check.metric_at_most("lifecycle.cdc_lag_p95_s", "slo.cdc_lag_p95
 #   invariant: INV-PROMO-4
 #   why: A blip is no breach; minutes of it are, and so are minutes in which nobody looked.
 #   fix: Follow the page; it names the measurement.
+#   controls: [eu-ai-act/72, iso-42001/A.6.2.6, nist-ai-rmf/MEASURE-2.4]
 checks contains _over
 
 # METADATA
@@ -71,6 +72,7 @@ checks contains _over
 #   invariant: INV-PROMO-5
 #   why: Degrading did not help, so every further minute hurts.
 #   fix: Nothing by hand; the rollback is under way. Find the cause before promoting again.
+#   controls: [nist-ai-rmf/MANAGE-2.4]
 checks contains _still_over
 
 # METADATA
@@ -83,6 +85,7 @@ checks contains _still_over
 #   invariant: INV-PROMO-5
 #   why: The rollback starts in time also when measurements stop coming; no data is no recovery.
 #   fix: Nothing by hand; the rollback is under way. Find the cause before promoting again.
+#   controls: [nist-ai-rmf/MANAGE-2.4]
 checks contains _breached
 
 # METADATA
@@ -117,6 +120,7 @@ checks contains _lagging
 #   invariant: LIVE-ETHICS-1
 #   why: Nobody vouches any more for what decides about people.
 #   fix: Attest the same artifact again on fresh evidence before the time is up.
+#   controls: [nist-ai-rmf/MANAGE-4.1]
 checks contains _unattested
 
 # METADATA

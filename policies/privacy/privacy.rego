@@ -14,6 +14,7 @@ import data.lib.gate
 #   invariant: INV-PRIVACY-1
 #   why: Released personal data cannot be called back.
 #   fix: Remove or mask what was found, then scan again.
+#   controls: [gdpr/32, lgpd/46, nist-ai-rmf/MEASURE-2.10]
 checks contains check.equals("privacy.pii_findings")
 
 # METADATA
@@ -25,6 +26,7 @@ checks contains check.equals("privacy.pii_findings")
 #   invariant: INV-PRIVACY-2
 #   why: No findings in nothing is no finding.
 #   fix: Point the scanner at the artifact, and look at its exit status.
+#   controls: [nist-ai-rmf/MEASURE-2.10]
 checks contains check.evidence(check.above("privacy.scanned_bytes"))
 
 # METADATA
@@ -36,6 +38,7 @@ checks contains check.evidence(check.above("privacy.scanned_bytes"))
 #   invariant: INV-PRIVACY-2
 #   why: What was not scanned may hold anything.
 #   fix: Raise the scanner's size or time limit, then scan again.
+#   controls: [nist-ai-rmf/MEASURE-2.10]
 checks contains check.evidence(check.equals("privacy.truncated"))
 
 # METADATA

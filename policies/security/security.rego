@@ -16,6 +16,7 @@ import data.lib.gate
 #   fix: |
 #     Update or remove the affected component; a finding that does not apply needs a waiver with its
 #     reason.
+#   controls: [eu-ai-act/15, nist-ai-rmf/MEASURE-2.7, ssdf/PO.4, ssdf/RV.1]
 checks contains check.equals("security.critical_findings")
 
 # METADATA

@@ -86,6 +86,7 @@ checks contains check.at_least("slo.hook_coverage_ratio")
 #   invariant: INV-SLO-5
 #   why: What left no trace cannot be answered for.
 #   fix: Compare request ids with audit events and follow the missing ones.
+#   controls: [eu-ai-act/12, iso-42001/A.6.2.8]
 checks contains check.at_least("slo.audit_coverage_ratio")
 
 # METADATA

@@ -172,6 +172,16 @@ MISTAKES: dict[str, tuple[Edit | dict[str, str | None], str, str]] = {
         "boolean",
     ),
     "check twice": ({"shop/shop.rego": TWICE}, "shop/shop.rego:16", "acme/acme.rego"),
+    "control misspelt": (
+        (REGO, "#   inv", "#   controls: [gdpr/66]\n#   inv"),
+        f"{REGO}:17",
+        "'gdpr/6'",
+    ),
+    "controls are no list": (
+        (REGO, "#   inv", "#   controls: gdpr/6\n#   inv"),
+        f"{REGO}:17",
+        "controls: [",
+    ),
     # limits
     "no row of limits": ({LIMITS: "checks: {}\n"}, f"{REGO}:16", f"{LIMITS}"),
     "check misspelt": ((LIMITS, "acme.open", "acme.opne"), f"{LIMITS}:2", "'acme.open'"),

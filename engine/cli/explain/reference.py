@@ -61,6 +61,7 @@ def _about(bundle: PolicyBundle, name: str, operator: str) -> dict[str, Json]:
         "why": info.why,
         "fix": info.fix,
         "invariant": info.invariant,
+        "controls": list(info.controls or ()),
         "gates": [gate.name for gate in bundle.gates() if name in gate.checks],
         "limits": {
             profile: table["checks"][name]

@@ -29,7 +29,9 @@ DESCRIPTION = (
     "recorded decision, what was observed, what was allowed, by how much, and what would make\n"
     "it pass."
 )
-EXAMPLE = "  engine explain ethics.ece\n  engine explain --all > policies.md"
+EXAMPLE = (
+    "  engine explain ethics.ece\n  engine explain --all > policies.md\n  engine explain --controls"
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +44,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--all", action="store_true", help="every gate, check, metric and limit")
     parser.add_argument(
-        "--format", choices=["json", "markdown", "text"], help="of --all (markdown)"
-    )
+        "--controls", action="store_true",
+        help="which checks speak to which control of a law or standard",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", choices=["json", "markdown", "text"],
+        help="of --all (markdown) and --controls (text or json)",
+    )  # fmt: skip
     detail_arguments(parser, "--all")
     policy_arguments(parser)
     ledger_arguments(parser)
@@ -51,9 +58,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Explain; nothing is decided or recorded."""
-    if args.all == (args.what is not None) or (args.format and not args.all):
+    lists = args.all or args.controls
+    if (args.what is not None) + args.all + args.controls != 1 or (args.format and not lists):
         raise UsageError(
-            "explain: name one thing, or give --all, which alone has a --format",
+            "explain: name one thing, or give --all or --controls, which alone have a --format",
             "such as: engine explain ethics.ece, engine explain HOLD, engine explain DECISION\n"
             "every check and limit: engine explain --all",
         )
@@ -62,6 +70,9 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     if args.all:
         _no_detail(args, "--all")
         return _all(args.format or "markdown", bundle, shell)
+    if args.controls:
+        _no_detail(args, "--controls")
+        return _controls(args.format or "text", config, bundle, shell)
     known = [check.id for check in bundle.checks()]
     if args.what in known:
         _no_detail(args, "a check")
@@ -118,6 +129,19 @@ def _all(form: str, bundle: PolicyBundle, shell: Shell) -> int:
     return exit_codes.PASS
 
 
+def _controls(form: str, config: Config, bundle: PolicyBundle, shell: Shell) -> int:
+    from engine.cli.explain import controls
+
+    if form == "markdown":
+        raise UsageError("explain: --controls has no markdown", "give --format text or json")
+    page = controls.page(bundle, config.text("profile"))
+    if form == "json":
+        shell.print_json(page, indent=2)
+    else:
+        shell.print_lines("\n".join(controls.lines(page, shell.width)))
+    return exit_codes.PASS
+
+
 def _check(name: str, bundle: PolicyBundle, shell: Shell) -> str:
     from engine.cli.explain.reference import demand
 
@@ -132,6 +156,7 @@ def _check(name: str, bundle: PolicyBundle, shell: Shell) -> str:
         ("metric", f"{info.metric} ({unit})" if unit else info.metric),
         ("promise", f"{info.invariant}, in spec/invariants.md of the project"),
         ("gates", ", ".join(gates) or "none asks it"),
+        *([("controls", ", ".join(info.controls))] if info.controls else []),
     )
     if not gates:
         return _rows(f"{name}: {info.title}", facts, shell.width)

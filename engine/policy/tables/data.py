@@ -20,14 +20,15 @@ from engine.model import Json
 from engine.policy.manifest import CheckInfo
 from engine.policy.sources import DATA, Sources
 from engine.policy.tables import budget_rows, catalogue, profiles
+from engine.policy.tables.controls import controls
 from engine.policy.tables.nodes import Node, RowError, read
 from engine.policy.tables.price_list import price_list
 from engine.policy.tables.rows import GATES, LaidTable
 from engine.policy.tables.trust_list import trust_list
 from engine.proof.policy_archive import AGAINST
 
-_TOPICS = ("budgets", "catalogue", "prices", "trust", "waivers")
-_OPTIONAL = ("budgets",)
+_TOPICS = ("budgets", "catalogue", "controls", "prices", "trust", "waivers")
+_OPTIONAL = ("budgets", "controls")
 _LIMITS = re.compile(rf"limits/({profiles.NAME})")
 _GATES = re.compile(rf"{GATES}/[a-z][a-z0-9_.]*")
 """Which domains a gate asks is compiled, and nothing that a rule sees."""
@@ -106,6 +107,7 @@ def _resolved(
     _check_places(roots)
     metrics = catalogue.metrics(roots["catalogue"])
     check_metrics(checks, metrics, places)
+    _check_controls(checks, controls(roots.get("controls")), places)
     tables = {match[1]: root for path, root in roots.items() if (match := _LIMITS.fullmatch(path))}
     _check_rows(checks, tables.values(), sources, places)
     return canonical.encode(
@@ -172,6 +174,25 @@ def _check_rows(
             f"add below `checks:` of limits/default/{DATA}, in your folder: "
             f"{name}: {{limit: …, severity: block, max_age_s: 86400}}",
         )
+
+
+def _check_controls(
+    checks: Mapping[str, CheckInfo], known: Mapping[str, Json], places: Mapping[str, Position]
+) -> None:
+    """Require that every control that a check names has a row."""
+    for check in checks.values():
+        for name in check.controls or ():
+            if name not in known:
+                near = get_close_matches(name, known, 1)
+                raise _of_check(
+                    check.id,
+                    places,
+                    f"check {check.id}: control {name!r} is not known",
+                    _and(
+                        f"did you mean {near[0]!r}?" if near else "",
+                        f"or add `{name}: {{framework: …, title: …}}` to controls/{DATA}",
+                    ),
+                )
 
 
 def _of_check(

@@ -1,10 +1,10 @@
 """A folder's table laid over the shipped one, row by row. Pure.
 
-A folder of policies holds only what differs. A row of a table with names (``checks``, ``includes``,
-``metrics``) is laid over the shipped row member by member; a row of a list (``budgets``,
-``prices``, ``keys``, ``waivers``) takes the place of the shipped row of the same key, or is added.
-``null`` takes a row or a member away; ``replace: true`` in a row, or at the top of a file, leaves
-nothing of what ships.
+A folder of policies holds only what differs. A row of a table with names (``checks``, ``controls``,
+``includes``, ``metrics``) is laid over the shipped row member by member; a row of a list
+(``budgets``, ``prices``, ``keys``, ``waivers``) takes the place of the shipped row of the same key,
+or is added. ``null`` takes a row or a member away; ``replace: true`` in a row, or at the top of a
+file, leaves nothing of what ships.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ from engine.policy.tables.nodes import Node, PlacedFile
 REPLACE = "replace"
 GATES = "gates"
 _LIMITS = "limits"
-_TABLES: Mapping[str, str] = {"catalogue": "metrics", GATES: "includes", _LIMITS: "checks"}
+_TABLES: Mapping[str, str] = {
+    "catalogue": "metrics",
+    "controls": "controls",
+    GATES: "includes",
+    _LIMITS: "checks",
+}
 """Member of a topic's file that holds its rows by name."""
 _LISTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "budgets": ("budgets", ("id",)),

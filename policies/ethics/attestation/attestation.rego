@@ -21,6 +21,7 @@ import data.lib.check
 #     Have an attestor of the trust list run `engine attest ethics` on this artifact's evidence, and
 #     hand the exported file on with --attestation.
 #   code: ethics_gates_failed
+#   controls: [iso-42001/A.6.2.5, nist-ai-rmf/MANAGE-1.1]
 checks contains check.attested("ethics.attestation", {
 	"urn:governance-engine:ethics-attestation:v1",
 	"urn:governance-engine:ethics-attestation:v2",

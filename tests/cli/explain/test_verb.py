@@ -15,6 +15,43 @@ from tests.cli.conftest import Engine
 from tests.ledger.audit.test_audit import behind_its_back
 
 
+def test_controls_are_listed_with_the_checks_that_speak_to_them_and_those_without(
+    engine: Engine,
+) -> None:
+    text = engine("explain", "--controls")
+    assert text.code == 0
+    assert "  lgpd/7                     Legal bases of processing: ethics.consent\n" in text.out
+    assert "AI system deployment: ethics.attestation (off)\n" in text.out
+    assert "Human oversight: no check speaks to it\n" in text.out
+    page = engine("explain", "--controls", "--format", "json").json
+    rows = {row["id"]: row for row in page["controls"]}
+    assert {row["framework"] for row in rows.values()} == {
+        *("EU AI Act", "GDPR", "ISO/IEC 42001", "LGPD", "NIST AI RMF", "NIST SSDF"),
+    }
+    assert rows["gdpr/6"]["checks"] == [{"id": "ethics.consent", "severity": "block"}]
+    assert page["without_checks"] == [name for name, row in rows.items() if not row["checks"]]
+    assert {"ssdf/PS.2", "eu-ai-act/14"} < set(page["without_checks"])
+    assert (
+        "  controls  gdpr/6, iso-42001/A.7.3, lgpd/7\n" in engine("explain", "ethics.consent").out
+    )
+    for argv in (("--all",), ("ethics.ece",), ("--format", "markdown")):
+        assert engine("explain", "--controls", *argv).code == 2
+
+
+def test_a_control_of_ones_own_has_a_row(engine: Engine) -> None:
+    Path("own/controls").mkdir(parents=True)
+    Path("own/controls/data.yaml").write_text(
+        "controls: {house/1: {framework: House rules, title: Nobody on call}, gdpr/5: null}\n"
+    )
+    page = engine("explain", "--controls", "--policies", "own", "--format", "json").json
+    ids = [row["id"] for row in page["controls"]]
+    assert ids[:2] == ["eu-ai-act/9", "eu-ai-act/10"]
+    assert ("house/1" in ids, "gdpr/5" in ids) == (True, False)
+    Path("own/controls/data.yaml").write_text("controls: {gdpr/6: null}\n")
+    refused = engine("explain", "--controls", "--policies", "own")
+    assert (refused.code, "own/controls/data.yaml:1:12: " in refused.err) == (2, True)
+
+
 def test_a_check_says_what_every_profile_demands(engine: Engine) -> None:
     answer = engine("explain", "ethics.ece")
     assert answer.code == 0
