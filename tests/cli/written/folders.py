@@ -237,10 +237,6 @@ def _no_incident(here: Folder) -> None:
     write(here, "metrics.json", json.dumps(document))
 
 
-def _no_board(here: Folder) -> None:
-    (here.folder / "board.pub.pem").unlink()
-
-
 def _clock_ahead(here: Folder) -> None:
     later = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1500)
     with pytest.MonkeyPatch.context() as patch:
@@ -277,7 +273,6 @@ PREPARED: dict[tuple[str, int], Callable[[Folder], Any]] = {
     ("docs/complete-records.md", 2): _first_proof,
     ("docs/complete-records.md", 3): _contradicted,
     ("docs/policies.md", 3): _no_incident,
-    ("docs/policies.md", 4): _no_board,
     ("docs/spending.md", 1): _clock_ahead,
     ("docs/verify.md", 2): _equivocation,
     ("docs/watch.md", 0): _watched,
