@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from engine.errors import PolicyBuildError, Position, suggest
+from engine.errors import PolicyBuildError, suggest
 from engine.model import Json
 from engine.policy import includes
 from engine.policy.manifest import KINDS, RULES, CheckInfo, GateInfo
@@ -57,10 +57,8 @@ class _Domain:
 
 def gates_and_checks(
     inspected: Json, files: Sources, shown: Callable[[str], str]
-) -> tuple[dict[str, GateInfo], dict[str, CheckInfo], dict[str, Position]]:
+) -> tuple[dict[str, GateInfo], dict[str, CheckInfo]]:
     """Return gates and checks by name from what ``opa inspect -a -f json`` prints.
-
-    And, of each check that does not ship, where its rule stands.
 
     Args:
         inspected: OPA's words.
@@ -112,13 +110,7 @@ def gates_and_checks(
             f"write `includes: {{{first.package}: {{}}}}` into gates/promotion/data.yaml, or the "
             "gate that shall ask",
         )
-    own = {
-        name: Position(file, int(row), 1)
-        for name, about in places.items()
-        if not about.is_shipped
-        for file, _, row in [about.place.rpartition(":")]
-    }
-    return gates, checks, own
+    return gates, checks
 
 
 def _annotation(entry: Json, files: Sources, shown: Callable[[str], str]) -> _Annotation:

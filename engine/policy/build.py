@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import ConfigError, PolicyBuildError, PolicyError, Position, UsageError
+from engine.errors import ConfigError, PolicyBuildError, PolicyError, UsageError
 from engine.policy import sources
 from engine.policy.annotations import gates_and_checks
 from engine.policy.bundle import DATA_JSON, MANIFEST, SERVER_ARCHIVE, SOURCES, WASM, PolicyBundle
@@ -105,9 +105,9 @@ def compile_policies(files: Sources, opa: Path) -> PolicyBundle:
         version = run.version()
         run("check", "--strict", "--capabilities", "../capabilities.json", ".")
         inspected = json.loads(run("inspect", "--annotations", "--format", "json", "."))
-        gates, checks, places = gates_and_checks(inspected, files, run.shown)
+        gates, checks = gates_and_checks(inspected, files, run.shown)
         module = _compiled(run, gates.values())
-    data_json = data.resolve(files, checks, places)
+    data_json = data.resolve(files, checks)
     digests = sources.hashes(files)
     manifest = Manifest(
         opa_version=version,
@@ -120,9 +120,9 @@ def compile_policies(files: Sources, opa: Path) -> PolicyBundle:
     )
     kept = {f"{SOURCES}{path}": source.content for path, source in files.items()}
     contents = {WASM: module, DATA_JSON: data_json, **kept}
-    operators = _operators(PolicyBundle(encode(manifest), contents.__getitem__), places)
+    operators = _operators(PolicyBundle(encode(manifest), contents.__getitem__), files)
     checks = {name: check._replace(operator=operators.get(name)) for name, check in checks.items()}
-    data.check_metrics(checks, json.loads(data_json)["catalogue"]["metrics"], places)
+    data.check_metrics(checks, json.loads(data_json)["catalogue"]["metrics"], files)
     return PolicyBundle(encode(manifest._replace(checks=checks)), contents.__getitem__)
 
 
@@ -141,7 +141,7 @@ def _compiled(run: _Opa, gates: Iterable[GateInfo]) -> bytes:
         return member.read()
 
 
-def _operators(bundle: PolicyBundle, places: Mapping[str, Position]) -> dict[str, str]:
+def _operators(bundle: PolicyBundle, files: Sources) -> dict[str, str]:
     """Ask every gate about nothing: METADATA and rules name the same checks, each one operator."""
     from engine.policy.evaluators.wasm import WasmEvaluator
 
@@ -159,22 +159,21 @@ def _operators(bundle: PolicyBundle, places: Mapping[str, Position]) -> dict[str
     except PolicyBuildError:
         raise
     except PolicyError as error:
-        raise _not_whole(error, bundle.checks(), places) from None
+        raise _not_whole(error, bundle.checks(), files) from None
     finally:
         evaluator.close()
     return operators
 
 
-def _not_whole(
-    error: PolicyError, checks: Iterable[CheckInfo], places: Mapping[str, Position]
-) -> PolicyBuildError:
+def _not_whole(error: PolicyError, checks: Iterable[CheckInfo], files: Sources) -> PolicyBuildError:
     """What is wrong with a gate's answer, at the rule that it is due to where that is known."""
     hint = "a gate must answer any input with every check that its METADATA lists"
     missing = re.search(r"is incomplete: (.*) missing", error.message)
     for check in checks:
-        if missing and check.id in places and check.id in missing[1].split(", "):
+        is_missing = missing is not None and check.id in missing[1].split(", ")
+        if is_missing and (place := data.rule_place(check.id, files)):
             return PolicyBuildError(
-                f"{places[check.id]}: {error.message}",
+                f"{place}: {error.message}",
                 f"the rule under this METADATA answers by the id {check.id}, whatever the input: "
                 f'write `checks contains check.at_most("{check.id}")`, with no condition behind it',
             )

@@ -283,3 +283,17 @@ def test_a_mistake_is_named_where_it_was_made(mistake: str, opa: Path, tmp_path:
     message = f"{caught.value.message}\n  {caught.value.hint}"
     assert f"{tmp_path}/{place}" in message, message
     assert words in message, message
+
+
+def test_a_rule_that_was_compiled_before_is_named_as_well(opa: Path, tmp_path: Path) -> None:
+    folder, cache = tmp_path / "own", tmp_path / "cache"
+    for path, text in OWN.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    load_policies(folder, opa=opa, cache=lambda: cache)
+    (folder / LIMITS).write_text("checks: {}\n")
+
+    with pytest.raises(GovernanceError) as caught:
+        load_policies(folder, opa=lambda: Path("nowhere"), cache=lambda: cache)
+
+    assert caught.value.message.startswith(f"{folder}/{REGO}:16:1: no profile has a row")

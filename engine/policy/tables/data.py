@@ -37,17 +37,12 @@ _MOST_TRIED = 500
 _WAIVER = ("id", "check", "subject", "reason", "approvers", "expires_at")
 
 
-def resolve(
-    sources: Sources,
-    checks: Mapping[str, CheckInfo],
-    places: Mapping[str, Position] = MappingProxyType({}),
-) -> bytes:
+def resolve(sources: Sources, checks: Mapping[str, CheckInfo]) -> bytes:
     """Return ``data.json``: what every rule sees below ``data``, as canonical JSON.
 
     Args:
         sources: The policy's files.
         checks: Every check of the compiled policy, by id.
-        places: Where the rules of those stand that do not ship.
 
     Returns:
         ``{"budgets", "catalogue", "limits", "prices", "trust", "waivers"}``; profiles are
@@ -64,14 +59,14 @@ def resolve(
         if path.rpartition("/")[2] == DATA
     }
     try:
-        return _resolved(roots, sources, checks, places)
+        return _resolved(roots, sources, checks)
     except ConfigError as error:
         tables = [source.laid for source in sources.values() if source.laid]
         ships = {source.shown for source in sources.values() if source.is_shipped}
         ships.update(table.shipped.file.shown for table in tables)
         if isinstance(error, RowError) and error.position.file not in ships:
             raise
-        raise _of_own_row(error, tables, roots, sources, checks, places) or error from None
+        raise _of_own_row(error, tables, roots, sources, checks) or error from None
 
 
 def _of_own_row(
@@ -80,7 +75,6 @@ def _of_own_row(
     roots: Mapping[str, Node],
     sources: Sources,
     checks: Mapping[str, CheckInfo],
-    places: Mapping[str, Position],
 ) -> RowError | None:
     """The error about the folder's row without which what ships has another error, or none.
 
@@ -89,7 +83,7 @@ def _of_own_row(
     rows = ((table, row) for table in tables for row in table.rows())
     for table, row in islice(rows, _MOST_TRIED):
         try:
-            _resolved({**roots, table.path: table.without(row).root}, sources, checks, places)
+            _resolved({**roots, table.path: table.without(row).root}, sources, checks)
         except ConfigError as other:
             if other.message == error.message:
                 continue
@@ -99,17 +93,14 @@ def _of_own_row(
 
 
 def _resolved(
-    roots: Mapping[str, Node],
-    sources: Sources,
-    checks: Mapping[str, CheckInfo],
-    places: Mapping[str, Position],
+    roots: Mapping[str, Node], sources: Sources, checks: Mapping[str, CheckInfo]
 ) -> bytes:
     _check_places(roots)
     metrics = catalogue.metrics(roots["catalogue"])
-    check_metrics(checks, metrics, places)
-    _check_controls(checks, controls(roots.get("controls")), places)
+    check_metrics(checks, metrics, sources)
+    _check_controls(checks, controls(roots.get("controls")), sources)
     tables = {match[1]: root for path, root in roots.items() if (match := _LIMITS.fullmatch(path))}
-    _check_rows(checks, tables.values(), sources, places)
+    _check_rows(checks, tables.values(), sources)
     return canonical.encode(
         {
             "budgets": budget_rows.rows(roots.get("budgets")),
@@ -147,12 +138,7 @@ def _right_place(path: str, shown: str) -> str:
     return f"known: {', '.join(f'{topic}/{DATA}' for topic in known)}"
 
 
-def _check_rows(
-    checks: Mapping[str, CheckInfo],
-    tables: Iterable[Node],
-    sources: Sources,
-    places: Mapping[str, Position],
-) -> None:
+def _check_rows(checks: Mapping[str, CheckInfo], tables: Iterable[Node], sources: Sources) -> None:
     """Refuse a check of which no profile says anything, in the file of its rule."""
     limited: set[str] = set()
     for root in tables:
@@ -161,23 +147,17 @@ def _check_rows(
             profiles.require_known(name, row, checks)
             limited.add(name)
     for name in sorted(checks.keys() - limited):
-        domain = name.rpartition(".")[0].replace(".", "/")
-        rules = (
-            path for path in sources if path.startswith(f"{domain}/") and path.endswith(".rego")
-        )
-        shown = sources[rule].shown if (rule := next(rules, None)) else domain
-        reason = f"no profile has a row for its check {name}"
         raise _of_check(
             name,
-            places,
-            reason if name in places else f"{shown}: {reason}",
+            sources,
+            f"no profile has a row for its check {name}",
             f"add below `checks:` of limits/default/{DATA}, in your folder: "
             f"{name}: {{limit: …, severity: block, max_age_s: 86400}}",
         )
 
 
 def _check_controls(
-    checks: Mapping[str, CheckInfo], known: Mapping[str, Json], places: Mapping[str, Position]
+    checks: Mapping[str, CheckInfo], known: Mapping[str, Json], sources: Sources
 ) -> None:
     """Require that every control that a check names has a row."""
     for check in checks.values():
@@ -186,7 +166,7 @@ def _check_controls(
                 near = get_close_matches(name, known, 1)
                 raise _of_check(
                     check.id,
-                    places,
+                    sources,
                     f"check {check.id}: control {name!r} is not known",
                     _and(
                         f"did you mean {near[0]!r}?" if near else "",
@@ -195,13 +175,29 @@ def _check_controls(
                 )
 
 
-def _of_check(
-    name: str, places: Mapping[str, Position], reason: str, hint: str = ""
-) -> ConfigError:
+def _of_check(name: str, sources: Sources, reason: str, hint: str = "") -> ConfigError:
     """An error about a check, at its rule where that does not ship."""
-    if name in places:
-        return RowError(places[name], reason, hint)
+    if place := rule_place(name, sources):
+        return RowError(place, reason, hint)
     return ConfigError(reason, hint)
+
+
+def rule_place(check_id: str, sources: Sources) -> Position | None:
+    """Return where the rule stands whose METADATA names a check; None where it ships, or is none.
+
+    Args:
+        check_id: Its id.
+        sources: The policy's files.
+    """
+    named = re.compile(rf"#\s+check:\s*[\"']?{re.escape(check_id)}[\"']?\s*")
+    for path, source in sources.items():
+        if not path.endswith(".rego") or source.is_shipped:
+            continue
+        lines = source.content.decode(errors="replace").splitlines()
+        for start in (row for row, line in enumerate(lines) if named.fullmatch(line)):
+            below = (row for row in range(start, len(lines)) if not lines[row].startswith("#"))
+            return Position(source.shown, next(below, start) + 1, 1)
+    return None
 
 
 def _and(first: str, second: str) -> str:
@@ -211,14 +207,14 @@ def _and(first: str, second: str) -> str:
 def check_metrics(
     checks: Mapping[str, CheckInfo],
     metrics: Mapping[str, Json],
-    places: Mapping[str, Position] = MappingProxyType({}),
+    sources: Sources = MappingProxyType({}),
 ) -> None:
     """Require that every check fits the catalogue: its metric, its kind and, once known, operator.
 
     Args:
         checks: By id.
         metrics: The catalogue's rows, by metric.
-        places: Where the rules of those stand that do not ship.
+        sources: The policy's files; of a rule that does not ship, the line is named.
 
     Raises:
         ConfigError: One does not; a verifier would refuse what such a policy promotes.
@@ -228,21 +224,21 @@ def check_metrics(
             if name not in metrics:
                 raise _of_check(
                     check.id,
-                    places,
+                    sources,
                     f"check {check.id}: metric {name!r} is not in the catalogue",
                     _and(suggest(name, metrics), f"or add `{name}` to catalogue/{DATA}"),
                 )
         if check.unless and metrics[check.unless]["type"] != "boolean":
             raise _of_check(
                 check.id,
-                places,
+                sources,
                 f"check {check.id}: `unless` metric {check.unless!r} is no boolean",
                 f"name one of type boolean; {check.unless!r} is {metrics[check.unless]['type']}",
             )
         if (check.kind == "series") != (metrics[check.metric]["type"] == "series"):
             raise _of_check(
                 check.id,
-                places,
+                sources,
                 f"check {check.id}: kind {check.kind!r} does not fit metric {check.metric!r}",
                 "kind series is for metrics of type series, and they for it",
             )
@@ -251,7 +247,7 @@ def check_metrics(
             better = "at_most or below" if direction == "lower" else "at_least or above"
             raise _of_check(
                 check.id,
-                places,
+                sources,
                 f"check {check.id}: compares by {check.operator}, against its metric's direction",
                 f"by the catalogue `{check.metric}` is {direction}: better that way; compare by "
                 f"{better}, or change the row",

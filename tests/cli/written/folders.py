@@ -232,8 +232,8 @@ def _anew(here: Folder) -> None:
 
 
 def _no_incident(here: Folder) -> None:
-    document = json.loads((here.folder / "metrics.json").read_text())
-    document["metrics"] = {"checkout.open_incidents": 0}
+    document = json.loads((here.folder / "evidence/metrics.json").read_text())
+    document["metrics"]["checkout.open_incidents"] = 0
     write(here, "metrics.json", json.dumps(document))
 
 
