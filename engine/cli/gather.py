@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 DESCRIPTION = (
     "Compute metrics from predictions, counts, consent records and other real outputs, and write\n"
     "them as a metrics file that `engine decide` takes as it is. Paths in CONFIG are relative to\n"
-    "it. A metric that cannot be computed is written with the status that says why."
+    "it. A metric that cannot be computed is written with the status that says why.\n"
+    "With --write-config, CONFIG is a file of predictions: a configuration is written for it."
 )
 EXAMPLE = "  engine gather gather.toml -o metrics.json && engine decide metrics.json"
 
@@ -32,6 +34,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--report", type=output, metavar="FILE", help="also write a page with diagrams, HTML"
     )
     parser.add_argument("--sql", action="store_true", help="print the SQL that counts, and stop")
+    parser.add_argument(
+        "--write-config", type=output, metavar="FILE", nargs="?", const="gather.toml",
+        help="write a configuration for the predictions in CONFIG, and stop (gather.toml)",
+    )  # fmt: skip
     parser.add_argument("--now", metavar="T", type=instant, help="gather as of T, RFC 3339")
     policy_arguments(parser)
 
@@ -44,6 +50,9 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     from engine.settings.table import MAX_BYTES
     from engine.system.files import require_writable
 
+    if args.write_config:
+        return _write_config(args, shell)
+    _require_no_rows(args.config)
     outputs = [Path(target) for target in (args.out, args.report) if target not in (None, "-")]
     for target in outputs:
         require_writable(target)
@@ -61,6 +70,40 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     if args.now is not None:
         gathered.name_instant()
     _write(args, gathered, shell)
+    return exit_codes.PASS
+
+
+def _require_no_rows(config: str) -> None:
+    """Refuse a file of predictions where a configuration is asked for."""
+    from engine.errors import UsageError
+    from engine.evidence.sources.rows import SUFFIXES
+
+    if Path(config).suffix.lower() in SUFFIXES:
+        raise UsageError(
+            f"{config} is a file of rows, and gather takes a configuration that names it",
+            f"to write one from its columns: engine gather {shlex.quote(config)} --write-config",
+        )
+
+
+def _write_config(args: argparse.Namespace, shell: Shell) -> int:
+    from engine.errors import UsageError
+    from engine.evidence.draft import draft
+    from engine.system.files import require_writable, write_whole
+
+    target = Path(args.write_config)
+    if args.sql or args.report or args.out != "-" or "-" in (args.config, args.write_config):
+        raise UsageError(
+            "--write-config writes a configuration from a file of predictions, and no more",
+            "engine gather preds.parquet --write-config",
+        )
+    if target.exists():
+        raise UsageError(f"{target}: is there already", "name another file for --write-config")
+    require_writable(target)
+    workspace.require_apart([target], [args.config], workspace.settings(args, shell), shell)
+    written = draft(Path(args.config), target)
+    write_whole(target, written.text.encode())
+    shell.say(*written.guesses, f"written to {target}")
+    shell.print(f"next: {shlex.join(['engine', 'gather', str(target), '-o', 'metrics.json'])}")
     return exit_codes.PASS
 
 

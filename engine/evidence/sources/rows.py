@@ -114,6 +114,15 @@ class Rows:
             text = f"CASE WHEN {comma} THEN replace({text}, ',', '.') ELSE {text} END"
         return f"TRY_CAST({text} AS DOUBLE)"
 
+    def names(self, connection: DuckDBPyConnection) -> list[str]:
+        """Return the names of the columns of the first file.
+
+        Raises:
+            DocumentError: It cannot be read.
+        """
+        with self.worded(self.files[0]):
+            return self._columns_of(connection, self.files[0]) or []
+
     def require(self, connection: DuckDBPyConnection, columns: Mapping[str, str]) -> None:
         """Refuse files that lack one of ``columns``, or have one twice.
 
