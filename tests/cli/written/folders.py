@@ -272,6 +272,7 @@ PREPARED: dict[tuple[str, int], Callable[[Folder], Any]] = {
     ("docs/complete-records.md", 1): _runs,
     ("docs/complete-records.md", 2): _first_proof,
     ("docs/complete-records.md", 3): _contradicted,
+    ("docs/gather.md", 1): lambda here: (here.folder / "gather.toml").unlink(),
     ("docs/policies.md", 3): _no_incident,
     ("docs/spending.md", 1): _clock_ahead,
     ("docs/verify.md", 2): _equivocation,
