@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import json
 import re
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -22,7 +25,7 @@ from engine.model import Decision, Json
 from engine.report.relaxations import RELAXATIONS
 from engine.settings.config import SETTINGS
 from tests.ci.steps import bash
-from tests.cli.written.extract import commands_of
+from tests.cli.written.extract import blocks, commands_of
 from tests.repository import ROOT
 
 FOLDERS = ("*.md", "docs/*.md", "spec/**/*.md", ".github/**/*.md", "tla/*.md", "bench/*.md")
@@ -89,27 +92,65 @@ def test_the_first_sixty_lines_hold_five_commands() -> None:
     assert len(typed) == 5
 
 
-def test_the_readme_decides_and_verifies_from_python(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def answered(**_asked: object) -> SimpleNamespace:
+    """What a client of a provider returns."""
+    usage = {"prompt_tokens": 1_000, "completion_tokens": 200, "total_tokens": 1_200}
+    return SimpleNamespace(usage=SimpleNamespace(model_dump=lambda **_: usage))
+
+
+async def answered_later(**asked: object) -> SimpleNamespace:
+    return answered(**asked)
+
+
+def client(create: object) -> SimpleNamespace:
+    completions = SimpleNamespace(create=create)
+    return SimpleNamespace(chat=SimpleNamespace(completions=completions), stream=list)
+
+
+PRICES = (
+    'prices: [{provider: openai, model: gpt-4o, from: "2026-01-01", input: "2.50", output: "10"}]'
+)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/circuit-breaker.md"])
+def test_the_python_of_a_page_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (ROOT / "README.md").read_text()
-    block = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[0]
+    """In the order of its blocks, with the names that whoever reads it has."""
     key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     document = json.loads(bash("engine example promote", tmp_path, {}).stdout)
     names: dict[str, object] = {
         "Path": Path,
         "document": document,
         "documents": [document],
-        "private_pem": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        "private_pem": pem,
+        "pem": pem,
         "public_pem": key.public_key().public_bytes(
             Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
         ),
+        "client": client(answered),
+        "async_client": client(answered_later),
+        "messages": ["a piece"],
     }
     monkeypatch.chdir(tmp_path)
-    exec(block, names)  # noqa: S102 - our own page
-    decision = names["decision"]
-    assert isinstance(decision, Decision)
-    assert decision.recorded
+    Path("policies/prices").mkdir(parents=True)
+    Path("policies/prices/data.yaml").write_text(PRICES)
+    Path(".engine").mkdir()
+    code = blocks((ROOT / page).read_text(), "python")
+    assert code
+    for block in code:
+        run = compile(block, page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        pending = eval(run, names)  # noqa: S307 - our own page
+        if pending is not None:
+            asyncio.run(pending)
+    decision = names.get("decision")
+    assert page != "README.md" or (isinstance(decision, Decision) and decision.recorded)
+
+
+def test_no_other_page_shows_python() -> None:
+    shown = [page.name for page in PAGES if blocks(page.read_text(), "python")]
+    assert sorted(shown) == ["README.md", "circuit-breaker.md", "predicate-v1.md"]
 
 
 def ci_recipe() -> str:
