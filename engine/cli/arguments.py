@@ -28,6 +28,14 @@ def policy_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def files_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the flag by which a hook says which files it was started for."""
+    parser.add_argument(
+        "--files", nargs="*", default=[], metavar="FILE",
+        help="files of policies that must be among those in use, as hooks give them",
+    )  # fmt: skip
+
+
 def approval_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flag that says whose approval of the policies counts."""
     parser.add_argument(

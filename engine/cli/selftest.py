@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import policy_arguments
+from engine.cli.arguments import files_argument, policy_arguments
 from engine.cli.console.shell import Shell
 from engine.model import Json
 
@@ -32,6 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gate", metavar="G", help="policy package that is asked (promotion)")
     parser.add_argument("--profile", metavar="P", help="table of limits (default)")
     policy_arguments(parser)
+    files_argument(parser)
     parser.add_argument("--all", action="store_true", help="every gate under every profile")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="(text)")
 
@@ -45,6 +46,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     if args.all and (args.gate or args.profile):
         raise UsageError("--all is every gate under every profile", "leave out --gate, --profile")
     config = workspace.settings(args, shell)
+    workspace.require_in_use(args.files, config)
     bundle = workspace.open_policies(config, shell)
     pairs = [(bundle.gate(config.text("gate")).name, config.text("profile"))]
     if args.all:

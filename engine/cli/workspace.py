@@ -39,6 +39,40 @@ def open_policies(config: Config, shell: Shell) -> PolicyBundle:
     return policies_in_use(config, shell).bundle
 
 
+def require_in_use(files: Sequence[str], config: Config) -> None:
+    """Refuse files of policies that a verb would not look at, though it was started for them.
+
+    Args:
+        files: What a hook names; what is no policy's is passed over.
+        config: Says which policies are in use.
+
+    Raises:
+        UsageError: One lies in another folder; names it.
+    """
+    from engine.errors import UsageError
+    from engine.policy.bundle import shipped_folder
+    from engine.policy.sources import DATA
+    from engine.system.files import real_path
+
+    policies = config.path("policies")
+    folder = real_path(policies or shipped_folder("policies"))
+    for file in map(Path, files):
+        is_policys = file.suffix == ".rego" or file.name == DATA
+        if not is_policys or real_path(file).is_relative_to(folder):
+            continue
+        if policies is not None and policies.is_file():
+            raise UsageError(
+                f"{file}: lies in no policies that are looked at: {policies} is in use, which was "
+                "built",
+                f"give the folder that {policies.name} is built of: --policies DIR",
+            )
+        raise UsageError(
+            f"{file}: lies in no policies that are looked at: "
+            + ("none of your own are named" if policies is None else f"{policies} is in use"),
+            'add policies = "DIR" to engine.toml, or give --policies DIR',
+        )
+
+
 def read_files(config: Config) -> list[Path]:
     """Return what verbs read besides their inputs: configuration, policies, what verifies."""
     from engine.signers.file import public_path

@@ -125,6 +125,8 @@ def policies_in_use(config: Config, around: Surroundings) -> PoliciesInUse:
     folder = config.path("policies")
     is_open = config.file is not None and others_can_write_to(config.file)
     if folder is None:
+        if around.in_ci:
+            _require_named(config, around)
         return PoliciesInUse(shipped_bundle(), open_to_others=is_open)
     by = ChosenBy.CALLER if config.values["policies"].by_caller else ChosenBy.CONFIGURED
     bundle = policies_in(folder, around)
@@ -136,6 +138,27 @@ def policies_in_use(config: Config, around: Surroundings) -> PoliciesInUse:
     approvals = approvals_of(folder, bundle.digest, trust)
     is_open = is_open or others_can_write_to(trust)
     return PoliciesInUse(bundle, by, is_open, folder.absolute(), approvals)
+
+
+def _require_named(config: Config, around: Surroundings) -> None:
+    """Refuse a folder of policies that lies here and that nothing names: nobody in CI would notice.
+
+    Raises:
+        ConfigError: There is one, and the shipped policies would decide.
+    """
+    from engine.policy.bundle import shipped_folder
+    from engine.policy.sources import DATA
+
+    own = (config.file.parent if config.file else around.here) / "policies"
+    if not own.is_dir() or real_path(own) == real_path(shipped_folder("policies")):
+        return
+    topics = ("budgets", "catalogue", "gates/*", "limits/*", "prices", "trust", "waivers")
+    if any(next(own.glob(f"{topic}/{DATA}"), None) for topic in topics):
+        raise ConfigError(
+            f"{own}: has policies that nothing names, and the shipped ones would decide",
+            'add policies = "policies" to engine.toml, or give --policies policies; '
+            "or call the folder otherwise, if the shipped ones are meant",
+        )
 
 
 def policies_in(folder: Path, around: Surroundings, *, anew: bool = False) -> PolicyBundle:

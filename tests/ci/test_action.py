@@ -147,6 +147,21 @@ def test_policies_that_were_approved_pass_as_the_shipped_ones(job: Path, key: st
     assert "policies_overridden" not in done.summary
 
 
+def test_policies_that_are_there_and_that_nothing_names_are_refused(job: Path, key: str) -> None:
+    """The shipped ones would decide, and nobody would notice."""
+    (job / "policies/limits/default").mkdir(parents=True)
+    limits = job / "policies/limits/default/data.yaml"
+    limits.write_text("checks:\n  slo.dec_p95_ms: {limit: 1}\n")
+
+    done, told = act(job, metrics="metrics.json", key=key)
+    assert (done.code, told["verdict"], told["exit-code"]) == (2, "ERROR", "2")
+    assert "policies: has policies that nothing names" in done.err + done.out
+
+    (job / "engine.toml").write_text('policies = "policies"\n')
+    done, told = act(job, metrics="metrics.json", key=key)
+    assert (done.code, told["verdict"]) == (1, "BLOCK"), done.err
+
+
 def test_several_files_are_several_lines(job: Path, key: str) -> None:
     write(job, "hold", "second one.json")
 

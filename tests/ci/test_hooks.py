@@ -16,7 +16,7 @@ HOOKS = {hook["id"]: hook for hook in load(".pre-commit-hooks.yaml")}
 
 
 def hook(name: str, cwd: Path, *files: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = [*shlex.split(HOOKS[name]["entry"]), *files]
+    command = [*shlex.split(HOOKS[name]["entry"]), *HOOKS[name].get("args", []), *files]
     environment = world(cwd, **environ)
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=60
@@ -51,9 +51,17 @@ def test_a_file_that_cannot_be_decided_on_fails_beside_a_good_one(tmp_path: Path
 def test_policies_are_checked_and_tested_and_tried(tmp_path: Path, opa: Path) -> None:
     found = {"ENGINE_OPA": os.fspath(opa), "ENGINE_POLICIES": "policies", "ENGINE_GATE": "checkout"}
     assert bash("engine policy new checkout", tmp_path, found).returncode == 0
+    changed = ("policies/checkout/checkout.rego", "policies/limits/default/data.yaml")
     for name in ("engine-policy-check", "engine-policy-test", "engine-selftest"):
-        done = hook(name, tmp_path, **found)
+        done = hook(name, tmp_path, *changed, "engine.toml", **found)
         assert done.returncode == 0, done.stdout + done.stderr
+        unnamed = {**found, "ENGINE_POLICIES": str(tmp_path / "others")}
+        for environ in (unnamed, {key: found[key] for key in ("ENGINE_OPA",)}):
+            (tmp_path / "engine.toml").unlink(missing_ok=True)
+            done = hook(name, tmp_path, *changed, **environ)
+            assert done.returncode == 2, done.stdout + done.stderr
+            message = "policies/checkout/checkout.rego: lies in no policies that are looked at"
+            assert message in done.stderr
 
     limits = tmp_path / "policies" / "limits" / "default" / "data.yaml"
     limits.write_text(limits.read_text().replace("{limit: 0, severity", "{limt: 0, severity"))
@@ -67,6 +75,8 @@ def test_policies_are_checked_and_tested_and_tried(tmp_path: Path, opa: Path) ->
         ("engine-metrics", "package.json", False),
         ("engine-policy-test", "policies/slo/slo.rego", True),
         ("engine-policy-check", "policies/limits/default/data.yaml", True),
+        ("engine-policy-check", "policies/waivers/data.yaml", True),
+        ("engine-policy-check", "charts/shop/data.yaml", False),
         ("engine-selftest", "README.md", False),
     ],
 )

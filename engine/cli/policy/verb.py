@@ -7,7 +7,12 @@ from pathlib import Path
 
 from engine import exit_codes
 from engine.cli import workspace
-from engine.cli.arguments import instant, policy_arguments, question_arguments
+from engine.cli.arguments import (
+    files_argument,
+    instant,
+    policy_arguments,
+    question_arguments,
+)
 from engine.cli.console.shell import STAYS, Shell
 from engine.cli.policy import comparison, starting
 
@@ -38,6 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR|FILE.tar",
         help="build: where the bundle is written, a folder or one file",
     )
+    files_argument(parser)
     parser.add_argument("--key-file", metavar="PEM", help="sign: private key, mode 0600")
     parser.add_argument(
         "--expires", metavar="T", type=instant, help="sign: instant from which on it does not count"
@@ -54,6 +60,8 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
     if args.name is not None and args.action not in _NAMED:
         raise UsageError(f"{args.name!r} means nothing to {args.action}", "give --policies DIR")
+    if args.files:
+        workspace.require_in_use(args.files, workspace.settings(args, shell))
     return _ACTIONS[args.action](args, shell)
 
 
