@@ -66,11 +66,15 @@ def policies_of(
         policy_trust: As :func:`session_of`.
     """
     folder = optional_path("policies", policies)
+    trust = optional_path("policy_trust", policy_trust)
     if folder is None:
+        if trust is not None:
+            from engine.policy.tables.trust_list import approvers_in
+
+            approvers_in(trust)  # it is named, so it is read
         return PoliciesInUse(shipped_bundle())
     bundle = load_policies(folder, opa=None)
     is_open = others_can_write_to(folder)
-    trust = optional_path("policy_trust", policy_trust)
     if trust is None:
         return PoliciesInUse(bundle, ChosenBy.CALLER, is_open, folder.absolute())
     from engine.decision.approvals import approvals_of

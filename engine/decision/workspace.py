@@ -124,14 +124,19 @@ def policies_in_use(config: Config, around: Surroundings) -> PoliciesInUse:
 
     folder = config.path("policies")
     is_open = config.file is not None and others_can_write_to(config.file)
+    trust = config.path("policy_trust")
     if folder is None:
         if around.in_ci:
             _require_named(config, around)
+        if trust is not None:
+            from engine.policy.tables.trust_list import approvers_in
+
+            approvers_in(trust)  # it is named, so it is read
         return PoliciesInUse(shipped_bundle(), open_to_others=is_open)
     by = ChosenBy.CALLER if config.values["policies"].by_caller else ChosenBy.CONFIGURED
     bundle = policies_in(folder, around)
     is_open = is_open or others_can_write_to(folder)
-    if (trust := config.path("policy_trust")) is None:
+    if trust is None:
         return PoliciesInUse(bundle, by, is_open, folder.absolute())
     from engine.decision.approvals import approvals_of
 
