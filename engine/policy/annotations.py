@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from engine.errors import PolicyBuildError, suggest
 from engine.model import Json
 from engine.policy import includes
+from engine.policy.includes import WITH_METADATA
 from engine.policy.manifest import KINDS, RULES, CheckInfo, GateInfo
 from engine.policy.sources import Sources
 from engine.policy.tables.catalogue import METRIC_ID
+from engine.policy.tables.data import bare_rule
 
 _CHECK_TEXTS = ("invariant", "why", "fix")
 CHECK_KEYS = ("check", "metric", "kind", "unless", *_CHECK_TEXTS, "code", "controls")
@@ -36,8 +38,11 @@ class _Annotation:
 
     def text(self, key: str, among: Json = None) -> str:
         value = (self.says if among is None else among).get(key)
-        if not isinstance(value, str) or not value.strip():
-            raise self.wrong(f"no {key!r}", f"add a line `# {key}: …`")
+        if value is not None and not isinstance(value, str):
+            raise self.wrong(f"{key!r} is no text", "write it in quotes")
+        if not value or not value.strip():
+            line = f"`# {key}: …`" if among is None else f"`#   {key}: …` below `# custom:`"
+            raise self.wrong(f"no {key!r}", f"add a line {line}")
         return value.strip()
 
     def check_keys(self, given: Json, known: Iterable[str]) -> None:
@@ -199,6 +204,8 @@ def _gate(
         )
     included = {*(by_hand if by_data is None else by_data), *([package] if domain.checks else [])}
     checks = [check for name in included for check in domains[name].checks]
+    if not checks and (bare := bare_rule(files, "", package)):
+        raise PolicyBuildError(f"{bare.file}:{bare.line}: no METADATA is above it", WITH_METADATA)
     if not checks:
         raise decision.wrong("the gate has no check", "annotate `checks`, or include a domain")
     return GateInfo(

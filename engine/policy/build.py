@@ -180,6 +180,8 @@ def _not_whole(error: PolicyError, checks: Iterable[CheckInfo], files: Sources) 
     if unlisted := re.search(r"does not list: (.*)", error.message):
         name = unlisted[1].partition(",")[0]
         hint = f"put METADATA with `check: {name}` above its rule, or take the rule out"
+        if place := data.bare_rule(files, f'"{name}"'):
+            return PolicyBuildError(f"{place}: {error.message}", hint)
     return PolicyBuildError(error.message, hint)
 
 

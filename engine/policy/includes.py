@@ -17,6 +17,11 @@ from engine.policy.tables.rows import GATES
 
 MODULE = "includes.rego"
 INCLUDED = "_included"
+WITH_METADATA = (
+    "put `# METADATA` above this rule, with `# title:`, `# description:` and `# custom:` (check, "
+    "invariant, why, fix)"
+)
+"""What to do about a rule ``checks`` of which nothing is said."""
 
 _PLACE = re.compile(rf"{GATES}/([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*)/{re.escape(DATA)}")
 _GENERATED = "# Code generated from "
@@ -153,8 +158,7 @@ def _no_domain(name: str, files: Sources, known: list[str]) -> tuple[str, str]:
                 line = text.count("\n", 0, match.start()) + 1
                 return (
                     f"domain {name!r} has no check with METADATA",
-                    f"{source.shown}:{line}: put `# METADATA` above this rule, with `# title:`, "
-                    "`# description:` and `# custom:` (check, invariant, why, fix)",
+                    f"{source.shown}:{line}: {WITH_METADATA}",
                 )
             return (
                 f"domain {name!r} has no checks",

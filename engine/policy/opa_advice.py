@@ -42,6 +42,10 @@ def _of(what: str, path: str, text: str, line: str, files: Sources) -> str:
         return _function(match[1], text, files)
     if match := re.match(r"var (\w+) is unsafe", what):
         return _variable(match[1], text, files)
+    if match := re.match(r"import (data\S+) unused", what):
+        packages = _packages(files)
+        if match[1] not in packages and (near := get_close_matches(match[1], packages, 1)):
+            return f"no package is called {match[1]!r}: did you mean {near[0]!r}?"
     if re.search("[\u2018-\u201f]", line):
         return 'write plain quotes, " and no others'
     folder = path.rpartition("/")[0].replace("/", ".")

@@ -16,6 +16,7 @@ from engine.policy.laying import laid_sources
 from engine.policy.opa_advice import advice
 from engine.policy.overlay import load_policies
 from engine.policy.sources import CAPABILITIES, DATA, Source, check_rego, is_source, read_source
+from engine.policy.tables.rows import GATES
 from engine.system.walk import files_below
 
 _CAPABILITIES = ("--capabilities", f"policies/{CAPABILITIES}")
@@ -62,12 +63,16 @@ def examine(folder: Path | None, opa: Path) -> Iterator[Step]:
     shipped = _sources(shipped_folder("policies"))
     given = _sources(folder) if folder else {}
     rules = {path: source for path, source in given.items() if path.endswith(".rego")}
+    # A gate that does not ship is a rule and the rows of what it asks: neither is whole alone.
+    new = {path: source for path, source in given.items() if path not in shipped}
+    gates = {path: source for path, source in new.items() if path.startswith(f"{GATES}/")}
+    on_shipped_data = laid_sources(shipped, rules | gates)
     laid = laid_sources(shipped, given)
     check_rego({path: source for path, source in laid.items() if is_source(path)})
     with tempfile.TemporaryDirectory(prefix="engine-policy-test-") as root:
         suites = [
             _suite("yours", laid, given.keys(), Path(root, "yours")),
-            _suite("shipped", laid_sources(shipped, rules), shipped.keys() - given, Path(root)),
+            _suite("shipped", on_shipped_data, shipped.keys() - given, Path(root)),
         ]
         # Shipped tests run a line of the folder's only where it replaces a shipped file.
         counted = suites if folder is None or rules.keys() & shipped.keys() else suites[:1]
@@ -75,9 +80,9 @@ def examine(folder: Path | None, opa: Path) -> Iterator[Step]:
         work = _written(laid, Path(root, "all"))
         checked = _check(work, laid, opa)
         yield checked
-        yield _format(work, opa, own)
         if checked.wrong:
             return
+        yield _format(work, opa, own)
         tested = _test(suites, opa)
         yield tested
         if not tested.wrong:

@@ -14,6 +14,7 @@ import pytest
 from engine.policy.build import run_opa
 from tests.cli.conftest import Answer, Engine
 from tests.cli.terminal import at_a_terminal
+from tests.repository import ROOT
 
 
 @pytest.fixture
@@ -35,6 +36,16 @@ def words(answer: Answer) -> dict[str, str]:
 def test_a_new_policy_passes_at_once_beside_another(author: Engine) -> None:
     assert author("policy", "new", "checkout").code == 0
     assert author("policy", "new", "payments").code == 0
+    page = (ROOT / "docs/policies.md").read_text().partition("## A gate of your own")[2]
+    for path, kind in (
+        ("hotfix/hotfix.rego", "rego"),
+        ("gates/hotfix/data.yaml", "yaml"),
+        ("hotfix/hotfix_test.rego", "rego"),
+    ):
+        _, _, rest = page.partition(f"```{kind}\n")
+        text, _, page = rest.partition("```")
+        Path("policies", path).parent.mkdir(parents=True, exist_ok=True)
+        Path("policies", path).write_text(text)
 
     answer = author("policy", "test", "policies")
 
@@ -192,6 +203,16 @@ def test_rego_that_opa_refuses_is_told_in_its_words(author: Engine) -> None:
 
     assert (answer.code, words(answer)["check"]) == (1, "WRONG")
     assert "checkout/checkout.rego:3: rego_unsafe_var_error" in answer.out
+    rego = Path("policies/checkout/checkout.rego")
+    rego.write_text("package checkout\n\nchecks[c] { c := 1 }\n")
+    assert set(words(author("policy", "test", "policies"))) == {"check"}
+    rego.write_text(
+        "package checkout\n\nimport data.lib.chek\n\n"
+        'checks contains check.at_most("checkout.open_incidents")\n'
+    )
+    hints = [x for x in author("policy", "test", "policies").out.splitlines() if "hint: " in x]
+    assert len(hints) == 2
+    assert all("data.lib.check" in hint for hint in hints)
 
 
 def test_without_opa_it_says_where_it_is_looked_for(

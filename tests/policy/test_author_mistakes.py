@@ -142,15 +142,53 @@ MISTAKES: dict[str, tuple[Edit | dict[str, str | None], str, str]] = {
         f"{REGO}:8",
         "`# METADATA`",
     ),
-    "no check in METADATA": ((REGO, "#   check: acme.open\n", ""), f"{REGO}:15", "# check: "),
+    "no check in METADATA": (
+        (REGO, "#   check: acme.open\n", ""),
+        f"{REGO}:15",
+        "`#   check: …` below `# custom:`",
+    ),
     "no title": ((REGO, "# title: Open incidents\n", ""), f"{REGO}:15", "# title: "),
     "no why": (
         (REGO, "#   why: A release during an incident hides its cause.\n", ""),
         f"{REGO}:15",
-        "# why: ",
+        "`#   why: …` below `# custom:`",
     ),
-    "no fix": ((REGO, "#   fix: Close the incidents first.\n", ""), f"{REGO}:15", "# fix: "),
-    "no invariant": ((REGO, "#   invariant: own rule\n", ""), f"{REGO}:15", "# invariant: "),
+    "no fix": (
+        (REGO, "#   fix: Close the incidents first.\n", ""),
+        f"{REGO}:15",
+        "`#   fix: …` below `# custom:`",
+    ),
+    "no invariant": (
+        (REGO, "#   invariant: own rule\n", ""),
+        f"{REGO}:15",
+        "`#   invariant: …` below `# custom:`",
+    ),
+    "a text that YAML reads as a number": (
+        (REGO, "Close the incidents first.", "2.10"),
+        f"{REGO}:16",
+        "'fix' is no text",
+    ),
+    "second check without METADATA": (
+        {
+            REGO: OWN[REGO] + '\nchecks contains check.at_most("acme.late")\n',
+            LIMITS: OWN[LIMITS] + "  acme.late: {limit: 0, severity: block, max_age_s: 9}\n",
+        },
+        f"{REGO}:18",
+        "check 'acme.late' has no METADATA",
+    ),
+    "second check without METADATA and rows": (
+        {REGO: OWN[REGO] + '\nchecks contains check.at_most("acme.late")\n'},
+        f"{REGO}:18",
+        "check: acme.late",
+    ),
+    "gate of a check without METADATA": (
+        {
+            "mine/mine.rego": MINE.replace("_included, _obligations", "[checks], set()")
+            + '\nchecks contains {"id": "mine.open"}\n'
+        },
+        "mine/mine.rego:18",
+        "`# METADATA`",
+    ),
     "key misspelt": ((REGO, "#   why:", "#   wyh:"), f"{REGO}:16", "did you mean 'why'?"),
     "kind misspelt": ((REGO, "#   inv", "#   kind: evidnce\n#   inv"), f"{REGO}:17", "'evidence'"),
     "id without a domain": ((REGO, "check: acme.open", "check: open"), f"{REGO}:16", "acme.open"),
@@ -194,6 +232,28 @@ MISTAKES: dict[str, tuple[Edit | dict[str, str | None], str, str]] = {
     "limit is a text": ((LIMITS, "limit: 0", 'limit: "0"'), f"{LIMITS}:3", "number"),
     "limit out of range": ((LIMITS, "limit: 0", "limit: -1"), f"{LIMITS}:3", "[0, None]"),
     "limit against the direction": ((REGO, "at_most", "at_least"), f"{REGO}:16", "at_most"),
+    "profile folder misspelt": (
+        {LIMITS: None, "limits/defualt/data.yaml": OWN[LIMITS]},
+        "limits/defualt/data.yaml:2",
+        "did you mean limits/default/data.yaml?",
+    ),
+    "rows of one profile alone": (
+        {LIMITS: None, "limits/strict/data.yaml": OWN[LIMITS]},
+        "limits/strict/data.yaml:2",
+        'of limits/default/data.yaml, in your folder: acme.open: {severity: "off", reason: …}',
+    ),
+    "a shipped row taken away": (
+        {LIMITS: OWN[LIMITS] + "  ethics.ece: null\n"},
+        f"{LIMITS}:6",
+        'severity: "off"',
+    ),
+    "a shipped metric taken away": (
+        {CATALOGUE: OWN[CATALOGUE] + "  slo.dec_rps: null\n"},
+        f"{CATALOGUE}:8",
+        "'slo.dec_rps' is not in the catalogue",
+    ),
+    "a whole table taken away": ({LIMITS: "checks: null\n"}, f"{LIMITS}:1", "`<row>: null`"),
+    "null for a limit": ((LIMITS, "limit: 0", "limit: null"), f"{LIMITS}:3", "`null` takes away"),
     "tab": ((LIMITS, "    limit", "\tlimit"), f"{LIMITS}:3", "spaces"),
     "indented wrongly": ((LIMITS, "    severity", "   severity"), f"{LIMITS}:4", "indent"),
     "member twice": ((LIMITS, "    sev", "    limit: 1\n    sev"), f"{LIMITS}:4", "limit"),
@@ -209,7 +269,7 @@ MISTAKES: dict[str, tuple[Edit | dict[str, str | None], str, str]] = {
         "'policies_overridden'",
     ),
     # catalogue
-    "no row of the catalogue": ({CATALOGUE: "metrics: {}\n"}, f"{REGO}:16", CATALOGUE),
+    "no row of the catalogue": ({CATALOGUE: "metrics: {}\n"}, f"{REGO}:16", "acme.open: {type: "),
     "metric misspelt": ((CATALOGUE, "acme.open", "acme.opne"), f"{REGO}:16", "'acme.opne'"),
     "type misspelt": ((CATALOGUE, "integer", "int"), f"{CATALOGUE}:3", "'integer'"),
     "direction misspelt": ((CATALOGUE, "lower", "down"), f"{CATALOGUE}:5", "lower"),

@@ -76,7 +76,7 @@ def _test(args: argparse.Namespace, shell: Shell) -> int:
         good = good and not step.wrong
         word = "WRONG" if step.wrong else "ok"
         shell.print(f"{word:<6} {step.name:<9} {step.passed}".rstrip(), flush=True)
-        for line in (*step.wrong, *([f"hint: {step.hint}"] if step.hint else [])):
+        for line in (*step.wrong, *(f"hint: {hint}" for hint in step.hint.splitlines())):
             shell.print(f"         {line}")
     return exit_codes.PASS if good else exit_codes.FAIL
 

@@ -17,6 +17,7 @@ from engine.formats import canonical
 from engine.formats.printable import is_seen
 from engine.formats.times import parse_time
 from engine.model import Json
+from engine.policy.includes import WITH_METADATA
 from engine.policy.manifest import CheckInfo
 from engine.policy.sources import DATA, Sources
 from engine.policy.tables import budget_rows, catalogue, profiles
@@ -65,7 +66,9 @@ def resolve(sources: Sources, checks: Mapping[str, CheckInfo]) -> bytes:
         ships = {source.shown for source in sources.values() if source.is_shipped}
         ships.update(table.shipped.file.shown for table in tables)
         if isinstance(error, RowError) and error.position.file not in ships:
-            raise
+            of_whole_table = not error.position.pointer and error.position.file.endswith(DATA)
+            if not of_whole_table:
+                raise
         raise _of_own_row(error, tables, roots, sources, checks) or error from None
 
 
@@ -81,15 +84,29 @@ def _of_own_row(
     What ships fits itself, so an error in its rows is due to some row that was laid over them.
     """
     rows = ((table, row) for table in tables for row in table.rows())
+    reason = error.reason if isinstance(error, RowError) else error.message
+    found: Node | None = None
     for table, row in islice(rows, _MOST_TRIED):
         try:
             _resolved({**roots, table.path: table.without(row).root}, sources, checks)
         except ConfigError as other:
-            if other.message == error.message:
-                continue
-        reason = error.reason if isinstance(error, RowError) else error.message
-        return row.wrong(f"what ships does not fit it: {reason}", error.hint, key=True)
-    return None
+            # Another error may be one of several, or due to the row's own absence.
+            if other.message != error.message and (found is None or row.value is None):
+                found = row
+            continue
+        found = row
+        break
+    if found is None:
+        return None
+    if found.value is None:
+        return found.wrong(f"nothing holds once it is taken away: {reason}", _INSTEAD, key=True)
+    return found.wrong(f"what ships does not fit it: {reason}", error.hint, key=True)
+
+
+_INSTEAD = (
+    "take this line out, or say what holds instead; a check is turned off by "
+    '`{severity: "off", reason: …}`'
+)
 
 
 def _resolved(
@@ -100,7 +117,7 @@ def _resolved(
     check_metrics(checks, metrics, sources)
     _check_controls(checks, controls(roots.get("controls")), sources)
     tables = {match[1]: root for path, root in roots.items() if (match := _LIMITS.fullmatch(path))}
-    _check_rows(checks, tables.values(), sources)
+    _check_rows(checks, tables, sources)
     return canonical.encode(
         {
             "budgets": budget_rows.rows(roots.get("budgets")),
@@ -138,15 +155,28 @@ def _right_place(path: str, shown: str) -> str:
     return f"known: {', '.join(f'{topic}/{DATA}' for topic in known)}"
 
 
-def _check_rows(checks: Mapping[str, CheckInfo], tables: Iterable[Node], sources: Sources) -> None:
-    """Refuse a check of which no profile says anything, in the file of its rule."""
-    limited: set[str] = set()
-    for root in tables:
+def _check_rows(
+    checks: Mapping[str, CheckInfo], tables: Mapping[str, Node], sources: Sources
+) -> None:
+    """Refuse a check of which no profile says anything, or `default` not, at its rule or row."""
+    limited: dict[str, dict[str, Node]] = {}
+    for profile, root in tables.items():
         rows = root.members().get("checks")
         for name, row in rows.members().items() if rows else ():
+            if name not in checks and (bare := bare_rule(sources, f'"{name}"')):
+                raise RowError(bare, f"the rule of check {name!r} has no METADATA", WITH_METADATA)
             profiles.require_known(name, row, checks)
-            limited.add(name)
-    for name in sorted(checks.keys() - limited):
+            limited.setdefault(name, {})[profile] = row
+    if "extends" not in tables["default"].members():
+        for name, by_profile in limited.items():
+            if "default" not in by_profile and rule_place(name, sources):
+                profile, row = next(iter(by_profile.items()))
+                raise row.wrong(
+                    f"profile 'default' has no row for {name}, and {profile!r} has",
+                    _in_default(name, profile, tables, sources),
+                    key=True,
+                )
+    for name in sorted(checks.keys() - limited.keys()):
         raise _of_check(
             name,
             sources,
@@ -154,6 +184,19 @@ def _check_rows(checks: Mapping[str, CheckInfo], tables: Iterable[Node], sources
             f"add below `checks:` of limits/default/{DATA}, in your folder: "
             f"{name}: {{limit: …, severity: block, max_age_s: 86400}}",
         )
+
+
+def _in_default(name: str, profile: str, tables: Iterable[str], sources: Sources) -> str:
+    """Where a row of the check ``name`` belongs that stands in ``profile`` alone."""
+    source = sources[f"limits/{profile}/{DATA}"]
+    others = [other for other in tables if other != profile]
+    is_new = source.laid is None and not source.is_shipped
+    if is_new and (near := get_close_matches(profile, others, 1)):
+        return f"did you mean limits/{near[0]}/{DATA}?"
+    return (
+        f"add below `checks:` of limits/default/{DATA}, in your folder: "
+        f'{name}: {{severity: "off", reason: …}}, or a limit'
+    )
 
 
 def _check_controls(
@@ -200,6 +243,30 @@ def rule_place(check_id: str, sources: Sources) -> Position | None:
     return None
 
 
+def bare_rule(sources: Sources, mention: str, package: str = "") -> Position | None:
+    """Return where a rule ``checks`` stands that has no METADATA; None where it ships, or is none.
+
+    Args:
+        sources: The policy's files.
+        mention: What its lines hold, such as the id of a check.
+        package: What package it is of; empty is any.
+    """
+    for path, source in sources.items():
+        if not path.endswith(".rego") or path.endswith("_test.rego") or source.is_shipped:
+            continue
+        text = source.content.decode(errors="replace")
+        if package and not re.search(rf"(?m)^package[ \t]+{re.escape(package)}[ \t]*$", text):
+            continue
+        for rule in _CHECKS_RULE.finditer(text):
+            if mention in rule[2] and not re.search(r"(?m)^# METADATA", rule[1]):
+                return Position(source.shown, text.count("\n", 0, rule.start(2)) + 1, 1)
+    return None
+
+
+_CHECKS_RULE = re.compile(r"(?m)((?:^#.*\n)*)(^checks\b.*(?:\n(?![a-z_#]).*)*)")
+"""The comment above a rule ``checks``, and its lines up to what comes next."""
+
+
 def _and(first: str, second: str) -> str:
     return f"{first} {second}" if first else second.removeprefix("or ")
 
@@ -226,7 +293,11 @@ def check_metrics(
                     check.id,
                     sources,
                     f"check {check.id}: metric {name!r} is not in the catalogue",
-                    _and(suggest(name, metrics), f"or add `{name}` to catalogue/{DATA}"),
+                    _and(
+                        suggest(name, metrics),
+                        f"or add below `metrics:` of catalogue/{DATA}, in your folder: {name}: "
+                        "{type: number, unit: …, direction: lower, description: …}",
+                    ),
                 )
         if check.unless and metrics[check.unless]["type"] != "boolean":
             raise _of_check(
@@ -267,13 +338,22 @@ def _waivers(root: Node, checks: Mapping[str, CheckInfo]) -> list[Json]:
         # A waiver without a check or a subject stays: it is reported as unscoped, never applied.
         check, subject = members.get("check"), members.get("subject")
         if subject is not None and isinstance(subject.value, dict):
-            for name, text in subject.value.items():
-                if isinstance(text, str) and not is_seen(text):
-                    raise subject.wrong(f"{name}: {text!a} has a character that is not seen")
+            _check_scope(subject)
         if check is not None and isinstance(check.value, str) and check.value not in checks:
             raise check.wrong(f"no gate has a check {check.value!r}", suggest(check.value, checks))
     waivers: list[Json] = root.value["waivers"]
     return waivers
+
+
+def _check_scope(node: Node) -> None:
+    """Refuse what no subject could be called: its name, version and digest are texts."""
+    if isinstance(node.value, dict):
+        for member in node.members().values():
+            _check_scope(member)
+    elif not isinstance(node.value, str):
+        node.text()
+    elif not is_seen(node.value):
+        raise node.wrong(f"{node.value!a} has a character that is not seen")
 
 
 def _check_approvers(node: Node) -> None:

@@ -87,7 +87,7 @@ class Node:
         """Return the members of an object."""
         if not isinstance(self.value, dict):
             hint = "write a row by its name for each item, such as `name: {…}`"
-            raise self.wrong(
+            raise self._unlike(
                 "an object is expected here", hint if isinstance(self.value, list) else ""
             )
         return {
@@ -109,7 +109,7 @@ class Node:
     def items(self) -> list[Node]:
         """Return the items of a list."""
         if not isinstance(self.value, list):
-            raise self.wrong("a list is expected here")
+            raise self._unlike("a list is expected here")
         return [
             Node(item, f"{self.pointer}/{index}", self.file)
             for index, item in enumerate(self.value)
@@ -121,7 +121,9 @@ class Node:
         All of it is seen: what nobody can read is no reason and no name.
         """
         if not isinstance(self.value, str) or not re.fullmatch(pattern, self.value):
-            raise self.wrong(f"{self._shown()} where a text is expected", example)
+            is_quoted = isinstance(self.value, str | list | dict)
+            hint = example if is_quoted else "; ".join(filter(None, (example, _IN_QUOTES)))
+            raise self._unlike(f"{self._shown()} where a text is expected", hint)
         if not is_seen_in_lines(self.value):
             raise self.wrong(f"{self.value[:60]!a} has a character that is not seen", "take it out")
         return self.value
@@ -130,19 +132,19 @@ class Node:
         """Return a string of ``known``."""
         if not isinstance(self.value, str) or self.value not in known:
             hint = suggest(self.value, known) if isinstance(self.value, str) else ""
-            raise self.wrong(f"{self._shown()} is none of {', '.join(known)}", hint)
+            raise self._unlike(f"{self._shown()} is none of {', '.join(known)}", hint)
         return self.value
 
     def integer(self, least: int) -> int:
         """Return a whole number, ``least`` or more."""
         if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < least:
-            raise self.wrong(f"{self._shown()} where a whole number from {least} is expected")
+            raise self._unlike(f"{self._shown()} where a whole number from {least} is expected")
         return self.value
 
     def number(self) -> int | float:
         """Return a number."""
         if not is_number(self.value):
-            raise self.wrong(
+            raise self._unlike(
                 f"{self._shown()} where a number is expected", "write it as JSON does: 0.5, -1, 1e3"
             )
         number: int | float = self.value
@@ -151,14 +153,23 @@ class Node:
     def boolean(self) -> bool:
         """Return true or false."""
         if not isinstance(self.value, bool):
-            raise self.wrong(f"{self._shown()} where true or false is expected")
+            raise self._unlike(f"{self._shown()} where true or false is expected")
         return self.value
+
+    def _unlike(self, reason: str, hint: str = "") -> RowError:
+        """The error about a value of another type; ``null`` is one that may be meant otherwise."""
+        return self.wrong(reason, _OF_NULL if self.value is None else hint)
 
     def _shown(self) -> str:
         if self.value is None or isinstance(self.value, bool):
             return str(self.value).replace("None", "nothing").lower()
         shown = repr(self.value)
         return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+_IN_QUOTES = "write it in quotes, all of it: without them YAML reads 2.10 as the number 2.1"
+
+_OF_NULL = "`null` takes away a row or a member that a shipped table has; else leave it out"
 
 
 def read(shown: str, content: bytes) -> Node:

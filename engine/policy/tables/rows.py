@@ -134,6 +134,9 @@ def laid_over(path: str, shipped: Node, own: Node) -> LaidTable:
         if name == REPLACE:
             continue
         if node.value is None and name in below:
+            inherits = topic == _LIMITS and "extends" in {**below, **members}
+            if name in (_TABLES.get(topic), listed) and not inherits:
+                raise node.wrong(f"`{name}: null` would take the whole table away", _ROW_BY_ROW)
             del merged[name]
         elif name == _TABLES.get(topic) and name in below:
             merged[name] = _rows(below[name], node, of_limits=topic == _LIMITS)
@@ -145,6 +148,12 @@ def laid_over(path: str, shipped: Node, own: Node) -> LaidTable:
         return LaidTable(path, shipped, own, own)
     root = Node(merged, own.pointer, _LaidFile(own.file, shipped.file, moved))
     return LaidTable(path, shipped, own, root)
+
+
+_ROW_BY_ROW = (
+    "take rows away by name, such as `<row>: null`, or say what holds instead: `replace: true` at "
+    "the top of the file"
+)
 
 
 def _is_replacing(members: Mapping[str, Node]) -> bool:

@@ -257,6 +257,9 @@ def test_a_check_against_a_baseline_has_no_limit_of_its_own() -> None:
         ("    expires_at: 2026-12-31T00:00:00Z\n", "", "'expires_at' is missing"),
         ("check: toy.ece", "check: toy.eec", "no gate has a check 'toy.eec'"),
         ("{name: scoring-model}", '{name: "scoring\\u200b-model"}', "a character that is not seen"),
+        ("{name: scoring-model}", "{name: m, version: 2.10}", "2.1 where a text is expected"),
+        ("{name: scoring-model}", "{name: m, version: null}", "nothing where a text is expected"),
+        ("{name: scoring-model}", "{name: m, digest: {sha256: 12}}", "12 where a text"),
         ("waivers:", "waiver:", "key 'waiver' is not known"),
     ],
 )
@@ -265,6 +268,19 @@ def test_a_wrong_waiver_is_an_error(old: str, new: str, reason: str) -> None:
 
     assert any(words in error.message for words in reason.split("|"))
     assert error.message.startswith(f"{WAIVERS}:")
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        (WAIVERS, "{name: scoring-model}", "{name: m, version: 2.10}"),
+        (WAIVERS, "id: W-1", "id: 2.10"),
+        (WAIVERS, "approvers: [ada]", "approvers: [true]"),
+        (LOOSE, "extends: default", "extends: 2.10"),
+    ],
+)
+def test_a_text_that_yaml_reads_as_a_number_is_to_be_quoted(path: str, old: str, new: str) -> None:
+    assert "in quotes" in refused(path, old, new).hint
 
 
 def test_two_waivers_of_one_id_are_an_error() -> None:
