@@ -16,7 +16,7 @@ from typing import NamedTuple
 from engine.errors import ConfigError, UsageError, VerificationError
 from engine.formats.printable import is_seen_in_lines
 from engine.model import Json, Signer
-from engine.policy.overlay import BUILT
+from engine.policy.overlay import APPROVALS, BUILT
 from engine.policy.tables.trust_list import approvers_in
 from engine.proof.approvals import (
     MAX_FILE_BYTES,
@@ -34,9 +34,6 @@ from engine.proof.trust import has_role
 from engine.proof.trusted_keys import POLICY
 from engine.system.reading import read_whole
 
-SUFFIX = ".approvals.json"
-"""Behind the name of a built policy: the file of its approvals."""
-
 
 class Approvals(NamedTuple):
     """What lies beside a policy, and whose word counts.
@@ -45,11 +42,13 @@ class Approvals(NamedTuple):
         given: Genuine approvals of this policy, whoever gave them.
         refused: Why others that lie there are none, a clause each.
         trust: ``{"keys": [...]}`` of the caller's list.
+        shown: Name of that list.
     """
 
     given: tuple[Approval, ...]
     refused: tuple[str, ...]
     trust: Json
+    shown: str = "the trust list"
 
     def counting(self, now: datetime, own_key: bytes | None) -> tuple[Approval, ...]:
         """Return those that count at an instant: of each key the one that lasts longest, sorted.
@@ -79,7 +78,10 @@ class Approvals(NamedTuple):
             return "is by the key that signs the decision: another one has to approve"
         key = key_id(approval.public_key)
         if not has_role(self.trust, key, POLICY, approval.approved_at, now):
-            return f"does not count: the trust list gives it no role {POLICY!r} at this time"
+            reason = f"does not count: the trust list gives it no role {POLICY!r}"
+            if all(row["key_id"] != key for row in self.trust["keys"]):
+                return f"{reason}: the key is not in {self.shown}"
+            return f"{reason} at this time"
         return ""
 
 
@@ -90,7 +92,7 @@ def _lasting(approval: Approval) -> tuple[bool, str, datetime]:
 
 def approvals_file(policies: Path) -> Path:
     """Return where the approvals of a built policy lie."""
-    return policies.with_name(policies.name + SUFFIX)
+    return policies.with_name(policies.name + APPROVALS)
 
 
 def approvals_of(policies: Path, digest: str, trust: Path) -> Approvals:
@@ -123,7 +125,7 @@ def approvals_of(policies: Path, digest: str, trust: Path) -> Approvals:
             given.append(approval)
         else:
             refused.append(f"{file}: an approval is of policy {approval.policy_digest[:16]}…")
-    return Approvals(tuple(given), tuple(refused), keys)
+    return Approvals(tuple(given), tuple(refused), keys, str(trust))
 
 
 def _envelopes(file: Path) -> list[bytes]:

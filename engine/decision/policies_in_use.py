@@ -60,10 +60,23 @@ class PoliciesInUse(NamedTuple):
         return self.approvals.counting(now, own_key)
 
     def not_approved(self, now: datetime, own_key: bytes | None) -> list[str]:
-        """Return why no approval counts, a clause each; nothing where one does or none is asked."""
-        if self.approvals is None or not self._are_own or self.approved(now, own_key):
+        """Return why no approval counts, a clause each; nothing where one does or none is there."""
+        if not self._are_own or self.approved(now, own_key):
             return []
+        if self.approvals is None:
+            return self._not_asked()
         return list(self.approvals.why_not(now, own_key))
+
+    def _not_asked(self) -> list[str]:
+        """Why approvals that lie beside the policies are not even looked at."""
+        from engine.policy.overlay import APPROVALS
+
+        file = self.folder and self.folder.with_name(self.folder.name + APPROVALS)
+        if file is None or not file.is_file():
+            return []
+        return [
+            f"{file.name} is not read: no trust list is named (--policy-trust, ENGINE_POLICY_TRUST)"
+        ]
 
     @property
     def _are_own(self) -> bool:

@@ -394,7 +394,14 @@ def _signer(config: Config, around: Surroundings) -> Signer:
     except NoKeyError as error:
         if config.path("key_file") is None:
             raise
-        raise KeyFileError(error.message, error.hint) from None
+        raise KeyFileError(error.message, f"make one with: {_making(config)}") from None
+
+
+def _making(config: Config) -> str:
+    """The command that makes the key that is configured."""
+    import shlex
+
+    return f"engine keys init --key-file {shlex.quote(str(key_path(config)))}"
 
 
 def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool = False) -> None:
@@ -421,7 +428,7 @@ def ensure_workspace(config: Config, around: Surroundings, *, may_create: bool =
         origin = config.values["key_file"].origin
         raise KeyFileError(
             f"{path}: no such key, and {own} signs here",
-            f"leave out {origin} to sign with that; another one is made by engine keys init",
+            f"leave out {origin} to sign with that; another one is made by {_making(config)}",
         )
     if begun := ledger_key(config, around):
         raise no_key_of_ledger(path, ledger_url(config), begun)

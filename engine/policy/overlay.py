@@ -12,6 +12,8 @@ from engine.system.reading import read_whole
 
 BUILT = ".tar"
 """Suffix of a policy that is built into one file."""
+APPROVALS = ".approvals.json"
+"""Behind the name of a built policy: the file of its approvals."""
 
 
 def load_policies(

@@ -66,6 +66,10 @@ def test_a_new_check_blocks_in_the_gate_that_is_asked_anyway(author: Engine) -> 
     failed = {check["id"] for check in decided.json["checks"] if check["status"] == "fail"}
     assert (decided.code, "checkout.open_incidents" in failed) == (1, True)
     assert "gates/promotion/checkout" in decided.json["policy_changes"]["rows"]
+    promise = [
+        x for x in author("explain", "checkout.open_incidents").out.splitlines() if "prom" in x
+    ]
+    assert promise[0].split() == ["promise", "own", "rule"]
     assert Path("engine.toml").read_text() == (
         '# ours\nprofile = "strict"  # all of it\npolicies = "policies"\n'
     )

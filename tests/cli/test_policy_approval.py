@@ -66,7 +66,7 @@ WRONG: dict[str, tuple[Callable[[str], list[bytes]] | None, str, str]] = {
     "by a key without the role": (
         lambda digest: [given(STRANGER, digest)],
         TRUST,
-        "the trust list gives it no role 'policy'",
+        "the trust list gives it no role 'policy': the key is not in trust.yaml",
     ),
     "an attestor is no approver": (
         lambda digest: [given(STRANGER, digest)],
@@ -160,6 +160,23 @@ def test_a_list_or_a_file_of_approvals_that_cannot_be_read_is_refused(
 
     assert (answer.code, answer.out) == (2, "")
     assert message in answer.err
+
+
+def test_approvals_without_a_trust_list_are_named(engine: Engine, built: str) -> None:
+    assert "no trust list" not in decided(engine).err
+    FILE.write_bytes(b"[" + given(BOARD, built) + b"]")
+
+    answer = decided(engine)
+
+    assert answer.json["relaxations"] == ["policies_overridden"]
+    assert f"{FILE} is not read: no trust list is named (--policy-trust, ENGINE" in answer.err
+
+
+def test_a_key_that_is_not_there_is_made_under_its_name(engine: Engine, built: str) -> None:
+    answer = engine("policy", "sign", "own.tar", "--key-file", "board.pem")
+
+    assert answer.code == 2
+    assert "engine keys init --key-file board.pem" in answer.err
 
 
 def test_only_the_call_says_who_may_approve(engine: Engine, built: str) -> None:

@@ -17,7 +17,7 @@ from engine.cli.console.report_options import report_options
 from engine.cli.console.shell import Shell
 from engine.errors import UsageError, suggest
 from engine.formats.columns import rows, wrapped
-from engine.policy.bundle import PolicyBundle
+from engine.policy.bundle import PolicyBundle, shipped_bundle
 from engine.settings.config import Config
 
 if TYPE_CHECKING:
@@ -142,6 +142,9 @@ def _controls(form: str, config: Config, bundle: PolicyBundle, shell: Shell) -> 
     return exit_codes.PASS
 
 
+_OF_PROJECT = ", in spec/invariants.md of the project"
+
+
 def _check(name: str, bundle: PolicyBundle, shell: Shell) -> str:
     from engine.cli.explain.reference import demand
 
@@ -149,12 +152,13 @@ def _check(name: str, bundle: PolicyBundle, shell: Shell) -> str:
     unit = bundle.catalogue().get(info.metric, {}).get("unit", "")
     unit = "" if unit in ("1", "none") else unit
     gates = [gate.name for gate in bundle.gates() if name in gate.checks]
+    ships = any(check.id == name for check in shipped_bundle().checks())
     facts = (
         ("demands", info.description),
         ("why", info.why),
         ("fix", info.fix),
         ("metric", f"{info.metric} ({unit})" if unit else info.metric),
-        ("promise", f"{info.invariant}, in spec/invariants.md of the project"),
+        ("promise", info.invariant + (_OF_PROJECT if ships else "")),
         ("gates", ", ".join(gates) or "none asks it"),
         *([("controls", ", ".join(info.controls))] if info.controls else []),
     )

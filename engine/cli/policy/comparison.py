@@ -82,8 +82,12 @@ def diff(args: argparse.Namespace, shell: Shell) -> int:
     counted = f"{len(found):,} {'row' if len(found) == 1 else 'rows'}" if found else "nothing"
     shell.print(
         f"{counted} changed: policy {before.digest[:12]}… ({against}) to {after.digest[:12]}…"
+        + _OF_PROFILES * any(change.row.startswith("limits/") for change in found)
     )
     return exit_codes.PASS
+
+
+_OF_PROFILES = "; limits count once for each profile"
 
 
 def _named(against: str, config: Config, shell: Shell) -> PolicyBundle:
