@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.decision.margins import written
 from engine.decision.unread import explained
-from engine.model import Decision, Json
+from engine.model import Decision, Json, Status
 from engine.policy.bundle import PolicyBundle
 from engine.report import Location, Report
 
@@ -41,6 +41,26 @@ def off_reasons(bundle: PolicyBundle, profile: str) -> Mapping[str, str]:
     return MappingProxyType(off)
 
 
+def _waivers_of_others(decision: Decision, bundle: PolicyBundle) -> tuple[str, ...]:
+    """What each waiver of a failing check is for instead, where that is not what was decided on."""
+    waivers = bundle.data["waivers"]["waivers"]
+    failing = {check["id"] for check in decision.checks if check["status"] == Status.FAIL}
+    if not waivers or not failing:
+        return ()
+    from engine.proof.input_document import subject_document
+    from engine.proof.waivers import is_scoped, names_subject
+
+    subject = subject_document(decision.subject)
+    found = []
+    for waiver in waivers:
+        scope = waiver.get("subject")
+        if not is_scoped(waiver) or waiver["check"] not in failing or names_subject(scope, subject):
+            continue
+        others = [f"{key} {scope[key]}" for key in sorted(scope) if scope[key] != subject.get(key)]
+        found.append(f"{waiver['id']} is for {', '.join(others)}: not for {waiver['check']} here")
+    return tuple(found)
+
+
 def report_on(
     decision: Decision,
     bundle: PolicyBundle,
@@ -64,6 +84,7 @@ def report_on(
         off_reasons(bundle, decision.profile),
         file,
         locations or {},
+        waivers_of_others=_waivers_of_others(decision, bundle),
     )
 
 

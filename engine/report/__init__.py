@@ -70,6 +70,7 @@ class Report:
         locations: By metric id, where it was given, and under ``""`` where the metrics are;
             empty unless the format ``LOCATES``.
         proof: Where the record stands in the ledger's tree; None unless the format ``PROVES``.
+        waivers_of_others: Which waivers of a failing check are for another subject, a line each.
     """
 
     decision: Decision
@@ -78,6 +79,7 @@ class Report:
     file: str
     locations: Mapping[str, Location] = field(default_factory=dict)
     proof: Inclusion | None = None
+    waivers_of_others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

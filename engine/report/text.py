@@ -24,6 +24,8 @@ from engine.report.wording import (
     waiver_line,
 )
 
+_MOST_OF_OTHERS = 3
+"""Waivers for other subjects that are named; one that was mistyped is rarely among many."""
 _ODD_NAMES = "surrogateescape"  # how Python reads file names that are no UTF-8
 _ENTRY = 14
 """Columns that a line leaves for the number of an entry."""
@@ -151,6 +153,7 @@ def _facts(report: Report, options: ReportOptions) -> Iterator[tuple[str, str]]:
     for use in decision.waivers:
         if not _stands_at_its_check(use, decision):
             yield "waiver", plain(waiver_line(use))
+    yield from (("waiver", plain(line)) for line in report.waivers_of_others[:_MOST_OF_OTHERS])
     if decision.attestations:
         from engine.report.findings import attestation_lines
 

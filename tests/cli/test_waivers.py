@@ -108,6 +108,19 @@ def test_a_waiver_for_another_subject_is_no_news(decide_with: Engine) -> None:
     assert (answer.code, answer.json["waivers"]) == (1, [])
 
 
+def test_a_waiver_of_another_version_is_named_to_whoever_reads(
+    decide_with: Engine, engine: Engine
+) -> None:
+    version = {"name": "scoring-model", "version": "9.9"}
+    scopes: tuple[Json, ...] = (waiver(subject=version), waiver(id="W-2", check="slo.dec_rps"))
+    made = decide_with(*scopes).json["decision_id"]
+
+    shown = engine("explain", made).out
+
+    assert "W-1 is for version 9.9: not for data.contract_break here" in shown
+    assert "W-2 is for" not in shown
+
+
 def test_missing_evidence_cannot_be_waived(engine: Engine, decide_with: Engine) -> None:
     """INV-WAIVER-2: a waiver accepts a finding; nothing was found here."""
     decide_with(waiver())
