@@ -107,7 +107,7 @@ class Job:
 def ci_files(system: str, job: Job) -> dict[Path, str]:
     """Return the files of a CI job that is a gate, by absolute path.
 
-    They install the engine, decide into a ledger of the run, and keep the proof.
+    They install the engine, decide into a ledger of the run, keep the proof and verify it.
     """
     root = repository(job.here) or job.here
     if system == "none":
@@ -141,6 +141,7 @@ def _job(template: str, job: Job, root: Path) -> str:
     about = ["--artifact", job.artifact] if job.artifact else []
     command = ["engine", "decide", job.metrics, *about, *form]
     decide = shlex.join([*command, "--ledger", "run:", "--export", "proof.json"])
+    verify = shlex.join(["engine", "verify", "proof.json", "--expect", "verify.toml", *about])
     left = f"{RELEASED_FILE}, the file that you release"
     left = left if job.artifact == RELEASED_FILE else job.artifact or ""
     folder = job.here.relative_to(root).as_posix()
@@ -154,6 +155,7 @@ def _job(template: str, job: Job, root: Path) -> str:
     text = (TEMPLATES / "ci" / template).read_text("utf-8")
     for name, value in {
         "@COMMAND@": decide.replace(f"'{RELEASED_FILE}'", f'"{RELEASED_FILE}"'),
+        "@VERIFY@": verify.replace(f"'{RELEASED_FILE}'", f'"{RELEASED_FILE}"'),
         "@CD_FOLDER@": _yaml_text(f"cd {shlex.quote(folder)}"),
         "@PROOF@": _yaml_text(proof),
         "@FOLDER@": _yaml_text(folder),

@@ -156,7 +156,7 @@ def open_ledger(
         if signer is None or not (create or scheme == "run"):
             raise UsageError(
                 f"there is no ledger at {url}",
-                "is its volume mounted? make one with `engine init`; "
+                "is its volume mounted? make one with `engine ledger init --ledger FILE`; "
                 "on a disk that is thrown away use --ledger run: with --export FILE",
             )
         return _created(store, signer, kept, created_at, random, run)

@@ -30,8 +30,9 @@ _RAISED_BY: dict[str, tuple[type[GovernanceError], int]] = {
 """Functions that make an error: its class, and which argument is its text; the hint comes next."""
 _PLACE = re.compile(r"(?:engine: )?(?:[^:]+(?::[0-9]+){1,2}: )?")
 """What is printed before a text: the program, and file, line and column."""
-_LEAST = 10
-"""Letters of a text that do not vary: with fewer it is like too many others."""
+_LEAST, _MORE = 6, 4
+"""Letters of a text that do not vary, and how many more for each part that does: with fewer it is
+like too many others."""
 
 
 class ErrorText(NamedTuple):
@@ -89,8 +90,10 @@ def _likeness(text: str, line: str) -> int:
 
     A text of which little is fixed is like too many lines to be the one that was meant.
     """
-    fixed = sum(map(str.isalpha, "".join(_fixed(text))))
-    is_like = fixed >= max(_LEAST, len(line) / 4) and _pattern(text).fullmatch(line)
+    parts = _fixed(text)
+    fixed = sum(map(str.isalpha, "".join(parts)))
+    least = _LEAST + _MORE * (len(parts) - 1)
+    is_like = fixed >= max(least, len(line) / 4) and _pattern(text).fullmatch(line)
     return fixed if is_like else 0
 
 

@@ -9,7 +9,7 @@ from engine import exit_codes
 from engine.cli.explain.reference import metric_range
 from engine.model import Verdict
 from engine.report.relaxations import RELAXATIONS
-from engine.settings.config import VARIABLES
+from engine.settings.config import SETTINGS, VARIABLES
 
 if TYPE_CHECKING:
     from engine.policy.bundle import PolicyBundle
@@ -75,6 +75,15 @@ def topics(bundle: PolicyBundle) -> dict[str, list[Topic]]:
         )
     for name, meaning in VARIABLES.items():
         found[name].append([(f"variable {name}", meaning)])
+    for setting in SETTINGS:
+        where = "given in the call alone" if setting.is_callers else "a key of engine.toml"
+        found[setting.name].append(
+            [
+                (f"setting {setting.name}", setting.meaning),
+                ("is", f"{where}; --{setting.name.replace('_', '-')}, {setting.variable}"),
+                ("default", "none" if setting.default is None else str(setting.default)),
+            ]
+        )
     for code, meaning in EXIT_CODES.items():
         found[str(code)].append([(f"exit code {code}", meaning)])
     for verdict, meaning in VERDICTS.items():

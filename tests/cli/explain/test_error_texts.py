@@ -37,7 +37,7 @@ def test_a_printed_error_is_found(said: str, text: str) -> None:
     assert found.text.replace("{size}", "{index}") == text
 
 
-@pytest.mark.parametrize("said", ["", "xyz", "is missing", "a: b is missing", "no profile 'x'"])
+@pytest.mark.parametrize("said", ["", "xyz", "missing", "a: b is missing", "no such thing"])
 def test_a_text_that_nothing_says_is_not_guessed(said: str) -> None:
     assert nearest(said) is None
 
@@ -49,6 +49,7 @@ def test_explain_says_what_to_do_about_an_error(engine: Engine) -> None:
     assert shown.code == 0
     assert shown.out.startswith("error: ${name} is set and empty\n")
     assert "engine explain 2" in shown.out
+    assert engine("explain", "max_bytes").out.startswith("setting max_bytes: largest metrics file")
     assert engine("explain", "2").out.startswith("exit code 2: usage, configuration or input")
     assert engine("explain", refused.err, "--all").code == 2
     assert engine("explain", refused.err, "-q").code == 2

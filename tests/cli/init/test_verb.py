@@ -272,11 +272,14 @@ def test_the_github_job_decides_and_keeps_the_proof(engine: Engine, metrics: Met
     answer = in_ci(engine, argv)
 
     assert answer.code == 0, answer.err
-    key = ".engine/keys/engine.pub.pem"
-    verified = engine(
-        "verify", "proof.json", "--key", key, "--require", "PROMOTE", "--artifact", "shop.tgz"
-    )
-    assert verified.code == 0
+    (verify,) = [line for line in shell_steps(workflow) if "engine verify" in line]
+    assert shlex.split(verify)[1:] == [
+        *("verify", "proof.json", "--expect", "verify.toml", "--artifact", "shop.tgz")
+    ]
+    verified = in_ci(engine, shlex.split(verify)[1:])
+    assert verified.code == 0, verified.out
+    Path("shop.tgz").write_bytes(b"another")
+    assert in_ci(engine, shlex.split(verify)[1:]).code == 1
 
 
 @pytest.mark.parametrize("name", ["release.pem", "keys/release", "release.key"])
@@ -389,7 +392,8 @@ def test_a_ci_job_takes_any_name_of_a_folder(
         if system == "github":
             gate = job["jobs"]["gate"]
             assert gate["defaults"]["run"]["working-directory"] == folder
-            assert gate["steps"][-1]["with"]["path"] == f"{folder}/proof.json"
+            kept = [s["with"]["path"] for s in gate["steps"] if s.get("name") == "Keep the proof"]
+            assert kept == [f"{folder}/proof.json"]
         else:
             gate = job["release-gate"]
             assert shlex.split(gate["before_script"][1]) == ["cd", folder]
@@ -469,7 +473,8 @@ def test_below_the_repository_nothing_is_written_above_unasked(
     workflow = yaml.safe_load((root / ".github/workflows/release-gate.yml").read_text())
     job = workflow["jobs"]["gate"]
     assert job["defaults"]["run"]["working-directory"] == "services/shop"
-    assert job["steps"][-1]["with"]["path"] == "services/shop/proof.json"
+    (step,) = [step for step in job["steps"] if step.get("name") == "Keep the proof"]
+    assert step["with"]["path"] == "services/shop/proof.json"
 
 
 # The starter policy.
