@@ -63,6 +63,8 @@ def release(revision: str, out: Path, *, tagged: bool = False) -> list[Path]:
     Raises:
         ReleaseError: No such revision, two builds that differ, files that are there already.
     """
+    if out.exists() and not out.is_dir():
+        raise ReleaseError(f"{out} is no folder")
     if out.exists() and any(out.iterdir()):
         raise ReleaseError(f"{out} is not empty: what is in it could be of another build")
     tag = git(ROOT, "tag", "--list", "v*", "--points-at", commit_of(revision)).partition("\n")[0]

@@ -17,7 +17,7 @@ from engine.errors import ConfigError, UsageError, VerificationError
 from engine.formats.printable import is_seen_in_lines
 from engine.model import Json, Signer
 from engine.policy.overlay import APPROVALS, BUILT
-from engine.policy.tables.trust_list import approvers_in
+from engine.policy.tables.trust_list import approvers_in, key_files_of
 from engine.proof.approvals import (
     MAX_FILE_BYTES,
     MAX_NOTE,
@@ -32,6 +32,7 @@ from engine.proof.envelope import seal
 from engine.proof.keys import key_id
 from engine.proof.trust import has_role
 from engine.proof.trusted_keys import POLICY
+from engine.system.ownership import others_can_write_to
 from engine.system.reading import read_whole
 
 
@@ -43,12 +44,14 @@ class Approvals(NamedTuple):
         refused: Why others that lie there are none, a clause each.
         trust: ``{"keys": [...]}`` of the caller's list.
         shown: Name of that list.
+        open_to_others: Whether others can change that list, or a key that it names.
     """
 
     given: tuple[Approval, ...]
     refused: tuple[str, ...]
     trust: Json
     shown: str = "the trust list"
+    open_to_others: bool = False
 
     def counting(self, now: datetime, own_key: bytes | None) -> tuple[Approval, ...]:
         """Return those that count at an instant: of each key the one that lasts longest, sorted.
@@ -107,13 +110,16 @@ def approvals_of(policies: Path, digest: str, trust: Path) -> Approvals:
         ConfigError: The trust list, or the file of approvals, cannot be read as one.
     """
     keys = approvers_in(trust)
+    is_open = any(map(others_can_write_to, (trust, *key_files_of(trust))))
     if policies.is_dir():
-        return Approvals((), (f"{policies}: a folder is approved as one built file",), keys)
+        reason = f"{policies}: a folder is approved as one built file"
+        return Approvals((), (reason,), keys, str(trust), is_open)
     file = approvals_file(policies)
     try:
         envelopes = _envelopes(file)
     except FileNotFoundError:
-        return Approvals((), (f"{file}: no such file: `engine policy sign` writes it",), keys)
+        reason = f"{file}: no such file: `engine policy sign` writes it"
+        return Approvals((), (reason,), keys, str(trust), is_open)
     given, refused = [], []
     for envelope in envelopes:
         try:
@@ -125,7 +131,7 @@ def approvals_of(policies: Path, digest: str, trust: Path) -> Approvals:
             given.append(approval)
         else:
             refused.append(f"{file}: an approval is of policy {approval.policy_digest[:16]}…")
-    return Approvals(tuple(given), tuple(refused), keys, str(trust))
+    return Approvals(tuple(given), tuple(refused), keys, str(trust), is_open)
 
 
 def _envelopes(file: Path) -> list[bytes]:

@@ -80,7 +80,7 @@ def policies_of(
     from engine.decision.approvals import approvals_of
 
     approvals = approvals_of(folder, bundle.digest, trust)
-    is_open = is_open or others_can_write_to(trust)
+    is_open = is_open or approvals.open_to_others
     return PoliciesInUse(bundle, ChosenBy.CALLER, is_open, folder.absolute(), approvals)
 
 

@@ -141,7 +141,7 @@ def policies_in_use(config: Config, around: Surroundings) -> PoliciesInUse:
     from engine.decision.approvals import approvals_of
 
     approvals = approvals_of(folder, bundle.digest, trust)
-    is_open = is_open or others_can_write_to(trust)
+    is_open = is_open or approvals.open_to_others
     return PoliciesInUse(bundle, by, is_open, folder.absolute(), approvals)
 
 

@@ -23,6 +23,7 @@ WITH_METADATA = (
 )
 """What to do about a rule ``checks`` of which nothing is said."""
 
+_DOMAIN_NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*")
 _PLACE = re.compile(rf"{GATES}/([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*)/{re.escape(DATA)}")
 _GENERATED = "# Code generated from "
 _PACKAGE = re.compile(r"(?m)^package[ \t]+([\w.]+)")
@@ -73,6 +74,12 @@ def _rows(root: Node) -> dict[str, Node]:
     if not rows:
         raise includes.wrong("no domain is included", "a gate asks one or more")
     for name, row in rows.items():
+        if not _DOMAIN_NAME.fullmatch(name):
+            raise row.wrong(
+                f"{name!a} is no name of a Rego package",
+                "such as checkout, or ethics.own",
+                key=True,
+            )
         if row.value is None:
             raise row.wrong("nothing is said of this domain", f"write `{name}: {{}}`", key=True)
         if row.members():

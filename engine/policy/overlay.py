@@ -7,7 +7,8 @@ from pathlib import Path
 
 from engine.errors import ConfigError, PolicyBuildError, UsageError, VerificationError
 from engine.policy import sources
-from engine.policy.bundle import MANIFEST, PolicyBundle, opened, shipped_bundle
+from engine.policy.bundle import MANIFEST, SOURCES, PolicyBundle, opened, shipped_bundle
+from engine.policy.sources import Source
 from engine.system.reading import read_whole
 
 BUILT = ".tar"
@@ -85,11 +86,63 @@ def _built(file: Path) -> PolicyBundle:
     from engine.proof.archive import MAX_BYTES
 
     try:
-        return PolicyBundle.from_archive(read_whole(file, MAX_BYTES))
+        bundle = PolicyBundle.from_archive(read_whole(file, MAX_BYTES))
     except OSError as error:
         raise ConfigError(f"{file}: {(error.strerror or str(error)).lower()}", _BUILT) from None
     except VerificationError as error:
         raise ConfigError(f"{file}: {error.message}", _BUILT) from None
+    _require_of_sources(file, bundle)
+    return bundle
+
+
+def built_sources(file: Path, bundle: PolicyBundle) -> dict[str, Source]:
+    """Return the sources that a built policy holds, each by the name that an error says."""
+    return {
+        path: Source(f"{file}: {path}", bundle.file(f"{SOURCES}{path}"))
+        for path in bundle.source_digests
+    }
+
+
+def _require_of_sources(file: Path, bundle: PolicyBundle) -> None:
+    """Refuse a built policy that is not what its own sources give, as far as that needs no OPA.
+
+    Its data always; with the shipped rules its module, gates and checks as well. Rules of one's own
+    are compiled again where somebody approves them: ``engine policy sign``.
+    """
+    from engine.policy.laying import with_data
+    from engine.policy.tables import data
+
+    files, shipped = built_sources(file, bundle), shipped_bundle()
+    if bundle.revision == shipped.revision:
+        is_same = with_data(shipped, files).manifest == bundle.manifest
+    else:
+        checks = {check.id: check for check in bundle.checks()}
+        is_same = data.resolve(files, checks) == bundle.data_bytes
+    if not is_same:
+        raise ConfigError(f"{file}: is not what the sources in it give", _BUILT)
+
+
+def require_compiled_of_sources(file: Path, bundle: PolicyBundle, opa: Callable[[], Path]) -> None:
+    """Refuse a built policy whose module, gates and checks are not what its own sources compile to.
+
+    Whoever approves a policy reads its sources; what decides is the module.
+
+    Args:
+        file: It.
+        bundle: What is in it, from :func:`load_policies`, which has compared what needs no OPA.
+        opa: Finds OPA; called where the rules are not the shipped ones.
+
+    Raises:
+        ConfigError: They are another's.
+        UsageError: There is no OPA of the version that the engine compiles with.
+        PolicyBuildError: The sources do not compile.
+    """
+    if bundle.revision == shipped_bundle().revision:
+        return
+    from engine.policy.build import compile_policies
+
+    if compile_policies(built_sources(file, bundle), opa()).manifest != bundle.manifest:
+        raise ConfigError(f"{file}: is not what the sources in it compile to", _BUILT)
 
 
 _BUILT = f"give a folder of policies, or what `engine policy build --out NAME{BUILT}` wrote"

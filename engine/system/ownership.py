@@ -28,11 +28,11 @@ def others_can_write_to(path: Path) -> bool:
     In a folder with the sticky bit, such as ``/tmp``, nobody replaces what is another's. What is
     not there, or cannot be looked at, is for whoever reads it to refuse.
     """
-    try:
-        above = real_path(path).parent.stat()
+    try:  # a link can be replaced where it lies, and what it leads to where that does
+        folders = [path.absolute().parent.stat(), real_path(path).parent.stat()]
     except OSError:
         return False
-    if others_can_write(above) and not above.st_mode & stat.S_ISVTX:
+    if any(others_can_write(above) and not above.st_mode & stat.S_ISVTX for above in folders):
         return True
     return any(map(others_can_write, _facts(path)))
 

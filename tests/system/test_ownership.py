@@ -19,3 +19,15 @@ def test_whatever_others_can_write_to_below_a_folder_is_found(tmp_path: Path, op
     (top / open_).chmod(0o777)
 
     assert others_can_write_to(top)
+
+
+def test_a_link_can_be_replaced_where_it_lies(tmp_path: Path) -> None:
+    kept, opened = tmp_path / "kept", tmp_path / "open"
+    for folder in (kept, opened):
+        folder.mkdir(mode=0o755)
+    (kept / "list.yaml").write_text("keys: []")
+    (opened / "list.yaml").symlink_to(kept / "list.yaml")
+    assert not others_can_write_to(opened / "list.yaml")
+    opened.chmod(0o777)
+    assert others_can_write_to(opened / "list.yaml")
+    assert not others_can_write_to(kept / "list.yaml")

@@ -113,7 +113,8 @@ def _sign(args: argparse.Namespace, shell: Shell) -> int:
     from engine.decision.approvals import approvals_file, approved
     from engine.decision.workspace import open_signer
     from engine.errors import UsageError
-    from engine.policy.overlay import BUILT, load_policies
+    from engine.policy.build import find_opa
+    from engine.policy.overlay import BUILT, load_policies, require_compiled_of_sources
     from engine.system.files import write_whole
 
     config = workspace.settings(args, shell)
@@ -126,6 +127,7 @@ def _sign(args: argparse.Namespace, shell: Shell) -> int:
         )
     policies = Path(name)
     bundle = load_policies(policies, opa=None)
+    require_compiled_of_sources(policies, bundle, lambda: find_opa(shell.environ))
     target = approvals_file(policies)
     workspace.require_output(target, config, shell)
     signer = open_signer(config, shell)

@@ -50,12 +50,8 @@ def approvers_in(file: Path) -> Json:
     """
     source = read_source(file)
     root = read(source.shown, source.content)
-    rows = root.value.get("keys") if isinstance(root.value, dict) else None
-    names = {row.get("public_key_file") for row in rows or () if isinstance(row, dict)}
     ids = {
-        name: _key_in(read_source(file.parent / name).content, str(file.parent / name))
-        for name in names
-        if isinstance(name, str) and name.endswith(_KEY_FILE) and (file.parent / name).is_file()
+        path.name: _key_in(read_source(path).content, str(path)) for path in _key_files(file, root)
     }
     trust = _list(root, ids, (ATTESTOR, POLICY), f"NAME{_KEY_FILE}")
     if not any(POLICY in row["roles"] for row in trust["keys"]):
@@ -63,6 +59,22 @@ def approvers_in(file: Path) -> Json:
             f"{file}: no key has the role {POLICY!r}", f"give one `roles: [{POLICY}]`"
         )
     return trust
+
+
+def key_files_of(file: Path) -> list[Path]:
+    """Return the key files beside the trust list ``file`` that it names."""
+    source = read_source(file)
+    return _key_files(file, read(source.shown, source.content))
+
+
+def _key_files(file: Path, root: Node) -> list[Path]:
+    rows = root.value.get("keys") if isinstance(root.value, dict) else None
+    names = {row.get("public_key_file") for row in rows or () if isinstance(row, dict)}
+    return [
+        file.parent / name
+        for name in sorted(name for name in names if isinstance(name, str))
+        if name.endswith(_KEY_FILE) and "/" not in name and (file.parent / name).is_file()
+    ]
 
 
 def _list(root: Node, ids: Mapping[str, str], roles: tuple[str, ...], place: str) -> Json:
