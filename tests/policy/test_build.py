@@ -146,7 +146,7 @@ def test_a_module_that_needs_its_host_is_refused_even_if_the_capabilities_allow_
     ("old", "new", "reason"),
     [
         ("#   why: Nobody is called when it breaks.\n", "", "no 'why'"),
-        ("#   fix: Name the owner.", "#   fix: 7", "no 'fix'"),
+        ("#   fix: Name the owner.", "#   fix: 7", "'fix' is no text"),
         ("#   fix: Name the owner.", "#   fixes: x\n#   fix: y", "key 'fixes' is not known"),
         ("#   check: toy.owner", "#   check: owner", "check 'owner' is no id"),
         ("#   check: toy.owner", "#   check: toy.ece", "'toy.ece' is described twice"),
