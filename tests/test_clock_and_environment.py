@@ -21,6 +21,7 @@ STOPWATCHES = {
 TESTS_BY_THE_WALL = {
     "tests/cli/decide/test_requests.py": "what is decided must be fresh",
     "tests/cli/decide/test_many_inputs.py": "what processes of their own decide must be fresh",
+    "tests/cli/written/folders.py": "what the pages decide must be fresh",
     "tests/cli/watch/test_verb.py": "what a process of its own watches must be fresh",
     "tests/loopback.py": "TLS holds certificates against the system's clock",
     "tests/system/test_alertmanager.py": "a real Alertmanager drops alerts that have ended",
