@@ -65,7 +65,14 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_MODULES[name]), name)
+    try:
+        return getattr(import_module(_MODULES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name != "engine._version":
+            raise
+        from importlib.metadata import version  # sources that nothing was built of
+
+        return version("governance-engine")
 
 
 def __dir__() -> list[str]:
