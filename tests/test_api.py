@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+import engine
 from engine import Expectations, decide, verify
 from engine.decision.runtime import SystemRuntime
 from engine.errors import UsageError, VerificationError
@@ -178,3 +180,10 @@ def test_the_old_place_of_expectations_warns_and_works(imported: str) -> None:
         "assert callable(engine.verify)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_sources_that_nothing_was_built_of_say_what_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "engine._version", None)
+    assert engine.__version__ == importlib.metadata.version("governance-engine")
