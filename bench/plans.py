@@ -81,21 +81,8 @@ def _opa(scene: Scene) -> Contender:
 
 def cold(scene: Scene) -> Contest:
     """One file, as the gate step of a pipeline runs it: the whole process, from nothing."""
-    name = scene.one_name()
-    warmed = Contender(
-        "engine decide FILE",
-        (ENGINE, "decide", f"metrics/{name}", "--format", "jsonl"),
-        scene.environ,
-        codes=_VERDICTS,
-        read=of_engine,
-    )
-    in_ci = Contender(
-        "engine decide FILE, CI",
-        warmed.command,
-        scene.environ_ci,
-        codes=_VERDICTS,
-        read=of_engine,
-    )
+    name, warmed = scene.one_name(), _engine_of_one(scene)
+    in_ci = replace(warmed, name=f"{warmed.name}, CI", environ=scene.environ_ci)
     conftest = _conftest(scene, "conftest test FILE", f"inputs/{PREFIX}{name}")
     return Contest(
         "one cold file",
@@ -105,17 +92,20 @@ def cold(scene: Scene) -> Contest:
     )
 
 
-def own_cold(scene: Scene) -> Contest:
-    """One file by policies of one's own that were built, and by those that ship."""
-    name = scene.one_name()
-    shipped = Contender(
+def _engine_of_one(scene: Scene) -> Contender:
+    return Contender(
         "engine decide FILE",
-        (ENGINE, "decide", f"metrics/{name}", "--format", "jsonl"),
+        (ENGINE, "decide", f"metrics/{scene.one_name()}", "--format", "jsonl"),
         scene.environ,
         codes=_VERDICTS,
         read=of_engine,
     )
-    return _own(scene, shipped, "one cold file, built policies", frozenset((name,)))
+
+
+def own_cold(scene: Scene) -> Contest:
+    """One file by policies of one's own that were built, and by those that ship."""
+    expected = frozenset((scene.one_name(),))
+    return _own(scene, _engine_of_one(scene), "one cold file, built policies", expected)
 
 
 def own_batch(scene: Scene) -> Contest:

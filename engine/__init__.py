@@ -23,13 +23,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine._version import __version__
     from engine.api import Gate, decide, gather, verify
     from engine.calls.breaker import CircuitBreaker
     from engine.calls.budget.client import Budget
     from engine.errors import GovernanceError
     from engine.proof.expectations import Expectations
     from engine.proof.verify import Verified
+    from engine.system.version import __version__
 
 __all__ = [
     "Budget",
@@ -51,7 +51,7 @@ _MODULES = {
     "Gate": "engine.api",
     "GovernanceError": "engine.errors",
     "Verified": "engine.proof.verify",
-    "__version__": "engine._version",
+    "__version__": "engine.system.version",
     "decide": "engine.api",
     "gather": "engine.api",
     "verify": "engine.api",
@@ -65,14 +65,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    try:
-        return getattr(import_module(_MODULES[name]), name)
-    except ModuleNotFoundError as error:
-        if error.name != "engine._version":
-            raise
-        from importlib.metadata import version  # sources that nothing was built of
-
-        return version("governance-engine")
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

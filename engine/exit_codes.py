@@ -22,6 +22,17 @@ HOLD = 5
 """Not enough evidence; or a dry run that would have been 0."""
 ROLLBACK = 6
 
+MEANINGS: Mapping[int, str] = {
+    PASS: "PROMOTE or ALLOW; verified, and every expectation met",
+    FAIL: "BLOCK or DENY; verified, but an expectation is not met",
+    INVALID: "usage, configuration or input invalid; nothing was decided",
+    UNDECIDED: "could not decide; also any crash of the engine",
+    NOT_GENUINE: "not genuine: signature, proof, chain, replay, or a ledger that went backwards",
+    HOLD: "HOLD; or a dry run that would have been 0",
+    ROLLBACK: "ROLLBACK",
+}
+"""What each says, in the words of ``--help`` and README."""
+
 OF_VERDICT: Mapping[str, int] = {
     "PROMOTE": PASS,
     "ALLOW": PASS,

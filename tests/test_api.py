@@ -186,4 +186,5 @@ def test_sources_that_nothing_was_built_of_say_what_is_installed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "engine._version", None)
+    monkeypatch.delitem(sys.modules, "engine.system.version", raising=False)
     assert engine.__version__ == importlib.metadata.version("governance-engine")

@@ -23,8 +23,8 @@ from typing import Any
 
 from engine.cli import run
 from engine.cli.explain.error_texts import ErrorText, error_texts, meaning
-from engine.cli.explain.topics import EXIT_CODES
 from engine.cli.verbs import VERBS
+from engine.exit_codes import MEANINGS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs", "spec")
@@ -78,7 +78,8 @@ def navigation(out: Path) -> list[dict[str, list[str]]]:
 def stage(out: Path) -> None:
     """Write every page of the site below ``out``."""
     for name in PAGES:
-        for page in sorted((ROOT / name).rglob("*.md")) if "." not in name else [ROOT / name]:
+        place = ROOT / name
+        for page in sorted(place.rglob("*.md")) if place.is_dir() else (place,):
             target = out / page.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(within(page), "utf-8")
@@ -150,7 +151,7 @@ def exit_codes() -> str:
         kinds.setdefault(error.exit_code, set()).add(error.kind)
     rows = [
         f"| {code} | {text} | {', '.join(linked(kinds.get(code, ())))} |"
-        for code, text in sorted(EXIT_CODES.items())
+        for code, text in MEANINGS.items()
     ]
     head = "# Exit codes\n\n| code | meaning | kinds of error |\n|---|---|---|\n"
     return head + "\n".join(rows) + "\n"

@@ -16,15 +16,9 @@ from errno import ENAMETOOLONG
 from engine import exit_codes
 from engine.cli.verbs import OTHER_WORDS, VERBS
 
-EXIT_CODES = """\
-exit codes
-  0  PROMOTE or ALLOW; verified, and every expectation met
-  1  BLOCK or DENY; verified, but an expectation is not met
-  2  usage, configuration or input invalid; nothing was decided
-  3  could not decide; also any crash of the engine
-  4  not genuine: signature, proof, chain, replay, or a ledger that went backwards
-  5  HOLD; or a dry run that would have been 0
-  6  ROLLBACK"""
+EXIT_CODES = "\n".join(
+    ("exit codes", *(f"  {code}  {text}" for code, text in exit_codes.MEANINGS.items()))
+)
 
 
 def run(argv: Sequence[str]) -> int:

@@ -17,7 +17,7 @@ from engine.errors import ConfigError, UsageError, VerificationError
 from engine.formats.printable import is_seen_in_lines
 from engine.model import Json, Signer
 from engine.policy.overlay import APPROVALS, BUILT
-from engine.policy.tables.trust_list import approvers_in, key_files_of
+from engine.policy.tables.trust_list import approvers_in
 from engine.proof.approvals import (
     MAX_FILE_BYTES,
     MAX_NOTE,
@@ -109,8 +109,8 @@ def approvals_of(policies: Path, digest: str, trust: Path) -> Approvals:
     Raises:
         ConfigError: The trust list, or the file of approvals, cannot be read as one.
     """
-    keys = approvers_in(trust)
-    is_open = any(map(others_can_write_to, (trust, *key_files_of(trust))))
+    keys, key_files = approvers_in(trust)
+    is_open = any(map(others_can_write_to, (trust, *key_files)))
     if policies.is_dir():
         reason = f"{policies}: a folder is approved as one built file"
         return Approvals((), (reason,), keys, str(trust), is_open)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine.model import Json
 from engine.policy.bundle import PolicyBundle, shipped_bundle, shipped_digest
+from engine.system.ownership import others_can_write_to
 
 if TYPE_CHECKING:
     from engine.decision.approvals import Approvals
@@ -101,3 +103,39 @@ def _changes(bundle: PolicyBundle, profile: str) -> Json:
 
 
 _NAMED = {ChosenBy.CALLER: "policies_overridden", ChosenBy.CONFIGURED: "policies_configured"}
+
+
+def in_use(
+    folder: Path | None,
+    trust: Path | None,
+    by: ChosenBy,
+    load: Callable[[Path], PolicyBundle],
+    *,
+    open_to_others: bool = False,
+) -> PoliciesInUse:
+    """Return the policies that somebody chose, with who approved them; the shipped ones for none.
+
+    Args:
+        folder: A folder, or a built file; None chooses nothing.
+        trust: Trust list of the call; it is read wherever it is named.
+        by: Whoever chose them.
+        load: Reads them.
+        open_to_others: Whether somebody else can write to what names them.
+
+    Raises:
+        GovernanceError: They, or the trust list, cannot be read.
+    """
+    if folder is None:
+        if trust is not None:
+            from engine.policy.tables.trust_list import approvers_in
+
+            approvers_in(trust)
+        return PoliciesInUse(shipped_bundle(), open_to_others=open_to_others)
+    bundle, approvals = load(folder), None
+    is_open = open_to_others or others_can_write_to(folder)
+    if trust is not None:
+        from engine.decision.approvals import approvals_of
+
+        approvals = approvals_of(folder, bundle.digest, trust)
+        is_open = is_open or approvals.open_to_others
+    return PoliciesInUse(bundle, by, is_open, folder.absolute(), approvals)

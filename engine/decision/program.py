@@ -8,16 +8,15 @@ from functools import partial
 from pathlib import Path
 
 from engine.decision.arguments import optional_path, path, pem, text
-from engine.decision.policies_in_use import ChosenBy, PoliciesInUse
+from engine.decision.policies_in_use import ChosenBy, PoliciesInUse, in_use
 from engine.decision.record_to import RecordTo
 from engine.decision.runtime import Runtime
 from engine.decision.session import Session
 from engine.errors import UsageError
-from engine.policy.bundle import PolicyBundle, shipped_bundle
+from engine.policy.bundle import PolicyBundle
 from engine.policy.evaluator import Evaluator, EvaluatorOptions
 from engine.policy.evaluators import EVALUATORS
 from engine.policy.overlay import load_policies
-from engine.system.ownership import others_can_write_to
 
 
 def session_of(
@@ -65,23 +64,12 @@ def policies_of(
         policies: As :func:`session_of`.
         policy_trust: As :func:`session_of`.
     """
-    folder = optional_path("policies", policies)
-    trust = optional_path("policy_trust", policy_trust)
-    if folder is None:
-        if trust is not None:
-            from engine.policy.tables.trust_list import approvers_in
-
-            approvers_in(trust)  # it is named, so it is read
-        return PoliciesInUse(shipped_bundle())
-    bundle = load_policies(folder, opa=None)
-    is_open = others_can_write_to(folder)
-    if trust is None:
-        return PoliciesInUse(bundle, ChosenBy.CALLER, is_open, folder.absolute())
-    from engine.decision.approvals import approvals_of
-
-    approvals = approvals_of(folder, bundle.digest, trust)
-    is_open = is_open or approvals.open_to_others
-    return PoliciesInUse(bundle, ChosenBy.CALLER, is_open, folder.absolute(), approvals)
+    return in_use(
+        optional_path("policies", policies),
+        optional_path("policy_trust", policy_trust),
+        ChosenBy.CALLER,
+        partial(load_policies, opa=None),
+    )
 
 
 def record_to(ledger: str | Path | None, key: bytes | None) -> RecordTo | None:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from engine.decision.policies_in_use import ChosenBy, PoliciesInUse
+from engine.decision.policies_in_use import ChosenBy, PoliciesInUse, in_use
 from engine.decision.record_to import RUN_LEDGER, RecordTo
 from engine.decision.session import Session
 from engine.errors import (
@@ -120,29 +120,17 @@ def _require_profile(config: Config, bundle: PolicyBundle, around: Surroundings)
 
 def policies_in_use(config: Config, around: Surroundings) -> PoliciesInUse:
     """Return the shipped policies, or them with the configured folder laid over."""
-    from engine.policy.bundle import shipped_bundle
-
     folder = config.path("policies")
-    is_open = config.file is not None and others_can_write_to(config.file)
-    trust = config.path("policy_trust")
-    if folder is None:
-        if around.in_ci:
-            _require_named(config, around)
-        if trust is not None:
-            from engine.policy.tables.trust_list import approvers_in
-
-            approvers_in(trust)  # it is named, so it is read
-        return PoliciesInUse(shipped_bundle(), open_to_others=is_open)
+    if folder is None and around.in_ci:
+        _require_named(config, around)
     by = ChosenBy.CALLER if config.values["policies"].by_caller else ChosenBy.CONFIGURED
-    bundle = policies_in(folder, around)
-    is_open = is_open or others_can_write_to(folder)
-    if trust is None:
-        return PoliciesInUse(bundle, by, is_open, folder.absolute())
-    from engine.decision.approvals import approvals_of
-
-    approvals = approvals_of(folder, bundle.digest, trust)
-    is_open = is_open or approvals.open_to_others
-    return PoliciesInUse(bundle, by, is_open, folder.absolute(), approvals)
+    return in_use(
+        folder,
+        config.path("policy_trust"),
+        by,
+        partial(policies_in, around=around),
+        open_to_others=config.file is not None and others_can_write_to(config.file),
+    )
 
 
 def _require_named(config: Config, around: Surroundings) -> None:

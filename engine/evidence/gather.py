@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError, DocumentError, Position, suggest
-from engine.evidence.metrics_file import RefusalError, expand
+from engine.evidence.metrics_file import RefusalError, expand, long_form
 from engine.evidence.sources import Evidence, SourceRequest, source_of
 from engine.formats.times import write_time
 from engine.model import INVALID_INPUT, Json
@@ -220,13 +220,9 @@ def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -
         raise DocumentError(place, f"what was measured: {refused.reason}", refused.hint) from None
     invalid = [name for name, metric in expanded.items() if metric["status"] == INVALID_INPUT]
     for metric_id in invalid:
-        merged.metrics[metric_id] = _long(merged.metrics[metric_id]) | {"status": INVALID_INPUT}
+        merged.metrics[metric_id] = long_form(merged.metrics[metric_id]) | {"status": INVALID_INPUT}
     shown = tuple(remark for remark in remarks if remark.partition(": ")[0] in invalid)
     return GatheredEvidence(document, tuple(evidence), shown)
-
-
-def _long(metric: Json) -> dict[str, Json]:
-    return dict(metric) if isinstance(metric, dict) else {"value": metric}
 
 
 def subject_of(table: Table, folder: Path) -> dict[str, Json]:

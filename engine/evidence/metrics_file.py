@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from engine.errors import suggest
 from engine.evidence.intervals import reconcile
@@ -91,7 +90,7 @@ def expand(
     default_age = _age(now, default, "/observed_at")
     metrics: dict[str, Json] = {}
     for name, given in document["metrics"].items():
-        metric: dict[str, Any] = dict(given) if isinstance(given, dict) else {"value": given}
+        metric = long_form(given)
         row = catalogue.get(name)
         if row is None:
             row = _unknown(name, catalogue)
@@ -113,6 +112,11 @@ def expand(
             notes.append(f"{name}: {note}")
         metrics[name] = metric
     return metrics
+
+
+def long_form(given: Json) -> dict[str, Json]:
+    """Return a metric of a metrics file as an object of its own."""
+    return dict(given) if isinstance(given, dict) else {"value": given}
 
 
 def _reconciled(metric: Json, row: Json) -> tuple[dict[str, Json], str]:

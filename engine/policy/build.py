@@ -219,19 +219,20 @@ class _Opa:
         return opa_version(self._binary)
 
     def shown(self, path: str) -> str:
-        return _shown(path, self._files)
+        return shown_path(path, self._files)
 
 
 def in_the_authors_paths(words: str, files: Sources) -> str:
     """Return OPA's ``words`` with each file named as its author would look for it."""
     return re.sub(
         r"(?m)(?<![\w./-])(?:\./)?([\w./-]+\.rego)(?=:\d)",
-        lambda match: _shown(match[1], files),
+        lambda match: shown_path(match[1], files),
         words,
     )
 
 
-def _shown(path: str, files: Sources) -> str:
+def shown_path(path: str, files: Sources) -> str:
+    """Return a path as OPA prints it as its author would look for it."""
     relative = path.removeprefix("./").removeprefix("/").removeprefix("policies/")
     return files[relative].shown if relative in files else path
 

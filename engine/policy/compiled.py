@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine._version import __version__
 from engine.errors import PolicyError, VerificationError
 from engine.policy import sources
 from engine.policy.build import OPA_VERSION
@@ -18,6 +17,7 @@ from engine.policy.bundle import PolicyBundle
 from engine.policy.evaluators.module_cache import ModuleCache
 from engine.policy.laying import with_data
 from engine.policy.sources import Sources
+from engine.system.version import __version__
 
 _SUFFIX = ".policy"
 

@@ -46,7 +46,9 @@ def load_policies(
     if directory.is_file() or (directory.suffix == BUILT and not directory.exists()):
         return _built(directory)
     if (directory / MANIFEST).is_file():
-        return opened(directory, directory / "policies")
+        bundle = opened(directory, directory / "policies")
+        _require_of_sources(directory, bundle)
+        return bundle
     from engine.policy.laying import changed_rule, merged, with_data  # what was built needs none
 
     shipped = shipped_bundle()
@@ -119,7 +121,7 @@ def _require_of_sources(file: Path, bundle: PolicyBundle) -> None:
         checks = {check.id: check for check in bundle.checks()}
         is_same = data.resolve(files, checks) == bundle.data_bytes
     if not is_same:
-        raise ConfigError(f"{file}: is not what the sources in it give", _BUILT)
+        raise ConfigError(f"{file}: is not what the sources in it give", _BUILT_ANEW)
 
 
 def require_compiled_of_sources(file: Path, bundle: PolicyBundle, opa: Callable[[], Path]) -> None:
@@ -142,7 +144,10 @@ def require_compiled_of_sources(file: Path, bundle: PolicyBundle, opa: Callable[
     from engine.policy.build import compile_policies
 
     if compile_policies(built_sources(file, bundle), opa()).manifest != bundle.manifest:
-        raise ConfigError(f"{file}: is not what the sources in it compile to", _BUILT)
+        raise ConfigError(f"{file}: is not what the sources in it compile to", _BUILT_ANEW)
 
 
 _BUILT = f"give a folder of policies, or what `engine policy build --out NAME{BUILT}` wrote"
+_BUILT_ANEW = (
+    "have it built anew, by this engine, of sources that you have read: engine policy build"
+)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.errors import GovernanceError, UsageError
 from engine.model import Json
-from engine.policy.build import in_the_authors_paths, run_opa
+from engine.policy.build import in_the_authors_paths, run_opa, shown_path
 from engine.policy.bundle import shipped_folder
 from engine.policy.laying import laid_sources
 from engine.policy.opa_advice import advice
@@ -165,7 +165,8 @@ def _test(suites: Sequence[_Suite], opa: Path) -> Step:
         except ValueError:
             results = []
         failed = [
-            f"{suite.name}: {_shown(result['location'], suite.sources)}: {result['name']}"
+            f"{suite.name}: {shown_path(result['location']['file'], suite.sources)}:"
+            f"{result['location']['row']}: {result['name']}"
             for result in results
             if result.get("fail") or result.get("error")
         ]
@@ -180,11 +181,6 @@ def _test(suites: Sequence[_Suite], opa: Path) -> Step:
         if wrong
         else Step("tests", f"{' and '.join(passed)} passed")
     )
-
-
-def _shown(location: Json, sources: Mapping[str, Source]) -> str:
-    path = location["file"].removeprefix("policies/")
-    return f"{sources[path].shown if path in sources else path}:{location['row']}"
 
 
 def _coverage(

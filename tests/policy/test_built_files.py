@@ -13,7 +13,7 @@ from engine.decision.approvals import approvals_of
 from engine.errors import ConfigError
 from engine.formats import canonical
 from engine.model import Json
-from engine.policy.build import compile_policies, find_opa
+from engine.policy.build import compile_policies, find_opa, write
 from engine.policy.bundle import DATA_JSON, MANIFEST, WASM, PolicyBundle, shipped_bundle
 from engine.policy.laying import merged, with_data
 from engine.policy.overlay import load_policies, require_compiled_of_sources
@@ -136,3 +136,16 @@ def test_a_trust_list_is_open_where_a_key_beside_it_is(tmp_path: Path) -> None:
     trust.write_text("keys: [{public_key_file: ../board.pub.pem, roles: [policy]}]")
     with pytest.raises(ConfigError, match="no key file"):
         approvals_of(file, "0" * 64, trust)
+
+
+@pytest.mark.parametrize("change", [without_digest, without_a_check])
+def test_a_built_folder_is_held_against_its_sources_too(
+    tmp_path: Path, change: Callable[[Json], object]
+) -> None:
+    write(own_rows(), tmp_path, keep_sources=True)
+    assert load_policies(tmp_path, opa=None).digest == own_rows().digest
+    manifest = json.loads((tmp_path / MANIFEST).read_bytes())
+    change(manifest)
+    (tmp_path / MANIFEST).write_bytes(canonical.encode(manifest))
+    with pytest.raises(ConfigError, match="is not what the sources in it give"):
+        load_policies(tmp_path, opa=None)

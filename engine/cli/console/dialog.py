@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from engine.cli.console.shell import Shell
+from engine.errors import GovernanceError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,6 +69,19 @@ class Dialog:
             choices=choices,
             show_choices=shown,
         )
+
+
+def flaw_of(accept: Callable[[str], object]) -> Callable[[str], str]:
+    """Return what says why ``accept`` refuses an answer; ``""`` where it takes it."""
+
+    def flaw(answer: str) -> str:
+        try:
+            accept(answer)
+        except GovernanceError as error:
+            return str(error).replace("\n", ": ")
+        return ""
+
+    return flaw
 
 
 @contextmanager

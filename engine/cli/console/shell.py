@@ -89,6 +89,10 @@ class Shell(SystemRuntime):
             reason = "its reader went away"
         raise OutputError(f"{done}; standard output: {reason}", hint)
 
+    def relative(self, path: Path) -> Path:
+        """Return ``path`` as it is called from the working folder, where it lies in that."""
+        return path.relative_to(self.here) if path.is_relative_to(self.here) else path
+
     @property
     def may_ask(self) -> bool:
         """Whether a person sits at both ends: answers come from a terminal and questions show."""

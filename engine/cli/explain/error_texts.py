@@ -148,6 +148,11 @@ def _name(node: ast.expr) -> str:
     return "…"
 
 
+def abridged(text: str) -> str:
+    """Return a text with ``…`` for what varies."""
+    return "…".join(_fixed(text))
+
+
 def _fixed(text: str) -> list[str]:
     """The parts of a text that do not vary."""
     return re.split(r"\{[^{}]*\}", text)
@@ -155,4 +160,4 @@ def _fixed(text: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(".+?".join(re.escape(" ".join(p.split(" "))) for p in _fixed(text)))
+    return re.compile(".+?".join(map(re.escape, _fixed(text))))

@@ -24,17 +24,6 @@ VERDICTS = {
     Verdict.DENY: "an access gate does not: a check failed, or could not be answered; exit code 1",
 }
 
-EXIT_CODES = {
-    exit_codes.PASS: "PROMOTE or ALLOW; verified, and every expectation met",
-    exit_codes.FAIL: "BLOCK or DENY; verified, but an expectation is not met",
-    exit_codes.INVALID: "usage, configuration or input invalid; nothing was decided",
-    exit_codes.UNDECIDED: "could not decide; also any crash of the engine",
-    exit_codes.NOT_GENUINE: "not genuine: signature, proof, chain, replay, or a ledger that went "
-    "backwards",
-    exit_codes.HOLD: "HOLD; or a dry run that would have been 0",
-    exit_codes.ROLLBACK: "ROLLBACK",
-}
-
 Topic = list[tuple[str, str]]
 """Label and text, a row each; the first is the headline."""
 
@@ -84,7 +73,7 @@ def topics(bundle: PolicyBundle) -> dict[str, list[Topic]]:
                 ("default", "none" if setting.default is None else str(setting.default)),
             ]
         )
-    for code, meaning in EXIT_CODES.items():
+    for code, meaning in exit_codes.MEANINGS.items():
         found[str(code)].append([(f"exit code {code}", meaning)])
     for verdict, meaning in VERDICTS.items():
         found[verdict].append([(f"verdict {verdict}", meaning)])

@@ -93,7 +93,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         if error := error_texts.nearest(args.what):
             _no_detail(args, "an error")
             about = (
-                ("fix", re.sub(r"\{[^{}]*\}", "…", error.fix)),
+                ("fix", error_texts.abridged(error.fix)),
                 ("kind", f"{error_texts.meaning(error.kind)} ({error.kind})"),
                 ("exit code", f"{error.exit_code}: engine explain {error.exit_code}"),
             )

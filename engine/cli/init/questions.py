@@ -7,10 +7,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from engine.cli.console.dialog import NONE, dialog_at
+from engine.cli.console.dialog import NONE, dialog_at, flaw_of
 from engine.cli.console.shell import Shell
 from engine.cli.starter_files import CI_SYSTEMS, starter_policy
-from engine.errors import GovernanceError
 from engine.policy.bundle import PolicyBundle
 
 _BUILT = ("dist", "build", "target", "out")
@@ -44,7 +43,7 @@ def ask(args: argparse.Namespace, ci: str, shell: Shell, bundle: PolicyBundle) -
             answers["ci"] = dialog.one_of("Write a CI job for", ci, CI_SYSTEMS)
         if not args.policy:
             question = "A starter policy of your own, in Rego, as a draft? Its name, or none"
-            answers["policy"] = dialog.maybe(question, NONE, _no_policy)
+            answers["policy"] = dialog.maybe(question, NONE, flaw_of(starter_policy))
     return answers
 
 
@@ -62,11 +61,3 @@ def built_file(here: Path) -> str | None:
 
 def _no_file(answer: str) -> str:
     return "" if Path(answer).is_file() else f"{answer}: no such file here"
-
-
-def _no_policy(answer: str) -> str:
-    try:
-        starter_policy(answer)
-    except GovernanceError as error:
-        return str(error).replace("\n", ": ")
-    return ""

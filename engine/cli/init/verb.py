@@ -290,13 +290,9 @@ def _ignoring(here: Path) -> dict[Path, str]:
 
 def _print(placed: PlacementReport, shell: Shell) -> None:
     for path in placed.written:
-        shell.say(f"engine: wrote {_shown(path, shell)}")
+        shell.say(f"engine: wrote {shell.relative(path)}")
     for path in placed.kept:
-        shell.say(f"engine: kept {_shown(path, shell)} as it is; --force writes over it")
-
-
-def _shown(path: Path, shell: Shell) -> Path:
-    return path.relative_to(shell.here) if path.is_relative_to(shell.here) else path
+        shell.say(f"engine: kept {shell.relative(path)} as it is; --force writes over it")
 
 
 def _open_workspace(shell: Shell, placed: PlacementReport) -> bytes:
@@ -327,7 +323,7 @@ def _advise(plan: Plan, placed: PlacementReport, published: PlacementReport, she
             f"  behind its name in {REQUIREMENTS}: pip hash {WHEEL}",
         )
     if plan.ci == "github":
-        key = _shown(key_path(config), shell)
+        key = shell.relative(key_path(config))
         shell.say(f"engine: give the CI job the key: gh secret set ENGINE_KEY < {key}")
     if plan.ci == "gitlab":
         shell.say(

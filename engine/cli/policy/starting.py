@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from engine.cli import workspace
 from engine.cli.console.shell import STAYS, Shell
 from engine.cli.new_files import place, require_placeable
 from engine.cli.starter_files import starter_policy
-from engine.errors import GovernanceError, UsageError, suggest
+from engine.errors import UsageError, suggest
 from engine.policy.bundle import shipped_bundle
 from engine.policy.sources import DATA, read_source
 from engine.policy.tables.nodes import read
@@ -90,12 +89,12 @@ def _named(folder: Path, topic: str) -> set[str]:
 def _answers(
     args: argparse.Namespace, config: Config, gates: list[str], profiles: list[str], shell: Shell
 ) -> tuple[str | None, str, str]:
-    from engine.cli.console.dialog import dialog_at
+    from engine.cli.console.dialog import dialog_at, flaw_of
 
     name, gate, profile = args.name, args.gate, args.profile
     with dialog_at(shell) as dialog:
         if not name:
-            name = dialog.maybe("What is the domain called?", "own", _flaw_of(starter_policy))
+            name = dialog.maybe("What is the domain called?", "own", flaw_of(starter_policy))
         if name and not gate:
             known = [*gates, name]
             default = config.text("gate") if config.text("gate") in known else gates[0]
@@ -107,21 +106,10 @@ def _answers(
     return name, gate or config.text("gate"), profile or config.text("profile")
 
 
-def _flaw_of(accept: Callable[[str], object]) -> Callable[[str], str]:
-    def flaw(answer: str) -> str:
-        try:
-            accept(answer)
-        except GovernanceError as error:
-            return str(error).replace("\n", ": ")
-        return ""
-
-    return flaw
-
-
 def _agreed(laid: dict[Path, str], configured: dict[Path, str], shell: Shell) -> bool:
     shell.say("engine: this is written, and nothing that is there is replaced:")
     for path in (*laid, *configured):
-        shell.say(f"  {_shown(path, shell)}{' (a line is added)' if path.exists() else ''}")
+        shell.say(f"  {shell.relative(path)}{' (a line is added)' if path.exists() else ''}")
     return shell.agrees("Write it?")
 
 
@@ -165,7 +153,7 @@ def _configuration(config: Config, folder: Path, shell: Shell) -> dict[Path, str
 
 def _advise(plan: _Plan, shell: Shell) -> None:
     in_use = load({}, shell.environ, shell.here)
-    folder = _shown(plan.folder, shell)
+    folder = shell.relative(plan.folder)
     shell.say(
         f"engine: gate {plan.gate} asks it, by the limit of profile {plan.profile} "
         "(--gate, --profile choose others)"
@@ -190,7 +178,3 @@ def _advise(plan: _Plan, shell: Shell) -> None:
         f"engine: next: engine policy test {folder}",
         f"  then: {decide if flags else 'engine example block | engine decide -'}",
     )
-
-
-def _shown(path: Path, shell: Shell) -> Path:
-    return path.relative_to(shell.here) if path.is_relative_to(shell.here) else path

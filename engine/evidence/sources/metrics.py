@@ -6,10 +6,9 @@ from io import BytesIO
 
 from engine.evidence.documents import Document
 from engine.evidence.documents import read as read_document
-from engine.evidence.metrics_file import is_regular
+from engine.evidence.metrics_file import is_regular, long_form
 from engine.evidence.sources.contract import Evidence, SourceRequest
 from engine.formats.json_schema import first_mismatch
-from engine.model import Json
 from engine.policy.bundle import shipped_schema
 
 EXAMPLE = """\
@@ -37,14 +36,10 @@ def read(request: SourceRequest) -> Evidence:
     observed_at, name = document.value["observed_at"], files[0].name
     return Evidence(
         {
-            metric: {"observed_at": observed_at, "source": name} | _long(given)
+            metric: {"observed_at": observed_at, "source": name} | long_form(given)
             for metric, given in document.value["metrics"].items()
         }
     )
-
-
-def _long(given: Json) -> dict[str, Json]:
-    return dict(given) if isinstance(given, dict) else {"value": given}
 
 
 def _require_same(document: Document, request: SourceRequest) -> None:

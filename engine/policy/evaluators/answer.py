@@ -10,11 +10,11 @@ from typing import TypeGuard
 from engine.errors import PolicyError
 from engine.formats import canonical
 from engine.model import Json, Severity, Status, Verdict
-from engine.policy.manifest import GateInfo
+from engine.policy.manifest import OPERATORS, GateInfo
 
 _TOP = {"verdict", "checks", "obligations", "waivers"}
 _CHECK = {"id", "status", "severity", "operator", "observed", "limit", "waived_by"}
-_OPERATORS = {"<=", ">=", "<", ">", "==", "quiet"}
+_OPERATORS = set(OPERATORS)
 _WAIVER_STATUSES = {"applied", "unused", "expired", "unscoped", "unwaivable"}
 _RELEASE = {Verdict.PROMOTE, Verdict.HOLD, Verdict.BLOCK, Verdict.ROLLBACK}
 _VERDICTS = {"release/v1": _RELEASE, "access/v1": {Verdict.ALLOW, Verdict.DENY}}

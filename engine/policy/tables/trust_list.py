@@ -42,29 +42,24 @@ def trust_list(root: Node, sources: Sources) -> Json:
     return _list(root, ids, (ATTESTOR,), f"{TRUST}/NAME{_KEY_FILE}")
 
 
-def approvers_in(file: Path) -> Json:
-    """Return the trust list in a file of its own, as :func:`trust_list` does; keys lie beside it.
+def approvers_in(file: Path) -> tuple[Json, list[Path]]:
+    """Return the trust list in a file of its own, as :func:`trust_list` does, and its key files.
+
+    These lie beside it.
 
     Raises:
         ConfigError: As :func:`trust_list`; or it cannot be read, or trusts nobody to approve.
     """
     source = read_source(file)
     root = read(source.shown, source.content)
-    ids = {
-        path.name: _key_in(read_source(path).content, str(path)) for path in _key_files(file, root)
-    }
+    files = _key_files(file, root)
+    ids = {path.name: _key_in(read_source(path).content, str(path)) for path in files}
     trust = _list(root, ids, (ATTESTOR, POLICY), f"NAME{_KEY_FILE}")
     if not any(POLICY in row["roles"] for row in trust["keys"]):
         raise ConfigError(
             f"{file}: no key has the role {POLICY!r}", f"give one `roles: [{POLICY}]`"
         )
-    return trust
-
-
-def key_files_of(file: Path) -> list[Path]:
-    """Return the key files beside the trust list ``file`` that it names."""
-    source = read_source(file)
-    return _key_files(file, read(source.shown, source.content))
+    return trust, files
 
 
 def _key_files(file: Path, root: Node) -> list[Path]:

@@ -481,16 +481,21 @@ def test_below_the_repository_nothing_is_written_above_unasked(
 
 
 def test_the_starter_policy_is_a_draft_that_needs_no_opa_until_it_is_used(
-    engine: Engine, metrics: Metrics, opa: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine,
+    metrics: Metrics,
+    opa: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("engine.policy.build.OWN_OPA", Path("none"))
+    nothing_kept = {"XDG_CACHE_HOME": str(tmp_path / "cache")}  # of rules that others compiled
     metrics()
     answer = engine("init", "metrics.json", "--policy", "checkout")
     assert "policies-draft is a draft that nothing uses yet; changed Rego needs OPA" in answer.err
     assert typed(engine, answer).code == 0
 
     draft = ("--policies", "policies-draft", "--gate", "checkout", "--profile", "own")
-    without = engine("decide", "metrics.json", *draft)
+    without = engine("decide", "metrics.json", *draft, **nothing_kept)
     assert (without.code, "OPA 1.22.0" in without.err) == (2, True)
     held = engine("decide", "metrics.json", *draft, "--format", "json", ENGINE_OPA=str(opa))
     assert held.json["verdict"] == "HOLD"
