@@ -138,8 +138,8 @@ def _requirements(wheel: Path) -> str:
 
 def _job(template: str, job: Job, root: Path) -> str:
     form = ["--format", "github"] if template == "github.yml" else []
-    about = ["--artifact", job.artifact] if job.artifact else []
-    command = ["engine", "decide", job.metrics, *about, *form]
+    about = ["--artifact", _argument(job.artifact)] if job.artifact else []
+    command = ["engine", "decide", _argument(job.metrics), *about, *form]
     decide = shlex.join([*command, "--ledger", "run:", "--export", "proof.json"])
     verify = shlex.join(["engine", "verify", "proof.json", "--expect", "verify.toml", *about])
     left = f"{RELEASED_FILE}, the file that you release"
@@ -166,6 +166,11 @@ def _job(template: str, job: Job, root: Path) -> str:
     }.items():
         text = text.replace(name, value)
     return text
+
+
+def _argument(name: str) -> str:
+    """A file's name that no command takes for a flag."""
+    return f"./{name}" if name.startswith("-") else name
 
 
 def _yaml_text(text: str) -> str:

@@ -98,7 +98,12 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     if args.watch:
         from engine.cli.decide.on_change import watch
 
-        return watch(args, shell, run)
+        return watch(args, shell, partial(_decide, patient=False))
+    return _decide(args, shell)
+
+
+def _decide(args: argparse.Namespace, shell: Shell, *, patient: bool = True) -> int:
+    """Decide once; ``patient`` finishes what is being recorded when it is asked to stop."""
     config = workspace.settings(args, shell)
     session = open_session(config, shell, dry_run=args.dry_run)
     question = session.question(
@@ -140,7 +145,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
             judge.figures = session.figures(question)
         stack.enter_context(screen)
         stack.enter_context(printer)
-        stop = stack.enter_context(Interrupts(patient=several))
+        stop = stack.enter_context(Interrupts(patient=several and patient))
         batches = Batches(
             *(shell, session, question, printer, screen, export_to),
             total=len(groups),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -216,6 +217,24 @@ def test_ctrl_c_ends_it_in_order(session: Session, tmp_path: Path) -> None:
         assert json.loads(process.stdout.readline())["verdict"] == "PROMOTE"
         change("metrics.json", metrics(**{"slo.dec_5xx": 3}))()
         assert json.loads(process.stdout.readline())["verdict"] == "BLOCK"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 5
+    assert err.endswith("\nengine: no longer watching; nothing was recorded\n")
+
+
+def test_ctrl_c_ends_it_in_the_middle_of_many_files(session: Session, tmp_path: Path) -> None:
+    Path("in").mkdir()
+    for number in range(600):
+        shutil.copyfile("metrics.json", f"in/{number:03}.json")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "engine", "decide", "in", "--watch", "--jobs", "1"],
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        process.stdout.readline()  # others follow
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 5

@@ -400,6 +400,18 @@ def test_a_ci_job_takes_any_name_of_a_folder(
             assert gate["artifacts"]["paths"] == [f"{folder}/proof.json"]
 
 
+def test_a_ci_job_takes_no_name_for_a_flag(engine: Engine, metrics: Metrics) -> None:
+    metrics(digest=False)
+    Path("metrics.json").rename("-m.json")
+    Path("-a.tgz").write_bytes(b"built")
+    answer = engine("init", "--ci", "github", "--artifact=-a.tgz", "--", "-m.json")
+    assert answer.code == 0, answer.err
+    workflow = yaml.safe_load(Path(".github/workflows/release-gate.yml").read_text())
+    argv = engine_command(shell_steps(workflow))
+    assert argv[:4] == ["decide", "./-m.json", "--artifact", "./-a.tgz"]
+    assert in_ci(engine, argv).code == 0
+
+
 def test_a_name_that_a_ci_system_would_interpret_is_refused(
     engine: Engine, metrics: Metrics
 ) -> None:
