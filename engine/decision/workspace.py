@@ -169,15 +169,15 @@ def policies_in(folder: Path, around: Surroundings, *, anew: bool = False) -> Po
 
         return find_opa(around.environ)
 
-    def kept() -> Path | None:
-        """Where compiled Rego is; nowhere if another OPA is named than the pinned one."""
+    def is_pinned() -> bool:
+        if "ENGINE_OPA" not in around.environ:
+            return True
         from engine.policy.build import OPA_VERSION, opa_version
 
-        is_named = not anew and "ENGINE_OPA" in around.environ
-        is_pinned = not is_named or opa_version(find()) == OPA_VERSION
-        return module_cache(around) if is_pinned and not anew else None
+        return opa_version(find()) == OPA_VERSION
 
-    return load_policies(folder, opa=find, cache=kept)
+    cache = None if anew else module_cache(around)
+    return load_policies(folder, opa=find, cache=cache, is_pinned=is_pinned)
 
 
 def open_evaluator(

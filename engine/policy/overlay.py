@@ -8,20 +8,25 @@ from pathlib import Path
 from engine.errors import ConfigError, PolicyBuildError, UsageError, VerificationError
 from engine.policy import sources
 from engine.policy.bundle import MANIFEST, SOURCES, PolicyBundle, opened, shipped_bundle
+from engine.policy.evaluators.module_cache import ModuleCache
 from engine.policy.sources import Source
 from engine.system.reading import read_whole
+from engine.system.version import __version__
 
 BUILT = ".tar"
 """Suffix of a policy that is built into one file."""
 APPROVALS = ".approvals.json"
 """Behind the name of a built policy: the file of its approvals."""
+_HELD = ".held"
+"""Suffix, in the cache, of the built policies that were held against their sources."""
 
 
 def load_policies(
     directory: Path | None,
     *,
     opa: Path | Callable[[], Path] | None,
-    cache: Callable[[], Path | None] | None = None,
+    cache: Path | None = None,
+    is_pinned: Callable[[], bool] = lambda: True,
 ) -> PolicyBundle:
     """Return the shipped policy with the files of ``directory`` laid over it.
 
@@ -33,8 +38,10 @@ def load_policies(
     Args:
         directory: Laid out as ``policies/``, or what was built; None gives the shipped policy.
         opa: OPA's binary, or what finds it once changed Rego needs it; None when there is none.
-        cache: Says where compiled Rego is kept, and None where it is not to be; asked where Rego
-            is changed. See :mod:`engine.policy.compiled`.
+        cache: Where compiled Rego is kept, see :mod:`engine.policy.compiled`, and which built
+            policies were held against their sources; None keeps nothing.
+        is_pinned: Whether ``opa`` is the OPA that compiled what is kept; asked where Rego is
+            changed.
 
     Raises:
         UsageError: No such folder, or no policy in it.
@@ -44,10 +51,10 @@ def load_policies(
     if directory is None:
         return shipped_bundle()
     if directory.is_file() or (directory.suffix == BUILT and not directory.exists()):
-        return _built(directory)
+        return _built(directory, cache)
     if (directory / MANIFEST).is_file():
         bundle = opened(directory, directory / "policies")
-        _require_of_sources(directory, bundle)
+        _require_of_sources(directory, bundle, cache)
         return bundle
     from engine.policy.laying import changed_rule, merged, with_data  # what was built needs none
 
@@ -68,7 +75,7 @@ def load_policies(
     from engine.policy.compiled import keep_compiled, load_compiled
 
     try:
-        folder = cache() if cache is not None else None
+        folder = cache if cache is not None and is_pinned() else None
         if folder is not None and (kept := load_compiled(folder, files)) is not None:
             return kept
         opa = opa if isinstance(opa, Path) else opa()
@@ -83,7 +90,7 @@ def load_policies(
     return bundle
 
 
-def _built(file: Path) -> PolicyBundle:
+def _built(file: Path, cache: Path | None) -> PolicyBundle:
     """The policy in one file: whole and, by its own digests, unchanged."""
     from engine.proof.archive import MAX_BYTES
 
@@ -93,7 +100,7 @@ def _built(file: Path) -> PolicyBundle:
         raise ConfigError(f"{file}: {(error.strerror or str(error)).lower()}", _BUILT) from None
     except VerificationError as error:
         raise ConfigError(f"{file}: {error.message}", _BUILT) from None
-    _require_of_sources(file, bundle)
+    _require_of_sources(file, bundle, cache)
     return bundle
 
 
@@ -105,12 +112,23 @@ def built_sources(file: Path, bundle: PolicyBundle) -> dict[str, Source]:
     }
 
 
-def _require_of_sources(file: Path, bundle: PolicyBundle) -> None:
+def _require_of_sources(file: Path, bundle: PolicyBundle, cache: Path | None) -> None:
     """Refuse a built policy that is not what its own sources give, as far as that needs no OPA.
 
     Its data always; with the shipped rules its module, gates and checks as well. Rules of one's own
-    are compiled again where somebody approves them: ``engine policy sign``.
+    are compiled again where somebody approves them: ``engine policy sign``. That a policy is what
+    its sources give is remembered by its digest, which covers both.
     """
+    held = ModuleCache(cache, _HELD) if cache is not None else None
+    name = sources.sha256(f"{__version__}\n{shipped_bundle().digest}\n{bundle.digest}\n".encode())
+    if held is not None and held.load(name) is not None:
+        return
+    _compare_with_sources(file, bundle)
+    if held is not None:
+        held.keep(name, b"")
+
+
+def _compare_with_sources(file: Path, bundle: PolicyBundle) -> None:
     from engine.policy.laying import with_data
     from engine.policy.tables import data
 

@@ -350,10 +350,10 @@ def test_a_rule_that_was_compiled_before_is_named_as_well(opa: Path, tmp_path: P
     for path, text in OWN.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
-    load_policies(folder, opa=opa, cache=lambda: cache)
+    load_policies(folder, opa=opa, cache=cache)
     (folder / LIMITS).write_text("checks: {}\n")
 
     with pytest.raises(GovernanceError) as caught:
-        load_policies(folder, opa=lambda: Path("nowhere"), cache=lambda: cache)
+        load_policies(folder, opa=lambda: Path("nowhere"), cache=cache)
 
     assert caught.value.message.startswith(f"{folder}/{REGO}:16:1: no profile has a row")

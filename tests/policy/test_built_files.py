@@ -13,6 +13,7 @@ from engine.decision.approvals import approvals_of
 from engine.errors import ConfigError
 from engine.formats import canonical
 from engine.model import Json
+from engine.policy import overlay
 from engine.policy.build import compile_policies, find_opa, write
 from engine.policy.bundle import DATA_JSON, MANIFEST, WASM, PolicyBundle, shipped_bundle
 from engine.policy.laying import merged, with_data
@@ -149,3 +150,28 @@ def test_a_built_folder_is_held_against_its_sources_too(
     (tmp_path / MANIFEST).write_bytes(canonical.encode(manifest))
     with pytest.raises(ConfigError, match="is not what the sources in it give"):
         load_policies(tmp_path, opa=None)
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755])
+def test_what_was_held_against_its_sources_is_not_held_again_where_only_its_user_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    """INV-POLICY-5: remembered by the digest, which covers sources and what they give."""
+    cache, file = tmp_path / "cache", tmp_path / "policy.tar"
+    file.write_bytes(own_rows().archive())
+    load_policies(file, opa=None, cache=cache)
+    cache.chmod(mode)
+    compared: list[Path] = []
+    monkeypatch.setattr(overlay, "_compare_with_sources", lambda file, _: compared.append(file))
+    load_policies(file, opa=None, cache=cache)
+    assert compared == ([] if mode == 0o700 else [file])
+    other = forged(own_rows(), tmp_path, without_digest)
+    load_policies(other, opa=None, cache=cache)
+    assert compared[-1] == other
+
+
+def test_what_its_sources_do_not_give_is_refused_each_time(tmp_path: Path) -> None:
+    file = forged(own_rows(), tmp_path, without_a_check)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="is not what the sources in it give"):
+            load_policies(file, opa=None, cache=tmp_path / "cache")
