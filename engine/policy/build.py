@@ -182,6 +182,14 @@ def _not_whole(error: PolicyError, checks: Iterable[CheckInfo], files: Sources) 
         hint = f"put METADATA with `check: {name}` above its rule, or take the rule out"
         if place := data.bare_rule(files, f'"{name}"'):
             return PolicyBuildError(f"{place}: {error.message}", hint)
+    if re.search("a check that is not whole|insert conflict", error.message):
+        named = error.message.rpartition(": ")[2]
+        place = data.odd_rule(files) or data.rule_place(named, files)
+        return PolicyBuildError(
+            f"{place}: {error.message}" if place else error.message,
+            "every element of `checks` is what one function of lib/check gives, such as "
+            "`checks contains check.at_most(ID)`, with METADATA above its rule",
+        )
     return PolicyBuildError(error.message, hint)
 
 

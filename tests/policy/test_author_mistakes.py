@@ -115,6 +115,21 @@ MISTAKES: dict[str, tuple[Edit | dict[str, str | None], str, str]] = {
         f"{REGO}:16",
         "contains",
     ),
+    "text for a check": (
+        (REGO, CHECK, f'{CHECK}\n\nchecks contains "open"'),
+        f"{REGO}:18",
+        "lib/check",
+    ),
+    "object without an id": (
+        (REGO, CHECK, f'{CHECK}\n\nchecks contains {{"status": "fail"}}'),
+        f"{REGO}:18",
+        "METADATA",
+    ),
+    "objects without an id": (
+        (REGO, CHECK, f'{CHECK}\n\nchecks contains x if some x in [{{"status": "fail"}}, 1]'),
+        f"{REGO}:18",
+        "METADATA",
+    ),
     "no contains": (
         (REGO, CHECK, CHECK.replace("contains", ":=")),
         f"{REGO}:16",

@@ -7,7 +7,7 @@ needed: the checks that rows may name come from the manifest of the compiled bun
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from itertools import islice
 from types import MappingProxyType
@@ -19,7 +19,7 @@ from engine.formats.times import parse_time
 from engine.model import Json
 from engine.policy.includes import WITH_METADATA
 from engine.policy.manifest import CheckInfo
-from engine.policy.sources import DATA, Sources
+from engine.policy.sources import DATA, Source, Sources
 from engine.policy.tables import budget_rows, catalogue, profiles
 from engine.policy.tables.controls import controls
 from engine.policy.tables.nodes import Node, RowError, read
@@ -251,16 +251,29 @@ def bare_rule(sources: Sources, mention: str, package: str = "") -> Position | N
         mention: What its lines hold, such as the id of a check.
         package: What package it is of; empty is any.
     """
-    for path, source in sources.items():
-        if not path.endswith(".rego") or path.endswith("_test.rego") or source.is_shipped:
-            continue
-        text = source.content.decode(errors="replace")
+    for source, text in _own_rules(sources):
         if package and not re.search(rf"(?m)^package[ \t]+{re.escape(package)}[ \t]*$", text):
             continue
         for rule in _CHECKS_RULE.finditer(text):
             if mention in rule[2] and not re.search(r"(?m)^# METADATA", rule[1]):
                 return Position(source.shown, text.count("\n", 0, rule.start(2)) + 1, 1)
     return None
+
+
+def odd_rule(sources: Sources) -> Position | None:
+    """Return where a rule ``checks`` stands that has no METADATA or no ``contains``; else None."""
+    for source, text in _own_rules(sources):
+        for line, row in enumerate(text.splitlines(), 1):
+            if re.match(r"checks\b(?! contains\b)", row):
+                return Position(source.shown, line, 1)
+    return bare_rule(sources, "")
+
+
+def _own_rules(sources: Sources) -> Iterator[tuple[Source, str]]:
+    """Each file of rules that does not ship, tests apart, and its text."""
+    for path, source in sources.items():
+        if path.endswith(".rego") and not path.endswith("_test.rego") and not source.is_shipped:
+            yield source, source.content.decode(errors="replace")
 
 
 _CHECKS_RULE = re.compile(r"(?m)((?:^#.*\n)*)(^checks\b.*(?:\n(?![a-z_#]).*)*)")

@@ -23,10 +23,15 @@ access(domains, obligations) := _answer(_access(checks), checks, obligations) if
 }
 
 # By id, because OPA's Wasm sorts and hashes texts many times faster than whole checks.
-_by_id(domains) := {check.id: check |
+_by_id(domains) := {_id(check): check |
 	some checks in domains
 	some check in checks
 }
+
+# What has no id stays in the answer, which the engine then refuses: no check is lost in silence.
+_id(check) := id if {
+	id := check.id
+} else := ""
 
 _answer(verdict, checks, obligations) := {
 	"verdict": verdict,

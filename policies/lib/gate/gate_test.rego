@@ -181,6 +181,12 @@ test_only_a_waived_failure_is_not_a_pass if {
 	decision.verdict == "HOLD"
 }
 
+test_what_has_no_id_is_not_lost if {
+	every element in ["x", 1, null, {}, {"status": "fail"}, {"id": "", "status": "fail"}] {
+		element in _release({_pass, element}, "candidate", []).checks
+	}
+}
+
 # Denials, for tools that read a set named deny.
 
 test_a_promotion_is_denied_by_nothing if {
