@@ -24,7 +24,7 @@ APART = {
     "engine/cli/starter_files.py": (3, SHIPPED),
     "engine/ledger/commit/signed_heads.py": (1, WRITES),
     "engine/ledger/sqlite/file.py": (1, "a ledger: whatever its size, after SQLite opened it"),
-    "engine/system/locking.py": (1, "a lock: nothing is read of it"),
+    "engine/system/locking.py": (2, "a lock: nothing is read of it"),
     "engine/ledger/sqlite/wal.py": (1, "a ledger's log: single headers, under its lock"),
     "engine/policy/build.py": (1, OWN),
     "engine/policy/bundle.py": (1, SHIPPED),

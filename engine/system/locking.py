@@ -1,4 +1,4 @@
-"""One advisory file lock around everything that writes a ledger file.
+"""Advisory file locks: one around everything that writes a ledger file, and one of any file.
 
 ``flock`` locks belong to the open file: two handles of one process exclude each other as
 two processes do, and the kernel gives the lock up when its holder dies.
@@ -97,6 +97,23 @@ class FileLock:
             f"{self._path}: {holder} has held the ledger's lock for {self._timeout_s:g} s",
             "wait for it to finish, or raise --lock-timeout; nothing was recorded",
         )
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold the lock of a file that is there, for what is written beside it; waits for others.
+
+    Nothing is left behind, which suits a file that people keep in version control.
+
+    Raises:
+        OSError: There is no such file, it cannot be read, or its file system has no locks.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write_holder(descriptor: int) -> None:

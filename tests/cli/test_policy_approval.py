@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from engine import Expectations, Gate, verify
-from engine.decision.approvals import Approvals
+from engine.decision.approvals import Approvals, approvals_of
 from engine.decision.policies_in_use import ChosenBy, PoliciesInUse
 from engine.errors import UsageError
 from engine.formats import canonical
@@ -117,6 +119,16 @@ WRONG: dict[str, tuple[Callable[[str], list[bytes]] | None, str, str]] = {
         "the trust list gives it no role 'policy' at this time",
     ),
 }
+
+
+def test_of_approvals_that_are_given_at_once_none_is_lost(engine: Engine, built: str) -> None:
+    for number in range(4):
+        engine("keys", "init", "--key-file", f"{number}.pem")
+    sign = [sys.executable, "-m", "engine", "policy", "sign", "own.tar", "--key-file"]
+    running = [subprocess.Popen([*sign, f"{number}.pem"]) for number in range(4)]  # noqa: S603
+    assert [process.wait(timeout=120) for process in running] == [0] * 4
+    approvals = approvals_of(Path("own.tar"), built, Path("trust.yaml"))
+    assert len({approval.public_key for approval in approvals.given}) == 4
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -116,6 +116,7 @@ def _sign(args: argparse.Namespace, shell: Shell) -> int:
     from engine.policy.build import find_opa
     from engine.policy.overlay import BUILT, load_policies, require_compiled_of_sources
     from engine.system.files import write_whole
+    from engine.system.locking import held
 
     config = workspace.settings(args, shell)
     name = args.name or config.optional_text("policies")
@@ -131,10 +132,11 @@ def _sign(args: argparse.Namespace, shell: Shell) -> int:
     target = approvals_file(policies)
     workspace.require_output(target, config, shell)
     signer = open_signer(config, shell)
-    data = approved(
-        policies, bundle.digest, signer, shell.now(), expires_at=args.expires, note=args.note
-    )
-    write_whole(target, data)
+    with held(policies):  # or of two approvals at once only one would stay
+        data = approved(
+            policies, bundle.digest, signer, shell.now(), expires_at=args.expires, note=args.note
+        )
+        write_whole(target, data)
     with shell.answering(f"{target} is written", STAYS):
         shell.print(f"policy {bundle.digest}  approved by key {signer.key_id}  {target}")
     return exit_codes.PASS
