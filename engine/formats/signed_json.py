@@ -29,6 +29,8 @@ DAMAGED = "the file was changed or damaged: ask for a fresh export"
 _UUID7 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
 )
+_LONG = 1024
+"""Characters of base64 from which on loading a faster reader is worth it."""
 _LOWER_HEX = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
 
 
@@ -101,7 +103,12 @@ def read_base64_ascii(text: bytes, what: str) -> bytes:
         VerificationError: As :func:`read_base64`.
     """
     try:
-        data = binascii.a2b_base64(text, strict_mode=True)
+        if len(text) < _LONG:
+            data = binascii.a2b_base64(text, strict_mode=True)
+        else:
+            from pybase64 import b64decode  # thirty times faster; loading it takes 2 ms
+
+            data = b64decode(text, validate=True)
     except ValueError:
         refuse(f"{what} is not base64")
     # in strict mode only bits after the end can differ, and those are in the last three bytes

@@ -104,14 +104,20 @@ def test_more_items_than_memory_should_hold_are_refused_before_parsing() -> None
         read(b"[" + b"[]," * 1_100_000 + b"0]", max_bytes=10_000_000)
 
 
-@given(st.binary(max_size=64))
-def test_base64_has_one_form(data: bytes) -> None:
+LONG = 768 * b"x"
+"""So much that what encodes it is read by the reader for long texts."""
+
+
+@given(st.sampled_from([b"", LONG]), st.binary(max_size=64))
+def test_base64_has_one_form(before: bytes, data: bytes) -> None:
+    data = before + data
     text = write_base64(data)
 
     assert text == base64.b64encode(data).decode()
     assert read_base64(text, "it") == data
 
 
+@pytest.mark.parametrize("before", ["", write_base64(LONG)])
 @pytest.mark.parametrize(
     "text",
     [
@@ -119,13 +125,21 @@ def test_base64_has_one_form(data: bytes) -> None:
         *("aGVs\nbG8=", "-_-_", "aGVsbG8=aGVs", "é", "\ud800", None, 1, ["aGVsbG8="]),
     ],
 )
-def test_other_base64_is_refused(text: object) -> None:
+def test_other_base64_is_refused(before: str, text: object) -> None:
     with pytest.raises(VerificationError, match="it"):
-        read_base64(text, "it")
+        read_base64(before + text if isinstance(text, str) else text, "it")
 
 
-@given(st.binary(max_size=40), st.integers(0, 60), st.integers(0, 255))
-def test_changed_base64_is_refused_or_other_bytes(data: bytes, at: int, byte: int) -> None:
+@given(
+    st.sampled_from([b"", LONG]),
+    st.binary(max_size=40),
+    st.integers(-60, 60),
+    st.integers(0, 255),
+)
+def test_changed_base64_is_refused_or_other_bytes(
+    before: bytes, data: bytes, at: int, byte: int
+) -> None:
+    data = before + data
     text = bytearray(write_base64(data).encode())
     if not text:
         return
