@@ -125,7 +125,7 @@ def test_of_approvals_that_are_given_at_once_none_is_lost(engine: Engine, built:
     for number in range(4):
         engine("keys", "init", "--key-file", f"{number}.pem")
     sign = [sys.executable, "-m", "engine", "policy", "sign", "own.tar", "--key-file"]
-    running = [subprocess.Popen([*sign, f"{number}.pem"]) for number in range(4)]  # noqa: S603
+    running = [subprocess.Popen([*sign, f"{number}.pem"]) for number in range(4)]
     assert [process.wait(timeout=120) for process in running] == [0] * 4
     approvals = approvals_of(Path("own.tar"), built, Path("trust.yaml"))
     assert len({approval.public_key for approval in approvals.given}) == 4
