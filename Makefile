@@ -106,7 +106,8 @@ unit: $(OPA)
 test-versions: $(OPA) ## The core suite against the built wheel on Python 3.12 and 3.13.
 	$(BIN)/python tools/versions.py 3.12 3.13
 
-test-system: $(OPA) ## What needs strace and the like; fails where they are absent.
+test-system: $(OPA) ## What needs strace, clients of providers and the like; fails where they are absent.
+	@$(UV) sync --quiet --frozen --inexact --group clients
 	$(BIN)/pytest -q -m system --timeout 600
 
 soak: $(OPA) ## The long runs; Java for the cluster engine.

@@ -41,6 +41,7 @@ BUDGET_REOPENED_TYPE = "urn:governance-engine:budget-reopened:v1"
 BUDGET_TYPES = (BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE, BUDGET_REOPENED_TYPE)
 """Predicate types of what happens to a budget besides the decisions that reserve of it."""
 BREAKER_CHANGED_TYPE = "urn:governance-engine:breaker-changed:v1"
+BREAKER_CHANGED_V2_TYPE = "urn:governance-engine:breaker-changed:v2"
 ETHICS_ATTESTATION_TYPE = "urn:governance-engine:ethics-attestation:v1"
 ETHICS_ATTESTATION_V2_TYPE = "urn:governance-engine:ethics-attestation:v2"
 PROMOTED_TYPE = "urn:governance-engine:promoted:v1"

@@ -12,33 +12,39 @@
 (* (calls.breaker.classify); a clock that is set back, which only          *)
 (* makes a wait longer. Ages stop at the length of the wait.               *)
 (***************************************************************************)
-EXTENDS Naturals, FiniteSets
+EXTENDS Naturals, FiniteSets, Sequences
 
 CONSTANTS Calls,             \* Calls that may be under way at once.
           None,              \* No call.
           FailureThreshold,  \* Failures in a row that open the circuit.
+          WindowCalls,       \* Calls, the last ones, that are looked at together.
+          WindowFailures,    \* Failures among them that open it, in a row or not.
           SuccessThreshold,  \* Probes in a row that close it.
           Timeout,           \* Ticks that it stays open at least.
           Lease              \* Ticks that a probe may take.
 
 ASSUME /\ FailureThreshold \in Nat \ {0} /\ SuccessThreshold \in Nat \ {0}
        /\ Timeout \in Nat \ {0} /\ Lease \in Nat \ {0}
+       /\ WindowFailures \in 1..WindowCalls
        /\ None \notin Calls
 
 VARIABLES phase,      \* "closed" lets all through, "open" none, "half-open" a probe.
           failures,   \* In a row, while closed.
+          window,     \* The last calls, while closed: 1 failed, 0 succeeded; from the first that failed.
           successes,  \* Of probes in a row, while half-open.
           openAge,    \* Ticks since it opened, while open.
           probe,      \* The call that holds the probe's lease, or None.
           leaseAge,   \* Ticks since it got it.
           call        \* call[c]: "idle", "current", "stale" or "gone".
 
-vars == <<phase, failures, successes, openAge, probe, leaseAge, call>>
-circuit == <<phase, failures, successes, openAge, probe, leaseAge>>
+vars == <<phase, failures, window, successes, openAge, probe, leaseAge, call>>
+circuit == <<phase, failures, window, successes, openAge, probe, leaseAge>>
 
 TypeOK ==
     /\ phase \in {"closed", "open", "half-open"}
     /\ failures \in 0..FailureThreshold
+    /\ Len(window) \in 0..WindowCalls
+    /\ \A i \in 1..Len(window) : window[i] \in {0, 1}
     /\ successes \in 0..SuccessThreshold
     /\ openAge \in 0..Timeout
     /\ probe \in Calls \cup {None}
@@ -48,6 +54,7 @@ TypeOK ==
 Init ==
     /\ phase = "closed"
     /\ failures = 0
+    /\ window = <<>>
     /\ successes = 0
     /\ openAge = 0
     /\ probe = None
@@ -83,7 +90,7 @@ HalfOpen(c) ==
     /\ openAge' = 0
     /\ Leased(c)
     /\ call' = [call EXCEPT ![c] = "current"]
-    /\ UNCHANGED <<failures, successes>>
+    /\ UNCHANGED <<failures, window, successes>>
 
 \* Nobody probes already?
 MayProbe == probe = None
@@ -96,7 +103,7 @@ Probe(c) ==
     /\ MayProbe
     /\ Leased(c)
     /\ call' = [call EXCEPT ![c] = "current"]
-    /\ UNCHANGED <<phase, failures, successes, openAge>>
+    /\ UNCHANGED <<phase, failures, window, successes, openAge>>
 
 \* Did the probe that is under way have its time?
 MayTakeOver == leaseAge >= Lease
@@ -111,7 +118,7 @@ TakeOver(c) ==
     /\ Leased(c)
     /\ call' = [call EXCEPT ![c] = "current",
                             ![probe] = IF call[probe] = "gone" THEN "idle" ELSE "stale"]
-    /\ UNCHANGED <<phase, failures, successes, openAge>>
+    /\ UNCHANGED <<phase, failures, window, successes, openAge>>
 
 ------------------------------------------------------------------------------
 
@@ -122,26 +129,44 @@ MayCount(c) == call[c] = "current"
 Turn(to, c) ==
     /\ phase' = to
     /\ failures' = 0
+    /\ window' = <<>>
     /\ successes' = 0
     /\ openAge' = 0
     /\ probe' = None
     /\ leaseAge' = 0
     /\ call' = [d \in Calls |-> IF d = c THEN "idle"
-                                ELSE IF call[d] = "current" THEN "stale" ELSE call[d]]
+                                ELSE IF call[d] = "current" THEN "stale"
+                                ELSE IF call[d] = "gone" THEN "idle" ELSE call[d]]
 
 Back(c) == call' = [call EXCEPT ![c] = "idle"]
 UnderWay(c) == call[c] \in {"current", "stale"}
 
+\* The last calls of w, from the first of them that failed.
+Slid(w) ==
+    LET kept == IF Len(w) > WindowCalls THEN SubSeq(w, Len(w) - WindowCalls + 1, Len(w)) ELSE w
+        failed == {i \in 1..Len(kept) : kept[i] = 1}
+    IN  IF failed = {} THEN <<>>
+        ELSE SubSeq(kept, CHOOSE i \in failed : \A j \in failed : i <= j, Len(kept))
+
+FailedIn(w) == Cardinality({i \in 1..Len(w) : w[i] = 1})
+
 \* What the circuit becomes with the n-th failure in a row.
 AfterFailures(n) == IF n >= FailureThreshold THEN "open" ELSE "closed"
 
-\* The provider failed: 429, 5xx, a timeout.
+\* What it becomes with the n-th failure among the last calls.
+AfterWindow(n) == IF n >= WindowFailures THEN "open" ELSE "closed"
+
+OpensWith(n, w) == AfterFailures(n) = "open" \/ AfterWindow(FailedIn(w)) = "open"
+
+\* The provider failed: 408, 429, 5xx, a timeout.
 \* engine: calls.breaker.machine.report
 Fail(c) ==
     /\ UnderWay(c)
     /\ IF ~MayCount(c) THEN Back(c) /\ UNCHANGED circuit
-       ELSE IF phase # "closed" \/ AfterFailures(failures + 1) = "open" THEN Turn("open", c)
+       ELSE IF phase # "closed" \/ OpensWith(failures + 1, Slid(Append(window, 1)))
+       THEN Turn("open", c)
        ELSE /\ failures' = failures + 1
+            /\ window' = Slid(Append(window, 1))
             /\ Back(c)
             /\ UNCHANGED <<phase, successes, openAge, probe, leaseAge>>
 
@@ -155,6 +180,7 @@ Succeed(c) ==
     /\ IF ~MayCount(c) THEN Back(c) /\ UNCHANGED circuit
        ELSE IF phase = "closed"
        THEN /\ failures' = 0
+            /\ window' = Slid(Append(window, 0))
             /\ Back(c)
             /\ UNCHANGED <<phase, successes, openAge, probe, leaseAge>>
        ELSE IF AfterProbes(successes + 1) = "closed" THEN Turn("closed", c)
@@ -162,7 +188,7 @@ Succeed(c) ==
             /\ probe' = None
             /\ leaseAge' = 0
             /\ Back(c)
-            /\ UNCHANGED <<phase, failures, openAge>>
+            /\ UNCHANGED <<phase, failures, window, openAge>>
 
 \* Who holds the lease after the holder was cancelled.
 AfterCancel(c) == None
@@ -175,8 +201,18 @@ Cancel(c) ==
     /\ IF MayCount(c) /\ probe = c
        THEN /\ probe' = AfterCancel(c)
             /\ leaseAge' = 0
-            /\ UNCHANGED <<phase, failures, successes, openAge>>
+            /\ UNCHANGED <<phase, failures, window, successes, openAge>>
        ELSE UNCHANGED circuit
+
+\* What somebody's reset makes of the circuit.
+AfterReset == "closed"
+
+\* Somebody closes the circuit by hand, whatever was counted.
+\* engine: calls.breaker.machine.reset
+Reset ==
+    /\ \/ phase # "closed" \/ window # <<>>
+       \/ \E c \in Calls : call[c] = "current"
+    /\ Turn(AfterReset, None)
 
 \* Its process died: nobody will hear of the call again.
 Crash(c) ==
@@ -190,11 +226,11 @@ Tick ==
        \/ probe # None /\ leaseAge < Lease
     /\ openAge' = IF phase = "open" /\ openAge < Timeout THEN openAge + 1 ELSE openAge
     /\ leaseAge' = IF probe # None /\ leaseAge < Lease THEN leaseAge + 1 ELSE leaseAge
-    /\ UNCHANGED <<phase, failures, successes, probe, call>>
+    /\ UNCHANGED <<phase, failures, window, successes, probe, call>>
 
 Ask(c) == Start(c) \/ HalfOpen(c) \/ Probe(c) \/ TakeOver(c)
 Return(c) == Fail(c) \/ Succeed(c) \/ Cancel(c) \/ Crash(c)
-Next == Tick \/ \E c \in Calls : Ask(c) \/ Return(c)
+Next == Tick \/ Reset \/ \E c \in Calls : Ask(c) \/ Return(c)
 
 \* Time goes on.
 TickFair == WF_vars(Tick)
@@ -225,37 +261,48 @@ HeldInv == \A c \in Calls : probe = c => call[c] \in {"current", "gone"}
 \* INV-BREAKER-2: an open circuit lets no call through.
 OpenRefusesInv == phase = "open" => \A c \in Calls : call[c] # "current"
 
-\* INV-BREAKER-2: and it stays open for as long as the timeout says.
-CoolDownProp == [][phase = "open" /\ phase' # "open" => openAge = Timeout]_vars
+\* INV-BREAKER-2: and it stays open for as long as the timeout says, unless it is reset.
+CoolDownProp == [][phase = "open" /\ phase' # "open" => openAge = Timeout \/ Reset]_vars
 
 \* INV-BREAKER-3: a closed circuit opens with the last failure that the threshold allows.
 OpensInv == phase = "closed" => failures < FailureThreshold
 
-\* INV-BREAKER-3: and not before.
+\* INV-BREAKER-3: and with the last failure that its last calls may have among them.
+OpensByRateInv == phase = "closed" => FailedIn(window) < WindowFailures
+
+\* INV-BREAKER-3: and not before either of them.
 OpensNoEarlierProp ==
-    [][phase = "closed" /\ phase' = "open" => failures = FailureThreshold - 1]_vars
+    [][phase = "closed" /\ phase' = "open" =>
+        \/ failures = FailureThreshold - 1
+        \/ FailedIn(Slid(Append(window, 1))) = WindowFailures]_vars
 
 \* INV-BREAKER-3: it closes with the last success of a probe that the threshold asks for.
 ClosesInv == phase = "half-open" => successes < SuccessThreshold
 
 \* INV-BREAKER-3: and not before.
 ClosesNoEarlierProp ==
-    [][phase # "closed" /\ phase' = "closed" => successes = SuccessThreshold - 1]_vars
+    [][phase # "closed" /\ phase' = "closed" => successes = SuccessThreshold - 1 \/ Reset]_vars
 
 \* INV-BREAKER-4: a call that began in an earlier phase, or lost its lease, changes nothing.
 StaleProp ==
     [][\A c \in Calls : call[c] = "stale" /\ call'[c] # "stale" => UNCHANGED circuit]_vars
 
-\* LIVE-BREAKER-1: an open circuit is probed at last.
-ProbedProp == phase = "open" ~> phase = "half-open"
+\* INV-BREAKER-6: a reset closes the circuit with nothing counted, and what was under way is stale.
+ResetProp ==
+    [][Reset => /\ phase' = "closed" /\ window' = <<>> /\ probe' = None
+                /\ \A c \in Calls : call'[c] \in {"idle", "stale"}]_vars
 
-\* LIVE-BREAKER-1: a half-open circuit without a probe under way gets one.
+\* LIVE-BREAKER-1: an open circuit is probed at last, or somebody resets it.
+ProbedProp == phase = "open" ~> phase # "open"
+
+\* LIVE-BREAKER-1: a half-open circuit without a probe under way gets one, unless it is reset.
 ProbedAgainProp ==
     (phase = "half-open" /\ \A c \in Calls : call[c] # "current")
-        ~> (\E c \in Calls : call[c] = "current")
+        ~> (phase = "closed" \/ \E c \in Calls : call[c] = "current")
 
 \* Each must FAIL: it is reached.
 NeverHalfwayDebugInv == ~(phase = "half-open" /\ successes = SuccessThreshold - 1 /\ probe # None)
 NeverOvertakenDebugInv == ~(phase = "half-open" /\ \E c \in Calls : call[c] = "stale" /\ probe # c)
+NeverAtRateDebugInv == ~(FailedIn(window) = WindowFailures - 1 /\ failures = 1)
 NeverGoneDebugInv == \A c \in Calls : call[c] # "gone"
 ==============================================================================

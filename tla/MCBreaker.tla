@@ -11,6 +11,9 @@ MutAnyTakeOver == TRUE
 MutAnyCount(c) == TRUE
 MutOpensLate(n) == IF n > FailureThreshold THEN "open" ELSE "closed"
 MutOpensAtOnce(n) == "open"
+MutRateLate(n) == IF n > WindowFailures THEN "open" ELSE "closed"
+MutRateSoon(n) == IF n >= WindowFailures - 1 THEN "open" ELSE "closed"
+MutResetHalf == "half-open"
 MutClosesLate(n) == IF n > SuccessThreshold THEN "closed" ELSE "half-open"
 MutClosesAtOnce(n) == "closed"
 MutKeepsLease(c) == c

@@ -13,9 +13,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
-from engine.calls.breaker import machine
+from engine.calls.breaker import answers, machine
+from engine.calls.breaker.answers import WHOLE, Ended
 from engine.calls.breaker.circuits import Circuits, key_of
 from engine.calls.breaker.classify import classify as by_status
 from engine.calls.breaker.machine import CallOutcome, Circuit, Phase, Refusal, Settings, Ticket
@@ -42,7 +44,8 @@ class Breaker:
         call_ids: Gives a new id for each probe, different in all processes.
         settings: When the circuit changes.
         classify: What an error says; :func:`engine.calls.breaker.classify.classify` if not given.
-        classify_answer: What an answer says; every answer is a success if not given.
+        classify_answer: What an answer says; if not given, an HTTP client's answer says what its
+            status does, and every other one is a success.
         max_age_ms: How old what this process knows of the circuit may be.
     """
 
@@ -81,8 +84,11 @@ class Breaker:
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return ``function(*args, **kwargs)``, if the circuit lets it through.
 
+        A stream counts when it ends, not when it begins: what is returned does as it does.
+
         Raises:
             CircuitOpenError: It does not; says after how long to try again.
+            UsageError: It gave back what has to be awaited: see :meth:`acall`.
             LedgerError: The store did not answer, and whether to let it through is not known.
             BaseException: Whatever ``function`` raises.
         """
@@ -94,6 +100,8 @@ class Breaker:
         except BaseException as error:
             self.failed(ticket, error)
             raise
+        if type(answer) not in WHOLE and not answers.is_whole(answer):
+            return self._partly(ticket, answer, function)
         if (
             ticket is not self._plain
             or self._classify_answer is not None
@@ -119,27 +127,32 @@ class Breaker:
             raise
         self.reported(ticket, CallOutcome.SUCCESS)
 
-    async def call_async(
+    async def acall(
         self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Return ``await function(*args, **kwargs)``, if the circuit lets it through.
 
-        What has to be written is written in a thread, so that the event loop goes on.
+        A stream counts when it ends, as with :meth:`call`. What has to be written is written in a
+        thread, so that the event loop goes on.
 
         Raises:
             CircuitOpenError: As :meth:`call`.
+            UsageError: It gave back what cannot be awaited.
             BaseException: Whatever ``function`` raises.
         """
         ticket = self._plain
         if ticket is None or not self._fresh_from <= self._clock() < self._fresh_until:
             ticket = await self._admit_aside()
         try:
-            answer = await function(*args, **kwargs)
+            given = function(*args, **kwargs)
+            answer = await given if isawaitable(given) else self._stream(given, function)
         except BaseException as error:
             outcome = self._outcome(error, self._classify)
             if ticket.probe or outcome is CallOutcome.FAILURE:
                 await _aside(self._failed, ticket, error, outcome)
             raise
+        if type(answer) not in WHOLE and not answers.is_whole(answer):
+            return await self._partly_aside(ticket, answer)
         if (
             ticket is not self._plain
             or self._classify_answer is not None
@@ -148,6 +161,40 @@ class Breaker:
             outcome = self._outcome(answer, self._classify_answer)
             await _aside(self.reported, ticket, outcome)
         return answer
+
+    call_async = acall
+    """Its name until 0.1; stays."""
+
+    def reset(self, reason: str | None = None) -> Circuit:
+        """Close the circuit now, with nothing counted; what is under way counts no more.
+
+        In a ledger it is an entry, with ``reason``, and durable when this returns.
+
+        Args:
+            reason: Why, for those who read the ledger: 1 to 1024 printable characters.
+
+        Raises:
+            UsageError: A reason that is none.
+            LedgerError: The store did not take it; the circuit is as it was.
+        """
+        if reason is not None and not (
+            isinstance(reason, str) and 1 <= len(reason) <= 1024 and reason.isprintable()
+        ):
+            raise UsageError(
+                f"{self.provider}/{self.model}: the reason of the reset is no reason",
+                "1 to 1024 printable characters, or leave it out",
+            )
+        now_ms = self._clock()
+        after = self._circuits.change(
+            self.provider,
+            self.model,
+            lambda circuit: machine.reset(circuit, now_ms, self.settings),
+            now_ms,
+            self.settings,
+            reason or "",
+        )
+        self._keep(after, now_ms)
+        return after
 
     def admit(self) -> Ticket:
         """Return the ticket of a call that may begin now; its outcome must be reported.
@@ -211,7 +258,10 @@ class Breaker:
             return False
         if ticket.probe or outcome is CallOutcome.FAILURE:
             return True
-        return outcome is CallOutcome.SUCCESS and self._look(now_ms).failures > 0
+        if outcome is not CallOutcome.SUCCESS:
+            return False
+        seen = self._look(now_ms)
+        return bool(seen.window) or seen.failures > 0
 
     def _ask(self, call: str, now_ms: int) -> Ticket | Refusal:
         answers: list[Ticket | Refusal] = []
@@ -238,11 +288,66 @@ class Breaker:
                 return
             self._seen = circuit
             self._fresh_from, self._fresh_until = now_ms, now_ms + self._max_age_ms
-            untroubled = circuit.phase is Phase.CLOSED and not circuit.failures
+            untroubled = circuit.phase is Phase.CLOSED and not (circuit.failures or circuit.window)
             if not untroubled:
                 self._plain = None
             elif self._plain is None or self._plain.turn != circuit.turn:
                 self._plain = Ticket("", circuit.turn, probe=False)
+
+    def _partly(self, ticket: Ticket, answer: R, function: Callable[..., object]) -> R:
+        """Take an answer that has a status, or is still coming and is counted when it ends."""
+        if isawaitable(answer):
+            _let_go(answer)
+            self.reported(ticket, CallOutcome.NEUTRAL)
+            raise UsageError(
+                f"{_name(function)} has to be awaited: it is a coroutine function, or as one",
+                f"await breaker.acall({_name(function)}, …)",
+            )
+        outcome = self._outcome(answer, self._classify_answer or answers.said)
+        streams = answers.streams_of(answer)
+        if outcome is not CallOutcome.SUCCESS or not (streams or answers.is_coming(answer)):
+            self.reported(ticket, outcome)
+            return answer
+        parts = cast("dict[str, Any]", answer)
+        for name in streams:
+            parts[name] = self._watched(ticket, parts[name])
+        return answer if streams else cast(R, self._watched(ticket, answer))
+
+    async def _partly_aside(self, ticket: Ticket, answer: R) -> R:
+        outcome = self._outcome(answer, self._classify_answer or answers.said)
+        streams = answers.streams_of(answer)
+        if outcome is not CallOutcome.SUCCESS or not (streams or answers.is_coming(answer)):
+            await _aside(self.reported, ticket, outcome)
+            return answer
+        parts = cast("dict[str, Any]", answer)
+        for name in streams:
+            parts[name] = self._watched(ticket, parts[name])
+        return answer if streams else cast(R, self._watched(ticket, answer))
+
+    def _watched(self, ticket: Ticket, stream: object) -> object:
+        def tell(how: Ended) -> None:
+            if isinstance(how, BaseException):
+                self.failed(ticket, how)
+            else:
+                self.reported(ticket, how)
+
+        async def tell_aside(how: Ended) -> None:
+            await _aside(tell, how)
+
+        def judge(error: BaseException) -> CallOutcome:
+            return self._outcome(error, self._classify)
+
+        if answers.is_async(stream):
+            return answers.watched_aside(stream, tell_aside, judge)
+        return answers.watched(stream, tell, judge)
+
+    def _stream(self, given: R, function: Callable[..., object]) -> R:
+        if not answers.is_whole(given) and answers.is_async(given):
+            return given
+        raise UsageError(
+            f"{_name(function)} gave back {type(given).__name__}, which cannot be awaited",
+            f"breaker.call({_name(function)}, …)",
+        )
 
     def _forget(self) -> None:
         with self._lock:
@@ -277,6 +382,18 @@ class Breaker:
             admission.get_loop().run_in_executor(
                 None, self.reported, admission.result(), CallOutcome.NEUTRAL
             )
+
+
+def _name(function: Callable[..., object]) -> str:
+    return str(getattr(function, "__qualname__", type(function).__name__))[:80]
+
+
+def _let_go(awaitable: object) -> None:
+    """Let what nobody will await end, without a warning."""
+    for name in ("close", "cancel"):
+        if callable(end := getattr(awaitable, name, None)):
+            end()
+            return
 
 
 async def _aside(report: Callable[..., object], *args: object) -> None:

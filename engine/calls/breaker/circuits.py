@@ -10,13 +10,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Protocol
 
-from engine.calls.breaker.machine import Circuit, Phase, Settings
+from engine.calls.breaker.machine import CallOutcome, Circuit, Phase, Settings, slid
 from engine.decision.record import event
 from engine.errors import LedgerError, UsageError
 from engine.formats import canonical
 from engine.formats.times import write_time
 from engine.ledger import EntryDraft, Ledger, State
-from engine.model import BREAKER_CHANGED_TYPE, Json
+from engine.model import BREAKER_CHANGED_TYPE, BREAKER_CHANGED_V2_TYPE, Json
 from engine.signers import Signer
 from engine.system.after_fork import free_in_child
 
@@ -34,12 +34,18 @@ class Circuits(Protocol):
         """Return the circuit as it is now; a closed one if nothing is known of it."""
 
     def change(
-        self, provider: str, model: str, move: Move, now_ms: int, settings: Settings
+        self,
+        provider: str,
+        model: str,
+        move: Move,
+        now_ms: int,
+        settings: Settings,
+        reset_for: str | None = None,
     ) -> Circuit:
         """Replace the circuit by what ``move`` makes of it, and return that.
 
         No other change, by whichever thread or process, comes between what ``move`` sees and
-        what is kept.
+        what is kept. ``reset_for`` is the reason of a reset; None when it is none.
         """
 
 
@@ -60,7 +66,13 @@ class MemoryCircuits:
         return self._kept.get(key_of(provider, model), Circuit())
 
     def change(
-        self, provider: str, model: str, move: Move, now_ms: int, settings: Settings
+        self,
+        provider: str,
+        model: str,
+        move: Move,
+        now_ms: int,
+        settings: Settings,
+        reset_for: str | None = None,
     ) -> Circuit:
         """See :meth:`Circuits.change`."""
         key = key_of(provider, model)
@@ -68,7 +80,8 @@ class MemoryCircuits:
             before = self._kept.get(key, Circuit())
             after = self._kept[key] = move(before)
             if after.turn != before.turn:
-                self.changes.append(changed(provider, model, before, after, now_ms, settings))
+                _, said = changed(provider, model, before, after, now_ms, settings, reset_for)
+                self.changes.append(said)
             return after
 
 
@@ -90,7 +103,13 @@ class LedgerCircuits:
         return _read(self._state.get(KIND, key_of(provider, model)))
 
     def change(
-        self, provider: str, model: str, move: Move, now_ms: int, settings: Settings
+        self,
+        provider: str,
+        model: str,
+        move: Move,
+        now_ms: int,
+        settings: Settings,
+        reset_for: str | None = None,
     ) -> Circuit:
         """See :meth:`Circuits.change`; durable when this returns.
 
@@ -109,24 +128,31 @@ class LedgerCircuits:
             state.put(KIND, key, canonical.encode(asdict(after)))
             if after.turn == before.turn:
                 return []
-            predicate = changed(provider, model, before, after, now_ms, settings)
-            return [event(BREAKER_CHANGED_TYPE, key, predicate, self._signer)]
+            kind, said = changed(provider, model, before, after, now_ms, settings, reset_for)
+            return [event(kind, key, said, self._signer)]
 
         self._ledger.transact(work)
         return made[0]
 
 
 def changed(
-    provider: str, model: str, before: Circuit, after: Circuit, now_ms: int, settings: Settings
-) -> dict[str, Json]:
-    """Return the predicate of the entry that says a circuit came into another phase.
+    provider: str,
+    model: str,
+    before: Circuit,
+    after: Circuit,
+    now_ms: int,
+    settings: Settings,
+    reset_for: str | None = None,
+) -> tuple[str, dict[str, Json]]:
+    """Return type and predicate of the entry that says a circuit came into another phase.
 
     ``failures`` and ``successes`` count what led to it, the last one included; ``waited_ms``
-    is how long the phase before lasted.
+    is how long the phase before lasted. What version 1 has no words for, that its last calls
+    opened it or that it was reset, is version 2.
     """
-    opened = after.phase is Phase.OPEN
     probed = before.phase is Phase.HALF_OPEN
-    return {
+    told_ms = max(0, now_ms - before.since_ms) if before.turn else 0
+    said: dict[str, Json] = {
         "at": write_time(datetime.fromtimestamp(now_ms // 1000, UTC)),
         "at_ms": now_ms,
         "provider": provider,
@@ -134,11 +160,22 @@ def changed(
         "from": str(before.phase),
         "to": str(after.phase),
         "turn": after.turn,
-        "failures": before.failures + 1 if opened and not probed else int(opened),
-        "successes": before.successes + (after.phase is Phase.CLOSED),
-        "waited_ms": max(0, now_ms - before.since_ms) if before.turn else 0,
-        "settings": asdict(settings),
+        "waited_ms": told_ms,
     }
+    if reset_for is not None:
+        said |= {"failures": before.failures, "successes": before.successes}
+        said |= {"cause": "reset", "reason": reset_for or None, "window": before.window}
+        return BREAKER_CHANGED_V2_TYPE, {**said, "settings": asdict(settings)}
+    opened = after.phase is Phase.OPEN
+    said["failures"] = before.failures + 1 if opened and not probed else int(opened)
+    said["successes"] = before.successes + (after.phase is Phase.CLOSED)
+    if opened and not probed and before.failures + 1 < settings.failure_threshold:
+        window = slid(before.window, CallOutcome.FAILURE, settings)
+        said |= {"cause": "rate", "window": window}
+        return BREAKER_CHANGED_V2_TYPE, {**said, "settings": asdict(settings)}
+    own = ("failure_threshold", "timeout_ms", "success_threshold", "lease_ms")
+    said["settings"] = {name: getattr(settings, name) for name in own}
+    return BREAKER_CHANGED_TYPE, said
 
 
 def key_of(provider: str, model: str) -> str:
@@ -162,6 +199,8 @@ def _read(body: bytes | None) -> Circuit:
         return Circuit()
     try:
         members = json.loads(body)
+        if set(members.get("window", "")) - {"0", "1"}:
+            raise ValueError("its window is none")
         return Circuit(**{**members, "phase": Phase(members["phase"])})
     except (ValueError, TypeError, KeyError) as error:
         raise LedgerError(f"the circuit in the ledger's state cannot be read: {error}") from None

@@ -35,7 +35,13 @@ CLIENTS: Mapping[str, Mapping[str, CallOutcome | None]] = {
     "httpcore2": _HTTPX,
     "h11": {"RemoteProtocolError": FAILURE},
     "requests": dict.fromkeys(
-        ("ConnectionError", "Timeout", "ChunkedEncodingError", "ContentDecodingError", "RetryError"),
+        (
+            "ConnectionError",
+            "Timeout",
+            "ChunkedEncodingError",
+            "ContentDecodingError",
+            "RetryError",
+        ),
         FAILURE,
     ),
     "urllib3": {
@@ -55,9 +61,7 @@ CLIENTS: Mapping[str, Mapping[str, CallOutcome | None]] = {
         "ClientConnectionError": None,
     },
     "botocore": {
-        **dict.fromkeys(
-            ("ConnectionError", "ConnectionClosedError", "ReadTimeoutError"), FAILURE
-        ),
+        **dict.fromkeys(("ConnectionError", "ConnectionClosedError", "ReadTimeoutError"), FAILURE),
         **dict.fromkeys(
             ("ResponseStreamingError", "IncompleteReadError", "ResponseParserError"), FAILURE
         ),
@@ -78,28 +82,60 @@ _GRPC_FAILED = frozenset(
 _GRPC_OWN = ("Exception serializing request!", "Exception deserializing response!")
 """What its own process says with INTERNAL, when the caller's code for a message raised."""
 
-_AWS_FAILED = (
-    ("throttl", "toomanyrequests", "throughputexceeded", "requestlimitexceeded", "slowdown")
-    + ("bandwidthlimitexceeded", "priorrequestnotcomplete", "requesttimeout", "modeltimeout")
-    + ("internalserver", "internalfailure", "internalerror", "serviceunavailable")
-    + ("modelstreamerror", "modelnotready", "modelerror")
+_AWS_FAILED = frozenset(
+    [
+        "throttl",
+        "toomanyrequests",
+        "throughputexceeded",
+        "requestlimitexceeded",
+        "slowdown",
+        "bandwidthlimitexceeded",
+        "priorrequestnotcomplete",
+        "requesttimeout",
+        "modeltimeout",
+        "internalserver",
+        "internalfailure",
+        "internalerror",
+        "serviceunavailable",
+        "modelstreamerror",
+        "modelnotready",
+        "modelerror",
+    ]
 )
-_CALLERS_EVENTS = (
-    ("invalid", "authentication", "permission", "not_found", "request_too_large", "billing")
-    + ("content_filter", "content_policy", "context_length", "unsupported")
-    + ("validation", "accessdenied", "resourcenotfound")
+"""What a code of AWS has in it when the service failed, whatever its status."""
+_CALLERS_EVENTS = frozenset(
+    [
+        "invalid",
+        "authentication",
+        "permission",
+        "not_found",
+        "request_too_large",
+        "billing",
+        "content_filter",
+        "content_policy",
+        "context_length",
+        "unsupported",
+        "validation",
+        "accessdenied",
+        "resourcenotfound",
+    ]
 )
 """What the kind of an error event has in it when the request was wrong, not the provider."""
 
 _NETWORK = frozenset(
-    (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.ENETRESET)
-    + (errno.ETIMEDOUT, errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE)
+    getattr(errno, name)
+    for name in ["EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENETDOWN", "ENETRESET", "ETIMEDOUT"]
 )
 _TLS_SETTINGS = frozenset(("X509", "PEM", "ASN1", "BIO"))
 _UNREACHABLE = (
-    (TimeoutError, ConnectionError, socket.gaierror, socket.herror)
-    + (http.client.IncompleteRead, http.client.BadStatusLine, http.client.LineTooLong)
-    + (asyncio.IncompleteReadError,)
+    TimeoutError,
+    ConnectionError,
+    socket.gaierror,
+    socket.herror,
+    http.client.IncompleteRead,
+    http.client.BadStatusLine,
+    http.client.LineTooLong,
+    asyncio.IncompleteReadError,
 )
 
 
@@ -142,24 +178,21 @@ def of_status(status: int) -> CallOutcome:
 
 def _judged(error: BaseException | None, left: int) -> CallOutcome | None:
     """What an error says, by itself or by what it came of; None when neither says anything."""
-    if error is None or not left:
-        return None
     if isinstance(error, BaseExceptionGroup):
-        said = {_judged(one, left - 1) for one in error.exceptions}
-        return FAILURE if FAILURE in said else NEUTRAL if NEUTRAL in said else None
-    if not isinstance(error, Exception):
+        said = {_judged(one, left - 1) for one in error.exceptions} if left else set()
+        return next((one for one in (FAILURE, NEUTRAL) if one in said), None)
+    if not isinstance(error, Exception) or not left:
         return None
     named, verdict = _by_name(error)
-    if named and verdict is not None:
-        ours = verdict is FAILURE and _judged_as_local(_came_of(error), left - 1)
-        return NEUTRAL if ours else verdict
-    if (told := _by_answer(error) or _by_kind(error)) is not None:
+    if verdict is FAILURE and _is_local(_came_of(error), left - 1):
+        return NEUTRAL
+    told = verdict or _by_answer(error) or _by_kind(error)
+    if told is not None:
         return told
     cause = _came_of(error)
-    deeper = _judged(cause, left - 1)
-    if named and deeper is None and cause is None:
+    if named and cause is None:
         return NEUTRAL if str(error).startswith("Connector is closed") else FAILURE
-    return deeper
+    return _judged(cause, left - 1)
 
 
 def _came_of(error: BaseException) -> BaseException | None:
@@ -193,8 +226,10 @@ def _by_answer(error: Exception) -> CallOutcome | None:
     status = status_of(error)
     if status is not None and status >= 300:
         # aiohttp says 400 itself where it could not read what came.
-        garbled = _root(type(error)) == "aiohttp" and error.__cause__ is not None
-        return FAILURE if garbled and _by_name(error.__cause__)[1] is FAILURE else of_status(status)
+        cause = error.__cause__ if _root(type(error)) == "aiohttp" else None
+        if cause is not None and _by_name(cause)[1] is FAILURE:
+            return FAILURE
+        return FAILURE if of_status(status) is FAILURE else NEUTRAL
     kind = code if isinstance(code, str) and status is None else _event(error)
     if kind is not None:
         return _by_event(kind)
@@ -242,21 +277,22 @@ def _is_of_settings(error: ssl.SSLError) -> bool:
     """Whether a certificate or a cipher of the caller's could not be loaded or set."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return False
-    return not error.errno or error.library in _TLS_SETTINGS or "PEM lib" in str(error)
+    library = _member(error, "library")
+    return not error.errno or library in _TLS_SETTINGS or "PEM lib" in str(error)
 
 
-def _judged_as_local(error: BaseException | None, left: int) -> bool:
+def _is_local(error: BaseException | None, left: int) -> bool:
     """Whether an error came of this machine: no file, no port, no memory left for a socket."""
     if error is None or not left:
         return False
     if isinstance(error, BaseExceptionGroup):
-        return all(_judged_as_local(one, left - 1) for one in error.exceptions)
+        return all(_is_local(one, left - 1) for one in error.exceptions)
     if isinstance(error, OSError) and error.errno is not None:
         return _by_kind(error) is NEUTRAL
-    return _judged_as_local(_came_of(error), left - 1)
+    return _is_local(_came_of(error), left - 1)
 
 
-def _has(text: str, parts: tuple[str, ...]) -> bool:
+def _has(text: str, parts: frozenset[str]) -> bool:
     return any(part in text.lower() for part in parts)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,8 +39,12 @@ class CircuitBreaker(Breaker, Closing):
         timeout_s: Seconds that it stays open before a probe.
         success_threshold: Probes that must succeed before it is closed.
         lease_s: Seconds that a probe may take: longer than the longest call.
+        failure_rate: Share of the last ``window_calls`` calls that must fail to open it, whether
+            in a row or not.
+        window_calls: How many calls that is.
         classify: What an error says; :func:`engine.calls.breaker.classify.classify` if left out.
-        classify_answer: What an answer says; every answer is a success if left out.
+        classify_answer: What an answer says; if left out, an HTTP client's answer says what its
+            status does, and every other one is a success.
 
     Raises:
         UsageError: A ledger without a key or a key without a ledger; a setting that is none.
@@ -56,6 +62,8 @@ class CircuitBreaker(Breaker, Closing):
         timeout_s: float = 60,
         success_threshold: int = 2,
         lease_s: float = 60,
+        failure_rate: float = 0.5,
+        window_calls: int = 20,
         classify: Callable[[BaseException], CallOutcome] = by_status,
         classify_answer: Callable[[object], CallOutcome] | None = None,
     ) -> None:
@@ -65,6 +73,8 @@ class CircuitBreaker(Breaker, Closing):
                 _milliseconds(timeout_s),
                 success_threshold,
                 _milliseconds(lease_s),
+                window_calls,
+                _share(failure_rate, window_calls),
             )
         except ValueError as error:
             raise UsageError(f"{provider}/{model}: {error}") from None
@@ -114,6 +124,13 @@ def _milliseconds(seconds: float) -> int:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e9:
         raise ValueError(f"{seconds!r} is no number of seconds")
     return max(1, round(seconds * 1000))
+
+
+def _share(rate: float, calls: int) -> int:
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= 1:
+        raise ValueError(f"failure_rate is {rate!r}; a share above 0, at most 1, is expected")
+    whole = isinstance(calls, int) and not isinstance(calls, bool)
+    return max(1, ceil(Fraction(str(rate)) * calls)) if whole else 1
 
 
 def _call_id() -> str:

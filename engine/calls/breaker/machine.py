@@ -1,20 +1,26 @@
 """The circuit as a value, and how it changes: no clock, no store, no threads.
 
 A circuit stops calls to a model that keeps failing. Closed lets every call through; after
-``failure_threshold`` failures in a row it is open and lets none through; after ``timeout_ms``
-it is half-open and lets one probe through at a time; after ``success_threshold`` probes that
-succeeded it is closed again, and one that failed opens it anew.
+``failure_threshold`` failures in a row, or ``window_failures`` among the last ``window_calls``,
+it is open and lets none through; after ``timeout_ms`` it is half-open and lets one probe through
+at a time; after ``success_threshold`` probes that succeeded it is closed again, and one that
+failed opens it anew. A reset closes it at once.
 
-How this refines ``tla/Breaker.tla``: ``phase``, ``failures`` and ``successes`` are the spec's
-own; its age of the open phase is ``now - since_ms`` in ticks, its holder of the probe is
+The window begins with its first failure: successes before that would only fall out of it unread.
+So a circuit without a failure among its last calls has nothing to keep.
+
+How this refines ``tla/Breaker.tla``: ``phase``, ``failures``, ``window`` and ``successes`` are
+the spec's own; its age of the open phase is ``now - since_ms`` in ticks, its holder of the probe is
 ``probe``, and its age of the lease ``now - leased_ms``. A call whose ticket is of another
 ``turn`` than the circuit's is one that the spec calls stale.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+
+MAX_WINDOW_CALLS = 1000
 
 
 class Phase(StrEnum):
@@ -43,18 +49,28 @@ class Settings:
         success_threshold: Probes that must succeed before it is closed.
         lease_ms: How long a probe may take before another may start: its process may be dead.
             Longer than the longest call, or two probes run at once.
+        window_calls: How many calls, the last ones, are looked at for their rate of failures.
+        window_failures: Failures among these that open it, in a row or not.
     """
 
     failure_threshold: int = 5
     timeout_ms: int = 60_000
     success_threshold: int = 2
     lease_ms: int = 60_000
+    window_calls: int = 20
+    window_failures: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("failure_threshold", "timeout_ms", "success_threshold", "lease_ms"):
-            value = getattr(self, name)
+        for name in fields(self):
+            value = getattr(self, name.name)
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**53:
-                raise ValueError(f"{name} is {value!r}; a whole number from 1 is expected")
+                raise ValueError(f"{name.name} is {value!r}; a whole number from 1 is expected")
+        if self.window_calls > MAX_WINDOW_CALLS:
+            raise ValueError(f"window_calls is {self.window_calls}; at most {MAX_WINDOW_CALLS}")
+        if self.window_failures > self.window_calls:
+            raise ValueError(
+                f"window_failures is {self.window_failures} of {self.window_calls} calls"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,9 @@ class Circuit:
     Attributes:
         phase: See :class:`Phase`.
         failures: In a row; only while closed.
+        window: The outcomes of the last calls, the newest last: ``1`` failed, ``0`` succeeded.
+            Begins with the oldest failure among them; only while closed. Empty in what an older
+            engine kept.
         successes: Of probes; only while half-open.
         since_ms: When it came into this phase, milliseconds since 1970.
         probe: Call that holds the probe; None when nobody does.
@@ -84,6 +103,7 @@ class Circuit:
     wait_ms: int = 0
     turn: int = 0
     version: int = 0
+    window: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +176,32 @@ def report(
     return _probed(circuit, outcome, now_ms, settings)
 
 
+def reset(circuit: Circuit, now_ms: int, settings: Settings) -> Circuit:
+    """Return the circuit closed, with nothing counted; what is under way counts no more."""
+    return _turned(circuit, Phase.CLOSED, now_ms, settings)
+
+
+def opens(failures: int, window: str, settings: Settings) -> bool:
+    """Whether so many failures in a row, or those of the window, open a closed circuit."""
+    return failures >= settings.failure_threshold or window.count("1") >= settings.window_failures
+
+
+def slid(window: str, outcome: CallOutcome, settings: Settings) -> str:
+    """Return the window after one more call."""
+    longer = window + ("1" if outcome is CallOutcome.FAILURE else "0")
+    return longer[-settings.window_calls :].lstrip("0")
+
+
 def _counted(circuit: Circuit, outcome: CallOutcome, now_ms: int, settings: Settings) -> Circuit:
-    if outcome is CallOutcome.FAILURE:
-        failures = circuit.failures + 1
-        if failures >= settings.failure_threshold:
-            return _turned(circuit, Phase.OPEN, now_ms, settings)
-        return _changed(circuit, failures=failures)
-    if outcome is CallOutcome.SUCCESS and circuit.failures:
-        return _changed(circuit, failures=0)
-    return circuit
+    if outcome is CallOutcome.NEUTRAL:
+        return circuit
+    window = slid(circuit.window, outcome, settings)
+    failures = circuit.failures + 1 if outcome is CallOutcome.FAILURE else 0
+    if opens(failures, window, settings):
+        return _turned(circuit, Phase.OPEN, now_ms, settings)
+    if (failures, window) == (circuit.failures, circuit.window):
+        return circuit
+    return _changed(circuit, failures=failures, window=window)
 
 
 def _probed(circuit: Circuit, outcome: CallOutcome, now_ms: int, settings: Settings) -> Circuit:

@@ -108,6 +108,12 @@ def truncating(connection: socket.socket) -> None:
     connection.sendall(_head(200, "application/json", "Content-Length: 1000") + b'{"id": "on')
 
 
+def cut_frame(connection: socket.socket) -> None:
+    """Answer in HTTP/2 with less of a frame than it says it has."""
+    settings = b"\0\0\0\4\0\0\0\0\0"
+    connection.sendall(settings + b"\0\1\0\1\4\0\0\0\1" + b"\x88")
+
+
 def answering(body: bytes, kind: str = "application/json") -> Manner:
     """Answer as asked."""
     return _whole(200, kind, body)
@@ -155,5 +161,6 @@ def _whole(status: int, kind: str, body: bytes) -> Manner:
 def _head(status: int, kind: str, length: str) -> bytes:
     phrase = _PHRASES.get(status, "Status")
     return (
-        f"HTTP/1.1 {status} {phrase}\r\nContent-Type: {kind}\r\nConnection: close\r\n{length}\r\n\r\n"
+        f"HTTP/1.1 {status} {phrase}\r\nContent-Type: {kind}\r\n"
+        f"Connection: close\r\n{length}\r\n\r\n"
     ).encode()

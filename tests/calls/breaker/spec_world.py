@@ -14,10 +14,11 @@ from typing import Any
 from engine.calls.breaker import Breaker, CallOutcome, Circuit, Circuits, Phase, Settings, Ticket
 from engine.calls.breaker.circuits import MemoryCircuits, key_of
 from engine.errors import CircuitOpenError
+from engine.specs.conform.projections.breaker import WINDOW_CALLS, WINDOW_FAILURES
 
 CALLS = ("c1", "c2")
 TICK_MS = 30_000
-SETTINGS = Settings()
+SETTINGS = Settings(window_calls=WINDOW_CALLS, window_failures=WINDOW_FAILURES)
 START_MS = 1_000_000
 OUTCOMES = {
     "Fail": CallOutcome.FAILURE,
@@ -50,6 +51,7 @@ class World:
         return {
             "phase": str(circuit.phase),
             "failures": circuit.failures,
+            "window": [int(outcome) for outcome in circuit.window],
             "successes": circuit.successes,
             "openAge": self._ticks(circuit.since_ms, SETTINGS.timeout_ms) if opened else 0,
             "probe": circuit.probe or "None",
@@ -94,7 +96,7 @@ class Driver:
 
     def moves(self) -> list[tuple[str, int]]:
         """Everything that could be tried now: what, and by which process."""
-        found = [("Tick", 0)]
+        found = [("Tick", 0), ("Reset", 0)]
         for number, name in enumerate(CALLS):
             if self.world.view["call"][name] == "idle":
                 found.append(("Ask", number))
@@ -106,6 +108,9 @@ class Driver:
         """Do it with the real breaker; return what the spec calls it."""
         if what == "Tick":
             self.world = replace(self.world, now_ms=self.world.now_ms + TICK_MS)
+        elif what == "Reset":
+            self.breakers[number].reset("because")
+            self.world = replace(self.world, circuit=self.circuits.look("acme", "large"))
         elif what == "Ask":
             return self._ask(number)
         elif what == "Crash":

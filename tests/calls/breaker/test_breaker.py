@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -71,11 +72,142 @@ def test_a_provider_that_fails_five_times_is_asked_no_more(
     assert provider.calls == 5
 
 
-def test_four_failures_and_a_success_begin_anew(breaker: Breaker, provider: Provider) -> None:
-    for _ in range(3):
+def test_four_failures_and_a_success_begin_the_row_anew(
+    breaker: Breaker, provider: Provider
+) -> None:
+    for _ in range(2):
         fail(breaker, provider, 4)
         assert breaker.call(provider.ask, question="x") == "answer to x"
     assert breaker.state().phase is Phase.CLOSED
+    assert breaker.state().failures == 0
+
+
+def test_four_of_five_that_fail_for_ever_open_it(breaker: Breaker, provider: Provider) -> None:
+    """INV-BREAKER-3: ten of the last twenty, in a row or not."""
+    for _ in range(2):
+        fail(breaker, provider, 4)
+        breaker.call(provider.ask)
+    fail(breaker, provider, 1)
+    assert breaker.state().window == "11110111101"
+    fail(breaker, provider, 1)
+
+    with pytest.raises(CircuitOpenError):
+        breaker.call(provider.ask)
+    assert provider.calls == 12
+
+
+def test_failures_that_are_rare_are_forgotten_with_the_calls_after_them(
+    clock: Clock, provider: Provider
+) -> None:
+    """And then a success writes nothing again."""
+    circuits = Counting()
+    breaker = breaker_of(circuits, clock)
+    for _ in range(30):
+        fail(breaker, provider, 1)
+        for _ in range(20):
+            breaker.call(provider.ask)
+        assert breaker.state().window == ""
+    written = circuits.changes_made
+    for _ in range(20):
+        breaker.call(provider.ask)
+    assert (breaker.state().phase, circuits.changes_made) == (Phase.CLOSED, written)
+
+
+def test_failures_of_several_processes_make_one_rate(circuits: Circuits, clock: Clock) -> None:
+    breakers = [breaker_of(circuits, clock, f"b{number}") for number in range(4)]
+    good, bad = Provider(), Provider()
+    for number in range(20):
+        breaker = breakers[number % 4]
+        if breaker.state().phase is not Phase.CLOSED:
+            break
+        clock.passes(0.1)
+        if number % 2:
+            breaker.call(good.ask)
+        else:
+            fail(breaker, bad, 1)
+    assert breakers[0].state().phase is Phase.OPEN
+    assert (bad.calls, good.calls) == (10, 9)
+
+
+def test_a_reset_closes_it_and_is_recorded(tmp_path: Path, clock: Clock) -> None:
+    """INV-BREAKER-5 INV-BREAKER-6"""
+    provider = Provider()
+    with circuits_in("sqlite", tmp_path) as circuits:
+        breaker = breaker_of(circuits, clock)
+        slow = breaker.admit()
+        fail(breaker, provider, 5)
+        assert breaker.reset("a new quota").phase is Phase.CLOSED
+        assert breaker.call(provider.ask) == "answer to ?"
+        breaker.failed(slow, HttpError(503))
+        assert (breaker.state().failures, breaker.state().turn) == (0, 2)
+    with closing(open_at(tmp_path, signer=None)) as ledger:
+        opened, reset = [predicate(entry) for _, entry in ledger.entries(1)]
+    assert opened["to"] == "open"
+    assert (reset["from"], reset["to"], reset["cause"]) == ("open", "closed", "reset")
+    assert (reset["reason"], reset["turn"]) == ("a new quota", 2)
+
+
+@pytest.mark.parametrize("reason", ["", "x" * 1025, "two\nlines", 7])
+def test_a_reason_that_is_none_resets_nothing(breaker: Breaker, reason: Any) -> None:
+    fail(breaker, Provider(), 5)
+    with pytest.raises(UsageError, match="reason"):
+        breaker.reset(reason)
+    assert breaker.state().phase is Phase.OPEN
+
+
+def test_a_reset_that_the_store_does_not_take_says_so(clock: Clock, provider: Provider) -> None:
+    circuits = Counting()
+    breaker = breaker_of(circuits, clock)
+    fail(breaker, provider, 5)
+    circuits.broken = True
+
+    with pytest.raises(LedgerError):
+        breaker.reset()
+    assert breaker.state().phase is Phase.OPEN
+
+
+def test_a_reset_is_seen_by_another_process_within_the_age_that_was_said(
+    circuits: Circuits, clock: Clock, provider: Provider
+) -> None:
+    one, other = breaker_of(circuits, clock, "one"), breaker_of(circuits, clock, "other")
+    fail(one, provider, 5)
+    with pytest.raises(CircuitOpenError):
+        other.call(provider.ask)
+    one.reset()
+    clock.passes(0.1)
+
+    assert other.call(provider.ask) == "answer to ?"
+
+
+@pytest.mark.parametrize("failures", [0, 4])
+def test_a_circuit_that_an_older_engine_kept_opens_with_an_empty_window(
+    tmp_path: Path, clock: Clock, provider: Provider, failures: int
+) -> None:
+    kept = {"failures": failures, "leased_ms": 0, "phase": "closed", "probe": None}
+    kept |= {"since_ms": 0, "successes": 0, "turn": 0, "version": failures, "wait_ms": 0}
+
+    def older(state: State) -> list[EntryDraft]:
+        state.put(KIND, "acme/large", json.dumps(kept).encode())
+        return []
+
+    with closing(open_at(tmp_path)) as ledger:
+        ledger.transact(older)
+    with circuits_in("sqlite", tmp_path) as circuits:
+        breaker = breaker_of(circuits, clock)
+        assert breaker.state() == Circuit(failures=failures, version=failures)
+        if failures:
+            fail(breaker, provider, 1)
+            assert breaker.state().phase is Phase.OPEN
+        else:
+            breaker.call(provider.ask)
+            assert breaker.state().version == 0
+
+
+def test_a_success_ends_the_row_that_an_older_engine_kept(clock: Clock, provider: Provider) -> None:
+    circuits = MemoryCircuits()
+    circuits._kept["acme/large"] = Circuit(failures=4, version=4)
+    breaker = breaker_of(circuits, clock)
+    breaker.call(provider.ask)
     assert breaker.state().failures == 0
 
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import http.client
 import socket
+import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from email.message import Message
 
+import httpx
 import pytest
 import requests
 
@@ -124,3 +129,160 @@ def test_what_they_make_of_a_silent_server_counts() -> None:
         with pytest.raises(requests.ReadTimeout) as caught:
             requests.get(address, timeout=(5, 0.01), proxies={"http": ""})
     assert classify(caught.value) is CallOutcome.FAILURE
+
+
+def _raised(work: Callable[[], object]) -> Exception:
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def test_the_callers_own_error_never_counts_though_a_failure_was_handled() -> None:
+    """INV-BREAKER-7: neither with the failure in its context, nor with ``from None``."""
+
+    def own(hide: bool) -> None:
+        try:
+            raise TimeoutError
+        except TimeoutError:
+            if hide:
+                raise LookupError("a bug in the except block") from None
+            raise LookupError("a bug in the except block")  # noqa: B904
+
+    assert classify(_raised(lambda: own(hide=False))) is CallOutcome.NEUTRAL
+    assert classify(_raised(lambda: own(hide=True))) is CallOutcome.NEUTRAL
+
+
+def test_a_clients_error_about_the_next_call_does_not_count_for_the_one_before() -> None:
+    """INV-BREAKER-7: the caller handled the failure, not the client."""
+
+    def ask_again() -> None:
+        try:
+            raise TimeoutError
+        except TimeoutError:
+            httpx.get("ftp://example.org")
+
+    error = _raised(ask_again)
+    assert isinstance(error, httpx.UnsupportedProtocol)
+    assert classify(error) is CallOutcome.NEUTRAL
+
+
+def test_a_bug_in_a_clients_hook_is_the_callers() -> None:
+    """INV-BREAKER-7"""
+
+    def hook(_: object) -> None:
+        raise LookupError("the caller's")
+
+    with httpx.Client(event_hooks={"request": [hook]}) as client:
+        assert classify(_raised(lambda: client.get("http://127.0.0.1:1"))) is CallOutcome.NEUTRAL
+
+
+def _no_file() -> OSError:
+    return OSError(errno.EMFILE, "Too many open files")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: _caused(httpx.ConnectError("no file"), _no_file()),
+        lambda: _caused(requests.ConnectionError("no file"), _no_file()),
+        lambda: httpx.PoolTimeout("all connections are in use"),
+        lambda: httpx.InvalidURL("no URL"),
+        lambda: httpx.LocalProtocolError("an illegal header"),
+        lambda: requests.exceptions.InvalidURL("no URL"),
+        lambda: requests.exceptions.JSONDecodeError("no JSON", "{", 1),
+        lambda: ExceptionGroup("several", [ValueError(), LookupError()]),
+        lambda: _raised(lambda: ssl.create_default_context().load_verify_locations(cadata="x")),
+        lambda: _raised(lambda: ssl.create_default_context().load_cert_chain(__file__)),
+    ],
+)
+def test_what_is_wrong_on_this_side_does_not_count(make: Callable[[], Exception]) -> None:
+    """INV-BREAKER-7"""
+    assert classify(make()) is CallOutcome.NEUTRAL
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: OSError(errno.EHOSTUNREACH, "No route to host"),
+        lambda: OSError(errno.ENETUNREACH, "Network is unreachable"),
+        lambda: ssl.SSLError(1, "[SSL] handshake failure"),
+        lambda: ssl.SSLCertVerificationError("expired"),
+        lambda: http.client.IncompleteRead(b"so far", 10),
+        lambda: asyncio.IncompleteReadError(b"so far", 10),
+        lambda: http.client.RemoteDisconnected("closed"),
+        lambda: ExceptionGroup("several", [ValueError(), ConnectionResetError()]),
+        lambda: _caused(LookupError("wrapped on purpose"), TimeoutError()),
+        lambda: httpx.ReadTimeout("slow"),
+        lambda: httpx.RemoteProtocolError("broke off"),
+        lambda: requests.exceptions.ChunkedEncodingError("broke off"),
+    ],
+)
+def test_what_is_wrong_on_the_way_or_there_counts(make: Callable[[], Exception]) -> None:
+    """INV-BREAKER-7"""
+    assert classify(make()) is CallOutcome.FAILURE
+
+
+def _caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+class _AwsError(Exception):
+    def __init__(self, code: str, status: int | None) -> None:
+        super().__init__(code)
+        about = {} if status is None else {"ResponseMetadata": {"HTTPStatusCode": status}}
+        self.response = {"Error": {"Code": code}, **about}
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "outcome"),
+    [
+        ("ThrottlingException", 400, CallOutcome.FAILURE),
+        ("ProvisionedThroughputExceededException", 400, CallOutcome.FAILURE),
+        ("SlowDown", 503, CallOutcome.FAILURE),
+        ("ServiceUnavailableException", 503, CallOutcome.FAILURE),
+        ("429", 429, CallOutcome.FAILURE),
+        ("modelStreamErrorException", None, CallOutcome.FAILURE),
+        ("ValidationException", 400, CallOutcome.NEUTRAL),
+        ("AccessDeniedException", 403, CallOutcome.NEUTRAL),
+        ("validationException", None, CallOutcome.NEUTRAL),
+    ],
+)
+def test_aws_says_it_by_code_and_status(
+    code: str, status: int | None, outcome: CallOutcome
+) -> None:
+    assert classify(_AwsError(code, status)) is outcome
+
+
+class APIError(Exception):
+    """As openai and anthropic call theirs."""
+
+    def __init__(self, body: object, status_code: int | None = None) -> None:
+        super().__init__("an error event")
+        self.body = body
+        if status_code is not None:
+            self.status_code = status_code
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        ({"type": "server_error", "code": None}, CallOutcome.FAILURE),
+        ({"error": {"type": "overloaded_error"}}, CallOutcome.FAILURE),
+        ({"code": 502, "message": "upstream"}, CallOutcome.FAILURE),
+        ({"message": "no kind at all"}, CallOutcome.FAILURE),
+        ({"code": "rate_limit_exceeded"}, CallOutcome.FAILURE),
+        ({"code": 400, "message": "bad"}, CallOutcome.NEUTRAL),
+        ({"type": "invalid_request_error"}, CallOutcome.NEUTRAL),
+        ({"error": {"type": "permission_error"}}, CallOutcome.NEUTRAL),
+        ({"type": "invalid_request_error", "code": "context_length_exceeded"}, CallOutcome.NEUTRAL),
+    ],
+    ids=str,
+)
+def test_an_error_event_in_a_stream_is_the_providers_or_the_callers(
+    body: object, outcome: CallOutcome
+) -> None:
+    assert classify(APIError(body)) is outcome
+    assert classify(APIError(body, status_code=200)) is outcome

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -18,9 +18,10 @@ from engine.calls.breaker.machine import (
     Ticket,
     ask,
     report,
+    reset,
 )
 
-SETTINGS = Settings(failure_threshold=3, timeout_ms=10, success_threshold=2, lease_ms=7)
+SETTINGS = Settings(3, 10, 2, 7, window_calls=5, window_failures=4)
 OPEN = Circuit(Phase.OPEN, since_ms=100, turn=1, version=3)
 
 
@@ -42,12 +43,12 @@ def test_a_closed_circuit_opens_after_so_many_failures_in_a_row() -> None:
 
 
 def test_a_success_between_begins_the_row_anew() -> None:
-    circuit = Circuit(failures=2, version=2)
+    circuit = Circuit(failures=2, version=2, window="11")
 
     assert report(circuit, Ticket("", 0, False), CallOutcome.NEUTRAL, 1, SETTINGS) == circuit
     circuit = report(circuit, Ticket("", 0, False), CallOutcome.SUCCESS, 1, SETTINGS)
 
-    assert circuit == Circuit(failures=0, version=3)
+    assert circuit == Circuit(failures=0, version=3, window="110")
 
 
 @pytest.mark.parametrize(("now", "left"), [(100, 10), (105, 5), (109, 1), (90, 10)])
@@ -139,11 +140,46 @@ def test_a_call_of_an_earlier_turn_changes_nothing() -> None:
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, "5"])
 @pytest.mark.parametrize(
-    "name", ["failure_threshold", "timeout_ms", "success_threshold", "lease_ms"]
+    "name",
+    [field.name for field in fields(Settings)],
 )
 def test_settings_are_whole_numbers_from_one(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=name):
         Settings(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("calls", "failures"), [(1001, 5), (4, 5)])
+def test_a_window_that_cannot_be_is_refused(calls: int, failures: int) -> None:
+    with pytest.raises(ValueError, match="window"):
+        Settings(window_calls=calls, window_failures=failures)
+
+
+@given(st.text("01", max_size=60), st.integers(1, 12), st.integers(1, 12))
+def test_it_opens_when_so_many_of_the_last_calls_failed_and_not_before(
+    outcomes: str, calls: int, failures: int
+) -> None:
+    """INV-BREAKER-3, of the last calls, counted anew each time."""
+    settings = Settings(100, window_calls=max(calls, failures), window_failures=failures)
+    circuit, told = Circuit(), ""
+    for one in outcomes:
+        outcome = CallOutcome.FAILURE if one == "1" else CallOutcome.SUCCESS
+        circuit = report(circuit, Ticket("", 0, False), outcome, 50, settings)
+        told += one
+        due = told[-settings.window_calls :].count("1") >= failures
+        assert (circuit.phase is Phase.OPEN) == due
+        if due:
+            return
+        assert circuit.window == told[-settings.window_calls :].lstrip("0")
+
+
+def test_a_reset_closes_from_every_phase_with_nothing_counted() -> None:
+    """INV-BREAKER-6"""
+    for circuit in (Circuit(failures=2, window="11", version=2), OPEN, probing()[0]):
+        closed = reset(circuit, 120, SETTINGS)
+        assert closed == Circuit(since_ms=120, turn=circuit.turn + 1, version=circuit.version + 1)
+        assert report(closed, probing()[1], CallOutcome.FAILURE, 121, SETTINGS).failures == (
+            circuit.turn == 1
+        )
 
 
 class Callers(RuleBasedStateMachine):
@@ -158,6 +194,7 @@ class Callers(RuleBasedStateMachine):
         self.flying: list[Ticket] = []
         self.holders: dict[str, int] = {}
         self.row = 0
+        self.last: list[int] = []
         self.number = 0
 
     @rule(by=st.integers(0, 12))
@@ -203,13 +240,21 @@ class Callers(RuleBasedStateMachine):
         self.holders.pop(ticket.call, None)
         if counted and outcome is not CallOutcome.NEUTRAL:
             self.row = self.row + 1 if outcome is CallOutcome.FAILURE else 0
+            self.last = [*self.last, outcome is CallOutcome.FAILURE][-SETTINGS.window_calls :]
         if before.phase is Phase.CLOSED:
-            # INV-BREAKER-3: it opens with the failure that reaches the threshold, not before.
-            assert (self.circuit.phase is Phase.OPEN) == (self.row == SETTINGS.failure_threshold)
+            # INV-BREAKER-3: it opens with the failure that reaches a threshold, not before.
+            due = self.row == SETTINGS.failure_threshold
+            due = due or sum(self.last) == SETTINGS.window_failures
+            assert (self.circuit.phase is Phase.OPEN) == due
         if self.circuit.phase is not Phase.CLOSED:
-            self.row = 0
+            self.row, self.last = 0, []
         if self.circuit.phase is Phase.OPEN and before.phase is not Phase.OPEN:
             self.opened_real, self.holders = self.real, {}
+
+    @rule()
+    def somebody_resets_it(self) -> None:
+        self.circuit = reset(self.circuit, self.now, SETTINGS)
+        self.row, self.last, self.holders = 0, [], {}
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data())
@@ -232,7 +277,7 @@ TestCallers = Callers.TestCase
 
 @given(st.integers(-100, 100), st.sampled_from(CallOutcome))
 def test_a_version_grows_with_every_change(now: int, outcome: CallOutcome) -> None:
-    for circuit in (Circuit(), Circuit(failures=2), OPEN, probing()[0]):
+    for circuit in (Circuit(), Circuit(failures=2, window="11"), OPEN, probing()[0]):
         for changed in (
             ask(circuit, "c", now, SETTINGS)[0],
             report(circuit, Ticket("p", circuit.turn, True), outcome, now, SETTINGS),

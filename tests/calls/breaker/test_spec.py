@@ -16,10 +16,18 @@ from engine.proof.statement import parse_statement
 from engine.specs.conform import cover, graph
 from engine.specs.conform.graph import Edge, Graph, key
 from engine.specs.conform.lookup import check
-from engine.specs.conform.projections.breaker import FAILURES, SUCCESSES, TICKS, Projection
+from engine.specs.conform.projections.breaker import (
+    FAILURES,
+    SUCCESSES,
+    TICKS,
+    WINDOW_CALLS,
+    WINDOW_FAILURES,
+    Projection,
+)
 from tests.calls.breaker.spec_world import SETTINGS, TICK_MS, Driver, World, steps
 from tests.ledger.memory_store import MemoryStore, begun
 from tests.ledger.scribe import KEY
+from tests.repository import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +36,10 @@ def spec() -> Graph:
 
 
 def test_code_and_spec_count_to_the_same_numbers() -> None:
+    cfg = (ROOT / "tla" / "Breaker.cfg").read_text()
+    assert f"WindowCalls = {SETTINGS.window_calls}\n" in cfg
+    assert f"WindowFailures = {SETTINGS.window_failures}\n" in cfg
+    assert (SETTINGS.window_calls, SETTINGS.window_failures) == (WINDOW_CALLS, WINDOW_FAILURES)
     assert SETTINGS.failure_threshold == FAILURES
     assert SETTINGS.success_threshold == SUCCESSES
     assert SETTINGS.timeout_ms == SETTINGS.lease_ms == TICKS * TICK_MS
@@ -83,15 +95,26 @@ def _tried(world: World, move: tuple[str, int]) -> list[tuple[str, World]]:
     return [(driver.take(*move), driver.world)]
 
 
-def test_every_step_of_the_spec_is_taken_by_the_code_in_memory(spec: Graph) -> None:
-    for path in cover.paths(spec):
+every_path = pytest.mark.parametrize(
+    "stride",
+    [pytest.param(1, marks=pytest.mark.soak, id="all"), pytest.param(20, id="a-twentieth")],
+)
+"""That each step can be taken is tested above; along paths, every twentieth in the core suite."""
+
+
+@every_path
+def test_the_steps_of_the_spec_are_taken_by_the_code_in_memory(spec: Graph, stride: int) -> None:
+    for path in cover.paths(spec)[::stride]:
         drive(path, spec, Driver(MemoryCircuits()))
 
 
-def test_every_step_of_the_spec_is_taken_through_a_ledger_that_conforms(spec: Graph) -> None:
+@every_path
+def test_the_steps_of_the_spec_are_taken_through_a_ledger_that_conforms(
+    spec: Graph, stride: int
+) -> None:
     """INV-BREAKER-5: what the entries say is a behaviour of the spec too."""
     taken: set[Edge] = set()
-    for path in cover.paths(spec):
+    for path in cover.paths(spec)[::stride]:
         ledger = begun(MemoryStore())
         drive(path, spec, Driver(LedgerCircuits(ledger, KEY)))
         projection = Projection()
@@ -102,7 +125,7 @@ def test_every_step_of_the_spec_is_taken_through_a_ledger_that_conforms(spec: Gr
         assert report.conforms, "\n".join(report.rejected.lines() if report.rejected else [])
         taken |= report.taken
     assert {edge.action for edge in taken} == {
-        *("Start", "Fail", "Tick", "HalfOpen", "Succeed", "Probe")
+        *("Start", "Fail", "Tick", "HalfOpen", "Succeed", "Probe", "Reset", "Cancel")
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from engine.calls.breaker import Circuit, Phase, Settings
 from engine.calls.breaker.circuits import changed
+from engine.model import BREAKER_CHANGED_V2_TYPE
 from engine.specs.conform import graph
 from engine.specs.conform.lookup import Report, check
 from engine.specs.conform.projections import load
@@ -32,7 +33,7 @@ def story(settings: Settings) -> list[dict[str, Any]]:
     once_more = Circuit(Phase.HALF_OPEN, since_ms=10_000 + 2 * wait, turn=4, successes=wins - 1)
     closed = Circuit(since_ms=11_000 + 2 * wait, turn=5)
     return [
-        changed("acme", "large", before, after, after.since_ms, settings)
+        changed("acme", "large", before, after, after.since_ms, settings)[1]
         for before, after in (
             (Circuit(failures=threshold - 1), opened),
             (opened, half),
@@ -99,6 +100,78 @@ def test_a_probe_before_the_time_out_of_the_process_that_opened_is_refused() -> 
     assert checked([opened, {**probed, "waited_ms": USUAL.timeout_ms}]).conforms
 
 
+RATES = [
+    USUAL,
+    Settings(window_calls=9, window_failures=7),
+    Settings(3, window_calls=5, window_failures=4),
+]
+
+
+def by_rate(settings: Settings, window: str) -> dict[str, Any]:
+    """A circuit that its last calls opened, the last of which failed; as the engine records it."""
+    before = Circuit(failures=1, window=window)
+    opened = Circuit(Phase.OPEN, since_ms=5_000, turn=1)
+    kind, said = changed("acme", "large", before, opened, 5_000, settings)
+    assert kind == BREAKER_CHANGED_V2_TYPE
+    return said
+
+
+@pytest.mark.parametrize(
+    ("settings", "window"),
+    [
+        (USUAL, "1111011110" + "1"),
+        (USUAL, "10101010101010101"),
+        (RATES[1], "11101110"),
+        (RATES[2], "1101"),
+    ],
+)
+def test_a_circuit_that_opens_by_its_rate_conforms(settings: Settings, window: str) -> None:
+    """INV-BREAKER-3"""
+    opened = by_rate(settings, window)
+    assert opened["window"].count("1") == settings.window_failures
+    _, *after = story(USUAL)
+    after[0]["waited_ms"] = settings.timeout_ms
+
+    assert checked([opened, *after]).conforms
+    assert not checked([opened, *after[1:]]).conforms
+
+
+@pytest.mark.parametrize(
+    "window", ["110111", "1101011", "111110111101", "1" + "0" * 20 + "110110110110", "1111101111"]
+)
+def test_a_rate_that_is_none_is_refused(window: str) -> None:
+    """INV-BREAKER-3: too few, too many, in too many calls, or after it was to open by its row."""
+    opened = {**by_rate(USUAL, "11110111101"), "window": window}
+
+    report = checked([opened])
+
+    assert report.rejected is not None
+    assert report.rejected.step.action == "Fail"
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_reset_conforms_in_every_phase(phase: Phase) -> None:
+    """INV-BREAKER-6"""
+    first = {Phase.CLOSED: 0, Phase.OPEN: 1, Phase.HALF_OPEN: 2}[phase]
+    before = Circuit(phase, since_ms=5_000, turn=first, window="1101" if first == 0 else "")
+    closed = Circuit(since_ms=6_000, turn=first + 1)
+    kind, said = changed("acme", "large", before, closed, 6_000, USUAL, "a new quota")
+
+    assert kind == BREAKER_CHANGED_V2_TYPE
+    assert (said["cause"], said["reason"]) == ("reset", "a new quota")
+    assert checked([*story(USUAL)[:first], said, *story(USUAL)[:1]]).conforms
+    assert not checked([*story(USUAL)[:first], {**said, "to": "half-open"}]).conforms
+    if first:
+        assert not checked([said]).conforms
+
+
+def test_a_circuit_that_closes_without_probe_or_reset_is_refused() -> None:
+    opened, *_ = story(USUAL)
+    closed = {**story(USUAL)[4], "from": "open"}
+
+    assert not checked([opened, closed]).conforms
+
+
 @pytest.mark.parametrize("missing", range(4))
 def test_an_entry_that_is_missing_is_noticed(missing: int) -> None:
     predicates = story(USUAL)
@@ -111,7 +184,9 @@ def test_an_entry_that_is_missing_is_noticed(missing: int) -> None:
 
 
 def test_the_settings_are_those_that_were_in_force() -> None:
-    assert story(OTHER)[0]["settings"] == asdict(OTHER)
+    assert story(OTHER)[0]["settings"] == {
+        name: value for name, value in asdict(OTHER).items() if not name.startswith("window_")
+    }
 
 
 def test_the_model_gives_the_projections_calls_their_names() -> None:

@@ -1,0 +1,71 @@
+"""INV-BREAKER-7: what is counted of real clients when their provider misbehaves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from engine.calls.breaker import CircuitBreaker
+from tests.calls.breaker import misbehaving, real_clients
+from tests.calls.breaker.real_clients import CLIENTS, EXPECTED, LIGHT, SCENARIOS, counted, written
+
+pytestmark = pytest.mark.filterwarnings(
+    # Clients leave the sockets of calls that failed to the garbage collector.
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+    "ignore::ResourceWarning",
+)
+
+
+def test_the_page_says_what_each_scenario_is_of_every_client() -> None:
+    page = real_clients.PAGE.read_text(encoding="utf-8")
+    expected = {(client, one): EXPECTED[one] for client in CLIENTS for one in SCENARIOS}
+
+    assert written() == expected
+    assert real_clients.table(expected) in page
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("client", LIGHT)
+def test_light_clients_are_counted_as_the_page_says(client: str, scenario: str) -> None:
+    assert counted(client, scenario) is written()[client, scenario]
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("client", [client for client in CLIENTS if client not in LIGHT])
+def test_clients_are_counted_as_the_page_says(client: str, scenario: str) -> None:
+    assert counted(client, scenario) is written()[client, scenario]
+
+
+def twenty(call: Any) -> Counter[str]:
+    """The errors of twenty calls that are refused."""
+    seen = Counter[str]()
+    for _ in range(20):
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001
+            seen[type(error).__name__] += 1
+    return seen
+
+
+def test_refused_calls_of_httpx_open_the_circuit() -> None:
+    breaker = CircuitBreaker("openai", "gpt-4o")
+    with misbehaving.refusing() as port, real_clients.module("httpx").Client() as client:
+        seen = twenty(lambda: breaker.call(client.get, f"http://127.0.0.1:{port}/"))
+    assert seen == {"ConnectError": 5, "CircuitOpenError": 15}
+
+
+@pytest.mark.system
+def test_refused_calls_of_openai_open_the_circuit() -> None:
+    breaker = CircuitBreaker("openai", "gpt-4o")
+    with (
+        misbehaving.refusing() as port,
+        real_clients.module("openai").OpenAI(
+            base_url=f"http://127.0.0.1:{port}/v1", api_key="x", max_retries=0, timeout=1
+        ) as client,
+    ):
+        create = client.chat.completions.create
+        seen = twenty(lambda: breaker.call(create, model="gpt-4o", messages=real_clients.MESSAGES))
+    assert seen == {"APIConnectionError": 5, "CircuitOpenError": 15}
