@@ -92,19 +92,21 @@ def test_the_first_sixty_lines_hold_five_commands() -> None:
     assert len(typed) == 5
 
 
-def answered(**_asked: object) -> SimpleNamespace:
-    """What a client of a provider returns."""
+def answered(**request: object) -> object:
+    """What a client of a provider returns; a stream where one is requested."""
+    if request.get("stream"):
+        return iter(["piece"])
     usage = {"prompt_tokens": 1_000, "completion_tokens": 200, "total_tokens": 1_200}
     return SimpleNamespace(usage=SimpleNamespace(model_dump=lambda **_: usage))
 
 
-async def answered_later(**asked: object) -> SimpleNamespace:
+async def answered_later(**asked: object) -> object:
     return answered(**asked)
 
 
 def client(create: object) -> SimpleNamespace:
     completions = SimpleNamespace(create=create)
-    return SimpleNamespace(chat=SimpleNamespace(completions=completions), stream=list)
+    return SimpleNamespace(chat=SimpleNamespace(completions=completions))
 
 
 PRICES = (

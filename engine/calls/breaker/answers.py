@@ -71,7 +71,7 @@ def is_async(answer: object) -> bool:
     return hasattr(type(answer), "__aiter__") or hasattr(type(answer), "__aenter__")
 
 
-def said(answer: object) -> CallOutcome:
+def outcome_of(answer: object) -> CallOutcome:
     """Return what the status of an answer says; a success when it has none."""
     status = status_of(answer) if _is_response(type(answer)) else None
     return CallOutcome.SUCCESS if status is None else of_status(status)

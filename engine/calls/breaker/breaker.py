@@ -14,6 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from inspect import isawaitable
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from engine.calls.breaker import answers, machine
@@ -145,7 +146,10 @@ class Breaker:
             ticket = await self._admit_aside()
         try:
             given = function(*args, **kwargs)
-            answer = await given if isawaitable(given) else self._stream(given, function)
+            if type(given) is CoroutineType or isawaitable(given):
+                answer = await given
+            else:
+                answer = self._stream(given, function)
         except BaseException as error:
             outcome = self._outcome(error, self._classify)
             if ticket.probe or outcome is CallOutcome.FAILURE:
@@ -303,26 +307,27 @@ class Breaker:
                 f"{_name(function)} has to be awaited: it is a coroutine function, or as one",
                 f"await breaker.acall({_name(function)}, …)",
             )
-        outcome = self._outcome(answer, self._classify_answer or answers.said)
-        streams = answers.streams_of(answer)
-        if outcome is not CallOutcome.SUCCESS or not (streams or answers.is_coming(answer)):
+        outcome, answer = self._counted_now(ticket, answer)
+        if outcome is not None:
             self.reported(ticket, outcome)
-            return answer
-        parts = cast("dict[str, Any]", answer)
-        for name in streams:
-            parts[name] = self._watched(ticket, parts[name])
-        return answer if streams else cast(R, self._watched(ticket, answer))
+        return answer
 
     async def _partly_aside(self, ticket: Ticket, answer: R) -> R:
-        outcome = self._outcome(answer, self._classify_answer or answers.said)
+        outcome, answer = self._counted_now(ticket, answer)
+        if outcome is not None:
+            await _aside(self.reported, ticket, outcome)
+        return answer
+
+    def _counted_now(self, ticket: Ticket, answer: R) -> tuple[CallOutcome | None, R]:
+        """What an answer says now and itself; or None, and what tells when it ends."""
+        outcome = self._outcome(answer, self._classify_answer or answers.outcome_of)
         streams = answers.streams_of(answer)
         if outcome is not CallOutcome.SUCCESS or not (streams or answers.is_coming(answer)):
-            await _aside(self.reported, ticket, outcome)
-            return answer
+            return outcome, answer
         parts = cast("dict[str, Any]", answer)
         for name in streams:
             parts[name] = self._watched(ticket, parts[name])
-        return answer if streams else cast(R, self._watched(ticket, answer))
+        return None, answer if streams else cast(R, self._watched(ticket, answer))
 
     def _watched(self, ticket: Ticket, stream: object) -> object:
         def tell(how: Ended) -> None:

@@ -80,8 +80,8 @@ class MemoryCircuits:
             before = self._kept.get(key, Circuit())
             after = self._kept[key] = move(before)
             if after.turn != before.turn:
-                _, said = changed(provider, model, before, after, now_ms, settings, reset_for)
-                self.changes.append(said)
+                _, predicate = changed(provider, model, before, after, now_ms, settings, reset_for)
+                self.changes.append(predicate)
             return after
 
 
@@ -128,8 +128,8 @@ class LedgerCircuits:
             state.put(KIND, key, canonical.encode(asdict(after)))
             if after.turn == before.turn:
                 return []
-            kind, said = changed(provider, model, before, after, now_ms, settings, reset_for)
-            return [event(kind, key, said, self._signer)]
+            kind, predicate = changed(provider, model, before, after, now_ms, settings, reset_for)
+            return [event(kind, key, predicate, self._signer)]
 
         self._ledger.transact(work)
         return made[0]
@@ -152,7 +152,7 @@ def changed(
     """
     probed = before.phase is Phase.HALF_OPEN
     told_ms = max(0, now_ms - before.since_ms) if before.turn else 0
-    said: dict[str, Json] = {
+    predicate: dict[str, Json] = {
         "at": write_time(datetime.fromtimestamp(now_ms // 1000, UTC)),
         "at_ms": now_ms,
         "provider": provider,
@@ -163,19 +163,19 @@ def changed(
         "waited_ms": told_ms,
     }
     if reset_for is not None:
-        said |= {"failures": before.failures, "successes": before.successes}
-        said |= {"cause": "reset", "reason": reset_for or None, "window": before.window}
-        return BREAKER_CHANGED_V2_TYPE, {**said, "settings": asdict(settings)}
+        predicate |= {"failures": before.failures, "successes": before.successes}
+        predicate |= {"cause": "reset", "reason": reset_for or None, "window": before.window}
+        return BREAKER_CHANGED_V2_TYPE, {**predicate, "settings": asdict(settings)}
     opened = after.phase is Phase.OPEN
-    said["failures"] = before.failures + 1 if opened and not probed else int(opened)
-    said["successes"] = before.successes + (after.phase is Phase.CLOSED)
+    predicate["failures"] = before.failures + 1 if opened and not probed else int(opened)
+    predicate["successes"] = before.successes + (after.phase is Phase.CLOSED)
     if opened and not probed and before.failures + 1 < settings.failure_threshold:
         window = slid(before.window, CallOutcome.FAILURE, settings)
-        said |= {"cause": "rate", "window": window}
-        return BREAKER_CHANGED_V2_TYPE, {**said, "settings": asdict(settings)}
+        predicate |= {"cause": "rate", "window": window}
+        return BREAKER_CHANGED_V2_TYPE, {**predicate, "settings": asdict(settings)}
     own = ("failure_threshold", "timeout_ms", "success_threshold", "lease_ms")
-    said["settings"] = {name: getattr(settings, name) for name in own}
-    return BREAKER_CHANGED_TYPE, said
+    predicate["settings"] = {name: getattr(settings, name) for name in own}
+    return BREAKER_CHANGED_TYPE, predicate
 
 
 def key_of(provider: str, model: str) -> str:

@@ -148,7 +148,7 @@ def classify(error: BaseException) -> CallOutcome:
     an error came of. What is no ``Exception`` (cancellation, Ctrl-C) never counts, nor do errors
     of the caller's own, also those that were raised while one of the provider's was handled.
     """
-    return _judged(error, _DEEPEST) or NEUTRAL
+    return _outcome_of(error, _DEEPEST) or NEUTRAL
 
 
 def status_of(error: object) -> int | None:
@@ -176,23 +176,23 @@ def of_status(status: int) -> CallOutcome:
     return CallOutcome.SUCCESS if status < 300 else NEUTRAL
 
 
-def _judged(error: BaseException | None, left: int) -> CallOutcome | None:
+def _outcome_of(error: BaseException | None, left: int) -> CallOutcome | None:
     """What an error says, by itself or by what it came of; None when neither says anything."""
     if isinstance(error, BaseExceptionGroup):
-        said = {_judged(one, left - 1) for one in error.exceptions} if left else set()
-        return next((one for one in (FAILURE, NEUTRAL) if one in said), None)
+        members = {_outcome_of(member, left - 1) for member in error.exceptions} if left else set()
+        return next((outcome for outcome in (FAILURE, NEUTRAL) if outcome in members), None)
     if not isinstance(error, Exception) or not left:
         return None
     named, verdict = _by_name(error)
     if verdict is FAILURE and _is_local(_came_of(error), left - 1):
         return NEUTRAL
-    told = verdict or _by_answer(error) or _by_kind(error)
-    if told is not None:
-        return told
+    outcome = verdict or _by_answer(error) or _by_kind(error)
+    if outcome is not None:
+        return outcome
     cause = _came_of(error)
     if named and cause is None:
         return NEUTRAL if str(error).startswith("Connector is closed") else FAILURE
-    return _judged(cause, left - 1)
+    return _outcome_of(cause, left - 1)
 
 
 def _came_of(error: BaseException) -> BaseException | None:
@@ -242,8 +242,8 @@ def _event(error: Exception) -> str | None:
         return None
     body = _member(error, "body")
     inner = _within(body, "error") or body
-    said = (_within(inner, "code"), _within(inner, "type"), _member(error, "type"))
-    return " ".join(str(one) for one in said if one) if inner is not None else None
+    kinds = (_within(inner, "code"), _within(inner, "type"), _member(error, "type"))
+    return " ".join(str(kind) for kind in kinds if kind) if inner is not None else None
 
 
 def _by_event(kind: str) -> CallOutcome:
@@ -286,7 +286,7 @@ def _is_local(error: BaseException | None, left: int) -> bool:
     if error is None or not left:
         return False
     if isinstance(error, BaseExceptionGroup):
-        return all(_is_local(one, left - 1) for one in error.exceptions)
+        return all(_is_local(member, left - 1) for member in error.exceptions)
     if isinstance(error, OSError) and error.errno is not None:
         return _by_kind(error) is NEUTRAL
     return _is_local(_came_of(error), left - 1)
