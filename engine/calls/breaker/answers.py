@@ -11,7 +11,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
-from engine.calls.breaker.classify import of_status, status_of
+from engine.calls.breaker.classify import of_event, of_status, status_of
 from engine.calls.breaker.machine import CallOutcome
 
 Ended = BaseException | CallOutcome
@@ -88,8 +88,8 @@ def _is_response(kind: type) -> bool:
 
 
 def _is_stream(kind: type) -> bool:
-    if hasattr(kind, "__pydantic_fields__"):
-        return False  # one can iterate over its members
+    if hasattr(kind, "__pydantic_fields__") or _root(kind) == "unittest":
+        return False  # one can iterate over its members, and a mock does all there is
     if hasattr(kind, "__next__") or hasattr(kind, "__aiter__"):
         return True
     if _root(kind) not in _CLIENTS:
@@ -183,13 +183,16 @@ class Stream(_StandIn):
         if self._items is None:
             iter(self)
         try:
-            return next(self._items)
+            item = next(self._items)
         except StopIteration:
             self._once(CallOutcome.SUCCESS)
             raise
         except BaseException as error:
             self._once(error)
             raise
+        if (outcome := of_event(item)) is not None:
+            self._once(outcome)
+        return item
 
     def __enter__(self) -> Any:
         inner = self._watching(self._answer.__enter__)
@@ -259,13 +262,16 @@ class AsyncStream(_StandIn):
         if self._items is None:
             aiter(self)
         try:
-            return await anext(self._items)
+            item = await anext(self._items)
         except StopAsyncIteration:
             await self._end(CallOutcome.SUCCESS)
             raise
         except BaseException as error:
             await self._end(error)
             raise
+        if (outcome := of_event(item)) is not None:
+            await self._end(outcome)
+        return item
 
     async def __aenter__(self) -> Any:
         try:

@@ -176,6 +176,18 @@ def of_status(status: int) -> CallOutcome:
     return CallOutcome.SUCCESS if status < 300 else NEUTRAL
 
 
+def of_event(item: object) -> CallOutcome | None:
+    """Return what a part of a stream says: None when it is no event that ends it by an error.
+
+    A client of openai raises for some of them and gives back others.
+    """
+    kind = _member(item, "type") if _root(type(item)) == "openai" else None
+    if kind not in ("error", "response.failed"):
+        return None
+    error = item if kind == "error" else _member(_member(item, "response"), "error")
+    return _by_event(str(_member(error, "code") or kind))
+
+
 def _outcome_of(error: BaseException | None, left: int) -> CallOutcome | None:
     """What an error says, by itself or by what it came of; None when neither says anything."""
     if isinstance(error, BaseExceptionGroup):
@@ -267,7 +279,7 @@ def _by_kind(error: Exception) -> CallOutcome | None:
     if isinstance(error, ssl.SSLError):
         return NEUTRAL if _is_of_settings(error) else FAILURE
     if isinstance(error, _UNREACHABLE):
-        return FAILURE
+        return None if isinstance(error, BrokenPipeError) and _is_of_own_pipe(error) else FAILURE
     if isinstance(error, OSError) and error.errno is not None:
         return FAILURE if error.errno in _NETWORK else NEUTRAL
     return None
@@ -279,6 +291,15 @@ def _is_of_settings(error: ssl.SSLError) -> bool:
         return False
     library = _member(error, "library")
     return not error.errno or library in _TLS_SETTINGS or "PEM lib" in str(error)
+
+
+def _is_of_own_pipe(error: BrokenPipeError) -> bool:
+    """Whether nobody reads what the caller itself writes, such as with ``print``."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = "socket" if trace is None else str(trace.tb_frame.f_globals.get("__name__", ""))
+    return name.partition(".")[0] not in {"socket", "ssl", "asyncio", "http", "anyio", *CLIENTS}
 
 
 def _is_local(error: BaseException | None, left: int) -> bool:

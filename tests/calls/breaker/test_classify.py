@@ -286,3 +286,28 @@ def test_an_error_event_in_a_stream_is_the_providers_or_the_callers(
 ) -> None:
     assert classify(APIError(body)) is outcome
     assert classify(APIError(body, status_code=200)) is outcome
+
+
+@pytest.mark.parametrize(
+    ("number", "outcome"),
+    [(errno.EMFILE, CallOutcome.NEUTRAL), (errno.EHOSTUNREACH, CallOutcome.FAILURE)],
+)
+@pytest.mark.parametrize("get", [httpx.get, requests.get], ids=["httpx", "requests"])
+def test_what_a_client_hides_of_its_own_tells_this_side_from_the_other(
+    get: Callable[[str], object],
+    number: int,
+    outcome: CallOutcome,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """INV-BREAKER-7: httpx's transport raises ``from None``, with the socket's error behind it."""
+
+    def connect(*_: object, **__: object) -> socket.socket:
+        raise OSError(number, "as the system says it")
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+    error = _raised(lambda: get("http://127.0.0.1:1/"))
+
+    assert type(error).__name__ in ("ConnectError", "ConnectionError")
+    assert classify(error) is outcome

@@ -99,3 +99,48 @@ def test_a_probe_whose_process_was_killed_gives_way_after_its_lease(tmp_path: Pa
         clock.passes(0.001)
         assert breaker.call(provider.ask) == "answer to ?"
         assert breaker.state().successes == 1
+
+
+def test_another_process_hears_of_it_after_a_tenth_of_a_second_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    """INV-BREAKER-2 INV-BREAKER-4: with a cache of its own; what it lets through counts no more."""
+    clock, provider = Clock(), Provider()
+    go, begin = os.pipe()
+    ready_read, ready = os.pipe()
+
+    def other() -> int:
+        os.close(begin)
+        with circuits_in("sqlite", tmp_path) as circuits:
+            breaker = breaker_of(circuits, clock, "other")
+            breaker.call(provider.ask)
+            os.write(ready, b".")
+            os.read(go, 1)  # until the parent has opened the circuit
+            clock.passes(0.099)
+            breaker.call(provider.ask)
+            provider.fails = TimeoutError()
+            try:
+                breaker.call(provider.ask)
+            except TimeoutError:
+                os.write(ready, b"t")
+            clock.passes(0.001)
+            try:
+                breaker.call(provider.ask)
+            except CircuitOpenError:
+                return 1
+        return 0
+
+    with circuits_in("sqlite", tmp_path):
+        pass
+    child = forked(other)
+    assert os.read(ready_read, 1) == b"."
+    with circuits_in("sqlite", tmp_path) as circuits:
+        breaker = breaker_of(circuits, clock)
+        fail(breaker, Provider(), 5)
+        opened = breaker.state()
+        os.close(begin)
+        assert os.read(ready_read, 1) == b"t"
+        assert ended(child) == 1
+        assert breaker.state() == opened
+    for end in (go, ready_read, ready):
+        os.close(end)

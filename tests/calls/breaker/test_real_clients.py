@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Any
 
 import pytest
 
-from engine.calls.breaker import CircuitBreaker
+from engine.calls.breaker import CircuitBreaker, MemoryCircuits
 from tests.calls.breaker import misbehaving, real_clients
+from tests.calls.breaker.fakes import Clock, Provider, breaker_of, fail
 from tests.calls.breaker.real_clients import CLIENTS, EXPECTED, LIGHT, SCENARIOS, counted, written
 
 pytestmark = pytest.mark.filterwarnings(
@@ -69,3 +71,37 @@ def test_refused_calls_of_openai_open_the_circuit() -> None:
         create = client.chat.completions.create
         seen = twenty(lambda: breaker.call(create, model="gpt-4o", messages=real_clients.MESSAGES))
     assert seen == {"APIConnectionError": 5, "CircuitOpenError": 15}
+
+
+_FAILED = {"id": "r", "object": "response", "status": "failed", "output": []}
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("kind", "event", "failures"),
+    [
+        ("error", {"code": "server_error", "message": "no luck"}, 2),
+        ("error", {"code": "invalid_prompt", "message": "no luck"}, 1),
+        ("response.failed", {"response": {**_FAILED, "error": {"code": "server_error"}}}, 2),
+        ("response.failed", {"response": {**_FAILED, "error": {"code": "invalid_prompt"}}}, 1),
+        ("response.completed", {"response": {**_FAILED, "status": "completed"}}, 0),
+    ],
+)
+def test_error_events_that_openai_gives_back_count(
+    kind: str, event: dict[str, Any], failures: int
+) -> None:
+    breaker = breaker_of(MemoryCircuits(), Clock())
+    fail(breaker, Provider(), 1)
+    told = json.dumps({"type": kind, "sequence_number": 1, **event})
+    manner = misbehaving.streaming(
+        f"event: {kind}\ndata: {told}\n\n".encode(), kind="text/event-stream"
+    )
+    with (
+        misbehaving.serving(manner) as port,
+        real_clients.module("openai").OpenAI(
+            base_url=f"http://127.0.0.1:{port}/v1", api_key="x", max_retries=0, timeout=5
+        ) as client,
+    ):
+        stream = breaker.call(client.responses.create, model="m", input="?", stream=True)
+        assert [one.type for one in stream] == [kind]
+    assert breaker.state().failures == failures
