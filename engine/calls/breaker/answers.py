@@ -73,8 +73,20 @@ def is_async(answer: object) -> bool:
 
 def outcome_of(answer: object) -> CallOutcome:
     """Return what the status of an answer says; a success when it has none."""
+    if isinstance(answer, dict):
+        return CallOutcome.FAILURE if _is_unread(answer) else CallOutcome.SUCCESS
     status = status_of(answer) if _is_response(type(answer)) else None
     return CallOutcome.SUCCESS if status is None else of_status(status)
+
+
+def _is_unread(answer: dict[str, Any]) -> bool:
+    """Whether botocore understood nothing of the JSON of AWS: it takes what broke off as empty."""
+    if set(answer) != {"ResponseMetadata"}:
+        return False
+    headers = answer["ResponseMetadata"].get("HTTPHeaders", {})
+    length = str(headers.get("content-length", ""))
+    empty = len("null")
+    return "json" in headers.get("content-type", "") and length.isdecimal() and int(length) > empty
 
 
 def streams_of(answer: object) -> list[str]:
@@ -107,26 +119,41 @@ def _root(kind: type) -> str:
 
 
 class _Once:
-    """Tells how an answer ended, the first time that it is known."""
+    """Tells how an answer ended, the first time that it is known.
 
-    __slots__ = ("judge", "over", "tell")
+    Args:
+        tell: Takes how it ended.
+        tell_aside: As ``tell``, without holding up an event loop.
+        judge: What an error says of the provider.
+    """
+
+    __slots__ = ("_judge", "_over", "_tell", "_tell_aside")
 
     def __init__(
-        self, tell: Callable[[Ended], Any], judge: Callable[[BaseException], CallOutcome]
+        self,
+        tell: Callable[[Ended], None],
+        tell_aside: Callable[[Ended], Awaitable[None]],
+        judge: Callable[[BaseException], CallOutcome],
     ) -> None:
-        self.tell = tell
-        self.judge = judge
-        self.over = False
+        self._tell = tell
+        self._tell_aside = tell_aside
+        self._judge = judge
+        self._over = False
 
-    def ends(self, error: BaseException) -> bool:
+    def is_end(self, error: BaseException) -> bool:
         """Whether what a method raised ends the answer: not what is only the caller's."""
-        return not isinstance(error, Exception) or self.judge(error) is CallOutcome.FAILURE
+        return not isinstance(error, Exception) or self._judge(error) is CallOutcome.FAILURE
 
-    def __call__(self, how: Ended) -> Any:
-        if self.over:
-            return None
-        self.over = True
-        return self.tell(how)
+    def __call__(self, how: Ended) -> None:
+        if not self._over:
+            self._over = True
+            self._tell(how)
+
+    async def aside(self, how: Ended) -> None:
+        """Tell it from a coroutine."""
+        if not self._over:
+            self._over = True
+            await self._tell_aside(how)
 
 
 class _StandIn:
@@ -155,25 +182,53 @@ class _StandIn:
     def __bool__(self) -> bool:
         return bool(self._answer)
 
-
-class Stream(_StandIn):
-    """Stands in for a stream that is read with ``for`` and ``with``."""
-
-    __slots__ = ()
-
     def __getattr__(self, name: str) -> Any:
         value = self._watching(lambda: getattr(self._answer, name))
-        if not callable(value):
+        if not inspect.isroutine(value):
             return self._part(name, value)
 
         def method(*args: Any, **kwargs: Any) -> Any:
-            given = self._watching(lambda: value(*args, **kwargs))
-            if name == "close":
-                self._once(CallOutcome.NEUTRAL)
             whole = not args and not kwargs.get("amt") and not kwargs.get("size")
-            return self._part(name, given, whole=whole)
+            given = self._watching(lambda: value(*args, **kwargs))
+            if inspect.isawaitable(given):
+                return self._awaited(name, given, whole=whole)
+            if (outcome := _end_by(name, given, whole=whole)) is not None:
+                self._once(outcome)
+            return self._part("", given)
 
         return method
+
+    async def _awaited(self, name: str, given: Awaitable[Any], *, whole: bool) -> Any:
+        try:
+            value = await given
+        except BaseException as error:
+            if self._once.is_end(error):
+                await self._once.aside(error)
+            raise
+        if (outcome := _end_by(name, value, whole=whole)) is not None:
+            await self._once.aside(outcome)
+        return self._part("", value)
+
+    def _watching(self, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except BaseException as error:
+            if self._once.is_end(error):
+                self._once(error)
+            raise
+
+    def _part(self, name: str, value: Any) -> Any:
+        if _is_stream(type(value)):
+            return _standing_for(value, self._once)
+        if name in _READ_WHOLE:
+            self._once(CallOutcome.SUCCESS)
+        return value
+
+
+class _Iterated(_StandIn):
+    """Stands in for a stream that is read with ``for`` and ``with``."""
+
+    __slots__ = ()
 
     def __iter__(self) -> Iterator[Any]:
         object.__setattr__(self, "_items", self._watching(lambda: iter(self._answer)))
@@ -207,52 +262,11 @@ class Stream(_StandIn):
         self._once(CallOutcome.SUCCESS if error is None else error)
         return done
 
-    def _watching(self, work: Callable[[], Any]) -> Any:
-        try:
-            return work()
-        except BaseException as error:
-            if self._once.ends(error):
-                self._once(error)
-            raise
 
-    def _part(self, name: str, value: Any, *, whole: bool = True) -> Any:
-        if _is_stream(type(value)) and not is_async(value):
-            return Stream(value, self._once)
-        if (name in _READ_WHOLE and whole) or (name == "read" and value == b""):
-            self._once(CallOutcome.SUCCESS)
-        return value
-
-
-class AsyncStream(_StandIn):
+class _IteratedAside(_StandIn):
     """Stands in for a stream that is read with ``async for`` and ``async with``."""
 
     __slots__ = ()
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._answer, name)
-        if not callable(value):
-            return self._part(value)
-
-        def method(*args: Any, **kwargs: Any) -> Any:
-            given = value(*args, **kwargs)
-            if inspect.isawaitable(given):
-                return self._awaited(name, given, whole=not args and not kwargs)
-            return self._part(given)
-
-        return method
-
-    async def _awaited(self, name: str, given: Awaitable[Any], *, whole: bool) -> Any:
-        try:
-            value = await given
-        except BaseException as error:
-            if self._once.ends(error):
-                await self._end(error)
-            raise
-        if name in ("aclose", "close"):
-            await self._end(CallOutcome.NEUTRAL)
-        elif (name in _READ_WHOLE and whole) or (name == "read" and value == b""):
-            await self._end(CallOutcome.SUCCESS)
-        return self._part(value)
 
     def __aiter__(self) -> AsyncIterator[Any]:
         object.__setattr__(self, "_items", aiter(self._answer))
@@ -264,54 +278,68 @@ class AsyncStream(_StandIn):
         try:
             item = await anext(self._items)
         except StopAsyncIteration:
-            await self._end(CallOutcome.SUCCESS)
+            await self._once.aside(CallOutcome.SUCCESS)
             raise
         except BaseException as error:
-            await self._end(error)
+            await self._once.aside(error)
             raise
         if (outcome := of_event(item)) is not None:
-            await self._end(outcome)
+            await self._once.aside(outcome)
         return item
 
     async def __aenter__(self) -> Any:
         try:
             inner = await self._answer.__aenter__()
         except BaseException as error:
-            await self._end(error)
+            await self._once.aside(error)
             raise
-        return self if inner is self._answer else self._part(inner)
+        return self if inner is self._answer else self._part("", inner)
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> Any:
         try:
             done = await self._answer.__aexit__(kind, error, trace)
         except BaseException as other:
-            await self._end(error or other)
+            await self._once.aside(error or other)
             raise
-        await self._end(CallOutcome.SUCCESS if error is None else error)
+        await self._once.aside(CallOutcome.SUCCESS if error is None else error)
         return done
 
-    async def _end(self, how: Ended) -> None:
-        telling = self._once(how)
-        if telling is not None:
-            await telling
 
-    def _part(self, value: Any) -> Any:
-        if _is_stream(type(value)) and is_async(value):
-            return AsyncStream(value, self._once)
-        return value
+class _IteratedEither(_Iterated, _IteratedAside):
+    """Stands in for a stream that is read with either, such as that of a library for both."""
+
+    __slots__ = ()
+
+
+def _end_by(name: str, value: object, *, whole: bool) -> CallOutcome | None:
+    """How an answer ended when its method ``name`` gave ``value``; None when it goes on."""
+    if name in ("close", "aclose"):
+        return CallOutcome.NEUTRAL
+    if (name in _READ_WHOLE and whole) or (name == "read" and value == b""):
+        return None if _is_stream(type(value)) else CallOutcome.SUCCESS
+    return None
+
+
+def _standing_for(answer: object, once: _Once) -> Any:
+    kind = type(answer)
+    plain = hasattr(kind, "__iter__") or hasattr(kind, "__next__") or hasattr(kind, "__enter__")
+    if not is_async(answer):
+        return _Iterated(answer, once)
+    return (_IteratedEither if plain else _IteratedAside)(answer, once)
 
 
 def watched(
-    answer: object, tell: Callable[[Ended], None], judge: Callable[[BaseException], CallOutcome]
-) -> Any:
-    """Return what does as ``answer`` does, a stream, and tells how it ended."""
-    return Stream(answer, _Once(tell, judge))
-
-
-def watched_aside(
     answer: object,
-    tell: Callable[[Ended], Awaitable[None]],
+    tell: Callable[[Ended], None],
+    tell_aside: Callable[[Ended], Awaitable[None]],
     judge: Callable[[BaseException], CallOutcome],
 ) -> Any:
-    """As :func:`watched`, of a stream that coroutines read."""
-    return AsyncStream(answer, _Once(tell, judge))
+    """Return what does as ``answer`` does, a stream, and tells once how it ended.
+
+    Args:
+        answer: Of which some is still to come.
+        tell: Takes how it ended.
+        tell_aside: As ``tell``, for those who read it in a coroutine.
+        judge: What an error says of the provider.
+    """
+    return _standing_for(answer, _Once(tell, tell_aside, judge))

@@ -342,9 +342,7 @@ class Breaker:
         def judge(error: BaseException) -> CallOutcome:
             return self._outcome(error, self._classify)
 
-        if answers.is_async(stream):
-            return answers.watched_aside(stream, tell_aside, judge)
-        return answers.watched(stream, tell, judge)
+        return answers.watched(stream, tell, tell_aside, judge)
 
     def _stream(self, given: R, function: Callable[..., object]) -> R:
         if not answers.is_whole(given) and answers.is_async(given):

@@ -70,6 +70,7 @@ CLIENTS: Mapping[str, Mapping[str, CallOutcome | None]] = {
     "openai": _AI,
     "anthropic": _AI,
     "grpc": {"FutureTimeoutError": FAILURE},
+    "websockets": {"InvalidMessage": FAILURE, "ConnectionClosedError": FAILURE},
 }
 """What an error says by its name, or that of the nearest class above it. None: what it came of
 decides, and where it came of nothing it is a failure. Names that are not here say nothing.

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 Manner = Callable[[socket.socket], None]
 """What is done with a connection once its request was read."""
 
-STATUSES = (400, 401, 404, 408, 429, 500, 503, 529)
+heard = threading.Event()
+"""Set once a request was read."""
+
 _PHRASES = {529: "Site is overloaded"}
 _ERROR = {"error": {"type": "server_error", "message": "no luck", "code": None}}
 
@@ -55,6 +57,7 @@ def _serve(connection: socket.socket, manner: Manner, done: threading.Event) -> 
         connection.settimeout(5)
         try:
             _read_request(connection)
+            heard.set()
             manner(connection)
             if manner is hanging:
                 done.wait(30)

@@ -12,8 +12,10 @@ import json
 import signal
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any
 
 from engine.calls.breaker import Breaker, CallOutcome, MemoryCircuits, Ticket
@@ -23,7 +25,10 @@ from tests.repository import ROOT
 
 PAGE = ROOT / "docs" / "circuit-breaker.md"
 BEGIN, END = "<!-- clients -->\n", "<!-- /clients -->\n"
-PATIENCE_S = 0.5
+SOON_S = 0.05
+PATIENCE: ContextVar[float] = ContextVar("PATIENCE", default=10)
+"""How long a client waits, seconds: short only where the provider hangs."""
+_CONTENT = [{"role": "user", "content": [{"text": "?"}]}]
 MESSAGES: Any = [{"role": "user", "content": "?"}]
 SHOWN = {CallOutcome.FAILURE: "**F**", CallOutcome.NEUTRAL: "-", CallOutcome.SUCCESS: "S"}
 
@@ -53,7 +58,7 @@ def module(name: str) -> Any:
 def ask_httpx(breaker: Breaker, address: str, streamed: bool) -> Any:
     """httpx."""
     httpx = module("httpx")
-    with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
+    with httpx.Client(timeout=PATIENCE.get(), trust_env=False) as client:
         if not streamed:
             return breaker.call(lambda: client.get(address).raise_for_status())
         with breaker.call(client.stream, "GET", address) as answer:
@@ -64,7 +69,7 @@ def ask_httpx(breaker: Breaker, address: str, streamed: bool) -> Any:
 async def ask_httpx_async(breaker: Breaker, address: str, streamed: bool) -> Any:
     """httpx, with its asynchronous client."""
     httpx = module("httpx")
-    async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE.get(), trust_env=False) as client:
         if not streamed:
             answer = await breaker.acall(client.get, address)
             return answer.raise_for_status()
@@ -76,14 +81,14 @@ def ask_requests(breaker: Breaker, address: str, streamed: bool) -> Any:
     """requests."""
     with module("requests").Session() as session:
         session.trust_env = False
-        answer = breaker.call(session.get, address, timeout=PATIENCE_S, stream=streamed)
+        answer = breaker.call(session.get, address, timeout=PATIENCE.get(), stream=streamed)
         return list(answer.iter_lines()) if streamed else answer.raise_for_status()
 
 
 async def ask_aiohttp(breaker: Breaker, address: str, streamed: bool) -> Any:
     """aiohttp."""
     aiohttp = module("aiohttp")
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE_S)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE.get())) as session:
         answer = await breaker.acall(session.get, address)
         if streamed:
             return [line async for line in answer.content]
@@ -93,7 +98,7 @@ async def ask_aiohttp(breaker: Breaker, address: str, streamed: bool) -> Any:
 def ask_openai(breaker: Breaker, address: str, streamed: bool) -> Any:
     """openai."""
     with module("openai").OpenAI(
-        base_url=f"{address}v1", api_key="k", max_retries=0, timeout=PATIENCE_S
+        base_url=f"{address}v1", api_key="k", max_retries=0, timeout=PATIENCE.get()
     ) as client:
         create = client.chat.completions.create
         answer = breaker.call(create, model="m", messages=MESSAGES, stream=streamed)
@@ -103,7 +108,7 @@ def ask_openai(breaker: Breaker, address: str, streamed: bool) -> Any:
 async def ask_openai_async(breaker: Breaker, address: str, streamed: bool) -> Any:
     """openai, with its asynchronous client."""
     async with module("openai").AsyncOpenAI(
-        base_url=f"{address}v1", api_key="k", max_retries=0, timeout=PATIENCE_S
+        base_url=f"{address}v1", api_key="k", max_retries=0, timeout=PATIENCE.get()
     ) as client:
         create = client.chat.completions.create
         answer = await breaker.acall(create, model="m", messages=MESSAGES, stream=streamed)
@@ -113,7 +118,7 @@ async def ask_openai_async(breaker: Breaker, address: str, streamed: bool) -> An
 def ask_anthropic(breaker: Breaker, address: str, streamed: bool) -> Any:
     """anthropic."""
     with module("anthropic").Anthropic(
-        base_url=address, api_key="k", max_retries=0, timeout=PATIENCE_S
+        base_url=address, api_key="k", max_retries=0, timeout=PATIENCE.get()
     ) as client:
         given: Any = {"model": "m", "messages": MESSAGES, "max_tokens": 5}
         if not streamed:
@@ -125,7 +130,7 @@ def ask_anthropic(breaker: Breaker, address: str, streamed: bool) -> Any:
 async def ask_anthropic_async(breaker: Breaker, address: str, streamed: bool) -> Any:
     """anthropic, with its asynchronous client."""
     async with module("anthropic").AsyncAnthropic(
-        base_url=address, api_key="k", max_retries=0, timeout=PATIENCE_S
+        base_url=address, api_key="k", max_retries=0, timeout=PATIENCE.get()
     ) as client:
         given: Any = {"model": "m", "messages": MESSAGES, "max_tokens": 5, "stream": streamed}
         answer = await breaker.acall(client.messages.create, **given)
@@ -133,10 +138,27 @@ async def ask_anthropic_async(breaker: Breaker, address: str, streamed: bool) ->
 
 
 def ask_botocore(breaker: Breaker, address: str, streamed: bool) -> Any:
-    """botocore: Bedrock."""
+    """botocore, for a body as it comes or a stream of events."""
+    with _bedrock(address) as client:
+        if streamed:
+            answer = breaker.call(client.converse_stream, modelId="m", messages=_CONTENT)
+            return list(answer["stream"])
+        return breaker.call(client.invoke_model, modelId="m", body=b"{}")["body"].read()
+
+
+def ask_botocore_json(breaker: Breaker, address: str, streamed: bool) -> Any:
+    """botocore, for JSON that it reads itself."""
+    if streamed:
+        return ask_botocore(breaker, address, streamed)
+    with _bedrock(address) as client:
+        return breaker.call(client.converse, modelId="m", messages=_CONTENT)
+
+
+@contextmanager
+def _bedrock(address: str) -> Iterator[Any]:
     config = module("botocore.config").Config(
-        connect_timeout=PATIENCE_S,
-        read_timeout=PATIENCE_S,
+        connect_timeout=PATIENCE.get(),
+        read_timeout=PATIENCE.get(),
         retries={"total_max_attempts": 1},
         proxies={},
     )
@@ -146,12 +168,7 @@ def ask_botocore(breaker: Breaker, address: str, streamed: bool) -> Any:
         "bedrock-runtime", region_name="us-east-1", endpoint_url=address, config=config
     )
     try:
-        if streamed:
-            content = [{"role": "user", "content": [{"text": "?"}]}]
-            return list(
-                breaker.call(client.converse_stream, modelId="m", messages=content)["stream"]
-            )
-        return breaker.call(client.invoke_model, modelId="m", body=b"{}")["body"].read()
+        yield client
     finally:
         client.close()
 
@@ -167,8 +184,10 @@ def ask_grpc(breaker: Breaker, address: str, streamed: bool) -> Any:
     )
     with channel:
         if streamed:
-            return list(breaker.call(channel.unary_stream("/a/stream"), b"?", timeout=PATIENCE_S))
-        return breaker.call(channel.unary_unary("/a/ask"), b"?", timeout=PATIENCE_S)
+            return list(
+                breaker.call(channel.unary_stream("/a/stream"), b"?", timeout=PATIENCE.get())
+            )
+        return breaker.call(channel.unary_unary("/a/ask"), b"?", timeout=PATIENCE.get())
 
 
 async def ask_grpc_async(breaker: Breaker, address: str, streamed: bool) -> Any:
@@ -182,8 +201,10 @@ async def ask_grpc_async(breaker: Breaker, address: str, streamed: bool) -> Any:
     )
     async with channel:
         if not streamed:
-            return await breaker.acall(channel.unary_unary("/a/ask"), b"?", timeout=PATIENCE_S)
-        answer = await breaker.acall(channel.unary_stream("/a/stream"), b"?", timeout=PATIENCE_S)
+            return await breaker.acall(channel.unary_unary("/a/ask"), b"?", timeout=PATIENCE.get())
+        answer = await breaker.acall(
+            channel.unary_stream("/a/stream"), b"?", timeout=PATIENCE.get()
+        )
         return [piece async for piece in answer]
 
 
@@ -206,6 +227,7 @@ CLIENTS: Mapping[str, Ask] = {
     "anthropic": ask_anthropic,
     "anthropic, async": ask_anthropic_async,
     "botocore": ask_botocore,
+    "botocore, JSON": ask_botocore_json,
     "grpcio": ask_grpc,
     "grpcio, async": ask_grpc_async,
 }
@@ -282,7 +304,7 @@ def _stream(client: str, *, broken: bool) -> misbehaving.Manner:
             said[1] = {"type": "error", "error": told}
         pieces = [f"event: {one['type']}\ndata: {json.dumps(one)}\n\n".encode() for one in said]
         return misbehaving.streaming(*pieces, kind=events)
-    if client == "botocore":
+    if client.startswith("botocore"):
         about = {":message-type": "exception", ":exception-type": "modelStreamErrorException"}
         body = b'{"message": "no luck"}'
         if not broken:
@@ -329,11 +351,13 @@ def _grpc_server(code: str) -> Iterator[int]:
 
 def counted(client: str, scenario: str) -> CallOutcome:
     """What the breaker counts of one call of ``client``; one failure was counted before it."""
+    patience = PATIENCE.set(0.3 if scenario == "hang" else 10)
     breaker = breaker_of(MemoryCircuits(), Clock())
     breaker.reported(Ticket("", 0, probe=False), CallOutcome.FAILURE)
     outcomes = (Exception, asyncio.CancelledError, KeyboardInterrupt)
     with provider(client, scenario) as address, suppress(*outcomes):
         _run(CLIENTS[client], breaker, address, scenario)
+    PATIENCE.reset(patience)
     if breaker.unrecorded:
         raise AssertionError(f"{client}, {scenario}: the classifier failed")
     failures = breaker.state().failures
@@ -347,11 +371,13 @@ def _run(ask: Ask, breaker: Breaker, address: str, scenario: str) -> Any:
     if scenario == "bug while handling":
         return _with_bug(ask, breaker, address, before=False)
     if scenario != "cancelled":
-        asked = ask(breaker, address, streamed)
-        return asyncio.run(asked) if asyncio.iscoroutine(asked) else asked
+        answer = ask(breaker, address, streamed)
+        return asyncio.run(answer) if asyncio.iscoroutine(answer) else answer
+    heard = misbehaving.heard
+    heard.clear()
     if asyncio.iscoroutinefunction(ask):
-        return asyncio.run(_cancelled(ask(breaker, address, streamed)))
-    return _interrupted(lambda: ask(breaker, address, streamed))
+        return asyncio.run(_cancelled(ask(breaker, address, streamed), heard))
+    return _interrupted(lambda: ask(breaker, address, streamed), heard)
 
 
 def _with_bug(ask: Ask, breaker: Breaker, address: str, *, before: bool) -> Any:
@@ -384,25 +410,29 @@ def _must_raise(answer: Any) -> Any:
     raise ConnectionError(repr(answer)[:80])
 
 
-async def _cancelled(asked: Awaitable[Any]) -> Any:
+async def _cancelled(asked: Awaitable[Any], heard: threading.Event) -> Any:
     task = asyncio.ensure_future(asked)
-    await asyncio.sleep(PATIENCE_S / 4)
+    await asyncio.to_thread(heard.wait, 30)
+    await asyncio.sleep(SOON_S)
     task.cancel()
     return await task
 
 
-def _interrupted(work: Callable[[], Any]) -> Any:
-    """Ctrl-C while ``work`` waits; the main thread alone hears of it."""
+def _interrupted(work: Callable[[], Any], heard: threading.Event) -> Any:
+    """Ctrl-C once the provider has heard ``work``; the main thread alone hears of it."""
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    interrupt = threading.Timer(
-        PATIENCE_S / 4,
-        lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT),
-    )
-    interrupt.start()
+
+    def interrupt() -> None:
+        heard.wait(30)
+        time.sleep(SOON_S)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
     try:
         return work()
     finally:
-        interrupt.join()
+        thread.join()
         signal.signal(signal.SIGINT, previous)
 
 

@@ -332,3 +332,55 @@ def test_a_pipe_that_nobody_reads_is_the_callers(breaker: Breaker) -> None:
     with pytest.raises(BrokenPipeError), breaker.guard():
         raise BrokenPipeError(32, "Broken pipe")
     assert breaker.state().failures == 1
+
+
+class _Either:
+    """A stream of a library that is read either way."""
+
+    def __init__(self) -> None:
+        self.items = iter([1, 2])
+
+    def __iter__(self) -> Iterator[int]:
+        return self
+
+    def __next__(self) -> int:
+        return next(self.items)
+
+    def __aiter__(self) -> AsyncIterator[int]:
+        return self
+
+    async def __anext__(self) -> int:
+        for item in self.items:
+            return item
+        raise StopAsyncIteration
+
+
+def test_a_stream_of_both_kinds_is_read_either_way(breaker: Breaker) -> None:
+    assert list(breaker.call(_Either)) == [1, 2]
+    assert breaker.state().failures == 0
+    fail(breaker, Provider(), 1)
+
+    async def read() -> list[int]:
+        return [item async for item in breaker.call(_Either)]
+
+    assert asyncio.run(read()) == [1, 2]
+    assert breaker.state().failures == 0
+
+
+@pytest.mark.parametrize(
+    ("length", "kind", "members", "failures"),
+    [
+        ("1000", "application/json", {}, 2),
+        ("1000", "application/x-amz-json-1.1", {}, 2),
+        ("2", "application/json", {}, 0),
+        ("1000", "text/xml", {}, 0),
+        ("1000", "application/json", {"output": {}}, 0),
+        ("", "application/json", {}, 0),
+    ],
+)
+def test_json_of_aws_of_which_nothing_was_read_broke_off(
+    breaker: Breaker, length: str, kind: str, members: dict[str, Any], failures: int
+) -> None:
+    about = {"HTTPStatusCode": 200, "HTTPHeaders": {"content-type": kind, "content-length": length}}
+    breaker.call(lambda: {"ResponseMetadata": about, **members})
+    assert breaker.state().failures == failures
