@@ -21,6 +21,8 @@ DESCRIPTION = (
     "Compare JSON Schemas, old against new: files, folders, or REVISION:PATH of a git repository.\n"
     "output: a reader by OLD can read what is written by NEW. input: NEW accepts what was\n"
     "written by OLD. Each break comes with an instance that shows it, wherever one was found.\n"
+    "--metrics writes data.schema_compatible, and data.schema_changes: columns that differ.\n"
+    'How data differs from its schema is data.schema_drift: engine gather, kind = "drift".\n'
     "Exit code 0 compatible, 1 not, 5 could not be decided: then nothing is promised."
 )
 EXAMPLE = "  engine compat HEAD~1:schemas schemas --direction output"
@@ -33,6 +35,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--direction", choices=("output", "input", "both"), default="output",
         help="output, input or both (output)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--draft", choices=("6", "7", "2019-09", "2020-12"),
+        help="draft of schemas without $schema (the newest that has all their keywords)",
     )  # fmt: skip
     parser.add_argument(
         "--annotation", action="append", default=[], metavar="KEYWORD",
@@ -51,14 +57,15 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     tops = [args.old, args.new]
     below = (files_below(top).files for top in tops if Path(top).is_dir())
     require_subject(args, "compat", [*tops, *chain.from_iterable(below)], shell)
-    old, new = (schemas.read_side(name, Path(), shell.environ) for name in (args.old, args.new))
+    old, new = (
+        schemas.read_side(name, Path(), shell.environ, args.draft) for name in (args.old, args.new)
+    )
     for side in (old, new):
-        for line in remarks(side.name, side.left_out):
+        for line in [*remarks(side.name, side.left_out), *schemas.assumptions(side)]:
             shell.say(line)
     comparison = schemas.compare_sides(old, new, args.direction, frozenset(args.annotation))
     if args.format == "json":
-        document = _document(args, comparison)
-        shell.print_json(document, indent=2)
+        shell.print_json(_document(args, comparison), indent=2)
     else:
         _print(args, comparison, old, new, shell)
     if args.metrics:
@@ -73,17 +80,17 @@ def _print(
     for finding in comparison.findings:
         shell.print_lines(_line(finding, old, new))
     documents = "schema" if comparison.documents == 1 else "schemas"
-    columns = "column differs" if comparison.drift == 1 else "columns differ"
+    columns = "column differs" if comparison.changes == 1 else "columns differ"
     shell.print(
         f"{comparison.verdict} ({args.direction}): {comparison.documents:,} {documents}, "
-        f"{comparison.drift:,} {columns}"
+        f"{comparison.changes:,} {columns}"
     )
 
 
 def _line(finding: CompatibilityFinding, old: Side, new: Side) -> str:
-    import json
 
     from engine.compat.outcome import Break
+    from engine.formats.json_writing import written
 
     found = finding.problem
     side = old if finding.side == "old" else new
@@ -91,7 +98,7 @@ def _line(finding: CompatibilityFinding, old: Side, new: Side) -> str:
     head = on_one_line(f"{finding.direction}: {place}: {found.pointer or '/'}")
     if not isinstance(found, Break):
         return f"{head}: undecided: {found.reason}"
-    shown = json.dumps(found.witness, ensure_ascii=False) if found.has_witness else "no witness"
+    shown = written(found.witness) if found.has_witness else "no witness"
     if len(shown) > 200:
         shown = f"{shown[:200]}… (--format json)"
     return f"{head}: {found.rule}: {found.reason}\n  such as {shown}".replace(
@@ -104,7 +111,8 @@ def _document(args: argparse.Namespace, comparison: Comparison) -> Json:
         "verdict": comparison.verdict,
         "direction": args.direction,
         "documents": comparison.documents,
-        "drift": comparison.drift,
+        "changes": comparison.changes,
+        "drift": comparison.changes,  # its name until 2.0
         "findings": [_as_json(finding) for finding in comparison.findings],
     }
 

@@ -15,12 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from engine.compat.changes import columns, count_changes
 from engine.compat.containment import Containment
-from engine.compat.drift import columns, drift
+from engine.compat.doubt import PROOF_WORK, Doubt
 from engine.compat.flat import ANNOTATIONS, DECIDED, SAME_ONLY
+from engine.compat.instances import is_instance
 from engine.compat.outcome import Break, ContainmentResult, UndecidedPoint
 from engine.compat.sample import NOTHING
-from engine.compat.schemas import Doubt, Node, SchemaSet
+from engine.compat.schemas import Node, SchemaSet
 
 Direction = Literal["output", "input", "both"]
 DIRECTIONS = ("output", "input", "both")
@@ -48,12 +50,12 @@ class Comparison:
 
     Attributes:
         findings: Breaks and questions, in the order of documents.
-        drift: Columns that were added, dropped or changed.
+        changes: Columns that were added, dropped or changed.
         documents: How many documents were compared.
     """
 
     findings: tuple[CompatibilityFinding, ...]
-    drift: int
+    changes: int
     documents: int
 
     @property
@@ -82,8 +84,10 @@ def compare(
     """
     findings: list[CompatibilityFinding] = []
     count = 0
+    work = new.work = old.work
     ways = ("output", "input") if direction == "both" else (direction,)
     for before, after in pairs:
+        work.restart()
         if after not in new.documents:
             gone = Break("document", before, "", "the schema is gone")
             findings += [CompatibilityFinding(way, "old", gone) for way in ways]
@@ -96,11 +100,14 @@ def compare(
         for way in ways:
             sub, sup = (second, first) if way == "output" else (first, second)
             side = "old" if way == "output" else "new"
-            found = validated(Containment().check([sub], [sup]), sub, sup)
+            work.restart()
+            found = Containment().check([sub], [sup])
+            work.restart(PROOF_WORK)
+            found = validated(found, sub, sup)
             points = dict.fromkeys(found.questions)
             findings += [CompatibilityFinding(way, side, fault) for fault in _first(found.breaks)]
             findings += [CompatibilityFinding(way, side, point) for point in points]
-        count += drift(first, second)
+        count += count_changes(first, second)
     return Comparison(tuple(findings), count, len(pairs))
 
 
@@ -134,7 +141,7 @@ def validated(outcome: ContainmentResult, sub: Node, sup: Node) -> ContainmentRe
 
 def _shows(fault: Break, sub: Node, sup: Node) -> bool:
     try:
-        return sub.is_valid(fault.witness) and not sup.is_valid(fault.witness)
+        return is_instance(sub, fault.witness) and not is_instance(sup, fault.witness)
     except Doubt:
         return False
 

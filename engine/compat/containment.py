@@ -6,17 +6,19 @@ is met again inside itself is taken to hold. JSON Schema core and validation, dr
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from engine.compat import members
+from engine.compat.doubt import Doubt
 from engine.compat.emptiness import is_empty, no_number
 from engine.compat.flat import alternatives, atom_of, atoms, flatten, valid_values
+from engine.compat.instances import is_instance
+from engine.compat.numerals import text_of
 from engine.compat.outcome import HOLDS, ContainmentResult, broken, doubted, open_question
 from engine.compat.sample import NOTHING, sample
 from engine.compat.scalars import check_number, check_size, check_text, witness
-from engine.compat.schemas import Doubt, Node, SchemaSet
+from engine.compat.schemas import Node, SchemaSet
 from engine.model import Json
 
 MAX_STEPS = 2_000
@@ -123,7 +125,7 @@ class Containment:
 
     def _values(self, listed: Sequence[Json], other: Node) -> ContainmentResult:
         for value in listed:
-            if not other.is_valid(value):
+            if not is_instance(other, value):
                 keyword = next((word for word in ("const", "enum") if other.has(word)), "")
                 if not keyword:
                     keyword = "type" if atom_of(value) not in atoms([other]) else "value"
@@ -337,14 +339,10 @@ def _same_keyword(node: Node, other: Node, keyword: str) -> bool:
     group = ("contains", "minContains", "maxContains") if "ontains" in keyword else (keyword,)
     if keyword.startswith("unevaluated") or node.draft != other.draft:
         return False
-    pairs = [(_text(node.get(word)), _text(other.get(word))) for word in group]
+    pairs = [(text_of(node.get(word)), text_of(other.get(word))) for word in group]
     return node.has(keyword) and all(
         mine == theirs and '"$ref"' not in mine for mine, theirs in pairs
     )
-
-
-def _text(value: Json) -> str:
-    return json.dumps(value, sort_keys=True)
 
 
 def _closed_names(flat: Nodes) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from engine.compat import members
+from engine.compat.doubt import Doubt
 from engine.compat.flat import (
     alternatives,
     atoms,
@@ -14,7 +15,7 @@ from engine.compat.flat import (
     smallest,
     valid_values,
 )
-from engine.compat.schemas import Doubt, Node
+from engine.compat.schemas import Node
 
 _DEPTH = 6
 

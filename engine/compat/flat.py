@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import product
 
-from engine.compat.schemas import Doubt, Node, words
+from engine.compat.doubt import Doubt
+from engine.compat.instances import is_instance, kind_of
+from engine.compat.numerals import exact
+from engine.compat.schemas import Node, words
 from engine.model import Json
 
 ATOMS = ("null", "boolean", "integer", "fraction", "string", "array", "object")
@@ -46,30 +49,35 @@ def flatten(nodes: Iterable[Node]) -> list[Node] | None:
     Raises:
         Doubt: A reference that leads nowhere, or round in a circle.
     """
-    flat: list[Node] = []
+    flat: dict[object, Node] = {}
     for node in nodes:
-        if not _gather(node, flat, []):
+        if not _gather(node, flat, set()):
             return None
-    return flat
+    return list(flat.values())
 
 
-def _gather(node: Node, flat: list[Node], way: list[Node]) -> bool:
+def _gather(node: Node, flat: dict[object, Node], way: set[object]) -> bool:
+    node.schemas.work.spend(5)
     if isinstance(node.schema, bool):
         return node.schema
-    if any(node.key == earlier.key for earlier in way):
+    key = node.key
+    if key in way:
         raise Doubt(node.pointer, "refers to itself without anything between")
     if len(way) > MAX_REFERENCES:
         raise Doubt(node.pointer, f"is over {MAX_REFERENCES} references away")
-    if any(node.key == earlier.key for earlier in flat):
+    if key in flat:
         return True
-    way = [*way, node]
+    way.add(key)
     if node.has("$ref"):
         if not _gather(node.referred(), flat, way):
             return False
         if node.draft <= 7:
+            way.discard(key)
             return True
-    flat.append(node)
-    return all(_gather(part, flat, way) for part in node.children("allOf"))
+    flat[key] = node
+    fits = all(_gather(part, flat, way) for part in node.children("allOf"))
+    way.discard(key)
+    return fits
 
 
 def alternatives(flat: Sequence[Node]) -> Iterator[tuple[list[Node], bool]]:
@@ -80,6 +88,8 @@ def alternatives(flat: Sequence[Node]) -> Iterator[tuple[list[Node], bool]]:
     Raises:
         Doubt: There are too many.
     """
+    if flat:
+        flat[0].schemas.work.spend(4 + 2 * len(flat))
     choices = [
         node.children(word)
         for node in flat
@@ -127,15 +137,8 @@ def atoms(flat: Iterable[Node]) -> set[str]:
 
 def atom_of(value: Json) -> str:
     """Return the kind of a value."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int | float):
-        return "integer" if value == int(value) else "fraction"
-    if isinstance(value, str):
-        return "string"
-    return "array" if isinstance(value, list) else "object"
+    kind = kind_of(value)
+    return "fraction" if kind == "number" else kind
 
 
 def values(flat: Sequence[Node]) -> list[Json] | None:
@@ -156,17 +159,12 @@ def valid_values(flat: Sequence[Node]) -> list[Json] | None:
     listed = values(flat)
     if listed is None:
         return None
-    return [value for value in listed if all(node.is_valid(value) for node in flat)]
+    return [value for value in listed if all(is_instance(node, value) for node in flat)]
 
 
 def numbers(flat: Iterable[Node], keyword: str) -> list[Fraction]:
     """Return what every node says for a numeric keyword, exactly."""
     return [exact(node.get(keyword)) for node in flat if node.has(keyword)]
-
-
-def exact(number: float) -> Fraction:
-    """Return the number as it was written."""
-    return Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
 
 
 def greatest(flat: Iterable[Node], keyword: str, least: int = 0) -> int:

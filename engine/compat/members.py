@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
-from engine.compat.schemas import Doubt, Node
+from engine.compat import automaton
+from engine.compat.doubt import Doubt
+from engine.compat.schemas import Node
 
 Nodes = list[Node]
 
@@ -29,12 +30,12 @@ def matches(pattern: str, name: str, node: Node) -> bool:
     """Whether a pattern finds something in a name.
 
     Raises:
-        Doubt: Python cannot read the pattern.
+        Doubt: The pattern cannot be read.
     """
     try:
-        return re.search(pattern, name) is not None
-    except re.error:
-        raise Doubt(node.pointer, f"pattern {pattern!r} cannot be read") from None
+        return automaton.matches(pattern, name, node.schemas.work)
+    except Doubt as doubt:
+        raise Doubt(node.pointer, doubt.reason) from None
 
 
 def member(flat: Iterable[Node], name: str) -> Nodes:
@@ -80,6 +81,6 @@ def item(flat: Sequence[Node], index: int) -> Nodes:
 
 
 def _prefix(node: Node) -> Nodes:
-    if node.has("prefixItems") and node.draft >= 2020:
+    if node.has("prefixItems"):
         return node.children("prefixItems")
     return node.children("items") if isinstance(node.get("items"), list) else []

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from engine.compat.doubt import Doubt
 from engine.compat.flat import DECIDED
 from engine.compat.sample import NOTHING
-from engine.compat.schemas import Doubt, Node
+from engine.compat.schemas import Node
 from engine.model import Json
 
 

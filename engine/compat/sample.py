@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from engine.compat import members
+from engine.compat.doubt import Doubt
 from engine.compat.flat import (
     alternatives,
     atoms,
@@ -17,7 +18,9 @@ from engine.compat.flat import (
     smallest,
     valid_values,
 )
-from engine.compat.schemas import Doubt, Node
+from engine.compat.instances import is_instance
+from engine.compat.numerals import plainest
+from engine.compat.schemas import Node
 from engine.model import Json
 
 _DEPTH = 8
@@ -48,7 +51,7 @@ def samples(nodes: Iterable[Node], atom: str | None = None, depth: int = 0) -> l
             found += _simple(alternative, atom, depth)
             if len(found) > 24:
                 break
-        return [value for value in found if all(node.is_valid(value) for node in flat)]
+        return [value for value in found if all(is_instance(node, value) for node in flat)]
     except Doubt:
         return []
 
@@ -114,7 +117,7 @@ def numbers_in(flat: Sequence[Node], atom: str) -> list[Json]:
         around.append((low + high) / 2)
     if atom == "fraction":
         around = [number + Fraction(1, 2) for number in around] + around
-        return [float(number) for number in around if number.denominator != 1]
+        return [plainest(number) for number in around if number.denominator != 1]
     return [int(number) for number in around if number.denominator == 1]
 
 

@@ -6,18 +6,22 @@ import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from engine.compat.flat import exact, greatest, numbers, smallest
+from engine.compat.doubt import Doubt
+from engine.compat.flat import greatest, numbers, smallest
+from engine.compat.instances import is_instance
+from engine.compat.numerals import exact, plainest
 from engine.compat.outcome import HOLDS, ContainmentResult, broken
 from engine.compat.sample import LONGEST, NOTHING, samples
-from engine.compat.schemas import Doubt, Node
+from engine.compat.schemas import Node
 from engine.model import Json
 
 
 def witness(flat: Sequence[Node], other: Node, *candidates: Json, atom: str | None = None) -> Json:
     """Return an instance that ``flat`` allows and ``other`` does not; NOTHING if none is found."""
     try:
-        for value in [*candidates, *samples(flat, atom)]:
-            if all(node.is_valid(value) for node in flat) and not other.is_valid(value):
+        known = [value for value in candidates if value is not NOTHING]
+        for value in [*known, *samples(flat, atom)]:
+            if all(is_instance(node, value) for node in flat) and not is_instance(other, value):
                 return value
     except Doubt:
         pass
@@ -31,8 +35,8 @@ def check_number(flat: Sequence[Node], other: Node, atom: str) -> ContainmentRes
         outcome += _bound(flat, other, atom, keyword)
     if other.has("multipleOf") and not _steps_fit(flat, exact(other.get("multipleOf")), atom):
         step = exact(other.get("multipleOf"))
-        tried = [_json(own * factor) for own in numbers(flat, "multipleOf") for factor in (1, 3)]
-        shown = witness(flat, other, *tried, _json(step / 2), _json(step + 1), atom=atom)
+        tried = [plainest(own * factor) for own in numbers(flat, "multipleOf") for factor in (1, 3)]
+        shown = witness(flat, other, *tried, plainest(step / 2), plainest(step + 1), atom=atom)
         reason = f"a multiple of {other.get('multipleOf')} is required"
         outcome += broken(other, "multipleOf", reason, shown, sure=shown is not NOTHING)
     return outcome
@@ -55,7 +59,7 @@ def _bound(flat: Sequence[Node], other: Node, atom: str, keyword: str) -> Contai
         return HOLDS
     start = low if low is not None else limit - 1
     tried = [start, start + Fraction(1, 1000), (start + limit) / 2, limit, limit - 1]
-    shown = witness(flat, other, *(_json(sign * number) for number in tried), atom=atom)
+    shown = witness(flat, other, *(plainest(sign * number) for number in tried), atom=atom)
     reason = f"{keyword} is {other.get(keyword)}"
     return broken(other, keyword, reason, shown, sure=not numbers(flat, "multipleOf"))
 
@@ -73,10 +77,6 @@ def _low(flat: Sequence[Node], atom: str, sign: int) -> tuple[Fraction | None, b
         whole = math.floor(low) + 1 if is_open else math.ceil(low)
         return Fraction(whole), False
     return low, is_open
-
-
-def _json(number: Fraction) -> Json:
-    return int(number) if number.denominator == 1 else float(number)
 
 
 def check_text(flat: Sequence[Node], other: Node) -> ContainmentResult:

@@ -5,19 +5,16 @@ A reference is followed within the set and never beyond it: nothing is fetched.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urldefrag, urljoin
 
+from engine.compat.doubt import Doubt, Work
+from engine.compat.numerals import text_of
 from engine.formats.json_positions import escape
 from engine.model import Json
-
-if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
 
 _DRAFTS = {
     "http://json-schema.org/draft-06/schema": 6,
@@ -25,7 +22,10 @@ _DRAFTS = {
     "https://json-schema.org/draft/2019-09/schema": 2019,
     "https://json-schema.org/draft/2020-12/schema": 2020,
 }
+DRAFTS = {"6": 6, "7": 7, "2019-09": 2019, "2020-12": 2020}
+"""Drafts that are known, by the names that people give them."""
 _NEWEST = 2020
+_LISTED_ITEMS = "items as a list"
 _INDEX = re.compile("0|[1-9][0-9]{0,8}")
 """A place in a list, as RFC 6901 writes it."""
 
@@ -35,30 +35,27 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-class Doubt(Exception):  # noqa: N818  (an outcome: it cannot be decided, and why)
-    """Something whose meaning is not known here.
-
-    Args:
-        pointer: Where.
-        reason: What, in one clause.
-    """
-
-    def __init__(self, pointer: str, reason: str) -> None:
-        super().__init__(reason)
-        self.pointer = pointer
-        self.reason = reason
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class SchemaSet:
     """Documents that may refer to each other.
 
     Attributes:
         documents: By path relative to the set, with slashes.
+        default_draft: Draft of those that do not say theirs.
+        work: What the questions about it may take.
+        valid: Whether a value is valid at a place of a document, as far as it was asked.
     """
 
     documents: Mapping[str, Json]
-    _validators: dict[tuple[str, str], Validator] = field(default_factory=dict, repr=False)
+    default_draft: int | None = None
+    work: Work = field(default_factory=Work, repr=False)
+    valid: dict[tuple[str, str, Hashable], bool] = field(default_factory=dict, repr=False)
+    _assumed: dict[str, int] = field(default_factory=dict, repr=False)
+    _absent: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    _texts: dict[str, str] = field(default_factory=dict, repr=False)
+    _closures: dict[tuple[str, str], Mapping[tuple[str, str], str]] = field(
+        default_factory=dict, repr=False
+    )
 
     def root(self, name: str) -> Node:
         """Return the whole document ``name``."""
@@ -78,7 +75,7 @@ class SchemaSet:
         return places | {urldefrag(self.base(name))[0]: name for name in self.documents}
 
     def draft(self, name: str) -> int:
-        """Return the draft of ``name``; the newest where it does not say.
+        """Return the draft of ``name``; where it does not say, see :meth:`assumed_draft`.
 
         Raises:
             Doubt: A draft, or a dialect of one's own, that is not known here.
@@ -86,48 +83,54 @@ class SchemaSet:
         document = self.documents[name]
         dialect = document.get("$schema") if isinstance(document, dict) else None
         if dialect is None:
-            return _NEWEST
+            return self.assumed_draft(name)
         if not isinstance(dialect, str) or dialect.rstrip("#") not in _DRAFTS:
             raise Doubt("/$schema", f"dialect {dialect!r} is not known")
         return _DRAFTS[dialect.rstrip("#")]
 
-    def is_valid(self, node: Node, value: Json) -> bool:
-        """Whether ``value`` is valid at ``node``, as the library ``jsonschema`` sees it.
+    def assumed_draft(self, name: str) -> int:
+        """Return the draft of a document that does not say: the default, or else a guess.
 
-        Raises:
-            Doubt: The library cannot say.
+        The guess is the newest draft that has all its keywords: a list of ``items`` is none of
+        2020-12, and ``dependencies`` are none of 2019-09.
         """
-        key = (node.name, node.pointer)
-        if key not in self._validators:
-            self._validators[key] = self._validator(node)
-        try:
-            return self._validators[key].is_valid(value)
-        except Exception as error:  # noqa: BLE001  (a foreign reference, a regex, recursion)
-            raise Doubt(node.pointer, f"cannot be validated ({type(error).__name__})") from None
+        if self.default_draft is not None:
+            return self.default_draft
+        if name not in self._assumed:
+            used = _keywords(self.documents[name])
+            fit = [draft for draft in DRAFTS.values() if not used & ABSENT[draft]]
+            self._assumed[name] = max(fit, default=_NEWEST)
+        return self._assumed[name]
 
-    def _validator(self, node: Node) -> Validator:
-        from jsonschema.validators import Draft202012Validator, validator_for
+    def absent(self, name: str) -> frozenset[str]:
+        """Return the keywords that other drafts have and that of ``name`` has not."""
+        if name not in self._absent:
+            try:
+                self._absent[name] = ABSENT[self.draft(name)]
+            except Doubt:
+                self._absent[name] = frozenset()
+        return self._absent[name]
 
-        root = self.documents[node.name]
-        kind: Any = validator_for(root, default=Draft202012Validator)
-        uri = urldefrag(self.base(node.name))[0]
-        made: Validator = kind({"$ref": f"{uri}#{quote(node.pointer)}"}, registry=self._registry)
-        return made
 
-    @cached_property
-    def _registry(self) -> Any:
-        from referencing import Registry
-        from referencing.jsonschema import DRAFT202012
-
-        registry: Any = Registry()
-        for uri, name in self.names.items():
-            from referencing import Resource
-
-            resource = Resource.from_contents(
-                self.documents[name], default_specification=DRAFT202012
-            )
-            registry = registry.with_resource(uri, resource)
-        return registry
+def _keywords(schema: Json) -> set[str]:
+    """Every keyword at any place of a document; a list of ``items`` is named so."""
+    found: set[str] = set()
+    waiting = [schema]
+    while waiting:
+        here = waiting.pop()
+        if not isinstance(here, dict):
+            continue
+        found |= here.keys()
+        if isinstance(here.get("items"), list):
+            found.add(_LISTED_ITEMS)
+        for word, inner in here.items():
+            if word in ONE or (word == "items" and isinstance(inner, dict)):
+                waiting.append(inner)
+            elif word in MANY or word == "items":
+                waiting += inner if isinstance(inner, list) else []
+            elif word in BY_NAME and isinstance(inner, dict):
+                waiting += inner.values()
+    return found
 
 
 @dataclass(frozen=True)
@@ -155,15 +158,22 @@ class Node:
 
     def plain(self) -> Node:
         """Return it without its alternatives."""
-        return replace(self, is_plain=True)
+        if self.is_plain:
+            return self
+        return Node(self.schemas, self.name, self.pointer, self.schema, is_plain=True)
 
     def get(self, keyword: str, default: Json = None) -> Json:
-        """Return the value of a keyword."""
-        return self.schema.get(keyword, default) if isinstance(self.schema, dict) else default
+        """Return the value of a keyword; ``default`` where its draft has none of that name."""
+        if not isinstance(self.schema, dict) or keyword not in self.schema:
+            return default
+        return default if keyword in self.schemas.absent(self.name) else self.schema[keyword]
 
     def has(self, *keywords: str) -> bool:
-        """Whether any of ``keywords`` is there."""
-        return isinstance(self.schema, dict) and any(word in self.schema for word in keywords)
+        """Whether any of ``keywords`` is there, and is one in its draft."""
+        if not isinstance(self.schema, dict) or not any(word in self.schema for word in keywords):
+            return False
+        absent = self.schemas.absent(self.name)
+        return any(word in self.schema and word not in absent for word in keywords)
 
     def child(self, *path: str | int) -> Node:
         """Return the schema below; it must be there."""
@@ -176,10 +186,6 @@ class Node:
     def children(self, keyword: str) -> list[Node]:
         """Return the schemas in the list that ``keyword`` holds."""
         return [self.child(keyword, index) for index in range(len(self.get(keyword, [])))]
-
-    def is_valid(self, value: Json) -> bool:
-        """Whether ``value`` is valid here."""
-        return self.schemas.is_valid(self, value)
 
     @property
     def draft(self) -> int:
@@ -233,22 +239,32 @@ class Node:
         Raises:
             Doubt: A reference that leads nowhere.
         """
+        closures = self.schemas._closures
+        if (self.name, self.pointer) in closures:
+            return closures[self.name, self.pointer]
         found: dict[tuple[str, str], str] = {}
         waiting = [self]
         while waiting:
             for node in waiting.pop().below():
+                self.schemas.work.spend(8)
                 if node.has("$ref"):
                     target = node.referred()
                     place = ("" if target.name == self.name else target.name, target.pointer)
                     if place not in found:
                         found[place] = target.text
                         waiting.append(target)
+        closures[self.name, self.pointer] = found
         return found
 
     @property
     def text(self) -> str:
         """What stands here, in one form."""
-        return json.dumps(self.schema, sort_keys=True)
+        known = self.schemas._texts
+        place = f"{self.name}#{self.pointer}"
+        if place not in known:
+            self.schemas.work.spend(20)
+            known[place] = text_of(self.schema)
+        return known[place]
 
     def below(self) -> Iterator[Node]:
         """Yield it and every schema inside it, references not followed."""
@@ -281,3 +297,16 @@ MANY = frozenset(("allOf", "anyOf", "oneOf", "prefixItems"))
 BY_NAME = frozenset(
     ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies")
 )
+_SINCE_2019 = words(
+    "dependentRequired dependentSchemas unevaluatedItems unevaluatedProperties minContains "
+    "maxContains contentSchema $recursiveRef"
+)
+_SINCE_7 = words("if then else contentEncoding contentMediaType")
+_SINCE_2020 = words("prefixItems $dynamicRef")
+ABSENT = {
+    6: _SINCE_7 | _SINCE_2019 | _SINCE_2020,
+    7: _SINCE_2019 | _SINCE_2020,
+    2019: _SINCE_2020 | {"dependencies"},
+    2020: frozenset(("dependencies", "additionalItems", "$recursiveRef", _LISTED_ITEMS)),
+}
+"""Keywords of some draft that a draft has not: there they say nothing."""

@@ -96,6 +96,53 @@ def read_json(data: bytes) -> Json:
     raise UnreadableTextError(flaw or _first_inexact(text), text)
 
 
+MAX_DIGITS = 400
+"""Digits of a number, and the largest exponent, where numbers are read exactly at any size."""
+
+
+def read_exact_json(data: bytes) -> Json:
+    """Return the JSON value in ``data`` as :func:`read_json`, with numbers of any size.
+
+    For documents whose numbers are compared and never computed with, such as schemas. A whole
+    number is an ``int``, another a ``float`` where that is written alike, else a ``Decimal``.
+
+    Raises:
+        UnreadableTextError: Refused; says where and why.
+    """
+    text = decode(data)
+    try:
+        value = _exact_decoder.decode(text)
+    except (ValueError, RecursionError):
+        value = None
+    else:
+        if is_shallow(value) and not has_half_pair(text, value):
+            return value
+    places, flaw = json_places(text, max_depth=MAX_DEPTH)
+    for pointer, offset in {} if flaw else places.items():
+        match = re.compile(r"-?[0-9][0-9.eE+-]*").match(text, offset)
+        if match and not _is_sizable(match.group()):
+            flaw = Flaw(offset, pointer, f"a number has more than {MAX_DIGITS} digits")
+            break
+    raise UnreadableTextError(flaw or Flaw(0, "", "the document could not be read"), text)
+
+
+def _is_sizable(text: str) -> bool:
+    exponent = re.split("[eE]", text)[1:]
+    return len(text) <= MAX_DIGITS and all(
+        len(part) <= 8 and abs(int(part)) <= MAX_DIGITS for part in exponent
+    )
+
+
+def _any_number(text: str) -> int | float | Decimal:
+    if not _is_sizable(text):
+        raise NotStrictError("too long")
+    number = Decimal(text)
+    if number == number.to_integral_value():
+        return int(number)
+    near = float(text)
+    return near if Decimal(repr(near)) == number else number
+
+
 def _exact(text: str) -> int | float:
     number = read_real(text)
     is_long = len(text) > 15 or "e" in text or "E" in text
@@ -109,6 +156,7 @@ def _exact(text: str) -> int | float:
 
 
 _decoder = strict_decoder(_exact)
+_exact_decoder = strict_decoder(_any_number, _any_number)
 
 
 def _first_inexact(text: str) -> Flaw:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import NoReturn
 
 from engine.model import Json
@@ -27,15 +28,19 @@ class NotStrictError(ValueError):
     """JSON that two readers might understand differently."""
 
 
-def strict_decoder(read_real: Callable[[str], int | float]) -> json.JSONDecoder:
+def strict_decoder(
+    read_real: Callable[[str], int | float | Decimal],
+    read_whole: Callable[[str], int | float | Decimal] | None = None,
+) -> json.JSONDecoder:
     """Return a decoder that raises ValueError for all that is refused but depth and half pairs.
 
     Args:
-        read_real: Reads a number with a fraction or an exponent: :func:`read_real` or stricter.
+        read_real: Reads a number with a fraction or an exponent: :func:`read_real` or another.
+        read_whole: Reads one without; :func:`read_integer` where it is not given.
     """
     return json.JSONDecoder(
         object_pairs_hook=_pairs,
-        parse_int=read_integer,
+        parse_int=read_whole or read_integer,
         parse_float=read_real,
         parse_constant=_constant,
     )

@@ -8,12 +8,15 @@ import data.lib.gate
 
 # METADATA
 # title: Schema drift
-# description: No column differs from the declared schema.
+# description: No column of the data differs from the declared schema.
 # custom:
 #   check: data.schema_drift
 #   invariant: INV-DATA-1
 #   why: Consumers break, or worse, go on with wrong columns.
-#   fix: Declare the change in the contract, or take it back.
+#   fix: >-
+#     Declare the change in the schema, or take it back. Measure it with engine gather and a source of kind
+#     drift, which holds the data against its schema; a change from schema to schema is data.schema_compatible,
+#     of engine compat.
 #   controls: [iso-42001/A.7.4]
 checks contains check.equals("data.schema_drift")
 
@@ -40,7 +43,7 @@ checks contains check.equals("data.dbt_tests")
 
 # METADATA
 # title: Schema compatibility
-# description: The schema registry accepts the new schema as compatible.
+# description: The new schema is compatible with the old one, by engine compat or by a schema registry.
 # custom:
 #   check: data.schema_compatible
 #   invariant: INV-DATA-1

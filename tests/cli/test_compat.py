@@ -170,7 +170,8 @@ def test_gather_measures_the_same(files: Engine) -> None:
     assert "output: a/user.json/required: 'name' may be missing" in answer.err
     metrics = json.loads(Path("m.json").read_text())["metrics"]
     assert metrics["data.schema_compatible"]["value"] is False
-    assert metrics["data.schema_drift"]["value"] == 4
+    assert metrics["data.schema_changes"]["value"] == 4
+    assert "data.schema_drift" not in metrics  # of data, which was not looked at
     Path("g.toml").write_text(config.format('direction = "outputs"\n'))
     answer = files("gather", "g.toml")
     assert (answer.code, "did you mean 'output'?" in answer.err) == (2, True)
@@ -195,3 +196,91 @@ def test_a_link_in_a_revision_is_refused(engine: Engine, folder: str, target: st
 
     assert (answer.code, f"HEAD:{folder}: {folder}/" in answer.err) == (2, True)
     assert " is a link\n" in answer.err
+
+
+def both(engine: Engine, one: str, other: str, *arguments: str) -> list[int]:
+    """Exit codes with the one as old, and with the other."""
+    return [
+        engine("compat", old, new, *arguments).code for old, new in ((one, other), (other, one))
+    ]
+
+
+def test_a_number_of_64_bits_is_read_exactly(engine: Engine) -> None:
+    """A double holds neither bound."""
+    for name, most in (("whole", 2**63 - 1), ("less", 2**63 - 2), ("other", 2**64 - 1)):
+        write(f"{name}.json", {"type": "integer", "minimum": -(2**63), "maximum": most})
+    assert engine("compat", "whole.json", "whole.json").code == 0
+    assert both(engine, "whole.json", "less.json") == [0, 1]
+    assert "such as 9223372036854775807\n" in engine("compat", "less.json", "whole.json").out
+    assert both(engine, "other.json", "whole.json") == [0, 1]
+
+
+def test_a_fraction_that_no_double_holds_is_read_and_shown_exactly(engine: Engine) -> None:
+    digits = "0.12345678901234567890123"
+    Path("a.json").write_text(f'{{"enum": [{digits}]}}')
+    Path("b.json").write_text(f'{{"enum": [{digits}4]}}')
+    assert engine("compat", "a.json", "a.json").code == 0
+    answer = engine("compat", "a.json", "b.json", "--format", "json")
+    assert (answer.code, f'"witness": {digits}4\n' in answer.out) == (1, True)
+    Path("c.json").write_text('{"maximum": 1e-401}')
+    assert "/maximum" in (refused := engine("compat", "c.json", "c.json")).err
+    assert (refused.code, "more than 400 digits" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["^\\p{L}+$", "\\p{Script=Greek}", "(?<!a)b", "(a)\\1", "\\Z", "("]
+)
+def test_a_pattern_of_another_language_is_never_a_mistake_of_usage(
+    engine: Engine, pattern: str
+) -> None:
+    write("p.json", {"type": "string", "pattern": pattern})
+    write("q.json", {"type": "string", "pattern": "^[a-z]$"})
+    assert engine("compat", "p.json", "p.json").code == 0
+    answer = engine("compat", "q.json", "p.json")
+    assert answer.code in (1, 5)
+    assert "/pattern" in answer.out
+
+
+TUPLE: Json = {"type": "array", "items": [{"type": "string"}]}
+
+
+def test_a_schema_without_a_draft_is_of_the_newest_that_has_its_keywords(engine: Engine) -> None:
+    write("tuple.json", TUPLE)
+    write("closed.json", {**TUPLE, "additionalItems": False})
+    answer = engine("compat", "tuple.json", "closed.json")
+    assert answer.code == 0
+    assert "tuple.json: no $schema; read as draft 2019-09" in answer.err
+    assert both(engine, "tuple.json", "closed.json", "--draft", "7") == [0, 1]
+    answer = engine("compat", "tuple.json", "tuple.json", "--draft", "2020-12")
+    assert (answer.code, "--draft 7" in answer.err) == (2, True)
+    assert engine("compat", "tuple.json", "tuple.json", "--draft", "5").code == 2
+
+
+def test_a_draft_decides_what_stands_beside_a_reference(engine: Engine) -> None:
+    wide: Json = {"definitions": {"t": {"type": "string"}}, "$ref": "#/definitions/t"}
+    write("wide.json", wide)
+    write("narrow.json", {**wide, "minLength": 2})
+    assert both(engine, "wide.json", "narrow.json") == [0, 1]
+    assert both(engine, "wide.json", "narrow.json", "--draft", "7") == [0, 0]
+    write(
+        "says.json", {**wide, "minLength": 2, "$schema": "http://json-schema.org/draft-07/schema#"}
+    )
+    assert both(engine, "wide.json", "says.json") == [0, 0]
+
+
+METRICS = ("--metrics", "m.json", "--subject", "s")
+
+
+def test_a_change_of_schema_is_no_drift_of_data(engine: Engine) -> None:
+    """A compatible change is promoted: how data differs from its schema is another's to say."""
+    properties: Json = {"a": {"type": "string"}, "b": {"type": "integer"}}
+    write("old.json", {"type": "object", "properties": properties, "required": ["a"]})
+    wider = {**properties, "c": {"type": "number"}}
+    write("new.json", {"type": "object", "properties": wider, "required": ["a", "c"]})
+    assert engine("compat", "old.json", "new.json", *METRICS).code == 0
+    metrics = json.loads(Path("m.json").read_text())["metrics"]
+    assert {name: metric["value"] for name, metric in metrics.items()} == {
+        "data.schema_compatible": True, "data.schema_changes": 1,
+    }  # fmt: skip
+    explained = engine("explain", "data.schema_drift").out
+    assert "engine gather and a source of kind drift" in " ".join(explained.split())

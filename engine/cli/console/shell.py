@@ -63,10 +63,9 @@ class Shell(SystemRuntime):
 
     def print_json(self, value: Json, *, indent: int | None = None, flush: bool = False) -> None:
         """Write a result as JSON: what is not seen is escaped, so that its value is kept."""
-        import json
+        from engine.formats.json_writing import written
 
-        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
-        print(plain_json(text), file=self.stdout, flush=flush)
+        print(plain_json(written(value, indent)), file=self.stdout, flush=flush)
 
     @contextmanager
     def answering(self, done: str, hint: str = RECORDED) -> Iterator[None]:

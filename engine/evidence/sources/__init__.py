@@ -21,6 +21,7 @@ __all__ = ["SOURCES", "Evidence", "Source", "SourceRequest", "source_of"]
 SOURCES = {
     "consent": "engine.evidence.sources.consent",
     "counts": "engine.evidence.sources.counts",
+    "drift": "engine.evidence.sources.drift",
     "metrics": "engine.evidence.sources.metrics",
     "pii": "engine.evidence.sources.pii",
     "predictions": "engine.evidence.sources.predictions",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,10 +98,12 @@ class Rows:
     def column(self, column: str) -> str:
         """Return what stands for a column in DuckDB's SQL."""
         if self.kind == "jsonl":
-            path = column.replace("\\", "\\\\").replace('"', '\\"')
-            pointer = literal(f'$."{path}"')
-            return f"json_extract_string(json, {pointer})"
+            return f"json_extract_string(json, {_json_path(column)})"
         return name(column)
+
+    def value(self, column: str) -> str:
+        """Return what stands for the JSON of a member of JSON lines."""
+        return f"json_extract(json, {_json_path(column)})"
 
     def number(self, column: str) -> str:
         """Return SQL for a column's number from 0 to 1; of text with a decimal comma, too.
@@ -122,6 +124,25 @@ class Rows:
         """
         with self.worded(self.files[0]):
             return self._columns_of(connection, self.files[0]) or []
+
+    def every_name(self, connection: DuckDBPyConnection, file: Path) -> list[str]:
+        """Return the names of all columns of one file; of JSON lines, the keys of every row.
+
+        Raises:
+            DocumentError: It cannot be read.
+        """
+        with self.worded(file):
+            found = self._columns_of(connection, file)
+            if self.kind == "jsonl" and found is not None:
+                rows = connection.execute(
+                    f"SELECT DISTINCT unnest(json_keys(json)) FROM {self.scan([file])}"  # noqa: S608
+                ).fetchall()
+                found = sorted(row[0] for row in rows)
+        return found or []
+
+    def expect(self, columns: Iterable[str]) -> None:
+        """Say which columns will be asked for; each is in every file."""
+        self._required = tuple(sorted(columns))
 
     def require(self, connection: DuckDBPyConnection, columns: Mapping[str, str]) -> None:
         """Refuse files that lack one of ``columns``, or have one twice.
@@ -177,7 +198,7 @@ class Rows:
         schema = connection.execute(
             "SELECT name, num_children FROM parquet_schema(?)", [str(file)]
         ).fetchall()
-        return [column for column, _children in schema[1:]]
+        return list(_top_columns(schema[1:]))
 
     def _keys(self, connection: DuckDBPyConnection, file: Path) -> list[str] | None:
         scan = self.scan([file])
@@ -235,6 +256,22 @@ class Rows:
         reason = f"cannot be read as {self.kind}: {clause.strip()[:200]}"
         hint = f"is it whole, and is it {self.kind}? write it again, in UTF-8 where it is text"
         return DocumentError(Position(str(at), int(line[1]) if line else 0, 1), reason, hint)
+
+
+def _top_columns(schema: Sequence[tuple[str, int | None]]) -> Iterator[str]:
+    """Yield the columns of a Parquet schema, without those inside lists and structures."""
+    inside = 0
+    for column, children in schema:
+        if not inside:
+            yield column
+        else:
+            inside -= 1
+        inside += children or 0
+
+
+def _json_path(column: str) -> str:
+    path = column.replace("\\", "\\\\").replace('"', '\\"')
+    return literal(f'$."{path}"')
 
 
 def rows_of(table: Table, folder: Path) -> Rows:

@@ -12,11 +12,11 @@ from typing import Any, cast
 
 from engine.compat import DIRECTIONS, Comparison, Direction, compare
 from engine.compat.outcome import UndecidedPoint
-from engine.compat.schemas import SchemaSet
+from engine.compat.schemas import DRAFTS, SchemaSet
 from engine.errors import DocumentError, Position, UsageError
 from engine.evidence.sources.contract import Evidence, SourceRequest
-from engine.formats.json_positions import line_and_column
-from engine.formats.json_text import UnreadableTextError, read_json
+from engine.formats.json_positions import escape, line_and_column
+from engine.formats.json_text import UnreadableTextError, read_exact_json
 from engine.model import Json
 from engine.system.reading import read_whole
 from engine.system.walk import LeftOut, files_below, has_suffix, remarks
@@ -27,6 +27,7 @@ kind = "schemas"
 old = "v1/schemas"                   # a file, a folder, or REVISION:PATH of a git repository
 new = "schemas"
 direction = "output"                 # output: old readers read new; input: new reads old; both
+draft = "2020-12"                    # of schemas without $schema: 6, 7, 2019-09, 2020-12
 annotations = ["x-owner"]            # further keywords that do not constrain
 """
 
@@ -59,7 +60,9 @@ def is_schema(path: str) -> bool:
     return has_suffix(path, (".json",)) and not hidden
 
 
-def read_side(name: str, folder: Path, environ: Mapping[str, str]) -> Side:
+def read_side(
+    name: str, folder: Path, environ: Mapping[str, str], draft: str | None = None
+) -> Side:
     """Read the schemas that ``name`` means: a file, a folder, or ``REVISION:PATH``.
 
     Raises:
@@ -80,7 +83,11 @@ def read_side(name: str, folder: Path, environ: Mapping[str, str]) -> Side:
     documents = {
         document: _parsed(_place(name, document, is_file), data) for document, data in texts.items()
     }
-    return Side(name, SchemaSet(documents), is_file, left_out)
+    schemas = SchemaSet(documents, None if draft is None else DRAFTS[draft])
+    for document, schema in documents.items():
+        place = _place(name, document, is_file)
+        _require_schema(place, schema, schemas.assumed_draft(document))
+    return Side(name, schemas, is_file, left_out)
 
 
 def compare_sides(
@@ -103,16 +110,20 @@ def compare_sides(
 
 
 def metrics(comparison: Comparison, source: str, direction: str) -> dict[str, dict[str, Json]]:
-    """Return the metrics of a comparison; what is undecided has no value."""
+    """Return the metrics of a comparison; what is undecided has no value.
+
+    How many columns of a schema changed says nothing about data: ``data.schema_drift`` is how data
+    differs from its schema, and another source measures it.
+    """
     verdict = comparison.verdict
     says: dict[str, Json] = {"value": verdict == "compatible"}
     if verdict == "undecided" or not comparison.documents:
         says = {"value": None, "status": "undefined"}
-    how: dict[str, Json] = {"method": "schemas/1", "parameters": {"direction": direction}}
+    how: dict[str, Json] = {"method": "schemas/2", "parameters": {"direction": direction}}
     about: dict[str, Json] = {"source": source[:1024], "computed": how}
     return {
         "data.schema_compatible": {**says, **about},
-        "data.schema_drift": {"value": comparison.drift, **about},
+        "data.schema_changes": {"value": comparison.changes, **about},
     }
 
 
@@ -121,16 +132,39 @@ def read(request: SourceRequest) -> Evidence:
     table = request.table
     names = table.text("old"), table.text("new")
     direction = table.choice("direction", DIRECTIONS)
+    draft = table.choice("draft", tuple(DRAFTS)) if table.has("draft") else None
     annotations = frozenset(table.texts("annotations", ()))
     try:
-        old, new = (read_side(name, request.folder, request.environ) for name in names)
+        old, new = (read_side(name, request.folder, request.environ, draft) for name in names)
         comparison = compare_sides(old, new, direction, annotations)
     except UsageError as error:
         raise table.refused("old", error.message, error.hint) from None
     found = [(finding.direction, finding.problem) for finding in comparison.findings[:20]]
-    left = [*remarks(old.name, old.left_out), *remarks(new.name, new.left_out)]
+    left = [
+        line
+        for side in (old, new)
+        for line in (*remarks(side.name, side.left_out), *assumptions(side))
+    ]
     notes = [f"{way}: {point.document}{point.pointer}: {point.reason}" for way, point in found]
     return Evidence(metrics(comparison, " → ".join(names), direction), (*notes, *left))
+
+
+def assumptions(side: Side) -> list[str]:
+    """Return a line on each draft that was guessed and is not the newest."""
+    schemas = side.schemas
+    guessed = [
+        (document, schemas.assumed_draft(document))
+        for document, schema in schemas.documents.items()
+        if schemas.default_draft is None and isinstance(schema, dict) and "$schema" not in schema
+    ]
+    names = {draft: name for name, draft in DRAFTS.items()}
+    newest = max(names)
+    return [
+        f"{_place(side.name, document, side.is_file)}: no $schema; read as draft {names[draft]}, "
+        "the newest that has its keywords (--draft says another)"
+        for document, draft in guessed
+        if draft != newest
+    ]
 
 
 def questions(comparison: Comparison) -> int:
@@ -164,11 +198,8 @@ def _bytes(name: str, path: Path) -> bytes:
 
 
 def _parsed(name: str, data: bytes) -> Json:
-    from jsonschema.exceptions import SchemaError
-    from jsonschema.validators import Draft202012Validator, validator_for
-
     try:
-        schema = read_json(data)
+        schema = read_exact_json(data)
     except UnreadableTextError as refused:
         line, column = (
             line_and_column(refused.text, refused.flaw.offset) if refused.text else (0, 0)
@@ -177,15 +208,34 @@ def _parsed(name: str, data: bytes) -> Json:
         raise DocumentError(place, refused.flaw.reason, refused.flaw.hint or _JSON) from None
     if not isinstance(schema, dict | bool):
         raise DocumentError(Position(name), "no JSON Schema is written like this", _JSON)
-    try:
-        kind: Any = validator_for(schema, default=Draft202012Validator)
-        kind.check_schema(schema)
-    except SchemaError as error:
-        pointer = "".join(f"/{step}" for step in error.absolute_path)
-        raise DocumentError(Position(name, pointer=pointer), error.message[:200], _JSON) from None
-    except Exception as error:  # noqa: BLE001  (a dialect or a regex the library cannot take)
-        raise DocumentError(Position(name), f"cannot be read ({error})"[:200], _JSON) from None
     return schema
+
+
+def _require_schema(name: str, schema: Json, draft: int) -> None:
+    """Refuse what is no schema of its draft: what its patterns say is not looked at here.
+
+    Raises:
+        DocumentError: It is none; says where, and under which draft.
+    """
+    from jsonschema import FormatChecker, validators
+    from jsonschema.exceptions import SchemaError
+
+    kinds: dict[int, Any] = {
+        6: validators.Draft6Validator,
+        7: validators.Draft7Validator,
+        2019: validators.Draft201909Validator,
+        2020: validators.Draft202012Validator,
+    }
+    says = schema.get("$schema") if isinstance(schema, dict) else None
+    kind: Any = kinds[draft] if says is None else validators.validator_for(schema, kinds[draft])
+    try:
+        kind.check_schema(schema, format_checker=FormatChecker(formats=()))
+    except SchemaError as error:
+        pointer = "".join(f"/{escape(str(step))}" for step in error.absolute_path)
+        hint = _JSON if says is not None else _DRAFT
+        raise DocumentError(Position(name, pointer=pointer), error.message[:200], hint) from None
+    except Exception as error:  # noqa: BLE001  (what the library cannot take)
+        raise DocumentError(Position(name), f"cannot be read ({error})"[:200], _JSON) from None
 
 
 def _from_git(name: str, folder: Path, environ: Mapping[str, str]) -> tuple[dict[str, bytes], bool]:
@@ -288,4 +338,5 @@ class _Git:
 _WHAT = "give a schema, a folder of *.json, or REVISION:PATH such as v1.2:schemas"
 _REVISIONS = "such as v1.2:schemas or HEAD~1:api/user.schema.json, from inside the repository"
 _CHECK_OUT = "links are followed on disk alone: check that revision out, and name its folder"
+_DRAFT = "it names no $schema: say which draft it is of, such as --draft 7"
 _JSON = "a JSON Schema is a JSON object, or true or false"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
+from engine.compat.doubt import Doubt
 from engine.compat.flat import ANNOTATIONS, flatten
-from engine.compat.schemas import Doubt, Node
+from engine.compat.numerals import text_of
+from engine.compat.schemas import Node
 from engine.model import Json
 
 _NESTING = frozenset(("properties", "required", "$ref", "allOf", "items"))
@@ -54,7 +55,7 @@ def _own(node: Node) -> str:
     if flat is None:
         return "false"
     parts = [_bare(part.schema) for part in flat]
-    return json.dumps(sorted(json.dumps(part, sort_keys=True) for part in parts if part))
+    return text_of(sorted(text_of(part) for part in parts if part))
 
 
 def _bare(schema: Json) -> Json:
@@ -67,7 +68,7 @@ def _bare(schema: Json) -> Json:
     }
 
 
-def drift(old: Node, new: Node) -> int:
+def count_changes(old: Node, new: Node) -> int:
     """Return how many columns were added, dropped or changed."""
     before, after = columns(old), columns(new)
     return sum(before.get(path) != after.get(path) for path in before.keys() | after.keys())
