@@ -9,7 +9,8 @@
 
 ``machine`` says how a circuit changes, as a pure value; ``circuits`` keep it, in a ledger or in
 memory, one change at a time; ``breaker`` wraps calls and asks the store only when it must;
-``classify`` says which errors are the provider's; ``client`` opens all of it for a program.
+``classify`` says which errors are the provider's, ``answers`` when an answer has ended; ``client``
+opens all of it for a program.
 """
 
 from engine.calls.breaker.breaker import Breaker

@@ -63,7 +63,10 @@ def is_coming(answer: object) -> bool:
         return _is_stream(type(answer))
     if any(getattr(answer, name, False) is True for name in _DONE):
         return False
-    return getattr(answer, "_body", None) is None  # aiohttp's, once it is read
+    if _root(type(answer)) != "aiohttp":
+        return True
+    at_end = getattr(getattr(answer, "content", None), "at_eof", bool)
+    return getattr(answer, "_body", None) is None and not at_end()
 
 
 def is_async(answer: object) -> bool:
@@ -251,6 +254,8 @@ class _Iterated(_StandIn):
 
     def __enter__(self) -> Any:
         inner = self._watching(self._answer.__enter__)
+        if (outcome := outcome_of(inner)) is not CallOutcome.SUCCESS:
+            self._once(outcome)
         return self if inner is self._answer else self._part("", inner)
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> Any:
@@ -293,6 +298,8 @@ class _IteratedAside(_StandIn):
         except BaseException as error:
             await self._once.aside(error)
             raise
+        if (outcome := outcome_of(inner)) is not CallOutcome.SUCCESS:
+            await self._once.aside(outcome)
         return self if inner is self._answer else self._part("", inner)
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> Any:
@@ -313,7 +320,7 @@ class _IteratedEither(_Iterated, _IteratedAside):
 
 def _end_by(name: str, value: object, *, whole: bool) -> CallOutcome | None:
     """How an answer ended when its method ``name`` gave ``value``; None when it goes on."""
-    if name in ("close", "aclose"):
+    if name in ("close", "aclose", "release"):
         return CallOutcome.NEUTRAL
     if (name in _READ_WHOLE and whole) or (name == "read" and value == b""):
         return None if _is_stream(type(value)) else CallOutcome.SUCCESS

@@ -77,6 +77,13 @@ decides, and where it came of nothing it is a failure. Names that are not here s
 An error of these packages also came of what they handled themselves when they raised it
 (``__context__``), even where ``from None`` hides it. Any error came of what it names (``from``)."""
 
+_SERVERS = (
+    *("starlette.", "fastapi.", "werkzeug.", "django.", "litestar.", "sanic.", "falcon."),
+    *("aiohttp.web", "tornado.web", "bottle", "flask"),
+)
+"""Where the errors live whose status is what the caller's own service will answer, and nothing
+that a provider said."""
+
 _GRPC_FAILED = frozenset(
     ("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "INTERNAL", "UNKNOWN", "DATA_LOSS")
 )
@@ -199,7 +206,8 @@ def _outcome_of(error: BaseException | None, left: int) -> CallOutcome | None:
     named, verdict = _by_name(error)
     if verdict is FAILURE and _is_local(_came_of(error), left - 1):
         return NEUTRAL
-    outcome = verdict or _by_answer(error) or _by_kind(error)
+    answers_itself = type(error).__module__.startswith(_SERVERS)
+    outcome = verdict or (None if answers_itself else _by_answer(error)) or _by_kind(error)
     if outcome is not None:
         return outcome
     cause = _came_of(error)

@@ -384,3 +384,17 @@ def test_json_of_aws_of_which_nothing_was_read_broke_off(
     about = {"HTTPStatusCode": 200, "HTTPHeaders": {"content-type": kind, "content-length": length}}
     breaker.call(lambda: {"ResponseMetadata": about, **members})
     assert breaker.state().failures == failures
+
+
+@pytest.mark.parametrize(("status", "failures"), [(200, 0), (404, 1), (503, 2)])
+def test_a_with_that_begins_with_a_status_is_judged_by_it(
+    breaker: Breaker, status: int, failures: int
+) -> None:
+    """INV-BREAKER-7: also when its body looks at the status itself and goes on."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, content=b"one\ntwo\n"))
+    with (
+        httpx.Client(transport=transport) as client,
+        breaker.call(client.stream, "GET", "https://example.org") as answer,
+    ):
+        assert (answer.status_code, list(answer.iter_lines())) == (status, ["one", "two"])
+    assert breaker.state().failures == failures

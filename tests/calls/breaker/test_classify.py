@@ -311,3 +311,16 @@ def test_what_a_client_hides_of_its_own_tells_this_side_from_the_other(
 
     assert type(error).__name__ in ("ConnectError", "ConnectionError")
     assert classify(error) is outcome
+
+
+@pytest.mark.parametrize(
+    "module", ["fastapi.exceptions", "werkzeug.exceptions", "aiohttp.web_exceptions"]
+)
+def test_a_status_that_the_callers_own_service_will_answer_is_not_the_providers(
+    module: str,
+) -> None:
+    """INV-BREAKER-7"""
+    kind = type("HTTPException", (Exception,), {"__module__": module, "status_code": 502})
+    assert classify(kind()) is CallOutcome.NEUTRAL
+    assert classify(_caused(kind(), httpx.ReadTimeout("slow"))) is CallOutcome.FAILURE
+    assert classify(_caused(kind(), LookupError())) is CallOutcome.NEUTRAL

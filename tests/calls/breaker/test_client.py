@@ -42,12 +42,26 @@ def test_without_a_ledger_it_is_kept_in_memory_by_the_systems_clock() -> None:
 
 @pytest.mark.parametrize(
     "wrong", [{"ledger": "l.db"}, {"key": b"k"}, {"failure_threshold": 0}, {"timeout_s": -1},
-              {"lease_s": float("nan")}, {"success_threshold": 1.5}, {"timeout_s": "60"}],
+              {"lease_s": float("nan")}, {"success_threshold": 1.5}, {"timeout_s": "60"},
+              {"failure_rate": 0}, {"failure_rate": 1.01}, {"failure_rate": True},
+              {"failure_rate": float("nan")}, {"failure_rate": "0.5"}, {"window_calls": 0},
+              {"window_calls": 1001}, {"window_calls": 20.0}, {"window_calls": True}],
     ids=str,
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         CircuitBreaker("acme", "large", **wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("rate", "calls", "failures"),
+    [(0.5, 20, 10), (0.5, 5, 3), (0.3, 10, 3), (0.1, 3, 1), (1, 20, 20), (0.07, 100, 7)],
+)
+def test_a_rate_is_so_many_of_the_last_calls(rate: float, calls: int, failures: int) -> None:
+    """Rounded up, and by the decimal that was written."""
+    with CircuitBreaker("acme", "large", failure_rate=rate, window_calls=calls) as breaker:
+        settings = breaker.settings
+        assert (settings.window_calls, settings.window_failures) == (calls, failures)
 
 
 def test_a_circuits_clock_is_the_systems() -> None:
