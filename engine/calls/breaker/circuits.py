@@ -125,7 +125,7 @@ class LedgerCircuits:
             made.append(after)
             if after == before:
                 return []
-            state.put(KIND, key, canonical.encode(asdict(after)))
+            state.put(KIND, key, _written(after))
             if after.turn == before.turn:
                 return []
             kind, predicate = changed(provider, model, before, after, now_ms, settings, reset_for)
@@ -192,6 +192,14 @@ def key_of(provider: str, model: str) -> str:
     if "/" in provider:
         raise UsageError(f"provider {provider!r} has a slash in it", "only a model's name may")
     return f"{provider}/{model}"
+
+
+def _written(circuit: Circuit) -> bytes:
+    """A circuit as it is kept; without a window that is empty, which older engines do not know."""
+    members = asdict(circuit)
+    if not circuit.window:
+        del members["window"]
+    return canonical.encode(members)
 
 
 def _read(body: bytes | None) -> Circuit:

@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import json
 import signal
+import socket
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
+from unittest import mock
 
 from engine.calls.breaker import Breaker, CallOutcome, MemoryCircuits, Ticket
 from tests.calls.breaker import misbehaving
@@ -256,10 +258,25 @@ GRPC_CODES = {
 
 
 @contextmanager
+def nobody_knows(host: str) -> Iterator[None]:
+    """A name is not found, without a question to a server of names; gRPC's own code asks one."""
+    find = socket.getaddrinfo
+
+    def found(name: Any, *args: Any, **kwargs: Any) -> Any:
+        if name in (host, host.encode()):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return find(name, *args, **kwargs)
+
+    with mock.patch.object(socket, "getaddrinfo", found):
+        yield
+
+
+@contextmanager
 def provider(client: str, scenario: str) -> Iterator[str]:
     """A provider that behaves as the scenario says; its address."""
     if scenario == "DNS":
-        yield "http://nowhere.invalid/" if client not in GRPC else "http://nowhere.invalid:1/"
+        with nobody_knows("nowhere.invalid"):
+            yield "http://nowhere.invalid:1/"
         return
     scheme = "https" if scenario == "TLS" else "http"
     with ExitStack() as stack:
@@ -432,8 +449,10 @@ def _interrupted(work: Callable[[], Any], heard: threading.Event) -> Any:
     try:
         return work()
     finally:
-        thread.join()
-        signal.signal(signal.SIGINT, previous)
+        try:
+            thread.join()
+        finally:
+            signal.signal(signal.SIGINT, previous)
 
 
 def table(results: Mapping[tuple[str, str], CallOutcome]) -> str:

@@ -203,6 +203,22 @@ def test_a_circuit_that_an_older_engine_kept_opens_with_an_empty_window(
             assert breaker.state().version == 0
 
 
+def test_an_older_engine_reads_what_has_an_empty_window(
+    tmp_path: Path, clock: Clock, provider: Provider
+) -> None:
+    with circuits_in("sqlite", tmp_path) as circuits:
+        breaker = breaker_of(circuits, clock)
+        fail(breaker, provider, 1)
+        with closing(open_at(tmp_path, signer=None)) as ledger:
+            body = ledger.state().get(KIND, "acme/large")
+            assert body is not None
+            assert json.loads(body)["window"] == "1"
+            fail(breaker, provider, 4)
+            body = ledger.state().get(KIND, "acme/large")
+            assert body is not None
+            assert "window" not in json.loads(body)
+
+
 def test_a_success_ends_the_row_that_an_older_engine_kept(clock: Clock, provider: Provider) -> None:
     circuits = MemoryCircuits()
     circuits._kept["acme/large"] = Circuit(failures=4, version=4)
