@@ -22,7 +22,8 @@ WHOLE: set[type] = {str, bytes, int, float, bool, list, tuple, type(None)}
 """Types whose values are whole answers. Looked at by every call; see :func:`is_whole`."""
 
 _HTTP = frozenset(("httpx", "httpx2", "requests", "aiohttp", "urllib3", "http"))
-_CLIENTS = _HTTP | {"openai", "anthropic", "grpc", "contextlib", "botocore", "aiobotocore"}
+_AI = frozenset(("openai", "anthropic"))
+_CLIENTS = _HTTP | _AI | {"grpc", "contextlib", "botocore", "aiobotocore"}
 _NAMED = ("Manager", "Stream", "Response")
 _DONE = ("is_stream_consumed", "is_closed", "_content_consumed", "closed")
 _READ_WHOLE = frozenset(
@@ -61,6 +62,8 @@ def is_coming(answer: object) -> bool:
     """Whether an answer that is not whole is a stream, of which some is still to come."""
     if not _is_response(type(answer)):
         return _is_stream(type(answer))
+    if _root(type(answer)) in _AI:
+        answer = getattr(answer, "http_response", answer)
     if any(getattr(answer, name, False) is True for name in _DONE):
         return False
     if _root(type(answer)) != "aiohttp":
@@ -99,7 +102,8 @@ def streams_of(answer: object) -> list[str]:
 
 
 def _is_response(kind: type) -> bool:
-    return _root(kind) in _HTTP and kind.__name__.endswith("Response")
+    raw = _root(kind) in _AI and kind.__name__.endswith("APIResponse")
+    return raw or (_root(kind) in _HTTP and kind.__name__.endswith("Response"))
 
 
 def _is_stream(kind: type) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
-from engine.calls.breaker import CircuitBreaker, MemoryCircuits
+from engine.calls.breaker import Breaker, CircuitBreaker, MemoryCircuits
 from tests.calls.breaker import misbehaving, real_clients
 from tests.calls.breaker.fakes import Clock, Provider, breaker_of, fail
 from tests.calls.breaker.real_clients import CLIENTS, EXPECTED, LIGHT, SCENARIOS, counted, written
@@ -105,3 +106,47 @@ def test_error_events_that_openai_gives_back_count(
         stream = breaker.call(client.responses.create, model="m", input="?", stream=True)
         assert [one.type for one in stream] == [kind]
     assert breaker.state().failures == failures
+
+
+def _chunk(text: str | None, reason: str | None) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": reason}
+    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    return f"data: {json.dumps({**chunk, 'choices': [choice]})}\n\n".encode()
+
+
+def _by_helper(breaker: Breaker, completions: Any) -> list[Any]:
+    with breaker.call(completions.stream, model="m", messages=real_clients.MESSAGES) as stream:
+        return list(stream)
+
+
+def _by_raw_answer(breaker: Breaker, completions: Any) -> list[Any]:
+    create = completions.with_raw_response.create
+    answer = breaker.call(create, model="m", messages=real_clients.MESSAGES, stream=True)
+    return list(answer.parse())
+
+
+def _by_streamed_answer(breaker: Breaker, completions: Any) -> list[Any]:
+    create = completions.with_streaming_response.create
+    with breaker.call(create, model="m", messages=real_clients.MESSAGES, stream=True) as answer:
+        return list(answer.iter_lines())
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("read", [_by_helper, _by_raw_answer, _by_streamed_answer])
+@pytest.mark.parametrize("cut", [False, True])
+def test_every_way_to_stream_of_openai_counts_when_it_ends(read: Any, cut: bool) -> None:
+    breaker = breaker_of(MemoryCircuits(), Clock())
+    fail(breaker, Provider(), 1)
+    events = [_chunk("hi", None)] if cut else [_chunk("hi", None), _chunk(None, "stop")]
+    end = () if cut else (b"data: [DONE]\n\n",)
+    manner = misbehaving.streaming(*events, *end, kind="text/event-stream", cut=cut)
+    with (
+        misbehaving.serving(manner) as port,
+        real_clients.module("openai").OpenAI(
+            base_url=f"http://127.0.0.1:{port}/v1", api_key="x", max_retries=0, timeout=5
+        ) as client,
+    ):
+        broken = pytest.raises(Exception, match=r"Connection error|peer closed")
+        with broken if cut else nullcontext():
+            assert read(breaker, client.chat.completions)
+    assert breaker.state().failures == (2 if cut else 0)
