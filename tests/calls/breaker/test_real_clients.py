@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -150,3 +151,46 @@ def test_every_way_to_stream_of_openai_counts_when_it_ends(read: Any, cut: bool)
         with broken if cut else nullcontext():
             assert read(breaker, client.chat.completions)
     assert breaker.state().failures == (2 if cut else 0)
+
+
+def _raises(*_: object) -> Any:
+    raise LookupError("the caller's")
+
+
+def _requests() -> Iterator[bytes]:
+    yield b"one"
+    _raises()
+
+
+@pytest.mark.system
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # the caller's
+@pytest.mark.parametrize(
+    ("options", "ask"),
+    [
+        ({}, lambda channel: channel.unary_unary("/a/ask", request_serializer=_raises)(b"?")),
+        ({}, lambda channel: channel.unary_unary("/a/ask", response_deserializer=_raises)(b"?")),
+        ({}, lambda channel: channel.stream_unary("/a/ask")(_requests())),
+        ({}, lambda channel: channel.unary_unary("/a/ask")(b"?", metadata=(("no key", "v"),))),
+        ({"grpc.max_send_message_length": 1}, lambda channel: channel.unary_unary("/a/ask")(b"??")),
+        (
+            {"grpc.max_receive_message_length": 1},
+            lambda channel: channel.unary_unary("/a/ask")(b"?"),
+        ),
+    ],
+    ids=["serializer", "deserializer", "requests", "metadata", "sent", "received"],
+)
+def test_what_grpc_says_of_the_callers_own_code_does_not_count(
+    options: dict[str, int], ask: Any
+) -> None:
+    """Though its code is INTERNAL, UNKNOWN or RESOURCE_EXHAUSTED."""
+    breaker = breaker_of(MemoryCircuits(), Clock())
+    grpc = real_clients.module("grpc")
+    with (
+        real_clients.provider("grpcio", "answer") as address,
+        grpc.insecure_channel(
+            address.removeprefix("http://").rstrip("/"), options=list(options.items())
+        ) as channel,
+        pytest.raises(grpc.RpcError),
+    ):
+        breaker.call(ask, channel)
+    assert breaker.state().failures == 0
