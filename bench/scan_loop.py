@@ -9,10 +9,10 @@ from pathlib import Path
 
 def alternation() -> re.Pattern[bytes]:
     """Return every pattern of every rule, with the cheapest boundary in front."""
-    from engine.privacy import RULES
+    from engine.privacy import DEFAULT
     from engine.privacy.rule import START
 
-    simple = [rule.pattern.pattern.replace(START, rb"(?<![0-9A-Za-z])") for rule in RULES]
+    simple = [rule.pattern.pattern.replace(START, rb"(?<![0-9A-Za-z])") for rule in DEFAULT]
     bare = [re.sub(rb"\(\?P<\w+>", b"(?:", pattern) for pattern in simple]
     return re.compile(b"|".join(b"(?:%s)" % pattern for pattern in bare))
 

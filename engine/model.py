@@ -30,9 +30,13 @@ LEDGER_CREATED_TYPE = "urn:governance-engine:ledger-created:v1"
 LEDGER_CREATED_V2_TYPE = "urn:governance-engine:ledger-created:v2"
 RELAXATIONS = (
     *("ephemeral_ledger", "folder_writable_by_others", "input_limit_raised"),
-    *("policies_configured", "policies_overridden", "self_attested"),
+    *("policies_configured", "policies_overridden", "recognisers_off", "self_attested"),
 )
 """Names of what weakens a run; :mod:`engine.report.relaxations` says what each is."""
+RECOGNISERS_OFF = "recognisers_off"
+"""The relaxation of a scan that did not look for every family; also the member that says which."""
+SCAN_METHOD = "scan/2"
+"""How a scan says in its metrics that it was computed."""
 
 RUN_IMPORTED_TYPE = "urn:governance-engine:run-imported:v1"
 BUDGET_SETTLED_TYPE = "urn:governance-engine:budget-settled:v1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,6 +14,7 @@ from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
     from engine.evidence.sources.streams import ReadLimits
+    from engine.privacy.rule import Rule
 
 DESCRIPTION = (
     "Write a log again with [redacted:TYPE] in place of all that `engine scan` finds; every other\n"
@@ -31,6 +32,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", type=output, metavar="OUT", required=True, help="file to write"
     )
+    parser.add_argument(
+        "--also", metavar="FAMILY", nargs="+", action="extend", default=[],
+        help="take out a family that is looked for only where asked: birth_date, ip_address",
+    )  # fmt: skip
     limit_arguments(parser)
 
 
@@ -38,6 +43,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     """Rewrite until nothing is found; whole or not at all."""
     from engine.errors import UsageError
     from engine.evidence.sources.streams import ReadLimits
+    from engine.privacy.selection import select
     from engine.system.files import require_writable
 
     out = Path(args.out)
@@ -46,12 +52,14 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         raise UsageError(f"{args.path}: is a folder", "redact one file at a time")
     inputs = [args.path] if args.path != "-" else []
     workspace.require_apart_from_ours([out], inputs, shell)
-    replaced = _rewrite(args.path, out, ReadLimits(args.max_bytes, args.max_ratio), shell)
+    rules = select(args.also)
+    limits = ReadLimits(args.max_bytes, args.max_ratio)
+    replaced = _rewrite(args.path, out, limits, rules, shell)
     shell.say(f"{args.out}: {replaced:,} {'place' if replaced == 1 else 'places'} replaced")
     return exit_codes.PASS
 
 
-def _rewrite(name: str, out: Path, limits: ReadLimits, shell: Shell) -> int:
+def _rewrite(name: str, out: Path, limits: ReadLimits, rules: Sequence[Rule], shell: Shell) -> int:
     """Write ``out`` and return how many places were replaced.
 
     What is left between two places may look like something new, so the result is rewritten
@@ -67,12 +75,12 @@ def _rewrite(name: str, out: Path, limits: ReadLimits, shell: Shell) -> int:
         prefix=".redact-", dir=None if is_stream(out) else out.parent
     ) as folder:
         first, second = Path(folder, "1"), Path(folder, "2")
-        packing, count = _round(name, first, limits, shell.stdin, key)
+        packing, count = _round(name, first, limits, shell.stdin, key, rules)
         total = count
         for _ in range(_ROUNDS):
             if not count:
                 break
-            _, count = _round(str(first), second, None, shell.stdin, key)
+            _, count = _round(str(first), second, None, shell.stdin, key, rules)
             total += count
             first, second = second, first
         if count:
@@ -88,7 +96,12 @@ def _rewrite(name: str, out: Path, limits: ReadLimits, shell: Shell) -> int:
 
 
 def _round(
-    name: str, out: Path, limits: ReadLimits | None, stdin: BinaryIO, key: bytes
+    name: str,
+    out: Path,
+    limits: ReadLimits | None,
+    stdin: BinaryIO,
+    key: bytes,
+    rules: Sequence[Rule],
 ) -> tuple[str, int]:
     """Rewrite once, unpacked; return how the input was packed and how much was replaced.
 
@@ -103,7 +116,7 @@ def _round(
         if limits
         else open_stream(name, stdin=stdin, limits=ReadLimits(), as_it_is=True)
     )
-    redactor = Redactor(key)
+    redactor = Redactor(key, rules)
     try:
         with out.open("wb") as file:
             for piece in stream.pieces():

@@ -17,7 +17,7 @@ from engine.formats.json_positions import escape
 from engine.formats.times import write_time
 from engine.model import Json, Stage, Subject
 from engine.policy.bundle import PolicyBundle
-from engine.proof.input_document import subject_document
+from engine.proof.input_document import relaxations_of_evidence, subject_document
 
 if TYPE_CHECKING:
     from engine.proof.attestation_rules import RequiredAttestation
@@ -209,6 +209,8 @@ def assemble(
 ) -> Input:
     """Return the Input for metrics in long form; what :func:`gather` and replay both end in."""
     attestations, relaxations, proofs = _rested_on(attested, subject, question, bundle)
+    if own := relaxations_of_evidence(metrics):
+        relaxations = sorted(own.union(relaxations))
     document = {
         "gate": question.gate,
         "profile": question.profile,

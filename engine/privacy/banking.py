@@ -23,7 +23,12 @@ def _iban(match: Match) -> bool:
     """Length by country, checksum, and nothing that goes on behind."""
     compact = alphanumerics(match[0])
     size = IBAN_LENGTHS.get(compact[:2])
-    return size is not None and len(compact) == size and checksums.mod_97(compact)
+    if size is None or len(compact) != size or not checksums.mod_97(compact):
+        return False
+    if match[0][:2].isupper():
+        return True
+    # Small letters are in hashes and ids, too: there most of it must be digits, as in accounts.
+    return 3 * len(digits(compact)) >= 2 * size and stands_alone(match) and not is_other(match)
 
 
 def _iban_patterns() -> bytes:
@@ -32,14 +37,15 @@ def _iban_patterns() -> bytes:
     for country, size in IBAN_LENGTHS.items():
         by_length.setdefault(size, []).append(country)
     return b"|".join(
-        b"(?:%s)[0-9]{2}(?:[A-Z0-9]{%d}|%s)" % (b"|".join(countries), size - 4, _grouped(size - 4))
+        b"(?i:%s)[0-9]{2}(?:[A-Z0-9]{%d}|[a-z0-9]{%d}|%s)"
+        % (b"|".join(countries), size - 4, size - 4, _grouped(size - 4))
         for size, countries in sorted(by_length.items())
     )
 
 
 def _grouped(size: int) -> bytes:
     whole, rest = divmod(size, 4)
-    return b"(?:[ -][A-Z0-9]{4}){%d}" % whole + (b"[ -][A-Z0-9]{%d}" % rest if rest else b"")
+    return b"(?:[ -][A-Za-z0-9]{4}){%d}" % whole + (b"[ -][A-Za-z0-9]{%d}" % rest if rest else b"")
 
 
 def is_card(number: bytes) -> bool:
@@ -83,6 +89,7 @@ def _labelled_card(match: Match) -> bool:
     return follows_label(match) and is_card(digits(value_of(match)))
 
 
+_CARDS = "ISO/IEC 7812; the ranges that the networks publish"
 _GROUPED = (
     rb"[0-9]{4}(?: [0-9]{4}){3}(?: [0-9]{3})?|[0-9]{4}(?:-[0-9]{4}){3}(?:-[0-9]{3})?"
     rb"|3[0-9]{3} [0-9]{6} [0-9]{4,5}|3[0-9]{3}-[0-9]{6}-[0-9]{4,5}"
@@ -95,7 +102,11 @@ RULES = (
         re.compile(START + rb"(?:" + _iban_patterns() + rb")(?![0-9A-Za-z])"),
         _iban,
         alphanumerics,
-        regex=re.compile(rb"[A-Z](?=[A-Z][0-9]{2}[ -]?[0-9A-Z]{4})"),
+        regex=re.compile(
+            rb"(?<![0-9])[A-Za-z](?=[A-Za-z][0-9]{2}(?:[0-9A-Za-z]{11}|[ -][0-9A-Za-z]{4}[ -]))"
+        ),
+        source="ISO 13616; the registry of SWIFT, release 99",
+        checksum="ISO/IEC 7064 MOD 97-10",
     ),
     Rule(
         "card",
@@ -109,6 +120,8 @@ RULES = (
             b"0000 000000 0000",
             b"0000-000000-0000",
         ),
+        source=_CARDS,
+        checksum="Luhn",
     ),
     Rule(
         "card",
@@ -117,6 +130,8 @@ RULES = (
         _card,
         digits,
         literals=(b"00000000000000",),
+        source=_CARDS,
+        checksum="Luhn",
     ),
     Rule(
         "card",
@@ -131,5 +146,8 @@ RULES = (
         _labelled_card,
         digits,
         words=(b"card", b"cart", b"credit", b"debit", b"visa", b"amex", b"pan", b"cc"),
+        source=_CARDS,
+        checksum="Luhn",
+        context="label",
     ),
 )

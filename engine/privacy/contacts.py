@@ -61,8 +61,29 @@ def _email(match: Match) -> bool:
     labels = domain.lower().split(b".")
     if labels[-1] in _NO_DOMAINS or all(label.isdigit() for label in labels[:-1]):
         return False
-    remote = local == b"git" and match.string[match.end() : match.end() + 1] in (b":", b"/")
-    return not remote and b".." not in local and not local.endswith(b".")
+    if _is_login(match, local):
+        return False
+    return b".." not in local and not local.endswith(b".")
+
+
+_REMOTE = re.compile(rb":(?:[/~]|[\w.-]{1,64}/)|\]?:~?[$#]")
+_LOGIN = re.compile(
+    rb"(?:\A|[\s;&|(\"'`$])(?:ssh|sftp|scp|rsync|mosh|autossh|ssh-copy-id|sshfs)"
+    rb"(?:[ \t]+-{1,2}[\w=./:,@-]+(?:[ \t]+[\w./:=~,-]+)?){0,8}[ \t]+[\"']?\Z"
+)
+_SCHEME = re.compile(rb"(?:ssh|sftp|ftp|ftps|rsync|git|https?|svn|imaps?|smtps?)://\Z")
+
+
+def _is_login(match: Match, local: bytes) -> bool:
+    """Whether it is where somebody logs in: ``ssh user@host``, ``user@host:path``, ``ssh://``."""
+    text, (start, end) = match.string, match.span()
+    if local == b"git" and text[end : end + 1] in (b":", b"/"):
+        return True
+    if _REMOTE.match(text, end, end + 80):
+        return True
+    line = max(text.rfind(b"\n", max(0, start - 200), start) + 1, start - 200, 0)
+    before = text[line:start]
+    return _LOGIN.search(before) is not None or _SCHEME.search(before) is not None
 
 
 def _canonical_email(value: bytes) -> bytes:
@@ -181,8 +202,12 @@ RULES = (
         _EMAIL,
         _email,
         _canonical_email,
-        literals=(b"@", b"%00", b"\\u0000"),
+        regex=re.compile(
+            rb"(?:@|%40|\\u0040)(?=[A-Za-z0-9\x80-\xff][A-Za-z0-9\x80-\xff-]{0,62}\."
+            rb"[A-Za-z0-9\x80-\xff])"
+        ),
         back=_local_part,
+        source="RFC 5321 section 4.1.2, RFC 6531",
     ),
     Rule(
         "phone",
@@ -194,6 +219,7 @@ RULES = (
         _international,
         _canonical_phone,
         literals=(b"+0", b"\\u000b", b"%0b"),
+        source="ITU-T E.164; list of assigned country codes",
     ),
     Rule(
         "phone",
@@ -205,6 +231,7 @@ RULES = (
         _canonical_phone,
         literals=(b"000-000-0000",),
         back=lambda text, at: at - 2 if text[at - 2 : at] in (b"1-", b"1 ", b"1.") else at,
+        source="NANP: ATIS-0300051",
     ),
     Rule(
         "phone",
@@ -213,6 +240,7 @@ RULES = (
         _brazilian,
         _canonical_phone,
         literals=(b"00 00000-0000", b"00-00000-0000", b"00.00000-0000"),
+        source="Anatel: plano de numeração",
     ),
     Rule(
         "phone",
@@ -224,6 +252,7 @@ RULES = (
         _in_parentheses,
         _canonical_phone,
         regex=re.compile(rb"\((?=[0-9]{2,5}\) ?[0-9])"),
+        source="NANP, Anatel, Ofcom",
     ),
     Rule(
         "phone",
@@ -236,5 +265,7 @@ RULES = (
         _canonical_phone,
         words=(b"phone", b"tele", b"t\xc3\xa9l", b"tel", b"mobil", b"m\xc3\xb3vil", b"movil",
                b"msisdn", b"fax", b"whatsapp", b"celular", b"fone", b"handy", b"sms"),
+        source="what its label says",
+        context="label",
     ),
 )  # fmt: skip

@@ -18,11 +18,15 @@ def _labelled_cpf(match: Match) -> bool:
 
 
 def _cnpj(match: Match) -> bool:
-    return checksums.cnpj(alphanumerics(match[0]))
+    return checksums.cnpj(_compact(match[0]))
 
 
 def _labelled_cnpj(match: Match) -> bool:
-    return follows_label(match) and checksums.cnpj(alphanumerics(value_of(match)))
+    return follows_label(match) and checksums.cnpj(_compact(value_of(match)))
+
+
+def _compact(value: bytes) -> bytes:
+    return alphanumerics(value.replace(b"%2F", b"").replace(b"%2f", b""))
 
 
 def _is_ssn(number: bytes) -> bool:
@@ -48,6 +52,10 @@ def _before_slash(text: bytes, slash: int) -> int:
     return slash - 10 - (text[slash - 1 : slash] == b"\\")
 
 
+_CPF = "Receita Federal: IN RFB 2.172/2024"
+_CNPJ = "Receita Federal: IN RFB 2.229/2024"
+_SSN = "20 CFR 422.103; SSA: randomization"
+
 RULES = (
     Rule(
         "cpf",
@@ -56,6 +64,8 @@ RULES = (
         _cpf,
         digits,
         literals=(b"000.000.000-00",),
+        source=_CPF,
+        checksum="modulus 11, twice",
     ),
     Rule(
         "cpf",
@@ -67,29 +77,38 @@ RULES = (
         _labelled_cpf,
         digits,
         words=(b"cpf", b"contribuinte"),
+        source=_CPF,
+        checksum="modulus 11, twice",
+        context="label",
     ),
     Rule(
         "cnpj",
         "personal",
         re.compile(
-            START + rb"[0-9A-Z]{2}\.[0-9A-Z]{3}\.[0-9A-Z]{3}\\?/[0-9A-Z]{4}-[0-9]{2}"
+            START + rb"[0-9A-Za-z]{2}\.[0-9A-Za-z]{3}\.[0-9A-Za-z]{3}(?:\\?/|%2[fF])"
+            rb"[0-9A-Za-z]{4}-[0-9]{2}"
             rb"(?![0-9A-Za-z])"
         ),
         _cnpj,
-        alphanumerics,
-        regex=re.compile(rb"/(?=[0-9A-Z]{4}-[0-9]{2})"),
+        _compact,
+        regex=re.compile(rb"(?:/|%2[fF])(?=[0-9A-Za-z]{4}-[0-9]{2})"),
         back=_before_slash,
+        source=_CNPJ,
+        checksum="modulus 11, twice",
     ),
     Rule(
         "cnpj",
         "personal",
         re.compile(
-            rb"(?i:cnpj)" + GLUE + rb"(?<![0-9A-Za-z])(?P<value>[0-9A-Z]{12}-?[0-9]{2})"
+            rb"(?i:cnpj)" + GLUE + rb"(?<![0-9A-Za-z])(?P<value>[0-9A-Za-z]{12}-?[0-9]{2})"
             rb"(?![0-9A-Za-z])"
         ),
         _labelled_cnpj,
-        alphanumerics,
+        _compact,
         words=(b"cnpj",),
+        source=_CNPJ,
+        checksum="modulus 11, twice",
+        context="label",
     ),
     Rule(
         "ssn",
@@ -98,6 +117,7 @@ RULES = (
         _ssn,
         digits,
         literals=(b"000-00-0000",),
+        source=_SSN,
     ),
     Rule(
         "ssn",
@@ -109,6 +129,8 @@ RULES = (
         _labelled_ssn,
         digits,
         words=(b"ssn", b"social"),
+        source=_SSN,
+        context="label",
     ),
     Rule(
         "nhs",
@@ -120,5 +142,8 @@ RULES = (
         _nhs,
         digits,
         words=(b"nhs",),
+        source="NHS Data Dictionary: NHS number",
+        checksum="modulus 11",
+        context="label",
     ),
 )

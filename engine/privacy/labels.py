@@ -13,7 +13,8 @@ from engine.privacy.rule import AFTER_ESCAPE, Match
 _KEY = re.compile(
     rb"([A-Za-z][\w.\-]{0,60})[\\\"'\]]{0,4}[ \t]?(?:=>|[:=>])[ \t]?[\\\"'(\[]{0,4}\Z"
 )
-_BARE_KEY = re.compile(rb"([A-Za-z][\w.]{0,60}) \Z")
+_BARE_KEY = re.compile(rb"([A-Za-z][\w.]{0,60})[ (]\Z")
+_PART_NUMBER = re.compile(rb"(?i)(?<![a-z])[ps]/n[ .:#]{0,3}\Z")
 _TOKENS = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[\x80-\xff]+")
 
 _OTHERS = frozenset(
@@ -21,7 +22,8 @@ _OTHERS = frozenset(
     b"sha1 sha256 md5 digest checksum crc etag uuid guid id ids ts time timestamp epoch date at ms "
     b"us ns nanos micros millis duration elapsed latency took size bytes length count offset seq "
     b"sequence nonce version rev revision port pid tid thread block height serial order invoice "
-    b"tracking index row rowid counter total batch partition lsn txid snowflake".split()
+    b"tracking index row rowid counter total batch partition lsn txid snowflake part parts pn sku "
+    b"seed rng model item catalog catalogue isbn issn ean upc asin article".split()
 )
 """Words that say that a number is something that has nothing to do with a person."""
 
@@ -50,6 +52,8 @@ def key_before(match: Match) -> bytes:
 
 def is_other(match: Match) -> bool:
     """Whether the key, or the word before the match, says that it is an id, a time, a size."""
+    if _PART_NUMBER.search(match.string, max(0, match.start() - 8), match.start()):
+        return True
     key = key_before(match)
     if not key:
         found = _BARE_KEY.search(match.string, max(0, match.start() - 64), match.start())
@@ -71,10 +75,19 @@ def _is_word(character: bytes) -> bool:
     return character.isalnum() and character < b"\x80"
 
 
-GLUE = (
-    rb"(?P<tail>[\w ./\-\x80-\xff]{0,32}?)"
-    rb"[\\\"'\])>]{0,4}[ \t]{0,2}(?:=>|->|[:=#>]|is\b)?[ \t]{0,2}[\\\"'(\[<]{0,4}"
+_CLOSE = rb"(?:\\u0022|%2[27]|&quot;|&#3[49];|[\\\"'`*\])>]){0,4}"
+_OPEN = rb"(?:\\u0022|%2[27]|&quot;|&#3[49];|[\\\"'`*(\[<]){0,4}"
+_NEXT_LINE = rb"(?:\r?\n|\\r\\n|\\n)[ \t]{0,24}"
+_IS = rb"=>|->|:=|[:=#>|]|%3[aAdD]|\\u003[aAdD]|is\b"
+_ATTRIBUTE = rb"\s(?:value|content)=|\s[\w:.-]{1,24}=[\"'][^\"'<>\r\n]{0,48}[\"']\s?/?>"
+
+ASSIGN = (
+    _CLOSE + rb"[ \t]{0,2}(?:" + _IS + rb"|" + _ATTRIBUTE + rb")?"
+    rb"[ \t]{0,8}(?:" + _NEXT_LINE + rb")?" + _OPEN
 )
+"""What may stand between a key and its value: as text, in JSON, a URL, XML, on the next line."""
+
+GLUE = rb"(?P<tail>[\w ./\-\x80-\xff]{0,32}?)" + ASSIGN
 """What may stand between a key word and its value; the words in it are in the group ``tail``."""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from engine.privacy import DEFAULT
+from engine.privacy.rule import Rule
 from engine.privacy.scanner import BLOCK, ScanFinding, Scanner
 
 
@@ -17,14 +19,15 @@ class Redactor:
 
     Args:
         key: As for a scan; no digest is written.
+        rules: As for a scan.
         block: As for a scan.
 
     Attributes:
         count: Places replaced so far.
     """
 
-    def __init__(self, key: bytes, *, block: int = BLOCK) -> None:
-        self._scanner = Scanner(key, block=block)
+    def __init__(self, key: bytes, rules: Sequence[Rule] = DEFAULT, *, block: int = BLOCK) -> None:
+        self._scanner = Scanner(key, rules, block=block)
         self._text = b""
         self._base = 0
         self.count = 0

@@ -12,10 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from engine.model import Json
+
 BEFORE = 512
 """Bytes before a trigger that a rule may look at."""
 AFTER = 24 * 1024
 """Bytes from a trigger on that a rule may look at; longer than any private key in use."""
+
+FIRST = "2026-11-20"
+"""Date of the rows that the table began with."""
+SECOND = "2026-12-01"
+"""Date of the rows that came with it next."""
 
 _ESCAPE = rb"(?<=\\[nrt])|(?<=\\u00[2-7][0-9a-fA-F])|(?<=%[2-7][0-9a-fA-F])"
 START = rb"(?:(?<![0-9A-Za-z])|" + _ESCAPE + rb")"
@@ -32,12 +39,12 @@ FOLD = _DIGITS.translate(bytes.maketrans(bytes(range(65, 91)), bytes(range(97, 1
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One type of personal data or secret.
+    """One row of the table: a family of personal data or secrets, or one way that it is written.
 
     A pattern's group ``value`` is what must not be there; without that group, all of it is.
 
     Attributes:
-        name: As reports call it.
+        name: The family, as reports call it.
         kind: Whether it is personal data or a secret.
         pattern: Matched at the trigger, less ``back``.
         holds: Whether the match really is one: checksum, range, what stands around it.
@@ -47,6 +54,11 @@ class Rule:
         regex: Trigger in the text as it is.
         back: Bytes from where the pattern begins to its trigger, or a function that finds
             where it begins.
+        source: Who says that it looks so.
+        since: Date of the table that had the row first.
+        checksum: What is computed over the value; empty where nothing is.
+        context: What must stand around the value; empty where the value says itself what it is.
+        on_request: Whether it is looked for only where somebody asks for the family.
     """
 
     name: str
@@ -58,6 +70,11 @@ class Rule:
     words: tuple[bytes, ...] = ()
     regex: re.Pattern[bytes] | None = None
     back: int | Callable[[bytes, int], int] = 0
+    source: str = ""
+    since: str = FIRST
+    checksum: str = ""
+    context: str = ""
+    on_request: bool = False
 
     def at(self, text: bytes, trigger: int) -> tuple[int, int] | None:
         """Return where the value stands whose trigger is at ``trigger``; None if it is none."""
@@ -69,6 +86,25 @@ class Rule:
         if match is None or not self.holds(match):
             return None
         return match.span("value" if "value" in self.pattern.groupindex else 0)
+
+    @property
+    def encodings(self) -> tuple[str, ...]:
+        """How the value and what stands around it may be written."""
+        return ("plain", "JSON", "URL", *(("XML", "next line") if self.context == "label" else ()))
+
+    def row(self) -> dict[str, Json]:
+        """Return the row as the table shows it."""
+        return {
+            "family": self.name,
+            "kind": self.kind,
+            "pattern": self.pattern.pattern.decode("latin-1"),
+            "checksum": self.checksum or None,
+            "context": self.context or None,
+            "encodings": list(self.encodings),
+            "on_request": self.on_request,
+            "since": self.since,
+            "source": self.source,
+        }
 
 
 def value_of(match: Match) -> bytes:

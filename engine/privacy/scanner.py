@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.privacy import RULES
+from engine.privacy import DEFAULT
 from engine.privacy.rule import AFTER, BEFORE, Kind, Rule
 from engine.privacy.triggers import Triggers
 
@@ -56,12 +56,12 @@ class Scanner:
         block: Bytes to look at together; findings do not depend on it.
     """
 
-    def __init__(self, key: bytes, rules: Sequence[Rule] = RULES, *, block: int = BLOCK) -> None:
+    def __init__(self, key: bytes, rules: Sequence[Rule] = DEFAULT, *, block: int = BLOCK) -> None:
         if len(key) < 16:
             raise ValueError("a key of fewer than 16 bytes keeps nothing secret")
         self._key = key
         self._rules = rules
-        self._triggers = _SHARED if rules is RULES else Triggers(rules)
+        self._triggers = _SHARED if rules is DEFAULT else Triggers(rules)
         self._block = block
         self._text = b""
         self._pending: list[bytes] = []
@@ -148,7 +148,7 @@ def _overlapping(spans: Iterable[_Span]) -> Iterator[list[_Span]]:
         yield group
 
 
-_SHARED = Triggers(RULES)
+_SHARED = Triggers(DEFAULT)
 
 
 def scan(text: bytes, key: bytes) -> list[ScanFinding]:

@@ -57,6 +57,8 @@ def tied_to_input(
             refuse(f"the record says another {name} than its input")
     if list(document.relaxations) != [named["name"] for named in predicate["relaxations"]]:
         refuse("the record says other relaxations than its input")
+    if not inputs.relaxations_of_evidence(document.metrics).issubset(document.relaxations):
+        refuse("the record does not name a relaxation that its evidence says")
     if not same(list(document.attestations), predicate["attestations"]):
         refuse("the record says other attestations than its input")
     _require_subject(statement, document)

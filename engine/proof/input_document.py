@@ -18,7 +18,7 @@ from engine.formats.signed_json import (
     refuse,
 )
 from engine.formats.times import age_s, parse_time
-from engine.model import Json, Subject
+from engine.model import RECOGNISERS_OFF, SCAN_METHOD, Json, Subject
 
 MAX_BYTES = 16 * 1024 * 1024
 SALT_BYTES = 32
@@ -112,6 +112,23 @@ def parse(data: bytes) -> InputDocument:
         relaxations=tuple(read_text(name, "a relaxation of the input") for name in relaxations),
         attestations=tuple(read_list(value["attestations"], "the input's attestations")),
     )
+
+
+def relaxations_of_evidence(metrics: Mapping[str, Json]) -> set[str]:
+    """Return the relaxations that the evidence itself says, whoever asks.
+
+    Args:
+        metrics: In long form, by id.
+
+    Source: spec/predicate-v2.md section 2.
+    """
+    for metric in metrics.values():
+        computed = metric.get("computed")
+        if isinstance(computed, dict) and computed.get("method") == SCAN_METHOD:
+            parameters = computed.get("parameters")
+            if isinstance(parameters, dict) and RECOGNISERS_OFF in parameters:
+                return {RECOGNISERS_OFF}
+    return set()
 
 
 def require_ages(document: InputDocument) -> None:

@@ -50,6 +50,11 @@ RELAXATIONS = {
         "have them built and approved (docs/policies.md): engine policy sign, then "
         "--policy-trust; or the shipped policies",
     ),
+    "recognisers_off": Relaxation(
+        "evidence of a scan by a profile with recognisers_off",
+        "The scan did not look for every family of personal data and secrets.",
+        "scan without that profile; or a profile that tolerates it",
+    ),
     "self_attested": Relaxation(
         "an attestation by the key that signs the decision",
         "Nobody but the one who releases has looked.",

@@ -11,11 +11,11 @@ import pytest
 from bench import logs, scan_loop, scan_plans
 from bench.errors import BenchError
 from bench.scene import Scene
-from engine.privacy import RULES
+from engine.privacy import DEFAULT
 
 
 def test_the_alternation_has_every_pattern_and_finds_what_is_planted(tmp_path: Path) -> None:
-    assert scan_loop.alternation().pattern.count(b"|(?:") >= len(RULES) - 1
+    assert scan_loop.alternation().pattern.count(b"|(?:") >= len(DEFAULT) - 1
     lines = [line for _, line in logs.PLANTED if "\\" not in line and "%" not in line]
     (tmp_path / "a.log").write_text("\n".join(lines))
     assert scan_loop.count(str(tmp_path / "a.log")) >= len(lines)

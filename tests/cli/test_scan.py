@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from pathlib import Path
 
 import pytest
 
+from bench import families
 from bench.logs import PLANTED, clean
 from engine.evidence.sources import streams
+from engine.privacy import FAMILIES, RULES, TABLE
 from tests.cli.conftest import Answer, Engine
 
 MAIL = "jane.doe@example.com"
@@ -236,5 +239,128 @@ def test_gather_names_what_is_wrong_with_the_source(engine: Engine, lines: str, 
     lines = lines.replace("a.log", "logs/a.log")
     Path("g.toml").write_text(f'subject = {{name = "x"}}\n[[source]]\nkind = "pii"\n{lines}\n')
     answer = engine("gather", "g.toml", "-o", "m.json")
+    assert answer.code == 2
+    assert says in answer.err
+
+
+CASES = {
+    "pwd.log": ("PWD=/home/app42/src\n", []),
+    "provider_key.log": (
+        "- Mistral: `{0}` (small model)\nmistral_key = {0}\nMISTRAL_API_KEY={0}\n"
+        "deploy runs as: ssh deploy@build.example.org\n",
+        ["mistral_key", "mistral_key", "mistral_key"],
+    ),
+    "gitlab_routable.log": ("token used {1} for push\n", ["gitlab_token"]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_reported_lines_end_as_they_should(engine: Engine, name: str) -> None:
+    """INV-PRIVACY-4, INV-PRIVACY-5: a path, keys without a prefix, a routable token whole."""
+    chance = random.Random(16)  # noqa: S311
+    key, _ = families.fill("{a32}", chance)
+    token, parts = families.fill("glpat-{u36}.01.{w9}", chance)
+    line, kinds = CASES[name]
+    Path(name).write_text(line.format(key, token))
+    found = engine("scan", name, "--format", "json")
+    assert [finding["type"] for finding in found.json["findings"]] == kinds
+    assert found.code == (1 if kinds else 0)
+    assert engine("redact", name, "-o", "out.log").code == 0
+    left = Path("out.log").read_text()
+    assert not any(part in left for part in (key, *parts))
+
+
+def test_the_table_is_listed_and_reads_nothing(engine: Engine) -> None:
+    answer = engine("scan", "--rules")
+    assert (answer.code, answer.err) == (0, "")
+    lines = answer.out.splitlines()
+    assert lines[-1] == f"table of {TABLE}: {len(RULES)} rows, {len(FAMILIES)} families"
+    assert max(map(len, lines)) <= 110
+    document = engine("scan", "--rules", "--format", "json").json
+    assert document["table"] == TABLE
+    assert [row["family"] for row in document["rows"]] == [rule.name for rule in RULES]
+    members = {
+        "family",
+        "kind",
+        "pattern",
+        "checksum",
+        "context",
+        "encodings",
+        "on_request",
+        "since",
+    }
+    assert all(row.keys() == members | {"source"} for row in document["rows"])
+
+
+def test_what_is_asked_for_besides_is_found_taken_out_and_told(engine: Engine) -> None:
+    log("a.log", "date of birth: 1984-03-09")
+    assert engine("scan", "a.log").code == 0
+    answer = engine(
+        "scan", "a.log", "--also", "birth_date", "--metrics", "m.json", "--subject", "shop"
+    )
+    assert answer.code == 1
+    computed = json.loads(Path("m.json").read_text())["metrics"]["privacy.pii_findings"]["computed"]
+    assert computed == {
+        "method": "scan/2",
+        "parameters": {"recognisers": TABLE, "recognisers_also": "birth_date"},
+    }
+    assert engine("redact", "a.log", "--also", "birth_date", "-o", "b.log").code == 0
+    assert engine("scan", "b.log", "--also", "birth_date").code == 0
+    assert "1984-03-09" not in Path("b.log").read_text()
+    refused = engine("scan", "a.log", "--also", "birthdate")
+    assert (refused.code, "did you mean 'birth_date'?" in refused.err) == (2, True)
+    Path("g.toml").write_text(
+        'subject = {name = "shop"}\n[[source]]\nkind = "pii"\npath = "a.log"\nalso = "birthdate"\n'
+    )
+    refused = engine("gather", "g.toml", "-o", "g.json")
+    assert (refused.code, "did you mean 'birth_date'?" in refused.err) == (2, True)
+
+
+OFF = "extends: default\nrecognisers_off: {phone: numbers of our own shops}\n"
+
+
+def policies(**profiles: str) -> None:
+    for name, text in profiles.items():
+        path = Path("p", "limits", name, "data.yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.parent.chmod(0o755)
+
+
+def test_a_family_that_a_policy_switches_off_is_named_as_a_relaxation(engine: Engine) -> None:
+    """INV-PRIVACY-8."""
+    tolerant = f"{OFF}relaxations_allowed: [policies_overridden, recognisers_off]\n"
+    policies(shops=OFF, tolerant=tolerant)
+    log("a.log", "call +1 415 555 2671 back")
+    assert engine("scan", "a.log").code == 1
+    flags = ("--policies", "p", "--profile")
+    answer = engine("scan", "a.log", *flags, "shops", "--metrics", "m.json", "--subject", "shop@2")
+    assert answer.code == 0
+    assert "not looked for: phone (shops: numbers of our own shops)" in answer.err
+    for profile, code in (("shops", 5), ("tolerant", 0), ("default", 5)):
+        decided = engine(
+            *("decide", "m.json", "--gate", "privacy", *flags, profile),
+            *("--format", "json", "--export", f"{profile}.json"),
+        )
+        assert decided.code == code, decided.err + decided.out
+        assert "recognisers_off" in str(decided.json["relaxations"])
+    shown = engine("decide", "m.json", "--gate", "privacy", "--dry-run")
+    assert "recognisers_off" in shown.out + shown.err
+
+
+@pytest.mark.parametrize(
+    ("profile", "says"),
+    [
+        ("extends: default\nrecognisers_off: {fone: x}\n", "did you mean 'phone'?"),
+        ("extends: default\nrecognisers_off: {phone: ''}\n", "recognisers_off/phone"),
+        ("extends: default\nrecognisers_off: [phone]\n", "recognisers_off"),
+    ],
+)
+def test_a_profile_that_switches_off_what_there_is_not_is_refused(
+    engine: Engine, profile: str, says: str
+) -> None:
+    policies(shops=profile)
+    log("a.log")
+    answer = engine("scan", "a.log", "--policies", "p", "--profile", "shops")
     assert answer.code == 2
     assert says in answer.err

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.errors import ConfigError, suggest
-from engine.model import RELAXATIONS, Json
+from engine.model import RECOGNISERS_OFF, RELAXATIONS, Json
 from engine.policy.manifest import CheckInfo
 from engine.policy.tables.catalogue import NUMERIC, check_limit
 from engine.policy.tables.nodes import Node
@@ -15,7 +15,7 @@ SEVERITIES = ("block", "warn", "off")
 
 _TOP = (
     *("extends", "description", "relaxations_allowed", "decision_ttl_s", "hold_ttl_s", "checks"),
-    *("record_requests", "soft_routes", "declared_cost"),
+    *("record_requests", "soft_routes", "declared_cost", RECOGNISERS_OFF),
 )
 ROW_KEYS = (
     *("limit", "severity", "reason", "max_age_s", "min_n", "compare"),
@@ -80,6 +80,7 @@ def _resolved(
             "extend a profile that has them, or turn them off with a reason",
         )
     return {
+        **_recognisers_off(merged.get(RECOGNISERS_OFF)),
         "description": merged["description"].text(),
         "relaxations_allowed": _relaxations(merged["relaxations_allowed"]),
         "decision_ttl_s": merged["decision_ttl_s"].integer(1),
@@ -120,6 +121,24 @@ def _routes(node: Node | None) -> list[str]:
     if node is not None and len(set(names)) != len(names):
         raise node.wrong("a route is named twice")
     return sorted(names)
+
+
+def _recognisers_off(node: Node | None) -> dict[str, Json]:
+    """Families that a scan need not look for, with the reason of each; nothing where none is."""
+    if node is None or not node.members():
+        return {}
+    from engine.privacy import FAMILIES
+
+    reasons: dict[str, Json] = {}
+    for family, reason in sorted(node.members().items()):
+        if family not in FAMILIES:
+            raise reason.wrong(
+                f"no recogniser {family!r}",
+                suggest(family, FAMILIES) or "engine scan --rules lists them",
+                key=True,
+            )
+        reasons[family] = reason.text()
+    return {RECOGNISERS_OFF: reasons}
 
 
 def _declared_cost(node: Node | None) -> str:
