@@ -20,6 +20,7 @@ from engine.compat.containment import Containment
 from engine.compat.doubt import PROOF_WORK, Doubt
 from engine.compat.flat import ANNOTATIONS, DECIDED, SAME_ONLY
 from engine.compat.instances import is_instance
+from engine.compat.numerals import text_of
 from engine.compat.outcome import Break, ContainmentResult, UndecidedPoint
 from engine.compat.sample import NOTHING
 from engine.compat.schemas import Node, SchemaSet
@@ -97,11 +98,18 @@ def compare(
         for root, side in ((first, "old"), (second, "new")):
             unknown = _unknown(root, annotations)
             findings += [CompatibilityFinding(ways[0], side, point) for point in unknown]
+        findings += [
+            CompatibilityFinding(ways[0], side, point)
+            for point, side in _said_in_vain(first, second, annotations)
+        ]
+        if not (_is_known(first) and _is_known(second)):
+            count += count_changes(first, second)
+            continue
         for way in ways:
             sub, sup = (second, first) if way == "output" else (first, second)
             side = "old" if way == "output" else "new"
             work.restart()
-            found = Containment().check([sub], [sup])
+            found = Containment(sup).check([sub], [sup])
             work.restart(PROOF_WORK)
             found = validated(found, sub, sup)
             points = dict.fromkeys(found.questions)
@@ -109,6 +117,15 @@ def compare(
             findings += [CompatibilityFinding(way, side, point) for point in points]
         count += count_changes(first, second)
     return Comparison(tuple(findings), count, len(pairs))
+
+
+def _is_known(root: Node) -> bool:
+    """Whether the draft is known that says what its keywords mean."""
+    try:
+        root.draft  # noqa: B018  (read for its doubt)
+    except Doubt:
+        return False
+    return True
 
 
 def _first(breaks: Sequence[Break]) -> list[Break]:
@@ -165,6 +182,32 @@ def _unknown(root: Node, annotations: frozenset[str]) -> Iterator[UndecidedPoint
         if node.pointer and isinstance(node.get("$id"), str) and node.get("$id")[:1] != "#":
             place = f"{node.pointer}/$id"
             yield UndecidedPoint(node.name, place, "a schema inside with its own $id")
+
+
+def _said_in_vain(
+    first: Node, second: Node, annotations: frozenset[str]
+) -> Iterator[tuple[UndecidedPoint, str]]:
+    """Yield each keyword that its draft has not, where the other side does not say the same.
+
+    Some validators honour them all the same, so that a difference may be one of instances.
+    """
+    mine, theirs = _absent(first, annotations), _absent(second, annotations)
+    sides = ((first, mine, theirs, "old"), (second, theirs, mine, "new"))
+    for root, words, others, side in sides:
+        for pointer, (word, text) in words.items():
+            if others.get(pointer) != (word, text):
+                reason = f"{word!r} is no keyword of its draft"
+                yield UndecidedPoint(root.name, pointer, reason), side
+
+
+def _absent(root: Node, annotations: frozenset[str]) -> dict[str, tuple[str, str]]:
+    absent = root.schemas.absent(root.name) - annotations - {"additionalItems"}
+    return {
+        f"{node.pointer}/{word}": (word, text_of(node.schema[word]))
+        for node in _reachable(root)
+        if isinstance(node.schema, dict)
+        for word in absent & node.schema.keys()
+    }
 
 
 def _reachable(root: Node) -> Iterator[Node]:

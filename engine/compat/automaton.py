@@ -268,6 +268,7 @@ def found_text(
     least: int,
     most: int | None,
     work: Work,
+    without: Sequence[str] = (),
 ) -> str | None:
     """Return a shortest text that matches all of ``required``, and one of ``forbidden`` not.
 
@@ -277,6 +278,7 @@ def found_text(
         least: How many characters it has at least.
         most: How many at most; None for no bound.
         work: Steps that are left.
+        without: Patterns none of which may be found in it.
 
     Returns:
         None where it is proven that there is none.
@@ -285,13 +287,18 @@ def found_text(
         Doubt: A pattern cannot be read or be walked, or it takes too long.
     """
     sought = [piece for pattern in required for piece in conditions(parsed(pattern))]
+    for pattern in without:
+        found = conditions(parsed(pattern))
+        if len(found) > 1:
+            raise Doubt("", "a pattern looks around, which is not compared")
+        sought += [(part, not negative) for part, negative in found]
     if not forbidden:
         return _walked(sought, least, most, work)
     for pattern in forbidden:
         for part, negative in conditions(parsed(pattern)):
-            found = _walked([*sought, (part, not negative)], least, most, work)
-            if found is not None:
-                return found
+            text = _walked([*sought, (part, not negative)], least, most, work)
+            if text is not None:
+                return text
     return None
 
 

@@ -6,43 +6,45 @@ is met again inside itself is taken to hold. JSON Schema core and validation, dr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from engine.compat import members
+from engine.compat.automaton import found_text
 from engine.compat.doubt import Doubt
 from engine.compat.emptiness import is_empty, no_number
-from engine.compat.flat import alternatives, atom_of, atoms, flatten, valid_values
+from engine.compat.flat import (
+    alternatives,
+    atom_of,
+    atoms,
+    flatten,
+    patterns_of,
+    required,
+    valid_values,
+)
+from engine.compat.further import check_contains, check_dependent, check_names, with_member
 from engine.compat.instances import is_instance
 from engine.compat.numerals import text_of
 from engine.compat.outcome import HOLDS, ContainmentResult, broken, doubted, open_question
 from engine.compat.sample import NOTHING, sample
 from engine.compat.scalars import check_number, check_size, check_text, witness
-from engine.compat.schemas import Node, SchemaSet
+from engine.compat.schemas import Node, says_the_same
 from engine.model import Json
 
 MAX_STEPS = 2_000
 MAX_LEVELS = 48
 Nodes = list[Node]
 
-_KIND_OF = {
-    "string": ("format", "contentEncoding", "contentMediaType", "contentSchema"),
-    "array": ("contains", "minContains", "maxContains", "unevaluatedItems"),
-    "object": ("propertyNames", "dependentRequired", "dependentSchemas", "dependencies",
-               "unevaluatedProperties"),
-}  # fmt: skip
-_KINDS = SchemaSet(
-    {
-        atom: {"type": "number" if atom == "fraction" else atom}
-        for atom in ("null", "boolean", "integer", "fraction", "string", "array", "object")
-    }
-)
+_WRITTEN_ALIKE = ("format", "contentEncoding", "contentMediaType", "contentSchema")
 
 
 class Containment:
     """One comparison; counts its steps, so that no schema keeps it busy for ever."""
 
-    def __init__(self) -> None:
+    def __init__(self, like: Node) -> None:
+        """Begin; kinds of values are said as if in the document of ``like``."""
+        self._like = like
         self._assumed: dict[tuple[frozenset[object], frozenset[object]], int] = {}
         self._steps = 0
         self._level = 0
@@ -77,7 +79,7 @@ class Containment:
             return f"takes more than {MAX_STEPS:,} steps"
         return f"is over {MAX_LEVELS} levels deep" if self._level > MAX_LEVELS else ""
 
-    def _below(self, sub: Nodes, sup: Nodes) -> ContainmentResult:
+    def below(self, sub: Nodes, sup: Nodes) -> ContainmentResult:
         """Compare the schemas of a part of the instance."""
         self._level += 1
         try:
@@ -104,11 +106,13 @@ class Containment:
         return outcome
 
     def _within(self, flat: Nodes, other: Node) -> ContainmentResult:
-        if any(_says_the_same(node, other) for node in flat):
+        if any(says_the_same(node, other) for node in flat):
             return HOLDS
         listed = valid_values(flat)
         if listed is not None:
             return self._values(listed, other)
+        for keyword in ("unevaluatedProperties", "unevaluatedItems"):
+            other = self._without_same(flat, other, keyword)
         outcome = HOLDS
         left = atoms(flat)
         for atom in sorted(left):
@@ -123,6 +127,23 @@ class Containment:
                 outcome += check(flat, other)
         return outcome
 
+    def _without_same(self, flat: Nodes, other: Node, keyword: str) -> Node:
+        """Leave ``unevaluated…`` out where a side looks at the same besides, and leaves no more."""
+        if not other.has(keyword):
+            return other
+        bare = other.without(keyword)
+        for node in flat:
+            if (
+                node.has(keyword)
+                and says_the_same(node.without(keyword), bare)
+                and self.below([node.child(keyword)], [other.child(keyword)]).holds
+            ):
+                return bare
+        return other
+
+    def _kind(self, atom: str) -> Node:
+        return self._like.made({"type": "number" if atom == "fraction" else atom})
+
     def _values(self, listed: Sequence[Json], other: Node) -> ContainmentResult:
         for value in listed:
             if not is_instance(other, value):
@@ -135,7 +156,7 @@ class Containment:
     def _atom(self, flat: Nodes, other: Node, atom: str) -> ContainmentResult:
         """What ``other`` itself says about one kind of values."""
         is_number = atom in ("integer", "fraction")
-        if (is_number and no_number(flat, atom)) or is_empty([*flat, _KINDS.root(atom)]):
+        if (is_number and no_number(flat, atom)) or is_empty([*flat, self._kind(atom)]):
             return HOLDS
         if atom not in atoms([other]):
             shown = witness(flat, other, atom=atom)
@@ -147,7 +168,7 @@ class Containment:
                     return self._values([None] if atom == "null" else [True, False], other)
                 shown = witness(flat, other, atom=atom)
                 return broken(other, keyword, "only listed values are allowed", shown)
-        outcome = self._same(flat, other, atom)
+        outcome = self._same(flat, other) if atom == "string" else HOLDS
         if is_number:
             outcome += check_number(flat, other, atom)
         elif atom == "string":
@@ -158,16 +179,11 @@ class Containment:
             outcome += self._object(flat, other)
         return outcome
 
-    def _same(self, flat: Nodes, other: Node, atom: str) -> ContainmentResult:
+    def _same(self, flat: Nodes, other: Node) -> ContainmentResult:
         outcome = HOLDS
-        for keyword in _KIND_OF.get(atom, ()):
+        for keyword in _WRITTEN_ALIKE:
             if other.has(keyword) and not any(_same_keyword(node, other, keyword) for node in flat):
-                shown = NOTHING if keyword == "format" else witness(flat, other, atom=atom)
-                outcome += (
-                    broken(other, keyword, "an instance breaks it", shown, sure=False)
-                    if shown is not NOTHING
-                    else open_question(other, keyword, f"{keyword} is not reasoned about")
-                )
+                outcome += open_question(other, keyword, f"{keyword} is compared as written only")
         return outcome
 
     # Arrays and objects.
@@ -176,7 +192,7 @@ class Containment:
         ends = members.prefix_size([*flat, other]) + 1
         longest = next((n for n in range(ends) if is_empty(members.item(flat, n))), None)
         outcome = check_size(flat, other, ("minItems", "maxItems"), self._arrays_of(flat),
-                             most=longest)  # fmt: skip
+                             least=members.least_items(flat), most=longest)  # fmt: skip
         short = longest is not None and longest <= 1
         if other.get("uniqueItems") and not short:
             own = any(node.get("uniqueItems") for node in flat)
@@ -188,11 +204,12 @@ class Containment:
                 outcome += broken(other, "uniqueItems", "items may repeat", shown, sure=sure)
         highest = min((node.get("maxItems") for node in flat if node.has("maxItems")), default=ends)
         for index in range(min(ends, int(highest), ends if longest is None else longest)):
-            target = members.item([other], index)
+            target = members.item([other], index, narrow=True)
             if target:
-                found = self._below(members.item(flat, index), target)
-                outcome += found.lifted(partial(self._with_item, flat, index))
-        return outcome
+                found = self.below(members.item(flat, index), target)
+                found = found.lifted(partial(self._with_item, flat, index))
+                outcome += found.unsure() if other.has("unevaluatedItems") else found
+        return outcome + check_contains(self, flat, other)
 
     def _arrays_of(self, flat: Nodes) -> Callable[[int], Json]:
         def made(size: int) -> Json:
@@ -204,14 +221,21 @@ class Containment:
     def _with_item(self, flat: Nodes, index: int, value: Json) -> Json:
         whole = sample(flat, "array")
         items = list(whole) if isinstance(whole, list) else []
+        if index >= members.prefix_size(flat):
+            index = max(index, min(members.least_items(flat), 200))
         while len(items) <= index:
             items.append(sample(members.item(flat, len(items))))
         items[index] = value
         return NOTHING if NOTHING in items else items
 
     def _object(self, flat: Nodes, other: Node) -> ContainmentResult:
-        own = members.required(flat)
-        closed = _closed_names(flat)
+        own = required(flat)
+        known = members.closed(flat)
+        closed = (
+            None
+            if known is None
+            else sum(not is_empty(members.member(flat, name)) for name in known)
+        )
         keywords, made = ("minProperties", "maxProperties"), partial(_object_of, flat)
         outcome = check_size(flat, other, keywords, made, least=len(own), most=closed)
         for name in other.get("required", []):
@@ -221,66 +245,105 @@ class Containment:
                 shown = witness(flat, other, less, atom="object")
                 outcome += broken(other, "required", f"{name!r} may be missing", shown)
         for name in sorted(members.names(flat) | members.names([other])):
-            target = members.member([other], name)
+            target = members.member([other], name, narrow=True)
             mine = members.member(flat, name)
             if target and not is_empty(mine):
-                found = self._below(mine, target)
-                outcome += found.lifted(partial(_with_member, flat, name))
+                found = self.below(mine, target).lifted(partial(with_member, flat, name))
+                is_loose = other.has("unevaluatedProperties", "propertyNames")
+                outcome += found.unsure() if is_loose else found
+        outcome += check_dependent(self, flat, other) + check_names(self, flat, other)
         return outcome + self._other_members(flat, other)
 
     def _other_members(self, flat: Nodes, other: Node) -> ContainmentResult:
         """Members that neither side names, by pattern and by what is left."""
-        outcome = HOLDS
-        shared = members.patterns([other])
+        taken = members.names(flat) | members.names([other])
+        own = sorted(members.patterns(flat))
+        shared = sorted(members.patterns([other]))
         rest = [inner for node in flat for inner in members.other_members(node)]
-        alone = sorted(members.patterns(flat) - shared)
-        fresh = _fresh_name(flat, other)
-        for pattern in sorted(shared):
+        left = members.other_members(other, narrow=True)
+        outcome = HOLDS
+        for pattern in shared:
             target = [other.child("patternProperties", pattern)]
-            mine = _by_pattern(flat, pattern)
-            named_otherwise = [_by_pattern(flat, own) for own in sorted(members.patterns(flat))]
-            sources = [mine] if mine else [rest, *named_otherwise]
-            if all(self._below(source, target).holds for source in sources):
-                continue
-            shown = witness(flat, other, atom="object")
-            reason = f"members like {pattern!r}"
-            outcome += broken(other, "patternProperties", reason, shown, sure=False)
-        target = members.other_members(other)
-        if target and not is_empty(rest):
-            found = self._below(rest, target)
-            found = found.lifted(partial(_with_member, flat, fresh))
-            outcome += found.unsure() if alone or members.patterns(flat) else found
-        if target:
-            for pattern in alone:
-                outcome += self._below(_by_pattern(flat, pattern), target).unsure()
+            if pattern in own:
+                places = [([pattern], _by_pattern(flat, pattern))]
+            else:
+                places = [([pattern, mine], _by_pattern(flat, mine)) for mine in own]
+                places.append(([pattern], rest))
+            for inside, source in places:
+                outside = own if source is rest else []
+                outcome += self._of_names(flat, other, (source, target), inside, outside, taken)
+        if left:
+            for pattern in own:
+                source = _by_pattern(flat, pattern)
+                outcome += self._of_names(flat, other, (source, left), [pattern], shared, taken)
+            outcome += self._of_names(flat, other, (rest, left), [], [*own, *shared], taken)
         return outcome
+
+    def _of_names(
+        self,
+        flat: Nodes,
+        other: Node,
+        sides: tuple[Nodes, Nodes],
+        inside: list[str],
+        outside: list[str],
+        taken: set[str],
+    ) -> ContainmentResult:
+        """Members whose names match ``inside`` and nothing of ``outside``, if there are any."""
+        if is_empty(sides[0]):
+            return HOLDS
+        inside = [*inside, *patterns_of(_names_of(flat))]
+        named = [f"^{re.escape(name)}$" for name in sorted(taken)]
+        known = members.closed(flat)
+        if known is not None and known <= taken:
+            return HOLDS
+        try:
+            name = found_text(inside, [], 0, None, other.schemas.work, [*outside, *named])
+        except Doubt as doubt:
+            found = self.below(*sides)
+            return (
+                found
+                if found.holds
+                else doubted(Doubt(f"{other.pointer}/patternProperties", doubt.reason), other.name)
+            )
+        if name is None:
+            return HOLDS
+        return self.below(*sides).lifted(partial(with_member, flat, name)).unsure()
 
     # Alternatives and conditions of the side that must allow.
 
     def _any_of(self, flat: Nodes, other: Node) -> ContainmentResult:
-        if any(self.check(flat, [branch]).holds for branch in other.children("anyOf")):
+        branches = other.children("anyOf")
+        if len(branches) == 1:
+            return self.check(flat, branches)
+        tried = [self.check(flat, [branch]) for branch in branches]
+        if any(found.holds for found in tried):
             return HOLDS
         left = sorted(atoms(flat))
         if len(left) > 1:
             outcome = HOLDS
             for atom in left:
-                piece = [*flat, _KINDS.root(atom)]
+                piece = [*flat, self._kind(atom)]
                 if not is_empty(piece):
                     outcome += self._any_of_piece(piece, other)
             return outcome
-        return self._unfound(flat, other, "anyOf")
+        return self._unfound(flat, other, "anyOf", tried)
 
     def _any_of_piece(self, piece: Nodes, other: Node) -> ContainmentResult:
         listed = valid_values(piece)
         if listed is not None:
             return self._values(listed, other)
-        if any(self.check(piece, [branch]).holds for branch in other.children("anyOf")):
+        tried = [self.check(piece, [branch]) for branch in other.children("anyOf")]
+        if any(found.holds for found in tried):
             return HOLDS
-        return self._unfound(piece, other, "anyOf")
+        return self._unfound(piece, other, "anyOf", tried)
 
     def _one_of(self, flat: Nodes, other: Node) -> ContainmentResult:
         branches = other.children("oneOf")
-        pieces = [[*flat, _KINDS.root(atom)] for atom in sorted(atoms(flat))]
+        if len(branches) == 1:
+            return self.check(flat, branches)
+        if any(_same_branches(node.children("oneOf"), branches) for node in flat):
+            return HOLDS
+        pieces = [[*flat, self._kind(atom)] for atom in sorted(atoms(flat))]
         outcome = HOLDS
         for piece in pieces if len(pieces) > 1 else [flat]:
             if is_empty(piece):
@@ -288,18 +351,26 @@ class Containment:
             listed = valid_values(piece)
             if listed is not None:
                 outcome += self._values(listed, other)
-            elif not self._in_exactly_one(piece, branches):
-                outcome += self._unfound(piece, other, "oneOf")
+                continue
+            tried = self._in_exactly_one(piece, branches)
+            if not any(found.holds for found in tried):
+                outcome += self._unfound(piece, other, "oneOf", tried)
         return outcome
 
-    def _in_exactly_one(self, piece: Nodes, branches: Nodes) -> bool:
+    def _in_exactly_one(self, piece: Nodes, branches: Nodes) -> list[ContainmentResult]:
+        """What holds of the first branch beside which no other one is possible."""
         for branch in branches:
             if all(other is branch or is_empty([*piece, other]) for other in branches):
-                return self.check(piece, [branch]).holds
-        return False
+                return [self.check(piece, [branch])]
+        return []
 
     def _not(self, flat: Nodes, other: Node) -> ContainmentResult:
-        if is_empty([*flat, other.child("not")]):
+        forbidden = other.child("not")
+        if is_empty([*flat, forbidden]) or any(
+            self.check([*flat, forbidden], [node.child("not")]).holds
+            for node in flat
+            if node.has("not")
+        ):
             return HOLDS
         return self._unfound(flat, other, "not")
 
@@ -314,8 +385,12 @@ class Containment:
         )
         return HOLDS if fits else self._unfound(flat, other, "if")
 
-    def _unfound(self, flat: Nodes, other: Node, keyword: str) -> ContainmentResult:
-        shown = witness(flat, other)
+    def _unfound(
+        self, flat: Nodes, other: Node, keyword: str, tried: Sequence[ContainmentResult] = ()
+    ) -> ContainmentResult:
+        """A break, where what was tried or made up shows one."""
+        candidates = [fault.witness for found in tried for fault in found.breaks]
+        shown = witness(flat, other, *candidates)
         if shown is NOTHING:
             return open_question(other, keyword, f"{keyword} could not be decided")
         return broken(other, keyword, f"{keyword} does not allow it", shown, sure=False)
@@ -326,13 +401,15 @@ def _false(sup: Nodes) -> Node:
     return next((node for node in sup if node.schema is False), sup[0])
 
 
-def _says_the_same(node: Node, other: Node) -> bool:
-    """Whether two schemas, and all that they refer to, are written alike."""
-    if node.schemas is other.schemas and (node.name, node.pointer) == (other.name, other.pointer):
-        return True
-    return (
-        node.text == other.text and node.draft == other.draft and node.closure() == other.closure()
-    )
+def _same_branches(mine: Nodes, theirs: Nodes) -> bool:
+    """Whether two lists are of the same schemas, in any order."""
+    left = list(theirs)
+    for node in mine:
+        found = next((branch for branch in left if says_the_same(node, branch)), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return bool(mine) and not left
 
 
 def _same_keyword(node: Node, other: Node, keyword: str) -> bool:
@@ -345,12 +422,9 @@ def _same_keyword(node: Node, other: Node, keyword: str) -> bool:
     )
 
 
-def _closed_names(flat: Nodes) -> int | None:
-    """How many members there can be, where no others are allowed."""
-    for node in flat:
-        if node.get("additionalProperties") is False and not node.get("patternProperties"):
-            return sum(not is_empty(members.member(flat, n)) for n in node.get("properties", {}))
-    return None
+def _names_of(flat: Nodes) -> Nodes:
+    """What is said of the names of members."""
+    return flatten(node.child("propertyNames") for node in flat if node.has("propertyNames")) or []
 
 
 def _by_pattern(flat: Nodes, pattern: str) -> Nodes:
@@ -359,15 +433,6 @@ def _by_pattern(flat: Nodes, pattern: str) -> Nodes:
         for node in flat
         if pattern in node.get("patternProperties", {})
     ]
-
-
-def _fresh_name(flat: Nodes, other: Node) -> str:
-    taken = members.names(flat) | members.names([other])
-    found = members.patterns(flat) | members.patterns([other])
-    for name in ("extra", "x", "other", "Z9", "_", "0", "~~", "extra2"):
-        if name not in taken and not any(members.matches(p, name, other) for p in found):
-            return name
-    return "extra"
 
 
 def _object_of(flat: Nodes, size: int) -> Json:
@@ -382,8 +447,3 @@ def _object_of(flat: Nodes, size: int) -> Json:
         if value is not NOTHING:
             whole = {**whole, name: value}
     return whole
-
-
-def _with_member(flat: Nodes, name: str, value: Json) -> Json:
-    whole = sample(flat, "object")
-    return {**whole, name: value} if isinstance(whole, dict) else NOTHING

@@ -25,16 +25,20 @@ DECIDED = words(
     "$ref allOf anyOf oneOf not if then else type enum const minimum maximum exclusiveMinimum "
     "exclusiveMaximum multipleOf minLength maxLength pattern items prefixItems additionalItems "
     "minItems maxItems uniqueItems properties patternProperties additionalProperties required "
-    "minProperties maxProperties"
+    "minProperties maxProperties contains minContains maxContains propertyNames "
+    "dependentRequired dependentSchemas dependencies unevaluatedItems unevaluatedProperties"
 )
 """Keywords with a rule of their own."""
 
-SAME_ONLY = words(
-    "format contentEncoding contentMediaType contentSchema contains minContains maxContains "
-    "propertyNames dependentRequired dependentSchemas dependencies unevaluatedItems "
-    "unevaluatedProperties"
-)
+SAME_ONLY = words("format contentEncoding contentMediaType contentSchema")
 """Keywords that are known but not reasoned about: decided only where both sides say the same."""
+
+_LOOSE = (
+    "oneOf", "not", "if", "contains", "propertyNames", "dependentRequired", "dependentSchemas",
+    "dependencies", "unevaluatedItems", "unevaluatedProperties", "contentEncoding",
+    "contentMediaType", "contentSchema",
+)  # fmt: skip
+"""Keywords that narrow a conjunction in a way that is not wholly accounted for."""
 
 MAX_ALTERNATIVES = 64
 MAX_REFERENCES = 100
@@ -53,6 +57,29 @@ def flatten(nodes: Iterable[Node]) -> list[Node] | None:
     for node in nodes:
         if not _gather(node, flat, set()):
             return None
+    return _with_asked_for(flat)
+
+
+def _with_asked_for(flat: dict[object, Node]) -> list[Node] | None:
+    """Add the schemas that hold because a member must be there that asks for them."""
+    asking = [node for node in flat.values() if node.has("dependentSchemas", "dependencies")]
+    done: set[tuple[object, str, str]] = set()
+    while asking:
+        must = required(flat.values())
+        waiting = [
+            (node, word, name)
+            for node in asking
+            for word in ("dependentSchemas", "dependencies")
+            for name, needs in node.get(word, {}).items()
+            if name in must and not isinstance(needs, list) and (node.key, word, name) not in done
+        ]
+        if not waiting or atoms(flat.values()) != {"object"}:
+            break  # another kind of value has no members, and asks for nothing
+        for node, word, name in waiting:
+            done.add((node.key, word, name))
+            if not _gather(node.child(word, name), flat, set()):
+                return None
+        asking = [node for node in flat.values() if node.has("dependentSchemas", "dependencies")]
     return list(flat.values())
 
 
@@ -117,8 +144,8 @@ def alternatives(flat: Sequence[Node]) -> Iterator[tuple[list[Node], bool]]:
 
 
 def _is_loose(node: Node) -> bool:
-    """Whether a keyword narrows it in a way that is not reasoned about."""
-    return node.has("oneOf", "not", "if", *(SAME_ONLY - {"format"}))
+    """Whether a keyword narrows it in a way that is not wholly accounted for."""
+    return node.has(*_LOOSE)
 
 
 def atoms(flat: Iterable[Node]) -> set[str]:
@@ -139,6 +166,24 @@ def atom_of(value: Json) -> str:
     """Return the kind of a value."""
     kind = kind_of(value)
     return "fraction" if kind == "number" else kind
+
+
+def required(flat: Iterable[Node]) -> set[str]:
+    """Return the members that must be there, also because another one must."""
+    flat = list(flat)
+    found = {name for node in flat for name in node.get("required", [])}
+    rows = [
+        (name, needs)
+        for node in flat
+        for word in ("dependentRequired", "dependencies")
+        for name, needs in node.get(word, {}).items()
+        if isinstance(needs, list)
+    ]
+    size = -1
+    while size < len(found):
+        size = len(found)
+        found |= {need for name, needs in rows if name in found for need in needs}
+    return found
 
 
 def values(flat: Sequence[Node]) -> list[Json] | None:
@@ -175,3 +220,8 @@ def greatest(flat: Iterable[Node], keyword: str, least: int = 0) -> int:
 def smallest(flat: Iterable[Node], keyword: str) -> int | None:
     """Return the strictest upper bound of a size; None where there is none."""
     return min((int(number) for number in numbers(flat, keyword)), default=None)
+
+
+def patterns_of(flat: Iterable[Node]) -> list[str]:
+    """Return the patterns of a text, each once."""
+    return list(dict.fromkeys(node.get("pattern") for node in flat if node.has("pattern")))

@@ -40,7 +40,7 @@ def is_instance(node: Node, value: Json) -> bool:
         Doubt: A pattern or a reference that is not understood, or too much work.
     """
     known = node.schemas.valid
-    key = (node.name, node.pointer, identity(value))
+    key = (node.place, identity(value))
     if key not in known:
         try:
             known[key] = _Evaluation(node.schemas.work).seen(node, value) is not None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from fractions import Fraction
 
 from engine.compat import members
+from engine.compat.automaton import found_text
 from engine.compat.doubt import Doubt
 from engine.compat.flat import (
     alternatives,
@@ -15,6 +16,8 @@ from engine.compat.flat import (
     flatten,
     greatest,
     numbers,
+    patterns_of,
+    required,
     smallest,
     valid_values,
 )
@@ -85,20 +88,14 @@ def texts(flat: Sequence[Node]) -> list[Json]:
     if least > LONGEST:
         return []
     own = [text for node in flat for text in node.get("examples", []) if isinstance(text, str)]
-    own += [text for node in flat if node.has("pattern") for text in _matching(node.get("pattern"))]
+    if patterns := patterns_of(flat):
+        with suppress(Doubt):
+            found = found_text(patterns, [], least, most, flat[0].schemas.work)
+            own += [found] if found is not None else []
     sized = [text + "a" * (least - len(text)) for text in _TEXTS]
     cut = [text[:most] for text in sized]
     longest = ["a" * most] if most is not None and most <= LONGEST else ["a" * (least + 1)]
     return list(dict.fromkeys([*own, *cut, *longest]))
-
-
-def _matching(pattern: str) -> list[str]:
-    """Texts for the commonest patterns: a literal, or one class repeated."""
-    bare = pattern.removeprefix("^").removesuffix("$")
-    found = [re.sub(r"\\(.)", r"\1", bare)]
-    if match := re.fullmatch(r"\[\^?\\?(.)[^\]]*\](?:[*+?]|\{(\d+)(?:,\d*)?\})?", bare):
-        found.append(match[1] * min(int(match[2] or 1), LONGEST))
-    return found
 
 
 def numbers_in(flat: Sequence[Node], atom: str) -> list[Json]:
@@ -122,16 +119,26 @@ def numbers_in(flat: Sequence[Node], atom: str) -> list[Json]:
 
 
 def _arrays(flat: Sequence[Node], depth: int) -> list[Json]:
-    least, most = greatest(flat, "minItems"), smallest(flat, "maxItems")
+    least = greatest(flat, "minItems", members.least_items(flat))
+    most = smallest(flat, "maxItems")
+    counted = [node for node in flat if node.has("contains")]
     found: list[Json] = []
     for size in dict.fromkeys((least, least + 1, most if most is not None else least)):
         if size > 50 or (most is not None and size > most):
             continue
-        items = [sample(members.item(flat, index), None, depth + 1) for index in range(size)]
+        items = [
+            sample([*members.item(flat, index), *_counted(counted, index)], None, depth + 1)
+            for index in range(size)
+        ]
         if NOTHING not in items:
             found.append(items)
             found += _distinct(flat, items, depth)
     return found
+
+
+def _counted(nodes: Sequence[Node], index: int) -> list[Node]:
+    """What the first items must be so that there are as many as ``contains`` asks for."""
+    return [node.child("contains") for node in nodes if index < node.get("minContains", 1)]
 
 
 def _distinct(flat: Sequence[Node], items: list[Json], depth: int) -> list[Json]:
@@ -146,7 +153,7 @@ def _distinct(flat: Sequence[Node], items: list[Json], depth: int) -> list[Json]
 
 
 def _objects(flat: Sequence[Node], depth: int) -> list[Json]:
-    names = sorted(members.required(flat))
+    names = sorted(required(flat))
     whole = {name: sample(members.member(flat, name), None, depth + 1) for name in names}
     if NOTHING in whole.values():
         return []

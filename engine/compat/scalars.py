@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+from engine.compat.automaton import found_text
 from engine.compat.doubt import Doubt
-from engine.compat.flat import greatest, numbers, smallest
+from engine.compat.flat import greatest, numbers, patterns_of, smallest
 from engine.compat.instances import is_instance
 from engine.compat.numerals import exact, plainest
-from engine.compat.outcome import HOLDS, ContainmentResult, broken
+from engine.compat.outcome import HOLDS, ContainmentResult, broken, open_question
 from engine.compat.sample import LONGEST, NOTHING, samples
 from engine.compat.schemas import Node
 from engine.model import Json
@@ -81,14 +82,44 @@ def _low(flat: Sequence[Node], atom: str, sign: int) -> tuple[Fraction | None, b
 
 def check_text(flat: Sequence[Node], other: Node) -> ContainmentResult:
     """Lengths and pattern of ``other`` against those of ``flat``."""
-    outcome = check_size(flat, other, ("minLength", "maxLength"), lambda size: "a" * size)
-    if other.has("pattern"):
-        pattern = other.get("pattern")
-        if pattern not in [node.get("pattern") for node in flat]:
-            shown = witness(flat, other, atom="string")
-            sure = shown is not NOTHING
-            outcome += broken(other, "pattern", f"{pattern!r} must match", shown, sure=sure)
+    patterns = patterns_of(flat)
+    keywords = ("minLength", "maxLength")
+    outcome = HOLDS
+    if not patterns:
+        outcome += check_size(flat, other, keywords, lambda size: "a" * size)
+    for keyword in ("pattern", *(keywords if patterns else ())):
+        if other.has(keyword) and not (keyword == "pattern" and other.get(keyword) in patterns):
+            outcome += _language(flat, other, keyword, patterns)
     return outcome
+
+
+def _language(
+    flat: Sequence[Node], other: Node, keyword: str, patterns: Sequence[str]
+) -> ContainmentResult:
+    """Whether some text that the patterns and lengths of ``flat`` leave breaks ``keyword``."""
+    value = other.get(keyword)
+    least, most = greatest(flat, "minLength"), smallest(flat, "maxLength")
+    if keyword == "minLength":
+        most = int(value) - 1 if most is None else min(most, int(value) - 1)
+        reason = f"at least {value} required"
+    elif keyword == "maxLength":
+        least = max(least, int(value) + 1)
+        reason = f"at most {value} allowed"
+    else:
+        reason = f"{value!r} must match"
+    if most is not None and most < least:
+        return HOLDS
+    forbidden = [value] if keyword == "pattern" else []
+    try:
+        text = found_text(patterns, forbidden, least, most, other.schemas.work)
+    except Doubt as doubt:
+        shown = witness(flat, other, atom="string")
+        if shown is NOTHING:
+            return open_question(other, keyword, doubt.reason)
+        return broken(other, keyword, reason, shown, sure=False)
+    if text is None:
+        return HOLDS
+    return broken(other, keyword, reason, witness(flat, other, text, atom="string"), sure=False)
 
 
 def check_size(

@@ -49,11 +49,13 @@ class SchemaSet:
     documents: Mapping[str, Json]
     default_draft: int | None = None
     work: Work = field(default_factory=Work, repr=False)
-    valid: dict[tuple[str, str, Hashable], bool] = field(default_factory=dict, repr=False)
+    valid: dict[tuple[tuple[str, str, str], Hashable], bool] = field(
+        default_factory=dict, repr=False
+    )
     _assumed: dict[str, int] = field(default_factory=dict, repr=False)
     _absent: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
-    _texts: dict[str, str] = field(default_factory=dict, repr=False)
-    _closures: dict[tuple[str, str], Mapping[tuple[str, str], str]] = field(
+    _texts: dict[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
+    _closures: dict[tuple[str, str, str], Mapping[tuple[str, str], str]] = field(
         default_factory=dict, repr=False
     )
 
@@ -142,6 +144,7 @@ class Node:
         name: Its document.
         pointer: RFC 6901, inside the document.
         schema: What stands there.
+        made_of: Of a schema that stands nowhere, what it says; ``pointer`` is then whose it is.
         is_plain: Whether its ``anyOf`` and ``oneOf`` are accounted for elsewhere.
     """
 
@@ -149,18 +152,24 @@ class Node:
     name: str
     pointer: str
     schema: Json = field(compare=False, repr=False)
+    made_of: str = ""
     is_plain: bool = False
 
     @property
-    def key(self) -> tuple[int, str, str, bool]:
+    def place(self) -> tuple[str, str, str]:
+        """Where it stands in its set."""
+        return self.name, self.pointer, self.made_of
+
+    @property
+    def key(self) -> tuple[int, str, str, str, bool]:
         """What makes it this one."""
-        return id(self.schemas), self.name, self.pointer, self.is_plain
+        return id(self.schemas), self.name, self.pointer, self.made_of, self.is_plain
 
     def plain(self) -> Node:
         """Return it without its alternatives."""
         if self.is_plain:
             return self
-        return Node(self.schemas, self.name, self.pointer, self.schema, is_plain=True)
+        return Node(self.schemas, *self.place[:2], self.schema, self.made_of, is_plain=True)
 
     def get(self, keyword: str, default: Json = None) -> Json:
         """Return the value of a keyword; ``default`` where its draft has none of that name."""
@@ -181,7 +190,17 @@ class Node:
         for step in path:
             pointer += f"/{escape(str(step))}"
             schema = schema[step]
-        return Node(self.schemas, self.name, pointer, schema)
+        return Node(self.schemas, self.name, pointer, schema, self.made_of)
+
+    def made(self, schema: Json) -> Node:
+        """Return a schema that stands nowhere, as if it stood in this document."""
+        return Node(self.schemas, self.name, self.pointer, schema, text_of(schema))
+
+    def without(self, keyword: str) -> Node:
+        """Return it without a keyword."""
+        rest = {word: value for word, value in self.schema.items() if word != keyword}
+        made_of = f"{self.made_of} without {keyword}"
+        return Node(self.schemas, self.name, self.pointer, rest, made_of, self.is_plain)
 
     def children(self, keyword: str) -> list[Node]:
         """Return the schemas in the list that ``keyword`` holds."""
@@ -240,8 +259,8 @@ class Node:
             Doubt: A reference that leads nowhere.
         """
         closures = self.schemas._closures
-        if (self.name, self.pointer) in closures:
-            return closures[self.name, self.pointer]
+        if self.place in closures:
+            return closures[self.place]
         found: dict[tuple[str, str], str] = {}
         waiting = [self]
         while waiting:
@@ -253,18 +272,17 @@ class Node:
                     if place not in found:
                         found[place] = target.text
                         waiting.append(target)
-        closures[self.name, self.pointer] = found
+        closures[self.place] = found
         return found
 
     @property
     def text(self) -> str:
         """What stands here, in one form."""
         known = self.schemas._texts
-        place = f"{self.name}#{self.pointer}"
-        if place not in known:
+        if self.place not in known:
             self.schemas.work.spend(20)
-            known[place] = text_of(self.schema)
-        return known[place]
+            known[self.place] = text_of(self.schema)
+        return known[self.place]
 
     def below(self) -> Iterator[Node]:
         """Yield it and every schema inside it, references not followed."""
@@ -287,6 +305,15 @@ class Node:
             for name, inner in value.items():
                 if isinstance(inner, dict | bool):
                     yield self.child(keyword, name)
+
+
+def says_the_same(node: Node, other: Node) -> bool:
+    """Whether two schemas, and all that they refer to, are written alike."""
+    if node.schemas is other.schemas and node.place == other.place:
+        return True
+    return (
+        node.text == other.text and node.draft == other.draft and node.closure() == other.closure()
+    )
 
 
 ONE = words(

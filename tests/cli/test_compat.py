@@ -272,7 +272,7 @@ METRICS = ("--metrics", "m.json", "--subject", "s")
 
 
 def test_a_change_of_schema_is_no_drift_of_data(engine: Engine) -> None:
-    """A compatible change is promoted: how data differs from its schema is another's to say."""
+    """INV-DATA-5. A compatible change is promoted: how data differs is another's to say."""
     properties: Json = {"a": {"type": "string"}, "b": {"type": "integer"}}
     write("old.json", {"type": "object", "properties": properties, "required": ["a"]})
     wider = {**properties, "c": {"type": "number"}}

@@ -29,6 +29,7 @@ def keyword(inner: st.SearchStrategy[Json]) -> st.SearchStrategy[dict[str, Json]
     several = st.lists(inner, min_size=1, max_size=3)
     kind = st.sampled_from(TYPES)
     named = st.dictionaries(st.sampled_from(NAMES), inner, max_size=2)
+    by_pattern = st.dictionaries(st.sampled_from(["^a", "1$", "^[a-b]$"]), inner, max_size=2)
     choices: list[tuple[str, st.SearchStrategy[Json]]] = [
         ("type", kind),
         ("type", st.lists(kind, min_size=1, max_size=3, unique=True)),
@@ -41,7 +42,7 @@ def keyword(inner: st.SearchStrategy[Json]) -> st.SearchStrategy[dict[str, Json]
         ("multipleOf", st.sampled_from([1, 2, 3, 0.5])),
         ("minLength", sizes),
         ("maxLength", sizes),
-        ("pattern", st.sampled_from(["^a", "b$", "[0-9]", "^[a-z]+$"])),
+        ("pattern", st.sampled_from(["^a", "b$", "[0-9]", "^[a-z]+$", "^[ab]*$", "^(?!b)"])),
         ("items", inner),
         ("prefixItems", several),
         ("minItems", sizes),
@@ -49,13 +50,18 @@ def keyword(inner: st.SearchStrategy[Json]) -> st.SearchStrategy[dict[str, Json]
         ("uniqueItems", st.booleans()),
         ("contains", inner),
         ("properties", named),
-        ("patternProperties", st.dictionaries(st.sampled_from(["^a", "1$"]), inner, max_size=2)),
+        ("patternProperties", by_pattern),
         ("additionalProperties", inner),
         ("required", st.lists(st.sampled_from(NAMES), max_size=2, unique=True)),
         ("minProperties", sizes),
         ("maxProperties", sizes),
         ("propertyNames", inner),
-        ("dependentRequired", st.just({"a": ["b"]})),
+        ("dependentRequired", st.sampled_from([{"a": ["b"]}, {"b": ["c1"]}, {"a": ["b", "c1"]}])),
+        ("dependentSchemas", named),
+        ("unevaluatedProperties", inner),
+        ("unevaluatedItems", inner),
+        ("minContains", sizes),
+        ("maxContains", sizes),
         ("allOf", several),
         ("anyOf", several),
         ("oneOf", several),

@@ -130,6 +130,73 @@ RULES: dict[str, tuple[Json, Json, str]] = {
     "oneOf": ({"oneOf": [TEXT, INTEGER]}, {"oneOf": [TEXT, NUMBER]}, "oneOf"),
     "allOf": ({"allOf": [thing("a"), thing("b")]}, thing("a"), "required"),
     "not": ({"type": "integer"}, {"type": ["integer", "string"]}, "type"),
+    "dependentRequired": (
+        {"type": "object", "dependentRequired": {"a": ["b", "c"]}},
+        {"type": "object", "dependentRequired": {"a": ["b"]}}, "dependentRequired",
+    ),
+    "dependentRequired of what is required": (
+        thing("a", "b"), {**thing("a"), "dependentRequired": {"c": ["b"]}}, "required",
+    ),
+    "dependentSchemas": (
+        {"type": "object", "dependentSchemas": {"a": thing("b", b=INTEGER)}},
+        {"type": "object", "dependentSchemas": {"a": thing("b", b=NUMBER)}}, "type",
+    ),
+    "dependentSchemas of what is required": (
+        {**thing("a"), "dependentSchemas": {"a": thing("b")}}, thing("a"), "required",
+    ),
+    "contains": (
+        {"type": "array", "contains": INTEGER}, {"type": "array", "contains": NUMBER}, "contains",
+    ),
+    "contains by the items": (
+        {"type": "array", "items": INTEGER, "minItems": 1},
+        {"type": "array", "contains": INTEGER}, "type",
+    ),
+    "minContains": (
+        {"type": "array", "contains": TEXT, "minContains": 2},
+        {"type": "array", "contains": TEXT}, "contains",
+    ),
+    "maxContains": (
+        {"type": "array", "contains": TEXT, "maxContains": 1},
+        {"type": "array", "contains": TEXT, "maxContains": 2}, "maxContains",
+    ),
+    "propertyNames": (
+        {"type": "object", "propertyNames": {"pattern": "^[a-c]$"}},
+        {"type": "object", "propertyNames": {"maxLength": 1}}, "pattern",
+    ),
+    "propertyNames of a closed object": (
+        {**thing(ab=TEXT), "additionalProperties": False},
+        {"type": "object", "propertyNames": {"pattern": "^a"}}, "additionalProperties",
+    ),
+    "unevaluatedProperties": (
+        {"allOf": [thing(a=TEXT)], "type": "object", "properties": {"b": TEXT},
+         "unevaluatedProperties": False},
+        {**thing(a=TEXT, b=TEXT, c=TEXT), "additionalProperties": False}, "unevaluatedProperties",
+    ),
+    "unevaluatedProperties with branches": (
+        {"type": "object", "anyOf": [thing("a", a=TEXT), thing("b", b=TEXT)],
+         "unevaluatedProperties": INTEGER},
+        {"type": "object", "anyOf": [thing("a", a=TEXT), thing("b", b=TEXT)],
+         "unevaluatedProperties": NUMBER}, "type",
+    ),
+    "unevaluatedItems": (
+        {"type": "array", "prefixItems": [TEXT], "unevaluatedItems": INTEGER},
+        {"type": "array", "prefixItems": [TEXT], "unevaluatedItems": NUMBER}, "type",
+    ),
+    "patternProperties": (
+        {"type": "object", "patternProperties": {"^x[a-z]": INTEGER}},
+        {"type": "object", "patternProperties": {"^x[a-c]$": NUMBER}}, "type",
+    ),
+    "pattern of another": (
+        {**TEXT, "pattern": "^[0-9]{2}$"}, {**TEXT, "pattern": "^[0-9]+$"}, "pattern",
+    ),
+    "pattern and length": (
+        {**TEXT, "pattern": "^[0-9]{2}$"}, {**TEXT, "minLength": 2, "maxLength": 2}, "pattern",
+    ),
+    "letters": ({**TEXT, "pattern": "^[a-z]+$"}, {**TEXT, "pattern": r"^\p{L}+$"}, "pattern"),
+    "not wider": (
+        {"type": "string", "not": {"minLength": 2}}, {"type": "string", "not": {"minLength": 3}},
+        "not",
+    ),
     "tagged": (
         {"oneOf": [thing("k", k={"const": "x"}), thing("k", k={"const": "y"})]},
         {"oneOf": [thing("k", k={"const": tag}) for tag in "xyz"]}, "oneOf",
@@ -178,12 +245,24 @@ def test_what_is_not_known_is_undecided_even_against_itself(schema: Json, says: 
     assert any(says in finding.problem.reason for finding in comparison.findings)
 
 
-def test_what_is_not_reasoned_about_is_undecided_unless_both_sides_say_the_same() -> None:
-    old: Json = {"type": "object", "unevaluatedProperties": TEXT, "maxProperties": 3}
+def test_what_is_compared_as_written_is_undecided_unless_both_sides_say_the_same() -> None:
+    old: Json = {"type": "string", "format": "date", "maxLength": 3}
     assert against(old, old).verdict == "compatible"
-    found = against(old, {**old, "maxProperties": 2})
+    assert against(old, {**old, "maxLength": 2}).verdict == "compatible"
+    found = against(old, {**old, "format": "time"})
     assert found.verdict == "undecided"
-    assert "not reasoned about" in found.findings[0].problem.reason
+    assert "compared as written only" in found.findings[0].problem.reason
+
+
+def test_a_keyword_that_its_draft_has_not_is_undecided_unless_both_sides_say_the_same() -> None:
+    old: Json = {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"}
+    new = {**old, "dependencies": {"a": ["b"]}}
+    assert against(new, {**new, "minProperties": 1}).verdict == "compatible"
+    (finding,) = against(old, new).findings
+    assert finding.problem.reason == "'dependencies' is no keyword of its draft"
+    assert against(old, {**new, "$schema": "http://json-schema.org/draft-07/schema#"}).verdict == (
+        "compatible"
+    )
 
 
 @pytest.mark.parametrize("loop", [{"$ref": "#"}, {"anyOf": [{"$ref": "#"}, TEXT]}])

@@ -87,8 +87,16 @@ that a provider said."""
 _GRPC_FAILED = frozenset(
     ("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "INTERNAL", "UNKNOWN", "DATA_LOSS")
 )
-_GRPC_OWN = ("Exception serializing request!", "Exception deserializing response!")
-"""What its own process says with INTERNAL, when the caller's code for a message raised."""
+_GRPC_OWN = (
+    "Exception serializing request!",
+    "Exception deserializing response!",
+    "Exception iterating requests!",
+    "Invalid metadata",
+    "CLIENT: Sent message larger than max",
+    "CLIENT: Received message larger than max",
+)
+"""What its own process says with such a code, when the caller's code raised or its settings
+refuse."""
 
 _AWS_FAILED = frozenset(
     [
@@ -278,9 +286,10 @@ def _by_grpc(error: Exception) -> CallOutcome | None:
     ask_code, ask_details = _member(error, "code"), _member(error, "details")
     if not callable(ask_code):
         return None
-    details = ask_details() if callable(ask_details) else None
-    failed = getattr(ask_code(), "name", None) in _GRPC_FAILED and details not in _GRPC_OWN
-    return FAILURE if failed else NEUTRAL
+    details = str(ask_details()) if callable(ask_details) else ""
+    if getattr(ask_code(), "name", None) not in _GRPC_FAILED:
+        return NEUTRAL
+    return NEUTRAL if any(own in details for own in _GRPC_OWN) else FAILURE
 
 
 def _by_kind(error: Exception) -> CallOutcome | None:

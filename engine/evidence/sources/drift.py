@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.compat import members
 from engine.compat.doubt import Doubt
-from engine.compat.flat import atom_of, atoms, flatten
+from engine.compat.flat import atom_of, atoms, flatten, required
 from engine.compat.schemas import DRAFTS, Node
 from engine.errors import UsageError
 from engine.evidence.sources.contract import Evidence, SourceRequest
@@ -177,11 +177,11 @@ def _differences(data: _Data, root: Node) -> Iterator[tuple[str, str]]:
     )
     if loose is not None:
         raise Doubt(loose.pointer, "alternatives and conditions have no one set of columns")
-    required = members.required(flat)
-    for column in sorted(required - set(data.columns)):
+    must = required(flat)
+    for column in sorted(must - set(data.columns)):
         yield column, "is required, and missing"
     for column in data.columns:
-        why = _difference(data, flat, column, is_required=column in required)
+        why = _difference(data, flat, column, is_required=column in must)
         if why:
             yield column, why
 
@@ -241,7 +241,7 @@ def _differs(nodes: Sequence[Node], value: Json) -> bool:
         return any(_differs(members.item(flat, n), item) for n, item in enumerate(value))
     if isinstance(value, dict):
         is_open = not any(node.has("properties", "patternProperties") for node in flat)
-        return any(key not in value for key in members.required(flat)) or any(
+        return any(key not in value for key in required(flat)) or any(
             (not is_open and not _is_declared(flat, key))
             or _differs(members.member(flat, key), item)
             for key, item in value.items()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
-from engine.calls.breaker import Breaker, CircuitBreaker, MemoryCircuits
+from engine.calls.breaker import Breaker, CallOutcome, CircuitBreaker, MemoryCircuits
+from engine.calls.breaker.classify import classify
 from tests.calls.breaker import misbehaving, real_clients
 from tests.calls.breaker.fakes import Clock, Provider, breaker_of, fail
 from tests.calls.breaker.real_clients import CLIENTS, EXPECTED, LIGHT, SCENARIOS, counted, written
@@ -150,3 +153,105 @@ def test_every_way_to_stream_of_openai_counts_when_it_ends(read: Any, cut: bool)
         with broken if cut else nullcontext():
             assert read(breaker, client.chat.completions)
     assert breaker.state().failures == (2 if cut else 0)
+
+
+def _raises(*_: object) -> Any:
+    raise LookupError("the caller's")
+
+
+def _requests() -> Iterator[bytes]:
+    yield _raises()
+
+
+@pytest.mark.system
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # the caller's
+@pytest.mark.parametrize(
+    ("options", "ask"),
+    [
+        ({}, lambda channel: channel.unary_unary("/a/ask", request_serializer=_raises)(b"?")),
+        ({}, lambda channel: channel.unary_unary("/a/ask", response_deserializer=_raises)(b"?")),
+        ({}, lambda channel: channel.stream_unary("/a/ask")(_requests())),
+        ({}, lambda channel: channel.unary_unary("/a/ask")(b"?", metadata=(("no key", "v"),))),
+        ({"grpc.max_send_message_length": 1}, lambda channel: channel.unary_unary("/a/ask")(b"??")),
+        (
+            {"grpc.max_receive_message_length": 1},
+            lambda channel: channel.unary_unary("/a/ask")(b"?"),
+        ),
+    ],
+    ids=["serializer", "deserializer", "requests", "metadata", "sent", "received"],
+)
+def test_what_grpc_says_of_the_callers_own_code_does_not_count(
+    options: dict[str, int], ask: Any
+) -> None:
+    """Though its code is INTERNAL, UNKNOWN or RESOURCE_EXHAUSTED."""
+    breaker = breaker_of(MemoryCircuits(), Clock())
+    grpc = real_clients.module("grpc")
+    with (
+        real_clients.provider("grpcio", "answer") as address,
+        grpc.insecure_channel(
+            address.removeprefix("http://").rstrip("/"), options=list(options.items())
+        ) as channel,
+        pytest.raises(grpc.RpcError),
+    ):
+        breaker.call(ask, channel)
+    assert breaker.state().failures == 0
+
+
+def _body() -> Iterator[bytes]:
+    yield b"one"
+    _raises()
+
+
+def _in_a_full_pool(httpx: Any, address: str) -> None:
+    timeout = httpx.Timeout(10, pool=0.05)
+    with (
+        httpx.Client(limits=httpx.Limits(max_connections=1), timeout=timeout) as client,
+        client.stream("GET", address),
+    ):
+        client.get(address)
+
+
+_WRONG: dict[str, Any] = {
+    "httpx, body": lambda to: real_clients.module("httpx").post(to, content=_body()),
+    "httpx, scheme": lambda _: real_clients.module("httpx").get("nowhere"),
+    "httpx, header": lambda to: real_clients.module("httpx").get(to, headers={"a": "b\nc"}),
+    "httpx, pool": lambda to: _in_a_full_pool(real_clients.module("httpx"), to),
+    "requests, body": lambda to: real_clients.module("requests").post(to, data=_body()),
+    "requests, scheme": lambda _: real_clients.module("requests").get("nowhere"),
+    "requests, header": lambda to: real_clients.module("requests").get(to, headers={"a": "b\nc"}),
+}
+
+
+def _openai(address: str, **given: Any) -> Any:
+    with real_clients.module("openai").OpenAI(
+        base_url=address, api_key="k", max_retries=0, **given
+    ) as client:
+        return client.models.list()
+
+
+async def _aiohttp_body(address: str) -> None:
+    async def body() -> Any:
+        yield b"one"
+        _raises()
+
+    async with real_clients.module("aiohttp").ClientSession() as session:
+        await session.post(address, data=body())
+
+
+_WRONG_TOO: dict[str, Any] = {
+    "openai, scheme": lambda _: _openai("nowhere"),
+    "openai, header": lambda to: _openai(to, default_headers={"a": "b\nc"}),
+    "aiohttp, body": lambda to: asyncio.run(_aiohttp_body(to)),
+}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [*_WRONG, *(pytest.param(name, marks=pytest.mark.system) for name in _WRONG_TOO)],
+)
+def test_a_request_that_the_caller_got_wrong_does_not_count(wrong: str) -> None:
+    """INV-BREAKER-7: also where the client wraps it as if the connection had failed."""
+    with misbehaving.serving(misbehaving.answering(b"{}")) as port:
+        with pytest.raises(Exception) as caught:  # noqa: PT011
+            {**_WRONG, **_WRONG_TOO}[wrong](f"http://127.0.0.1:{port}/")
+        assert classify(caught.value) is CallOutcome.NEUTRAL

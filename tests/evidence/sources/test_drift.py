@@ -76,6 +76,7 @@ def flat(rows: list[dict[str, Json]]) -> list[dict[str, Json]]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_data_that_is_as_declared_does_not_drift(tmp_path: Path, form: str) -> None:
+    """INV-DATA-5."""
     rows = flat(GOOD) if form == "csv" else GOOD
     evidence = measured(written(tmp_path, form, rows))
     metric = evidence.metrics["data.schema_drift"]
