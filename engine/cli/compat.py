@@ -80,10 +80,11 @@ def _print(
     for finding in comparison.findings:
         shell.print_lines(_line(finding, old, new))
     documents = "schema" if comparison.documents == 1 else "schemas"
-    columns = "column differs" if comparison.changes == 1 else "columns differ"
+    changes = comparison.changes
+    columns = f"{changes:,} columns differ" if changes is not None else "columns not counted"
+    columns = "1 column differs" if changes == 1 else columns
     shell.print(
-        f"{comparison.verdict} ({args.direction}): {comparison.documents:,} {documents}, "
-        f"{comparison.changes:,} {columns}"
+        f"{comparison.verdict} ({args.direction}): {comparison.documents:,} {documents}, {columns}"
     )
 
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.compat.changes import columns, count_changes
+from engine.compat.changes import count_changes
 from engine.compat.containment import Containment
 from engine.compat.doubt import PROOF_WORK, Doubt
 from engine.compat.flat import ANNOTATIONS, DECIDED, SAME_ONLY
@@ -51,12 +51,12 @@ class Comparison:
 
     Attributes:
         findings: Breaks and questions, in the order of documents.
-        changes: Columns that were added, dropped or changed.
+        changes: Columns that were added, dropped or changed; None where they are too many.
         documents: How many documents were compared.
     """
 
     findings: tuple[CompatibilityFinding, ...]
-    changes: int
+    changes: int | None
     documents: int
 
     @property
@@ -84,7 +84,7 @@ def compare(
         annotations: Further keywords that are known to say nothing about instances.
     """
     findings: list[CompatibilityFinding] = []
-    count = 0
+    counts: list[int | None] = []
     work = new.work = old.work
     ways = ("output", "input") if direction == "both" else (direction,)
     for before, after in pairs:
@@ -92,7 +92,7 @@ def compare(
         if after not in new.documents:
             gone = Break("document", before, "", "the schema is gone")
             findings += [CompatibilityFinding(way, "old", gone) for way in ways]
-            count += len(columns(old.root(before)))
+            counts.append(count_changes(old.root(before), None))
             continue
         first, second = old.root(before), new.root(after)
         for root, side in ((first, "old"), (second, "new")):
@@ -103,7 +103,7 @@ def compare(
             for point, side in _said_in_vain(first, second, annotations)
         ]
         if not (_is_known(first) and _is_known(second)):
-            count += count_changes(first, second)
+            counts.append(count_changes(first, second))
             continue
         for way in ways:
             sub, sup = (second, first) if way == "output" else (first, second)
@@ -115,8 +115,10 @@ def compare(
             points = dict.fromkeys(found.questions)
             findings += [CompatibilityFinding(way, side, fault) for fault in _first(found.breaks)]
             findings += [CompatibilityFinding(way, side, point) for point in points]
-        count += count_changes(first, second)
-    return Comparison(tuple(findings), count, len(pairs))
+        counts.append(count_changes(first, second))
+    known = [count for count in counts if count is not None]
+    changes = sum(known) if len(known) == len(counts) else None
+    return Comparison(tuple(findings), changes, len(pairs))
 
 
 def _is_known(root: Node) -> bool:

@@ -12,15 +12,22 @@ from engine.model import Json
 
 _NESTING = frozenset(("properties", "required", "$ref", "allOf", "items"))
 _DEPTH = 16
+MAX_COLUMNS = 5_000
+"""Columns that are counted, with those that references lead to; more are not."""
 
 
 def columns(root: Node) -> dict[str, str]:
     """Return the own schema of each member, by its path; ``[]`` stands for an item.
 
     References are followed, each once on the way to a member. Annotations do not count.
+
+    Raises:
+        Doubt: There are too many.
     """
     found: dict[str, str] = {}
-    for path, text in _columns(root, "", ()):
+    for count, (path, text) in enumerate(_columns(root, "", ())):
+        if count > MAX_COLUMNS:
+            raise Doubt(root.pointer, f"has over {MAX_COLUMNS:,} columns")
         found[path] = found.get(path, "") + text
     return found
 
@@ -68,7 +75,16 @@ def _bare(schema: Json) -> Json:
     }
 
 
-def count_changes(old: Node, new: Node) -> int:
-    """Return how many columns were added, dropped or changed."""
-    before, after = columns(old), columns(new)
+def count_changes(old: Node, new: Node | None) -> int | None:
+    """Return how many columns were added, dropped or changed; None where they are too many.
+
+    Args:
+        old: What was.
+        new: What is to be; None where it is gone.
+    """
+    try:
+        before = columns(old)
+        after = {} if new is None else columns(new)
+    except Doubt:
+        return None
     return sum(before.get(path) != after.get(path) for path in before.keys() | after.keys())

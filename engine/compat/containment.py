@@ -60,6 +60,7 @@ class Containment:
             return doubted(Doubt("", reason), document)
         self._assumed[pair] = self._level
         try:
+            self._like.schemas.work.spend(120)
             return self._check(sub, sup)
         except Doubt as doubt:
             return doubted(doubt, document)
@@ -155,6 +156,7 @@ class Containment:
 
     def _atom(self, flat: Nodes, other: Node, atom: str) -> ContainmentResult:
         """What ``other`` itself says about one kind of values."""
+        self._like.schemas.work.spend(20)
         is_number = atom in ("integer", "fraction")
         if (is_number and no_number(flat, atom)) or is_empty([*flat, self._kind(atom)]):
             return HOLDS
@@ -315,8 +317,8 @@ class Containment:
         branches = other.children("anyOf")
         if len(branches) == 1:
             return self.check(flat, branches)
-        tried = [self.check(flat, [branch]) for branch in branches]
-        if any(found.holds for found in tried):
+        tried = self._tried(flat, branches)
+        if tried is None:
             return HOLDS
         left = sorted(atoms(flat))
         if len(left) > 1:
@@ -328,12 +330,22 @@ class Containment:
             return outcome
         return self._unfound(flat, other, "anyOf", tried)
 
+    def _tried(self, flat: Nodes, branches: Nodes) -> list[ContainmentResult] | None:
+        """What each branch lacks; None where one holds."""
+        tried: list[ContainmentResult] = []
+        for branch in branches:
+            found = self.check(flat, [branch])
+            if found.holds:
+                return None
+            tried.append(found)
+        return tried
+
     def _any_of_piece(self, piece: Nodes, other: Node) -> ContainmentResult:
         listed = valid_values(piece)
         if listed is not None:
             return self._values(listed, other)
-        tried = [self.check(piece, [branch]) for branch in other.children("anyOf")]
-        if any(found.holds for found in tried):
+        tried = self._tried(piece, other.children("anyOf"))
+        if tried is None:
             return HOLDS
         return self._unfound(piece, other, "anyOf", tried)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-MOST_WORK = 250_000
+MOST_WORK = 150_000
 """Small steps that a comparison of one pair of documents may take in one direction.
 
 Each takes a few microseconds, so that a pair is decided or not well within two seconds.
 """
-PROOF_WORK = 60_000
+PROOF_WORK = 40_000
 """Further ones for holding what was found against both sides."""
 
 

@@ -46,6 +46,7 @@ def _nothing(flat: Sequence[Node], depth: int) -> bool:
 def _contradicted(flat: Sequence[Node], node: Node) -> bool:
     """Whether what ``node`` forbids is what another one says."""
     forbidden = node.child("not")
+    forbidden.schemas.work.spend(4 + 2 * len(flat))
     return forbidden.schema in (True, {}) or any(says_the_same(own, forbidden) for own in flat)
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from functools import cache
 
 from engine.compat import members
 from engine.compat.automaton import found_text
@@ -43,20 +44,41 @@ def sample(nodes: Iterable[Node], atom: str | None = None, depth: int = 0) -> Js
 
 def samples(nodes: Iterable[Node], atom: str | None = None, depth: int = 0) -> list[Json]:
     """Return some instances of ``nodes``, the simplest first."""
+    nodes = list(nodes)
     if depth > _DEPTH:
         return []
-    try:
-        flat = flatten(nodes)
-        if flat is None:
+    if not nodes:
+        return list(_of_anything(atom, depth))
+    known = nodes[0].schemas.samples
+    key = (frozenset(node.key for node in nodes), atom, depth)
+    if key not in known:
+        try:
+            known[key] = _made_up(nodes, atom, depth)
+        except Doubt:
             return []
-        found: list[Json] = []
-        for alternative, _ in alternatives(flat):
-            found += _simple(alternative, atom, depth)
-            if len(found) > 24:
-                break
-        return [value for value in found if all(is_instance(node, value) for node in flat)]
-    except Doubt:
+    return known[key]
+
+
+@cache
+def _of_anything(atom: str | None, depth: int) -> tuple[Json, ...]:
+    """Instances of no schema at all."""
+    return tuple(_simple([], atom, depth))
+
+
+def _made_up(nodes: Sequence[Node], atom: str | None, depth: int) -> list[Json]:
+    flat = flatten(nodes)
+    if flat is None:
         return []
+    found: list[Json] = []
+    for alternative, _ in alternatives(flat):
+        if flat:
+            flat[0].schemas.work.spend(200)
+        found += _simple(alternative, atom, depth)
+        if len(found) > 24:
+            break
+    if flat:
+        flat[0].schemas.work.spend(4 * len(found) * len(flat))
+    return [value for value in found if all(is_instance(node, value) for node in flat)]
 
 
 def _simple(flat: Sequence[Node], atom: str | None, depth: int) -> list[Json]:

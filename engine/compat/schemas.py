@@ -43,6 +43,7 @@ class SchemaSet:
         documents: By path relative to the set, with slashes.
         default_draft: Draft of those that do not say theirs.
         work: What the questions about it may take.
+        samples: Instances that were made up, by what was asked.
         valid: Whether a value is valid at a place of a document, as far as it was asked.
     """
 
@@ -52,6 +53,7 @@ class SchemaSet:
     valid: dict[tuple[tuple[str, str, str], Hashable], bool] = field(
         default_factory=dict, repr=False
     )
+    samples: dict[Hashable, list[Json]] = field(default_factory=dict, repr=False)
     _assumed: dict[str, int] = field(default_factory=dict, repr=False)
     _absent: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     _texts: dict[tuple[str, str, str], str] = field(default_factory=dict, repr=False)

@@ -119,11 +119,14 @@ def metrics(comparison: Comparison, source: str, direction: str) -> dict[str, di
     says: dict[str, Json] = {"value": verdict == "compatible"}
     if verdict == "undecided" or not comparison.documents:
         says = {"value": None, "status": "undefined"}
+    changed: dict[str, Json] = {"value": comparison.changes}
+    if comparison.changes is None:
+        changed |= {"status": "undefined"}
     how: dict[str, Json] = {"method": "schemas/2", "parameters": {"direction": direction}}
     about: dict[str, Json] = {"source": source[:1024], "computed": how}
     return {
         "data.schema_compatible": {**says, **about},
-        "data.schema_changes": {"value": comparison.changes, **about},
+        "data.schema_changes": {**changed, **about},
     }
 
 
