@@ -37,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="output, input or both (output)",
     )  # fmt: skip
     parser.add_argument(
-        "--draft", choices=("6", "7", "2019-09", "2020-12"),
+        "--draft", choices=("4", "6", "7", "2019-09", "2020-12"),
         help="draft of schemas without $schema (the newest that has all their keywords)",
     )  # fmt: skip
     parser.add_argument(

@@ -12,17 +12,20 @@ from functools import cached_property
 from urllib.parse import quote, unquote, urldefrag, urljoin
 
 from engine.compat.doubt import Doubt, Work
+from engine.compat.draft4 import modern
 from engine.compat.numerals import text_of
 from engine.formats.json_positions import escape
 from engine.model import Json
 
+_DRAFT_4 = "http://json-schema.org/draft-04/schema"
 _DRAFTS = {
+    _DRAFT_4: 4,
     "http://json-schema.org/draft-06/schema": 6,
     "http://json-schema.org/draft-07/schema": 7,
     "https://json-schema.org/draft/2019-09/schema": 2019,
     "https://json-schema.org/draft/2020-12/schema": 2020,
 }
-DRAFTS = {"6": 6, "7": 7, "2019-09": 2019, "2020-12": 2020}
+DRAFTS = {"4": 4, "6": 6, "7": 7, "2019-09": 2019, "2020-12": 2020}
 """Drafts that are known, by the names that people give them."""
 _NEWEST = 2020
 _LISTED_ITEMS = "items as a list"
@@ -60,6 +63,19 @@ class SchemaSet:
     _closures: dict[tuple[str, str, str], Mapping[tuple[str, str], str]] = field(
         default_factory=dict, repr=False
     )
+
+    def __post_init__(self) -> None:
+        """Write those of draft 4 as later drafts do."""
+        self.documents = {
+            name: modern(document) if self._is_of_draft_4(document) else document
+            for name, document in self.documents.items()
+        }
+
+    def _is_of_draft_4(self, document: Json) -> bool:
+        says = document.get("$schema") if isinstance(document, dict) else None
+        if says is None:
+            return self.default_draft == _DRAFTS[_DRAFT_4]
+        return isinstance(says, str) and says.rstrip("#") == _DRAFT_4
 
     def root(self, name: str) -> Node:
         """Return the whole document ``name``."""
@@ -102,7 +118,7 @@ class SchemaSet:
             return self.default_draft
         if name not in self._assumed:
             used = _keywords(self.documents[name])
-            fit = [draft for draft in DRAFTS.values() if not used & ABSENT[draft]]
+            fit = [draft for draft in DRAFTS.values() if draft > 4 and not used & ABSENT[draft]]
             self._assumed[name] = max(fit, default=_NEWEST)
         return self._assumed[name]
 
@@ -330,9 +346,11 @@ _SINCE_2019 = words(
     "dependentRequired dependentSchemas unevaluatedItems unevaluatedProperties minContains "
     "maxContains contentSchema $recursiveRef"
 )
+_SINCE_6 = words("const contains propertyNames")
 _SINCE_7 = words("if then else contentEncoding contentMediaType")
 _SINCE_2020 = words("prefixItems $dynamicRef")
 ABSENT = {
+    4: _SINCE_6 | _SINCE_7 | _SINCE_2019 | _SINCE_2020,
     6: _SINCE_7 | _SINCE_2019 | _SINCE_2020,
     7: _SINCE_2019 | _SINCE_2020,
     2019: _SINCE_2020 | {"dependencies"},

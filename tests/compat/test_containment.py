@@ -233,7 +233,7 @@ def test_the_pointer_leads_to_the_keyword_that_forbids() -> None:
         ({"properties": {"a": {"nullable": True}}}, "unknown keyword 'nullable'"),
         ({"$ref": "other.json"}, "not among the schemas"),
         ({"$ref": "#/nowhere"}, "where there is nothing"),
-        ({"$schema": "http://json-schema.org/draft-04/schema#"}, "is not known"),
+        ({"$schema": "http://json-schema.org/draft-03/schema#"}, "is not known"),
         ({"$defs": {"a": {"$id": "urn:x"}}, "$ref": "#/$defs/a"}, "with its own $id"),
         ({"$dynamicRef": "#a"}, "unknown keyword '$dynamicRef'"),
     ],
@@ -289,6 +289,27 @@ def test_schemas_that_are_written_alike_are_compatible_whatever_they_say() -> No
         against({**schema, "$defs": {"x": {"if": {"type": "array"}}}}, schema, "input").verdict
         != "compatible"
     )
+
+
+def test_an_exclusive_bound_of_draft_4_is_one() -> None:
+    draft: Json = {"$schema": "http://json-schema.org/draft-04/schema#"}
+    open_end: Json = {**draft, "type": "number", "minimum": 10, "exclusiveMinimum": True}
+    closed_end: Json = {**open_end, "exclusiveMinimum": False}
+    assert against(open_end, closed_end, "input").verdict == "compatible"
+    assert against(closed_end, open_end, "input").verdict == "incompatible"
+    later: Json = {"type": "number", "exclusiveMinimum": 10}
+    assert against(open_end, later, "both").verdict == "compatible"
+    assert against({**open_end, "id": "urn:a"}, {**open_end, "const": 3}, "both").verdict != (
+        "compatible"
+    )
+    inside: Json = {
+        **draft,
+        "properties": {"a": {"items": [{"maximum": 3, "exclusiveMaximum": True}]}},
+    }
+    (finding,) = against(
+        inside, {**draft, "properties": {"a": {"items": [{"maximum": 3}]}}}
+    ).findings
+    assert finding.problem.pointer == "/properties/a/items/0/exclusiveMaximum"
 
 
 def test_a_keyword_that_one_vouches_for_is_an_annotation() -> None:

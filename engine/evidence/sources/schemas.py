@@ -27,7 +27,7 @@ kind = "schemas"
 old = "v1/schemas"                   # a file, a folder, or REVISION:PATH of a git repository
 new = "schemas"
 direction = "output"                 # output: old readers read new; input: new reads old; both
-draft = "2020-12"                    # of schemas without $schema: 6, 7, 2019-09, 2020-12
+draft = "2020-12"                    # of schemas without $schema: 4, 6, 7, 2019-09, 2020-12
 annotations = ["x-owner"]            # further keywords that do not constrain
 """
 
@@ -224,6 +224,7 @@ def _require_schema(name: str, schema: Json, draft: int) -> None:
     from jsonschema.exceptions import SchemaError
 
     kinds: dict[int, Any] = {
+        4: validators.Draft4Validator,
         6: validators.Draft6Validator,
         7: validators.Draft7Validator,
         2019: validators.Draft201909Validator,
