@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError, DocumentError, Position, suggest
-from engine.evidence.metrics_file import RefusalError, expand, long_form
+from engine.evidence.metrics_file import RefusalError, expand, long_form, not_of_type
 from engine.evidence.sources import Evidence, SourceRequest, source_of
 from engine.formats.times import write_time
 from engine.model import INVALID_INPUT, Json
@@ -212,7 +212,7 @@ def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -
     now = plan.requests[0].now
     observed_at = write_time(now)
     document = {"subject": plan.subject, "observed_at": observed_at, "metrics": merged.metrics}
-    remarks: list[str] = []
+    remarks = _without_misfits(merged.metrics, catalogue)
     try:
         expanded = expand(document, catalogue, now, schema, remarks)
     except RefusalError as refused:
@@ -223,6 +223,23 @@ def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -
         merged.metrics[metric_id] = long_form(merged.metrics[metric_id]) | {"status": INVALID_INPUT}
     shown = tuple(remark for remark in remarks if remark.partition(": ")[0] in invalid)
     return GatheredEvidence(document, tuple(evidence), shown)
+
+
+def _without_misfits(
+    metrics: dict[str, dict[str, Json]], catalogue: Mapping[str, Json]
+) -> list[str]:
+    """Take the value of each metric whose source gave another type than its row says, and tell.
+
+    The others count: what one query came to does not end the file.
+    """
+    told: list[str] = []
+    for name, given in metrics.items():
+        metric, row = long_form(given), catalogue.get(name)
+        flaw = row and not_of_type({"status": "ok", **metric}, row)
+        if flaw and metric.get("computed"):
+            metrics[name] = metric | {"value": None, "status": INVALID_INPUT}
+            told.append(f"{name}: {flaw[0]}: no check passes on it")
+    return told
 
 
 def subject_of(table: Table, folder: Path) -> dict[str, Json]:

@@ -299,11 +299,21 @@ def _is_metric(given: Json) -> bool:
     return True
 
 
-def _misfit(metric: Json, row: Json) -> tuple[str, str] | None:
-    """Why ``metric`` does not fit its catalogue row, and what to do; None when it fits."""
+def not_of_type(metric: Json, row: Json) -> tuple[str, str] | None:
+    """Return why a metric in long form has a value of another type than its row, and what to write.
+
+    None where it is, or where there is no value and no ``ok``.
+    """
     value, kind = metric["value"], row["type"]
     if (metric["status"] == "ok" or value is not None) and not _TYPES[kind](value):
         return f"{_written(value)} where the catalogue says {kind}", _to_write(value, row)
+    return None
+
+
+def _misfit(metric: Json, row: Json) -> tuple[str, str] | None:
+    """Why ``metric`` does not fit its catalogue row, and what to do; None when it fits."""
+    if flaw := not_of_type(metric, row):
+        return flaw
     unit = metric.get("unit")
     if unit is not None and "unit" in row and unit != row["unit"]:
         return f"unit {unit!r} where the catalogue says {row['unit']!r}", "convert the value"

@@ -69,6 +69,10 @@ class Traffic:
         return finite and 0 <= self.errors <= self.total
 
 
+NO_TRAFFIC = Traffic(0.0, 0.0)
+"""Nothing came, or nothing is known of what came: either way there is no ratio."""
+
+
 @dataclass(frozen=True, slots=True)
 class BurnRateResult:
     """What the pairs show together.

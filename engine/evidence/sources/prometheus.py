@@ -14,6 +14,7 @@ from typing import Protocol
 
 from engine.evidence.sources.contract import Evidence, SourceRequest
 from engine.evidence.sources.prometheus_api import BadQuery, Prometheus, SampleQuery
+from engine.evidence.sources.prometheus_counters import Selectors
 from engine.evidence.sources.prometheus_ratio import Burn, Ratio
 from engine.evidence.sources.prometheus_value import MAX_POINTS, Instant, Range, Sample
 from engine.formats.times import write_time
@@ -127,19 +128,23 @@ def _range(table: Table) -> Range:
 
 
 def _ratio(table: Table) -> Ratio | Burn:
-    errors, total = _promql(table, "errors"), _promql(table, "total")
-    absent_is_zero = table.choice("errors_absent", ("undefined", "zero"), "undefined") == "zero"
+    selectors = Selectors(
+        _promql(table, "errors"),
+        _promql(table, "total"),
+        absent_is_zero=table.choice("errors_absent", ("undefined", "zero"), "undefined") == "zero",
+        same_targets=table.choice("targets", ("same", "any"), "same") == "same",
+    )
     if table.has("objective") == table.has("window"):
         raise table.refused(
             "window", "either a window, for a ratio, or an objective, for a burn rate",
             'window = "1h", or objective = 0.999',
         )  # fmt: skip
     if table.has("window"):
-        return Ratio(errors, total, absent_is_zero, table.seconds("window"))
+        return Ratio(selectors, table.seconds("window"))
     objective = table.number("objective", least=0.0, most=0.999_999)
     if objective == 0:
         raise table.refused("objective", "0 leaves nothing to burn", "such as 0.999")
-    return Burn(errors, total, absent_is_zero, objective)
+    return Burn(selectors, objective)
 
 
 def _promql(table: Table, key: str) -> str:
@@ -147,7 +152,7 @@ def _promql(table: Table, key: str) -> str:
 
 
 def _metric(sample: Sample, measure: Measure, asking: SampleQuery) -> dict[str, Json]:
-    newest = asking.at if sample.newest is None else min(int(sample.newest), asking.at)
+    newest = int(min(asking.answered, asking.at if sample.newest is None else sample.newest))
     computed: dict[str, Json] = {"method": "prometheus/1", "source_sha256": asking.sha256}
     if measure.parameters:
         computed["parameters"] = measure.parameters

@@ -2,7 +2,8 @@
 
 Source: Prometheus documentation, "HTTP API" (``/api/v1/query``, ``/api/v1/query_range``), and
 what 2.42 answers: samples are ``[unix time, text]``, errors have ``errorType`` and ``error``,
-and whatever was only partly looked at is said in ``warnings``.
+and whatever was only partly looked at is said in ``warnings``, by others in ``infos``
+(Prometheus 3) or ``isPartial`` (VictoriaMetrics).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -57,7 +58,7 @@ class QueryResult:
 
     Attributes:
         series: Empty where nothing matched.
-        warnings: What Prometheus says it could not look at, or not wholly.
+        warnings: What in the answer says that it may not be the whole one.
         sha256: Digest of the answer's body.
     """
 
@@ -132,7 +133,7 @@ class Prometheus:
             series = _series(document["data"])
         except (KeyError, TypeError, ValueError, AttributeError):
             raise self._failed("an answer in no form that Prometheus has") from None
-        warnings = tuple(_line(warning) for warning in document.get("warnings") or ())
+        warnings = tuple(map(_line, _weaknesses(document)))
         return QueryResult(series, warnings, hashlib.sha256(answer.body).hexdigest())
 
     def _failed(self, reason: str, hint: str = "") -> SourceError:
@@ -145,17 +146,29 @@ class SampleQuery:
     Args:
         prometheus: Asked.
         at: The instant, Unix seconds.
+
+    Attributes:
+        answered: Oldest instant that an answer is of: ``at``, but where a cache or a server that
+            looks back answered for an earlier one.
     """
 
     def __init__(self, prometheus: Prometheus, at: int) -> None:
         self._prometheus = prometheus
         self.at = at
+        self.answered: float = at
         self.warnings: list[str] = []
         self._digests: list[str] = []
 
     def query(self, promql: str) -> QueryResult:
         """Return what ``promql`` is at the instant."""
-        return self._kept(self._prometheus.query(promql, self.at))
+        found = self._kept(self._prometheus.query(promql, self.at))
+        times = (at for series in found.series for at, value in series.points if value is not None)
+        self.answered = min((self.answered, *times))
+        return found
+
+    def samples(self, selector: str, length: int) -> QueryResult:
+        """Return the samples themselves of the last ``length`` seconds up to the instant."""
+        return self._kept(self._prometheus.query(f"{selector}[{length}s]", self.at))
 
     def range(self, promql: str, window_s: int, step_s: int) -> QueryResult:
         """Return what ``promql`` was, every ``step_s`` seconds of the window up to the instant."""
@@ -175,6 +188,22 @@ class SampleQuery:
         self.warnings += [warning for warning in found.warnings if warning not in self.warnings]
         self._digests.append(found.sha256)
         return found
+
+
+_MEMBERS = {"status", "data", "warnings", "infos", "isPartial", "stats", "trace"}
+_MEMBERS_OF_DATA = {"resultType", "result", "stats", "analysis"}
+
+
+def _weaknesses(document: Json) -> Iterator[Json]:
+    """Yield all in an answer that says less than: this is the whole of it."""
+    for key in ("warnings", "infos"):
+        said = document.get(key)
+        yield from said if isinstance(said, list) else [said] if said else ()
+    if (is_partial := document.get("isPartial")) not in (None, False):
+        yield f"isPartial is {is_partial}"
+    others = sorted({*document} - _MEMBERS) + sorted({*document["data"]} - _MEMBERS_OF_DATA)
+    for name in others:
+        yield f"the answer has {name!r}, which is not known here"
 
 
 def _series(data: Json) -> tuple[Series, ...]:

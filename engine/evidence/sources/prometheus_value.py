@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from engine.evidence.sources.prometheus_api import QueryResult, SampleQuery
 from engine.metrics.outcome import INVALID, OK, UNDEFINED
@@ -93,8 +94,9 @@ class Instant:
 
     Attributes:
         query: PromQL.
-        fresh: Selector whose newest sample says how old the number is. Without it the number
-            counts as new, though a rate over an hour has a value long after the last sample.
+        fresh: Selector whose newest sample says how old the number is. Without it a number that
+            is a sample is as old as that; another counts as new, though a rate over an hour has a
+            value long after the last sample.
         n: PromQL that counts what the number rests on; None: nobody counts.
         boolean: 0 and 1 mean false and true, and nothing else does.
     """
@@ -117,11 +119,14 @@ class Instant:
     def tell(self, asking: SampleQuery) -> Sample:
         """Ask, and return what the answers come to."""
         try:
-            value = number_of(asking.query(self.query))
+            found = asking.query(self.query)
+            value = number_of(found)
             n = None if self.n is None else int(number_of(asking.query(self.n)))
             newest = None
             if self.fresh is not None:
                 newest = number_of(asking.query(f"max(timestamp({self.fresh}))"))
+            elif "__name__" in found.series[0].labels:  # samples themselves, which may be older
+                newest = number_of(asking.query(f"min(timestamp({self.query}))"))
         except NoNumber as none:
             return none.sample
         if n is not None and n < 0:
@@ -165,7 +170,8 @@ class Range:
         if len(found.series) > 1:
             return Sample.without(INVALID, f"{len(found.series)} series where one is meant")
         points = found.series[0].points
-        if len(points) != expected:
+        evenly = all(after - at == self.step_s for (at, _), (after, _) in pairwise(points))
+        if len(points) != expected or not evenly:
             # a gap that was closed up would make windows neighbours that are not
             return Sample.without(UNDEFINED, f"{len(points)} of {expected} points are there")
         try:

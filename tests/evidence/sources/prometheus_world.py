@@ -33,7 +33,7 @@ from tests.loopback import Reply, ServedRequest, Server, running, serving
 from tests.repository import DATA
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
-_RECORDED = DATA / "prometheus.json"
+RECORDED = DATA / "prometheus.json"
 _END = int(AT.timestamp())
 _DAY_S = 86_400
 
@@ -102,16 +102,16 @@ def form_of(request: ServedRequest) -> dict[str, str]:
     return {"path": request.path, **form}
 
 
-def recorded() -> list[dict[str, Any]]:
+def recorded(file: Path = RECORDED) -> list[dict[str, Any]]:
     """Every question and its answer: ``asked``, ``status`` and ``said``."""
-    found: list[dict[str, Any]] = json.loads(_RECORDED.read_bytes())
+    found: list[dict[str, Any]] = json.loads(file.read_bytes())
     return found
 
 
 @contextmanager
-def fake() -> Iterator[Server]:
+def fake(file: Path = RECORDED) -> Iterator[Server]:
     """A server that answers what the real one answered, and knows nothing else."""
-    known = {json.dumps(answer["asked"], sort_keys=True): answer for answer in recorded()}
+    known = {json.dumps(answer["asked"], sort_keys=True): answer for answer in recorded(file)}
 
     def answer(request: ServedRequest) -> Reply:
         found = known.get(json.dumps(form_of(request), sort_keys=True))
@@ -134,11 +134,11 @@ def said_by(url: str, form: dict[str, str]) -> tuple[int, Json]:
 
 
 @contextmanager
-def real(folder: Path) -> Iterator[str]:
-    """The address of a Prometheus that holds ``samples()``."""
+def real(folder: Path, text: str) -> Iterator[str]:
+    """The address of a Prometheus that holds the samples in ``text``."""
     for program in ("prometheus", "promtool"):
         assert shutil.which(program), f"{program} is not installed"
-    (folder / "samples").write_text(samples())
+    (folder / "samples").write_text(text)
     build = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "samples", "data"]
     subprocess.run(build, cwd=folder, check=True, capture_output=True, timeout=60)
     (folder / "prometheus.yml").write_text("global: {scrape_interval: 60s}\n")
@@ -152,9 +152,9 @@ def real(folder: Path) -> Iterator[str]:
         yield url
 
 
-def _record() -> None:
-    """Ask a real server everything that ``METRICS`` makes the source ask, and print the answers."""
-    with tempfile.TemporaryDirectory() as name, real(Path(name)) as url:
+def print_answers(text: str, metrics: dict[str, str]) -> None:
+    """Ask a real server everything that ``metrics`` make the source ask, and print the answers."""
+    with tempfile.TemporaryDirectory() as name, real(Path(name), text) as url:
         forms: list[dict[str, str]] = []
 
         def pass_on(request: ServedRequest) -> Reply:
@@ -163,7 +163,7 @@ def _record() -> None:
             return Reply(status, json.dumps(body).encode())
 
         with serving(pass_on) as between:
-            measured(between.url)
+            measured(between.url, metrics)
         answers = [(form, *said_by(url, form)) for form in forms]
     found = [{"asked": form, "status": status, "said": body} for form, status, body in answers]
     json.dump(found, sys.stdout, indent=1)
@@ -171,4 +171,4 @@ def _record() -> None:
 
 
 if __name__ == "__main__":
-    _record()
+    print_answers(samples(), METRICS)

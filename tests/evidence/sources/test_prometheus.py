@@ -9,12 +9,14 @@ import pytest
 
 from engine.errors import ConfigError, SourceError
 from engine.evidence.sources import Evidence
+from engine.metrics.burn_rate import WINDOWS_S
 from engine.model import Json
 from tests.evidence.sources.prometheus_world import AT, METRICS, fake, form_of, measured
 from tests.loopback import Reply, ServedRequest, serving
 from tests.policy.servers import fake_opa, hanging
 
 P95 = "slo.dec_p95_ms"
+_AT_S = int(AT.timestamp())
 QUERY = {P95: '{query = "x"}'}
 
 
@@ -76,7 +78,7 @@ def test_the_burn_rate_names_the_pairs_that_are_over(world: Evidence) -> None:
 
 
 def vector(*values: str, **more: Json) -> Json:
-    result = [{"metric": {"i": str(n)}, "value": [0, value]} for n, value in enumerate(values)]
+    result = [{"metric": {"i": str(n)}, "value": [_AT_S, value]} for n, value in enumerate(values)]
     return {"status": "success", "data": {"resultType": "vector", "result": result}, **more}
 
 
@@ -85,16 +87,76 @@ def saying(body: Json, status: int = 200) -> Callable[[ServedRequest], Reply]:
     return lambda _request: Reply(status, content)
 
 
-def test_what_prometheus_calls_partial_is_named_and_no_value_unless_asked_for() -> None:
+WEAK: dict[str, tuple[Json, str]] = {
+    "warnings": ({"warnings": ["store 2 timed out"]}, "store 2 timed out"),
+    "infos": ({"infos": ["metric might not be a counter"]}, "metric might not be a counter"),
+    "isPartial": ({"isPartial": True}, "isPartial is True"),
+    "isPartial as text": ({"isPartial": "true"}, "isPartial is true"),
+    "no list": ({"warnings": "a store is gone"}, "a store is gone"),
+    "an error beside it": ({"error": "query timed out"}, "has 'error', which is not known"),
+    "what nobody knows": ({"truncated": True}, "has 'truncated', which is not known"),
+}
+STRONG: dict[str, Json] = {
+    "VictoriaMetrics": {"isPartial": False, "stats": {"seriesFetched": "1"}},
+    "nothing to warn of": {"warnings": [], "infos": []},
+}
+
+
+@pytest.mark.parametrize("name", WEAK)
+def test_what_weakens_an_answer_is_named_and_it_is_no_value_unless_asked_for(name: str) -> None:
     """INV-WATCH-1"""
-    with serving(saying(vector("7", warnings=["store 2 timed out"]))) as server:
+    more, said = WEAK[name]
+    with serving(saying(vector("7", **more))) as server:
         strict = measured(server.url, QUERY)
         lenient = measured(server.url, {P95: '{query = "x", allow_warnings = true}'})
     assert strict.metrics[P95]["value"] is None
     assert strict.metrics[P95]["status"] == "invalid_input"
     assert lenient.metrics[P95]["value"] == 7
     for evidence in (strict, lenient):
-        assert f"{P95}: Prometheus warns: store 2 timed out" in evidence.notes
+        (note,) = [note for note in evidence.notes if "Prometheus warns" in note]
+        assert said in note
+
+
+@pytest.mark.parametrize("name", STRONG)
+def test_what_others_say_beside_a_whole_answer_is_no_weakness(name: str) -> None:
+    with serving(saying(vector("7", **STRONG[name]))) as server:
+        assert measured(server.url, QUERY).metrics[P95]["value"] == 7
+
+
+@pytest.mark.parametrize("kind", ["query", "ratio", "range"])
+def test_an_answer_of_an_earlier_instant_is_as_old_as_that(kind: str) -> None:
+    """INV-WATCH-1: a cache, or a server that looks back (VictoriaMetrics does, by 30 s)."""
+    earlier = _AT_S - 600
+    result = {
+        "query": {"resultType": "vector", "result": [{"metric": {}, "value": [earlier, "1"]}]},
+        "ratio": {
+            "resultType": "vector",
+            "result": [
+                {"metric": {"engine_part": name}, "value": [earlier, value]}
+                for name, value in (("errors 60", "1"), ("total 60", "4"), ("newest", str(_AT_S)))
+            ],
+        },
+        "range": {
+            "resultType": "matrix",
+            "result": [{"metric": {}, "values": [[earlier - 60, "1"], [earlier, "1"]]}],
+        },
+    }[kind]
+    row = {
+        "query": '{query = "x"}',
+        "ratio": '{errors = "e", total = "t", window = "60s"}',
+        "range": '{range = "x", window = "2m", step = "1m"}',
+    }[kind]
+    with serving(saying({"status": "success", "data": result})) as server:
+        metric = measured(server.url, {P95: row}).metrics[P95]
+    assert (metric["status"], metric["observed_at"]) == ("ok", "2026-11-20T11:50:00Z")
+
+
+def test_points_that_are_not_a_step_apart_are_no_series() -> None:
+    result = [{"metric": {}, "values": [[_AT_S - 90, "1"], [_AT_S, "1"]]}]
+    data = {"resultType": "matrix", "result": result}
+    with serving(saying({"status": "success", "data": data})) as server:
+        row = '{range = "x", window = "2m", step = "1m"}'
+        assert measured(server.url, {P95: row}).metrics[P95]["status"] == "undefined"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +188,7 @@ def test_a_text_or_a_native_histogram_is_no_number() -> None:
 
 def counts(**parts: str) -> Json:
     result = [
-        {"metric": {"engine_part": name.replace("_", " ")}, "value": [0, value]}
+        {"metric": {"engine_part": name.replace("_", " ")}, "value": [_AT_S, value]}
         for name, value in parts.items()
     ]
     return {"status": "success", "data": {"resultType": "vector", "result": result}}
@@ -172,7 +234,9 @@ def test_all_counts_of_a_metric_are_asked_at_once() -> None:
         measured(server.url, {P95: row})
     (request,) = server.requests
     query = form_of(request)["query"]
-    assert query.count("sum(increase(e[") == query.count("sum(increase(t[") == 7
+    for length in WINDOWS_S:
+        for name in ("errors", "total"):
+            assert f'"engine_part", "{name} {length}", ""' in query
     assert form_of(request)["time"] == str(int(AT.timestamp()))
 
 
