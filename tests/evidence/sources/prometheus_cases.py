@@ -62,7 +62,7 @@ _NEW = {
     'code="200",instance="b"': _line(10, 0, -1200),
     'code="500",instance="b"': _line(0, 40, -1200),
 }
-_GAP = [(-10_800, -4800, 0, 10), (-3000, 0, 1300, 10)]
+_GAP: list[Piece] = [(-10_800, -4800, 0, 10), (-3000, 0, 1300, 10)]
 _UNTOLD = "nothing says whether they began then"
 
 CASES: dict[str, Case] = {
