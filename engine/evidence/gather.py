@@ -232,14 +232,14 @@ def _without_misfits(
 
     The others count: what one query came to does not end the file.
     """
-    told: list[str] = []
+    remarks: list[str] = []
     for name, given in metrics.items():
         metric, row = long_form(given), catalogue.get(name)
         flaw = row and not_of_type({"status": "ok", **metric}, row)
         if flaw and metric.get("computed"):
             metrics[name] = metric | {"value": None, "status": INVALID_INPUT}
-            told.append(f"{name}: {flaw[0]}: no check passes on it")
-    return told
+            remarks.append(f"{name}: {flaw[0]}: no check passes on it")
+    return remarks
 
 
 def subject_of(table: Table, folder: Path) -> dict[str, Json]:

@@ -110,6 +110,8 @@ def expand(
             metric |= changes
         if note and notes is not None:
             notes.append(f"{name}: {note}")
+        if "computed" in metric and notes is not None and (small := _too_small(metric)):
+            notes.append(f"{name}: {small:,} rows of groups that are too small are left out")
         metrics[name] = metric
     return metrics
 
@@ -128,6 +130,13 @@ def _reconciled(metric: Json, row: Json) -> tuple[dict[str, Json], str]:
     if "ci" in metric and row["type"] in _MEASURED:
         return reconcile(metric, row.get("direction", "none"))
     return {}, ""
+
+
+def _too_small(metric: Json) -> int:
+    """How many rows a computation left out because their group is too small."""
+    excluded = metric["computed"].get("excluded")
+    rows = excluded.get("group_too_small", 0) if isinstance(excluded, dict) else 0
+    return rows if type(rows) is int else 0
 
 
 def _unknown(name: str, catalogue: Mapping[str, Json]) -> Json:

@@ -9,6 +9,9 @@ from typing import Any
 from engine.metrics.counts import Counts, Outcomes
 from engine.metrics.intervals import CONFIDENCE
 
+LARGE_ENOUGH = 30
+"""Rows from which on a group is compared, or nothing is."""
+
 
 @dataclass(frozen=True)
 class Eligible:
@@ -33,7 +36,15 @@ class Eligible:
 
     @property
     def lacking(self) -> str:
-        """Why nothing can be compared; empty where it can."""
+        """Why nothing can be compared; empty where it can.
+
+        A group that is large enough for an interval is left out by no setting: evidence does not
+        get better by losing rows.
+        """
+        for name, group in self.all.items():
+            if name not in self.groups and group.n >= LARGE_ENOUGH:
+                rows = f"group {name!r} has {group.n:,} rows, enough for an interval"
+                return f"{rows}, and groups.min_n is {self.min_n:,}: it cannot be left out"
         if len(self.groups) >= 2:
             return ""
         found = f"{len(self.groups)} of {len(self.all)} groups"

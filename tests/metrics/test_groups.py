@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ from engine.metrics.bias import bias_ratio
 from engine.metrics.counts import Counts
 from engine.metrics.fairness import fairness
 from engine.metrics.intervals import katz, newcombe, normal_quantile, wilson
+from engine.metrics.outcome import ComputedMetric
 from tests.metrics.tables import Array, counts, served, treated
+
+Computed = Callable[[Counts, int], ComputedMetric]
 
 
 def rows(seed: int, groups: int) -> tuple[Array, Array, Array]:
@@ -130,6 +134,20 @@ def test_a_small_group_is_left_out_and_told() -> None:
     assert found.excluded == {"group_too_small": 29}
     assert found.groups == {"a": 100, "b": 100, "tiny": 29}
     assert found.n == 200
+
+
+@pytest.mark.parametrize("computed", [bias_ratio, fairness])
+def test_no_setting_leaves_out_a_group_that_is_large_enough(computed: Computed) -> None:
+    """INV-INPUT-12: evidence does not get better by losing rows."""
+    label, prediction, group = rows(1, 3)
+    kept = (group != "g2") | (np.cumsum(group == "g2") <= 40)
+    table = counts(label=label[kept], prediction=prediction[kept], group=group[kept])
+    found = computed(table, 300)
+    assert (found.status, found.value) == ("insufficient_data", None)
+    assert (
+        "group 'g2' has 40 rows, enough for an interval, and groups.min_n is 300" in found.because
+    )
+    assert found.excluded["group_too_small"] == 40
 
 
 def test_a_small_groups_wide_bound_is_told_though_it_is_not_the_extreme_pair() -> None:

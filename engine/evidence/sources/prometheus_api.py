@@ -197,8 +197,8 @@ _MEMBERS_OF_DATA = {"resultType", "result", "stats", "analysis"}
 def _weaknesses(document: Json) -> Iterator[Json]:
     """Yield all in an answer that says less than: this is the whole of it."""
     for key in ("warnings", "infos"):
-        said = document.get(key)
-        yield from said if isinstance(said, list) else [said] if said else ()
+        remarks = document.get(key)
+        yield from remarks if isinstance(remarks, list) else [remarks] if remarks else ()
     if (is_partial := document.get("isPartial")) not in (None, False):
         yield f"isPartial is {is_partial}"
     others = sorted({*document} - _MEMBERS) + sorted({*document["data"]} - _MEMBERS_OF_DATA)

@@ -127,13 +127,13 @@ class _Counters:
         return f"{steady} or {self.again_known} or {self.new}"
 
     @property
-    def untold(self) -> str:
+    def uncounted(self) -> str:
         """Those whose growth no query can tell."""
         return f"({self.now} and {self.again} unless {self.again_known})"
 
 
 def _query(selectors: Selectors, windows: Sequence[int]) -> str:
-    asked: dict[str, str] = {_NEWEST: f"max(timestamp({selectors.total}))"}
+    queries: dict[str, str] = {_NEWEST: f"max(timestamp({selectors.total}))"}
     for length in windows:
         everything = _Counters(selectors.total, length)
         seen = [f"group by {_TARGET} ({promql})" for promql in (everything.now, everything.before)]
@@ -141,19 +141,19 @@ def _query(selectors: Selectors, windows: Sequence[int]) -> str:
         unproven = f"({seen[0]} unless {seen[1]} unless on {_TARGET} ({began}))"
         for name, selector in selectors.both:
             counters = _Counters(selector, length)
-            asked[f"{name} {length}"] = f"sum({counters.grown})"
-            asked[f"{name} {length} untold"] = f"count({counters.untold})"
+            queries[f"{name} {length}"] = f"sum({counters.grown})"
+            queries[f"{name} {length} untold"] = f"count({counters.uncounted})"
             for how, new in (("zero", counters.new), ("first", counters.new_from_first)):
                 part = f"{name} {length} from {how}"
-                asked[part] = f"sum({new} and on {_TARGET} {unproven})"
-            new = f"({counters.untold} unless {counters.before} and on {_TARGET} {unproven})"
-            asked[f"{name} {length} unproven"] = f"count({new})"
+                queries[part] = f"sum({new} and on {_TARGET} {unproven})"
+            new = f"({counters.uncounted} unless {counters.before} and on {_TARGET} {unproven})"
+            queries[f"{name} {length} unproven"] = f"count({new})"
     if selectors.same_targets:
         seen = [f"last_over_time({promql}[{max(windows)}s])" for _, promql in selectors.both]
-        each = " unless ".join(f"group by {_TARGET} ({promql})" for promql in seen)
-        asked[_ELSEWHERE] = f"count({each})"
+        targets = " unless ".join(f"group by {_TARGET} ({promql})" for promql in seen)
+        queries[_ELSEWHERE] = f"count({targets})"
     return " or ".join(
-        f'label_replace({promql}, "{_PART}", "{name}", "", "")' for name, promql in asked.items()
+        f'label_replace({promql}, "{_PART}", "{name}", "", "")' for name, promql in queries.items()
     )
 
 
@@ -176,14 +176,14 @@ def _read(
             part = f"{name} {length}"
             if not parts.get(f"{part} untold"):
                 continue
-            for series in asking.query(_Counters(selector, length).untold).series:
-                one = _selector_of(series.labels)
-                if one not in samples and len(samples) >= _MOST_READ:
+            for series in asking.query(_Counters(selector, length).uncounted).series:
+                selected = _selector_of(series.labels)
+                if selected not in samples and len(samples) >= _MOST_READ:
                     reason = f"more than {_MOST_READ} counters began again where it cannot be told"
                     raise NoNumber(INVALID, f"{reason} from what; sum them in a recording rule")
-                if one not in samples:
-                    samples[one] = _samples(asking, one, length + _KNOWN_S)
-                grew = grown_by(samples[one], asking.at - length)
+                if selected not in samples:
+                    samples[selected] = _samples(asking, selected, length + _KNOWN_S)
+                grew = grown_by(samples[selected], asking.at - length)
                 growth[part] = growth.get(part, 0.0) + grew
     return growth
 
