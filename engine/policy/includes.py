@@ -114,6 +114,8 @@ def included(
             key=True,
         )
     for name, row in rows.items():
+        if not domains.get(name) and name == gate:
+            raise row.wrong("a gate cannot include itself", "take the row out", key=True)
         if not domains.get(name):
             known = [domain for domain, has_checks in domains.items() if has_checks]
             raise row.wrong(*_no_domain(name, files, known), key=True)

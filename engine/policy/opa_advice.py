@@ -82,9 +82,11 @@ def _function(name: str, text: str, files: Sources) -> str:
         meant = f"did you mean {near[0]!r}? " if near else ""
         return f"{meant}known: {', '.join(known)}"
     if package and f"{_LIBRARY}{package}" in _packages(files):
-        imported = f"import {_LIBRARY}{package}"
+        imported, packages = f"import {_LIBRARY}{package}", _packages(files)
         near = [
-            line for line in _IMPORT.findall(text) if suggest(line, [imported[7:]])[:3] == "did"
+            line
+            for line in _IMPORT.findall(text)
+            if line not in packages and suggest(line, [imported[7:]])[:3] == "did"
         ]
         instead = f", in place of `import {near[0]}`" if near else ""
         return f"write `{imported}` below the line `package …`{instead}"

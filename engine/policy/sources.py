@@ -7,6 +7,7 @@ prose lie beside them and are no part of the policy.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import hashlib
 import re
@@ -166,11 +167,22 @@ def read_source(path: Path) -> Source:
 
 
 def check_rego(sources: Sources) -> None:
-    """Refuse more Rego than is compiled in seconds.
+    """Refuse more Rego than is compiled in seconds, and what OPA would read as something else.
 
     Raises:
-        ConfigError: There is more; names the largest file.
+        ConfigError: There is more; names the largest file. Or a file has nothing in it, or begins
+            with a byte order mark, behind which OPA sees no METADATA.
     """
+    for path, source in sources.items():
+        if path.endswith(".rego") and source.content.startswith(codecs.BOM_UTF8):
+            raise ConfigError(
+                f"{source.shown}:1:1: begins with a byte order mark (BOM)",
+                "save it as UTF-8 without one",
+            )
+        if path.endswith(".rego") and not source.content.strip():
+            raise ConfigError(
+                f"{source.shown}: is empty", "remove it, or begin it with `package …`"
+            )
     rego = {path: len(sources[path].content) for path in sources if path.endswith(".rego")}
     if (total := sum(rego.values())) > MAX_REGO_BYTES:
         largest = max(rego, key=rego.__getitem__)

@@ -98,6 +98,22 @@ MISTAKES: dict[str, tuple[Edit | dict[str, str | None], str, str]] = {
         "in Python",
     ),
     "no import": ((REGO, "import data.lib.check\n", ""), f"{REGO}:15", "import data.lib.check"),
+    "no import, beside one that is used": (
+        (REGO, CHECK, f"{CHECK}\n\n_denials := gate.denials({{}})"),
+        f"{REGO}:18",
+        "write `import data.lib.gate` below the line `package …`",
+    ),
+    "byte order mark": (
+        (REGO, "# METADATA\n# title: Acme", "\ufeff# METADATA\n# title: Acme"),
+        f"{REGO}:1:1",
+        "without one",
+    ),
+    "nothing in it": ({"acme/more.rego": " \n"}, "acme/more.rego", "remove it"),
+    "a gate that includes itself": (
+        {"gates/promotion/data.yaml": "includes:\n  acme: {}\n  promotion: {}\n"},
+        "gates/promotion/data.yaml:3",
+        "take the row out",
+    ),
     "import misspelt": ((REGO, "lib.check", "lib.chek"), f"{REGO}:6", "import data.lib.check"),
     "import not used": (
         (REGO, "check\n\n", "check\nimport data.lib.gate\n\n"),
@@ -358,6 +374,7 @@ def test_a_mistake_is_named_where_it_was_made(mistake: str, opa: Path, tmp_path:
     message = f"{caught.value.message}\n  {caught.value.hint}"
     assert f"{tmp_path}/{place}" in message, message
     assert words in message, message
+    assert "in place of `import data.lib.check`" not in message, "it is used"
 
 
 def test_a_rule_that_was_compiled_before_is_named_as_well(opa: Path, tmp_path: Path) -> None:
