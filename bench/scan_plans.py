@@ -14,7 +14,7 @@ from bench.errors import BenchError
 from bench.outcomes import Outcomes
 from bench.scene import ENGINE, Scene
 
-LINES = 50_000
+LINES = 20_000
 EVERY = 500
 _LOOP = Path(__file__).with_name("scan_loop.py")
 

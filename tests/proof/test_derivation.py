@@ -150,6 +150,22 @@ def test_attestations_and_relaxations_are_the_inputs() -> None:
     refuse(prove(rename, relaxed), "other relaxations")
 
 
+def scanned(method: str, parameters: Json, relaxations: list[str]) -> bytes:
+    computed = {"method": method, "parameters": parameters}
+    metrics = {name: dict(row) for name, row in Case().metrics.items()}
+    metrics["slo.dec_p95_ms"]["computed"] = computed
+    return prove(case=Case(metrics=metrics, relaxations=relaxations))
+
+
+def test_a_family_that_a_scan_did_not_look_for_is_named_as_a_relaxation() -> None:
+    """INV-PRIVACY-8."""
+    off: dict[str, Json] = {"recognisers": "2026-12-01", "recognisers_off": "phone"}
+    refuse(scanned("scan/2", off, []), "a relaxation that its evidence says")
+    assert verify(scanned("scan/2", off, ["recognisers_off"]), [KEY.public]).verdict == "HOLD"
+    for method, parameters in (("scan/2", {"recognisers": "2026-12-01"}), ("scan/1", off)):
+        assert verify(scanned(method, parameters, []), [KEY.public]).verdict == "PROMOTE"
+
+
 def test_a_relaxation_counts_against_the_verdict_unless_tolerated() -> None:
     relaxed = Case(relaxations=["unsigned_evidence"])
     assert verify(prove(case=relaxed), [KEY.public]).verdict == "HOLD"
