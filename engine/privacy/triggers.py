@@ -42,6 +42,7 @@ class Triggers:
             ]
             for word in words
         }
+        self._longest_word = len(words[0]) if words else 0
         self._any_word = re.compile(b"|".join(map(re.escape, words)) if words else rb"(?!)")
         self._regexes = [(rank, rule, rule.regex) for rank, rule in ranked if rule.regex]
 
@@ -52,23 +53,26 @@ class Triggers:
             for at in self._places(folded, literal, start, end):
                 for rank, rule in rules:
                     yield rank, rule, at
-        found = self._any_word.search(folded, start)
+        stop = end + self._longest_word
+        found = self._any_word.search(folded, start, stop)
         while found and found.start() < end:
             for rank, rule in self._words[found[0]]:
                 yield rank, rule, found.start()
-            found = self._any_word.search(folded, found.start() + 1)
+            found = self._any_word.search(folded, found.start() + 1, stop)
         for rank, rule, regex in self._regexes:
             for at in _starts(regex, text, start, end):
                 yield rank, rule, at
 
     def _places(self, folded: bytes, literal: bytes, start: int, end: int) -> Iterator[int]:
+        # What begins before the end is looked for, not in all that was read ahead.
         if literal in self._runs:
-            yield from _starts(self._runs[literal], folded, start, end)
+            yield from _starts(self._runs[literal], folded[: end + len(literal)], start, end)
             return
-        at = folded.find(literal, start)
-        while 0 <= at < end:
+        stop = end + len(literal) - 1
+        at = folded.find(literal, start, stop)
+        while at >= 0:
             yield at
-            at = folded.find(literal, at + 1)
+            at = folded.find(literal, at + 1, stop)
 
 
 def _starts(regex: re.Pattern[bytes], text: bytes, start: int, end: int) -> Iterator[int]:
