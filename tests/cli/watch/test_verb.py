@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -35,7 +36,8 @@ class Service:
         if self.p95_ms is None:
             return Reply(503, b"down")
         value = self.p95_ms if b"p95" in request.body else 0.5
-        result = [{"metric": {}, "value": [0, str(value)]}]
+        at = int(parse_qs(request.body.decode())["time"][0])
+        result = [{"metric": {}, "value": [at, str(value)]}]
         answer = {"status": "success", "data": {"resultType": "vector", "result": result}}
         return Reply(200, json.dumps(answer).encode())
 
