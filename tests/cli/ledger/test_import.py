@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copytree
 
@@ -11,6 +12,7 @@ import pytest
 
 from engine.decision.export import import_proof
 from engine.decision.record import event
+from engine.decision.runtime import SystemRuntime
 from engine.errors import CommitError, EquivocationError, VerificationError
 from engine.ledger import Ledger
 from engine.model import DECISION_FAILED_TYPE
@@ -24,6 +26,8 @@ KEY = str(DATA / "trust/import.pub.pem")
 ORIGINAL, OTHER = (
     str(DATA / f"trust/import-{name}.json") for name in ("original", "same-id-other-content")
 )
+DECIDED = datetime(2026, 11, 30, 2, 24, 49, tzinfo=UTC)
+"""When both of them were, by their signer's word; they are valid for a day."""
 DECISION = "01a22a44-eeac-71a2-9e98-5122b1222d6f"
 
 
@@ -77,8 +81,11 @@ def test_a_part_that_is_refused_does_not_keep_the_others_out(engine: Engine) -> 
     assert engine("ledger", "import", "gone.json", ORIGINAL, "--key", KEY).code == 2
 
 
-def test_two_proofs_of_one_id_convict_their_signer_in_one_call_of_verify(engine: Engine) -> None:
+def test_two_proofs_of_one_id_convict_their_signer_in_one_call_of_verify(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """INV-IMPORT-2: each by itself is genuine."""
+    monkeypatch.setattr(SystemRuntime, "now", lambda _: DECIDED + timedelta(hours=1))
     assert [engine("verify", name, "--key", KEY).code for name in (ORIGINAL, OTHER)] == [0, 0]
     assert engine("verify", ORIGINAL, ORIGINAL, "--key", KEY).code == 0
 
