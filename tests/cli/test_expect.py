@@ -86,19 +86,29 @@ def test_what_a_proof_does_not_meet_is_1(
 
 
 @pytest.mark.parametrize(
-    "key",
-    ['roles = ["checkpoint"]', 'roles = ["attestation"]', "not_after = 2020-01-01T00:00:00Z",
-     "not_before = 2999-01-01T00:00:00Z"],
-)  # fmt: skip
+    ("key", "why"),
+    [
+        ('roles = ["checkpoint"]', "verify.toml gives it no role decision, attestation"),
+        ('roles = ["attestation"]', "verify.toml gives it no role decision, checkpoint"),
+        (
+            "not_after = 2020-01-01T00:00:00Z",
+            "by verify.toml it signs no more from 2020-01-01T00:00:00Z",
+        ),
+        (
+            'roles = ["decision", "checkpoint"]\nnot_before = 2999-01-01T00:00:00Z',
+            "by verify.toml it signs not before 2999-01-01T00:00:00Z",
+        ),
+    ],
+)
 def test_a_key_signs_what_it_is_trusted_for_and_while_it_is(
-    engine: Engine, proof: Answer, key: str
+    engine: Engine, proof: Answer, key: str, why: str
 ) -> None:
     """INV-EXPECT-3."""
     answer = verify(engine, f"{KEYS}{key}\n")
 
     assert answer.code == 4
     assert answer.err.startswith(
-        f"engine: NOT GENUINE: proof.json: key {KEY} signed it, but verify.toml gives it no role "
+        f"engine: NOT GENUINE: proof.json: key {KEY} signed it, but {why}\n  mend its [[key]]"
     )
     assert engine("keys", "init", "--key-file", "other.pem").code == 0
     (other,) = Path().glob("other*pub*")

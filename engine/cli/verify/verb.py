@@ -153,7 +153,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 def _not_genuine(name: str, error: VerificationError, data: bytes, keys: Keys) -> VerificationError:
     """Return the error with the outcome in front; where no key fits, with the files of the keys."""
     from engine.errors import VerificationError
-    from engine.proof.trusted_keys import ROLES, TrustedKey
+    from engine.proof.trusted_keys import TrustedKey
     from engine.proof.verify import verify_any
 
     message, hint = error.message, error.hint
@@ -165,16 +165,33 @@ def _not_genuine(name: str, error: VerificationError, data: bytes, keys: Keys) -
                     verify_any(data, [key.public])
                 except VerificationError:
                     continue
-                missing = [role for role in ROLES if role not in key.roles]
-                message = f"key {key.name} signed it, but verify.toml gives it no role " + (
-                    ", ".join(missing) if missing else "at the instant of the record"
-                )
-                hint = "give it the role, and its validity, in [[key]]; or do not act on the proof"
+                message = f"key {key.name} signed it, {_untrusted(key, data)}"
+                hint = "mend its [[key]], if that is meant; else do not act on the proof"
                 break
         else:
             files = [key.name for key in keys if isinstance(key, TrustedKey) and key.name]
             message += f"; tried: {', '.join(files)}" if files else ""
     return VerificationError(f"NOT GENUINE: {name}: {message}", hint, error.notes)
+
+
+def _untrusted(key: TrustedKey, data: bytes) -> str:
+    """Why a key that signed ``data`` is not trusted for it, as the rest of a sentence."""
+    from engine.errors import VerificationError
+    from engine.formats.times import write_time
+    from engine.proof.trusted_keys import ROLES
+    from engine.proof.verify import verify_any
+
+    try:
+        verify_any(data, [key._replace(not_before=None, not_after=None)])
+    except VerificationError:
+        missing = [role for role in ROLES if role not in key.roles]
+        return f"but verify.toml gives it no role {', '.join(missing)}"
+    ends = [
+        f"{word} {write_time(at)}"
+        for word, at in (("not before", key.not_before), ("no more from", key.not_after))
+        if at is not None
+    ]
+    return f"but by verify.toml it signs {', and '.join(ends)}"
 
 
 def _demands(args: argparse.Namespace, shell: Shell) -> tuple[Keys, Expectations, str | None]:
