@@ -103,6 +103,11 @@ MISTAKES: dict[str, tuple[Edit | dict[str, str | None], str, str]] = {
         f"{REGO}:18",
         "write `import data.lib.gate` below the line `package …`",
     ),
+    "folder of a profile misspelt": (
+        {"limits/strcit/data.yaml": "checks:\n  acme.open: {limit: 3}\n"},
+        "limits/strcit/data.yaml:1",
+        "did you mean 'strict'?",
+    ),
     "byte order mark": (
         (REGO, "# METADATA\n# title: Acme", "\ufeff# METADATA\n# title: Acme"),
         f"{REGO}:1:1",

@@ -63,10 +63,11 @@ def resolve(sources: Sources, checks: Mapping[str, CheckInfo]) -> bytes:
         return _resolved(roots, sources, checks)
     except ConfigError as error:
         tables = [source.laid for source in sources.values() if source.laid]
+        laid = {source.shown for source in sources.values() if source.laid}
         ships = {source.shown for source in sources.values() if source.is_shipped}
         ships.update(table.shipped.file.shown for table in tables)
         if isinstance(error, RowError) and error.position.file not in ships:
-            of_whole_table = not error.position.pointer and error.position.file.endswith(DATA)
+            of_whole_table = not error.position.pointer and error.position.file in laid
             if not of_whole_table:
                 raise
         raise _of_own_row(error, tables, roots, sources, checks) or error from None

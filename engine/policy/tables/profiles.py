@@ -39,10 +39,20 @@ def resolve(
             unknown check, has a limit that its metric cannot be held against, or a check has
             no row.
     """
+    for name, root in profiles.items():
+        others = [other for other in profiles if other != name]
+        if _IS_WHOLE.isdisjoint(root.members()) and (near := suggest(name, others)):
+            raise root.wrong(
+                f"no profile {name!r}, and a new one says `extends: <profile>`", near, key=True
+            )
     return {
         name: _resolved(_with_parents(name, profiles, ()), root, checks, metrics)
         for name, root in sorted(profiles.items())
     }
+
+
+_IS_WHOLE = frozenset(("extends", "description"))
+"""A table that has neither is meant to be laid over that of another name."""
 
 
 def _with_parents(name: str, profiles: Mapping[str, Node], below: tuple[str, ...]) -> list[Node]:
