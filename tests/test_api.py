@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import engine
-from engine import Expectations, decide, verify
+from engine import Expectations, decide, errors, verify
 from engine.decision.runtime import SystemRuntime
 from engine.errors import UsageError, VerificationError
 from engine.formats.times import write_time
@@ -188,3 +188,16 @@ def test_sources_that_nothing_was_built_of_say_what_is_installed(
     monkeypatch.setitem(sys.modules, "engine._version", None)
     monkeypatch.delitem(sys.modules, "engine.system.version", raising=False)
     assert engine.__version__ == importlib.metadata.version("governance-engine")
+
+
+def test_every_error_that_a_caller_may_catch_is_imported_from_the_front_door() -> None:
+    """docs/circuit-breaker.md: `from engine import CircuitOpenError`."""
+    kinds = {
+        name: kind
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, errors.GovernanceError)
+    }
+
+    assert len(kinds) > 20
+    assert {name: getattr(engine, name) for name in kinds} == kinds
+    assert kinds.keys() <= set(engine.__all__)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime
 
 from engine.formats.times import parse_time, read_span
+from engine.settings.config import help_of
 from engine.system.files import output_path
 
 _MOST_PROCESSES = 64
@@ -16,16 +17,13 @@ _LAST_YEAR = 8999
 
 def question_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a question: gate, profile and stage."""
-    parser.add_argument("--gate", metavar="G", help="policy package that is asked (promotion)")
-    parser.add_argument("--profile", metavar="P", help="table of limits (default)")
-    parser.add_argument("--stage", metavar="S", help="candidate or production (candidate)")
+    for name in ("gate", "profile", "stage"):
+        parser.add_argument(f"--{name}", metavar=name[0].upper(), help=help_of(name, default=True))
 
 
 def policy_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flag that names other policies."""
-    parser.add_argument(
-        "--policies", metavar="DIR", help="folder laid over the shipped policies, or one built file"
-    )
+    parser.add_argument("--policies", metavar="DIR", help=help_of("policies"))
 
 
 def files_argument(parser: argparse.ArgumentParser) -> None:
@@ -38,27 +36,23 @@ def files_argument(parser: argparse.ArgumentParser) -> None:
 
 def approval_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flag that says whose approval of the policies counts."""
-    parser.add_argument(
-        "--policy-trust", metavar="FILE", help="trust list of the keys that may approve policies"
-    )
+    parser.add_argument("--policy-trust", metavar="FILE", help=help_of("policy_trust"))
 
 
 def ledger_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags that name key and ledger."""
-    parser.add_argument(
-        "--ledger", metavar="URL", help="ledger file (.engine/ledger.db), or run: for one per run"
-    )
-    parser.add_argument("--key-file", metavar="PEM", help="private key, mode 0600")
+    parser.add_argument("--ledger", metavar="URL", help=f"{help_of('ledger')} (.engine/ledger.db)")
+    parser.add_argument("--key-file", metavar="PEM", help=help_of("key_file"))
     parser.add_argument(
         "--lock-timeout", dest="lock_timeout_s", type=seconds, metavar="S",
-        help="seconds to wait for another writer (30)",
+        help=help_of("lock_timeout_s", default=True),
     )  # fmt: skip
 
 
 def run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flag that names the CI's run."""
     parser.add_argument(
-        "--ci-run", metavar="ID/ATTEMPT", help="run of the CI, for run: (GitHub's, GitLab's)"
+        "--ci-run", metavar="ID/ATTEMPT", help=f"{help_of('ci_run')} (GitHub's, GitLab's)"
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from pathlib import Path
 
 from engine import exit_codes
 from engine.cli import workspace
@@ -14,6 +16,9 @@ from engine.decision.workspace import (
     open_signer,
 )
 from engine.errors import KeyFileError, UsageError
+from engine.settings.config import help_of
+from engine.system.files import real_path
+from engine.system.git import would_be_taken
 
 DESCRIPTION = "Make a signing key, or list the one in use. The private key is never printed."
 EXAMPLE = "  engine keys init && cat .engine/keys/engine.pub.pem"
@@ -22,7 +27,7 @@ EXAMPLE = "  engine keys init && cat .engine/keys/engine.pub.pem"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags."""
     parser.add_argument("action", choices=["init", "list"], help="what to do")
-    parser.add_argument("--key-file", metavar="PEM", help="file of the private key")
+    parser.add_argument("--key-file", metavar="PEM", help=help_of("key_file"))
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
@@ -45,9 +50,23 @@ def _init(args: argparse.Namespace, shell: Shell) -> int:
     else:
         generate(path)
     public = public_path(path)
+    _warn_of_git(path, shell)
     with shell.answering(f"{path} and {public.name} are made", STAYS):
         shell.print(public)
     return exit_codes.PASS
+
+
+def _warn_of_git(path: Path, shell: Shell) -> None:
+    """Say that git would take a private key into the repository it lies in, and how not."""
+    if (root := would_be_taken(path, shell.environ)) is None:
+        return
+    line = shlex.quote(f"/{real_path(path).relative_to(root).as_posix()}")
+    ignore = shlex.quote(str(shell.relative(root / ".gitignore")))
+    shell.say(
+        f"engine: {path} lies in a git repository that would take it: whoever has it signs as you",
+        "  before the next `git add`, add it to .gitignore:",
+        f"    echo {line} >> {ignore}",
+    )
 
 
 def _list(args: argparse.Namespace, shell: Shell) -> int:

@@ -13,6 +13,7 @@ from engine import __version__
 from engine.errors import UsageError
 from engine.policy.bundle import shipped_bundle, shipped_folder
 from engine.settings.config import MOST_TOML_BYTES
+from engine.system.git import repository
 from engine.system.reading import open_to_read, read_whole
 
 TEMPLATES = shipped_folder("starter")
@@ -33,13 +34,13 @@ def starter_policy(
 ) -> dict[str, str]:
     """Return the files of a starter policy by their path below a policy folder.
 
-    Laid over the shipped policies they are whole: a domain that is its own gate, with one check
-    and its test, its metric as a row of the catalogue, its limit as a row of a profile. The Rego
+    Laid over the shipped policies they are whole: a domain with one check and its test, its metric
+    as a row of the catalogue, its limit as a row of a profile, and a gate that asks it. The Rego
     needs OPA to be compiled.
 
     Args:
         domain: Its name.
-        gate: A gate that asks it besides; None or ``domain`` is none.
+        gate: The gate that asks it; None or ``domain`` makes it a gate of its own.
         profile: Table of limits that its check blocks in; it is off in the others unless this is
             the one that they extend, ``default``.
 
@@ -56,7 +57,10 @@ def starter_policy(
         f"{domain}/{domain}_test.rego": filled(f"{PLACEHOLDER}_test.rego"),
         "catalogue/data.yaml": filled("catalogue.yaml"),
     }
-    if gate not in (None, domain):
+    if gate in (None, domain):
+        for name in ("decision.rego", "decision_test.rego"):
+            files[f"{domain}/{name}"] = filled(name)
+    else:
         files[f"gates/{gate}/data.yaml"] = filled("gates.yaml")
     limits = filled("limits.yaml")
     if profile != DEFAULT_PROFILE:
@@ -176,11 +180,6 @@ def _argument(name: str) -> str:
 def _yaml_text(text: str) -> str:
     """``text`` as a YAML scalar: plain where it can be, else in double quotes."""
     return text if re.fullmatch(r"[A-Za-z.][\w ./-]*", text, re.ASCII) else json.dumps(text)
-
-
-def repository(here: Path) -> Path | None:
-    """Return the root of the git work tree that ``here`` is in; None outside of one."""
-    return next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), None)
 
 
 def detected_ci(here: Path) -> str:

@@ -216,13 +216,21 @@ def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -
     try:
         expanded = expand(document, catalogue, now, schema, remarks)
     except RefusalError as refused:
-        place = Position(name, pointer=refused.pointer)
-        raise DocumentError(place, f"what was measured: {refused.reason}", refused.hint) from None
+        raise _refused(name, refused, evidence) from None
     invalid = [name for name, metric in expanded.items() if metric["status"] == INVALID_INPUT]
     for metric_id in invalid:
         merged.metrics[metric_id] = long_form(merged.metrics[metric_id]) | {"status": INVALID_INPUT}
     shown = tuple(remark for remark in remarks if remark.partition(": ")[0] in invalid)
     return GatheredEvidence(document, tuple(evidence), shown)
+
+
+def _refused(name: str, refused: RefusalError, evidence: Iterable[Evidence]) -> DocumentError:
+    """What is wrong with a metric: in the file that it was taken over from, if it was."""
+    for measured in evidence:
+        if error := measured.refused(refused.pointer, refused.reason, refused.hint):
+            return error
+    place = Position(name, pointer=refused.pointer)
+    return DocumentError(place, f"what was measured: {refused.reason}", refused.hint)
 
 
 def _without_misfits(

@@ -63,7 +63,13 @@ SETTINGS = (
     Setting("gate", "ENGINE_GATE", "promotion", "policy package that is asked"),
     Setting("profile", "ENGINE_PROFILE", "default", "table of limits"),
     Setting("stage", "ENGINE_STAGE", "candidate", "candidate or production"),
-    Setting("policies", "ENGINE_POLICIES", None, "folder laid over the shipped policies", True),
+    Setting(
+        "policies",
+        "ENGINE_POLICIES",
+        None,
+        "folder laid over the shipped policies, or one built file",
+        is_path=True,
+    ),
     Setting(
         "policy_trust",
         "ENGINE_POLICY_TRUST",
@@ -115,6 +121,12 @@ VARIABLES = {
 }
 """Every variable of the environment that begins with ``ENGINE_``, and a clause about each."""
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def help_of(name: str, *, default: bool = False) -> str:
+    """Return what a flag's help says of the setting ``name``: its meaning, and its default."""
+    setting = _BY_NAME[name]
+    return f"{setting.meaning} ({setting.default})" if default else setting.meaning
 
 
 class Value(NamedTuple):

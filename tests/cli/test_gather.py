@@ -578,3 +578,29 @@ def test_an_account_has_what_the_metrics_of_a_source_say(
     metrics: dict[str, dict[str, Json]], account: str
 ) -> None:
     assert GatheredEvidence({}, (Evidence(metrics),)).accounts == (account,)
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        ('"slo.dec_p95ms": 5', "service.json:5:18: /metrics/slo.dec_p95ms: "),
+        ('"slo.dec_p95_ms": "fast"', "service.json:5:19: /metrics/slo.dec_p95_ms: "),
+        (
+            '"slo.dec_p95_ms": {"value": 5, "unit": "s"}',
+            "service.json:5:29: /metrics/slo.dec_p95_ms/value",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_metrics_file_that_is_taken_over_is_named_there(
+    engine: Engine, metric: str, words: str
+) -> None:
+    """Not in the configuration that names the file: nothing is to be mended there."""
+    about = '"subject": {"name": "scoring-model"}'
+    lines = ["{", about + ",", '"observed_at": "2026-06-01T12:00:00Z",', '"metrics": {', metric]
+    Path("service.json").write_text("\n".join(lines) + "}}\n")
+
+    answer = gathered(engine, HEAD + '[[source]]\nkind = "metrics"\npath = "service.json"\n')
+
+    assert (answer.code, Path("metrics.json").exists()) == (2, False)
+    assert words in answer.err
+    assert "gather.toml" not in answer.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,32 @@ def test_a_dry_run_with_a_broken_key_does_not_trust_whoever_wrote_the_ledger(
     """Whose word on the ethics gate is the own key's is not left to the ledger's rows."""
     argv = ("decide", "good.json", "--gate", "promotion", "--profile", "pre-ga", "--dry-run")
     assert engine(*argv, ENGINE_KEY="garbage").code == 2
+
+
+def test_a_key_that_git_would_take_is_said_with_the_line_that_keeps_it_out(engine: Engine) -> None:
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    Path("sub").mkdir()
+
+    taken = engine("keys", "init", "--key-file", "sub/approver.pem")
+    ignored_by_itself = engine("keys", "init")
+    command = next(line for line in taken.err.splitlines() if line.startswith("    "))
+    subprocess.run(["sh", "-c", command], check=True)
+    again = engine("keys", "init", "--key-file", "sub/../sub/second.pem")
+    Path(".gitignore").write_text("*.pem\n")
+    silent = engine("keys", "init", "--key-file", "third.pem")
+
+    assert "sub/approver.pem lies in a git repository that would take it" in taken.err
+    assert command == "    echo /sub/approver.pem >> .gitignore"
+    assert "gitignore" not in ignored_by_itself.err + silent.err
+    assert "echo /sub/second.pem" in again.err
+    assert {answer.code for answer in (taken, ignored_by_itself, again, silent)} == {0}
+
+
+def test_outside_of_a_repository_nothing_is_said_of_git_and_without_git_it_is_said(
+    engine: Engine,
+) -> None:
+    assert "gitignore" not in engine("keys", "init", "--key-file", "approver.pem").err
+    Path(".git").mkdir()
+    Path(".gitignore").write_text("*.pem\n")
+    unasked = engine("keys", "init", "--key-file", "second.pem", PATH="/nowhere")
+    assert "echo /second.pem >> .gitignore" in unasked.err

@@ -35,7 +35,7 @@ def words(answer: Answer) -> dict[str, str]:
 
 def test_a_new_policy_passes_at_once_beside_another(author: Engine) -> None:
     assert author("policy", "new", "checkout").code == 0
-    assert author("policy", "new", "payments").code == 0
+    assert author("policy", "new", "payments", "--gate", "payments").code == 0
     page = (ROOT / "docs/policies.md").read_text().partition("## A gate of your own")[2]
     for path, kind in (
         ("hotfix/hotfix.rego", "rego"),
@@ -51,9 +51,25 @@ def test_a_new_policy_passes_at_once_beside_another(author: Engine) -> None:
 
     assert answer.code == 0, answer.out
     assert set(words(answer)) == {"check", "format", "tests", "coverage", "build"}
-    for gate in ("checkout", "payments"):
+    for gate in ("hotfix", "payments"):
         held = author("selftest", "--gate", gate, "--policies", "policies")
         assert (held.code, held.out[:4]) == (0, "held")
+
+
+@pytest.mark.parametrize("flags", [(), ("--gate", "promotion"), ("--gate", "checkout")])
+def test_a_gate_of_its_own_is_written_where_it_is_named(
+    author: Engine, flags: tuple[str, ...]
+) -> None:
+    """docs/policies.md: a check of one's own joins the gate that is asked anyway."""
+    is_alone = flags == ("--gate", "checkout")
+
+    assert author("policy", "new", "checkout", *flags).code == 0
+
+    listed = author("policy", "list", "--policies", "policies").out
+    assert ("gate checkout " in listed) == is_alone
+    assert Path("policies/checkout/decision.rego").exists() == is_alone
+    assert Path("policies/gates/promotion/data.yaml").exists() != is_alone
+    assert author("policy", "test", "policies").code == 0
 
 
 def test_a_new_check_blocks_in_the_gate_that_is_asked_anyway(author: Engine) -> None:
@@ -79,6 +95,30 @@ def test_a_new_check_blocks_in_the_gate_that_is_asked_anyway(author: Engine) -> 
     rows = author("policy", "show", "checkout.open_incidents", "--format", "json").json["rows"]
     assert rows["limits/default/checkout.open_incidents"]["row"]["severity"] == "off"
     assert rows["limits/strict/checkout.open_incidents"]["row"]["severity"] == "block"
+
+
+def test_an_example_is_whole_where_there_is_no_opa_for_rules_of_ones_own(
+    author: Engine, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a redirect, an error leaves an empty file: tables alone say what to write."""
+    assert author("policy", "new", "checkout", "--profile", "strict").code == 0
+    monkeypatch.setattr("engine.policy.build.OWN_OPA", Path("none"))
+    nowhere = {"XDG_CACHE_HOME": str(Path("empty").absolute())}
+
+    for profile, expected in (("strict", {"promote": 0, "block": 1}), ("default", {})):
+        for name in ("promote", "block", "rollback", "hold"):
+            Path("engine.toml").write_text(f'policies = "policies"\nprofile = "{profile}"\n')
+            answer = engine("example", name, **nowhere)
+            value = answer.json["metrics"].get("checkout.open_incidents")
+            assert (answer.code, value) == (0, expected.get(name, expected.get("block"))) or (
+                (name, value) == ("hold", None)
+            )
+    assert "there is no OPA for rules of your own" in engine("example", "block", **nowhere).err
+    wrong = Path("policies/limits/strict/data.yaml")
+    wrong.write_text(wrong.read_text().replace("limit: 0", "limit: [0"))
+    refused = engine("example", "block", **nowhere)
+    assert (refused.code, refused.out) == (2, "")
+    assert "limits/strict/data.yaml:" in refused.err
 
 
 def test_a_person_is_asked_for_name_gate_and_profile(author: Engine) -> None:
@@ -261,7 +301,7 @@ def test_own_rego_is_built_once_and_decides_where_there_is_no_opa(
 ) -> None:
     """INV-POLICY-4"""
     own_cache = {"XDG_CACHE_HOME": str(tmp_path / "own")}
-    assert author("policy", "new", "checkout").code == 0
+    assert author("policy", "new", "checkout", "--gate", "checkout").code == 0
     for out in ("checkout.tar", "built"):
         assert author("policy", "build", "--policies", "policies", "--out", out).code == 0
     document = {
@@ -289,9 +329,8 @@ def test_own_rego_is_built_once_and_decides_where_there_is_no_opa(
     assert (in_ci.code, "has to be compiled" in in_ci.err) == (2, True)
     assert from_file["verdict"] == from_folder["verdict"] == "BLOCK"
     rows = ["catalogue/checkout.open_incidents", "gates/checkout/checkout"]
-    rows += ["gates/promotion/checkout"]
-    rows += ["limits/default/checkout.open_incidents", "rules/checkout/checkout.rego"]
-    rows += ["rules/promotion/includes.rego"]
+    rows += ["limits/default/checkout.open_incidents"]
+    rows += ["rules/checkout/checkout.rego", "rules/checkout/decision.rego"]
     assert from_file["policy_changes"]["rows"] == from_folder["policy_changes"]["rows"] == rows
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine import exit_codes
+from engine.cli.console.shell import parser_of
+from engine.cli.decide import verb
 from engine.errors import ConfigError, GovernanceError
 from engine.settings.config import SETTINGS, VARIABLES, load, require_own_folder, require_values
 from tests.repository import ROOT
@@ -194,3 +197,16 @@ def test_every_variable_that_the_engine_reads_is_known_and_every_known_one_is_do
     others = {row[0]: row[1] for row in cells if len(row) == 2}
     assert others == {name: VARIABLES[name] for name in VARIABLES if name in others}
     assert others.keys() | {setting.variable for setting in SETTINGS} == VARIABLES.keys()
+
+
+def test_a_setting_is_in_the_same_words_wherever_it_is_explained() -> None:
+    """In docs/settings.md (above), in the schema for editors, in the flags' help."""
+    schema = json.loads((ROOT / "schemas/engine-toml.schema.json").read_text())["properties"]
+    assert {s.name: schema[s.name]["description"] for s in SETTINGS if not s.is_callers} == {
+        s.name: s.meaning for s in SETTINGS if not s.is_callers
+    }
+
+    flags = {action.dest: action.help for action in parser_of("decide", verb)._actions}
+    shared = [s for s in SETTINGS if s.name in flags]
+    assert len(shared) == 11
+    assert [s.name for s in shared if s.meaning not in str(flags[s.name])] == []

@@ -39,7 +39,7 @@ from engine.errors import UsageError
 from engine.evidence.documents import EvidenceFiles, expand
 from engine.evidence.input import Question, wanted_attestations
 from engine.report import FORMATS
-from engine.settings.config import MOST_MAX_BYTES, Config
+from engine.settings.config import MOST_MAX_BYTES, Config, help_of
 from engine.system.files import path_of
 
 if TYPE_CHECKING:
@@ -69,8 +69,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="proof of an attestation, from `engine attest --export` (repeatable)",
     )  # fmt: skip
     parser.add_argument("--combine", action="store_true", help="the files are about one subject")
-    parser.add_argument("--opa", dest="opa_url", metavar="URL", help="OPA server to ask")
-    parser.add_argument("--max-bytes", type=_bytes, metavar="N", help="largest metrics file")
+    parser.add_argument("--opa", dest="opa_url", metavar="URL", help=help_of("opa_url"))
+    parser.add_argument(
+        "--max-bytes", type=_bytes, metavar="N", help=help_of("max_bytes", default=True)
+    )
     parser.add_argument("--format", default=None, metavar="F", help=f"{', '.join(FORMATS)} (text)")
     parser.add_argument(
         "--output", action="append", default=[], metavar="F=PATH", help="also write format F"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.decision.margins import written
 from engine.formats.printable import plain
+from engine.formats.ranges import range_in_words
 from engine.model import Json
 from engine.report.markdown import code, escape, table
 
@@ -246,7 +247,9 @@ def metric_range(metric: Json) -> str:
     """Return which values a metric can have."""
     if "values" in metric:
         return ", ".join(metric["values"])
-    low, high = metric.get("range", (None, None))
-    if low is None:
-        return "any" if high is None else f"<= {written(high)}"
-    return f">= {written(low)}" if high is None else f"{written(low)} to {written(high)}"
+    if metric["type"] in ("boolean", "string"):
+        return "true or false" if metric["type"] == "boolean" else "any text"
+    low, high = (
+        None if bound is None else written(bound) for bound in metric.get("range", (None, None))
+    )
+    return range_in_words(low, high)

@@ -24,7 +24,6 @@ from engine.cli.starter_files import (
     Job,
     ci_files,
     detected_ci,
-    repository,
     starter_policy,
 )
 from engine.decision.workspace import (
@@ -48,6 +47,7 @@ from engine.settings.config import (
     Config,
     load,
 )
+from engine.system.git import repository
 from engine.system.reading import read_whole
 
 DESCRIPTION = (

@@ -155,14 +155,25 @@ def _in_words(change: RowChange) -> str:
         )
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     return "; ".join(
-        f"{name} {_word(before.get(name))} to {_word(after.get(name))}" for name in names
+        f"{name} {_member(name, before.get(name))} to {_member(name, after.get(name))}"
+        for name in names
     )
 
 
 def _members(row: Json) -> str:
     if not isinstance(row, dict):
         return _word(row)
-    return ", ".join(f"{name} {_word(value)}" for name, value in row.items())
+    return ", ".join(f"{name} {_member(name, value)}" for name, value in row.items())
+
+
+def _member(name: str, value: Json) -> str:
+    """A member of a row; the range of a metric in words, as its open ends are no numbers."""
+    from engine.decision.margins import written
+    from engine.formats.ranges import range_in_words
+
+    if name != "range" or not isinstance(value, list) or len(value) != 2:
+        return _word(value)
+    return range_in_words(*(None if bound is None else written(bound) for bound in value))
 
 
 def _word(value: Json) -> str:

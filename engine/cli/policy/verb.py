@@ -15,6 +15,7 @@ from engine.cli.arguments import (
 )
 from engine.cli.console.shell import STAYS, Shell
 from engine.cli.policy import comparison, starting
+from engine.settings.config import help_of
 
 DESCRIPTION = (
     "List gates, checks and limits; show rows of the policies in use, and what they change;\n"
@@ -44,7 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="build: where the bundle is written, a folder or one file",
     )
     files_argument(parser)
-    parser.add_argument("--key-file", metavar="PEM", help="sign: private key, mode 0600")
+    parser.add_argument("--key-file", metavar="PEM", help=f"sign: {help_of('key_file')}")
     parser.add_argument(
         "--expires", metavar="T", type=instant, help="sign: instant from which on it does not count"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.errors import GovernanceError
 from engine.evidence.gather import MergedMetrics
 from engine.evidence.metrics_file import RefusalError, expand
-from engine.evidence.sources import SourceRequest, source_of
+from engine.evidence.sources import Evidence, SourceRequest, source_of
 from engine.formats.times import write_time
 from engine.model import Json
 from engine.settings.table import Table
@@ -65,7 +65,7 @@ def measure(
             request = SourceRequest(fresh, world.folder, now, world.environ, about)
             evidence = source_of(fresh).read(request)
             fresh.finish()
-            found = _expanded(about["name"], evidence.metrics, now, world, measured.notes)
+            found = _expanded(about["name"], evidence, now, world, measured.notes)
         except GovernanceError as error:
             measured.failures.append(error.message)
             continue
@@ -85,10 +85,15 @@ def measure(
 
 
 def _expanded(
-    name: str, metrics: Mapping[str, Json], now: datetime, world: World, notes: list[str]
+    name: str, evidence: Evidence, now: datetime, world: World, notes: list[str]
 ) -> dict[str, Json]:
     """The metrics as a metrics file of them would be read: checked, typed, with their ages."""
-    if not metrics:
+    if not (metrics := dict(evidence.metrics)):
         return {}
-    document = {"subject": {"name": name}, "observed_at": write_time(now), "metrics": dict(metrics)}
-    return expand(document, world.catalogue, now, world.schema, notes)
+    document = {"subject": {"name": name}, "observed_at": write_time(now), "metrics": metrics}
+    try:
+        return expand(document, world.catalogue, now, world.schema, notes)
+    except RefusalError as refused:
+        if error := evidence.refused(refused.pointer, refused.reason, refused.hint):
+            raise error from None
+        raise

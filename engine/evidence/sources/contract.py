@@ -8,6 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from engine.errors import DocumentError
+from engine.evidence.documents import Document
+from engine.formats.json_positions import escape
 from engine.model import Json
 from engine.settings.table import Table
 
@@ -41,10 +44,28 @@ class Evidence:
             that says why; it is never left out.
         notes: What a person should know, such as where the first unusable row is; one line
             each, and nothing personal.
+        document: The metrics file that they were taken over from, at whose places what is wrong
+            with them stands; None where they were measured here.
     """
 
     metrics: Mapping[str, dict[str, Json]]
     notes: tuple[str, ...] = ()
+    document: Document | None = None
+
+    def refused(self, pointer: str, reason: str, hint: str) -> DocumentError | None:
+        """Return the error at its place in ``document``; None where the metric is not from there.
+
+        Args:
+            pointer: RFC 6901 pointer in a metrics file of these ``metrics``.
+            reason: What is wrong there, in one clause.
+            hint: What to do.
+        """
+        token = pointer.removeprefix("/metrics/").partition("/")[0]
+        name = next((name for name in self.metrics if escape(name) == token), None)
+        if self.document is None or name is None:
+            return None
+        is_short = not isinstance(self.document.value["metrics"][name], dict)
+        return self.document.refused(f"/metrics/{token}" if is_short else pointer, reason, hint)
 
 
 class Source(Protocol):

@@ -38,7 +38,8 @@ def read(request: SourceRequest) -> Evidence:
         {
             metric: {"observed_at": observed_at, "source": name} | long_form(given)
             for metric, given in document.value["metrics"].items()
-        }
+        },
+        document=document,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from engine.evidence.sources.contract import Evidence, SourceRequest
 from engine.formats.json_positions import escape, line_and_column
 from engine.formats.json_text import UnreadableTextError, read_exact_json
 from engine.model import Json
+from engine.system.git import run_git
 from engine.system.reading import read_whole
 from engine.system.walk import LeftOut, files_below, has_suffix, remarks
 
@@ -33,7 +33,6 @@ annotations = ["x-owner"]            # further keywords that do not constrain
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_FILES = 2_000
-_TIMEOUT_S = 60
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/@{}~^+-]{0,199}\Z")
 
 
@@ -295,35 +294,15 @@ def _blobs(listed: bytes) -> tuple[dict[str, str], list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Git:
-    """Runs git without a shell, a prompt, a hook or a pager.
-
-    Nothing that a caller wrote is ever an argument where git would take an option.
-    """
+    """Asks git, see :func:`engine.system.git.run_git`, and words what it refuses."""
 
     folder: Path
     environ: Mapping[str, str]
     name: str
 
     def __call__(self, *arguments: str) -> bytes:
-        kept = {key: self.environ[key] for key in ("PATH", "HOME") if key in self.environ}
-        environ = {
-            **kept,
-            "LC_ALL": "C",
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_NO_LAZY_FETCH": "1",
-        }
-        command = ["git", "-c", "core.fsmonitor=false", "--no-pager", *arguments]
         try:
-            done = subprocess.run(
-                command,
-                cwd=self.folder,
-                env={"PATH": os.defpath, **environ},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_TIMEOUT_S,
-                check=False,
-            )
+            done = run_git(self.folder, self.environ, *arguments)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise UsageError(f"{self.name}: git did not answer: {error}", _REVISIONS) from None
         if done.returncode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.formats.ranges import range_in_words
 from engine.model import Json
 from engine.policy.tables.nodes import Node
 
@@ -74,6 +75,11 @@ def check_limit(limit: Node, metric_id: str, metric: Json) -> None:
             low, high = metric.get("range", (None, None))
             if (low is not None and number < low) or (high is not None and number > high):
                 raise limit.wrong(
-                    f"limit {number} is outside [{low}, {high}], what {metric_id} can be",
+                    f"limit {number} where {metric_id} can be {_in_words(low, high)}",
                     f"{metric['description']} Unit: {metric['unit']}.",
                 )
+
+
+def _in_words(*bounds: Json) -> str:
+    low, high = (None if bound is None else str(bound) for bound in bounds)
+    return range_in_words(low, high)

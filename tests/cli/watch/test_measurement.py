@@ -57,3 +57,14 @@ def test_a_metric_that_several_sources_give_counts_from_none(
         "neither counts"
         for place in range(1, sources)
     ]
+
+
+def test_what_is_wrong_in_a_metrics_file_is_named_in_that_file(tmp_path: Path) -> None:
+    text = '{"subject": {"name": "m"},\n"observed_at": "2026-11-20T12:00:00Z",\n"metrics": %s}'
+    (tmp_path / "m.json").write_text(text % '{"slo.dec_p95ms": 5}')
+    table = Table("watch.toml", "", {"kind": "metrics", "path": "m.json"})
+    world = World(tmp_path, {}, shipped_bundle().catalogue(), shipped_schema("metrics.schema.json"))
+
+    (failure,) = measure({"name": "m"}, (table,), NOW, world).failures
+
+    assert failure.startswith(f"{tmp_path}/m.json:3:30: /metrics/slo.dec_p95ms: ")

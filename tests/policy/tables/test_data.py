@@ -110,7 +110,7 @@ def test_words_and_dates_are_texts() -> None:
         ("{limit: 0.5}", "{limit: true}", "true where a number", ""),
         ("{limit: 0.5}", "{limit: }", "nothing where a number", ""),
         ("{limit: 0.5}", "{limit: .nan}", "not a number", ""),
-        ("{limit: 0.5}", "{limit: 5}", "limit 5 is outside [0, 1]", "Unit: ratio"),
+        ("{limit: 0.5}", "{limit: 5}", "limit 5 where toy.ece can be from 0 to 1", "Unit: ratio"),
         ("{limit: 0.5}", "{limit: 0.1234567890123456789}", "not read exactly", ""),
         ("{limit: 0.5}", "{limit: 0.5, limit: 0.6}", "given twice", "keep one"),
         ("{limit: 0.5}", "&a {limit: 0.5}", "anchors", ""),

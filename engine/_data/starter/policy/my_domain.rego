@@ -4,7 +4,6 @@
 package my_domain
 
 import data.lib.check
-import data.lib.gate
 
 # One check is one block like this. Its metric stands in catalogue/data.yaml, its limit in
 # limits/<profile>/data.yaml; no number lives here. Other comparisons: at_least, above, below,
@@ -19,18 +18,3 @@ import data.lib.gate
 #   why: A release during an incident hides its cause and delays its repair.
 #   fix: Close the incidents first, or release the fix alone.
 checks contains check.at_most("my_domain.open_incidents")
-
-# METADATA
-# title: my_domain decision
-# description: The verdict on my_domain alone, and every check behind it.
-# entrypoint: true
-# custom:
-#   gate:
-#     rule: release/v1
-#     requires_digest: false
-decision := gate.release([checks], set())
-
-# METADATA
-# title: Why my_domain does not let the subject through
-# description: Derived from the decision, for tools that read a set named deny.
-deny contains denial if some denial in gate.denials(decision)
