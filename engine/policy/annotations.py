@@ -12,7 +12,7 @@ from engine.policy.includes import WITH_METADATA
 from engine.policy.manifest import KINDS, RULES, CheckInfo, GateInfo
 from engine.policy.sources import Sources
 from engine.policy.tables.catalogue import METRIC_ID
-from engine.policy.tables.data import bare_rule
+from engine.policy.tables.data import bare_rule, block_above, row_of
 
 _CHECK_TEXTS = ("invariant", "why", "fix")
 CHECK_KEYS = ("check", "metric", "kind", "unless", *_CHECK_TEXTS, "code", "controls")
@@ -21,34 +21,51 @@ GATE_KEYS = ("rule", "requires_digest")
 
 @dataclass(frozen=True, slots=True)
 class _Annotation:
-    """One METADATA block: what it says, about which rule, and where it stands."""
+    """One METADATA block: what it says, about which rule, and where it stands.
+
+    Attributes:
+        says: What OPA read in it.
+        package: Package of its rule.
+        rule: Name of its rule; empty for one of the package.
+        file: As an error names it.
+        row: Line of the rule or the package below it.
+        lines: Of the block, ``# METADATA`` first; empty where it was not found above ``row``.
+        is_shipped: Whether its file is as it ships.
+    """
 
     says: Json
     package: str
     rule: str
-    place: str
+    file: str
+    row: int
+    lines: tuple[str, ...]
     is_shipped: bool
 
     @property
     def custom(self) -> Json:
         return self.says.get("custom", {})
 
-    def wrong(self, reason: str, hint: str = "") -> PolicyBuildError:
-        return PolicyBuildError(f"{self.place}: METADATA: {reason}", hint)
+    def at(self, *keys: str) -> str:
+        """Return file and line of the first of ``keys`` that the block has; else its own."""
+        return f"{self.file}:{self.row - len(self.lines) + row_of(self.lines, *keys)}"
+
+    def wrong(self, reason: str, hint: str = "", *keys: str) -> PolicyBuildError:
+        return PolicyBuildError(f"{self.at(*keys)}: METADATA: {reason}", hint)
 
     def text(self, key: str, among: Json = None) -> str:
         value = (self.says if among is None else among).get(key)
         if value is not None and not isinstance(value, str):
-            raise self.wrong(f"{key!r} is no text", "write it in quotes")
+            raise self.wrong(f"{key!r} is no text", "write it in quotes", key)
         if not value or not value.strip():
             line = f"`# {key}: …`" if among is None else f"`#   {key}: …` below `# custom:`"
-            raise self.wrong(f"no {key!r}", f"add a line {line}")
+            above = key if among is None else "custom"
+            raise self.wrong(f"no {key!r}", f"add a line {line}", key, above)
         return value.strip()
 
     def check_keys(self, given: Json, known: Iterable[str]) -> None:
         for key in given:
             if key not in set(known):
-                raise self.wrong(f"key {key!r} is not known here", suggest(key, known))
+                raise self.wrong(f"key {key!r} is not known here", suggest(key, known), key)
 
 
 @dataclass(slots=True)
@@ -90,7 +107,8 @@ def gates_and_checks(
             if check.id in checks:
                 raise annotation.wrong(
                     f"check {check.id!r} is described twice",
-                    f"the other one is {places[check.id].place}: give one of them another id",
+                    f"the other one is {places[check.id].at('check')}: give one of them another id",
+                    "check",
                 )
             checks[check.id] = check
             places[check.id] = annotation
@@ -114,6 +132,7 @@ def gates_and_checks(
             f"no gate asks for {', '.join(orphans)}",
             f"write `includes: {{{first.package}: {{}}}}` into gates/promotion/data.yaml, or the "
             "gate that shall ask",
+            "check",
         )
     return gates, checks
 
@@ -122,12 +141,15 @@ def _annotation(entry: Json, files: Sources, shown: Callable[[str], str]) -> _An
     path = [str(part["value"]) for part in entry["path"][1:]]
     says, location = entry["annotations"], entry["location"]
     package_scope = says.get("scope") == "package"
+    source = files.get(location["file"])
     return _Annotation(
         says=says,
         package=".".join(path if package_scope else path[:-1]),
         rule="" if package_scope else path[-1],
-        place=f"{shown(location['file'])}:{location['row']}",
-        is_shipped=location["file"] in files and files[location["file"]].is_shipped,
+        file=shown(location["file"]),
+        row=location["row"],
+        lines=block_above(location["row"], source.content) if source else (),
+        is_shipped=source is not None and source.is_shipped,
     )
 
 
@@ -138,7 +160,7 @@ def _check(annotation: _Annotation) -> CheckInfo:
     kind = custom.get("kind", "limit")
     if kind not in KINDS:
         hint = suggest(str(kind), KINDS)
-        raise annotation.wrong(f"kind {kind!r} is none of {', '.join(KINDS)}", hint)
+        raise annotation.wrong(f"kind {kind!r} is none of {', '.join(KINDS)}", hint, "kind")
     unless = custom.get("unless")
     return CheckInfo(
         id=check_id,
@@ -160,7 +182,9 @@ def _controls(annotation: _Annotation) -> tuple[str, ...] | None:
     is_list = isinstance(given, list) and all(isinstance(name, str) for name in given)
     if not is_list or not given or len(set(given)) != len(given):
         raise annotation.wrong(
-            "`controls` must be a list of different ids", "such as `# controls: [eu-ai-act/15]`"
+            "`controls` must be a list of different ids",
+            "such as `# controls: [eu-ai-act/15]`",
+            "controls",
         )
     return tuple(sorted(given))
 
@@ -170,7 +194,7 @@ def _metric_id(annotation: _Annotation, key: str, value: Json) -> str:
 
     if not isinstance(value, str) or not re.fullmatch(METRIC_ID, value):
         hint = f"write it as <domain>.<name>, such as {annotation.package}.{value}"
-        raise annotation.wrong(f"{key} {value!r} is no id", hint)
+        raise annotation.wrong(f"{key} {value!r} is no id", hint, key)
     return value
 
 
@@ -187,11 +211,14 @@ def _gate(
     decision.check_keys(says, GATE_KEYS)
     if says.get("rule") not in RULES:
         hint = suggest(str(says.get("rule")), RULES)
-        raise decision.wrong(f"rule {says.get('rule')!r} is none of {', '.join(RULES)}", hint)
+        raise decision.wrong(
+            f"rule {says.get('rule')!r} is none of {', '.join(RULES)}", hint, "rule", "gate"
+        )
     if not isinstance(says.get("requires_digest"), bool):
         raise decision.wrong(
             "`requires_digest` must be true or false",
             "add `#     requires_digest: false` to `gate:`",
+            *("requires_digest", "gate"),
         )
     by_data = includes.included(
         package, files, {name: bool(domain.checks) for name, domain in domains.items()}
@@ -201,6 +228,7 @@ def _gate(
         raise about.wrong(
             "`includes` stands in METADATA, and in the gate's data",
             f"take it out here: gates/{package}/data.yaml says what the gate includes",
+            "includes",
         )
     included = {*(by_hand if by_data is None else by_data), *([package] if domain.checks else [])}
     checks = [check for name in included for check in domains[name].checks]
@@ -223,9 +251,9 @@ def _gate(
 def _includes(about: _Annotation, domains: Mapping[str, _Domain]) -> list[str]:
     includes = about.custom.get("includes", [])
     if not isinstance(includes, list) or not all(isinstance(name, str) for name in includes):
-        raise about.wrong("`includes` must be a list of domains")
+        raise about.wrong("`includes` must be a list of domains", "such as [ethics]", "includes")
     known = [name for name, domain in domains.items() if domain.checks]
     for name in includes:
         if name not in known:
-            raise about.wrong(f"no domain {name!r} with checks", suggest(name, known))
+            raise about.wrong(f"no domain {name!r} with checks", suggest(name, known), "includes")
     return sorted(set(includes))

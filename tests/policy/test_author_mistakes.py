@@ -180,28 +180,28 @@ MISTAKES: dict[str, tuple[Edit | dict[str, str | None], str, str]] = {
     ),
     "no check in METADATA": (
         (REGO, "#   check: acme.open\n", ""),
-        f"{REGO}:15",
+        f"{REGO}:11",
         "`#   check: …` below `# custom:`",
     ),
-    "no title": ((REGO, "# title: Open incidents\n", ""), f"{REGO}:15", "# title: "),
+    "no title": ((REGO, "# title: Open incidents\n", ""), f"{REGO}:8", "# title: "),
     "no why": (
         (REGO, "#   why: A release during an incident hides its cause.\n", ""),
-        f"{REGO}:15",
+        f"{REGO}:11",
         "`#   why: …` below `# custom:`",
     ),
     "no fix": (
         (REGO, "#   fix: Close the incidents first.\n", ""),
-        f"{REGO}:15",
+        f"{REGO}:11",
         "`#   fix: …` below `# custom:`",
     ),
     "no invariant": (
         (REGO, "#   invariant: own rule\n", ""),
-        f"{REGO}:15",
+        f"{REGO}:11",
         "`#   invariant: …` below `# custom:`",
     ),
     "a text that YAML reads as a number": (
         (REGO, "Close the incidents first.", "2.10"),
-        f"{REGO}:16",
+        f"{REGO}:15",
         "'fix' is no text",
     ),
     "second check without METADATA": (
@@ -225,9 +225,9 @@ MISTAKES: dict[str, tuple[Edit | dict[str, str | None], str, str]] = {
         "mine/mine.rego:18",
         "`# METADATA`",
     ),
-    "key misspelt": ((REGO, "#   why:", "#   wyh:"), f"{REGO}:16", "did you mean 'why'?"),
-    "kind misspelt": ((REGO, "#   inv", "#   kind: evidnce\n#   inv"), f"{REGO}:17", "'evidence'"),
-    "id without a domain": ((REGO, "check: acme.open", "check: open"), f"{REGO}:16", "acme.open"),
+    "key misspelt": ((REGO, "#   why:", "#   wyh:"), f"{REGO}:14", "did you mean 'why'?"),
+    "kind misspelt": ((REGO, "#   inv", "#   kind: evidnce\n#   inv"), f"{REGO}:13", "'evidence'"),
+    "id without a domain": ((REGO, "check: acme.open", "check: open"), f"{REGO}:12", "acme.open"),
     "METADATA indented wrongly": ((REGO, "#   why:", "#  why:"), f"{REGO}:", "indent"),
     "METADATA with a tab": ((REGO, "#   why:", "#\twhy:"), f"{REGO}:", "tab"),
     "METADATA misspelt": (
@@ -237,23 +237,23 @@ MISTAKES: dict[str, tuple[Edit | dict[str, str | None], str, str]] = {
     ),
     "metric unknown": (
         (REGO, "#   inv", "#   metric: acme.opne\n#   inv"),
-        f"{REGO}:17",
+        f"{REGO}:13",
         "'acme.open'",
     ),
     "unless is no boolean": (
         (REGO, "#   inv", "#   unless: acme.open\n#   inv"),
-        f"{REGO}:17",
+        f"{REGO}:13",
         "boolean",
     ),
-    "check twice": ({"shop/shop.rego": TWICE}, "shop/shop.rego:16", "acme/acme.rego"),
+    "check twice": ({"shop/shop.rego": TWICE}, "shop/shop.rego:12", "acme/acme.rego"),
     "control misspelt": (
         (REGO, "#   inv", "#   controls: [gdpr/66]\n#   inv"),
-        f"{REGO}:17",
+        f"{REGO}:13",
         "'gdpr/6'",
     ),
     "controls are no list": (
         (REGO, "#   inv", "#   controls: gdpr/6\n#   inv"),
-        f"{REGO}:17",
+        f"{REGO}:13",
         "controls: [",
     ),
     # limits
@@ -266,7 +266,7 @@ MISTAKES: dict[str, tuple[Edit | dict[str, str | None], str, str]] = {
     "off without a reason": ((LIMITS, "block", '"off"'), f"{LIMITS}:4", "why"),
     "off, which YAML 1.1 reads as false": ((LIMITS, "block", "off"), f"{LIMITS}:4", "reason"),
     "limit is a text": ((LIMITS, "limit: 0", 'limit: "0"'), f"{LIMITS}:3", "number"),
-    "limit out of range": ((LIMITS, "limit: 0", "limit: -1"), f"{LIMITS}:3", "[0, None]"),
+    "limit out of range": ((LIMITS, "limit: 0", "limit: -1"), f"{LIMITS}:3", "at least 0"),
     "limit against the direction": ((REGO, "at_most", "at_least"), f"{REGO}:16", "at_most"),
     "profile folder misspelt": (
         {LIMITS: None, "limits/defualt/data.yaml": OWN[LIMITS]},
@@ -305,8 +305,8 @@ MISTAKES: dict[str, tuple[Edit | dict[str, str | None], str, str]] = {
         "'policies_overridden'",
     ),
     # catalogue
-    "no row of the catalogue": ({CATALOGUE: "metrics: {}\n"}, f"{REGO}:16", "acme.open: {type: "),
-    "metric misspelt": ((CATALOGUE, "acme.open", "acme.opne"), f"{REGO}:16", "'acme.opne'"),
+    "no row of the catalogue": ({CATALOGUE: "metrics: {}\n"}, f"{REGO}:12", "acme.open: {type: "),
+    "metric misspelt": ((CATALOGUE, "acme.open", "acme.opne"), f"{REGO}:12", "'acme.opne'"),
     "type misspelt": ((CATALOGUE, "integer", "int"), f"{CATALOGUE}:3", "'integer'"),
     "direction misspelt": ((CATALOGUE, "lower", "down"), f"{CATALOGUE}:5", "lower"),
     "no unit": ((CATALOGUE, "    unit: incidents\n", ""), f"{CATALOGUE}:", "unit"),
@@ -328,7 +328,7 @@ MISTAKES: dict[str, tuple[Edit | dict[str, str | None], str, str]] = {
         "'promotion'",
     ),
     "domain misspelt": ((GATE, "acme", "acm"), f"{GATE}:2", "'acme'"),
-    "asked by no gate": ({GATE: None}, f"{REGO}:16", "gates/promotion/data.yaml"),
+    "asked by no gate": ({GATE: None}, f"{REGO}:12", "gates/promotion/data.yaml"),
     "waiver of an unknown check": (
         {
             "waivers/data.yaml": "waivers:\n  - id: W-1\n    check: acme.opne\n"
@@ -342,12 +342,12 @@ MISTAKES: dict[str, tuple[Edit | dict[str, str | None], str, str]] = {
     "gate without rows": ({"mine/mine.rego": MINE}, "mine/mine.rego:16", "gates/mine/data.yaml"),
     "rule of verdicts misspelt": (
         _mine("release/v1", "relase/v1"),
-        "mine/mine.rego:16",
+        "mine/mine.rego:14",
         "release/v1",
     ),
     "no requires_digest": (
         _mine("#     requires_digest: false\n", ""),
-        "mine/mine.rego:15",
+        "mine/mine.rego:13",
         "requires_digest",
     ),
     "no entrypoint": (

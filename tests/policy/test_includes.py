@@ -168,7 +168,7 @@ REFUSED: dict[str, tuple[dict[str, str | None], str, str]] = {
         {
             "promotion/promotion.rego": BY_HAND.replace("_domains, set()", "_included, set()"),
         },
-        "promotion/promotion.rego:6: METADATA: ",
+        "promotion/promotion.rego:5: METADATA: ",
         "take it out here",
     ),
     "by hand too": (
@@ -183,7 +183,7 @@ REFUSED: dict[str, tuple[dict[str, str | None], str, str]] = {
     ),
     "no gate": (
         {"gates/promotion/data.yaml": None},
-        "acme/acme.rego:16: METADATA: ",
+        "acme/acme.rego:12: METADATA: ",
         "gates/promotion/data.yaml",
     ),
 }

@@ -7,7 +7,7 @@ needed: the checks that rows may name come from the manifest of the compiled bun
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import islice
 from types import MappingProxyType
@@ -216,22 +216,26 @@ def _check_controls(
                         f"did you mean {near[0]!r}?" if near else "",
                         f"or add `{name}: {{framework: …, title: …}}` to controls/{DATA}",
                     ),
+                    "controls",
                 )
 
 
-def _of_check(name: str, sources: Sources, reason: str, hint: str = "") -> ConfigError:
-    """An error about a check, at its rule where that does not ship."""
-    if place := rule_place(name, sources):
+def _of_check(
+    name: str, sources: Sources, reason: str, hint: str = "", key: str = ""
+) -> ConfigError:
+    """An error about a check, at its rule or at a ``key`` of its METADATA, unless that ships."""
+    if place := rule_place(name, sources, key):
         return RowError(place, reason, hint)
     return ConfigError(reason, hint)
 
 
-def rule_place(check_id: str, sources: Sources) -> Position | None:
+def rule_place(check_id: str, sources: Sources, key: str = "") -> Position | None:
     """Return where the rule stands whose METADATA names a check; None where it ships, or is none.
 
     Args:
         check_id: Its id.
         sources: The policy's files.
+        key: Of its METADATA: then the line that says it, or the one of the id where none does.
     """
     named = re.compile(rf"#\s+check:\s*[\"']?{re.escape(check_id)}[\"']?\s*")
     for path, source in sources.items():
@@ -240,8 +244,37 @@ def rule_place(check_id: str, sources: Sources) -> Position | None:
         lines = source.content.decode(errors="replace").splitlines()
         for start in (row for row, line in enumerate(lines) if named.fullmatch(line)):
             below = (row for row in range(start, len(lines)) if not lines[row].startswith("#"))
-            return Position(source.shown, next(below, start) + 1, 1)
+            rule = next(below, start)
+            if not key:
+                return Position(source.shown, rule + 1, 1)
+            block = block_above(rule + 1, source.content)
+            return Position(source.shown, rule + 1 - len(block) + row_of(block, key, "check"), 1)
     return None
+
+
+def block_above(row: int, content: bytes) -> tuple[str, ...]:
+    """Return the lines of the METADATA block that ends above line ``row``; none without one.
+
+    Args:
+        row: Counted from 1.
+        content: Of the file.
+    """
+    lines = content.decode(errors="replace").splitlines()[: row - 1]
+    block: list[str] = []
+    while lines and lines[-1].startswith("#"):
+        block.insert(0, lines.pop())
+        if block[0].split() == ["#", "METADATA"]:
+            return tuple(block)
+    return ()
+
+
+def row_of(block: Sequence[str], *keys: str) -> int:
+    """Return which line of a METADATA block says the first of ``keys`` that is there; else 0."""
+    for key in keys:
+        for row, line in enumerate(block):
+            if re.match(rf"#\s+[\"']?{re.escape(key)}[\"']?\s*:", line):
+                return row
+    return 0
 
 
 def bare_rule(sources: Sources, mention: str, package: str = "") -> Position | None:
@@ -312,6 +345,7 @@ def check_metrics(
                         f"or add below `metrics:` of catalogue/{DATA}, in your folder: {name}: "
                         "{type: number, unit: …, direction: lower, description: …}",
                     ),
+                    "metric" if name == check.metric else "unless",
                 )
         if check.unless and metrics[check.unless]["type"] != "boolean":
             raise _of_check(
@@ -319,6 +353,7 @@ def check_metrics(
                 sources,
                 f"check {check.id}: `unless` metric {check.unless!r} is no boolean",
                 f"name one of type boolean; {check.unless!r} is {metrics[check.unless]['type']}",
+                "unless",
             )
         if (check.kind == "series") != (metrics[check.metric]["type"] == "series"):
             raise _of_check(
@@ -326,6 +361,7 @@ def check_metrics(
                 sources,
                 f"check {check.id}: kind {check.kind!r} does not fit metric {check.metric!r}",
                 "kind series is for metrics of type series, and they for it",
+                "kind",
             )
         direction = metrics[check.metric]["direction"]
         if check.operator in AGAINST.get(direction, ()):
