@@ -128,7 +128,7 @@ class Position:
     def __str__(self) -> str:
         place = self.file
         if self.line:
-            place += f":{self.line}:{self.column}"
+            place += f":{self.line}:{self.column}" if self.column else f":{self.line}"
         return f"{place}: {self.pointer}" if self.pointer else place
 
 

@@ -20,7 +20,8 @@ def recorded_error(error: GovernanceError, known: Collection[str] = ()) -> dict[
     message = error.code
     if isinstance(error, DocumentError):
         at = error.position
-        message += f" at {at.line}:{at.column}" if at.line else ""
+        place = f"{at.line}:{at.column}" if at.column else str(at.line)
+        message += f" at {place}" if at.line else ""
         steps = at.pointer.split("/")[1:]
         message += " " * bool(steps) + "".join(f"/{_named(step, known)}" for step in steps)
     return {"type": type(error).__name__, "message": message}

@@ -16,6 +16,7 @@ from engine.errors import ConfigError, DocumentError, Position, suggest
 from engine.evidence.metrics_file import RefusalError, expand, long_form, not_of_type
 from engine.evidence.sources import Evidence, SourceRequest, source_of
 from engine.formats.times import write_time
+from engine.metrics.reasons import in_words
 from engine.model import INVALID_INPUT, Json
 from engine.settings.table import Table, read_table
 from engine.system.reading import open_to_read
@@ -70,7 +71,7 @@ def _account(measured: Evidence) -> str:
     for about in computed:
         for reason, count in about.get("excluded", {}).items():
             excluded[reason] = max(count, excluded.get(reason, 0))
-    left_out = ", ".join(f"{reason} {count:,}" for reason, count in sorted(excluded.items()))
+    left_out = in_words(excluded)
     parts = [
         ", ".join(sources),
         f"n {rows:,}" if rows else "",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.metrics.outcome import INSUFFICIENT, OK, ComputedMetric
+from engine.metrics.reasons import in_words
 from engine.model import Json
 
 METHOD = "consent/1"
@@ -120,8 +121,7 @@ class Coverage:
         because = (
             ""
             if covered == n
-            else f"{n - covered:,} of {n:,} are not covered: "
-            + ", ".join(f"{reason} {count:,}" for reason, count in lacking.items())
+            else f"{n - covered:,} of {n:,} are not covered: " + in_words(lacking)
         )
         return ComputedMetric(
             METHOD,

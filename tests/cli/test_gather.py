@@ -16,6 +16,8 @@ import pytest
 
 from engine.evidence.gather import GatheredEvidence
 from engine.evidence.sources import Evidence
+from engine.evidence.sources.counting import FLAWS
+from engine.metrics.reasons import IN_WORDS
 from engine.model import Json
 from tests.cli.conftest import Answer, Engine
 from tests.repository import ROOT
@@ -225,16 +227,31 @@ def test_a_row_that_cannot_be_used_makes_the_value_invalid(
     for metric in found.values():
         assert (metric["status"], metric["value"], "ci" in metric) == ("invalid_input", None, False)
         assert metric["computed"]["excluded"][flaw] == 1
-    assert f"1 of 4,000 rows are unusable: {flaw} 1" in answer.err
-    assert f"{flaw}: first at predictions.csv: row 17" in answer.err
+    assert f"1 of 4,000 rows cannot be used: 1 {IN_WORDS[flaw]}" in answer.err
+    (column, value), (role, _, _) = next(iter(cells.items())), flaw.partition("_")
+    shown = role if flaw.endswith("_missing") else f"{role} {value!r}"
+    assert {"y": "label", "p": "score", "yhat": "prediction", "g": "group"}[column] == role
+    assert f"  predictions.csv:18: {shown} {FLAWS[flaw].reason}: {FLAWS[flaw].fix}" in answer.err
     assert set(verdicts(engine).values()) <= {"unknown", "off"}
+
+
+def test_a_row_is_named_by_its_line_whatever_lines_are_above_it(engine: Engine) -> None:
+    """An empty line is no row, and a quoted cell may have several lines."""
+    rows = ["1,0.5,1,a,", "", '0,0.5,0,b,"two', 'lines"', "", "maybe,0.5,1,a,", "1,1.5,1,a,"]
+    write(["y,p,yhat,g,note", *rows])
+
+    answer = gathered(engine)
+
+    assert "  predictions.csv:7: label 'maybe' is no class: write 0 or 1, or say" in answer.err
+    assert "  predictions.csv:8: score '1.5' is outside of 0 to 1: give a prob" in answer.err
 
 
 def test_a_score_that_is_a_structure_is_no_number(engine: Engine) -> None:
     parquet({"y": [0], "p": [{"a": 0.5}], "yhat": [1], "g": ["a"]})
     answer = gathered(engine, CONFIG.replace(".csv", ".parquet"))
     assert set(status(metrics(answer)).values()) == {"invalid_input"}
-    assert "score_not_a_number 1" in answer.err
+    assert "predictions.parquet: row 1: score" in answer.err
+    assert "1 with a score that is no number" in answer.err
 
 
 def test_labels_as_text_are_no_labels(engine: Engine) -> None:
@@ -242,7 +259,8 @@ def test_labels_as_text_are_no_labels(engine: Engine) -> None:
     write([lines[0], *(("yes" if line[0] == "1" else "no") + line[1:] for line in lines[1:])])
     answer = gathered(engine)
     assert set(status(metrics(answer)).values()) == {"invalid_input"}
-    assert "label_unknown 4,000" in answer.err
+    assert "4,000 with a label that is no class" in answer.err
+    assert "predictions.csv:2: label 'no' is no class, the first of 4,000 rows: " in answer.err
 
 
 @pytest.mark.parametrize(
@@ -310,10 +328,10 @@ BROKEN: list[tuple[str, Callable[[], object], str]] = [
     ("predictions.csv", lambda: Path("predictions.csv").write_bytes(b""), "predictions.csv:1:1: is empty: no header"),
     ("predictions.csv", lambda: write(["y,p,p,yhat,g", "1,0.5,0.6,1,a"]), "column 'p' 2 times"),
     ("predictions.csv", lambda: write(["y,p,P,yhat,g", "1,0.5,0.6,1,a"]), "column 'p' 2 times: p, P"),
-    ("predictions.csv", lambda: write(["y,p,yhat,g", "1,0.5,1,a", "1,0.5"]), "predictions.csv:3:1: cannot be read as csv"),
-    ("predictions.csv", lambda: write(["y,p,yhat,g", "1,0.5,1,a,b,c,d"]), "predictions.csv:2:1: cannot be read as csv"),
+    ("predictions.csv", lambda: write(["y,p,yhat,g", "1,0.5,1,a", "1,0.5"]), "predictions.csv:3: cannot be read as csv"),
+    ("predictions.csv", lambda: write(["y,p,yhat,g", "1,0.5,1,a,b,c,d"]), "predictions.csv:2: cannot be read as csv"),
     ("predictions.csv", lambda: write(['y,p,yhat,g', '1,0.5,1,"a']), "cannot be read as csv"),
-    ("predictions.csv", lambda: Path("predictions.csv").write_bytes("y,p,yhat,g\n1,0.5,1,é\n".encode("latin-1")), "predictions.csv:2:1: cannot be read as csv: is not written in UTF-8"),
+    ("predictions.csv", lambda: Path("predictions.csv").write_bytes("y,p,yhat,g\n1,0.5,1,é\n".encode("latin-1")), "predictions.csv:2: cannot be read as csv: is not written in UTF-8"),
     ("predictions.csv", lambda: Path("predictions.csv").write_bytes("y,p,yhat,g\n1,0.5,1,a\n".encode("utf-16")), "cannot be read as csv: is not written in UTF-8"),
     ("predictions.csv", lambda: Path("predictions.csv").write_bytes(gzip.compress(b"0" * 10_000_000)), "cannot be read as csv"),
     ("predictions.csv.gz", lambda: Path("predictions.csv.gz").write_bytes(gzip.compress(b"0" * 10_000_000)), "files that end in '.gz' are not read\n  unpack it"),
@@ -322,8 +340,8 @@ BROKEN: list[tuple[str, Callable[[], object], str]] = [
     ("predictions.parquet", truncated, "cannot be read as parquet"),
     ("predictions.parquet", doubled, "column 'p' 2 times"),
     ("predictions.parquet", lambda: parquet({"y": [1], "p": [0.5], "yhat": [1]}), "has no column 'g'"),
-    ("predictions.jsonl", lambda: write(['{"y": 1, "p": 0.5, "p": 0.9, "yhat": 1, "g": "a"}'], "predictions.jsonl"), "predictions.jsonl:1:1: a line has a key twice"),
-    ("predictions.jsonl", lambda: write(['{"y": 1, "p": 0.5, "yhat": 1, "g": "a"}', "[1]"], "predictions.jsonl"), "predictions.jsonl:2:1: a line is no object"),
+    ("predictions.jsonl", lambda: write(['{"y": 1, "p": 0.5, "p": 0.9, "yhat": 1, "g": "a"}'], "predictions.jsonl"), "predictions.jsonl:1: a line has a key twice"),
+    ("predictions.jsonl", lambda: write(['{"y": 1, "p": 0.5, "yhat": 1, "g": "a"}', "[1]"], "predictions.jsonl"), "predictions.jsonl:2: a line is no object"),
     ("predictions.jsonl", lambda: write(['{"y": 1, "p": 0.5, "yhat": 1, "g": "a"}', '{"y": 1,'], "predictions.jsonl"), "cannot be read as jsonl: Malformed JSON"),
     ("predictions.jsonl", lambda: write(['{"y": 1, "p": 0.5, "g": "a"}'], "predictions.jsonl"), "has no column 'yhat'"),
     ("predictions.jsonl", lambda: Path("predictions.jsonl").write_bytes(b'{"y": 1, "p": 0.5, "yhat": 1, "g": "\xe9"}\n'), "cannot be read as jsonl"),
@@ -353,7 +371,7 @@ def test_mixed_types_in_json_lines_are_looked_at_row_by_row(engine: Engine) -> N
     answer = gathered(engine, CONFIG.replace(".csv", ".jsonl"))
     if answer.code == 0:
         assert set(status(metrics(answer)).values()) == {"invalid_input"}
-        assert "score_not_a_number 1" in answer.err
+        assert "predictions.jsonl:2: score 'high' is no number: " in answer.err
     else:
         assert "predictions.jsonl" in answer.err
 
@@ -447,10 +465,10 @@ RECORDS = "subject,purpose,decision,issued,expiry,withdrawal,notice_version\n"
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        (b"s,scoring,granted,yesterday,,,", "consent.csv:2:1: issued 'yesterday' is no time"),
-        (b"s,scoring,granted", "consent.csv:2:1: 3 cells where the header has 7"),
-        (b"\xff", "consent.csv:2:1: is not written in UTF-8"),
-        (b"x" * 2_000_000, "consent.csv:2:1: longer than"),
+        (b"s,scoring,granted,yesterday,,,", "consent.csv:2:19: issued 'yesterday' is no time"),
+        (b"s,scoring,granted", "consent.csv:2: 3 cells where the header has 7"),
+        (b"\xff", "consent.csv:2: is not written in UTF-8"),
+        (b"x" * 2_000_000, "consent.csv:2: longer than"),
     ],
 )
 def test_a_consent_record_that_cannot_be_read_is_an_error_with_its_place(
@@ -466,7 +484,11 @@ def test_a_consent_record_that_cannot_be_read_is_an_error_with_its_place(
     ("records", "value", "message"),
     [
         ("", None, "ethics.consent: no consent record"),
-        ("s,scoring,refused,2026-01-01T00:00:00Z,,,\n", False, "1 of 1 are not covered: refused 1"),
+        (
+            "s,scoring,refused,2026-01-01T00:00:00Z,,,\n",
+            False,
+            "1 of 1 are not covered: 1 who refused",
+        ),
         ("s,scoring,granted,2026-01-01T00:00:00Z,,,\n", True, ""),
     ],
 )
@@ -565,7 +587,7 @@ def test_it_says_what_it_read_what_it_left_out_and_where_it_wrote(engine: Engine
                 },
                 "a.c": {"value": 1, "n": 7, "source": "p.csv", "computed": {"groups": {"x": 7}}},
             },
-            "read p.csv; n 1,200; 2 groups; left out: label_unknown 3; gave a.b (invalid_input), "
+            "read p.csv; n 1,200; 2 groups; left out: 3 with a label that is no class; gave a.b (invalid_input), "
             "a.c",
         ),
         (

@@ -100,7 +100,7 @@ def read_csv(
                 row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
                 rows.append((reader.line_num, row if len(cells) == len(header) else {}))
     except csv.Error as error:
-        raise DocumentError(Position(name, reader.line_num, 1), str(error), _FORM) from None
+        raise DocumentError(Position(name, reader.line_num), str(error), _FORM) from None
     named = _named(name, 1, header, columns, provider)
     return _billed(name, rows, named, provider)
 
@@ -133,7 +133,7 @@ def _named(
         if ours in columns:
             if columns[ours] not in header:
                 raise DocumentError(
-                    Position(name, line, 1),
+                    Position(name, line),
                     f"no column {columns[ours]!r}",
                     suggest(columns[ours], header),
                 )
@@ -143,12 +143,12 @@ def _named(
     for ours in _REQUIRED:
         if ours not in found:
             raise DocumentError(
-                Position(name, line, 1),
+                Position(name, line),
                 f"no column for the {ours}",
                 f"name it: --column {ours}=NAME; there are: {', '.join(header) or 'none'}",
             )
     if "provider" not in found and provider is None:
-        raise DocumentError(Position(name, line, 1), "no column says whose invoice it is", _WHOSE)
+        raise DocumentError(Position(name, line), "no column says whose invoice it is", _WHOSE)
     return found
 
 
@@ -169,7 +169,7 @@ def _billed(
         others = "".join(f"{name}:{line}: {reason}\n" for line, reason in bad[1:_SHOWN])
         more = f"and {len(bad) - _SHOWN} more\n" if len(bad) > _SHOWN else ""
         line, reason = bad[0]
-        raise DocumentError(Position(name, line, 1), reason, f"{others}{more}{_FORM}")
+        raise DocumentError(Position(name, line), reason, f"{others}{more}{_FORM}")
     if not billed:
         raise DocumentError(Position(name), "no row in it", _FORM)
     return billed

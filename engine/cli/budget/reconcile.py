@@ -96,7 +96,8 @@ def _objects(name: str, text: str) -> list[tuple[int, Json]]:
             try:
                 rows.append((number, read_json(line.encode())))
             except UnreadableTextError as refused:
-                raise DocumentError(Position(name, number, 1), refused.flaw.reason) from None
+                at = Position(name, number, refused.flaw.offset + 1)
+                raise DocumentError(at, refused.flaw.reason) from None
         return rows
     from engine.evidence.documents import parse
     from engine.formats.json_positions import Lines, json_places

@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.errors import DocumentError, Position, suggest
 from engine.evidence.sources.contract import Evidence, SourceRequest
 from engine.evidence.sources.digest import FileFingerprints, sha256_of
-from engine.evidence.sources.records import SUFFIXES, columns, records
+from engine.evidence.sources.records import SUFFIXES, columns, place_of, records
 from engine.evidence.sources.rows import SUFFIXES as ROW_SUFFIXES
 from engine.evidence.sources.rows import connected, rows_of
 from engine.formats.times import parse_time, write_time
@@ -116,7 +116,7 @@ def _subjects(files: Sequence[Path], column: str, table: Table) -> set[str]:
             continue
         _require_column(table, file, "column", column, columns(file))
         for line, values in records(file):
-            found.add(_text(file, line, column, values.get(column)))
+            found.add(_text(_Place(file, line).at(column, values), column))
     return found
 
 
@@ -128,7 +128,8 @@ def _in_table(file: Path, column: str, table: Table) -> set[str]:
         with rows.worded():
             text = f"CAST({rows.column(column)} AS VARCHAR)"
             found = connection.execute(f"SELECT DISTINCT {text} FROM {rows.scan()}").fetchall()  # noqa: S608
-    return {_text(file, 0, column, subject) for (subject,) in found}
+    place = _Place(file, 0)
+    return {_text(place.at(column, {column: subject}), column) for (subject,) in found}
 
 
 def _require_columns(table: Table, file: Path, form: _Form) -> None:
@@ -152,22 +153,23 @@ def _require_column(table: Table, file: Path, key: str, column: str, there: Sequ
 
 
 def _record(file: Path, line: int, values: Mapping[str, Json], form: _Form) -> Record:
-    given = {role: values.get(column) for role, column in form.columns.items()}
-    decision = _text(file, line, "decision", given["decision"])
+    place = _Place(file, line)
+    given = {role: place.at(column, values) for role, column in form.columns.items()}
+    decision = _text(given["decision"], "decision")
     if decision not in form.granted | form.refused:
-        raise _refused(
-            file, line, f"decision {decision[:40]!r} is not known",
+        raise given["decision"].refused(
+            f"decision {decision[:40]!r} is not known",
             suggest(decision, form.granted | form.refused) or "name it in granted or refused",
-        )  # fmt: skip
-    times = {role: _time(file, line, role, given[role]) for role in _TIMES}
+        )
+    times = {role: _time(given[role], role) for role in _TIMES}
     issued = times["issued"]
     if issued is None:
-        raise _refused(file, line, "issued is missing", "say since when it holds")
-    notice = given["notice_version"]
-    flags = [_flag(file, line, name, values.get(name)) for name in form.required]
+        raise given["issued"].refused("issued is missing", "say since when it holds")
+    notice = given["notice_version"].value
+    flags = [_flag(place.at(name, values), name) for name in form.required]
     return Record(
-        subject=_text(file, line, "subject", given["subject"]),
-        purpose=_text(file, line, "purpose", given["purpose"]),
+        subject=_text(given["subject"], "subject"),
+        purpose=_text(given["purpose"], "purpose"),
         granted=decision in form.granted,
         issued=issued,
         expiry=times["expiry"],
@@ -177,31 +179,53 @@ def _record(file: Path, line: int, values: Mapping[str, Json], form: _Form) -> R
     )
 
 
-def _text(file: Path, line: int, role: str, value: Json) -> str:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A record: its file and line, of Parquet and the like 0; there it may hold a value."""
+
+    file: Path
+    line: int
+
+    def at(self, column: str, values: Mapping[str, Json]) -> _Cell:
+        return _Cell(self, column, values.get(column))
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """What a record holds in one column."""
+
+    place: _Place
+    column: str
+    value: Json
+
+    def refused(self, reason: str, hint: str) -> DocumentError:
+        file, line = self.place.file, self.place.line
+        where = place_of(file, line, self.column) if line else Position(str(file))
+        return DocumentError(where, reason, hint)
+
+
+def _text(cell: _Cell, role: str) -> str:
     """A text that is not empty. What it is is not told: it may be about a person."""
-    if type(value) is int:
-        return str(value)
-    if not isinstance(value, str) or not value:
-        raise _refused(file, line, f"{role} is missing or no text", "every record needs one")
-    return value
+    if type(cell.value) is int:
+        return str(cell.value)
+    if not isinstance(cell.value, str) or not cell.value:
+        raise cell.refused(f"{role} is missing or no text", "every record needs one")
+    return cell.value
 
 
-def _time(file: Path, line: int, role: str, value: Json) -> datetime | None:
-    if value is None:
+def _time(cell: _Cell, role: str) -> datetime | None:
+    if cell.value is None:
         return None
     try:
-        return parse_time(value if isinstance(value, str) else "").astimezone(UTC)
+        return parse_time(cell.value if isinstance(cell.value, str) else "").astimezone(UTC)
     except (ValueError, OverflowError):
-        reason = f"{role} {str(value)[:40]!r} is no time"
-        raise _refused(file, line, reason, "with its zone, such as 2026-01-31T12:00:00Z") from None
+        reason = f"{role} {str(cell.value)[:40]!r} is no time"
+        raise cell.refused(reason, "with its zone, such as 2026-01-31T12:00:00Z") from None
 
 
-def _flag(file: Path, line: int, name: str, value: Json) -> bool:
+def _flag(cell: _Cell, name: str) -> bool:
+    value = cell.value
     found = value if isinstance(value, bool) else _FLAGS.get(str(value).lower())
     if found is None:
-        raise _refused(file, line, f"{name} is neither true nor false", "write true or false")
+        raise cell.refused(f"{name} is neither true nor false", "write true or false")
     return found
-
-
-def _refused(file: Path, line: int, reason: str, hint: str) -> DocumentError:
-    return DocumentError(Position(str(file), line, 1), reason, hint)

@@ -8,12 +8,45 @@ written as a decimal edge, such as 0.29 of a hundred bins, lies in the bin that 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 COLUMNS = ("group_name", "bin", "hit", "label", "prediction", "flaw", "n", "score_sum")
 """Of the table that comes out; NULL where nothing of the kind is known."""
 
 ROLES = ("label", "score", "prediction", "group")
+
+
+class Flaw(NamedTuple):
+    """Why a row cannot be used, in words.
+
+    Attributes:
+        reason: Behind the column's name and its value.
+        fix: What to do.
+    """
+
+    reason: str
+    fix: str
+
+
+_FILL = "fill it in: a row that is left out may be the one that matters"
+_CLASSES = 'write 0 or 1, or say how classes are written: positive = "…", negative = "…"'
+FLAWS: Mapping[str, Flaw] = {
+    "group_missing": Flaw("is missing", _FILL),
+    "label_missing": Flaw("is missing", _FILL),
+    "label_unknown": Flaw("is no class", _CLASSES),
+    "prediction_missing": Flaw("is missing", _FILL),
+    "prediction_unknown": Flaw("is no class", _CLASSES),
+    "score_missing": Flaw("is missing", _FILL),
+    "score_not_a_number": Flaw("is no number", "write it as 0.93 or 0,93"),
+    "score_nan": Flaw("is NaN", "look for what divided by zero, and score the row anew"),
+    "score_infinite": Flaw("is infinite", "give the probability, not its logarithm or odds"),
+    "score_out_of_range": Flaw(
+        "is outside of 0 to 1", "give a probability; of a percentage its hundredth"
+    ),
+}
+"""By the code that :meth:`CountingPlan.flaws` gives."""
 
 
 def name(text: str) -> str:

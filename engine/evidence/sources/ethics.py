@@ -13,6 +13,7 @@ from engine.metrics.calibration import MAX_BINS, STRATEGIES, TASKS, expected_cal
 from engine.metrics.counts import Cell, Counts, Tally
 from engine.metrics.fairness import fairness
 from engine.metrics.outcome import INVALID, ComputedMetric
+from engine.metrics.reasons import in_words
 from engine.model import Json
 from engine.settings.table import Table
 
@@ -128,8 +129,8 @@ def measured(
     unusable = sum(counts.excluded.values())
     if not unusable:
         return found
-    reasons = ", ".join(f"{reason} {n:,}" for reason, n in sorted(counts.excluded.items()))
-    because = f"{unusable:,} of {unusable + counts.n:,} rows are unusable: {reasons}"
+    rows = f"{unusable:,} of {unusable + counts.n:,} rows"
+    because = f"{rows} cannot be used: {in_words(counts.excluded)}"
     return {
         key: replace(metric, status=INVALID, value=None, ci=None, because=because)
         for key, metric in found.items()

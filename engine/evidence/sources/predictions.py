@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.evidence.sources import counting
 from engine.evidence.sources.contract import Evidence, SourceRequest
 from engine.evidence.sources.counting import ROLES, CountingPlan
 from engine.evidence.sources.digest import FileFingerprints, sha256_of
@@ -18,6 +20,7 @@ from engine.evidence.sources.ethics import (
     require_something,
     settings_of,
 )
+from engine.evidence.sources.records import line_of_row
 from engine.evidence.sources.rows import Rows, connected, rows_of
 from engine.formats.times import write_time
 from engine.metrics.calibration import MAX_BINS
@@ -57,18 +60,22 @@ class _Plan:
     def counting(self) -> CountingPlan:
         return self.settings.counting(self.roles)
 
-    def view(self, scan: str) -> str:
-        """SQL for the rows as :class:`CountingPlan` wants them."""
+    def view(self, scan: str, *, as_texts: bool = False) -> str:
+        """SQL for the rows as :class:`CountingPlan` wants them; with what is written, if asked."""
         named = {role: self.rows.column(column) for role, column in self.columns.items()}
         score = self.rows.number(self.columns["score"]) if "score" in named else "NULL"
         missing = f"{named['score']} IS NULL" if "score" in named else "true"
         prediction = named.get("prediction", "NULL")
         if self.threshold is not None:
             prediction = f"CASE WHEN {score} >= {self.threshold!r} THEN 1 ELSE 0 END"
+        texts = "".join(
+            f", CAST({named.get(role, 'NULL')} AS VARCHAR) AS {_as_text(role)}"
+            for role in (ROLES if as_texts else ())
+        )
         return (
             f"SELECT {named.get('label', 'NULL')} AS label, {score} AS score, "
             f"{missing} AS score_missing, {prediction} AS prediction, "
-            f"{named.get('group', 'NULL')} AS group_name\nFROM {scan}"
+            f"{named.get('group', 'NULL')} AS group_name{texts}\nFROM {scan}"
         )
 
 
@@ -145,19 +152,43 @@ def _counted(
 def _unusable(
     connection: DuckDBPyConnection, plan: _Plan
 ) -> tuple[dict[str, int], tuple[str, ...]]:
-    """How many rows are unusable by reason, and where the first one of each is."""
+    """How many rows are unusable by reason; and of each the first: where, what, what to do."""
     connection.execute("SET threads = 1")
     connection.execute("SET preserve_insertion_order = true")
     together = plan.rows.kind == "arrow"
     flaws: dict[str, int] = {}
     first: dict[str, str] = {}
+    texts = ", ".join(f"arg_min({_as_text(role)}, place)" for role in ROLES)
     for file in plan.rows.files[:1] if together else plan.rows.files:
-        view = plan.view(plan.rows.scan([file]))
+        view = plan.view(plan.rows.scan([file]), as_texts=True)
         found = connection.execute(
-            f"SELECT flaw, count(*), min(place) FROM (SELECT {plan.counting.flaws()} AS flaw, "  # noqa: S608
-            f"row_number() OVER () AS place FROM ({view})) WHERE flaw IS NOT NULL GROUP BY flaw"
+            f"SELECT flaw, count(*), min(place), {texts} FROM "  # noqa: S608
+            f"(SELECT *, {plan.counting.flaws()} AS flaw, row_number() OVER () AS place "
+            f"FROM ({view})) WHERE flaw IS NOT NULL GROUP BY flaw"
         ).fetchall()
-        for flaw, n, at in sorted(found):
+        for flaw, n, at, *values in sorted(found):
             flaws[flaw] = flaws.get(flaw, 0) + n
-            first.setdefault(flaw, f"{file}: row {at:,}")
-    return flaws, tuple(f"  {flaw}: first at {place}" for flaw, place in sorted(first.items()))
+            role = flaw.partition("_")[0]
+            value = None if flaw.endswith("_missing") else values[ROLES.index(role)]
+            shown = "" if value is None else f" {value[:40]!r}"
+            first.setdefault(flaw, f"{_place(plan.rows, file, at)}: {role}{shown}")
+    return flaws, tuple(
+        f"  {place} {counting.FLAWS[flaw].reason}{_of_several(flaws[flaw])}: "
+        f"{counting.FLAWS[flaw].fix}"
+        for flaw, place in sorted(first.items())
+    )
+
+
+def _of_several(n: int) -> str:
+    return f", the first of {n:,} rows" if n > 1 else ""
+
+
+def _place(rows: Rows, file: Path, row: int) -> str:
+    """The file and the line of a row; of a file that has no lines its number."""
+    if rows.kind not in ("csv", "jsonl"):
+        return f"{file}: row {row:,}"
+    return f"{file}:{line_of_row(file, row, rows.delimiter if rows.kind == 'csv' else '')}"
+
+
+def _as_text(role: str) -> str:
+    return f"{role}_text"

@@ -52,7 +52,7 @@ class Rows:
         self._table = table
         self.files = tuple(files)
         self.kind = kind
-        self._delimiter = delimiter
+        self.delimiter = delimiter
         self._max_rows = max_rows
         self._headers: dict[Path, tuple[str, ...]] = {}
         self._required: tuple[str, ...] = ()
@@ -87,7 +87,7 @@ class Rows:
             scans.append(
                 f"read_csv([{', '.join(literal(str(file)) for file in some)}], "
                 f"columns = {{{columns}}}, auto_detect = false, header = true, "
-                f"delim = {literal(self._delimiter)}, quote = '\"', escape = '\"', nullstr = '', "
+                f"delim = {literal(self.delimiter)}, quote = '\"', escape = '\"', nullstr = '', "
                 "strict_mode = true, compression = 'none', hive_partitioning = false)"
             )
         if len(scans) == 1:
@@ -179,7 +179,7 @@ class Rows:
     def _columns_of(self, connection: DuckDBPyConnection, file: Path) -> list[str] | None:
         """Names of columns in ``file``; None where it has no rows to have any."""
         if self.kind == "csv":
-            found = _header(file, self._delimiter)
+            found = _header(file, self.delimiter)
             self._headers[file] = tuple(found)
             return found
         if self.kind == "jsonl":
@@ -210,7 +210,7 @@ class Rows:
             what = "has a key twice" if doubled[0] == "OBJECT" else "is no object"
             line = _line_with(file, str(doubled[1]))
             raise DocumentError(
-                Position(str(file), line, 1 if line else 0),
+                Position(str(file), line),
                 f"a line {what}: {str(doubled[1])[:80]}",
                 "write one object with each key once per line",
             )
@@ -255,7 +255,7 @@ class Rows:
             clause = "is not written in UTF-8"
         reason = f"cannot be read as {self.kind}: {clause.strip()[:200]}"
         hint = f"is it whole, and is it {self.kind}? write it again, in UTF-8 where it is text"
-        return DocumentError(Position(str(at), int(line[1]) if line else 0, 1), reason, hint)
+        return DocumentError(Position(str(at), int(line[1]) if line else 0), reason, hint)
 
 
 def _top_columns(schema: Sequence[tuple[str, int | None]]) -> Iterator[str]:

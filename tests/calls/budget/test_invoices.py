@@ -102,7 +102,7 @@ def test_bad_rows_are_named_with_their_line(row: str, reason: str) -> None:
     text = f"day,model,amount,tokens\n{DAY},large,1,1\n{row}\n"
     with pytest.raises(DocumentError) as caught:
         csv(text)
-    assert str(caught.value).startswith(f"i.csv:3:1: {reason}")
+    assert str(caught.value).startswith(f"i.csv:3: {reason}")
 
 
 def test_all_bad_rows_are_named_up_to_ten() -> None:

@@ -211,10 +211,10 @@ def test_an_invoice_that_differs(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("text", "flags", "words"),
     [
-        ("day,model,amount\n2026-01-01,x,y\n", ("--provider", "p"), "i:2:1: amount 'y' is none"),
+        ("day,model,amount\n2026-01-01,x,y\n", ("--provider", "p"), "i:2: amount 'y' is none"),
         ('[{"day": "2026-01-01",\n"model": 1}]', ("--provider", "p"), "no column for the amount"),
         ('{"a": [], "b": []}', (), "several lists in it: a, b"),
-        ('{"day": "x"}\n{"day": }\n', (), "i:2:1: "),
+        ('{"day": "x"}\n{"day": }\n', (), "i:2:9: "),
         ("day,model,amount\n", ("--column", "when=x"), "WHAT is one of day, model"),
         ("day,model,amount\n", ("--tolerance-usd", "-1"), "'-1' is not a number from 0"),
         ("\udcff", (), "is not UTF-8 text"),

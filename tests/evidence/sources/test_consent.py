@@ -11,6 +11,7 @@ import pytest
 
 from engine.errors import ConfigError, DocumentError
 from engine.evidence.sources import SourceRequest, source_of
+from engine.evidence.sources.records import line_of_row
 from engine.model import Json
 from engine.settings.table import Table
 
@@ -122,22 +123,44 @@ def test_nobodys_name_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("s,scoring,granted,2026-01-01,,,", "consent.csv:3:1: issued '2026-01-01' is no time"),
-        ("s,scoring,granted,2026-01-01T00:00:00,,,", "is no time"),
-        ("s,scoring,granted,,,,", "issued is missing"),
-        ("s,scoring,granted,2026-02-30T00:00:00Z,,,", "is no time"),
-        ("s,scoring,grant,2026-01-01T00:00:00Z,,,", "did you mean 'granted'?"),
-        ("s,scoring,,2026-01-01T00:00:00Z,,,", "decision is missing"),
-        (",scoring,granted,2026-01-01T00:00:00Z,,,", "subject is missing"),
-        ("s,scoring,granted", "3 cells where the header has 7"),
-        ('s,"scoring,granted,,,,', "unexpected end of data"),
+        ("s,scoring,granted,2026-01-01,,,", "3:19: issued '2026-01-01' is no time"),
+        ("s,scoring,granted,2026-01-01T00:00:00,,,", "3:19: issued '2026-01-01T00:00:00' is no"),
+        ("s,scoring,granted,,,,", "3:19: issued is missing"),
+        ("s,scoring,granted,2026-02-30T00:00:00Z,,,", "3:19: issued '2026-02-30T00:00:00Z' is"),
+        ('"s, t",scoring,granted,2026-01-01T00:00:00Z,soon,,', "3:45: expiry 'soon' is no time"),
+        ('"a ""b"", c\nd",scoring,grant,2026-01-01T00:00:00Z,,,', "4:12: decision 'grant' is not"),
+        ("s,scoring,grant,2026-01-01T00:00:00Z,,,", "3:11: decision 'grant' is not known"),
+        ("s,scoring,,2026-01-01T00:00:00Z,,,", "3:11: decision is missing"),
+        (",scoring,granted,2026-01-01T00:00:00Z,,,", "3:1: subject is missing"),
+        ("s,scoring,granted", "3: 3 cells where the header has 7"),
+        ('s,"scoring,granted,,,,', "3: unexpected end of data"),
     ],
 )
-def test_a_record_that_cannot_be_read_is_named(tmp_path: Path, line: str, reason: str) -> None:
+def test_a_record_that_cannot_be_read_is_named_with_line_and_column(
+    tmp_path: Path, line: str, reason: str
+) -> None:
     with pytest.raises(DocumentError) as refused:
         read(tmp_path, [COVERED, line])
-    assert reason in str(refused.value)
-    assert "consent.csv:3:1" in str(refused.value)
+    assert f"consent.csv:{reason}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ('{"subject": "s", "issued": "soon", "purpose": "scoring"', "2:28: issued 'soon' is no"),
+        ('{"subject": 1.5, "issued": "2026-01-01T00:00:00Z", "purpose": "p"', "2:13: subject is"),
+        ('{"issued": "2026-01-01T00:00:00Z", "purpose": "p"', "2: subject is missing"),
+    ],
+)
+def test_a_line_of_json_is_named_with_the_column_of_its_value(
+    tmp_path: Path, record: str, reason: str
+) -> None:
+    end = ', "decision": "granted"}\n'
+    whole = '{"subject": 1, "purpose": "p", "issued": "2026-01-01T00:00:00Z"'
+    (tmp_path / "c.jsonl").write_text(f"{whole}{end}{record}{end}")
+    with pytest.raises(DocumentError) as refused:
+        read_metrics(tmp_path, "c.jsonl")
+    assert f"c.jsonl:{reason}" in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -154,8 +177,32 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, data: bytes, reason
         read_metrics(tmp_path, "c.csv")
 
 
-@pytest.mark.parametrize("line", ['{"subject": 1, "subject": 2}', "[]", "{", '{"subject": NaN}'])
-def test_a_line_that_is_no_record_is_named(tmp_path: Path, line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ('{"subject": 1, "subject": 2}', "1:16: "),
+        ("[]", "1: "),
+        ("{", "1:2: "),
+        ('{"subject": NaN}', "1:13: "),
+    ],
+)
+def test_a_line_that_is_no_record_is_named(tmp_path: Path, line: str, place: str) -> None:
     (tmp_path / "c.jsonl").write_text(line + "\n")
-    with pytest.raises(DocumentError, match=r"c\.jsonl:1:1"):
+    with pytest.raises(DocumentError, match=rf"c\.jsonl:{place}"):
         read_metrics(tmp_path, "c.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "places"),
+    [
+        ("a.csv", 'a,b\n1,2\n\n3,"4\n5"\n,\n6,7\n', [2, 4, 6, 7, 0]),
+        ("b.csv", "a\n1\n\n3\n", [2, 3, 4, 0]),
+        ("c.jsonl", '{"a": 1}\n\n{"a": 2}\n', [1, 3, 0]),
+    ],
+)
+def test_a_row_is_on_the_line_that_duckdb_counts_it_on(
+    tmp_path: Path, name: str, text: str, places: list[int]
+) -> None:
+    (tmp_path / name).write_text(text)
+    found = [line_of_row(tmp_path / name, row, ",") for row in range(1, len(places) + 1)]
+    assert found == places

@@ -86,7 +86,7 @@ def test_records_of_consent_are_read_with_semicolons(tmp_path: Path) -> None:
     metric = found.metrics["ethics.consent"]
     assert (metric["value"], metric["n"]) == (False, 100)
     assert metric["computed"]["excluded"] == {"no_record": 3}
-    assert found.notes == ("ethics.consent: 3 of 100 are not covered: no_record 3",)
+    assert found.notes == ("ethics.consent: 3 of 100 are not covered: 3 without a record",)
     members["subjects"] = {"path": "predictions.parquet", "column": "idd"}
     table = Table("gather.toml", "", members)
     with pytest.raises(GovernanceError, match="no column 'idd'"):
