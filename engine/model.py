@@ -67,6 +67,9 @@ OWN_TYPES = frozenset(value for name, value in globals().items() if name.endswit
 POLICY_APPROVAL_TYPE = "urn:governance-engine:policy-approval:v1"
 """Predicate type of a key's word that a policy may decide; it lies beside the policy's file."""
 
+EVIDENCE_TYPE = "urn:governance-engine:evidence:v1"
+"""Predicate type of a producer's word on what was measured: a signed metrics file."""
+
 CREATION_TYPES = (LEDGER_CREATED_TYPE, LEDGER_CREATED_V2_TYPE)
 """What entry 0 says; v2 also of which run of a CI the ledger is."""
 
@@ -192,6 +195,8 @@ class Decision:
             ``{"against", "count", "rows"}``; None where they are the shipped ones.
         policy_approvals: Who approved its policies, where that is why they are no relaxation:
             ``{"key_id", "approved_at", "expires_at"?, "envelope"}`` each.
+        signed_evidence: Who signed the evidence, ``{"key_id", "signed_at", "envelope"}`` each; the
+            checks name the ``signers`` of their metrics.
     """
 
     decision_id: str
@@ -217,6 +222,7 @@ class Decision:
     unread_metrics: tuple[UnreadMetric, ...] = ()
     policy_changes: Json = None
     policy_approvals: tuple[Json, ...] = ()
+    signed_evidence: tuple[Json, ...] = ()
 
 
 class CiRun(NamedTuple):

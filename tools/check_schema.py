@@ -39,6 +39,7 @@ def schema(catalogue: Json) -> Json:
         source_sha256=text,
         reference=named,
     )
+    signer = closed(key_id=text, roles={"type": "array", "items": text}, signed_at=text)
     metrics = {
         name: closed(
             value=_TYPES.get(row["type"], {"type": row["type"]}),
@@ -51,6 +52,7 @@ def schema(catalogue: Json) -> Json:
             age_s=number,
             source=text,
             computed=computed,
+            signers={"type": "array", "items": signer},
         )
         for name, row in sorted(catalogue.items())
     }

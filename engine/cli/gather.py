@@ -14,6 +14,8 @@ from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
     from engine.evidence.gather import GatheredEvidence, Plan
+    from engine.model import Json
+    from engine.signers import Signer
 
 DESCRIPTION = (
     "Compute metrics from predictions, counts, consent records and other real outputs, and write\n"
@@ -38,12 +40,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--write-config", type=output, metavar="FILE", nargs="?", const="gather.toml",
         help="write a configuration for the predictions in CONFIG, and stop (gather.toml)",
     )  # fmt: skip
+    parser.add_argument(
+        "--sign", action="store_true", help="sign what is written, as the one who measured"
+    )
+    parser.add_argument("--key-file", metavar="PEM", help="with --sign: private key, mode 0600")
     parser.add_argument("--now", metavar="T", type=instant, help="gather as of T, RFC 3339")
     policy_arguments(parser)
 
 
 def run(args: argparse.Namespace, shell: Shell) -> int:
     """Measure everything, then write it: whole or not at all."""
+    from engine.decision.workspace import open_signer
     from engine.evidence.documents import read_bytes
     from engine.evidence.gather import gather, read_plan
     from engine.policy.bundle import shipped_schema
@@ -53,6 +60,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
     if args.write_config:
         return _write_config(args, shell)
     _require_no_rows(args.config)
+    _require_signable(args)
     outputs = [Path(target) for target in (args.out, args.report) if target not in (None, "-")]
     for target in outputs:
         require_writable(target)
@@ -64,13 +72,50 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
         workspace.require_apart(outputs, [args.config, *plan.reads(outputs)], config, shell)
     if args.sql:
         return _print_sql(plan, shell)
+    signer = open_signer(config, shell) if args.sign else None
     bundle = workspace.open_policies(config, shell)
     schema = shipped_schema("metrics.schema.json")
     gathered = gather(args.config, plan, bundle.catalogue(), schema)
     if args.now is not None:
         gathered.name_instant()
-    _write(args, gathered, shell)
+    if signer is not None:
+        _write_signed(args, gathered, signer, schema, shell)
+    else:
+        _write(args, gathered, shell)
     return exit_codes.PASS
+
+
+def _require_signable(args: argparse.Namespace) -> None:
+    from engine.errors import UsageError
+
+    if args.key_file is not None and not args.sign:
+        raise UsageError("--key-file without --sign", "add --sign to sign what is written")
+    if args.sign and (args.sql or args.now is not None):
+        raise UsageError(
+            "--sign says when and what was measured, by the clock of this machine",
+            "leave out --sql and --now",
+        )
+
+
+def _write_signed(
+    args: argparse.Namespace, gathered: GatheredEvidence, signer: Signer, schema: Json, shell: Shell
+) -> None:
+    import json
+
+    from engine.cli.evidence import write_signed
+    from engine.decision.evidence_signing import ENGINE, signed
+    from engine.evidence.documents import parse
+    from engine.report.measured import page
+    from engine.system.files import write_whole
+
+    text = json.dumps(gathered.document, ensure_ascii=False, allow_nan=False)
+    data = signed(parse(args.out, text.encode()), schema, signer, shell.now(), f"{ENGINE} gather")
+    for line in (*gathered.accounts, *gathered.notes):
+        shell.say(line)
+    if args.report:
+        write_whole(Path(args.report), page(gathered.document).encode())
+    write_signed(args.out, data, shell)
+    shell.say(f"{len(gathered.document['metrics']):,} metrics, signed by key {signer.key_id}")
 
 
 def _require_no_rows(config: str) -> None:
@@ -91,7 +136,13 @@ def _write_config(args: argparse.Namespace, shell: Shell) -> int:
     from engine.system.files import require_writable, write_whole
 
     target = Path(args.write_config)
-    if args.sql or args.report or args.out != "-" or "-" in (args.config, args.write_config):
+    if (
+        args.sql
+        or args.sign
+        or args.report
+        or args.out != "-"
+        or "-" in (args.config, args.write_config)
+    ):
         raise UsageError(
             "--write-config writes a configuration from a file of predictions, and no more",
             "engine gather preds.parquet --write-config",

@@ -28,6 +28,7 @@ VERBS = {
     ),
     "gather": Verb("engine.cli.gather", "measure what a configuration names, write a metrics file"),
     "attest": Verb("engine.cli.attest", "sign what a gate answers, for decisions to rest on"),
+    "evidence": Verb("engine.cli.evidence", "sign a metrics file, or say who signed one"),
     "example": Verb("engine.cli.example", "print a fresh example document"),
     "explain": Verb("engine.cli.explain.verb", "say what a check or a recorded decision means"),
     "verify": Verb("engine.cli.verify.verb", "check an exported proof offline"),

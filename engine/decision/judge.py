@@ -33,13 +33,16 @@ from engine.proof.verdict_rules import (
 if TYPE_CHECKING:
     from engine.proof.approvals import Approval
 
-EXTENSIONS = ("reservation", "evidence_files", "policy_changes", "policy_approvals")
+EXTENSIONS = (
+    *("reservation", "evidence_files", "policy_changes", "policy_approvals"),
+    "signed_evidence",
+)
 """Members of the predicate that come neither from the Input nor from the policies."""
 
 Extend: TypeAlias = Callable[[dict[str, Json]], dict[str, Json]]
 """Returns further members of a predicate."""
 
-_OF_ROW = ("max_age_s", "min_n", "compare", "in_production")
+_OF_ROW = ("max_age_s", "min_n", "compare", "in_production", "signed_by", "producers")
 _NOT_GIVEN: Json = {}
 
 
@@ -133,6 +136,8 @@ def judge(
     }
     if evidence.evidence_files is not None:
         predicate["evidence_files"] = evidence.evidence_files
+    if evidence.signed_evidence:
+        predicate["signed_evidence"] = list(evidence.signed_evidence)
     if changes is not None:
         predicate["policy_changes"] = changes
     approved = b""
@@ -155,6 +160,7 @@ def judge(
         salt,
         attested=evidence.attested,
         approved=approved,
+        signed=evidence.envelopes,
     )
     return Judgement(evidence, question, decision_id, salt, verdict, predicate, record)
 

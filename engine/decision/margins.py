@@ -6,9 +6,26 @@ from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
 from engine.model import INVALID_INPUT, Json, is_interval, is_number
+from engine.proof.verdict_rules import PRODUCER, demands_signers, is_signed, speakers
 
 STRADDLING = "interval_straddles_limit"
 """Member of a check of a report that says what :func:`is_straddling` does."""
+
+
+UNSIGNED = "unsigned"
+"""Member of a check of a report that says what :func:`is_unsigned` does."""
+
+
+def is_unsigned(check: Json) -> bool:
+    """Whether a check lacks nothing but the signers that its profile asks for, as far as it says.
+
+    Of a report that was read back, the report's own word.
+    """
+    if UNSIGNED in check:
+        return bool(check[UNSIGNED])
+    if check["status"] != "unknown" or check["observed"] is None or not demands_signers(check):
+        return False
+    return not is_signed(check, check.get("signers"))
 
 
 def written(value: Json) -> str:
@@ -109,7 +126,11 @@ def counterfactual(check: Json) -> str | None:
         case "pass" | "exempt" | "off":
             return None
         case "unknown":
-            return _when_invalid(check, metric) or _when_unknown(check, metric)
+            return (
+                _when_unsigned(check, metric)
+                or _when_invalid(check, metric)
+                or _when_unknown(check, metric)
+            )
         case "stale":
             return (
                 f"passes when {metric} is measured again: it is {check['age_s']} s old, "
@@ -125,6 +146,22 @@ def _needed(check: Json) -> str:
     if check["operator"] == "quiet":
         return f"two consecutive windows of {metric} are below {limit}"
     return f"{metric} {check['operator']} {limit}"
+
+
+def _when_unsigned(check: Json, metric: str) -> str:
+    if not is_unsigned(check):
+        return ""
+    needed, role = check.get("producers", 1), check.get("signed_by", PRODUCER)
+    signers, known = check.get("signers", ()), len(speakers(check, check.get("signers")))
+    keys = "a key" if needed == 1 else f"{needed} keys"
+    if not signers:
+        now = "nobody signed it"
+    elif known:
+        now = f"{known} such signed it"
+    else:
+        names = ", ".join(f"{signer['key_id'][:16]}…" for signer in signers)
+        now = f"key {names} signed it, and may not by trust/data.yaml"
+    return f"passes when {keys} of role {role!r} signed {metric}; now {now}"
 
 
 def _when_invalid(check: Json, metric: str) -> str:

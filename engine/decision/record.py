@@ -35,6 +35,7 @@ class StatementTemplate(NamedTuple):
         salt: 32 random bytes; with them the input's digest says nothing about the input.
         attested: Proofs of the Input's attestations; empty if there are none.
         approved: Approvals of the policies; empty if none is named.
+        signed: Envelopes of signed evidence; empty if there is none.
     """
 
     decision_id: str
@@ -45,6 +46,7 @@ class StatementTemplate(NamedTuple):
     salt: bytes
     attested: bytes = b""
     approved: bytes = b""
+    signed: bytes = b""
 
     def blobs(self) -> Iterator[Blob]:
         """Yield what is kept beside its entry, but for the policy."""
@@ -54,6 +56,8 @@ class StatementTemplate(NamedTuple):
             yield Blob("attestations", self.attested)
         if self.approved:
             yield Blob("approvals", self.approved)
+        if self.signed:
+            yield Blob("evidence", self.signed)
 
 
 PLACE = ("attempt", "ledger", "previous")
@@ -69,6 +73,7 @@ def template_of(
     *,
     attested: bytes = b"",
     approved: bytes = b"",
+    signed: bytes = b"",
 ) -> StatementTemplate:
     """Return what recording ``predicate``, which lacks its place, takes.
 
@@ -81,6 +86,7 @@ def template_of(
         salt: 32 random bytes.
         attested: See :class:`StatementTemplate`.
         approved: See :class:`StatementTemplate`.
+        signed: See :class:`StatementTemplate`.
     """
     cut = []
     for names in _between(tuple(predicate)):
@@ -106,6 +112,7 @@ def template_of(
         salt=salt,
         attested=attested,
         approved=approved,
+        signed=signed,
     )
 
 
@@ -209,6 +216,7 @@ def decision_from(
         intolerable=tuple(row["name"] for row in predicate["relaxations"] if not row["tolerated"]),
         policy_changes=predicate.get("policy_changes"),
         policy_approvals=tuple(predicate.get("policy_approvals", ())),
+        signed_evidence=tuple(predicate.get("signed_evidence", ())),
     )
 
 

@@ -24,6 +24,7 @@ from engine.proof.decision_predicate import require_shape
 from engine.proof.derivation import tied_to_input
 from engine.proof.envelope import open_envelope
 from engine.proof.possible import require_possible
+from engine.proof.signed_evidence import signers_under
 from engine.system.closing import Closing
 
 OpenEvaluator = Callable[[PolicyBundle], Evaluator]
@@ -238,9 +239,8 @@ def _judged_by(recorded: RecordedDecision, bundle: PolicyBundle, evaluator: Eval
     question = replace(question, relaxations=named)
     attested = [AttestationFacts(facts, b"null") for facts in before.document["attestations"]]
     document = before.document
-    evidence = assemble(
-        before.name, before.subject, document["metrics"], question, bundle, attested
-    )
+    metrics = signers_under(document["metrics"], bundle.data["trust"], question.now)
+    evidence = assemble(before.name, before.subject, metrics, question, bundle, attested)
     return judge(
         evidence, question, bundle, evaluator, decision_id=recorded.decision_id, salt=recorded.salt
     )

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from engine.errors import DocumentError, Position, UsageError
+from engine.errors import DocumentError, Position, UsageError, VerificationError
 from engine.formats.json_positions import Lines, json_places, line_and_column
 from engine.formats.json_text import MAX_BYTES, UnreadableTextError, decode, read_json, read_yaml
 from engine.model import Json
@@ -19,6 +19,7 @@ from engine.system.walk import files_below, has_suffix, remarks
 
 if TYPE_CHECKING:
     from engine.evidence.folders import FolderFile
+    from engine.proof.signed_evidence import SignedEvidence
 
 SUFFIXES = (".json", ".yaml", ".yml")
 STANDARD_INPUT = "-"
@@ -36,6 +37,7 @@ class Document:
         value: What they say.
         is_yaml: Whether they were read as YAML.
         found: The folder in which it was found; None for one that the caller named itself.
+        signed: Whose word it is, where it came in a signed envelope; ``value`` is what is in it.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Document:
     value: Json = field(repr=False)
     is_yaml: bool = False
     found: FolderFile | None = field(default=None, repr=False)
+    signed: SignedEvidence | None = field(default=None, repr=False)
 
     def position(self, pointer: str) -> Position:
         """Return where ``pointer`` stands; its nearest existing parent if it is not there."""
@@ -97,7 +100,20 @@ def parse(name: str, data: bytes, found: FolderFile | None = None) -> Document:
             else flaw.hint
         )
         raise DocumentError(position, flaw.reason, hint, code="document_unreadable") from None
+    if isinstance(value, dict) and ("payload" in value or "payloadType" in value):
+        return _signed(name, data, found)
     return Document(name, data, value, is_yaml, found)
+
+
+def _signed(name: str, data: bytes, found: FolderFile | None) -> Document:
+    """A document in a signed envelope: it is what the envelope holds, by the key that it names."""
+    from engine.proof.signed_evidence import read_evidence
+
+    try:
+        signed = read_evidence(data)
+    except VerificationError as error:
+        raise DocumentError(Position(name), error.message, error.hint) from None
+    return Document(name, data, signed.document, found=found, signed=signed)
 
 
 def read(name: str, *, stdin: BinaryIO, max_bytes: int = MAX_BYTES) -> Document:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
@@ -20,6 +20,7 @@ from engine.policy.bundle import PolicyBundle
 from engine.proof.input_document import relaxations_of_evidence, subject_document
 
 if TYPE_CHECKING:
+    from engine.evidence.producers import Producers
     from engine.proof.attestation_rules import RequiredAttestation
 
 CLAIMS = ("gate", "profile", "stage")
@@ -100,6 +101,8 @@ class Input:
         notes: What the caller should know of the evidence, one line each.
         evidence_files: What the record says of the folders it was found in; None where it was
             found in none.
+        signed_evidence: What the record says of the envelopes that it came in; empty without any.
+        envelopes: Them, to be kept beside it.
     """
 
     name: str
@@ -109,6 +112,8 @@ class Input:
     attested: bytes = b""
     notes: tuple[str, ...] = ()
     evidence_files: Json = None
+    signed_evidence: tuple[Json, ...] = ()
+    envelopes: bytes = b""
 
 
 def gather(
@@ -137,26 +142,11 @@ def gather(
             them disagree.
     """
     gate = bundle.gate(question.gate)
-    catalogue = bundle.catalogue()
-    metrics: dict[str, Json] = {}
-    notes: list[str] = []
-    subject: Subject | None = None
+    merged = _Merged(question, bundle, schema, artifact_sha256)
     for document in documents:
-        try:
-            given = expand(document.value, catalogue, question.now, schema, notes)
-        except RefusalError as refused:
-            raise document.refused(refused.pointer, refused.reason, refused.hint) from None
-        _no_other_claim(document, question)
-        subject = _one_subject(document, subject, artifact_sha256)
-        if refused_ids := given.keys() & _attested_only(bundle):
-            name = min(refused_ids)
-            pointer = f"/metrics/{escape(name)}"
-            raise document.refused(pointer, f"{name!r} is read from attestations only", _ATTEST)
-        if doubled := given.keys() & metrics.keys():
-            name = min(doubled)
-            pointer = f"/metrics/{escape(name)}"
-            raise document.refused(pointer, f"metric {name!r} is in another file too", "keep one")
-        metrics |= given
+        merged.add(document)
+    metrics, subject, producers = merged.metrics, merged.subject, merged.producers
+    notes = merged.notes
     if subject is None:
         raise UsageError("no metrics file was given")
     if gate.requires_digest and subject.sha256 is None:
@@ -174,8 +164,71 @@ def gather(
         from engine.evidence.folders import evidence_files
 
         files = evidence_files([document.found for document in documents])
+    if producers is not None:
+        producers.name_signers(metrics, bundle.data["trust"])
     name = documents[0].name
-    return assemble(name, subject, metrics, question, bundle, attested, tuple(notes), files)
+    evidence = assemble(name, subject, metrics, question, bundle, attested, tuple(notes), files)
+    if producers is None:
+        return evidence
+    return replace(
+        evidence, signed_evidence=tuple(producers.rows()), envelopes=producers.envelopes()
+    )
+
+
+class _Merged:
+    """The metrics of documents about one subject."""
+
+    def __init__(
+        self, question: Question, bundle: PolicyBundle, schema: Json, artifact_sha256: str | None
+    ) -> None:
+        self._question, self._bundle, self._schema = question, bundle, schema
+        self._artifact_sha256 = artifact_sha256
+        self.metrics: dict[str, Json] = {}
+        self.notes: list[str] = []
+        self.subject: Subject | None = None
+        self.producers: Producers | None = None
+
+    def add(self, document: Document) -> None:
+        """Put in what a document says.
+
+        Raises:
+            DocumentError: It is refused, or says otherwise than one before.
+        """
+        question, bundle = self._question, self._bundle
+        try:
+            given = expand(
+                document.value, bundle.catalogue(), question.now, self._schema, self.notes
+            )
+        except RefusalError as refused:
+            raise document.refused(refused.pointer, refused.reason, refused.hint) from None
+        _no_other_claim(document, question)
+        self.subject = _one_subject(document, self.subject, self._artifact_sha256)
+        if refused_ids := given.keys() & _attested_only(bundle):
+            name = min(refused_ids)
+            pointer = f"/metrics/{escape(name)}"
+            raise document.refused(pointer, f"{name!r} is read from attestations only", _ATTEST)
+        if document.signed is not None:
+            self._add_signed(document, given)
+            return
+        self._require_once(document, given.keys() & self.metrics.keys())
+        self.metrics |= given
+
+    def _add_signed(self, document: Document, given: dict[str, Json]) -> None:
+        from engine.evidence.producers import Producers
+
+        producers = self.producers = self.producers or Producers(self._question.now)
+        doubled = given.keys() & self.metrics.keys()
+        self._require_once(document, {name for name in doubled if not producers.has(name)})
+        try:
+            producers.add(document, given, self.metrics)
+        except RefusalError as refused:
+            raise document.refused(refused.pointer, refused.reason, refused.hint) from None
+
+    def _require_once(self, document: Document, doubled: Collection[str]) -> None:
+        if doubled:
+            name = min(doubled)
+            pointer = f"/metrics/{escape(name)}"
+            raise document.refused(pointer, f"metric {name!r} is in another file too", "keep one")
 
 
 def _refuse(documents: Sequence[Document], name: str, reason: str, hint: str) -> NoReturn:
@@ -289,6 +342,7 @@ def _is_plain(metric: dict[str, Json]) -> bool:
         and ("n" not in metric or is_plain(metric["n"]))
         and ("ci" not in metric or all(map(is_plain, metric["ci"])))
         and "computed" not in metric
+        and "signers" not in metric
     )
 
 
@@ -319,6 +373,12 @@ def _one_subject(
                 "/subject/digest/sha256",
                 f"the evidence is about {subject.sha256}, the artifact is {artifact_sha256}",
                 "gather the evidence again for this artifact",
+            )
+        if document.signed is not None and subject.sha256 is None:
+            raise document.refused(
+                "/subject",
+                "the signed evidence names no artifact, and this decision is on one",
+                'let its producer add "digest" to the subject, and sign it again',
             )
         subject = Subject(subject.name, subject.version, artifact_sha256)
     if before is not None and subject != before:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from engine.formats.json_values import same
 from engine.model import Json
 from engine.policy.bundle import PolicyBundle
+from engine.policy.tables.profiles import SIGNED
 from engine.proof.decision_version import MOST_ROWS, recordable
 
 _DEFAULT = "limits/default"
@@ -106,5 +107,5 @@ def tables(bundle: PolicyBundle) -> dict[str, _Rows]:
 
 def _limits(table: Json) -> dict[str, Json]:
     """A profile's rows, and what it says besides, by name."""
-    members = {name: value for name, value in table.items() if name != "checks"}
+    members = {name: value for name, value in table.items() if name not in ("checks", SIGNED)}
     return {**members, **table["checks"]}

@@ -25,6 +25,7 @@ from engine.proof.attestation_rules import MAX_ATTESTATIONS
 from engine.proof.bundle import ProofBundle
 from engine.proof.checkpoint import Checkpoint, signed_by
 from engine.proof.decision_predicate import require_shape
+from engine.proof.decision_version import OPTIONAL_OF_V2
 from engine.proof.derivation import (
     require_consequence,
     require_reason,
@@ -46,6 +47,7 @@ from engine.proof.keys import key_id, load_public_pem, public_pem
 from engine.proof.ledger_before import require_before
 from engine.proof.policy_archive import policy_of, require_attestation_policy
 from engine.proof.policy_files import AttachedPolicy
+from engine.proof.signed_evidence import require_evidence
 from engine.proof.statement import parse_statement
 from engine.proof.trust import role_of
 
@@ -58,7 +60,7 @@ _MEMBERS = (
     *("verdict", "verdict_rule", "reason", "checks", "obligations", "waivers", "relaxations"),
     *("metrics", "evidence", "policy", "evaluator", "ledger", "attempt", "previous"),
 )
-_OPTIONAL = ("evidence_files", "policy_changes", "policy_approvals")
+_OPTIONAL = OPTIONAL_OF_V2
 _FACTS = (
     *("id", "type", "subject_sha256", "issued_at", "expires_at", "verdict", "profile"),
     *("evidence_sha256", "policy_sha256", "key_id", "self", "relaxations", "ledger_id"),
@@ -345,6 +347,7 @@ def verified_attestation(
     policy, unmet = policy_of(predicate, parts.attachments, expect)
     if policy is not None:
         require_attestation_policy(predicate, policy, document)
+    require_evidence(predicate, document, parts.attachments, policy)
     return VerifiedAttestation(
         attestation=found,
         verdict=Verdict(predicate["verdict"]),

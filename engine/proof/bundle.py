@@ -27,7 +27,7 @@ from engine.model import Json
 MEDIA_TYPE = "application/vnd.governance-engine.proof+json;version=1"
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PATH = 63
-ATTACHMENTS = ("approvals", "attestations", "input", "policy", "salt")
+ATTACHMENTS = ("approvals", "attestations", "evidence", "input", "policy", "salt")
 
 _REQUIRED = (
     *("mediaType", "entry", "index", "size", "path", "checkpoint"),
@@ -48,8 +48,8 @@ class ProofBundle:
         checkpoint: Signed note, verbatim.
         previous_hash: Chain hash before the entry, 32 bytes.
         current_hash: Chain hash after it, 32 bytes.
-        attachments: ``input``, ``salt``, ``policy``, ``attestations`` and ``approvals`` by name;
-            some may be left out.
+        attachments: ``input``, ``salt``, ``policy``, ``attestations``, ``approvals`` and
+            ``evidence`` by name; some may be left out.
         following_leaves: Leaf hashes of the entries from ``index + 1`` to ``size - 1``. They
             lead from ``current_hash`` to the chain hash that the checkpoint signs: without
             them nobody would answer for the two hashes above. Empty for the last entry,

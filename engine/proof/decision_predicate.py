@@ -22,10 +22,12 @@ from engine.formats.signed_json import (
 from engine.model import Json, Severity, Stage, Status, Verdict
 from engine.proof.attestation_rules import ATTESTOR, MAX_ATTESTATIONS, NO_ROLE
 from engine.proof.decision_version import (
+    CHECK_OF_V2,
     INSTEAD_OF,
     LEFT_OUT_BECAUSE,
     LONGEST_NAME,
     MAX_APPROVALS,
+    MAX_ENVELOPES,
     MOST_LEFT_OUT,
     MOST_ROWS,
     OPTIONAL_OF_V2,
@@ -86,7 +88,8 @@ def require_shape(predicate: Mapping[str, Json], kind: str) -> None:
 
     Source: spec/predicate-v1.md sections 3 and 4; spec/predicate-v2.md section 5.
     """
-    optional = _OPTIONAL if kind.endswith(":v1") else (*_OPTIONAL, *OPTIONAL_OF_V2)
+    is_first = kind.endswith(":v1")
+    optional = _OPTIONAL if is_first else (*_OPTIONAL, *OPTIONAL_OF_V2)
     read_object(predicate, "the decision", _REQUIRED, optional)
     read_uuid7(predicate["decision_id"], "the id")
     for name in ("gate", "stage", "verdict", "verdict_rule", "reason"):
@@ -113,7 +116,8 @@ def require_shape(predicate: Mapping[str, Json], kind: str) -> None:
         _require_policy_changes(predicate["policy_changes"], policy["digest"])
     _require_named_or_approved(predicate)
     checks = read_list(predicate["checks"], "the checks")
-    _require_checks(checks)
+    _require_checks(checks, _CHECK_OPTIONAL if is_first else (*_CHECK_OPTIONAL, *CHECK_OF_V2))
+    _require_signed_evidence(predicate)
     for obligation in predicate["obligations"]:
         if all(check["id"] != obligation["check"] for check in checks):
             refuse(f"obligation {obligation['id']!r} is of no check of the record")
@@ -275,9 +279,41 @@ def _require_attestations(attestations: Sequence[Json]) -> None:
             read_text(name, "a relaxation of an attestation")
 
 
-def _require_checks(checks: Sequence[Json]) -> None:
+def _require_signed_evidence(predicate: Mapping[str, Json]) -> None:
+    """Version 2, section 8: which envelopes there were, sorted, and by whom checks name signers."""
+    signing: set[str] = set()
+    if "signed_evidence" in predicate:
+        rows = read_list(predicate["signed_evidence"], "the signed evidence")
+        for value in rows:
+            row = read_object(value, "signed evidence", ("key_id", "signed_at", "envelope"))
+            read_hex(row["key_id"], "the key of signed evidence")
+            read_time(row["signed_at"], "signed_at of signed evidence")
+            _require_digest(row["envelope"], "the digest of signed evidence")
+        order = [(row["key_id"], row["signed_at"], row["envelope"]["sha256"]) for row in rows]
+        if not 1 <= len(order) <= MAX_ENVELOPES or order != sorted(set(order)):
+            refuse(f"the signed evidence is not 1 to {MAX_ENVELOPES} rows, sorted, each once")
+        signing = {row["key_id"] for row in rows}
+    for check in predicate["checks"]:
+        where = f"check {check['id']!r}"
+        read_text(check.get("signed_by", "-"), f"signed_by of {where}")
+        read_integer(check.get("producers", 1), f"producers of {where}", 1)
+        if "signers" not in check:
+            continue
+        keys = []
+        for value in read_list(check["signers"], f"the signers of {where}"):
+            signer = read_object(value, f"a signer of {where}", ("key_id", "roles", "signed_at"))
+            keys.append(read_hex(signer["key_id"], f"a signer's key of {where}").hex())
+            read_time(signer["signed_at"], f"a signer's signed_at of {where}")
+            roles = [read_text(role, "a role") for role in read_list(signer["roles"], "its roles")]
+            if roles != sorted(set(roles)):
+                refuse(f"the roles of a signer of {where} are not sorted, or one is there twice")
+        if not keys or keys != sorted(set(keys)) or not signing.issuperset(keys):
+            refuse(f"the signers of {where} are not sorted, or signed none of the evidence")
+
+
+def _require_checks(checks: Sequence[Json], optional: Collection[str]) -> None:
     for value in checks:
-        check = read_object(value, "a check", _CHECK, _CHECK_OPTIONAL)
+        check = read_object(value, "a check", _CHECK, optional)
         read_text(check["id"], "id of a check")
         for name, known in _WORDS:
             if not isinstance(check[name], str) or check[name] not in known:

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 
 from engine.model import Json
 
-OPTIONAL_OF_V2 = ("evidence_files", "policy_changes", "policy_approvals")
+OPTIONAL_OF_V2 = ("evidence_files", "policy_changes", "policy_approvals", "signed_evidence")
 """Members that version 1 does not have."""
+CHECK_OF_V2 = ("signed_by", "producers", "signers")
+"""Members of a check that version 1 does not have."""
 RELAXATIONS_OF_V1 = frozenset(
     {"ephemeral_ledger", "input_limit_raised", "policies_overridden", "self_attested"}
 )
@@ -23,6 +25,10 @@ MOST_ROWS = 32
 """Names in a record of the rows that its policy changes."""
 MAX_APPROVALS = 16
 """Approvals of its policy that a record names."""
+_DEMANDING = ("signed_by", "producers")
+"""Of these, what a check has without signed evidence too: its profile asks for some."""
+MAX_ENVELOPES = 16
+"""Envelopes of signed evidence that one decision rests on."""
 INSTEAD_OF = frozenset({"policies_configured", "policies_overridden"})
 """Relaxations that are not named where a trusted key approved the policies."""
 LEFT_OUT_BECAUSE = ("entered", "hidden", "suffix")
@@ -51,5 +57,6 @@ def version_of(types: Sequence[str], predicate: Mapping[str, Json]) -> str:
         RELAXATIONS_OF_V1.issuperset(named)
         and not any(kind.endswith(":v2") for kind in attested)
         and not any(name in predicate for name in OPTIONAL_OF_V2)
+        and not any(name in check for check in predicate["checks"] for name in _DEMANDING)
     )
     return first if is_old else second

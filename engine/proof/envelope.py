@@ -63,16 +63,19 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
-def seal(payload: bytes, sign: Callable[[bytes], bytes], key_id: str) -> bytes:
+def seal(
+    payload: bytes, sign: Callable[[bytes], bytes], key_id: str, *, max_bytes: int = MAX_BYTES
+) -> bytes:
     """Sign an in-toto statement and return the envelope, one line of JSON.
 
     Args:
         payload: Statement bytes.
         sign: Gives the raw Ed25519 signature of a message.
         key_id: Hex name of the key, a hint for readers.
+        max_bytes: Longest envelope that is written.
 
     Raises:
-        LedgerError: The envelope would be longer than a ledger entry may be.
+        LedgerError: The envelope would be longer than that.
 
     Source: DSSE 1.0.2 envelope.
     """
@@ -83,30 +86,34 @@ def seal(payload: bytes, sign: Callable[[bytes], bytes], key_id: str) -> bytes:
         key_id.encode(),
         binascii.b2a_base64(signature, newline=False),
     )
-    if len(envelope) > MAX_BYTES:
+    if len(envelope) > max_bytes:
         raise LedgerError(
-            f"the signed record has {len(envelope):,} bytes; an entry holds {MAX_BYTES:,}",
+            f"the signed record has {len(envelope):,} bytes; an entry holds {max_bytes:,}",
             "the input document is kept beside the record: shorten texts such as waiver reasons",
         )
     return envelope
 
 
-def open_envelope(data: bytes) -> Envelope:
+def open_envelope(data: bytes, *, max_bytes: int = MAX_BYTES) -> Envelope:
     """Return what an envelope says, without verifying anything.
 
+    Args:
+        data: Envelope bytes.
+        max_bytes: Longest that is read; an entry's, unless it is of another kind of file.
+
     Raises:
-        VerificationError: Longer than 65,535 bytes, not strict JSON, unknown or missing
-            members, no signature or over 16, or base64 that is not canonical. As DSSE
-            asks, the URL-safe alphabet is read too, but never mixed with the standard one.
+        VerificationError: Longer than that, not strict JSON, unknown or missing members, no
+            signature or over 16, or base64 that is not canonical. As DSSE asks, the URL-safe
+            alphabet is read too, but never mixed with the standard one.
     """
-    return _sealed(data) or _parsed(data)
+    return _sealed(data, max_bytes) or _parsed(data, max_bytes)
 
 
-def _sealed(data: bytes) -> Envelope | None:
+def _sealed(data: bytes, max_bytes: int = MAX_BYTES) -> Envelope | None:
     """Read an envelope that is written as :func:`seal` writes it; None says nothing."""
     end = data.find(b'"', len(_BEFORE_PAYLOAD))
     match = _BEHIND_PAYLOAD.fullmatch(data, end) if end > len(_BEFORE_PAYLOAD) else None
-    if match is None or len(data) > MAX_BYTES or not data.startswith(_BEFORE_PAYLOAD):
+    if match is None or len(data) > max_bytes or not data.startswith(_BEFORE_PAYLOAD):
         return None
     try:
         payload = read_base64_ascii(data[len(_BEFORE_PAYLOAD) : end], "the payload")
@@ -116,8 +123,8 @@ def _sealed(data: bytes) -> Envelope | None:
     return Envelope(payload, PAYLOAD_TYPE, (Signature(match[1].decode(), sig),))
 
 
-def _parsed(data: bytes) -> Envelope:
-    value = read_json(data, "the envelope", max_bytes=MAX_BYTES)
+def _parsed(data: bytes, max_bytes: int = MAX_BYTES) -> Envelope:
+    value = read_json(data, "the envelope", max_bytes=max_bytes)
     value = read_object(value, "the envelope", ("payload", "payloadType", "signatures"))
     signatures = read_list(value["signatures"], "the envelope's signatures")
     if not 1 <= len(signatures) <= MAX_SIGNATURES:
@@ -146,7 +153,11 @@ def _bytes(text: Json, what: str) -> bytes:
 
 
 def verify_envelope(
-    data: bytes, public_keys: Sequence[bytes], payload_type: str = PAYLOAD_TYPE
+    data: bytes,
+    public_keys: Sequence[bytes],
+    payload_type: str = PAYLOAD_TYPE,
+    *,
+    max_bytes: int = MAX_BYTES,
 ) -> Envelope:
     """Return what an envelope says, if one of the keys signed it.
 
@@ -154,13 +165,14 @@ def verify_envelope(
         data: Envelope bytes as they were stored.
         public_keys: Raw keys to try, each of them trusted; the envelope's key ids are ignored.
         payload_type: The only type that is accepted.
+        max_bytes: See :func:`open_envelope`.
 
     Raises:
         VerificationError: Not an envelope, another payload type, or no key signed it.
 
     Source: DSSE 1.0.2 protocol, "To verify", with a threshold of one.
     """
-    envelope = open_envelope(data)
+    envelope = open_envelope(data, max_bytes=max_bytes)
     message = pae(envelope.payload_type, envelope.payload)
     if not any(
         verify_signature(public, signature.sig, message)

@@ -27,7 +27,7 @@ _MEMBERS = (
     *("gate", "profile", "stage", "decided_at", "subject"),
     *("metrics", "waivers", "relaxations", "attestations"),
 )
-OF_METRIC = ("n", "ci", "baseline", "observed_at", "age_s")
+OF_METRIC = ("n", "ci", "baseline", "observed_at", "age_s", "signers")
 """Members of a metric that a check repeats where it has them."""
 _REPEATED = sorted([*((name, name) for name in OF_METRIC), ("metric_status", "status")])
 """What a check calls them, and the metric's status."""

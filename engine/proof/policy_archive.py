@@ -34,6 +34,8 @@ _ROW_DEFAULTS: Mapping[str, Json] = {
     "min_n": None,
     "compare": "value",
     "in_production": "block",
+    "signed_by": None,
+    "producers": None,
 }
 
 

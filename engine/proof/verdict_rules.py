@@ -24,6 +24,9 @@ INTOLERABLE = "the profile does not tolerate: "
 NOTHING_PASSED = "no blocking check passed: nothing was evaluated"
 """The reason where no blocking check stands against the verdict, and none speaks for it."""
 
+PRODUCER = "producer"
+"""Role of a key that may speak for metrics, where a check asks for no other."""
+
 OLDEST_FUTURE_S = -300
 """Clocks of two machines may differ by this much before a time is in the future."""
 
@@ -66,8 +69,54 @@ def recompute_status(
         metrics: The Input's metrics; only a check with ``unless`` looks there, and without
             them it is never exempt.
 
-    Source: spec/predicate-v1.md section 5.
+    Source: spec/predicate-v1.md section 5; spec/predicate-v2.md section 8.
     """
+    status = _compared(check, metrics)
+    if status is not _OFF and demands_signers(check):
+        signers = check.get("signers")
+        if status is _EXEMPT:  # then it rests on the metric that switches it off, and no other
+            switch = metrics.get(check["unless"])
+            signers = switch.get("signers") if isinstance(switch, dict) else None
+        if not is_signed(check, signers):
+            return _UNKNOWN
+    return status
+
+
+def demands_signers(check: Mapping[str, Json]) -> bool:
+    """Whether a check, or a profile's row, asks who measured."""
+    return "signed_by" in check or "producers" in check
+
+
+def is_signed(check: Mapping[str, Json], signers: Json) -> bool:
+    """Return whether as many keys as a check asks for spoke for a metric, in its role. Total.
+
+    Args:
+        check: ``signed_by``, a role, and ``producers``, how many keys, are read.
+        signers: Of the metric, ``{"key_id", "roles"}`` each.
+
+    Source: spec/predicate-v2.md section 8.
+    """
+    needed: Json = check.get("producers", 1)
+    if type(needed) is not int or needed < 1:
+        return False
+    return len(speakers(check, signers)) >= needed
+
+
+def speakers(check: Mapping[str, Json], signers: Json) -> set[str]:
+    """Return the ids of the keys that speak for a metric in the role that a check asks for."""
+    role = check.get("signed_by", PRODUCER)
+    return {
+        signer["key_id"]
+        for signer in (signers if isinstance(signers, list) else ())
+        if isinstance(signer, dict)
+        and isinstance(signer.get("key_id"), str)
+        and isinstance(roles := signer.get("roles"), list)
+        and role in roles
+    }
+
+
+def _compared(check: Mapping[str, Json], metrics: Mapping[str, Json]) -> Status:
+    """The status that follows, whoever measured."""
     get = check.get
     if get("severity") == "off":
         return _OFF

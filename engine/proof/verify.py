@@ -66,6 +66,7 @@ from engine.proof.input_document import read_time
 from engine.proof.ledger_before import require_before
 from engine.proof.policy_archive import policy_of, require_policy
 from engine.proof.policy_files import AttachedPolicy
+from engine.proof.signed_evidence import require_evidence
 from engine.proof.statement import parse_statement
 from engine.proof.trusted_keys import ATTESTATION, CHECKPOINT, DECISION, Keys, TrustedKey, keys_for
 
@@ -218,6 +219,7 @@ def _verified(parts: ProofBundle, public_keys: Keys, expect: Expectations) -> Ve
     attested = require_attestations(
         document, parts.attachments, envelope, policy, expect.checkpoints
     )
+    require_evidence(predicate, document, parts.attachments, policy)
     approvals = require_approvals(predicate, parts.attachments, envelope)
     return Verified(
         **_members_of(statement),

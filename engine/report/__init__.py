@@ -13,10 +13,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import ClassVar, NamedTuple, TypeAlias, cast
 
-from engine.decision.margins import STRADDLING, counterfactual, is_straddling, margin_number
+from engine.decision.margins import (
+    STRADDLING,
+    UNSIGNED,
+    counterfactual,
+    is_straddling,
+    is_unsigned,
+    margin_number,
+)
 from engine.errors import DocumentError, GovernanceError, UsageError, suggest
 from engine.formats.columns import NARROW
 from engine.model import Decision, Json
+from engine.proof.verdict_rules import demands_signers
 from engine.report.way_out import way_out
 from engine.report.wording import fix_of
 
@@ -223,6 +231,10 @@ def check_document(check: Json, report: Report) -> dict[str, Json]:
         document["metric_status"] = get("metric_status")
     if status == "insufficient":
         document[STRADDLING] = is_straddling(check)
+    if demands_signers(check):
+        document[UNSIGNED] = is_unsigned(check)
+    if "signers" in check:
+        document["signers"] = check["signers"]
     return document
 
 
@@ -279,6 +291,7 @@ def after_entry(report: Report) -> dict[str, Json]:
             if decision.policy_approvals
             else {}
         ),
+        **({"signed_evidence": list(decision.signed_evidence)} if decision.signed_evidence else {}),
     }
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from enum import StrEnum
 
-from engine.decision.margins import counterfactual, written
+from engine.decision.margins import counterfactual, is_unsigned, written
 from engine.errors import DocumentError, GovernanceError
 from engine.formats.printable import plain
 from engine.model import Decision, Json, Severity, Status, UnreadMetric, Verdict
@@ -112,6 +112,8 @@ def text_of(check: Json, report: Report, key: str) -> str:
 def word_of(check: Json) -> str:
     """Return the check's status in a word or three."""
     status: str = check["status"]
+    if is_unsigned(check):
+        return "not signed by whom it must be"
     return "invalid input" if is_invalid(check) else _WORDS.get(status, status)
 
 

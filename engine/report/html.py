@@ -46,7 +46,7 @@ from engine.report.html_parts import (
 )
 from engine.report.html_style import STYLE
 from engine.report.way_out import way_out
-from engine.report.wording import artifact_of, subject_of
+from engine.report.wording import artifact_of, signed_evidence_line, subject_of
 
 MOST_ROWS = 1000
 _TONES = {
@@ -337,6 +337,9 @@ def _further(report: Report) -> list[tuple[str, str]]:
     if decision.policy_approvals:
         shown = text(policy_approvals_line(decision.policy_approvals))
         parts.append(("Approval of the policies", f"<p>By {shown}</p>"))
+    if decision.signed_evidence:
+        shown = text(signed_evidence_line(decision.signed_evidence))
+        parts.append(("Signed evidence", f"<p>By {shown}</p>"))
     if decision.evidence_files:
         shown = text(evidence_files_line(decision.evidence_files))
         parts.append(("Evidence files", f"<p>Looked at {shown}</p>"))

@@ -40,7 +40,7 @@ from engine.report.findings import (
     word_of,
 )
 from engine.report.way_out import way_out
-from engine.report.wording import subject_of
+from engine.report.wording import signed_evidence_line, subject_of
 
 # What XML 1.0 cannot hold, escaped or not. Source: XML 1.0 (fifth edition) section 2.2.
 _ATTACHMENT = "[[ATTACHMENT|"
@@ -185,6 +185,7 @@ def _properties(report: Report) -> str:
             policy_changes_line(decision.policy_changes) if decision.policy_changes else None
         ),
         "policy_approvals": policy_approvals_line(decision.policy_approvals) or None,
+        "signed_evidence": signed_evidence_line(decision.signed_evidence) or None,
         "fix": way_out(decision) or None,
         "unread_metrics": "\n".join(unread_lines(report)) or None,
     }

@@ -35,6 +35,7 @@ from engine.report.wording import (
     count_of,
     limit_of,
     observed_of,
+    signed_evidence_line,
     subject_of,
 )
 
@@ -271,6 +272,9 @@ def _further(decision: Decision, level: str) -> list[str]:
     if decision.policy_approvals:
         by = escape(policy_approvals_line(decision.policy_approvals))
         blocks.append(f"**Policies approved by:** {by}")
+    if decision.signed_evidence:
+        by = escape(signed_evidence_line(decision.signed_evidence))
+        blocks.append(f"**Evidence signed by:** {by}")
     if decision.evidence_files:
         blocks.append(f"**Looked at:** {escape(evidence_files_line(decision.evidence_files))}")
     return blocks

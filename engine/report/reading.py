@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, NoReturn
 
-from engine.decision.margins import STRADDLING
+from engine.decision.margins import STRADDLING, UNSIGNED
 from engine.errors import DocumentError, GovernanceError, Position, suggest
 from engine.evidence.metrics_file import RefusalError
 from engine.formats.json_positions import escape
@@ -105,6 +105,8 @@ _LOCATED = {
     "location": _optional(_OBJECT),
     "metric_status": _optional(_TEXT),
     STRADDLING: _FLAG,
+    UNSIGNED: _FLAG,
+    "signers": _LIST,
 }
 _LOCATION = {"file": _TEXT, "line": _WHOLE, "column": _WHOLE}
 _SUBJECT_OPTIONAL = {"version": _TEXT, "digest": _OBJECT}
@@ -129,12 +131,14 @@ _OPTIONAL = {
     "evidence_files": _OBJECT,
     "policy_changes": _OBJECT,
     "policy_approvals": _LIST,
+    "signed_evidence": _LIST,
 }
 _EVIDENCE_FILES = {"folders": _NATURAL, "files": _NATURAL, "names": _OBJECT, "left_out": _OBJECT}
 _LEFT_OUT = {"count": _NATURAL, "first": _LIST}
 _LEFT_OUT_FILE = {"name": _TEXT, "reason": _one_of(LEFT_OUT_BECAUSE)}
 _POLICY_CHANGES = {"against": _OBJECT, "count": _NATURAL, "rows": _list_of(_TEXT)}
 _POLICY_APPROVAL = {"key_id": _TEXT, "approved_at": _TEXT, "envelope": _OBJECT}
+_SIGNER = {"key_id": _TEXT, "roles": _list_of(_TEXT), "signed_at": _TEXT}
 _UNREAD = dict.fromkeys(("metric", "readers", "nearest", "invalid_because"), _TEXT)
 _ATTESTATION = {
     **dict.fromkeys(("id", "type", "subject_sha256", "issued_at", "expires_at", "verdict"), _TEXT),
@@ -165,7 +169,10 @@ def read(value: Json, pointer: str = "") -> Report | UndecidedInput:
     _require_record(value, pointer)
     checks = value["checks"]
     for number, check in enumerate(checks):
-        _members(check, f"{pointer}/checks/{number}", _CHECK, _LOCATED)
+        at = f"{pointer}/checks/{number}"
+        _members(check, at, _CHECK, _LOCATED)
+        for place, signer in enumerate(check.get("signers", ())):
+            _members(signer, f"{at}/signers/{place}", _SIGNER)
     if len({check["id"] for check in checks}) != len(checks):
         _refuse(f"{pointer}/checks", "a check is there twice")
     for number, task in enumerate(value["obligations"]):
@@ -181,10 +188,7 @@ def read(value: Json, pointer: str = "") -> Report | UndecidedInput:
     if (changes := value.get("policy_changes")) is not None:
         _members(changes, f"{pointer}/policy_changes", _POLICY_CHANGES)
         _members(changes["against"], f"{pointer}/policy_changes/against", {"sha256": _TEXT})
-    for number, row in enumerate(value.get("policy_approvals", ())):
-        at = f"{pointer}/policy_approvals/{number}"
-        _members(row, at, _POLICY_APPROVAL, {"expires_at": _TEXT})
-        _members(row["envelope"], f"{at}/envelope", {"sha256": _TEXT})
+    _require_signed(value, pointer)
     return Report(
         _decision(value, pointer),
         texts={check["id"]: _texts(check) for check in checks if any(_texts(check).values())},
@@ -200,6 +204,18 @@ def read(value: Json, pointer: str = "") -> Report | UndecidedInput:
             if check.get("location") is not None
         ),
     )
+
+
+def _require_signed(value: Json, pointer: str) -> None:
+    """Who approved the policies, and who signed the evidence."""
+    for number, row in enumerate(value.get("policy_approvals", ())):
+        at = f"{pointer}/policy_approvals/{number}"
+        _members(row, at, _POLICY_APPROVAL, {"expires_at": _TEXT})
+        _members(row["envelope"], f"{at}/envelope", {"sha256": _TEXT})
+    for number, row in enumerate(value.get("signed_evidence", ())):
+        at = f"{pointer}/signed_evidence/{number}"
+        _members(row, at, {"key_id": _TEXT, "signed_at": _TEXT, "envelope": _OBJECT})
+        _members(row["envelope"], f"{at}/envelope", {"sha256": _TEXT})
 
 
 def _require_evidence_files(found: Json, pointer: str) -> None:
@@ -235,6 +251,7 @@ def _decision(value: Json, pointer: str) -> Decision:
         unread_metrics=tuple(UnreadMetric(**row) for row in value.get("unread_metrics", ())),
         policy_changes=value.get("policy_changes"),
         policy_approvals=tuple(value.get("policy_approvals", ())),
+        signed_evidence=tuple(value.get("signed_evidence", ())),
     )
 
 

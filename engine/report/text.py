@@ -20,6 +20,7 @@ from engine.report.wording import (
     checkpoint_of,
     is_released,
     short_artifact_of,
+    signed_evidence_line,
     subject_of,
     waiver_line,
 )
@@ -159,17 +160,24 @@ def _facts(report: Report, options: ReportOptions) -> Iterator[tuple[str, str]]:
 
         for line in attestation_lines(decision):
             yield "attested", plain(line)
-    if decision.policy_changes:
-        yield "changed", plain(policy_changes_line(decision.policy_changes))
-    if decision.policy_approvals:
-        yield "approved", plain(policy_approvals_line(decision.policy_approvals))
-    if decision.evidence_files:
-        yield "looked at", plain(evidence_files_line(decision.evidence_files))
+    yield from _sources(decision)
     if decision.recorded:
         place = (plain(decision.decision_id), f"entry {decision.index}")
         yield "recorded", ", ".join(reversed(place) if options.is_narrow else place)
     if (name := _worst(decision)) and not options.verbose:
         yield "next", kept_together(plain(f"engine explain {name}"))
+
+
+def _sources(decision: Decision) -> Iterator[tuple[str, str]]:
+    """Where policies and evidence come from, by label."""
+    if decision.policy_changes:
+        yield "changed", plain(policy_changes_line(decision.policy_changes))
+    if decision.policy_approvals:
+        yield "approved", plain(policy_approvals_line(decision.policy_approvals))
+    if decision.signed_evidence:
+        yield "signed by", plain(signed_evidence_line(decision.signed_evidence))
+    if decision.evidence_files:
+        yield "looked at", plain(evidence_files_line(decision.evidence_files))
 
 
 def _worst(decision: Decision) -> str:

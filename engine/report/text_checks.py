@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from engine.decision.margins import counterfactual, is_straddling, margin
+from engine.decision.margins import counterfactual, is_straddling, is_unsigned, margin
 from engine.formats.columns import columns_of, kept_together, padded, wrapped
 from engine.formats.printable import plain
 from engine.model import Json, Status
@@ -200,6 +200,8 @@ _WORDS = {
 
 def _row(check: Json) -> _Row:
     sign, word = _WORDS[Status(check["status"])]
+    if is_unsigned(check):
+        return _Row(sign, "UNSIGNED", check)
     word = "UNSURE" if is_straddling(check) else "INVALID" if is_invalid(check) else word
     return _Row(sign, word, check)
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
-from engine.decision.margins import deciding_n, has_invalid_metric, is_straddling, margin, written
+from engine.decision.margins import (
+    deciding_n,
+    has_invalid_metric,
+    is_straddling,
+    is_unsigned,
+    margin,
+    written,
+)
 from engine.model import Decision, Json, Status, Verdict, is_number
+from engine.proof.verdict_rules import PRODUCER
 
 
 def subject_of(decision: Decision) -> str:
@@ -34,6 +43,15 @@ def waiver_line(use: Json) -> str:
         + (f", until {use['expires_at']}" if use.get("expires_at") else "")
         + (f": {use['reason']}" if use.get("reason") else "")
     )
+
+
+def signed_evidence_line(rows: Sequence[Json]) -> str:
+    """Return which keys signed the evidence, and when.
+
+    Args:
+        rows: ``signed_evidence`` of a record.
+    """
+    return ", ".join(f"key {row['key_id'][:16]}… at {row['signed_at']}" for row in rows)
 
 
 def is_released(decision: Decision) -> bool:
@@ -103,7 +121,9 @@ def lacking_of(check: Json) -> str:
 
 def is_invalid(check: Json) -> bool:
     """Whether what was observed cannot be compared because the evidence itself is invalid."""
-    return check["status"] == Status.UNKNOWN and has_invalid_metric(check)
+    return (
+        check["status"] == Status.UNKNOWN and has_invalid_metric(check) and not is_unsigned(check)
+    )
 
 
 _LACKING = (Status.UNKNOWN, Status.STALE, Status.INSUFFICIENT)
@@ -138,6 +158,12 @@ def fix_of(check: Json, policy_fix: str, verdict: Verdict) -> str:
 
 
 def _fix_of_unknown(check: Json, metric: str, unit: str) -> str:
+    if is_unsigned(check):
+        role = check.get("signed_by", PRODUCER)
+        return (
+            f"Let whoever measures {metric} sign it (engine evidence sign metrics.json), with a "
+            f"key that has `roles: [{role}]` in trust/data.yaml."
+        )
     if is_invalid(check) and check["observed"] is not None:
         return f"Correct {metric} where it is measured, and write what it can be."
     if (check.get("age_s") or 0) < 0:

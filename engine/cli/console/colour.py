@@ -24,7 +24,7 @@ _STYLES = (
     (r"NOT RECORDED|NOT AS REQUIRED", "bold yellow"),
     (r"^(  )?[✗X] FAIL  .*$", "red"),
     (r"^(  )?! warns  .*$|^(  )?[…H] (STALE|UNSURE)  .*$", "yellow"),
-    (r"^(  )?[…H] (UNKNOWN|INVALID|TOO FEW) [^ ]+(  .*)?$", "yellow"),
+    (r"^(  )?[…H] (UNKNOWN|UNSIGNED|INVALID|TOO FEW) [^ ]+(  .*)?$", "yellow"),
     (r"^(  )?(✓|ok) (\d+ passed(, \d+ exempt)?|pass|exempt)(?=  )", "green"),
     (r"^(  )?[⚑W] waived  .*$", "magenta"),
     (r"^(  )?- \d+ off  .*$|^  (checkpoint|recorded)$|^  recorded  .*$", "dim"),

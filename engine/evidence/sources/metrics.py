@@ -44,6 +44,12 @@ def read(request: SourceRequest) -> Evidence:
 
 
 def _require_same(document: Document, request: SourceRequest) -> None:
+    if document.signed is not None:
+        raise document.refused(
+            "",
+            "is signed, and merged into another file nobody's signature is on it",
+            "give it to `engine decide --combine` beside the file that is gathered",
+        )
     for member, expected in request.subject.items():
         found = document.value["subject"].get(member, expected)
         if found != expected:

@@ -23,7 +23,7 @@ from engine.model import (
     DECISION_TYPES,
     Json,
 )
-from engine.proof import approvals, input_document, policy_files
+from engine.proof import approvals, input_document, policy_files, signed_evidence
 from engine.proof.attestation import ATTACHMENT, require_attestations
 from engine.proof.envelope import open_envelope
 from engine.proof.input_document import salted_digest
@@ -32,7 +32,7 @@ from engine.proof.statement import parse_statement
 _HINT = "it was changed or damaged: restore the ledger from a copy"
 _AT_ONCE = 8
 """Entries whose documents are in memory at a time."""
-_KINDS = ("input", "salt", ATTACHMENT, approvals.ATTACHMENT)
+_KINDS = ("input", "salt", ATTACHMENT, approvals.ATTACHMENT, signed_evidence.ATTACHMENT)
 
 
 @dataclass(slots=True)
@@ -118,9 +118,13 @@ def _compare(
     if ATTACHMENT in documents and "input" in documents:
         document = input_document.parse(documents["input"])
         require_attestations(document, documents, envelope, None)
+    if signed_evidence.ATTACHMENT in documents and "input" in documents:
+        document = input_document.parse(documents["input"])
+        signed_evidence.require_evidence(predicate, document, documents, None)
     needed = {"input", "salt"}
     needed |= {ATTACHMENT} if predicate.get("attestations") else set()
     needed |= {approvals.ATTACHMENT} if "policy_approvals" in predicate else set()
+    needed |= {signed_evidence.ATTACHMENT} if "signed_evidence" in predicate else set()
     found.erased += not needed <= documents.keys()
 
 

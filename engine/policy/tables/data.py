@@ -119,13 +119,16 @@ def _resolved(
     _check_controls(checks, controls(roots.get("controls")), sources)
     tables = {match[1]: root for path, root in roots.items() if (match := _LIMITS.fullmatch(path))}
     _check_rows(checks, tables, sources)
+    limits = profiles.resolve(tables, checks, metrics)
+    trust = trust_list(roots["trust"], sources, profiles.roles_asked(limits), metrics)
+    profiles.require_speakers(tables, limits, trust)
     return canonical.encode(
         {
             "budgets": budget_rows.rows(roots.get("budgets")),
             "catalogue": {"metrics": metrics},
-            "limits": profiles.resolve(tables, checks, metrics),
+            "limits": limits,
             "prices": price_list(roots["prices"]),
-            "trust": trust_list(roots["trust"], sources),
+            "trust": trust,
             "waivers": {"waivers": _waivers(roots["waivers"], checks)},
         }
     )

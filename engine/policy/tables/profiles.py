@@ -9,9 +9,15 @@ from engine.model import RECOGNISERS_OFF, RELAXATIONS, Json
 from engine.policy.manifest import CheckInfo
 from engine.policy.tables.catalogue import NUMERIC, check_limit
 from engine.policy.tables.nodes import Node
+from engine.proof.decision_version import MAX_ENVELOPES
+from engine.proof.trust import NO_PRODUCERS, may_speak
+from engine.proof.verdict_rules import PRODUCER
 
 NAME = r"[a-z0-9][a-z0-9_-]*"
+ROLE = r"[a-z][a-z0-9_-]{0,63}"
 SEVERITIES = ("block", "warn", "off")
+SIGNED = "signed"
+"""Member of a resolved profile that says which checks ask who measured; its rows say it too."""
 
 _TOP = (
     *("extends", "description", "relaxations_allowed", "decision_ttl_s", "hold_ttl_s", "checks"),
@@ -19,7 +25,7 @@ _TOP = (
 )
 ROW_KEYS = (
     *("limit", "severity", "reason", "max_age_s", "min_n", "compare"),
-    *("in_production", "unwaivable"),
+    *("in_production", "unwaivable", "signed_by", "producers"),
 )
 _Row = dict[str, Node]
 
@@ -90,6 +96,7 @@ def _resolved(
             "extend a profile that has them, or turn them off with a reason",
         )
     return {
+        **_signed(rows, checks),
         **_recognisers_off(merged.get(RECOGNISERS_OFF)),
         "description": merged["description"].text(),
         "relaxations_allowed": _relaxations(merged["relaxations_allowed"]),
@@ -151,6 +158,63 @@ def _recognisers_off(node: Node | None) -> dict[str, Json]:
     return {RECOGNISERS_OFF: reasons}
 
 
+def _signed(rows: Mapping[str, _Row], checks: Mapping[str, CheckInfo]) -> dict[str, Json]:
+    """Of each row that asks who measured, what a rule needs to know; nothing where none does."""
+    found: dict[str, Json] = {}
+    for check_id, row in sorted(rows.items()):
+        if "signed_by" not in row and "producers" not in row:
+            continue
+        check = checks[check_id]
+        found[check_id] = {
+            "metric": check.metric,
+            "unless": check.unless or check.metric,
+            "role": row["signed_by"].text() if "signed_by" in row else PRODUCER,
+            "producers": row["producers"].integer(1) if "producers" in row else 1,
+        }
+    return {SIGNED: found} if found else {}
+
+
+def roles_asked(limits: Mapping[str, Json]) -> set[str]:
+    """Return the roles of producers that some check of some resolved profile asks for."""
+    return {row["role"] for table in limits.values() for row in table.get(SIGNED, {}).values()}
+
+
+def require_speakers(profiles: Mapping[str, Node], limits: Mapping[str, Json], trust: Json) -> None:
+    """Refuse a row that asks for more keys of a role than the trust list gives it.
+
+    Args:
+        profiles: See :func:`resolve`.
+        limits: What it returned.
+        trust: The trust list.
+
+    Raises:
+        ConfigError: At the row; its check could never pass.
+    """
+    for name, table in limits.items():
+        for check_id, asked in table.get(SIGNED, {}).items():
+            if table["checks"][check_id]["severity"] == "off":
+                continue
+            keys = [row for row in trust["keys"] if may_speak(row, asked["role"], asked["metric"])]
+            if len(keys) < asked["producers"]:
+                row = _row_of(check_id, _with_parents(name, profiles, ()))
+                raise row.wrong(
+                    f"{check_id} asks for {asked['producers']} of role {asked['role']!r}, and "
+                    f"{len(keys)} of trust/data.yaml may speak so for {asked['metric']}",
+                    f"give a key `roles: [{asked['role']}]` in trust/data.yaml",
+                    key=True,
+                )
+
+
+def _row_of(check_id: str, lineage: list[Node]) -> Node:
+    """The row of a check that asks, the nearest first."""
+    for root in reversed(lineage):
+        rows = root.members().get("checks")
+        row = rows.members().get(check_id) if rows else None
+        if row is not None and not row.members().keys().isdisjoint(("signed_by", "producers")):
+            return row
+    return lineage[-1]
+
+
 def _declared_cost(node: Node | None) -> str:
     """Whether a caller's own figure may stand in for a price; only where somebody says so."""
     return "deny" if node is None else node.one_of(("allow", "deny"))
@@ -196,6 +260,22 @@ def _check_values(row: _Row, check: CheckInfo, metrics: Mapping[str, Json]) -> N
         row["in_production"].one_of(("rollback", "block"))
     if "unwaivable" in row:
         row["unwaivable"].boolean()
+    _check_signers(row, check)
+
+
+def _check_signers(row: _Row, check: CheckInfo) -> None:
+    for name in ("signed_by", "producers"):
+        if name in row and check.kind == "attestation":
+            raise row[name].wrong(
+                f"{check.id} rests on attestations, whose key it knows already", key=True
+            )
+    if "signed_by" in row and row["signed_by"].text(ROLE) in NO_PRODUCERS:
+        raise row["signed_by"].wrong(
+            f"nobody speaks for a metric as {row['signed_by'].value!r}",
+            f"name a role of your own, such as {PRODUCER!r}, and give it to a key in trust",
+        )
+    if "producers" in row and row["producers"].integer(1) > MAX_ENVELOPES:
+        raise row["producers"].wrong(f"a decision rests on {MAX_ENVELOPES} signed files at most")
 
 
 def _required(row: _Row, key: str, check: CheckInfo, own: Node) -> Node:

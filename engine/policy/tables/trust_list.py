@@ -1,11 +1,12 @@
-"""Trust lists, read strictly: a policy's says whose attestations count, a caller's whose approvals.
+"""Trust lists, read strictly: a policy's says whose attestations and whose evidence count, a
+caller's whose approvals.
 
 No policy says who approves it, so the role of an approver is unknown in a policy's own list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -16,19 +17,28 @@ from engine.policy.sources import TRUST, Sources, is_key, read_source
 from engine.policy.tables.nodes import Node, read
 from engine.proof.attestation_rules import ATTESTOR
 from engine.proof.keys import key_id, load_public_pem
+from engine.proof.trust import NO_PRODUCERS
 from engine.proof.trusted_keys import POLICY
+from engine.proof.verdict_rules import PRODUCER
 
-_ROW = ("name", "key_id", "public_key", "public_key_file", "roles", "not_before", "not_after")
+_ROW = (
+    *("name", "key_id", "public_key", "public_key_file", "roles", "metrics"),
+    *("not_before", "not_after"),
+)
 _NAMINGS = ("key_id", "public_key", "public_key_file")
 _KEY_FILE = ".pub.pem"
 
 
-def trust_list(root: Node, sources: Sources) -> Json:
-    """Return ``{"keys": [{"key_id", "roles", "name"?, "not_before"?, "not_after"?}]}``.
+def trust_list(
+    root: Node, sources: Sources, roles: Collection[str] = (), metrics: Collection[str] = ()
+) -> Json:
+    """Return ``{"keys": [{"key_id", "roles", "name"?, "metrics"?, "not_before"?, "not_after"?}]}``.
 
     Args:
         root: ``trust/data.yaml``.
         sources: The policy's files; keys lie in ``trust/*.pub.pem``.
+        roles: Those of producers that some profile asks for, besides :data:`PRODUCER`.
+        metrics: Ids of the catalogue's metrics.
 
     Raises:
         ConfigError: A row is not whole, names no key or several, or one that another row has;
@@ -39,7 +49,8 @@ def trust_list(root: Node, sources: Sources) -> Json:
         for path, source in sources.items()
         if is_key(path)
     }
-    return _list(root, ids, (ATTESTOR,), f"{TRUST}/NAME{_KEY_FILE}")
+    known = (ATTESTOR, PRODUCER, *sorted({*roles} - {PRODUCER}))
+    return _list(root, ids, known, f"{TRUST}/NAME{_KEY_FILE}", metrics)
 
 
 def approvers_in(file: Path) -> tuple[Json, list[Path]]:
@@ -72,14 +83,20 @@ def _key_files(file: Path, root: Node) -> list[Path]:
     ]
 
 
-def _list(root: Node, ids: Mapping[str, str], roles: tuple[str, ...], place: str) -> Json:
+def _list(
+    root: Node,
+    ids: Mapping[str, str],
+    roles: tuple[str, ...],
+    place: str,
+    metrics: Collection[str] = (),
+) -> Json:
     keys: dict[str, Json] = {}
     for row in root.keys(("keys",), ("keys",))["keys"].items():
         members = row.keys(_ROW, ("roles",))
         key, named_by = _key_of(row, members, ids, place)
         if key in keys:
             raise named_by.wrong(f"key {key} has a row already", "one row per key, with all roles")
-        keys[key] = _row(key, members, roles)
+        keys[key] = _row(key, members, roles, metrics)
     return {"keys": list(keys.values())}
 
 
@@ -116,17 +133,45 @@ def _key_in(content: bytes, shown: str) -> str:
         raise ConfigError(f"{shown}: {error.message}", error.hint) from None
 
 
-def _row(key: str, members: Mapping[str, Node], known: tuple[str, ...]) -> Json:
+def _row(
+    key: str, members: Mapping[str, Node], known: tuple[str, ...], metrics: Collection[str]
+) -> Json:
     roles = [role.one_of(known) for role in members["roles"].items()]
     if not roles or len(set(roles)) != len(roles):
         raise members["roles"].wrong("a key has at least one role, each once")
     row: dict[str, Json] = {"key_id": key, "roles": sorted(roles)}
     if "name" in members:
         row["name"] = members["name"].text()
+    if "metrics" in members:
+        row["metrics"] = _metrics(members["metrics"], row["roles"], metrics)
     times = {name: _time(members[name]) for name in ("not_before", "not_after") if name in members}
     if len(times) == 2 and times["not_after"] <= times["not_before"]:
         raise members["not_after"].wrong("the key's time is over before it begins")
     return row | {name: members[name].value for name in times}
+
+
+def _metrics(node: Node, roles: list[str], known: Collection[str]) -> list[str]:
+    """The metrics that a key may speak for: ids, or ``domain.*`` for all below."""
+    if not set(roles).difference(NO_PRODUCERS):
+        raise node.wrong(
+            "nobody speaks for metrics in the roles of this key",
+            f"give it the role {PRODUCER!r} too, or leave metrics out",
+            key=True,
+        )
+    patterns = []
+    for pattern in node.items():
+        text = pattern.text()
+        below = text.removesuffix("*")
+        is_below = text.endswith(".*") and any(metric.startswith(below) for metric in known)
+        if not (is_below or text in known):
+            raise pattern.wrong(
+                f"no metric {text!r} in the catalogue",
+                suggest(text, known) or "name one of its metrics, or a domain as `slo.*`",
+            )
+        patterns.append(text)
+    if not patterns or len(set(patterns)) != len(patterns):
+        raise node.wrong("a key speaks for at least one metric, each named once")
+    return sorted(patterns)
 
 
 def _time(node: Node) -> datetime:

@@ -5,6 +5,7 @@
 #   and nothing but a whole set of sound passes lets a subject through.
 package lib.gate
 
+import data.lib.producers
 import data.lib.waiver
 
 # METADATA
@@ -13,13 +14,13 @@ import data.lib.waiver
 #   every check of the `domains` (sets of checks) behind it, what must be done besides, and
 #   what became of the waivers.
 release(domains, obligations) := _answer(_release(checks), checks, obligations) if {
-	checks := waiver.mark(_by_id(domains))
+	checks := waiver.mark(producers.mark(_by_id(domains)))
 }
 
 # METADATA
 # description: The answer of an access gate by rule access/v1 - ALLOW or DENY; doubt is DENY.
 access(domains, obligations) := _answer(_access(checks), checks, obligations) if {
-	checks := waiver.mark(_by_id(domains))
+	checks := waiver.mark(producers.mark(_by_id(domains)))
 }
 
 # By id, because OPA's Wasm sorts and hashes texts many times faster than whole checks.
