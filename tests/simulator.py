@@ -44,10 +44,11 @@ from engine.proof.attestation_rules import is_attested
 from engine.proof.bundle import ProofBundle
 from engine.proof.checkpoint import Checkpoint, origin_of
 from engine.proof.checkpoint import sign as sign_checkpoint
-from engine.proof.decision_version import version_of
+from engine.proof.decision_version import CHECK_OF_V2, version_of
 from engine.proof.envelope import seal
-from engine.proof.input_document import salted_digest
+from engine.proof.input_document import OF_METRIC, salted_digest
 from engine.proof.keys import key_id, public_pem
+from engine.proof.signed_evidence import evidence_statement, read_evidence
 from engine.proof.statement import statement
 from engine.proof.verdict_rules import recompute_reason, recompute_status, recompute_verdict
 
@@ -234,6 +235,7 @@ class Case:
     policy_changes: Json = None
     proofs: Sequence[bytes] = ()
     approvers: Sequence[Key] = ()
+    evidence: Sequence[bytes] = ()
 
     def document(self, policy: Policy) -> dict[str, Json]:
         """The Input that ``policy``'s gate would see."""
@@ -307,12 +309,15 @@ def _check(
         "metric": name,
         "kind": row["kind"],
     }
-    for key in ("unless", "unit", "max_age_s", "min_n", "compare", "in_production"):
+    for key in (
+        *("unless", "unit", "max_age_s", "min_n", "compare", "in_production"),
+        *CHECK_OF_V2,
+    ):
         if key in row:
             check[key] = row[key]
     if given is not None:
         check["metric_status"] = given["status"]
-        for key in ("n", "ci", "baseline", "observed_at", "age_s"):
+        for key in OF_METRIC:
             if key in given:
                 check[key] = given[key]
         if row["kind"] == "baseline":
@@ -411,6 +416,8 @@ class Ledger:
             self._attachments[index]["attestations"] = b"[" + b",".join(case.proofs) + b"]"
         if case.approvers:
             self._attachments[index]["approvals"] = attachment_of(approvals_of(case, policy))
+        if case.evidence:
+            self._attachments[index]["evidence"] = b"[" + b",".join(case.evidence) + b"]"
         return index
 
     def attest(
@@ -486,6 +493,7 @@ class Ledger:
                 if case.approvers
                 else {}
             ),
+            **({"signed_evidence": evidence_rows(case.evidence)} if case.evidence else {}),
         }
 
     def adopt(self, other: Ledger, index: int, *, edit: Edit = _no_edit) -> int:
@@ -561,3 +569,14 @@ def ledger_of_decisions(key: Key, policy: Policy, count: int = 1, *, name: str =
     for _ in range(count):
         ledger.decide(Case(), policy)
     return ledger
+
+
+def signed_metrics(key: Key, document: Json, signed_at: datetime = NOW, tool: str = "t") -> bytes:
+    """A metrics file in the envelope of a producer, in its one form."""
+    payload = evidence_statement(document, key.public, signed_at, tool=tool)
+    return seal(payload, key.sign, key.key_id)
+
+
+def evidence_rows(envelopes: Sequence[bytes]) -> list[Json]:
+    """What a record says of these envelopes."""
+    return [read_evidence(envelope).row() for envelope in envelopes]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine import exit_codes
 from engine.cli import workspace
 from engine.cli.arguments import output, policy_arguments
-from engine.cli.console.shell import STAYS, Shell
+from engine.cli.console.shell import Shell
 
 if TYPE_CHECKING:
     from engine.evidence.documents import Document
@@ -46,6 +46,7 @@ def run(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def _sign(args: argparse.Namespace, shell: Shell) -> int:
+    from engine.cli.metrics_output import write_signed
     from engine.decision.evidence_signing import ENGINE, signed
     from engine.decision.workspace import open_signer
     from engine.errors import UsageError
@@ -69,18 +70,6 @@ def _sign(args: argparse.Namespace, shell: Shell) -> int:
     write_signed(args.out, data, shell)
     shell.say(f"signed by key {signer.key_id}")
     return exit_codes.PASS
-
-
-def write_signed(out: str, data: bytes, shell: Shell) -> None:
-    """Write a signed metrics file to ``out``; ``-`` is standard output."""
-    from engine.system.files import write_whole
-
-    if out == "-":
-        shell.print_lines(data.decode(), end="")
-        return
-    write_whole(Path(out), data)
-    with shell.answering(f"{out} is written", STAYS):
-        shell.print(out)
 
 
 def _read(name: str, shell: Shell) -> Document:
@@ -124,7 +113,7 @@ def _show(args: argparse.Namespace, shell: Shell) -> int:
     subject = evidence.document["subject"]
     digest = subject.get("digest", {}).get("sha256")
     lines = (
-        ("signed by", f"key {evidence.key_id}"),
+        ("signer", f"key {evidence.key_id}"),
         ("at", write_time(evidence.signed_at)),
         ("tool", evidence.tool),
         ("about", " ".join(filter(None, (subject["name"], subject.get("version"))))),
@@ -132,8 +121,8 @@ def _show(args: argparse.Namespace, shell: Shell) -> int:
         ("observed", evidence.document["observed_at"]),
     )
     for label, text in lines:
-        shell.print(f"{label:<10} {plain(str(text))}")
-    shell.print(f"{'metrics':<10} in the roles that trust/data.yaml gives this key for each:")
+        shell.print(f"{label:<8} {plain(str(text))}")
+    shell.print(f"{'metrics':<8} in the roles that trust/data.yaml gives this key for each:")
     for name, found in roles.items():
         shell.print(f"  {name:<32} {', '.join(found) or 'none'}")
     return exit_codes.PASS

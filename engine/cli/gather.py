@@ -102,7 +102,7 @@ def _write_signed(
 ) -> None:
     import json
 
-    from engine.cli.evidence import write_signed
+    from engine.cli.metrics_output import write_signed
     from engine.decision.evidence_signing import ENGINE, signed
     from engine.evidence.documents import parse
     from engine.report.measured import page

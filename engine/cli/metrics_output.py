@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.cli import workspace
 from engine.cli.arguments import output
-from engine.cli.console.shell import Shell
+from engine.cli.console.shell import STAYS, Shell
 from engine.model import Json
 
 
@@ -86,3 +86,15 @@ def write_metrics(args: argparse.Namespace, shell: Shell, metrics: Json) -> None
     }
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     write_whole(Path(args.metrics), text.encode())
+
+
+def write_signed(out: str, data: bytes, shell: Shell) -> None:
+    """Write a signed metrics file to ``out``; ``-`` is standard output."""
+    from engine.system.files import write_whole
+
+    if out == "-":
+        shell.print_lines(data.decode(), end="")
+        return
+    write_whole(Path(out), data)
+    with shell.answering(f"{out} is written", STAYS):
+        shell.print(out)

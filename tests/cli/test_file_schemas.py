@@ -199,10 +199,13 @@ TRUST = "keys: [{key_id: %s, roles: [attestor]%%s}]" % ("ab" * 32)
         ("trust/data.yaml", TRUST % ", not_after: '2027-01-01T00:00:00Z'", True),
         ("trust/data.yaml", TRUST % ", public_key: x", False),
         ("trust/data.yaml", TRUST.replace("[attestor]", "[]") % "", False),
-        ("trust/data.yaml", TRUST.replace("[attestor]", "[ceo]") % "", False),
+        ("trust/data.yaml", TRUST.replace("[attestor]", "[CEO]") % "", False),
         ("trust/data.yaml", TRUST.replace("ab" * 32, "'12'") % "", False),
         ("trust/data.yaml", TRUST.replace(f"key_id: {'ab' * 32}, ", "") % "", False),
         ("trust/data.yaml", TRUST % ", until: never", False),
+        ("trust/data.yaml", TRUST.replace("attestor", "producer") % ", metrics: [a.b]", True),
+        ("trust/data.yaml", TRUST.replace("attestor", "producer") % ", metrics: []", False),
+        ("trust/data.yaml", TRUST.replace("attestor", "producer") % ", metrics: a.b", False),
     ],
 )
 def test_policy_data_is_read_as_its_schema_says(path: str, text: str, is_valid: bool) -> None:

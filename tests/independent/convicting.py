@@ -13,9 +13,10 @@ from tests.independent.public_formats import (
     read_json,
     root_from,
     sha256,
+    statement_of,
     un64,
 )
-from tests.independent.verifier import checkpoint, statement_of
+from tests.independent.verifier import checkpoint
 
 DECISIONS = ("urn:governance-engine:decision:v1", "urn:governance-engine:decision:v2")
 UUID7 = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"

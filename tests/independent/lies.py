@@ -22,9 +22,21 @@ from engine.proof.attestation import at_instant
 from engine.proof.bundle import ProofBundle
 from engine.proof.envelope import open_envelope, seal
 from engine.proof.keys import public_pem
+from engine.proof.signed_evidence import read_evidence, signers_of
 from engine.proof.statement import statement
 from engine.proof.verdict_rules import recompute_status, recompute_verdict
-from tests.simulator import NOW, Case, Key, Ledger, Policy, approval, conclude, limit, metric
+from tests.simulator import (
+    NOW,
+    Case,
+    Key,
+    Ledger,
+    Policy,
+    approval,
+    conclude,
+    limit,
+    metric,
+    signed_metrics,
+)
 
 KEY, BOARD, STRANGER = Key("release"), Key("board"), Key("stranger")
 EARLIER = NOW - timedelta(minutes=30)
@@ -162,6 +174,11 @@ def scenes() -> Iterator[Scene]:
         "unwaivable", _but(ethics_ece=bad_ece), replace(POLICY, checks=locked, waivers=[WAIVER])
     )
     yield Scene("not attested", _but(), RESTING)
+    yield Scene("signed by nobody", _but(), SIGNED)
+    one = signed_metrics(CI, measured("ethics.ece", "slo.rps"), NOW)
+    yield Scene("signed by one of two", resting_on(one), SIGNED)
+    strange = signed_metrics(STRANGER, measured("ethics.ece", "slo.rps"), NOW)
+    yield Scene("signed by a stranger", resting_on(one, strange), SIGNED)
     yield Scene("attested by a stranger", resting(attested(STRANGER)), RESTING)
     yield Scene("attested by itself", resting(attested(KEY)), RESTING)
     yield Scene("attested to fail", resting(attested(ece=0.5)), RESTING)
@@ -172,6 +189,60 @@ def version_2() -> Scene:
     named = ("policies_configured",)
     case = resting(attested(relaxations=named), relaxations=named)
     return Scene("version 2", case, replace(RESTING, relaxations_allowed=named))
+
+
+LAB, CI = Key("lab"), Key("ci")
+MEASURED: list[Json] = [
+    {"key_id": LAB.key_id, "roles": ["producer"]},
+    {"key_id": CI.key_id, "roles": ["lab", "producer"], "metrics": ["ethics.*", "slo.rps"]},
+]
+SIGNED = Policy(
+    checks={
+        **CHECKS,
+        "ethics.ece": CHECKS["ethics.ece"] | {"producers": 2},
+        "slo.rps": CHECKS["slo.rps"] | {"signed_by": "lab"},
+    },
+    trust=MEASURED,
+)
+"""spec/predicate-v2.md section 8."""
+
+
+def measured(*names: str, observed_at: str = "2026-11-20T11:58:00Z", **change: Json) -> Json:
+    """A metrics file that states these of :data:`METRICS`."""
+    bare = {
+        name: {key: value for key, value in METRICS[name].items() if key not in ("age_s", "status")}
+        for name in names
+    }
+    return {
+        "subject": Case().subject,
+        "observed_at": observed_at,
+        "metrics": bare,
+        **change,
+    }
+
+
+def resting_on(
+    *envelopes: bytes, trust: Json = MEASURED, metrics: Json = METRICS, **change: Any
+) -> Case:
+    """A case whose Input names who signed these envelopes, in the order of a record."""
+    found = sorted(
+        map(read_evidence, envelopes),
+        key=lambda one: (one.key_id, one.row()["signed_at"], one.row()["envelope"]["sha256"]),
+    )
+    named = {
+        name: metric | {"signers": signers_of(name, by, {"keys": trust}, NOW)}
+        if (by := [one for one in found if name in one.document["metrics"]])
+        else metric
+        for name, metric in metrics.items()
+    }
+    return Case(metrics=named, evidence=[one.envelope for one in found], **change)
+
+
+def signed() -> Scene:
+    """A PROMOTE whose profile asks who measured, and that two producers did."""
+    both = ("ethics.ece", "slo.rps")
+    lab, ci = (signed_metrics(key, measured(*both), NOW) for key in (LAB, CI))
+    return Scene("signed", resting_on(lab, ci), SIGNED)
 
 
 def honest() -> Iterator[Scene]:
@@ -189,6 +260,7 @@ def honest() -> Iterator[Scene]:
     yield Scene("tolerated", replace(_but(), relaxations=["ephemeral_ledger"]), POLICY)
     exempt = _but(slo_quiet=metric(True), slo_p95=metric(2000))
     yield Scene("exempt", exempt, POLICY)
+    yield signed()
     yield Scene("no artifact", replace(_but(), subject={"name": "scoring-model"}), POLICY)
 
 

@@ -238,3 +238,35 @@ def chained(start: bytes, leaves: Iterable[bytes]) -> bytes:
     for leaf in leaves:
         start = sha256(start, leaf)
     return start
+
+
+SPKI = bytes.fromhex("302a300506032b6570032100")
+
+
+def public_key_in(pem: str) -> bytes:
+    """The raw Ed25519 key in a PEM text."""
+    der = un64(pem.split("\n")[1])
+    must(der[:12] == SPKI and len(der) == 44, "not an Ed25519 key")
+    return der[12:]
+
+
+def statement_of(
+    entry: bytes, keys: Sequence[bytes], most: int = 65_535
+) -> tuple[dict[str, Any], set[bytes]]:
+    """The statement in an envelope, and those of the keys that signed it."""
+    envelope = read_json(entry, most)
+    must(envelope.keys() == {"payload", "payloadType", "signatures"}, "not an envelope's members")
+    kind, signatures = envelope["payloadType"], envelope["signatures"]
+    must(kind == "application/vnd.in-toto+json", "not an in-toto statement")
+    must(isinstance(signatures, list) and 1 <= len(signatures) <= 16, "1 to 16 signatures")
+    payload = un64(envelope["payload"], url_safe=True)
+    message = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)
+    signers = set()
+    for row in signatures:
+        must({"sig"} <= row.keys() <= {"sig", "keyid"}, "not a signature's members")
+        must(isinstance(row.get("keyid", ""), str), "keyid is text")
+        signature = un64(row["sig"], url_safe=True)
+        signers |= {key for key in keys if made_by(key, signature, message)}
+    statement = read_json(payload)
+    must(statement.keys() == {"_type", "subject", "predicateType", "predicate"}, "no statement")
+    return statement, signers

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from tests.independent.public_formats import (
+    SPKI,
     TYPES,
     chained,
     conforms,
@@ -22,14 +23,17 @@ from tests.independent.public_formats import (
     jcs,
     made_by,
     must,
+    public_key_in,
     read_json,
     root_from,
     root_of,
     same,
     seconds_between,
     sha256,
+    statement_of,
     un64,
 )
+from tests.independent.signed_evidence import evidence_holds, is_unsigned
 
 URN = "urn:governance-engine:"
 IMPORT = f"{URN}decision-imported:v1"
@@ -40,7 +44,6 @@ ATTESTATIONS = {
 }
 APPROVAL = f"{URN}policy-approval:v1"
 INSTEAD_OF = {"policies_configured", "policies_overridden"}
-SPKI = bytes.fromhex("302a300506032b6570032100")
 CREATIONS = {f"{URN}ledger-created:v1", f"{URN}ledger-created:v2"}
 INSTANTS = (
     "imported_at",
@@ -78,26 +81,6 @@ class Answer(NamedTuple):
 
 
 # 2.2, 10, 11: envelope, checkpoint, bundle.
-
-
-def statement_of(entry: bytes, keys: Sequence[bytes]) -> tuple[Json, set[bytes]]:
-    """The statement in an envelope, and those of the keys that signed it."""
-    envelope = read_json(entry, 65_535)
-    must(envelope.keys() == {"payload", "payloadType", "signatures"}, "not an envelope's members")
-    kind, signatures = envelope["payloadType"], envelope["signatures"]
-    must(kind == "application/vnd.in-toto+json", "not an in-toto statement")
-    must(isinstance(signatures, list) and 1 <= len(signatures) <= 16, "1 to 16 signatures")
-    payload = un64(envelope["payload"], url_safe=True)
-    message = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)
-    signers = set()
-    for row in signatures:
-        must({"sig"} <= row.keys() <= {"sig", "keyid"}, "not a signature's members")
-        must(isinstance(row.get("keyid", ""), str), "keyid is text")
-        signature = un64(row["sig"], url_safe=True)
-        signers |= {key for key in keys if made_by(key, signature, message)}
-    statement = read_json(payload)
-    must(statement.keys() == {"_type", "subject", "predicateType", "predicate"}, "no statement")
-    return statement, signers
 
 
 def checkpoint(note: Any, keys: Sequence[bytes]) -> tuple[str, int, bytes, bytes]:
@@ -221,7 +204,7 @@ def status_of(check: Json, metrics: Json) -> str:
         status = "insufficient"
     else:
         status = "insufficient" if (check["kind"], compared) == ("evidence", "fail") else compared
-    return status
+    return "unknown" if is_unsigned(check, status, metrics) else status
 
 
 def listed(names: list[str]) -> str:
@@ -393,11 +376,11 @@ def metrics_hold(predicate: Json, metrics: Json, document: Json | None) -> None:
             rows = document["attestations"] if document else []
             observed = True if any(counts(row, check, document or {}) for row in rows) else None
         must(same(check["observed"], observed), "another observed value")
-        given = {key: metric[key] for key in ("n", "ci", "baseline", "observed_at", "age_s")
-                 if key in metric}  # fmt: skip
+        names = ("n", "ci", "baseline", "observed_at", "age_s", "signers")
+        given = {key: metric[key] for key in names if key in metric}
         given |= {"metric_status": metric["status"]} if "status" in metric else {}
-        names = ("n", "ci", "baseline", "observed_at", "age_s", "metric_status")
-        must(same({key: check[key] for key in names if key in check}, given), "another metric")
+        held = {key: check[key] for key in (*names, "metric_status") if key in check}
+        must(same(held, given), "another metric")
         if check["kind"] == "baseline":
             must(same(check["limit"], metric.get("baseline")), "another baseline")
         must(check["status"] == status_of(check, metrics), "another status")
@@ -471,7 +454,7 @@ def policy_holds(record: Record, archive: bytes, document: Json) -> None:
             must(same(check.get(key), known.get(key)), f"another {key}")
         severity = row.get("severity") if row.get("severity") in ["warn", "off"] else "block"
         defaults: Json = {"limit": None, "max_age_s": None, "min_n": None, "compare": "value"}
-        defaults |= {"in_production": "block"}
+        defaults |= {"in_production": "block", "signed_by": None, "producers": None}
         held, given = (
             {key: a.get(key, default) for key, default in defaults.items()} for a in (check, row)
         )
@@ -577,9 +560,7 @@ def record_of(statement: Json, entry: bytes, ledger: str) -> Record:
 def key_of(statement: Json) -> bytes:
     """The key that an attestation, or an approval, names."""
     conforms(statement, {**ATTESTATIONS, APPROVAL: "policy-approval"}[statement["predicateType"]])
-    der = un64(statement["predicate"]["public_key"].split("\n")[1])
-    must(der[:12] == SPKI and len(der) == 44, "not an Ed25519 key")
-    return der[12:]
+    return public_key_in(statement["predicate"]["public_key"])
 
 
 def attestations_hold(record: Record, attachments: dict[str, bytes]) -> None:
@@ -731,6 +712,8 @@ def genuine(data: bytes, keys: Sequence[bytes], own_policy: bytes | None) -> Rec
     for archive in archives:
         policy_holds(record, archive, document)
     attestations_hold(record, attachments)
+    trust = read_json(unpack(archives[0])["data.json"]).get("trust") if archives else None
+    evidence_holds(predicate, document, attachments, trust, has_policy=bool(archives))
     return record._replace(
         policy_compared=says_operators(archives),
         another_policy=other,

@@ -13,9 +13,11 @@ from engine.model import DECISION_TYPE, DECISION_TYPES, Json
 from engine.proof import decision_predicate as predicate
 from engine.proof.decision_predicate import require_shape
 from engine.proof.decision_version import (
+    CHECK_OF_V2,
     LEFT_OUT_BECAUSE,
     LONGEST_NAME,
     MAX_APPROVALS,
+    MAX_ENVELOPES,
     MOST_LEFT_OUT,
     MOST_ROWS,
     OPTIONAL_OF_V2,
@@ -148,6 +150,10 @@ def test_version_2_is_version_1_with_more_names() -> None:
         assert changed["maxItems"] == MOST_ROWS
         assert changed["items"]["maxLength"] == LONGEST_NAME
         assert second["$defs"].pop("policy_approvals")["maxItems"] == MAX_APPROVALS
+        assert second["$defs"].pop("signed_evidence")["maxItems"] == MAX_ENVELOPES
+        assert second["$defs"].pop("signers")["maxItems"] == MAX_ENVELOPES
+        for member in CHECK_OF_V2:
+            del second["$defs"]["check"]["properties"][member]
         for member in OPTIONAL_OF_V2:
             del second["$defs"]["predicate"]["properties"][member]
         assert first == second

@@ -512,6 +512,7 @@ def test_the_verifier_only_loads_the_pure_core() -> None:
             "engine.proof.possible",
             "engine.proof.ledger_before",
             "engine.proof.approvals",
+            "engine.proof.signed_evidence",
             "engine.proof.attestation",
             "engine.formats.canonical",
         ),

@@ -120,7 +120,7 @@ def _resolved(
     tables = {match[1]: root for path, root in roots.items() if (match := _LIMITS.fullmatch(path))}
     _check_rows(checks, tables, sources)
     limits = profiles.resolve(tables, checks, metrics)
-    trust = trust_list(roots["trust"], sources, profiles.roles_asked(limits), metrics)
+    trust = trust_list(roots["trust"], sources, profiles.signing_roles(limits), metrics)
     profiles.require_speakers(tables, limits, trust)
     return canonical.encode(
         {

@@ -174,7 +174,7 @@ def _signed(rows: Mapping[str, _Row], checks: Mapping[str, CheckInfo]) -> dict[s
     return {SIGNED: found} if found else {}
 
 
-def roles_asked(limits: Mapping[str, Json]) -> set[str]:
+def signing_roles(limits: Mapping[str, Json]) -> set[str]:
     """Return the roles of producers that some check of some resolved profile asks for."""
     return {row["role"] for table in limits.values() for row in table.get(SIGNED, {}).values()}
 
@@ -191,16 +191,18 @@ def require_speakers(profiles: Mapping[str, Node], limits: Mapping[str, Json], t
         ConfigError: At the row; its check could never pass.
     """
     for name, table in limits.items():
-        for check_id, asked in table.get(SIGNED, {}).items():
+        for check_id, demand in table.get(SIGNED, {}).items():
             if table["checks"][check_id]["severity"] == "off":
                 continue
-            keys = [row for row in trust["keys"] if may_speak(row, asked["role"], asked["metric"])]
-            if len(keys) < asked["producers"]:
+            keys = [
+                row for row in trust["keys"] if may_speak(row, demand["role"], demand["metric"])
+            ]
+            if len(keys) < demand["producers"]:
                 row = _row_of(check_id, _with_parents(name, profiles, ()))
                 raise row.wrong(
-                    f"{check_id} asks for {asked['producers']} of role {asked['role']!r}, and "
-                    f"{len(keys)} of trust/data.yaml may speak so for {asked['metric']}",
-                    f"give a key `roles: [{asked['role']}]` in trust/data.yaml",
+                    f"{check_id} asks for {demand['producers']} of role {demand['role']!r}, and "
+                    f"{len(keys)} of trust/data.yaml may speak so for {demand['metric']}",
+                    f"give a key `roles: [{demand['role']}]` in trust/data.yaml",
                     key=True,
                 )
 
