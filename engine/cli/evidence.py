@@ -20,7 +20,7 @@ DESCRIPTION = (
     "where it takes any; a profile's row may ask for signers: signed_by, producers."
 )
 EXAMPLE = (
-    "  engine evidence sign metrics.json --key-file ci.pem -o metrics.signed.json\n"
+    "  engine evidence sign metrics.json -o metrics.signed.json\n"
     "  engine evidence show metrics.signed.json"
 )
 

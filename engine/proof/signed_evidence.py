@@ -247,7 +247,7 @@ def agree(first: Mapping[str, Json], second: Mapping[str, Json]) -> bool:
 
 def attachment_of(evidence: Iterable[SignedEvidence]) -> bytes:
     """Return the attachment of a decision that was made on signed evidence."""
-    return b"[" + b",".join(one.envelope for one in evidence) + b"]"
+    return b"[" + b",".join(signed.envelope for signed in evidence) + b"]"
 
 
 def require_evidence(
@@ -288,7 +288,7 @@ def require_evidence(
             f"attachment {ATTACHMENT!r} is missing, so nobody answers for who measured",
             "export the decision again",
         )
-    found = _attached(attachments[ATTACHMENT], rows)
+    found = _read_all(attachments[ATTACHMENT], rows)
     decided = read_time(document.decided_at, "the input's decided_at")
     for evidence in found:
         if not same(evidence.document["subject"], document.subject):
@@ -302,7 +302,7 @@ def require_evidence(
     return found
 
 
-def _attached(data: bytes, rows: Sequence[Json]) -> tuple[SignedEvidence, ...]:
+def _read_all(data: bytes, rows: Sequence[Json]) -> tuple[SignedEvidence, ...]:
     values = read_json(data, "the attached evidence", max_bytes=MAX_ATTACHED_BYTES)
     envelopes = [canonical.encode_read(v) for v in read_list(values, "the attached evidence")]
     if len(envelopes) != len(rows):

@@ -203,7 +203,7 @@ TRUST = "keys: [{key_id: %s, roles: [attestor]%%s}]" % ("ab" * 32)
         ("trust/data.yaml", TRUST.replace("ab" * 32, "'12'") % "", False),
         ("trust/data.yaml", TRUST.replace(f"key_id: {'ab' * 32}, ", "") % "", False),
         ("trust/data.yaml", TRUST % ", until: never", False),
-        ("trust/data.yaml", TRUST.replace("attestor", "producer") % ", metrics: [a.b]", True),
+        ("trust/data.yaml", TRUST.replace("attestor", "producer") % ", metrics: [toy.ece]", True),
         ("trust/data.yaml", TRUST.replace("attestor", "producer") % ", metrics: []", False),
         ("trust/data.yaml", TRUST.replace("attestor", "producer") % ", metrics: a.b", False),
     ],

@@ -175,10 +175,10 @@ def scenes() -> Iterator[Scene]:
     )
     yield Scene("not attested", _but(), RESTING)
     yield Scene("signed by nobody", _but(), SIGNED)
-    one = signed_metrics(CI, measured("ethics.ece", "slo.rps"), NOW)
-    yield Scene("signed by one of two", resting_on(one), SIGNED)
+    ours = signed_metrics(CI, measured("ethics.ece", "slo.rps"), NOW)
+    yield Scene("signed by one of two", resting_on(ours), SIGNED)
     strange = signed_metrics(STRANGER, measured("ethics.ece", "slo.rps"), NOW)
-    yield Scene("signed by a stranger", resting_on(one, strange), SIGNED)
+    yield Scene("signed by a stranger", resting_on(ours, strange), SIGNED)
     yield Scene("attested by a stranger", resting(attested(STRANGER)), RESTING)
     yield Scene("attested by itself", resting(attested(KEY)), RESTING)
     yield Scene("attested to fail", resting(attested(ece=0.5)), RESTING)
@@ -227,15 +227,15 @@ def resting_on(
     """A case whose Input names who signed these envelopes, in the order of a record."""
     found = sorted(
         map(read_evidence, envelopes),
-        key=lambda one: (one.key_id, one.row()["signed_at"], one.row()["envelope"]["sha256"]),
+        key=lambda signed: (signed.key_id, *map(str, signed.row().values())),
     )
     named = {
         name: metric | {"signers": signers_of(name, by, {"keys": trust}, NOW)}
-        if (by := [one for one in found if name in one.document["metrics"]])
+        if (by := [envelope for envelope in found if name in envelope.document["metrics"]])
         else metric
         for name, metric in metrics.items()
     }
-    return Case(metrics=named, evidence=[one.envelope for one in found], **change)
+    return Case(metrics=named, evidence=[signed.envelope for signed in found], **change)
 
 
 def signed() -> Scene:

@@ -125,21 +125,22 @@ def evidence_holds(
         must(not any("signers" in metric for metric in metrics.values()), "signers of nothing")
         return
     order = [(row["key_id"], row["signed_at"], row["envelope"]["sha256"]) for row in rows]
-    must(order == sorted(set(order)), "the rows are not sorted, or one is there twice")
+    must(order == sorted(set(order)), "the rows are not sorted, or a row is there twice")
     values = read_json(attachments["evidence"], 16 * (MOST + 1) + 1)
     must(isinstance(values, list) and len(values) == len(rows), "another number of envelopes")
     envelopes = [opened(jcs(value)) for value in values]
-    found = [(one.key_id, one.signed_at, one.digest) for one in envelopes]
+    found = [(envelope.key_id, envelope.signed_at, envelope.digest) for envelope in envelopes]
     must(order == found, "a row says otherwise than its envelope")
     start = predicate["decided_at"]
-    for one in envelopes:
-        must(same(one.document["subject"], document["subject"]), "about another subject")
-        must(seconds_between(one.signed_at, start) >= -300, "signed in the future")
+    for envelope in envelopes:
+        must(same(envelope.document["subject"], document["subject"]), "about another subject")
+        must(seconds_between(envelope.signed_at, start) >= -300, "signed in the future")
     for check in predicate["checks"]:
         keys = [signer["key_id"] for signer in check.get("signers", [])]
-        must(set(keys) <= {one.key_id for one in envelopes}, "a signer of nothing")
-    for name in metrics.keys() | {name for one in envelopes for name in one.document["metrics"]}:
-        by = [one for one in envelopes if name in one.document["metrics"]]
+        must(set(keys) <= {envelope.key_id for envelope in envelopes}, "a signer of nothing")
+    names = {name for envelope in envelopes for name in envelope.document["metrics"]}
+    for name in metrics.keys() | names:
+        by = [envelope for envelope in envelopes if name in envelope.document["metrics"]]
         metric_holds(name, metrics.get(name), by)
         signers_hold(name, metrics.get(name, {}), by, start, trust, has_policy=has_policy)
 
@@ -151,7 +152,7 @@ def metric_holds(name: str, metric: Any, by: Sequence[Envelope]) -> None:
     must(metric is not None, "a signed metric is not in the Input")
     if "signers" not in metric and name.startswith("budget."):
         return
-    versions = [stated(one, name) for one in by]
+    versions = [stated(envelope, name) for envelope in by]
     for version in versions:
         for key in ("value", "n", "baseline"):
             must(same(metric.get(key), version.get(key)), f"another {key} than was signed")
@@ -175,9 +176,9 @@ def signers_hold(
         must(not by or name.startswith("budget."), "a signed metric that names nobody")
         return
     first: dict[str, str] = {}
-    for one in by:
-        before = first.get(one.key_id, one.signed_at)
-        first[one.key_id] = min(before, one.signed_at, key=instant)
+    for envelope in by:
+        before = first.get(envelope.key_id, envelope.signed_at)
+        first[envelope.key_id] = min(before, envelope.signed_at, key=instant)
     must(first and len(metric["signers"]) == len(first), "other signers than signed")
     for signer, key_id in zip(metric["signers"], sorted(first), strict=True):
         roles = roles_of(trust, key_id, name, first[key_id], start)

@@ -162,6 +162,7 @@ def lies() -> Iterator[tuple[str, ProofBundle]]:
     yield "another digest in the row", recorded(_CASE, edit=rows(envelope={"sha256": "0" * 64}))
     yield "more in the row", recorded(_CASE, edit=rows(tool="t"))
     yield "another value", recorded(otherwise(value=0.001, ci=[0.0, 0.002]))
+    yield "another value within its interval", recorded(otherwise(value=0.005))
     yield "another interval", recorded(otherwise(ci=[0.005, 0.007]))
     yield "no interval", recorded(otherwise(ci=None))
     yield "more samples", recorded(otherwise(n=10**6))
