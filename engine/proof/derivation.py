@@ -97,6 +97,7 @@ def require_consequence(predicate: Mapping[str, Json], document: InputDocument) 
     Source: spec/predicate-v1.md sections 5 to 7.
     """
     require_statuses(predicate, document)
+    _require_scoped(predicate)
     unwaivable = _listed_unwaivable(predicate)
     for check in predicate["checks"]:
         _require_waiver(check, document, unwaivable)
@@ -117,6 +118,7 @@ def require_own_consequence(predicate: Mapping[str, Json]) -> None:
 
     Source: spec/predicate-v1.md sections 5 to 7.
     """
+    _require_scoped(predicate)
     applied = {
         (use["check"], use["id"]) for use in predicate["waivers"] if use["status"] == "applied"
     }
@@ -129,6 +131,14 @@ def require_own_consequence(predicate: Mapping[str, Json]) -> None:
             refuse(f"check {check['id']!r} is waived by {check['waived_by']!r}, which is not so")
     require_verdict(predicate)
     require_reason(predicate)
+
+
+def _require_scoped(predicate: Mapping[str, Json]) -> None:
+    """What a waiver did, it did to a check that it names; one that names none did nothing."""
+    for use in predicate["waivers"]:
+        if use["status"] != "unscoped":
+            read_string(use["id"], "the id of a waiver")
+            read_string(use["check"], "the check of a waiver")
 
 
 def _may_be_exempt(check: Mapping[str, Json]) -> bool:

@@ -614,3 +614,16 @@ def test_an_import_is_signed_by_keys_that_were_trusted_when_it_was_made() -> Non
         keys = [TrustedKey(KEY.public), expired, TrustedKey(importer.key.public, rest)]
         with pytest.raises(VerificationError, match="sign"):
             verify(proof, keys)
+
+
+@pytest.mark.parametrize("status", ["unwaivable", "applied", "unused", "expired"])
+@pytest.mark.parametrize("name", ["id", "check"])
+@pytest.mark.parametrize("value", [[], {}, None, 1])
+def test_a_waiver_that_did_something_names_itself_and_its_check(
+    status: str, name: str, value: Json
+) -> None:
+    use = {"id": "W-1", "check": "ethics.ece", "status": status, name: value}
+    ledger = Ledger(KEY)
+    index = ledger.decide(Case(), Policy(), edit=lambda record: record.update(waivers=[use]))
+    with pytest.raises(VerificationError):
+        verify(ledger.prove(index).encode(), [KEY.public])

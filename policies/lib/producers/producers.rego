@@ -20,7 +20,6 @@ mark(checks) := checks if {
 })
 
 _signed(status, asked) if {
-	is_number(asked.producers)
 	asked.producers > 0
 	count(_speakers(status, asked)) >= asked.producers
 }
