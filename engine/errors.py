@@ -106,7 +106,7 @@ class ConfigError(GovernanceError):
     """Configuration or policy data is wrong; names the file and the key."""
 
     exit_code = exit_codes.INVALID
-    advice = "compare with the shipped policies; `engine config show` says where settings come from"
+    advice = "mend it there; `engine config show` says where each setting comes from"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class DocumentError(GovernanceError):
     """
 
     exit_code = exit_codes.INVALID
-    advice = "`engine example promote` prints a file to compare with"
+    advice = "mend it there, then try again"
 
     def __init__(
         self, position: Position, reason: str, hint: str = "", *, code: str = "document_refused"

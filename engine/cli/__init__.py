@@ -27,11 +27,14 @@ def run(argv: Sequence[str]) -> int:
         code = _run(argv)
         sys.stdout.flush()
     except OSError as error:
-        from engine.cli.console.refusals import system_error_text
+        from engine.cli.console.annotations import print_annotation
+        from engine.cli.console.refusals import system_error, system_error_text
 
         print(system_error_text(error), file=sys.stderr)
+        print_annotation(argv, system_error(error))
         return exit_codes.INVALID if error.errno == ENAMETOOLONG else exit_codes.UNDECIDED
     except Exception as error:
+        from engine.cli.console.annotations import print_annotation
         from engine.cli.console.refusals import error_text, what_holds
         from engine.cli.console.shell import narrated
         from engine.errors import GovernanceError, PolicyError
@@ -40,6 +43,7 @@ def run(argv: Sequence[str]) -> int:
             raise
         for line in error_text(error, holds=what_holds(error, PolicyError)).split("\n"):
             print(narrated(line, sys.stderr), file=sys.stderr)
+        print_annotation(argv, error)
         return error.exit_code
     return code
 

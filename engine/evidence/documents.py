@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".json", ".yaml", ".yml")
 STANDARD_INPUT = "-"
 
+_TO_COMPARE = "`engine example promote` prints a metrics file to compare with"
 _BINARY = (b"\x1f\x8b", b"PK\x03\x04", b"PAR1", b"\x7fELF", b"%PDF", b"\x89PNG")
 
 
@@ -57,7 +58,7 @@ class Document:
 
     def refused(self, pointer: str, reason: str, hint: str = "") -> DocumentError:
         """Return the error that says why this document is refused at ``pointer``."""
-        return DocumentError(self.position(pointer), reason, hint)
+        return DocumentError(self.position(pointer), reason, hint or _TO_COMPARE)
 
     @cached_property
     def _text(self) -> str:
@@ -97,7 +98,7 @@ def parse(name: str, data: bytes, found: FolderFile | None = None) -> Document:
         hint = (
             "a metrics file is JSON or YAML; this one looks binary, so name another"
             if data.startswith(_BINARY)
-            else flaw.hint
+            else flaw.hint or _TO_COMPARE
         )
         raise DocumentError(position, flaw.reason, hint, code="document_unreadable") from None
     if isinstance(value, dict) and ("payload" in value or "payloadType" in value):

@@ -207,10 +207,12 @@ def read_yaml(data: bytes) -> tuple[Json, dict[str, int]]:
         mark = error.problem_mark or error.context_mark
         offset = mark.index if mark else 0
         hint = _yaml_hint(text, offset)
-        raise UnreadableTextError(Flaw(offset, "", f"YAML: {error.problem}", hint), text) from None
+        raise UnreadableTextError(
+            Flaw(offset, "", f"cannot be read as YAML: {error.problem}", hint), text
+        ) from None
     except yaml.YAMLError as error:
         reason = str(error).splitlines()[0]
-        raise UnreadableTextError(Flaw(0, "", f"YAML: {reason}"), text) from None
+        raise UnreadableTextError(Flaw(0, "", f"cannot be read as YAML: {reason}"), text) from None
     return builder.value, builder.places
 
 

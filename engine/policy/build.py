@@ -220,7 +220,9 @@ class _Opa:
         if done.returncode != 0:
             words = done.stderr.strip() or done.stdout.strip()
             shown = in_the_authors_paths(words, self._files)
-            raise PolicyBuildError(f"opa {arguments[0]}: {shown}", advice(words, self._files))
+            raise PolicyBuildError(
+                f"Rego refused by opa {arguments[0]}: {shown}", advice(words, self._files)
+            )
         return done.stdout
 
     def version(self) -> str:

@@ -112,7 +112,8 @@ class PolicyBundle:
             UsageError: No such gate; names the nearest.
         """
         if (gate := self._contents.gates.get(name)) is None:
-            raise UsageError(f"no gate {name!r}", suggest(name, self._contents.gates))
+            known = self._contents.gates
+            raise UsageError(f"no gate {name!r}", suggest(name, known) or _LISTED)
         return gate
 
     def checks(self) -> list[CheckInfo]:
@@ -126,7 +127,8 @@ class PolicyBundle:
             UsageError: No such check; names the nearest.
         """
         if (check := self._contents.checks.get(check_id)) is None:
-            raise UsageError(f"no check {check_id!r}", suggest(check_id, self._contents.checks))
+            known = self._contents.checks
+            raise UsageError(f"no check {check_id!r}", suggest(check_id, known) or _LISTED)
         return check
 
     def profile(self, name: str) -> dict[str, Json]:
@@ -137,7 +139,7 @@ class PolicyBundle:
         """
         limits = self.data["limits"]
         if name not in limits:
-            raise ConfigError(f"no profile {name!r}", suggest(name, limits))
+            raise ConfigError(f"no profile {name!r}", suggest(name, limits) or _LISTED)
         table: dict[str, Json] = limits[name]
         return table
 
@@ -215,6 +217,7 @@ class PolicyBundle:
         return bundle
 
 
+_LISTED = "`engine policy list` names them"
 _REBUILD = "run `engine policy build` where the policies were changed, or install the engine again"
 
 

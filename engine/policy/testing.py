@@ -223,7 +223,7 @@ def _build(folder: Path | None, opa: Path) -> Step:
     try:
         bundle = load_policies(folder, opa=opa)
     except GovernanceError as error:
-        return Step("build", wrong=_lines(str(error)))
+        return Step("build", wrong=_lines(error.message), hint=error.hint)
     return Step("build", f"policy {bundle.digest}")
 
 

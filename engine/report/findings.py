@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from engine.decision.margins import counterfactual, is_unsigned, written
-from engine.errors import DocumentError, GovernanceError
+from engine.errors import GovernanceError, Position
 from engine.formats.printable import plain
 from engine.model import Decision, Json, Severity, Status, UnreadMetric, Verdict
 from engine.proof.verdict_rules import is_waived
@@ -156,8 +156,8 @@ def place_or_file(check: Json, report: Report) -> Location | None:
 def place_of_error(file: str, error: GovernanceError) -> Location | None:
     """Return where an input was refused, as far as that is known; None for standard input."""
     place = Location(file, 1, 1)
-    if isinstance(error, DocumentError):
-        at = error.position
+    at = getattr(error, "position", None)
+    if isinstance(at, Position):
         place = Location(at.file, at.line or 1, at.column or 1)
     return None if place.file == STANDARD_INPUT else place
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.cli.console.refusals import error_text
+from engine.cli.explain.error_texts import nearest
 from engine.errors import GovernanceError
 from engine.policy.overlay import load_policies
 
@@ -380,6 +382,7 @@ def test_a_mistake_is_named_where_it_was_made(mistake: str, opa: Path, tmp_path:
     assert f"{tmp_path}/{place}" in message, message
     assert words in message, message
     assert "in place of `import data.lib.check`" not in message, "it is used"
+    assert nearest(error_text(caught.value)) is not None, "engine explain knows it"
 
 
 def test_a_rule_that_was_compiled_before_is_named_as_well(opa: Path, tmp_path: Path) -> None:

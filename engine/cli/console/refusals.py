@@ -39,6 +39,7 @@ def error_text(error: Exception, file: str = "", holds: str = "") -> str:
         rest += filter(None, [holds or what_holds(error)])
         notes = error.notes if isinstance(error, VerificationError) else ()
         shown = [line for note in notes for line in plain_lines(note).rstrip("\n").split("\n")]
+    rest = [line for line in dict.fromkeys(rest) if line != first]
     start = f"{on_one_line(file)}: " if file else ""
     place = "" if first.startswith(start) else start
     return "\n".join([f"engine: {place}{first}", *shown, *(f"  {line}" for line in rest)])
@@ -71,6 +72,12 @@ def system_error_text(error: OSError) -> str:
     if WRITTEN:
         held += f"; written are {', '.join(plain(_shortened(str(path))) for path in WRITTEN)}"
     return f"engine: could not go on: {place or 'standard output: '}{reason}\n  {held}"
+
+
+def system_error(error: OSError) -> GovernanceError:
+    """Return :func:`system_error_text` as an error of ours, for what is written besides."""
+    first, _, hint = system_error_text(error).partition("\n")
+    return GovernanceError(first.removeprefix("engine: "), hint.strip())
 
 
 def recorded_text() -> str:

@@ -35,7 +35,9 @@ def rows(root: Node | None) -> list[Json]:
         members = row.keys(("id", "match", *_UNITS), ("id", "match", *_UNITS))
         name = members["id"].text(BUDGET_ID, "lowercase letters, digits, and . _ - between them")
         if name in found:
-            raise members["id"].wrong(f"budget {name!r} is given twice")
+            raise members["id"].wrong(
+                f"budget {name!r} is given twice", "give each an id of its own"
+            )
         limits = {
             "requests": _whole(members["requests"]),
             "tokens": _whole(members["tokens"]),

@@ -42,21 +42,23 @@ def _metric(name: str, row: Node) -> Json:
 
 def _range(node: Node, kind: str) -> None:
     if kind not in NUMERIC:
-        raise node.wrong(f"a {kind} has no range")
+        raise node.wrong(
+            f"a {kind} has no range", "take the line out; number, integer and series have one"
+        )
     bounds = node.items()
     if len(bounds) != 2:
         raise node.wrong("a range is [lowest, highest]", "null where there is no bound")
     low, high = (None if bound.value is None else bound.number() for bound in bounds)
     if low is not None and high is not None and low > high:
-        raise node.wrong(f"range starts at {low}, above its end {high}")
+        raise node.wrong(f"range starts at {low}, above its end {high}", "write [lowest, highest]")
 
 
 def _values(node: Node, kind: str) -> None:
     if kind != "string":
-        raise node.wrong(f"a {kind} has no list of values")
+        raise node.wrong(f"a {kind} has no list of values", "take the line out; a string has one")
     values = [item.text() for item in node.items()]
     if not values or len(set(values)) != len(values):
-        raise node.wrong("a list of different texts is expected here")
+        raise node.wrong("a list of different texts is expected here", "such as [pass, fail]")
 
 
 def check_limit(limit: Node, metric_id: str, metric: Json) -> None:

@@ -378,12 +378,17 @@ def check_metrics(
             )
 
 
+_CHECKS = "`engine policy list` names the checks of a gate"
+
+
 def _waivers(root: Node, checks: Mapping[str, CheckInfo]) -> list[Json]:
     seen: set[str] = set()
     for waiver in root.keys(("waivers",), ("waivers",))["waivers"].items():
         members = waiver.keys(_WAIVER, ("id", "reason", "approvers", "expires_at"))
         if (waiver_id := members["id"].text()) in seen:
-            raise members["id"].wrong(f"waiver {waiver_id!r} is given twice")
+            raise members["id"].wrong(
+                f"waiver {waiver_id!r} is given twice", "give each an id of its own"
+            )
         seen.add(waiver_id)
         members["reason"].text()
         _check_approvers(members["approvers"])
@@ -393,7 +398,9 @@ def _waivers(root: Node, checks: Mapping[str, CheckInfo]) -> list[Json]:
         if subject is not None and isinstance(subject.value, dict):
             _check_scope(subject)
         if check is not None and isinstance(check.value, str) and check.value not in checks:
-            raise check.wrong(f"no gate has a check {check.value!r}", suggest(check.value, checks))
+            raise check.wrong(
+                f"no gate has a check {check.value!r}", suggest(check.value, checks) or _CHECKS
+            )
     waivers: list[Json] = root.value["waivers"]
     return waivers
 
@@ -406,7 +413,7 @@ def _check_scope(node: Node) -> None:
     elif not isinstance(node.value, str):
         node.text()
     elif not is_seen(node.value):
-        raise node.wrong(f"{node.value!a} has a character that is not seen")
+        raise node.wrong(f"{node.value!a} has a character that is not seen", "take it out")
 
 
 def _check_approvers(node: Node) -> None:
@@ -417,7 +424,9 @@ def _check_approvers(node: Node) -> None:
             raise approver.wrong(f"{approver.value!r} approves twice", "name each person once")
         approvers.add(name)
     if not approvers:
-        raise node.wrong("somebody must have approved a waiver")
+        raise node.wrong(
+            "somebody must have approved a waiver", "name who, such as [release manager]"
+        )
 
 
 def _check_expiry(node: Node) -> None:
@@ -425,6 +434,6 @@ def _check_expiry(node: Node) -> None:
     try:
         parse_time(text)
     except ValueError as error:
-        raise node.wrong(str(error)) from None
+        raise node.wrong(str(error), "such as 2026-12-31T00:00:00Z, in quotes") from None
     if not text.endswith("Z"):
         raise node.wrong(f"{text} is not in UTC", "write it with Z, such as 2026-12-31T00:00:00Z")

@@ -28,6 +28,8 @@ class RowError(ConfigError):
         hint: What to do.
     """
 
+    advice = "write it as the shipped row is written: `engine policy show` prints each"
+
     def __init__(self, position: Position, reason: str, hint: str = "") -> None:
         super().__init__(f"{position}: {reason}", hint)
         self.position = position
@@ -100,7 +102,8 @@ class Node:
         members = self.members()
         for key, member in members.items():
             if key not in known:
-                raise member.wrong(f"key {key!r} is not known here", suggest(key, known), key=True)
+                hint = suggest(key, known) or f"known: {', '.join(known)}"
+                raise member.wrong(f"key {key!r} is not known here", hint, key=True)
         for key in required:
             if key not in members:
                 raise self.wrong(f"key {key!r} is missing", f"add a line `{key}: …`")

@@ -59,7 +59,9 @@ def _day(node: Node) -> str:
     try:
         date.fromisoformat(text)
     except ValueError:
-        raise node.wrong(f"{text} is no day of any calendar") from None
+        raise node.wrong(
+            f"{text} is no day of any calendar", "such as 2026-01-31, in quotes"
+        ) from None
     return text
 
 

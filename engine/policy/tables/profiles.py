@@ -68,10 +68,15 @@ def _with_parents(name: str, profiles: Mapping[str, Node], below: tuple[str, ...
     if parent is None:
         return [root]
     if (parent_name := parent.text(NAME)) not in profiles:
-        raise parent.wrong(f"no profile {parent_name!r}", suggest(parent_name, profiles))
+        raise parent.wrong(
+            f"no profile {parent_name!r}",
+            suggest(parent_name, profiles) or f"known: {', '.join(sorted(profiles))}",
+        )
     if parent_name in (*below, name):
         chain = " extends ".join((*below, name, parent_name))
-        raise parent.wrong(f"{chain}: a profile cannot be its own ancestor")
+        raise parent.wrong(
+            f"{chain}: a profile cannot be its own ancestor", "extend another one, or none"
+        )
     return [*_with_parents(parent_name, profiles, (*below, name)), root]
 
 
@@ -119,16 +124,21 @@ def require_known(check_id: str, row: Node, checks: Mapping[str, CheckInfo]) -> 
         ConfigError: At the row; names the nearest check.
     """
     if check_id not in checks:
-        raise row.wrong(f"no gate has a check {check_id!r}", suggest(check_id, checks), key=True)
+        raise row.wrong(
+            f"no gate has a check {check_id!r}", suggest(check_id, checks) or _CHECKS, key=True
+        )
 
 
 def _relaxations(node: Node) -> list[str]:
     names = [item.text(r"[a-z][a-z0-9_]*") for item in node.items()]
     if len(set(names)) != len(names):
-        raise node.wrong("a relaxation is named twice")
+        raise node.wrong("a relaxation is named twice", "name each once")
     for item, name in zip(node.items(), names, strict=True):
         if name not in RELAXATIONS:
-            raise item.wrong(f"no relaxation {name!r} is known", suggest(name, RELAXATIONS))
+            raise item.wrong(
+                f"no relaxation {name!r} is known",
+                suggest(name, RELAXATIONS) or "docs/relaxations.md names them",
+            )
     return sorted(names)
 
 
@@ -136,7 +146,7 @@ def _routes(node: Node | None) -> list[str]:
     """Routes that may spend past a soft limit; none where nobody says any."""
     names = [] if node is None else [item.text() for item in node.items()]
     if node is not None and len(set(names)) != len(names):
-        raise node.wrong("a route is named twice")
+        raise node.wrong("a route is named twice", "name each once")
     return sorted(names)
 
 
@@ -230,13 +240,18 @@ def _merged(inherited: _Row, given: _Row) -> _Row:
     return merged
 
 
+_CHECKS = "`engine policy list` names the checks of a gate"
+
+
 def _checked(row: _Row, check: CheckInfo, own: Node, metrics: Mapping[str, Json]) -> Json:
     """The row as JSON, once every demand on it is met."""
     severity = _required(row, "severity", check, own).one_of(SEVERITIES)
     if severity == "off":
         _required(row, "reason", check, own).text()
     elif "reason" in row:
-        raise row["reason"].wrong("a reason is given for severity off only", key=True)
+        raise row["reason"].wrong(
+            "a reason is given for severity off only", "take it out", key=True
+        )
     if severity != "off":
         _required(row, "max_age_s", check, own)
         if check.kind != "baseline":
@@ -249,7 +264,9 @@ def _check_values(row: _Row, check: CheckInfo, metrics: Mapping[str, Json]) -> N
     metric = metrics[check.metric]
     if "limit" in row:
         if check.kind == "baseline":
-            raise row["limit"].wrong(f"{check.id} is held against the metric's own baseline")
+            raise row["limit"].wrong(
+                f"{check.id} is held against the metric's own baseline", "take the line out"
+            )
         check_limit(row["limit"], check.metric, metric)
     if "max_age_s" in row:
         row["max_age_s"].integer(1)
@@ -257,7 +274,9 @@ def _check_values(row: _Row, check: CheckInfo, metrics: Mapping[str, Json]) -> N
         row["min_n"].integer(1)
     compares_ci = "compare" in row and row["compare"].one_of(("value", "ci")) == "ci"
     if compares_ci and (metric["type"] not in NUMERIC or check.kind == "series"):
-        raise row["compare"].wrong(f"{check.metric} has no confidence interval")
+        raise row["compare"].wrong(
+            f"{check.metric} has no confidence interval", "write value, or take the line out"
+        )
     if "in_production" in row:
         row["in_production"].one_of(("rollback", "block"))
     if "unwaivable" in row:

@@ -138,7 +138,7 @@ def _row(
 ) -> Json:
     roles = [role.one_of(known) for role in members["roles"].items()]
     if not roles or len(set(roles)) != len(roles):
-        raise members["roles"].wrong("a key has at least one role, each once")
+        raise members["roles"].wrong("a key has at least one role, each once", "such as [attestor]")
     row: dict[str, Json] = {"key_id": key, "roles": sorted(roles)}
     if "name" in members:
         row["name"] = members["name"].text()
@@ -146,7 +146,9 @@ def _row(
         row["metrics"] = _metrics(members["metrics"], row["roles"], metrics)
     times = {name: _time(members[name]) for name in ("not_before", "not_after") if name in members}
     if len(times) == 2 and times["not_after"] <= times["not_before"]:
-        raise members["not_after"].wrong("the key's time is over before it begins")
+        raise members["not_after"].wrong(
+            "the key's time is over before it begins", "not_after is later than not_before"
+        )
     return row | {name: members[name].value for name in times}
 
 
