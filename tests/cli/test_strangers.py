@@ -189,7 +189,7 @@ def test_no_text_of_a_stranger_is_more_than_text_in_any_verb(
 def test_no_text_of_an_own_policy_is_more_than_text(engine: Engine, opa: Path) -> None:
     """INV-REPORT-1, of what the author of a policy wrote about a check."""
     text = f"{''.join(PIECES)}{LAST}"
-    assert engine("policy", "new", "shop").code == 0
+    assert engine("policy", "new", "shop", "--gate", "shop").code == 0
     rego = Path("policies/shop/shop.rego")
     quoted = json.dumps(text).replace("\\udb40\\udc41", "\\U000e0041")  # YAML has no two halves
     lines = [

@@ -174,7 +174,8 @@ def test_a_file_that_cannot_be_appended_to_is_found_before_anything_is_decided(
 ) -> None:
     examples(engine, "promote")
     answer = engine("decide", "promote.json", "--format", "github", **{name: place})
-    assert (answer.code, answer.out) == (2, "")
+    assert (answer.code, answer.out.count("\n")) == (2, 1)
+    assert answer.out.startswith("::error title=not decided::")
     assert f"{name}: " in answer.err
     assert reason in answer.err
     assert not Path(".engine").exists()
