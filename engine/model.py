@@ -42,7 +42,11 @@ RUN_IMPORTED_TYPE = "urn:governance-engine:run-imported:v1"
 BUDGET_SETTLED_TYPE = "urn:governance-engine:budget-settled:v1"
 BUDGET_RELEASED_TYPE = "urn:governance-engine:budget-released:v1"
 BUDGET_REOPENED_TYPE = "urn:governance-engine:budget-reopened:v1"
-BUDGET_TYPES = (BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE, BUDGET_REOPENED_TYPE)
+BUDGET_EXPIRED_TYPE = "urn:governance-engine:budget-expired:v1"
+BUDGET_TYPES = (
+    *(BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE, BUDGET_EXPIRED_TYPE),
+    BUDGET_REOPENED_TYPE,
+)
 """Predicate types of what happens to a budget besides the decisions that reserve of it."""
 BREAKER_CHANGED_TYPE = "urn:governance-engine:breaker-changed:v1"
 BREAKER_CHANGED_V2_TYPE = "urn:governance-engine:breaker-changed:v2"

@@ -102,6 +102,7 @@ class Budget(Closing):
         team: str | None = None,
         tags: Sequence[str] = (),
         route: str | None = None,
+        uses: Sequence[str] = (),
         ttl_s: int = 300,
     ) -> Lease:
         """Return a lease to enter with ``with`` or ``async with``; entering it asks.
@@ -115,6 +116,8 @@ class Budget(Closing):
             team: Who pays.
             tags: What else budgets may go by.
             route: What it is for; profiles may let routes past the soft limits.
+            uses: What it will use besides text: ``audio_input``, ``audio_output``,
+                ``image_input``, ``image_output``, ``search``; denied where that has no price.
             ttl_s: Seconds after which what was not settled may be taken back.
         """
         from engine.calls.budget.request import Request
@@ -129,6 +132,7 @@ class Budget(Closing):
             team=team,
             tags=tuple(several("tags", tags, "texts")),
             route=route,
+            uses=tuple(several("uses", uses, "texts")),
         )
         return Lease(self, request, ttl_s)
 
@@ -167,13 +171,16 @@ class Lease:
     """One reservation, from entering the ``with`` to leaving it.
 
     Entering asks the gate; a denial raises, so that nobody spends by forgetting to look. Leaving
-    settles with what :meth:`settle` was told, whether the body failed or not, and gives back what
-    was held where it was told nothing. What :meth:`settle` could not read counts as reserved.
+    settles with what :meth:`settle` was told, whether the body failed or not. Where it was told
+    nothing, a body that came to its end gives back what was held; one that failed may have had an
+    answer all the same, so all that was reserved is settled, unless :meth:`unspent` said that
+    nothing was. What :meth:`settle` could not read counts as reserved. INV-BUDGET-18.
     """
 
     def __init__(self, budget: Budget, request: Request, ttl_s: int) -> None:
         self._budget, self._request, self._ttl_s = budget, request, ttl_s
         self._spent: Usage | None = None
+        self._unspent = False
         self._granted: Reservation | None = None
         self._entered = free_in_child(threading.Lock())
         self._telling = free_in_child(threading.Lock())
@@ -224,6 +231,15 @@ class Lease:
         with self._telling:
             self._spent = spent
 
+    def unspent(self) -> None:
+        """Say that nothing was spent, also where the body fails: the provider was not reached.
+
+        What :meth:`settle` is told counts all the same, before or after.
+        """
+        self.granted  # noqa: B018  (raises before it is entered)
+        with self._telling:
+            self._unspent = True
+
     def __enter__(self) -> Lease:
         if not self._entered.acquire(blocking=False):
             raise UsageError("the lease was entered before", "reserve again for another call")
@@ -242,10 +258,10 @@ class Lease:
     def __exit__(
         self,
         _kind: type[BaseException] | None,
-        _error: BaseException | None,
+        error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        self._end()
+        self._end(error)
 
     async def __aenter__(self) -> Lease:
         entering = asyncio.ensure_future(asyncio.to_thread(self.__enter__))
@@ -260,19 +276,26 @@ class Lease:
     async def __aexit__(
         self,
         _kind: type[BaseException] | None,
-        _error: BaseException | None,
+        error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        ending = asyncio.ensure_future(asyncio.to_thread(self._end))
+        ending = asyncio.ensure_future(asyncio.to_thread(self._end, error))
         try:
             await asyncio.shield(ending)
         except asyncio.CancelledError:
             await _outlast(ending)
             raise
 
-    def _end(self) -> None:
+    def _end(self, error: BaseException | None = None) -> None:
+        from engine.calls.budget.usage import Usage
+        from engine.errors import CircuitOpenError
+
         with self._telling:
             spent = self._spent
+            # A circuit that is open lets no call through.
+            reached = error is not None and not isinstance(error, CircuitOpenError)
+            if spent is None and reached and not self._unspent:
+                spent = Usage()
         if spent is None:
             self._budget.release(self.id)
         else:
@@ -290,13 +313,12 @@ async def _outlast(task: asyncio.Future[_T]) -> bool:
 
 
 def _mapping(usage: Any) -> Mapping[str, Json]:
-    """``usage`` as a mapping; SDKs give objects that know how to become one."""
-    if isinstance(usage, Mapping):
-        return usage
-    for name in ("model_dump", "to_dict", "dict"):
-        dump = getattr(usage, name, None)
-        if callable(dump) and isinstance(dumped := dump(), Mapping):
-            return dumped
+    """``usage`` as a mapping; SDKs give objects of many kinds."""
+    from engine.calls.budget.usage_forms import plain
+
+    read = plain(usage)
+    if isinstance(read, Mapping):
+        return read
     raise UsageError(f"usage: a {type(usage).__name__}", "give the provider's `usage` object")
 
 

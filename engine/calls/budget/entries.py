@@ -18,6 +18,7 @@ from engine.ledger import Ledger, State
 from engine.metrics.amounts import NOTHING, UNITS, Amount, AmountLimits
 from engine.metrics.budget_book import Book, has_room
 from engine.model import (
+    BUDGET_EXPIRED_TYPE,
     BUDGET_RELEASED_TYPE,
     BUDGET_REOPENED_TYPE,
     BUDGET_SETTLED_TYPE,
@@ -73,6 +74,8 @@ class Entries:
                 self._settled(index, predicate)
             elif kind == BUDGET_RELEASED_TYPE:
                 self._released(index, predicate)
+            elif kind == BUDGET_EXPIRED_TYPE:
+                self._take_back(index, predicate["leases"], predicate["at"])
             elif kind == BUDGET_REOPENED_TYPE:
                 self._reopened(index, predicate)
             else:
@@ -87,11 +90,7 @@ class Entries:
         if day < self._state.day():
             _wrong(index, f"counts against {day}, and {self._state.day()} had begun")
         self._state.put_day(day)
-        for lease_id in reservation["expired"]:
-            lease = self._lease(index, lease_id)
-            if lease.state != OPEN or lease.expires_at > predicate["decided_at"]:
-                _wrong(index, f"takes back lease {lease_id}, which is {lease.state} and not due")
-            self._become(lease_id, lease, EXPIRED, reserved=Amount.minus)
+        self._take_back(index, reservation["expired"], predicate["decided_at"])
         charges = reservation["charges"]
         if bool(charges) != (predicate["verdict"] == "ALLOW"):
             _wrong(index, f"says {predicate['verdict']}, with {len(charges)} charges")
@@ -106,6 +105,13 @@ class Entries:
             if self._state.lease(predicate["decision_id"]) is not None:
                 _wrong(index, f"grants lease {predicate['decision_id']} again")
             self._state.put_lease(predicate["decision_id"], lease)
+
+    def _take_back(self, index: int, leases: Sequence[str], at: str) -> None:
+        for lease_id in leases:
+            lease = self._lease(index, lease_id)
+            if lease.state != OPEN or lease.expires_at > at:
+                _wrong(index, f"takes back lease {lease_id}, which is {lease.state} and not due")
+            self._become(lease_id, lease, EXPIRED, reserved=Amount.minus)
 
     def _charge(
         self, index: int, charge: Mapping[str, Json], reservation: Mapping[str, Json]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from engine.calls.budget.prices import Price
 from engine.calls.budget.request import Request
+from engine.calls.budget.token_usage import SEARCH
 from engine.calls.budget.transitions import Charge
 from engine.formats.money import MOST_MICROS, dollars
 from engine.metrics.amounts import Amount, AmountLimits
@@ -62,14 +63,17 @@ def asked_for(request: Request, price: Price | None, *, declared_cost: bool) -> 
 
     The caller's own figure counts where there is one: with a price it is an estimate to be
     settled, without one it needs the profile's ``declared_cost``. Else all tokens cost what the
-    dearest kind does. An unknown price is never 0 (INV-BUDGET-4).
+    dearest kind does. An unknown price is never 0 (INV-BUDGET-4), and a model has none for a
+    request that will use what has none (INV-BUDGET-17).
     """
     usd: int | None = None
+    if price is not None and price.missing(request.uses):
+        price = None
     declared = price is None and request.usd_micros is not None and declared_cost
     if request.usd_micros is not None and (price is not None or declared):
         usd = request.usd_micros
-    elif price is not None and request.tokens is not None:
-        dearest = max(price.input, price.output, price.cached_input, price.cache_write or 0)
+    elif price is not None and request.tokens is not None and SEARCH not in request.uses:
+        dearest = max(price.dearest, *(getattr(price, use) for use in request.uses), 0)
         usd = min(-(-request.tokens * dearest // 1_000_000), MOST_MICROS)
     return RequestedAmount(request.requests, request.tokens, usd, price is not None, declared)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from engine.errors import UsageError
+from engine.calls.budget.token_usage import USES
+from engine.errors import UsageError, suggest
 from engine.formats.money import MOST_MICROS
 from engine.formats.printable import is_seen
 from engine.metrics.amounts import MOST
@@ -28,6 +29,8 @@ class Request:
         team: Who pays.
         tags: What else budgets may go by.
         route: What it is for; profiles may let routes past the soft limits.
+        uses: What it will use besides text, of :data:`~engine.calls.budget.token_usage.USES`; it
+            is denied where that has no price.
     """
 
     provider: str
@@ -38,6 +41,7 @@ class Request:
     team: str | None = None
     tags: tuple[str, ...] = ()
     route: str | None = None
+    uses: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         named: dict[str, str | None] = {"provider": self.provider, "model": self.model}
@@ -48,6 +52,10 @@ class Request:
                 raise UsageError(f"{what} {str(name)[:40]!r}", "1 to 200 characters, no spaces")
         if len(self.tags) > MOST_TAGS or len(set(self.tags)) != len(self.tags):
             raise UsageError(f"{len(self.tags)} tags", f"at most {MOST_TAGS}, each once")
+        for use in self.uses:
+            if use not in USES:
+                near = suggest(str(use), USES) or f"known: {', '.join(USES)}"
+                raise UsageError(f"use {str(use)[:40]!r}", near)
         count("requests", self.requests, least=1)
         if self.tokens is not None:
             count("tokens", self.tokens)

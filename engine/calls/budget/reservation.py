@@ -21,15 +21,16 @@ from engine.calls.budget.question import (
 from engine.calls.budget.request import Request
 from engine.calls.budget.state import BudgetState
 from engine.calls.budget.transitions import Charge
-from engine.decision.record import draft_of, policy_blob
+from engine.decision.record import draft_of, event, policy_blob
 from engine.decision.request import Requested
 from engine.decision.session import Session
 from engine.errors import LedgerError, PolicyError
 from engine.evidence.input import Question
+from engine.formats.canonical import PlainObject
 from engine.formats.times import write_time
 from engine.ledger import EntryDraft, SharedBlob, State
 from engine.metrics.amounts import NOTHING, Amount, AmountLimits
-from engine.model import Json, Verdict
+from engine.model import BUDGET_EXPIRED_TYPE, Json, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,9 @@ class Attempt:
         terms, request = self._terms, self._request
         budget_state = BudgetState(state)
         day = transitions.roll_over(budget_state, self._question.now, self._zone)
+        before = [
+            self._taken_back(ids) for ids in transitions.expire_before(budget_state, self._now)
+        ]
         expired = transitions.expire(budget_state, self._now)
         charged = transitions.charges(budget_state, day, self._budgets, request)
         price = terms.prices.at(request.provider, request.model, day)
@@ -174,7 +178,12 @@ class Attempt:
                 predicate, budget_state, day, requested, charged, expired
             ),
         )
-        return [draft_of(judgement.record, session.signer, terms.policy)]
+        return [*before, draft_of(judgement.record, session.signer, terms.policy)]
+
+    def _taken_back(self, leases: list[str]) -> EntryDraft:
+        """An entry of the leases that had expired and for which the decision's has no room."""
+        predicate = PlainObject({"at": self._now, "leases": leases})
+        return event(BUDGET_EXPIRED_TYPE, "leases", predicate, self._terms.session.signer)
 
     def _follow(
         self,

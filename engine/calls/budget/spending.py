@@ -1,7 +1,7 @@
 """What a ledger's entries say was spent: a fold over entries, which trusts no state.
 
 Read from decisions of gate ``spend`` (member ``reservation``), ``budget-settled:v1`` and
-``budget-released:v1``; other entries say nothing of it.
+``budget-released:v1``, ``budget-expired:v1``; other entries say nothing of it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from engine.errors import VerificationError
 from engine.formats.calendar import following
 from engine.model import (
+    BUDGET_EXPIRED_TYPE,
     BUDGET_RELEASED_TYPE,
     BUDGET_REOPENED_TYPE,
     BUDGET_SETTLED_TYPE,
@@ -123,9 +124,7 @@ def _decided(found: Spending, predicate: Mapping[str, Json]) -> None:
     reservation = predicate.get("reservation")
     if reservation is None:
         return
-    for lease in reservation["expired"]:
-        if lease in found.held:
-            found.held[lease] = found.held[lease]._replace(expired=True)
+    _take_back(found, reservation["expired"])
     charges = reservation["charges"]
     about = _about(reservation["for"], charges)
     day = reservation["day"]
@@ -136,6 +135,16 @@ def _decided(found: Spending, predicate: Mapping[str, Json]) -> None:
         found.limits[charge["budget"], day] = charge["limits"]["usd_micros"]
     held = max(charge["usd_micros"] for charge in charges)
     found.held[predicate["decision_id"]] = OpenLease(day, about, held, expired=False)
+
+
+def _expired(found: Spending, predicate: Mapping[str, Json]) -> None:
+    _take_back(found, predicate["leases"])
+
+
+def _take_back(found: Spending, leases: Iterable[str]) -> None:
+    for lease in leases:
+        if lease in found.held:
+            found.held[lease] = found.held[lease]._replace(expired=True)
 
 
 def _settled(found: Spending, predicate: Mapping[str, Json]) -> None:
@@ -180,6 +189,7 @@ _READ: Mapping[str, Callable[[Spending, Mapping[str, Json]], None]] = {
     **dict.fromkeys(DECISION_TYPES, _decided),
     BUDGET_SETTLED_TYPE: _settled,
     BUDGET_RELEASED_TYPE: _released,
+    BUDGET_EXPIRED_TYPE: _expired,
     BUDGET_REOPENED_TYPE: _reopened,
 }
 

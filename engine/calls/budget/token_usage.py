@@ -1,123 +1,93 @@
-"""What one call to a model used, in tokens, whatever form its provider tells it in."""
+"""What one call to a model used, in tokens of each kind, and what else of it has a price.
+
+:mod:`engine.calls.budget.usage_forms` reads the forms in which providers say it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from engine.errors import UsageError, suggest
+from engine.errors import UsageError
 from engine.model import Json
 
-_OWN = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
-_SEPARATE = ("cache_read_input_tokens", "cache_creation_input_tokens")
-_DETAILS = ("prompt_tokens_details", "input_tokens_details")
-_KNOWN = (*_OWN, *_SEPARATE, "prompt_tokens", "completion_tokens")
+MODALITIES = ("audio_input", "audio_output", "image_input", "image_output")
+"""Kinds of tokens that have a price of their own, besides text."""
+SEARCH = "search"
+USES = (*MODALITIES, SEARCH)
+"""What a call may use that a price of text says nothing of."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """Tokens of one call; every token is in exactly one of the four.
+    """Tokens of one call; every token is in exactly one of the kinds.
 
     Attributes:
-        input_tokens: Of the prompt, neither read from a cache nor written to one.
-        output_tokens: Generated, hidden reasoning included.
+        input_tokens: Of the prompt, text, neither read from a cache nor written to one.
+        output_tokens: Generated text, hidden reasoning included.
         cached_tokens: Of the prompt, read from the provider's cache.
         cache_write_tokens: Of the prompt, written to it.
+        audio_input_tokens: Of the prompt, audio.
+        audio_output_tokens: Generated audio.
+        image_input_tokens: Of the prompt, images.
+        image_output_tokens: Generated images.
+        searches: Searches that the provider made for it; no tokens.
+        unknown: Members of the provider's object that say something nobody here knows the price of.
     """
 
     input_tokens: int
     output_tokens: int
     cached_tokens: int = 0
     cache_write_tokens: int = 0
+    audio_input_tokens: int = 0
+    audio_output_tokens: int = 0
+    image_input_tokens: int = 0
+    image_output_tokens: int = 0
+    searches: int = 0
+    unknown: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in _OWN:
-            _count(name, getattr(self, name))
+        for name in COUNTS:
+            require_count(name, getattr(self, name))
 
     @property
     def tokens(self) -> int:
         """All of them."""
-        return self.input_tokens + self.output_tokens + self.cached_tokens + self.cache_write_tokens
+        return sum(getattr(self, name) for name in COUNTS if name != "searches")
+
+    @property
+    def uses(self) -> dict[str, int]:
+        """How much it used of each of :data:`USES`; nothing of what it did not."""
+        amounts = {
+            **{kind: getattr(self, f"{kind}_tokens") for kind in MODALITIES},
+            SEARCH: self.searches,
+        }
+        return {kind: amount for kind, amount in amounts.items() if amount}
 
     @classmethod
     def read(cls, members: Mapping[str, Json]) -> TokenUsage:
         """Return the usage of a provider's ``usage`` object.
 
-        Understands OpenAI's forms (``prompt_tokens`` or ``input_tokens`` with the cached ones
-        inside, told by ``…_details.cached_tokens``), Anthropic's (``cache_read_input_tokens``
-        and ``cache_creation_input_tokens`` beside ``input_tokens``), and this class's own
-        members. Where ``total_tokens`` is more than the parts, the rest counts as output, the
-        dearest kind.
+        See :func:`engine.calls.budget.usage_forms.read`.
 
         Raises:
-            UsageError: Neither form, a count that is none, more cached than there was, or a
-                total that is less than its parts.
+            UsageError: None of the forms, a count that is none, or parts that do not add up.
         """
-        if "prompt_tokens" in members or any(members.get(name) is not None for name in _DETAILS):
-            usage = _cached_inside(members)
-        elif "input_tokens" in members:
-            usage = _cached_beside(members)
-        else:
-            raise UsageError(
-                "usage: neither prompt_tokens nor input_tokens is there",
-                suggest(next(iter(members), ""), _KNOWN) or "give the provider's `usage` object",
-            )
-        total = _count("total_tokens", members.get("total_tokens") or usage.tokens)
-        if total < usage.tokens:
-            raise UsageError(
-                f"usage: total_tokens is {total}, its parts are {usage.tokens}",
-                "give the provider's `usage` object as it came",
-            )
-        rest = total - usage.tokens
-        return cls(
-            usage.input_tokens,
-            usage.output_tokens + rest,
-            usage.cached_tokens,
-            usage.cache_write_tokens,
-        )
+        from engine.calls.budget.usage_forms import read
+
+        return read(members)
 
 
-def _cached_inside(members: Mapping[str, Json]) -> TokenUsage:
-    prompt_name = "prompt_tokens" if "prompt_tokens" in members else "input_tokens"
-    output_name = "completion_tokens" if "completion_tokens" in members else "output_tokens"
-    prompt = _member(members, prompt_name)
-    details: Json = next((members[name] for name in _DETAILS if members.get(name) is not None), {})
-    if not isinstance(details, Mapping):
-        raise UsageError(f"usage: {prompt_name}_details is no object")
-    read, written = (_optional(members, name) for name in _SEPARATE)
-    read = max(read, _optional(details, "cached_tokens"))
-    written = max(written, _optional(details, "cache_creation_tokens"))
-    if read + written > prompt:
-        raise UsageError(
-            f"usage: {read + written} cached tokens of {prompt} in {prompt_name}",
-            "cached tokens are part of them in this form",
-        )
-    # An embedding's usage has no output to tell.
-    return TokenUsage(prompt - read - written, _optional(members, output_name), read, written)
+COUNTS = tuple(field.name for field in fields(TokenUsage) if field.name != "unknown")
+"""Names of the counts of a usage, which are members of its own form, too."""
 
 
-def _cached_beside(members: Mapping[str, Json]) -> TokenUsage:
-    read, written = (_optional(members, name) for name in _SEPARATE)
-    return TokenUsage(
-        _member(members, "input_tokens"),
-        _member(members, "output_tokens"),
-        read + _optional(members, "cached_tokens"),
-        written + _optional(members, "cache_write_tokens"),
-    )
+def require_count(name: str, value: Json) -> int:
+    """Return ``value``, a whole number of tokens.
 
-
-def _member(members: Mapping[str, Json], name: str) -> int:
-    if name not in members:
-        raise UsageError(f"usage: {name} is missing", suggest(next(iter(members)), [name]))
-    return _count(name, members[name])
-
-
-def _optional(members: Mapping[str, Json], name: str) -> int:
-    value = members.get(name)
-    return 0 if value is None else _count(name, value)
-
-
-def _count(name: str, value: Json) -> int:
+    Raises:
+        UsageError: It is something else.
+    """
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
         raise UsageError(f"usage: {name} is {value!r}", "a whole number of tokens, 0 or more")
     return value

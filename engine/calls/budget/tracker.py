@@ -20,7 +20,9 @@ micro-dollars), with ``used = within + overrun + reserved``:
 
 So ``within + reserved <= limit`` after every step (while the limit is not lowered), and whatever
 is settled is counted. Leases expire inside the next ``reserve`` whose ``now`` is ``expires_at`` or
-later, the oldest first, at most :data:`~engine.calls.budget.transitions.MOST_EXPIRED` at a time.
+later, all of them, the oldest first: at most
+:data:`~engine.calls.budget.transitions.MOST_EXPIRED` in the decision's own entry, the rest in
+entries before it, in the same commit.
 
 The day of a reservation is the calendar day of ``now``, never one before the newest that was seen
 and not left by ``reopen``; the first decision of a day is its rollover. A lease ends in the day it
@@ -31,7 +33,7 @@ Refinement mapping to ``tla/Budget.tla``: ``day`` is the document ``budget/day``
 ``lease[l]`` is ``state`` of ``lease/<l>``, ``none`` where there is no document; a lease is due in
 ``lease-due`` exactly while it is open. Actions: ``transitions.roll_over``, ``expire``, ``grant``,
 ``settle``, ``release``, ``reopen`` with ``hold_again``. One call of :meth:`Tracker.reserve` is
-``roll_over``, then ``expire``, then ``grant`` or a denial, in one step.
+``roll_over``, then ``expire`` of every lease that is due, then ``grant`` or a denial, in one step.
 """
 
 from __future__ import annotations
@@ -84,6 +86,9 @@ class LeaseEnd:
         overrun: Of it, what no budget had left any more: the worst of its budgets.
         new: Whether this call ended it; False where it had ended like that before.
         index: Ledger index of the entry; None where nothing was recorded.
+        overruns: Of each budget that was overrun, its id and by how much, sorted.
+        unpriced: What was used that has no price, by name: it was settled as it was reserved,
+            or for more.
     """
 
     lease: str
@@ -93,6 +98,8 @@ class LeaseEnd:
     overrun: Amount
     new: bool
     index: int | None
+    overruns: tuple[tuple[str, Amount], ...] = ()
+    unpriced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +184,7 @@ class Tracker:
             budgets=self._budgets,
         )
         try:
-            (place,) = self._ledger.transact(attempt)
+            *_, place = self._ledger.transact(attempt)
         except PolicyError as error:
             if requested.recorded:
                 session.record_failure(error, [subject.name], question, error.add_note)
@@ -210,7 +217,8 @@ class Tracker:
             members = {"held": before.held.members, "cost": cost, **_settled(after)}
             return [self._event(BUDGET_SETTLED_TYPE, lease_id, after, now, members)]
 
-        return _ending(lease_id, self._ledger.transact(work), done)
+        ended = _ending(lease_id, self._ledger.transact(work), done)
+        return replace(ended, unpriced=spent.unpriced(done[0][0], self.prices))
 
     def release(self, lease_id: str, now: datetime) -> LeaseEnd:
         """Give back what a lease holds, unspent; a lease that holds nothing any more stays so.
@@ -309,4 +317,9 @@ def _ending(
         overrun=Amount(*map(max, zip(*overruns, strict=True))) if overruns else NOTHING,
         new=new,
         index=places[0].index if places else None,
+        overruns=tuple(
+            (budget, overrun)
+            for budget, overrun in zip(lease.budgets, overruns, strict=False)
+            if any(overrun)
+        ),
     )

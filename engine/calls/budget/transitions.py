@@ -7,7 +7,7 @@ test can drive it with a dictionary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -24,6 +24,8 @@ from engine.model import Json
 
 MOST_EXPIRED = 128
 """Leases that one decision takes back at most, so that its entry stays small."""
+MOST_AT_ONCE = 1000
+"""Leases that an entry of its own takes back at most, where more than that are due."""
 MOST_HELD_AGAIN = 1000
 """Leases that one reopening lets hold again at most, so that an entry has room for their ids."""
 
@@ -126,6 +128,17 @@ def hold_again(state: BudgetState, day: str, now: str) -> tuple[list[str], int]:
         state.put_lease(lease_id, lease._replace(state=OPEN))
         held.append(lease_id)
     return held, missed
+
+
+def expire_before(state: BudgetState, now: str) -> Iterator[list[str]]:
+    """Take back what :func:`expire` would leave: all but the newest leases that have expired.
+
+    Yields:
+        Ids of at most :data:`MOST_AT_ONCE`, the oldest first; at most :data:`MOST_EXPIRED` are
+        still due at the end.
+    """
+    while len(state.due(now, MOST_EXPIRED + 1)) > MOST_EXPIRED:
+        yield expire(state, now, MOST_AT_ONCE)
 
 
 def expire(state: BudgetState, now: str, most: int = MOST_EXPIRED) -> list[str]:

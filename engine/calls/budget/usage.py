@@ -38,8 +38,24 @@ class Usage:
             if getattr(self, what) is not None:
                 count(what, getattr(self, what))
 
+    def unpriced(self, lease: Lease, prices: PriceBook) -> tuple[str, ...]:
+        """Return what was used, or may have been, that no price is known for, sorted.
+
+        Members of the provider's object that nobody here understands are among it; nothing where
+        the caller says what it cost.
+        """
+        if self.usd_micros is not None or self.usage is None:
+            return ()
+        about = lease.about
+        price = prices.at(about["provider"], about["model"], lease.day)
+        missing = ("tokens",) if price is None else price.missing(self.usage.uses)
+        return tuple(sorted({*missing, *self.usage.unknown}))
+
     def amount(self, lease: Lease, prices: PriceBook) -> tuple[Amount, str]:
-        """Return what ``lease`` used in each unit, and where its cost comes from."""
+        """Return what ``lease`` used in each unit, and where its cost comes from.
+
+        Where something of it has no price, that is what was granted, or more: INV-BUDGET-17.
+        """
         tokens = self.tokens
         if tokens is None:
             tokens = lease.granted.tokens if self.usage is None else self.usage.tokens
@@ -54,5 +70,8 @@ class Usage:
             about = lease.about
             price = prices.at(about["provider"], about["model"], lease.day)
             if price is not None:
-                return min(price.cost(self.usage), MOST_MICROS), PRICED
+                cost = min(price.cost(self.usage), MOST_MICROS)
+                granted = lease.granted.usd_micros
+                if not self.unpriced(lease, prices) or cost > granted:
+                    return cost, PRICED
         return lease.granted.usd_micros, AS_GRANTED

@@ -61,9 +61,9 @@ def run(args: argparse.Namespace, _config: Config, shell: Shell) -> int:
         _report(taken, shell)
         return exit_codes.PASS
     path = Path(args.out) / PLACE
-    old = _there(path)
+    old, aliases = _there(path)
     rows = price_maps.merged(old, taken.rows)
-    content = price_maps.written(rows, origin)
+    content = price_maps.written(rows, origin, aliases)
     _require_size(path, content)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, content)
@@ -84,8 +84,8 @@ def _map(name: str, shell: Shell) -> dict[str, Json]:
     return prices
 
 
-def _there(path: Path) -> list[PriceRow]:
-    """The rows that the folder has already; an unreadable list is never written over."""
+def _there(path: Path) -> tuple[list[PriceRow], dict[str, dict[str, str]]]:
+    """The rows and aliases that the folder has; an unreadable list is never written over."""
     from engine.calls.budget.price_maps import rows_of
     from engine.policy.sources import MAX_FILE_BYTES
     from engine.policy.tables.nodes import read
@@ -95,10 +95,11 @@ def _there(path: Path) -> list[PriceRow]:
     try:
         content = read_whole(path, MAX_FILE_BYTES)
     except FileNotFoundError:
-        return []
+        return [], {}
     except OSError as error:
         raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-    return rows_of(price_list(read(str(path), content)))
+    table = price_list(read(str(path), content))
+    return rows_of(table), table.get("aliases", {})
 
 
 def _require_size(path: Path, content: bytes) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def print_lease_end(end: LeaseEnd, form: str, shell: Shell) -> None:
     """Print ``end`` on standard output, and an overrun on standard error too."""
     from engine.formats.money import dollars
+    from engine.formats.printable import plain
 
     if form == "json":
         document = {
@@ -21,6 +22,8 @@ def print_lease_end(end: LeaseEnd, form: str, shell: Shell) -> None:
             "day": end.day,
             "used": None if end.used is None else end.used.members,
             "overrun": end.overrun.members,
+            "overruns": [{"budget": name, **over.members} for name, over in end.overruns],
+            "unpriced": list(end.unpriced),
             "new": end.new,
             "index": end.index,
         }
@@ -30,9 +33,15 @@ def print_lease_end(end: LeaseEnd, form: str, shell: Shell) -> None:
         spent = "" if used is None else f", {dollars(used.usd_micros)} USD, {used.tokens} tokens"
         before = "" if end.new else " (it was before)"
         shell.print(f"{end.state}{before}  {end.lease}  {end.day}{spent}")
-    if any(end.overrun):
-        over = end.overrun
+    for name, over in end.overruns:
         shell.say(
-            f"engine: past its budget by {dollars(over.usd_micros)} USD, {over.tokens} tokens, "
-            f"{over.requests} requests; recorded, and nothing more is granted until there is room"
+            f"engine: past budget {plain(name)} by {dollars(over.usd_micros)} USD, "
+            f"{over.tokens} tokens, {over.requests} requests"
+        )
+    if end.overruns:
+        shell.say("  recorded, and nothing more is granted of it until there is room")
+    if end.unpriced:
+        shell.say(
+            f"engine: no price is known of {plain(', '.join(end.unpriced))}: settled as reserved",
+            "  say what it cost: --usd, or `usd=` from Python",
         )

@@ -25,6 +25,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--team", metavar="T", help="who pays")
     parser.add_argument("--tag", action="append", default=[], metavar="T", help="(repeatable)")
     parser.add_argument("--route", metavar="R", help="what it is for")
+    parser.add_argument(
+        "--use", action="append", default=[], metavar="KIND",
+        help="audio_input, image_output, search, … besides text (repeatable)",
+    )  # fmt: skip
     parser.add_argument("--ttl", type=whole, default=300, metavar="S", help="seconds held (300)")
     format_argument(parser)
     policy_arguments(parser)
@@ -43,6 +47,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
         team=args.team,
         tags=tuple(args.tag),
         route=args.route,
+        uses=tuple(args.use),
     )
     with open_tracker(config, shell) as (tracker, _session):
         now, milliseconds = shell.now(), shell.milliseconds()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 
+from engine.errors import suggest
 from engine.formats.money import micros
 from engine.model import Json, is_number
 from engine.policy.tables.nodes import Node
 
 _AMOUNTS = ("input", "output", "cached_input", "cache_write")
-_ROW = ("provider", "model", "from", *_AMOUNTS)
+_USES = ("audio_input", "audio_output", "image_input", "image_output", "search")
+"""What has no price where a row does not say it; of searches, per thousand of them."""
+_ROW = ("provider", "model", "from", *_AMOUNTS, *_USES)
 _REQUIRED = ("provider", "model", "from", "input", "output")
 _NAME = r"[^\s\x00-\x1f\x7f]{1,200}"
 
@@ -19,7 +22,9 @@ def price_list(root: Node) -> Json:
 
     ``{"prices": [{"provider", "model", "from", "input_usd_micros", "output_usd_micros",
     "cached_input_usd_micros", "cache_write_usd_micros"}]}``, in order of provider, model and
-    day. A price that is not told for cached tokens is that of others.
+    day. A price that is not told for cached tokens is that of others; one that is not told for
+    audio, images or searches is none, and then ``{kind}_usd_micros`` is not there. ``aliases`` are
+    other names of models by provider, where there are any.
 
     Args:
         root: ``prices/data.yaml``.
@@ -27,7 +32,7 @@ def price_list(root: Node) -> Json:
     Raises:
         ConfigError: A row is not whole, its amounts are no amounts, or it is there twice.
     """
-    top = root.keys(("prices",))
+    top = root.keys(("prices", "aliases"))
     rows: dict[tuple[str, str, str], Json] = {}
     for row in top["prices"].items() if "prices" in top else ():
         members = row.keys(_ROW, _REQUIRED)
@@ -37,7 +42,27 @@ def price_list(root: Node) -> Json:
                 "{}/{} has a price from {} already".format(*key), "one row for each day it changes"
             )
         rows[key] = _priced(key, members)
-    return {"prices": [rows[key] for key in sorted(rows)]}
+    table: Json = {"prices": [rows[key] for key in sorted(rows)]}
+    if "aliases" in top and (aliases := _aliases(top["aliases"], {key[:2] for key in rows})):
+        table["aliases"] = aliases
+    return table
+
+
+def _aliases(node: Node, priced: set[tuple[str, str]]) -> dict[str, dict[str, str]]:
+    """Other names by provider; each is of a model that has a price, and no such model itself."""
+    found: dict[str, dict[str, str]] = {}
+    for provider, names in node.members().items():
+        models = sorted(model for of, model in priced if of == provider)
+        for alias, target in names.members().items():
+            model = _name(target)
+            if (provider, model) not in priced:
+                raise target.wrong(
+                    f"{provider}/{model} has no price to go by", suggest(model, models)
+                )
+            if (provider, alias) in priced:
+                raise target.wrong(f"{provider}/{alias} has prices of its own", key=True)
+            found.setdefault(provider, {})[alias] = model
+    return found
 
 
 def _priced(key: tuple[str, str, str], members: dict[str, Node]) -> Json:
@@ -47,6 +72,7 @@ def _priced(key: tuple[str, str, str], members: dict[str, Node]) -> Json:
         "model": key[1],
         "from": key[2],
         **{f"{name}_usd_micros": amounts.get(name, amounts["input"]) for name in _AMOUNTS},
+        **{f"{name}_usd_micros": _amount(members[name]) for name in _USES if name in members},
     }
 
 

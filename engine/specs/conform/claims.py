@@ -17,7 +17,7 @@ from typing import NamedTuple
 from engine.errors import ConfigError, GovernanceError, NotRecordedError, VerificationError
 from engine.formats.calendar import day_of
 from engine.formats.json_values import same
-from engine.formats.signed_json import read_integer, read_text, refuse
+from engine.formats.signed_json import read_integer, read_list, read_object, read_text, refuse
 from engine.formats.times import parse_time
 from engine.ledger import Ledger
 from engine.ledger.audit.requests import ANSWERED_BY
@@ -26,6 +26,7 @@ from engine.metrics.amounts import UNITS, AmountLimits
 from engine.metrics.budget_book import DAILY, covers
 from engine.model import (
     ATTESTED_TYPES,
+    BUDGET_EXPIRED_TYPE,
     BUDGET_RELEASED_TYPE,
     BUDGET_REOPENED_TYPE,
     BUDGET_SETTLED_TYPE,
@@ -54,10 +55,13 @@ _PROMISES = {
     **dict.fromkeys(ATTESTED_TYPES, "INV-ATTEST-7"),
     BUDGET_SETTLED_TYPE: "INV-BUDGET-9",
     BUDGET_RELEASED_TYPE: "INV-BUDGET-9",
+    BUDGET_EXPIRED_TYPE: "INV-BUDGET-12",
     BUDGET_REOPENED_TYPE: "INV-BUDGET-15",
 }
 _BUDGETS = (*DECISION_TYPES, *BUDGET_TYPES)
 _AMOUNTS = ("used", "held")
+MOST_TAKEN_BACK = 1000
+"""Leases that one ``budget-expired:v1`` names at most."""
 _POLICIES = 32
 _FIRST_AND_LAST = ("Etc/GMT-14", "Etc/GMT+12")
 """Where a day begins first and where last: 14 hours ahead of UTC and 12 behind."""
@@ -180,6 +184,8 @@ class Claims:
         try:
             if kind in (BUDGET_SETTLED_TYPE, BUDGET_RELEASED_TYPE):
                 _require_amounts(statement["predicate"])
+            elif kind == BUDGET_EXPIRED_TYPE:
+                _require_leases(statement["predicate"])
             elif kind == BUDGET_REOPENED_TYPE:
                 require_reopened(statement["predicate"])
             else:
@@ -395,6 +401,13 @@ def require_reopened(predicate: Mapping[str, Json]) -> None:
         refuse(f"it leaves {predicate['from']!r} for {day!r}, and its clock showed {shown}")
     if not read_text(predicate["reason"], "the reason").strip():
         refuse("it says no reason")
+
+
+def _require_leases(predicate: Mapping[str, Json]) -> None:
+    read_object(predicate, "what expired", ("at", "leases", "ledger"))
+    leases = [read_text(name, "a lease") for name in read_list(predicate["leases"], "the leases")]
+    if not 1 <= len(leases) <= MOST_TAKEN_BACK or len(set(leases)) != len(leases):
+        refuse(f"it takes back {len(leases)} leases: not 1 to {MOST_TAKEN_BACK}, each once")
 
 
 def _require_amounts(predicate: Mapping[str, Json]) -> None:

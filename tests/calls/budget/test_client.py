@@ -21,7 +21,7 @@ import engine
 from engine.calls.budget.client import Budget
 from engine.calls.budget.verify import verify
 from engine.decision.runtime import SystemRuntime
-from engine.errors import BudgetDeniedError, ConfigError, UsageError
+from engine.errors import BudgetDeniedError, CircuitOpenError, ConfigError, UsageError
 from tests.calls.budget.shop import NOON, POLICIES
 
 PEM = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32).private_bytes(
@@ -83,17 +83,78 @@ def test_nothing_told_gives_everything_back(budget: Budget) -> None:
     assert book(budget) == (0, 0, 0)
 
 
-def test_an_exception_gives_back_unless_something_was_told(budget: Budget) -> None:
+def test_a_body_that_fails_is_settled_as_reserved_unless_something_was_told(
+    budget: Budget,
+) -> None:
+    """INV-BUDGET-18: the provider may have answered, whatever happened to the answer."""
     with pytest.raises(ZeroDivisionError), budget.reserve("acme", "large", usd="0.05"):
         raise ZeroDivisionError
-    assert book(budget) == (0, 0, 0)
+    assert book(budget) == (50_000, 0, 0)
     with (  # noqa: PT012
         pytest.raises(ZeroDivisionError),
         budget.reserve("acme", "large", usd="0.05") as lease,
     ):
         lease.settle(usd="0.01")
         raise ZeroDivisionError
-    assert book(budget) == (10_000, 0, 0)
+    assert book(budget) == (60_000, 0, 0)
+
+
+def test_three_answers_that_nobody_could_read_are_paid(tmp_path: Path) -> None:
+    """INV-BUDGET-18: three of 4 USD on a budget of 10 settled at 0."""
+    with opened(tmp_path, daily_usd="10") as budget:
+        for _ in range(2):
+            with (
+                pytest.raises(ValueError, match="no JSON"),
+                budget.reserve("acme", "large", usd="4"),
+            ):
+                raise ValueError("no JSON in the answer")
+        with pytest.raises(BudgetDeniedError), budget.reserve("acme", "large", usd="4"):
+            pytest.fail("it was granted")
+        assert book(budget) == (8_000_000, 0, 0)
+
+
+def test_a_body_that_fails_gives_back_where_it_says_that_nothing_was_spent(
+    budget: Budget,
+) -> None:
+    """INV-BUDGET-18"""
+    with (  # noqa: PT012
+        pytest.raises(ConnectionRefusedError),
+        budget.reserve("acme", "large", usd="0.05") as lease,
+    ):
+        lease.unspent()
+        raise ConnectionRefusedError
+    assert book(budget) == (0, 0, 0)
+    with pytest.raises(CircuitOpenError), budget.reserve("acme", "large", usd="0.05"):
+        raise CircuitOpenError("acme", "large", "open", 1_000)
+    assert book(budget) == (0, 0, 0)
+    with (  # noqa: PT012
+        pytest.raises(ZeroDivisionError),
+        budget.reserve("acme", "large", usd="0.05") as lease,
+    ):
+        lease.settle(usd="0.02")
+        lease.unspent()
+        raise ZeroDivisionError
+    assert book(budget) == (20_000, 0, 0)
+    with pytest.raises(UsageError, match="not entered"):
+        budget.reserve("acme", "large", usd="0.05").unspent()
+
+
+def test_what_has_no_price_is_denied_before_and_paid_in_full_after(budget: Budget) -> None:
+    """INV-BUDGET-17"""
+    with (
+        pytest.raises(BudgetDeniedError, match="UNKNOWN_PRICE"),
+        budget.reserve("acme", "large", usd="0.05", uses=["audio_input"]),
+    ):
+        pytest.fail("it was granted")
+    with pytest.raises(UsageError, match="did you mean 'audio_input'"):
+        budget.reserve("acme", "large", usd="0.05", uses=["audio_inputs"])
+    usage = {"prompt_tokens": 100, "completion_tokens": 1, "moonbeams": 3}
+    with budget.reserve("acme", "large", usd="0.05") as lease:
+        lease.settle(usage)
+    assert book(budget) == (50_000, 0, 0)
+    with budget.reserve("acme", "large", usd="0.05") as lease:
+        lease.settle({**usage, "moonbeams": 0})
+    assert 50_000 < book(budget)[0] < 60_000
 
 
 def test_a_usage_that_cannot_be_read_counts_as_reserved(budget: Budget) -> None:
@@ -213,7 +274,7 @@ def test_many_coroutines_share_one_budget(tmp_path: Path) -> None:
         assert book(budget) == (1_000_000, 0, 0)
 
 
-def test_cancelled_in_the_body_it_gives_back_or_settles(budget: Budget) -> None:
+def test_cancelled_in_the_body_it_settles_as_reserved_or_as_told(budget: Budget) -> None:
     async def call(told: str | None, inside: asyncio.Event) -> None:
         async with budget.reserve("acme", "large", usd="0.05") as lease:
             if told is not None:
@@ -230,9 +291,9 @@ def test_cancelled_in_the_body_it_gives_back_or_settles(budget: Budget) -> None:
             await task
 
     asyncio.run(cancelled(None))
-    assert book(budget) == (0, 0, 0)
+    assert book(budget) == (50_000, 0, 0)
     asyncio.run(cancelled("0.03"))
-    assert book(budget) == (30_000, 0, 0)
+    assert book(budget) == (80_000, 0, 0)
 
 
 class Slow:

@@ -45,7 +45,22 @@ def test_a_model_that_is_paid_by_the_token_is_taken() -> None:
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        ({"litellm_provider": "acme", "output_cost_per_image": 0.06}, "no input_cost_per_token"),
+        ({"litellm_provider": "acme", "output_cost_per_image": 0.06}, "it also costs output_cost"),
+        (entry(input_cost_per_image=0.01), "it also costs input_cost_per_image"),
+        (entry(input_cost_per_request=0.01), "it also costs input_cost_per_request"),
+        (entry(input_cost_per_second=0.01), "it also costs input_cost_per_second"),
+        (entry(cost_per_moonbeam=0.01), "it also costs cost_per_moonbeam"),
+        (entry(tiered_pricing=["x"]), "tiered_pricing has a tier that is none"),
+        (entry(tiered_pricing=[{"input_cost_per_query": 1}]), "it also costs input_cost_per_query"),
+        (entry(search_context_cost_per_query={}), "search_context_cost_per_query is no object"),
+        (
+            entry(search_context_cost_per_query={"low": -1}),
+            "search_context_cost_per_query.low is -1",
+        ),
+        (
+            entry(litellm_provider="perplexity", search_context_cost_per_query={"low": 0.005}),
+            "it also costs search_context_cost_per_query, at every call",
+        ),
         ({"litellm_provider": "acme", "input_cost_per_token": 1e-6}, "no output_cost_per_token"),
         (entry(output_cost_per_token=None), "no output_cost_per_token"),
         (entry(litellm_provider=None), "no litellm_provider"),
@@ -108,8 +123,48 @@ def test_of_several_prices_the_dearest_is_taken(
     assert taken.rows == (row("large", DAY, *amounts, output),)
 
 
-def test_prices_of_other_services_do_not_count() -> None:
-    more = {"input_cost_per_token_batches": 9, "input_cost_per_audio_token": 9}
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        ("input_cost_per_token_priority", "input"),
+        ("input_cost_per_token_batches", "input"),
+        ("input_cost_per_token_batch_requests", "input"),
+        ("input_cost_per_token_flex", "input"),
+        ("input_cost_per_token_above_272k_tokens_priority", "input"),
+        ("output_cost_per_token_above_200k_tokens", "output"),
+        ("cache_creation_input_token_cost_above_1hr_above_200k_tokens", "cache_write"),
+        ("cache_read_input_token_cost_priority", "cached_input"),
+        ("input_cost_per_token_cache_hit", "cached_input"),
+        ("input_cost_per_audio_token_priority", "audio_input"),
+        ("cache_creation_input_audio_token_cost", "audio_input"),
+        ("cache_read_input_token_cost_per_audio_token", "audio_input"),
+        ("output_cost_per_audio_token", "audio_output"),
+        ("input_cost_per_image_token", "image_input"),
+        ("output_cost_per_image_token_batches", "image_output"),
+    ],
+)
+def test_every_tier_and_every_kind_of_token_counts(key: str, kind: str) -> None:
+    (taken,) = take({"large": entry(**{key: 9e-05})}, DAY).rows
+
+    assert getattr(taken, kind) == 90_000_000
+
+
+def test_an_image_is_priced_where_the_map_counts_it_in_tokens() -> None:
+    (blind,) = take({"large": entry()}, DAY).rows
+    (seeing,) = take({"large": entry(supports_vision=True)}, DAY).rows
+
+    assert (blind.image_input, seeing.image_input) == (None, 2_500_000)
+
+
+def test_the_dearest_search_counts_per_thousand() -> None:
+    sizes = {"search_context_size_low": 0.025, "search_context_size_high": 0.035}
+    (taken,) = take({"large": entry(search_context_cost_per_query=sizes)}, DAY).rows
+
+    assert taken.search == 35_000_000
+
+
+def test_the_same_in_another_unit_is_no_second_price() -> None:
+    more = {"input_dbu_cost_per_token": 3.5e-05, "output_dbu_cost_per_token": 1}
 
     assert take({"large": entry(**more)}, DAY).rows == (row(),)
 
@@ -126,7 +181,7 @@ def test_two_entries_of_one_model_are_one_row() -> None:
 def test_only_what_was_asked_for_is_taken() -> None:
     prices = {"large-1": entry(), "small": entry(), "large-2": entry(litellm_provider="other")}
 
-    names = [one.model for one in take(prices, DAY, providers=["acme"], models=["large*"]).rows]
+    names = [taken.model for taken in take(prices, DAY, providers=["acme"], models=["large*"]).rows]
     assert names == ["large-1"]
     assert take({"sample_spec": entry(), "notes": "text"}, DAY).rows == ()
 
@@ -151,12 +206,15 @@ rows = st.builds(
     amounts,
     amounts,
     amounts,
+    *[st.none() | amounts] * 5,
 )
 
 
-@given(st.lists(rows, max_size=8, unique_by=lambda one: one[:3]))
+@given(st.lists(rows, max_size=8, unique_by=lambda made: made[:3]))
 def test_what_is_written_is_read_back(given: list[PriceRow]) -> None:
-    text = written(sorted(given), "A test.").decode()
+    aliases = {row.provider: {f"{row.model}-latest": row.model} for row in given}
+    text = written(sorted(given, key=lambda row: row[:3]), "A test.", aliases).decode()
     resolved = json.loads(data.resolve(toy({"prices/data.yaml": text}), CHECKS))
 
-    assert rows_of(resolved["prices"]) == sorted(given)
+    assert rows_of(resolved["prices"]) == sorted(given, key=lambda row: row[:3])
+    assert resolved["prices"].get("aliases", {}) == aliases

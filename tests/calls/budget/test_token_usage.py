@@ -65,7 +65,7 @@ def test_the_same_call_counts_the_same_in_either_form(fresh: int, cached: int, o
 def test_a_usage_is_read_back_from_its_own_members(parts: tuple[int, ...]) -> None:
     names = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
 
-    assert astuple(TokenUsage.read(dict(zip(names, parts, strict=True)))) == parts
+    assert astuple(TokenUsage.read(dict(zip(names, parts, strict=True))))[:4] == parts
 
 
 @given(counts, counts, st.integers(0, 10**6))

@@ -24,10 +24,12 @@ from engine.calls.budget.request import Request
 from engine.calls.budget.spending import fold
 from engine.calls.budget.token_usage import TokenUsage
 from engine.calls.budget.verify import verify
-from engine.errors import NotRecordedError, PolicyError, UsageError
+from engine.decision.record import event
+from engine.errors import NotRecordedError, PolicyError, UsageError, VerificationError
 from engine.formats import canonical
+from engine.formats.times import write_time
 from engine.ledger import EntryDraft, Ledger, State
-from engine.model import Json, Verdict
+from engine.model import BUDGET_EXPIRED_TYPE, Json, Verdict
 from engine.policy.bundle import PolicyBundle
 from engine.policy.overlay import load_policies
 from tests.calls.budget.shop import POLICIES, Shop, policies
@@ -751,3 +753,55 @@ def _next(shop: Shop, usd: int | None, *rows: Json) -> Shop:
     numbers = itertools.count(first)
     after.random = lambda size: next(numbers).to_bytes(size, "big")
     return after
+
+
+@pytest.mark.parametrize("count", [128, 129, 180, 2_300])
+def test_every_lease_that_ran_out_is_taken_back_before_the_answer(count: int) -> None:
+    """INV-BUDGET-12: 180 that had expired left a request that fits denied, and then allowed."""
+    shop = Shop(usd=count * 2_000)
+    leases = [shop.reserve(1_000, ttl_s=60).lease for _ in range(count)]
+    assert shop.reserve(count * 1_500).verdict == "DENY"
+    shop.later(seconds=60)
+    before = shop.ledger.size()
+
+    assert shop.reserve(count * 1_500).verdict == "ALLOW"
+
+    entries = list(shop.ledger.signed_entries().read())[before:]
+    *early, decision = [statement for _, statement in entries]
+    taken_back = [name for entry in early for name in entry["predicate"]["leases"]]
+    taken_back += decision["predicate"]["reservation"]["expired"]
+    assert taken_back == leases
+    assert {entry["predicateType"] for entry in early} <= {BUDGET_EXPIRED_TYPE}
+    assert all(len(entry["predicate"]["leases"]) <= 1_000 for entry in early)
+    assert verify(shop.ledger).counted == len(list(shop.ledger.signed_entries().read())) - 1
+    found = fold(shop.ledger.signed_entries().read())
+    assert [name for name, lease in found.held.items() if not lease.expired] == [
+        decision["predicate"]["decision_id"]
+    ]
+
+
+def test_a_lease_that_runs_is_not_taken_back_by_an_entry_of_its_own() -> None:
+    """INV-BUDGET-12"""
+    shop = Shop()
+    lease = shop.reserve(1_000, ttl_s=60).lease
+    taken = {"at": write_time(shop.now), "leases": [lease]}
+    shop.ledger.append([event(BUDGET_EXPIRED_TYPE, "leases", taken, shop.session.signer)])
+    with pytest.raises(VerificationError, match="not due"):
+        verify(shop.ledger)
+
+
+@pytest.mark.parametrize("leases", [[], ["a", "a"], [f"{n}" for n in range(1_001)], "a", [1]])
+def test_an_entry_of_leases_that_expired_names_each_once(leases: Any) -> None:
+    shop = Shop()
+    taken = {"at": write_time(shop.now), "leases": leases}
+    shop.ledger.append([event(BUDGET_EXPIRED_TYPE, "leases", taken, shop.session.signer)])
+    with pytest.raises(VerificationError):
+        verify(shop.ledger)
+
+
+def test_every_budget_that_is_overrun_is_told() -> None:
+    shop = Shop(usd=10_000, rows=ROWS)
+    lease = shop.reserve(1_000, team="search")
+    ended = shop.settle(lease.lease, 10**9)
+    assert {name for name, _ in ended.overruns} == {"daily", "large-model"}
+    assert all(over.usd_micros > 0 for _, over in ended.overruns)

@@ -52,7 +52,7 @@ def test_prices_are_imported_and_then_known(engine: Engine) -> None:
         "1 of them have several prices (by length of the prompt, say), "
         "and the dearest was taken: other",
         "1 not taken, at a price of 0 (--free): acme/gift",
-        "1 not taken, no input_cost_per_token: acme/image",
+        "1 not taken, it also costs output_cost_per_image, which is not by the token: acme/image",
     ]
     assert Path("policies/prices/data.yaml").read_text() == (
         "# Written by `engine budget import-prices`, last with prices from 2026-01-01.\n"

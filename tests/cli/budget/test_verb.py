@@ -103,7 +103,7 @@ def test_what_is_past_its_budget_is_recorded_and_said(budget: Engine) -> None:
     lease = lease_of(reserve(budget, "--usd", "0.90"))
     over = budget("budget", "settle", lease, "--usd", "1.25", "--format", "json")
     assert over.json["overrun"]["usd_micros"] == 250_000
-    assert "past its budget by 0.25 USD" in over.err
+    assert "past budget daily by 0.25 USD" in over.err
     assert reserve(budget, "--usd", "0").json["reason"] == "HARD_LIMIT_EXCEEDED"
     assert "overrun 0.25" in budget("budget", "status").out
 

@@ -14,6 +14,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from engine.model import (
+    BUDGET_EXPIRED_TYPE,
     BUDGET_RELEASED_TYPE,
     BUDGET_REOPENED_TYPE,
     BUDGET_SETTLED_TYPE,
@@ -62,6 +63,9 @@ class Projection:
             yield from self._ends_now(event["lease"], "Settle", "settled", event["at"], index)
         elif kind == BUDGET_RELEASED_TYPE:
             yield from self._ends_now(event["lease"], "Release", "released", event["at"], index)
+        elif kind == BUDGET_EXPIRED_TYPE:
+            for lease in event["leases"]:
+                yield from self._ends_now(lease, "Sweep", "expired", event["at"], index)
         elif kind == BUDGET_REOPENED_TYPE:
             for lease in event.get("held_again", ()):
                 yield from self._held_again(lease, event["at"], index)

@@ -9,13 +9,14 @@ ones is for ``engine budget verify``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
 from engine.metrics.budget_book import fits, share
 from engine.model import (
+    BUDGET_EXPIRED_TYPE,
     BUDGET_RELEASED_TYPE,
     BUDGET_REOPENED_TYPE,
     BUDGET_SETTLED_TYPE,
@@ -122,6 +123,8 @@ class Projection:
             yield from self._settled(predicate, index)
         elif kind == BUDGET_RELEASED_TYPE:
             yield from self._returned(predicate["lease"], index, "release lease")
+        elif kind == BUDGET_EXPIRED_TYPE:
+            yield from self._swept_leases(predicate["leases"], index)
         elif kind == BUDGET_REOPENED_TYPE:
             yield from self._reopened(predicate, index)
         elif "reservation" in predicate:
@@ -131,9 +134,7 @@ class Projection:
         reservation, name = predicate["reservation"], predicate["decision_id"]
         day, charges = reservation["day"], reservation["charges"]
         yield from self._rolled_over(day, index)
-        for lease in reservation["expired"]:
-            self._swept[lease] = self._held.get(lease, _NOTHING)
-            yield from self._returned(lease, index, "reserve: swept lease")
+        yield from self._swept_leases(reservation["expired"], index)
         if predicate["verdict"] != Verdict.ALLOW:
             return
         checks = {check["id"]: check for check in predicate["checks"]}
@@ -154,6 +155,11 @@ class Projection:
         amounts = {unit: charges[0][unit] for unit in UNITS}
         yield from (Contradiction(index, "INV-BUDGET-3", reason) for reason in wrong[:1])
         self._held[name] = _Lease(day, tuple(charge["budget"] for charge in charges), amounts)
+
+    def _swept_leases(self, leases: Iterable[str], index: int) -> Iterator[Step]:
+        for lease in leases:
+            self._swept[lease] = self._held.get(lease, _NOTHING)
+            yield from self._returned(lease, index, "reserve: swept lease")
 
     def _page(self, day: str, budget: str) -> dict[str, _Page]:
         """The units of a budget on a day."""
