@@ -17,25 +17,23 @@ pytestmark = pytest.mark.system
 
 
 def openai_chat() -> object:
-    from openai.types.completion_usage import (
-        CompletionTokensDetails,
-        CompletionUsage,
-        PromptTokensDetails,
-    )
+    types: Any = import_module("openai.types.completion_usage")
 
-    return CompletionUsage(
+    return types.CompletionUsage(
         prompt_tokens=100,
         completion_tokens=50,
         total_tokens=150,
-        prompt_tokens_details=PromptTokensDetails(audio_tokens=20, cached_tokens=30),
-        completion_tokens_details=CompletionTokensDetails(audio_tokens=5, reasoning_tokens=10),
+        prompt_tokens_details=types.PromptTokensDetails(audio_tokens=20, cached_tokens=30),
+        completion_tokens_details=types.CompletionTokensDetails(
+            audio_tokens=5, reasoning_tokens=10
+        ),
     )
 
 
 def openai_responses() -> object:
-    from openai.types.responses.response_usage import ResponseUsage
+    types: Any = import_module("openai.types.responses.response_usage")
 
-    return ResponseUsage.model_validate(
+    return types.ResponseUsage.model_validate(
         {
             "input_tokens": 100,
             "input_tokens_details": {"cached_tokens": 40, "cache_write_tokens": 0},
@@ -47,9 +45,9 @@ def openai_responses() -> object:
 
 
 def openai_image() -> object:
-    from openai.types.images_response import Usage
+    types: Any = import_module("openai.types.images_response")
 
-    return Usage.model_validate(
+    return types.Usage.model_validate(
         {
             "input_tokens": 100,
             "input_tokens_details": {"image_tokens": 60, "text_tokens": 40},
@@ -61,9 +59,9 @@ def openai_image() -> object:
 
 
 def anthropic_message() -> object:
-    from anthropic.types import Usage
+    types: Any = import_module("anthropic.types")
 
-    return Usage.model_validate(
+    return types.Usage.model_validate(
         {
             "input_tokens": 10,
             "output_tokens": 20,
@@ -77,9 +75,9 @@ def anthropic_message() -> object:
 
 
 def gemini() -> object:
-    from google.genai.types import GenerateContentResponseUsageMetadata
+    types: Any = import_module("google.genai.types")
 
-    return GenerateContentResponseUsageMetadata.model_validate(
+    return types.GenerateContentResponseUsageMetadata.model_validate(
         {
             "promptTokenCount": 100,
             "cachedContentTokenCount": 20,
@@ -97,18 +95,18 @@ def gemini() -> object:
 
 
 def cohere_chat() -> object:
-    from cohere.types import Usage, UsageBilledUnits, UsageTokens
+    types: Any = import_module("cohere.types")
 
-    return Usage(
-        billed_units=UsageBilledUnits(input_tokens=5, output_tokens=6),
-        tokens=UsageTokens(input_tokens=71, output_tokens=6),
+    return types.Usage(
+        billed_units=types.UsageBilledUnits(input_tokens=5, output_tokens=6),
+        tokens=types.UsageTokens(input_tokens=71, output_tokens=6),
     )
 
 
 def ollama_chat() -> object:
-    from ollama import ChatResponse
+    types: Any = import_module("ollama")
 
-    return ChatResponse.model_validate(
+    return types.ChatResponse.model_validate(
         {
             "model": "m",
             "message": {"role": "assistant", "content": "hi"},

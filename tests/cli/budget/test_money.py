@@ -56,7 +56,7 @@ def test_prices_are_imported_and_then_known(engine: Engine) -> None:
     ]
     assert Path("policies/prices/data.yaml").read_text() == (
         "# Written by `engine budget import-prices`, last with prices from 2026-01-01.\n"
-        "# US dollars per million tokens, from a day on.\n"
+        "# US dollars per million tokens, of searches per thousand, from a day on.\n"
         "prices:\n"
         '  - {provider: "acme", model: "large", from: "2026-01-01", input: "2.50", '
         'output: "10.00"}\n'
