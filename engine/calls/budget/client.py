@@ -220,13 +220,13 @@ class Lease:
         Raises:
             UsageError: It is no usage, or no amount.
         """
-        from engine.calls.budget.token_usage import TokenUsage
+        from engine.calls.budget import usage_forms
         from engine.calls.budget.usage import Usage
 
         self.granted  # noqa: B018  (raises before it is entered)
         with self._telling:  # something was spent, even if what follows cannot be read
             self._spent = self._spent or Usage()
-        read = None if usage is None else TokenUsage.read(_mapping(usage))
+        read = None if usage is None else usage_forms.read(_mapping(usage))
         spent = Usage(_micros(usd), read, tokens, requests)
         with self._telling:
             self._spent = spent

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from engine.errors import UsageError
@@ -63,19 +62,6 @@ class TokenUsage:
             SEARCH: self.searches,
         }
         return {kind: amount for kind, amount in amounts.items() if amount}
-
-    @classmethod
-    def read(cls, members: Mapping[str, Json]) -> TokenUsage:
-        """Return the usage of a provider's ``usage`` object.
-
-        See :func:`engine.calls.budget.usage_forms.read`.
-
-        Raises:
-            UsageError: None of the forms, a count that is none, or parts that do not add up.
-        """
-        from engine.calls.budget.usage_forms import read
-
-        return read(members)
 
 
 COUNTS = tuple(field.name for field in fields(TokenUsage) if field.name != "unknown")

@@ -26,14 +26,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     """Record it; the same again is no more."""
-    from engine.calls.budget.token_usage import TokenUsage
+    from engine.calls.budget import usage_forms
     from engine.calls.budget.usage import Usage
     from engine.evidence.documents import read
 
     usage = None
     if args.usage is not None:
         document = read(args.usage, stdin=shell.stdin, max_bytes=65_536).value
-        usage = TokenUsage.read(document if isinstance(document, dict) else {})
+        usage = usage_forms.read(document if isinstance(document, dict) else {})
     if usage is None and args.usd is None and args.tokens is None:
         raise UsageError(
             "settle: what was used is missing",

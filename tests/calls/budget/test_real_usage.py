@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from engine.calls.budget import usage_forms
 from engine.calls.budget.token_usage import TokenUsage
 from engine.calls.budget.usage_forms import plain
 
@@ -132,7 +133,7 @@ def ollama_chat() -> object:
 )
 def test_what_a_client_gives_is_read_to_the_last_token(make: Any, expected: TokenUsage) -> None:
     """INV-BUDGET-17"""
-    assert TokenUsage.read(plain(make())) == expected
+    assert usage_forms.read(plain(make())) == expected
 
 
 def test_bedrock_says_nothing_that_is_not_known() -> None:
@@ -146,5 +147,5 @@ def test_bedrock_says_nothing_that_is_not_known() -> None:
     told["totalTokens"] = sum(told.values()) - 1
     if "cacheDetails" in shape.members:
         told["cacheDetails"] = [{"ttl": "5m", "inputTokens": 1}]
-    usage = TokenUsage.read(told)
+    usage = usage_forms.read(told)
     assert (usage.unknown, usage.tokens) == ((), told["totalTokens"])

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from engine.calls.budget import usage_forms
 from engine.calls.budget.token_usage import TokenUsage
 from engine.calls.budget.usage_forms import plain
 from engine.errors import UsageError
@@ -162,7 +163,7 @@ GEMINI = {
     ],
 )
 def test_every_form_is_read_to_the_last_token(told: dict[str, Any], expected: TokenUsage) -> None:
-    assert TokenUsage.read(told) == expected
+    assert usage_forms.read(told) == expected
 
 
 @pytest.mark.parametrize(
@@ -194,7 +195,7 @@ def test_a_member_that_says_something_unknown_is_named(
     told: dict[str, Any], unknown: tuple[str, ...]
 ) -> None:
     """INV-BUDGET-17"""
-    assert TokenUsage.read(told).unknown == unknown
+    assert usage_forms.read(told).unknown == unknown
 
 
 @pytest.mark.parametrize(
@@ -217,13 +218,13 @@ def test_a_member_that_says_something_unknown_is_named(
 )  # fmt: skip
 def test_what_does_not_add_up_is_refused(told: dict[str, Any], word: str) -> None:
     with pytest.raises(UsageError, match=word):
-        TokenUsage.read(told)
+        usage_forms.read(told)
 
 
 def test_cached_audio_counts_as_audio() -> None:
     """INV-BUDGET-17: of two kinds that a token is of, the dearer."""
     told = {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 8, "audio_tokens": 6}}
-    usage = TokenUsage.read(told)
+    usage = usage_forms.read(told)
     assert usage == TokenUsage(0, 0, 4, audio_input_tokens=6)
     assert usage.tokens == 10
 
@@ -286,7 +287,7 @@ class Proto:
     ],
 )
 def test_objects_of_any_kind_are_read(spent: object, expected: TokenUsage) -> None:
-    assert TokenUsage.read(plain(spent)) == expected
+    assert usage_forms.read(plain(spent)) == expected
 
 
 def test_an_object_without_end_is_refused() -> None:
