@@ -28,7 +28,7 @@ from engine.decision.arguments import (
 )
 from engine.decision.program import policies_of, session_of
 from engine.decision.runtime import SystemRuntime
-from engine.errors import DocumentError, Position
+from engine.errors import DocumentError, Position, UsageError
 from engine.model import Decision, Json
 from engine.system.closing import Closing
 
@@ -228,33 +228,49 @@ def decide(
 
 
 def gather(
-    config: str | Path,
+    config: str | Path | Sequence[str | Path],
     *,
+    subject: str | None = None,
     environ: Mapping[str, str] | None = None,
     policies: str | Path | None = None,
 ) -> Json:
-    """Measure what a configuration names and return the metrics document for :func:`decide`.
+    """Measure what a configuration or reports say, and return the document for :func:`decide`.
 
     Args:
-        config: TOML, as for ``engine gather``; paths in it are relative to it.
+        config: TOML, as for ``engine gather``; paths in it are relative to it. Or a report, a
+            folder of reports, or several: their kinds are recognised by their content.
+        subject: With reports, what is released; None is the name of the repository.
         environ: Variables that it may name; the process's own if left out.
         policies: Folder laid over the shipped policies; its catalogue types the metrics.
 
     Raises:
         GovernanceError: A key is wrong, or a source cannot be read; says where.
     """
+    from engine.evidence import detect
     from engine.evidence import gather as gathering
     from engine.evidence.documents import read_bytes
     from engine.policy.bundle import shipped_schema
     from engine.settings.table import MAX_BYTES
 
-    name = str(path("config", config))
+    is_one = isinstance(config, str | bytes) or not isinstance(config, Sequence)
+    given = [config] if is_one else several("config", config, "paths of reports")
+    names = [str(path("config", file)) for file in given]
+    if not names:
+        raise UsageError("config is empty", "config: give a configuration, or reports")
     if environ is not None:
         instance("environ", environ, Mapping, "names and their values")  # type: ignore[type-abstract]
-    data = read_bytes(name, stdin=BytesIO(), max_bytes=MAX_BYTES)
+    if is_one and detect.is_configuration(names[0]):
+        if subject is not None:
+            raise UsageError("subject is of reports", "a configuration has its own: write it there")
+        name, folder = names[0], Path(names[0]).parent
+        data = read_bytes(name, stdin=BytesIO(), max_bytes=MAX_BYTES)
+    else:
+        about = detect.subject_of_reports(None if subject is None else text("subject", subject))
+        data = detect.detect(names).configuration(about).encode()
+        name, folder = detect.DETECTED, Path()
     now = SystemRuntime().now()
     variables = os.environ if environ is None else environ
-    plan = gathering.read_plan(name, data, Path(name).parent, now, variables)
+    plan = gathering.read_plan(name, data, folder, now, variables)
     catalogue = policies_of(policies).bundle.catalogue()
     schema = shipped_schema("metrics.schema.json")
     return gathering.gather(name, plan, catalogue, schema).document

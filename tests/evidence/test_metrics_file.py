@@ -305,7 +305,7 @@ def test_a_text_that_looks_like_another_is_refused(text: str, place: str) -> Non
     [
         ("p95", "'slo.dec_p95_ms'?\nof your own, carried and not evaluated: x.p95"),
         ("SLO.dec_p95_ms", "did you mean 'slo.dec_p95_ms'?\n"),
-        ("coverage", "did you mean 'slo.audit_coverage_ratio' or 'slo.hook_coverage_ratio'?"),
+        ("audit_coverage", "did you mean 'slo.audit_coverage_ratio'?"),
         ("zebra", "`engine explain --all` names them all"),
     ],
 )

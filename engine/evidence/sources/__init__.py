@@ -22,6 +22,7 @@ SOURCES = {
     "consent": "engine.evidence.sources.consent",
     "counts": "engine.evidence.sources.counts",
     "drift": "engine.evidence.sources.drift",
+    "junit": "engine.evidence.sources.junit",
     "metrics": "engine.evidence.sources.metrics",
     "pii": "engine.evidence.sources.pii",
     "predictions": "engine.evidence.sources.predictions",

@@ -72,7 +72,9 @@ class Source(Protocol):
     """What a module in ``engine.evidence.sources`` that reads evidence has.
 
     A reader that counts by SQL also has ``statement(request: SourceRequest) -> str``: the same
-    SQL, for ``engine gather --sql``.
+    SQL, for ``engine gather --sql``. One whose files say what they are has
+    ``recognise(head: Head) -> str``: what in a file says that it is of this kind, empty where
+    nothing does; and ``IS_ONE_FILE = True`` where a table takes only one.
     """
 
     EXAMPLE: str

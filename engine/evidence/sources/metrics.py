@@ -8,6 +8,7 @@ from engine.evidence.documents import Document
 from engine.evidence.documents import read as read_document
 from engine.evidence.metrics_file import is_regular, long_form
 from engine.evidence.sources.contract import Evidence, SourceRequest
+from engine.evidence.sources.heads import Head
 from engine.formats.json_schema import first_mismatch
 from engine.policy.bundle import shipped_schema
 
@@ -16,6 +17,15 @@ EXAMPLE = """\
 kind = "metrics"
 path = "service.json"               # a metrics file about this very subject; read anew each time
 """
+
+IS_ONE_FILE = True
+
+
+def recognise(head: Head) -> str:
+    """Return why a file is a metrics file; empty where it is none."""
+    found = head.json
+    is_one = found is not None and {"subject", "observed_at", "metrics"} <= found.members.keys()
+    return "a metrics file, with subject, observed_at and metrics" if is_one else ""
 
 
 def read(request: SourceRequest) -> Evidence:

@@ -70,6 +70,8 @@ def furnish(here: Folder) -> None:
     for path in ("dist/shop.tar.gz", "dist/model.tar.gz", "model.tar.gz"):
         write(here, path, RELEASED.decode())
     shutil.copytree(ROOT / "examples", here.folder / "examples")
+    (here.folder / "reports").mkdir()
+    shutil.copy(DATA / "reports" / "surefire.xml", here.folder / "reports")
     for file in (ROOT / "examples" / "gather").glob("*"):
         shutil.copy(file, here.folder)
     prices = (ROOT / "examples" / "budget" / "prices.json").read_text()

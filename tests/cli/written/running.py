@@ -53,6 +53,7 @@ CODES: dict[str | tuple[str, str], int] = {
     "engine decide metrics.json --dry-run --explain": 5,
     "engine decide metrics.json --profile pre-ga": 5,
     "engine gather gather.toml -o metrics.json && engine decide metrics.json": 5,
+    "engine gather reports/ --artifact dist/shop.tar.gz && engine decide metrics.json": 5,
     "engine verify .engine/equivocation-….json --key release.pub.pem   # exit 4: EQUIVOCATION": 4,
     "engine explain": 2,
     "engine decide metrics.json          # exit code 1: BLOCK, also by checkout.open_incidents": 1,
