@@ -245,7 +245,7 @@ def _no_false_checks(checks: Sequence[Json], static: _Static, metrics: Json) -> 
         given = check["limit"]
         if type(given) is not type(limit):
             are_alike = False
-        if not same(given, limit):
+        if given is not limit and not same(given, limit):
             raise _false_term(check, "limit", limit)
         if check["severity"] != severity:
             raise _false_term(check, "severity", severity)
@@ -256,7 +256,7 @@ def _no_false_checks(checks: Sequence[Json], static: _Static, metrics: Json) -> 
         observed, given = metric.get("value"), check["observed"]
         if type(given) is not type(observed):
             are_alike = False
-        if not same(given, observed):
+        if given is not observed and not same(given, observed):
             raise _false_term(check, "observed", observed)
     return are_alike
 

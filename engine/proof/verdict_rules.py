@@ -48,6 +48,7 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
 }
 _NO_METRICS: Mapping[str, Json] = {}
 _RELEASING = (_PASS, _EXEMPT)
+_OF_SIGNERS = ("signed_by", "producers")
 
 
 def severity_of(row: Mapping[str, Json]) -> str:
@@ -59,7 +60,7 @@ def severity_of(row: Mapping[str, Json]) -> str:
     return severity if severity in _NOT_BLOCKING else "block"
 
 
-def recompute_status(
+def recompute_status(  # noqa: PLR0911  (of every check of every decision: one flat body)
     check: Mapping[str, Json], metrics: Mapping[str, Json] = _NO_METRICS
 ) -> Status:
     """Return the status that follows from what ``check`` compared. Total.
@@ -71,15 +72,42 @@ def recompute_status(
 
     Source: spec/predicate-v1.md section 5; spec/predicate-v2.md section 8.
     """
-    status = _compared(check, metrics)
-    if status is not _OFF and demands_signers(check):
-        signers = check.get("signers")
-        if status is _EXEMPT:  # then it rests on the metric that switches it off, and no other
-            switch = metrics.get(check["unless"])
-            signers = switch.get("signers") if isinstance(switch, dict) else None
-        if not is_signed(check, signers):
-            return _UNKNOWN
-    return status
+    if "signed_by" in check or "producers" in check:
+        return _status_by_signers(check, metrics)
+    get = check.get
+    if get("severity") == "off":
+        return _OFF
+    kind = get("kind", "limit")
+    if kind == "attestation":
+        return _PASS if get("observed") is get("limit") is True else _UNKNOWN
+    if "unless" in check and _exempts(check, metrics):
+        return _EXEMPT
+    if (metric_status := get("metric_status")) != "ok":
+        return _INSUFFICIENT if metric_status == "insufficient_data" else _UNKNOWN
+    age_s: Json = get("age_s")
+    max_age_s: Json = get("max_age_s")
+    if not (is_number(age_s) and age_s >= OLDEST_FUTURE_S and is_number(max_age_s)):
+        return _UNKNOWN
+    outcome = _outcome(kind, check)
+    if outcome is not _UNKNOWN:  # and now, whether the evidence behind it is too old or too little
+        if age_s > max_age_s:
+            outcome = _STALE
+        elif not _is_enough(get("n", 0), get("min_n")):
+            outcome = _INSUFFICIENT
+    return outcome
+
+
+def _status_by_signers(check: Mapping[str, Json], metrics: Mapping[str, Json]) -> Status:
+    """The status of a check that asks who measured: what it compared, if they say it."""
+    bare = {name: value for name, value in check.items() if name not in _OF_SIGNERS}
+    status = recompute_status(bare, metrics)
+    if status is _OFF:
+        return status
+    signers = check.get("signers")
+    if status is _EXEMPT:  # then it rests on the metric that switches it off, and no other
+        switch = metrics.get(check["unless"])
+        signers = switch.get("signers") if isinstance(switch, dict) else None
+    return status if is_signed(check, signers) else _UNKNOWN
 
 
 def demands_signers(check: Mapping[str, Json]) -> bool:
@@ -113,31 +141,6 @@ def speakers(check: Mapping[str, Json], signers: Json) -> set[str]:
         and isinstance(roles := signer.get("roles"), list)
         and role in roles
     }
-
-
-def _compared(check: Mapping[str, Json], metrics: Mapping[str, Json]) -> Status:
-    """The status that follows, whoever measured."""
-    get = check.get
-    if get("severity") == "off":
-        return _OFF
-    kind = get("kind", "limit")
-    if kind == "attestation":
-        return _PASS if get("observed") is get("limit") is True else _UNKNOWN
-    if "unless" in check and _exempts(check, metrics):
-        return _EXEMPT
-    if (metric_status := get("metric_status")) != "ok":
-        return _INSUFFICIENT if metric_status == "insufficient_data" else _UNKNOWN
-    age_s: Json = get("age_s")
-    max_age_s: Json = get("max_age_s")
-    if not (is_number(age_s) and age_s >= OLDEST_FUTURE_S and is_number(max_age_s)):
-        return _UNKNOWN
-    outcome = _outcome(kind, check)
-    if outcome is not _UNKNOWN:  # and now, whether the evidence behind it is too old or too little
-        if age_s > max_age_s:
-            outcome = _STALE
-        elif not _is_enough(get("n", 0), get("min_n")):
-            outcome = _INSUFFICIENT
-    return outcome
 
 
 def _is_current(age_s: Json) -> bool:

@@ -24,7 +24,6 @@ from engine.decision.margins import (
 from engine.errors import DocumentError, GovernanceError, UsageError, suggest
 from engine.formats.columns import NARROW
 from engine.model import Decision, Json
-from engine.proof.verdict_rules import demands_signers
 from engine.report.way_out import way_out
 from engine.report.wording import fix_of
 
@@ -231,7 +230,7 @@ def check_document(check: Json, report: Report) -> dict[str, Json]:
         document["metric_status"] = get("metric_status")
     if status == "insufficient":
         document[STRADDLING] = is_straddling(check)
-    if demands_signers(check):
+    if "signed_by" in check or "producers" in check:
         document[UNSIGNED] = is_unsigned(check)
     if "signers" in check:
         document["signers"] = check["signers"]

@@ -15,7 +15,7 @@ from engine.cli.budget.tracker import (
     require_lasting,
 )
 from engine.cli.console.shell import Shell
-from engine.errors import NotRecordedError
+from engine.errors import NotRecordedError, UsageError
 from engine.settings.config import Config
 
 if TYPE_CHECKING:
@@ -36,19 +36,28 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
     """Print one row per budget; those of the policies also where nothing was granted yet."""
     from engine.calls.budget.state import BudgetDocuments
+    from engine.decision.workspace import record_to
     from engine.formats.calendar import day_of
+    from engine.metrics.budget_book import Book
 
     require_lasting(config)
     bundle = workspace.open_policies(config, shell)
     bundle.profile(config.text("profile"))
     budgets = budgets_of(config, bundle)
-    with workspace.open_ledger_to_read(config, shell) as ledger:
-        documents = BudgetDocuments(ledger.state())
-        today = day_of(shell.now(), config.text("budget_time_zone"))
-        day = args.day or max(today, documents.day())
-        rows = _rows(documents, day, budgets, today=args.day is None)
-        leases = sum(1 for _ in documents.open_leases())
-        fix = documents.ahead(shell.now(), config.text("budget_time_zone"), ledger)
+    today = day_of(shell.now(), config.text("budget_time_zone"))
+    try:
+        with workspace.open_ledger_to_read(config, shell) as ledger:
+            documents = BudgetDocuments(ledger.state())
+            day = args.day or max(today, documents.day())
+            rows = _rows(documents, day, budgets, today=args.day is None)
+            leases = sum(1 for _ in documents.open_leases())
+            fix = documents.ahead(shell.now(), config.text("budget_time_zone"), ledger)
+    except UsageError:
+        if record_to(config, shell).exists():
+            raise
+        # Before the first use nothing is spent; a ledger that was here and is gone is an error.
+        day, leases, fix = args.day or today, 0, ""
+        rows = [(row.budget, Book(row.limits)) for row in budgets.rows]
     if not rows:
         raise NotRecordedError(
             f"no budget has anything on {day}",

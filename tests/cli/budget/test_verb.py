@@ -86,6 +86,18 @@ def test_released_it_is_all_there_again(budget: Engine) -> None:
     assert reserve(budget, "--usd", "0.01").code == 0
 
 
+def test_status_before_the_first_use_says_the_limits_and_makes_nothing(engine: Engine) -> None:
+    limits = {"ENGINE_BUDGET_DAILY_USD": "5"}
+    done = engine("budget", "status", **limits)
+    assert (done.code, "0.00 of 5.00" in done.out) == (0, True)
+    assert list(Path.cwd().iterdir()) == []
+    assert engine("budget", "status").code == 2
+    assert engine("decide", "-", stdin=engine("example", "promote").out.encode()).code == 0
+    Path(".engine/ledger.db").unlink()
+    gone = engine("budget", "status", **limits)
+    assert (gone.code, gone.out) == (4, "")
+
+
 def test_status_says_what_is_left(budget: Engine) -> None:
     lease = lease_of(reserve(budget, "--usd", "0.25"))
     reserve(budget, "--usd", "0.25")
