@@ -15,6 +15,8 @@ from tests.evidence.sources.reports import REAL
 from tests.repository import ROOT
 
 KINDS = {
+    "coverage": ("cobertura.xml", "coverage.json", "jacoco.xml", "lcov.info"),
+    "sarif": ("bandit.sarif", "semgrep.sarif"),
     "junit": ("pytest.xml", "surefire.xml", "go-junit-report.xml", "node.xml", "jest.xml"),
 }
 """Every report that a real tool wrote, by its kind."""

@@ -21,12 +21,14 @@ __all__ = ["SOURCES", "Evidence", "Source", "SourceRequest", "source_of"]
 SOURCES = {
     "consent": "engine.evidence.sources.consent",
     "counts": "engine.evidence.sources.counts",
+    "coverage": "engine.evidence.sources.coverage",
     "drift": "engine.evidence.sources.drift",
     "junit": "engine.evidence.sources.junit",
     "metrics": "engine.evidence.sources.metrics",
     "pii": "engine.evidence.sources.pii",
     "predictions": "engine.evidence.sources.predictions",
     "prometheus": "engine.evidence.sources.prometheus",
+    "sarif": "engine.evidence.sources.sarif",
     "schemas": "engine.evidence.sources.schemas",
 }
 """``kind`` of a source table, and the module that reads it."""

@@ -24,6 +24,8 @@ MAX_EVENTS = 2_000_000
 """Of one value that is kept."""
 ANY = "*"
 """In a place: each member of a list or an object."""
+OPENED = object()
+"""Yielded, before its members, for a list or an object all of whose members are named."""
 
 Place = tuple[str | int, ...]
 _CLOSING = {"end_map", "end_array"}
@@ -44,7 +46,8 @@ def read_values(
         places: Places by key, :data:`ANY` for all members; none below another.
 
     Yields:
-        Which of ``places``, the place itself, and the value. Numbers with a fraction are
+        Which of ``places``, the place itself, and the value; :data:`OPENED` where a list or an
+        object begins all of whose members are named. Numbers with a fraction are
         ``Decimal``.
 
     Raises:
@@ -115,6 +118,9 @@ def _values(
             if len(path) >= MAX_DEPTH:
                 raise _RefusedJsonError(f"nested more than {MAX_DEPTH} deep")
             if below:
+                for which in below:
+                    if places[which][len(path) :] == (ANY,):
+                        yield which, tuple(path), OPENED
                 keys.append(set() if event == "start_map" else None)
                 live.append(below)
                 path.append("" if event == "start_map" else -1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +65,11 @@ class Reports:
             return
         if file not in self.times or instant < parse_time(self.times[file]):
             self.times[file] = write_time(instant)
+
+    def made_at(self, file: Path, seconds: float) -> None:
+        """Keep the instant as :meth:`made` does, from seconds since 1970; others are none."""
+        with suppress(ValueError, OverflowError, OSError):
+            self.made(file, write_time(datetime.fromtimestamp(int(seconds), UTC)))
 
     def about(self, method: str, parameters: Mapping[str, Json]) -> dict[str, Json]:
         """Return what each metric of these files says beside its value.
