@@ -15,13 +15,19 @@ from typing import Any
 from engine.errors import ConfigError, DocumentError, Position, suggest
 from engine.evidence.metrics_file import RefusalError, expand, long_form, not_of_type
 from engine.evidence.sources import Evidence, SourceRequest, source_of
+from engine.evidence.sources.consent import ALL_WITH_A_RECORD, SUBJECTS
 from engine.formats.times import write_time
 from engine.metrics.reasons import in_words
-from engine.model import INVALID_INPUT, Json
+from engine.model import INVALID_INPUT, Json, MetricStatus
 from engine.settings.table import Table, read_table
 from engine.system.reading import open_to_read
 
 _HEX = frozenset("0123456789abcdef")
+
+
+CONSENT = "ethics.consent"
+PREDICTED = ("ece", "rho", "fairness")
+"""Methods whose metrics are computed of predictions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +216,7 @@ def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -
                 "keep one of the two, or gather them into two files",
             )
         evidence.append(replace(found, notes=(*found.notes, *request.table.left_out)))
+    evidence += _consent_of_others(merged.metrics)
     now = plan.requests[0].now
     observed_at = write_time(now)
     document = {"subject": plan.subject, "observed_at": observed_at, "metrics": merged.metrics}
@@ -223,6 +230,34 @@ def gather(name: str, plan: Plan, catalogue: Mapping[str, Json], schema: Json) -
         merged.metrics[metric_id] = long_form(merged.metrics[metric_id]) | {"status": INVALID_INPUT}
     shown = tuple(remark for remark in remarks if remark.partition(": ")[0] in invalid)
     return GatheredEvidence(document, tuple(evidence), shown)
+
+
+def _consent_of_others(metrics: dict[str, Json]) -> list[Evidence]:
+    """Take the value of a consent that does not say whose, beside more predictions than records.
+
+    Who has a record is then not known to be whoever was predicted on.
+    """
+    consent = metrics.get(CONSENT)
+    computed = consent.get("computed", {}) if consent else {}
+    if consent is None or computed.get("parameters", {}).get(SUBJECTS) != ALL_WITH_A_RECORD:
+        return []
+    rows = max((metric.get("n") or 0 for name, metric in metrics.items() if _is_predicted(metric)),
+               default=0)  # fmt: skip
+    people = consent.get("n") or 0
+    if people >= rows or consent.get("value") is not True:
+        return []
+    metrics[CONSENT] = consent | {"value": None, "status": MetricStatus.INSUFFICIENT_DATA.value}
+    note = (
+        f"{CONSENT}: {people:,} people with a record, and {rows:,} predictions: name whose data "
+        'is used: subjects = {path = "…", column = "…"}'
+    )
+    return [Evidence({}, (note,))]
+
+
+def _is_predicted(metric: Json) -> bool:
+    """Whether a metric was computed of predictions, or of counts of them."""
+    method = metric.get("computed", {}).get("method", "") if isinstance(metric, dict) else ""
+    return method.partition("/")[0] in PREDICTED
 
 
 def _refused(name: str, refused: RefusalError, evidence: Iterable[Evidence]) -> DocumentError:

@@ -214,7 +214,10 @@ def changed(at: int, **cells: str) -> list[str]:
         ({"yhat": "approve"}, "prediction_unknown"),
         ({"yhat": ""}, "prediction_missing"),
         ({"g": ""}, "group_missing"),
-        ({"g": "NaN"}, "group_missing"),
+        *(
+            ({"g": spelling}, "group_missing")
+            for spelling in ("NaN", "NA", "n/a", " null ", "None", "<NA>", "#N/A", "NaT", "nil")
+        ),
     ],
 )
 def test_a_row_that_cannot_be_used_makes_the_value_invalid(
@@ -626,3 +629,51 @@ def test_what_is_wrong_in_a_metrics_file_that_is_taken_over_is_named_there(
     assert (answer.code, Path("metrics.json").exists()) == (2, False)
     assert words in answer.err
     assert "gather.toml" not in answer.err
+
+
+ASKED = """
+[[source]]
+kind = "consent"
+path = "consent.csv"
+purpose = "scoring"
+"""
+HEADER = "subject,purpose,decision,issued,expiry,withdrawal,notice_version"
+
+
+def people(*subjects: str) -> None:
+    rows = [f"{subject},scoring,granted,2026-01-01T00:00:00Z,,," for subject in subjects]
+    write([HEADER, *rows], "consent.csv")
+
+
+def test_two_records_beside_many_predictions_are_no_consent(engine: Engine) -> None:
+    """INV-ETHICS-4: whoever was predicted on is somebody else, for all that is known."""
+    write(fair())
+    people("s-1", "s-2")
+    answer = gathered(engine, CONFIG + ASKED)
+    consent = metrics(answer)["ethics.consent"]
+    assert (consent["value"], consent["status"], consent["n"]) == (None, "insufficient_data", 2)
+    assert "2 people with a record, and 4,000 predictions: name whose data is used" in answer.err
+    assert verdicts(engine)["consent"] == "insufficient"
+
+
+def test_whose_consent_it_is_is_in_the_record(engine: Engine) -> None:
+    rows = fair()
+    write([f"{line},{'who' if number == 0 else 's-1'}" for number, line in enumerate(rows)])
+    people("s-1", "s-2")
+    named = CONFIG + ASKED + 'subjects = {path = "predictions.csv", column = "who"}\n'
+    consent = metrics(gathered(engine, named))["ethics.consent"]
+    assert (consent["value"], consent["n"]) == (True, 1)
+    assert consent["computed"]["parameters"]["subjects_of"] == "who in predictions.csv"
+
+
+def test_a_refusal_stays_one_whoever_else_was_predicted_on(engine: Engine) -> None:
+    write(fair())
+    people("s-1", "s-2")
+    text = Path("consent.csv").read_text().replace("s-2,scoring,granted", "s-2,scoring,refused")
+    Path("consent.csv").write_text(text)
+    assert metrics(gathered(engine, CONFIG + ASKED))["ethics.consent"]["value"] is False
+
+
+def test_consent_alone_is_of_everybody_with_a_record(engine: Engine) -> None:
+    people("s-1", "s-2")
+    assert metrics(gathered(engine, HEAD + ASKED))["ethics.consent"]["value"] is True

@@ -27,6 +27,8 @@ notices = ["2026-01"]               # versions of the notice that count; without
 required = ["age_checked"]          # flags that must be true
 subjects = {path = "predictions.csv", column = "id"}    # who; without it all with a record
 """
+SUBJECTS, ALL_WITH_A_RECORD = "subjects", "all with a record"
+"""The parameter that says whose consent was looked for, and what it is where nobody was named."""
 ROLES = ("subject", "purpose", "decision", "issued", "expiry", "withdrawal", "notice_version")
 _SUBJECTS = tuple({**dict.fromkeys(SUFFIXES), **ROW_SUFFIXES})
 _TIMES = ("issued", "expiry", "withdrawal")
@@ -72,8 +74,10 @@ def read(request: SourceRequest) -> Evidence:
     parameters: dict[str, Json] = {
         "purpose": purpose[:256],
         "at": write_time(request.now),
-        "subjects": "all with a record" if used is None else "named",
+        SUBJECTS: ALL_WITH_A_RECORD if used is None else "named",
     }
+    if used is not None:
+        parameters["subjects_of"] = f"{used[1]} in {', '.join(used[2].texts('path'))}"[:256]
     for key, names in (("notices", notices), ("required", form.required)):
         if names:
             parameters[key] = ", ".join(names)[:256]

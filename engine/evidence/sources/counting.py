@@ -47,6 +47,8 @@ FLAWS: Mapping[str, Flaw] = {
     ),
 }
 """By the code that :meth:`CountingPlan.flaws` gives."""
+MISSING = ("", "nan", "na", "n/a", "<na>", "#n/a", "nat", "null", "none", "nil")
+"""How tools write a group that nobody knows, in small letters: one and the same, and no group."""
 
 
 def name(text: str) -> str:
@@ -175,8 +177,9 @@ ORDER BY {keys}"""  # noqa: S608  (every name and text in it is quoted)
     def _flaw_cases(self) -> list[tuple[str, str]]:
         cases: list[tuple[str, str]] = []
         if "group" in self.roles:
-            text = "LOWER(CAST(group_name AS STRING))"
-            cases += [(f"group_name IS NULL OR {text} IN ('', 'nan')", "group_missing")]
+            text = "LOWER(TRIM(CAST(group_name AS STRING)))"
+            spellings = ", ".join(f"'{spelling}'" for spelling in MISSING)
+            cases += [(f"group_name IS NULL OR {text} IN ({spellings})", "group_missing")]
         for role in ("label", "prediction"):
             if role in self.roles:
                 cases += [(f"{role} IS NULL", f"{role}_missing")]
