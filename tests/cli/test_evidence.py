@@ -194,6 +194,12 @@ def test_a_mistake_is_named_and_nothing_is_written(
     assert {file: file.read_bytes() for file in pipeline.folder.glob("*.json")} == before
 
 
+def test_what_a_check_asks_for_is_explained(pipeline: Pipeline) -> None:
+    pipeline.policies(row=", producers: 2", more=ROW % ("scanner", "scanner", "lab", ""))
+    out = pipeline.engine("explain", "slo.dec_rps").out
+    assert "signed by 2 keys of role lab" in " ".join(out.split())
+
+
 def test_no_private_key_is_printed(pipeline: Pipeline) -> None:
     done = pipeline.engine("evidence", "sign", "metrics.json", "--key-file", "lab.pem")
     assert (done.code, "PRIVATE" in done.out + done.err) == (0, False)

@@ -9,6 +9,7 @@ from engine.decision.margins import written
 from engine.formats.printable import plain
 from engine.formats.ranges import range_in_words
 from engine.model import Json
+from engine.proof.verdict_rules import PRODUCER, demands_signers
 from engine.report.markdown import code, escape, table
 
 if TYPE_CHECKING:
@@ -218,6 +219,9 @@ def demand(row: Json, operator: str, unit: str = "") -> str:
         facts.append(f"n >= {row['min_n']}")
     if row.get("compare") == "ci":
         facts.append("its whole interval")
+    if demands_signers(row):
+        keys, role = row.get("producers", 1), row.get("signed_by", PRODUCER)
+        facts.append(f"signed by {'a key' if keys == 1 else f'{keys} keys'} of role {role}")
     if "in_production" in row:
         facts.append(f"in production: {row['in_production']}")
     if row.get("unwaivable"):
