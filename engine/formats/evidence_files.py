@@ -1,6 +1,8 @@
-"""Words for what a record says of the folders that its evidence was found in."""
+"""Words for what a record says of its evidence: the folders it was found in, and who signed it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from engine.model import Json
 
@@ -25,3 +27,12 @@ def evidence_files_line(found: Json) -> str:
     more = ["…"] if count > len(names) else []
     left_out = f"{count:,} left out: {', '.join(names + more)}" if count else "nothing left out"
     return f"{files:,} {'file' if files == 1 else 'files'}{which}; {left_out}"
+
+
+def signed_evidence_line(rows: Sequence[Json]) -> str:
+    """Return which keys signed the evidence, and when.
+
+    Args:
+        rows: ``signed_evidence`` of a record.
+    """
+    return ", ".join(f"key {row['key_id'][:16]}… at {row['signed_at']}" for row in rows)

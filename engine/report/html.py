@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from engine.decision.margins import counterfactual
 from engine.errors import GovernanceError
-from engine.formats.evidence_files import evidence_files_line
+from engine.formats.evidence_files import evidence_files_line, signed_evidence_line
 from engine.formats.policy_changes import policy_approvals_line, policy_changes_line
 from engine.model import Decision, Json, Verdict
 from engine.proof.verdict_rules import is_waived
@@ -46,7 +46,7 @@ from engine.report.html_parts import (
 )
 from engine.report.html_style import STYLE
 from engine.report.way_out import way_out
-from engine.report.wording import artifact_of, signed_evidence_line, subject_of
+from engine.report.wording import artifact_of, subject_of
 
 MOST_ROWS = 1000
 _TONES = {

@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape as escape_xml
 from xml.sax.saxutils import quoteattr
 
 from engine.errors import GovernanceError
-from engine.formats.evidence_files import evidence_files_line
+from engine.formats.evidence_files import evidence_files_line, signed_evidence_line
 from engine.formats.policy_changes import policy_approvals_line, policy_changes_line
 from engine.formats.printable import on_one_line, plain, plain_lines
 from engine.model import Decision, Json, Status
@@ -40,7 +40,7 @@ from engine.report.findings import (
     word_of,
 )
 from engine.report.way_out import way_out
-from engine.report.wording import signed_evidence_line, subject_of
+from engine.report.wording import subject_of
 
 # What XML 1.0 cannot hold, escaped or not. Source: XML 1.0 (fifth edition) section 2.2.
 _ATTACHMENT = "[[ATTACHMENT|"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from engine.decision.margins import counterfactual, margin
 from engine.errors import GovernanceError
-from engine.formats.evidence_files import evidence_files_line
+from engine.formats.evidence_files import evidence_files_line, signed_evidence_line
 from engine.formats.policy_changes import policy_approvals_line, policy_changes_line
 from engine.formats.printable import plain
 from engine.model import Decision, Json, Verdict
@@ -35,7 +35,6 @@ from engine.report.wording import (
     count_of,
     limit_of,
     observed_of,
-    signed_evidence_line,
     subject_of,
 )
 

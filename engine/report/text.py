@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.formats.columns import columns_of, kept_together, rows, spaced, wrapped
-from engine.formats.evidence_files import evidence_files_line
+from engine.formats.evidence_files import evidence_files_line, signed_evidence_line
 from engine.formats.policy_changes import policy_approvals_line, policy_changes_line
 from engine.formats.printable import on_one_line, plain
 from engine.model import Decision, Json, Status, Verdict
@@ -20,7 +20,6 @@ from engine.report.wording import (
     checkpoint_of,
     is_released,
     short_artifact_of,
-    signed_evidence_line,
     subject_of,
     waiver_line,
 )

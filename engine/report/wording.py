@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 from engine.decision.margins import (
@@ -43,15 +42,6 @@ def waiver_line(use: Json) -> str:
         + (f", until {use['expires_at']}" if use.get("expires_at") else "")
         + (f": {use['reason']}" if use.get("reason") else "")
     )
-
-
-def signed_evidence_line(rows: Sequence[Json]) -> str:
-    """Return which keys signed the evidence, and when.
-
-    Args:
-        rows: ``signed_evidence`` of a record.
-    """
-    return ", ".join(f"key {row['key_id'][:16]}… at {row['signed_at']}" for row in rows)
 
 
 def is_released(decision: Decision) -> bool:

@@ -81,6 +81,7 @@ def test_what_the_lab_signed_is_promoted_and_shown_by_the_proof(pipeline: Pipeli
     key = next((pipeline.folder / ".engine/keys").glob("*.pub.pem"))
     verified = pipeline.engine("verify", "proof.json", "--key", str(key), "--require", "PROMOTE")
     assert verified.code == 0, verified
+    assert "signed by key" in " ".join(verified.out.split())
     assert pipeline.engine("ledger", "verify").code == 0
     assert pipeline.engine("replay").code == 0
 

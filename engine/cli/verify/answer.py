@@ -9,7 +9,7 @@ from engine.cli.checkpoint_state import Taken, counted, state_lines
 from engine.cli.console.detail import print_facts
 from engine.cli.console.shell import Shell
 from engine.errors import VerificationError
-from engine.formats.evidence_files import evidence_files_line
+from engine.formats.evidence_files import evidence_files_line, signed_evidence_line
 from engine.formats.policy_changes import policy_approvals_line, policy_changes_line
 from engine.formats.printable import plain
 from engine.model import CiRun, Json, Subject
@@ -114,10 +114,11 @@ def _weakening(verified: Verified | VerifiedAttestation) -> Iterator[tuple[str, 
 
 
 def _looked_at(predicate: Mapping[str, Json]) -> list[tuple[str, str]]:
-    """What the policies change, who approved that, and what the folders of the evidence held."""
+    """What the policies change, who approved that, and where the evidence came from."""
     lines = (
         ("policy_changes", "changed", policy_changes_line),
         ("policy_approvals", "approved", policy_approvals_line),
+        ("signed_evidence", "signed by", signed_evidence_line),
         ("evidence_files", "looked at", evidence_files_line),
     )
     return [
@@ -187,6 +188,7 @@ def _attestation_document(name: str, verified: VerifiedAttestation, key: str) ->
         "evidence_files": predicate.get("evidence_files"),
         "policy_changes": predicate.get("policy_changes"),
         "policy_approvals": predicate.get("policy_approvals"),
+        "signed_evidence": predicate.get("signed_evidence"),
     }
 
 
@@ -218,5 +220,6 @@ def _document(name: str, verified: Verified) -> Json:
         "evidence_files": verified.predicate.get("evidence_files"),
         "policy_changes": verified.predicate.get("policy_changes"),
         "policy_approvals": verified.predicate.get("policy_approvals"),
+        "signed_evidence": verified.predicate.get("signed_evidence"),
         "run": next((run._asdict() for run in _run(verified)), None),
     }
