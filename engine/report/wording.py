@@ -142,7 +142,11 @@ def fix_of(check: Json, policy_fix: str, verdict: Verdict) -> str:
         return f"Measure {metric} anew, in the job that asks the gate."
     if check["status"] == Status.INSUFFICIENT:
         if rows := deciding_n(check):
-            return f"Measure {metric} on more samples: about {rows:,} would put the limit outside."
+            return (
+                f"Measure {metric} on more samples: about {rows:,} would put the limit outside of "
+                f"its interval, if the value stays {observed_of(check)}. What is biased by few "
+                "samples, as a calibration error is, does not stay."
+            )
         return f"Measure {metric} on more samples, and give its n and ci in the metrics file."
     return _fix_of_unknown(check, metric, unit)
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.decision.margins import counterfactual, deciding_n, margin, margin_number, written
-from engine.model import Json
+from engine.model import Json, Verdict
+from engine.report.wording import fix_of
 
 
 def check(**changes: Json) -> Json:
@@ -151,3 +152,11 @@ def test_the_number_is_the_double_nearest_to_the_text(
 @pytest.mark.parametrize("observed", [None, True, "0.1", [0.1]])
 def test_what_is_no_number_has_no_distance(observed: Json) -> None:
     assert margin_number(check(observed=observed)) is None
+
+
+def test_a_forecast_of_rows_says_what_it_rests_on() -> None:
+    """A calibration error falls with more rows: the forecast holds only while the value stays."""
+    straddling = check(metric_status="ok", age_s=1, **STRADDLED)
+    fix = fix_of(straddling, "", Verdict.HOLD)
+    assert f"about {deciding_n(straddling):,} would put the limit outside" in fix
+    assert "if the value stays" in fix
