@@ -16,6 +16,9 @@ from tests.repository import ROOT
 
 KINDS = {
     "coverage": ("cobertura.xml", "coverage.json", "jacoco.xml", "lcov.info"),
+    "load": ("locust.json", "vegeta.json"),
+    "sbom": ("cyclonedx.json",),
+    "vulnerabilities": ("pip-audit.json",),
     "sarif": ("bandit.sarif", "semgrep.sarif"),
     "junit": ("pytest.xml", "surefire.xml", "go-junit-report.xml", "node.xml", "jest.xml"),
 }

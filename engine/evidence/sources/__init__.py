@@ -24,12 +24,15 @@ SOURCES = {
     "coverage": "engine.evidence.sources.coverage",
     "drift": "engine.evidence.sources.drift",
     "junit": "engine.evidence.sources.junit",
+    "load": "engine.evidence.sources.load",
     "metrics": "engine.evidence.sources.metrics",
     "pii": "engine.evidence.sources.pii",
     "predictions": "engine.evidence.sources.predictions",
     "prometheus": "engine.evidence.sources.prometheus",
     "sarif": "engine.evidence.sources.sarif",
+    "sbom": "engine.evidence.sources.sbom",
     "schemas": "engine.evidence.sources.schemas",
+    "vulnerabilities": "engine.evidence.sources.vulnerabilities",
 }
 """``kind`` of a source table, and the module that reads it."""
 
