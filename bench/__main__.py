@@ -25,6 +25,7 @@ from bench import (
     ledger_plans,
     ledger_scale,
     plans,
+    reading,
     report,
     request_calls,
     scan_plans,
@@ -45,7 +46,7 @@ SMALL = 20
 CONTESTS = (
     *("start", "cold", "gates", "batch", "many", "memory"),
     *("ledger-verify", "ledger-signatures", "ledger-scale", "gather", "scan", "budget", "breaker"),
-    *("conform", "requests", "own-cold", "own-batch"),
+    *("reading", "conform", "requests", "own-cold", "own-batch"),
 )
 SOME = 400
 """Files on which two gates must agree before one of each verdict is measured."""
@@ -78,6 +79,9 @@ def main(argv: Sequence[str]) -> int:
         if args.only in (None, "gather"):
             home, size = scene.home / "gather", gathering.ROWS
             results.append(gathering.hold(home, os.environ, rows=size, rounds=rounds, say=say))
+        if args.only in (None, "reading"):
+            home, size = scene.home / "reading", reading.CASES
+            results.append(reading.hold(home, os.environ, cases=size, rounds=rounds, say=say))
     except BenchError as error:
         say(f"bench: {error}")
         return 1

@@ -47,6 +47,8 @@ BARS = (
     Bar("breaker, in memory, async", "circuitbreaker, async", 2.0),
     Bar("breaker, in a ledger, async", "circuitbreaker, async", 2.0),
     Bar("engine gather", "DuckDB scan and sum", 4.0, files=10_000_000),
+    Bar("engine gather, JUnit", "expat, empty handlers", 4.5, files=1_000_000),
+    Bar("engine gather, SARIF", "ijson, events", 4.5, files=1_000_000),
     Bar("engine scan", "one compiled alternation", 0.3),
     Bar("promotion gate, PROMOTE", "hand-written gate, PROMOTE", 3.0),
     Bar("promotion gate, HOLD", "hand-written gate, HOLD", 3.0),

@@ -14,6 +14,7 @@ from bench import (
     ledger_plans,
     ledger_scale,
     plans,
+    reading,
     request_calls,
     scan_plans,
 )
@@ -59,5 +60,6 @@ def test_every_bar_is_about_a_pair_that_is_measured(
     measured |= {(pair, False) for pair in (*breaker_calls.PAIRS, *budget_calls.PAIRS)}
     measured |= {(pair, False) for pair in request_calls.PAIRS}
     measured |= {(pair, True) for pair in gathering.pairs()}
+    measured |= {(pair, True) for pair in reading.pairs()}
     measured |= {(pair, False) for pair in conform_plans.pairs()}
     assert {((bar.ours, bar.theirs), bar.files is not None) for bar in BARS} == measured
