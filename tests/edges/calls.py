@@ -37,6 +37,7 @@ CALLS = {
     "watch": Call(("watch.toml",), ("--once",), UNDECIDED),  # its Prometheus is not there
     "gather": Call(("gather.toml",)),
     "attest": Call(("ethics", "m.json")),
+    "evidence": Call(("sign", "m.json")),
     "example": Call(("promote",)),
     "explain": Call(("HOLD",)),
     "verify": Call(("proof.json",), ("--key", PUBLIC_KEY)),

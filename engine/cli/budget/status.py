@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, config: Config, shell: Shell) -> int:
             leases = sum(1 for _ in documents.open_leases())
             fix = documents.ahead(shell.now(), config.text("budget_time_zone"), ledger)
     except UsageError:
-        if record_to(config, shell).exists():
+        if args.ledger is not None or record_to(config, shell).exists():
             raise
         # Before the first use nothing is spent; a ledger that was here and is gone is an error.
         day, leases, fix = args.day or today, 0, ""
